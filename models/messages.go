@@ -1,0 +1,139 @@
+package models
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// TaskQueue is the one task queue of payments and the chain watcher.
+const TaskQueue = "paycow"
+
+// Workflow types, as the Temporal UI shows them.
+const (
+	WorkflowPayment    = "Payment"
+	WorkflowChainWatch = "ChainWatch"
+)
+
+// PaymentWorkflowID is the workflow id of a payment. At most one workflow of an id is open at a time.
+func PaymentWorkflowID(paymentID string) string { return "payment/" + paymentID }
+
+// ChainWatchWorkflowID is the workflow id of a network's watcher.
+func ChainWatchWorkflowID(network string) string { return "chain-watch/" + network }
+
+// Names of the signals and queries of the Payment workflow.
+const (
+	SignalTransfers   = "transfers" // TransfersSignal
+	SignalReject      = "reject"    // DecisionSignal
+	SignalAccept      = "accept"    // DecisionSignal
+	QueryPaymentState = "state"     // answers PaymentState
+)
+
+// Names of the search attributes of the Payment workflow, as list filters in the Temporal UI use them.
+const (
+	AttributePaymentStatus    = "PaymentStatus"
+	AttributeOperatorID       = "OperatorId"
+	AttributeDepositAddress   = "DepositAddress"
+	AttributePaymentReference = "PaymentReference"
+	AttributeTxHash           = "TxHash"
+)
+
+// PaymentInput is all that a payment's workflow needs to know at its start.
+type PaymentInput struct {
+	PaymentID       string    `json:"paymentId"`
+	OperatorID      string    `json:"operatorId"`
+	UserID          string    `json:"userId"`
+	Reference       string    `json:"reference"`
+	DepositAddress  string    `json:"depositAddress"`
+	Network         string    `json:"network"`
+	Currency        string    `json:"currency"`
+	AmountRequested Amount    `json:"amountRequested"`
+	CreatedAt       time.Time `json:"createdAt"`
+	ExpiresAt       time.Time `json:"expiresAt"`
+	// Confirmations a transfer needs before it is credited, in blocks.
+	Confirmations uint64 `json:"confirmations"`
+	// ExpiryGraceSeconds is how long after ExpiresAt the expiry timer fires: the time the chain usually needs to be
+	// scanned past it.
+	ExpiryGraceSeconds int64 `json:"expiryGraceSeconds"`
+	// Resume says that an earlier run may have gone before: the workflow begins by reading the payment's row.
+	Resume bool `json:"resume"`
+}
+
+// NewPaymentInput returns the workflow input for a payment's row.
+func NewPaymentInput(p Payment, confirmations uint64, expiryGrace time.Duration) PaymentInput {
+	return PaymentInput{
+		PaymentID: p.ID, OperatorID: p.OperatorID, UserID: p.UserID, Reference: p.Reference, DepositAddress: p.DepositAddress,
+		Network: p.Network, Currency: p.Currency, AmountRequested: p.AmountRequested, CreatedAt: p.CreatedAt, ExpiresAt: p.ExpiresAt,
+		Confirmations: confirmations, ExpiryGraceSeconds: int64(expiryGrace / time.Second),
+	}
+}
+
+// PaymentResult is what a run of the Payment workflow ends with.
+type PaymentResult struct {
+	State PaymentState `json:"state"`
+}
+
+// TransfersSignal tells a payment of transfers to its address: new ones, more confirmations, or taken away by a reorg.
+type TransfersSignal struct {
+	Transfers []TransferNotice `json:"transfers"`
+}
+
+// DecisionSignal is an operator's or admin's decision on a payment: reject or accept.
+type DecisionSignal struct {
+	Reason string `json:"reason"`
+}
+
+// UnmarshalJSON also takes a bare string as the reason, so that a signal typed by hand need not know the payload.
+func (d *DecisionSignal) UnmarshalJSON(text []byte) error {
+	if len(text) > 0 && text[0] == '"' {
+		return json.Unmarshal(text, &d.Reason)
+	}
+	type plain DecisionSignal
+	return json.Unmarshal(text, (*plain)(d))
+}
+
+// RecordInput asks for one change of a payment's recorded state.
+type RecordInput struct {
+	PaymentID string       `json:"paymentId"`
+	State     PaymentState `json:"state"` // its Version is the new one; the row must hold the one before
+}
+
+// ExpireInput asks whether nothing came within a payment's window and, if so, records its expiry.
+type ExpireInput struct {
+	PaymentID string       `json:"paymentId"`
+	Network   string       `json:"network"`
+	ExpiresAt time.Time    `json:"expiresAt"`
+	State     PaymentState `json:"state"` // what to record when nothing came
+}
+
+// CreditInput asks to book what the chain shows for a payment, together with the state that follows from it.
+type CreditInput struct {
+	PaymentID      string `json:"paymentId"`
+	OperatorID     string `json:"operatorId"`
+	DepositAddress string `json:"depositAddress"`
+	Confirmations  uint64 `json:"confirmations"` // needed, in blocks
+	// Credits are verified on the chain again and booked; Reversals have their earlier credit taken back.
+	Credits   []TransferNotice `json:"credits"`
+	Reversals []TransferNotice `json:"reversals"`
+	State     PaymentState     `json:"state"`
+}
+
+// RecordResult tells how a change of state went.
+type RecordResult struct {
+	// Recorded is true when the row now holds the wanted state. Otherwise the row had moved on: Snapshot has it.
+	Recorded bool             `json:"recorded"`
+	Snapshot *PaymentSnapshot `json:"snapshot"`
+}
+
+// ExpireResult tells how an expiry went.
+type ExpireResult struct {
+	RecordResult
+	// ScannedPast is true when every block up to the payment's expiresAt has been read.
+	ScannedPast bool `json:"scannedPast"`
+}
+
+// ChainWatchInput starts the watcher of a network.
+type ChainWatchInput struct {
+	Network string `json:"network"`
+	// RunSeconds is how long one run follows the chain before it continues as new, which bounds its history.
+	RunSeconds int64 `json:"runSeconds"`
+}
