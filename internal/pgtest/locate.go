@@ -1,0 +1,91 @@
+package pgtest
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+)
+
+// installation is a pair of programs of one PostgreSQL version.
+type installation struct {
+	initdb, postgres string
+}
+
+// findInstallation looks in PATH and then in Debian's per-version folders,
+// newest version first.
+func findInstallation() (installation, error) {
+	if initdb, err := exec.LookPath("initdb"); err == nil {
+		if postgres, err := exec.LookPath("postgres"); err == nil {
+			return installation{initdb, postgres}, nil
+		}
+	}
+	folders, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
+	slices.SortFunc(folders, func(a, b string) int { return majorVersion(b) - majorVersion(a) })
+	for _, folder := range folders {
+		found := installation{filepath.Join(folder, "initdb"), filepath.Join(folder, "postgres")}
+		if executable(found.initdb) && executable(found.postgres) {
+			return found, nil
+		}
+	}
+	return installation{}, errors.New("initdb and postgres are neither in PATH nor under /usr/lib/postgresql")
+}
+
+func majorVersion(binFolder string) int {
+	version, _ := strconv.Atoi(filepath.Base(filepath.Dir(binFolder)))
+	return version
+}
+
+func executable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
+
+// owner is the user the server runs as. It is nil when that is ourselves.
+type owner struct {
+	uid, gid int
+}
+
+// findOwner picks the user to run as. PostgreSQL refuses to run as root, so
+// root hands it to an unprivileged user.
+func findOwner() (*owner, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, uidErr := strconv.Atoi(u.Uid)
+		gid, gidErr := strconv.Atoi(u.Gid)
+		if uidErr == nil && gidErr == nil && uid != 0 {
+			return &owner{uid, gid}, nil
+		}
+	}
+	return nil, errors.New("running as root and there is no user postgres or nobody to run the server as")
+}
+
+func (o *owner) give(dir string) error {
+	if o == nil {
+		return nil
+	}
+	return os.Chown(dir, o.uid, o.gid)
+}
+
+func (o *owner) attributes() *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{
+		// A group of its own, so that Ctrl-C in the terminal reaches the tests
+		// and not the server under them.
+		Setpgid: true,
+	}
+	tieToParent(attr)
+	if o != nil {
+		attr.Credential = &syscall.Credential{Uid: uint32(o.uid), Gid: uint32(o.gid)}
+	}
+	return attr
+}

@@ -1,0 +1,148 @@
+// Package pgtest gives tests a real PostgreSQL. It starts the server from the
+// binaries on the machine, in a throw-away directory and on a free loopback
+// port, once for each test process.
+package pgtest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// requireEnv turns "no PostgreSQL here" from a skip into a failure, so that
+	// CI cannot go green by skipping.
+	requireEnv = "PAYCOW_REQUIRE_POSTGRES"
+
+	superuser = "postgres"
+
+	startTimeout = 30 * time.Second
+)
+
+var (
+	sharedMu  sync.Mutex
+	shared    *Server
+	sharedErr error
+	tried     bool
+)
+
+// Start returns the process-wide server and starts it at the first call. It
+// skips the test when the machine has no PostgreSQL, or fails it when
+// PAYCOW_REQUIRE_POSTGRES=1. The server ends with the test process; Main ends
+// it in good order and removes its files.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	sharedMu.Lock()
+	defer sharedMu.Unlock()
+	if !tried {
+		tried = true
+		shared, sharedErr = newServer(options{})
+	}
+	if sharedErr != nil {
+		giveUp(t, sharedErr)
+	}
+	return shared
+}
+
+// StartDurable starts a server of its own for this test, with fsync and
+// synchronous commits left on, and ends it with the test. It is for tests that
+// stop, restart or kill the database.
+func StartDurable(t testing.TB) *Server {
+	t.Helper()
+	return startOwn(t, options{durable: true})
+}
+
+// StartOwn starts a fast server that no other test shares and ends it with the
+// test, so that the test may stop and restart it.
+func StartOwn(t testing.TB) *Server {
+	t.Helper()
+	return startOwn(t, options{})
+}
+
+func startOwn(t testing.TB, opts options) *Server {
+	t.Helper()
+	s, err := newServer(opts)
+	if err != nil {
+		giveUp(t, err)
+	}
+	t.Cleanup(s.close)
+	return s
+}
+
+func giveUp(t testing.TB, err error) {
+	t.Helper()
+	if os.Getenv(requireEnv) == "1" {
+		t.Fatalf("%s=1 and PostgreSQL does not start: %v", requireEnv, err)
+	}
+	t.Skipf("no PostgreSQL for this test: %v", err)
+}
+
+// Main runs a package's tests and then stops the shared server and removes its
+// files. Use it as `func TestMain(m *testing.M) { pgtest.Main(m) }`.
+func Main(m *testing.M) {
+	code := m.Run()
+	Close()
+	os.Exit(code)
+}
+
+// Close stops the shared server, if there is one, and removes its files. Main
+// calls it; a TestMain of another shape calls it itself.
+func Close() {
+	sharedMu.Lock()
+	defer sharedMu.Unlock()
+	if shared != nil {
+		shared.close()
+	}
+	shared, sharedErr, tried = nil, nil, false
+}
+
+var databaseCount atomic.Int64
+
+// NewDatabase creates an empty database and returns its postgres:// URL. The
+// database is dropped at the end of the test when the server is up by then.
+func (s *Server) NewDatabase(t testing.TB) string {
+	t.Helper()
+	name := "test_" + strconv.Itoa(os.Getpid()) + "_" + strconv.FormatInt(databaseCount.Add(1), 10)
+	if err := s.exec(`CREATE DATABASE ` + name); err != nil {
+		t.Fatalf("creating the database %s: %v", name, err)
+	}
+	t.Cleanup(func() {
+		// FORCE ends connections that a test left open. A failure is no failure
+		// of the test: the whole directory goes away with the server.
+		_ = s.exec(`DROP DATABASE IF EXISTS ` + name + ` WITH (FORCE)`)
+	})
+	return s.URL(name)
+}
+
+// URL returns the postgres:// URL of a database on this server.
+func (s *Server) URL(database string) string {
+	u := url.URL{
+		Scheme:   "postgres",
+		User:     url.User(superuser),
+		Host:     net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)),
+		Path:     "/" + database,
+		RawQuery: "sslmode=disable",
+	}
+	return u.String()
+}
+
+func (s *Server) exec(sql string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return fmt.Errorf("connecting: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, sql)
+	return err
+}

@@ -1,0 +1,233 @@
+package pgtest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+type options struct {
+	// durable keeps fsync and synchronous commits on.
+	durable bool
+}
+
+// Server is one running PostgreSQL.
+type Server struct {
+	install installation
+	owner   *owner
+	dir     string
+	port    int
+	opts    options
+
+	mu     sync.Mutex
+	exited chan struct{}
+	proc   *os.Process
+}
+
+// newServer makes a cluster in a fresh directory and starts it. It returns an
+// error that says what is missing when this machine cannot run PostgreSQL.
+func newServer(opts options) (*Server, error) {
+	install, err := findInstallation()
+	if err != nil {
+		return nil, err
+	}
+	own, err := findOwner()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "paycow-pgtest-")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{install: install, owner: own, dir: dir, opts: opts}
+	if err := s.init(); err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, err
+	}
+	if err := s.firstStart(); err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) dataDir() string { return filepath.Join(s.dir, "data") }
+func (s *Server) logFile() string { return filepath.Join(s.dir, "postgres.log") }
+
+func (s *Server) init() error {
+	if err := s.owner.give(s.dir); err != nil {
+		return fmt.Errorf("handing %s to an unprivileged user: %w", s.dir, err)
+	}
+	args := []string{
+		"--pgdata", s.dataDir(), "--username", superuser, "--auth", "trust",
+		"--encoding", "UTF8", "--locale", "C", "--no-instructions",
+	}
+	if !s.opts.durable {
+		args = append(args, "--no-sync")
+	}
+	cmd := exec.Command(s.install.initdb, args...)
+	cmd.Dir = s.dir
+	cmd.SysProcAttr = s.owner.attributes()
+	cmd.Env = s.environment()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// environment leaves out every PG* variable: they belong to the person who runs
+// the tests and would point the server at another cluster.
+func (s *Server) environment() []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "LC_ALL=C", "TZ=UTC"}
+}
+
+// firstStart picks a free port. Another process may take the port between our
+// look and the server's bind, so it tries a few times.
+func (s *Server) firstStart() error {
+	var err error
+	for range 5 {
+		if s.port, err = freePort(); err != nil {
+			return err
+		}
+		if err = s.run(); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+func (s *Server) arguments() []string {
+	settings := []string{
+		"listen_addresses=127.0.0.1",
+		"port=" + strconv.Itoa(s.port),
+		// No socket file: its default directory may not exist or not be ours.
+		"unix_socket_directories=",
+		"max_connections=300",
+		"shared_buffers=64MB",
+		"timezone=UTC",
+	}
+	if !s.opts.durable {
+		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
+	}
+	args := []string{"-D", s.dataDir()}
+	for _, setting := range settings {
+		args = append(args, "-c", setting)
+	}
+	return args
+}
+
+// run starts the server and waits until it answers.
+func (s *Server) run() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.proc != nil {
+		return nil
+	}
+	log, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	cmd := exec.Command(s.install.postgres, s.arguments()...)
+	cmd.Dir = s.dir
+	cmd.Env = s.environment()
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = s.owner.attributes()
+	exited := make(chan struct{})
+	if err := startTied(cmd, exited); err != nil {
+		return fmt.Errorf("starting %s: %w", s.install.postgres, err)
+	}
+	if err := s.waitReady(exited); err != nil {
+		_ = cmd.Process.Signal(syscall.SIGQUIT)
+		<-exited
+		return fmt.Errorf("%w; its log: %s", err, s.logTail())
+	}
+	s.proc, s.exited = cmd.Process, exited
+	return nil
+}
+
+func (s *Server) waitReady(exited <-chan struct{}) error {
+	deadline := time.Now().Add(startTimeout)
+	var err error
+	for time.Now().Before(deadline) {
+		select {
+		case <-exited:
+			return errors.New("PostgreSQL ended while starting")
+		case <-time.After(20 * time.Millisecond):
+		}
+		if err = s.exec(`SELECT 1`); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("PostgreSQL does not answer after %s: %w", startTimeout, err)
+}
+
+func (s *Server) logTail() string {
+	text, err := os.ReadFile(s.logFile())
+	if err != nil {
+		return err.Error()
+	}
+	const tailBytes = 2000
+	if len(text) > tailBytes {
+		text = text[len(text)-tailBytes:]
+	}
+	return string(bytes.TrimSpace(text))
+}
+
+// Stop ends the server as an administrator would in a hurry: open connections
+// are cut, committed work stays. A second Stop does nothing.
+func (s *Server) Stop() error { return s.end(syscall.SIGINT) }
+
+// Kill ends the server as a power cut would for its processes: no checkpoint,
+// recovery at the next start.
+func (s *Server) Kill() error { return s.end(syscall.SIGQUIT) }
+
+func (s *Server) end(signal syscall.Signal) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.proc == nil {
+		return nil
+	}
+	if err := s.proc.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	select {
+	case <-s.exited:
+	case <-time.After(startTimeout):
+		return fmt.Errorf("PostgreSQL (pid %d) does not end", s.proc.Pid)
+	}
+	s.proc, s.exited = nil, nil
+	return nil
+}
+
+// Restart starts the server again on the same port and directory, after
+// stopping it if it runs.
+func (s *Server) Restart() error {
+	if err := s.Stop(); err != nil {
+		return err
+	}
+	return s.run()
+}
+
+// close stops the server and removes its files.
+func (s *Server) close() {
+	_ = s.end(syscall.SIGQUIT)
+	_ = os.RemoveAll(s.dir)
+}

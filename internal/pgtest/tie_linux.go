@@ -1,0 +1,29 @@
+package pgtest
+
+import (
+	"os/exec"
+	"runtime"
+	"syscall"
+)
+
+// tieToParent asks the kernel to send SIGQUIT when our process is gone, however
+// it went. SIGQUIT makes PostgreSQL take its children with it at once.
+func tieToParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGQUIT }
+
+// startTied starts cmd and closes exited when it ends. The parent-death signal
+// follows the thread that started the child, so that thread is kept for as long
+// as the child lives.
+func startTied(cmd *exec.Cmd, exited chan<- struct{}) error {
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+			close(exited)
+		}
+	}()
+	return <-started
+}

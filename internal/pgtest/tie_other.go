@@ -1,0 +1,24 @@
+//go:build unix && !linux
+
+package pgtest
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// tieToParent does nothing here: only Linux has a parent-death signal. A killed
+// test process leaves its server behind on these systems.
+func tieToParent(*syscall.SysProcAttr) {}
+
+// startTied starts cmd and closes exited when it ends.
+func startTied(cmd *exec.Cmd, exited chan<- struct{}) error {
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	go func() {
+		_ = cmd.Wait()
+		close(exited)
+	}()
+	return nil
+}
