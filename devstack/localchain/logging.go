@@ -1,0 +1,39 @@
+package localchain
+
+import (
+	"context"
+	"log/slog"
+
+	gethlog "github.com/ethereum/go-ethereum/log"
+)
+
+// routeGethLog sends geth's warnings and errors to the logger and drops the rest. geth has one logger for the whole process,
+// so with several chains the one that was started last gets the warnings of all.
+func routeGethLog(logger *slog.Logger) {
+	handler := warningsOnly{logger.Handler()}
+	// The wrapper hides the logger's type: given its own type, geth would replace slog's default logger too.
+	gethlog.SetDefault(struct{ gethlog.Logger }{gethlog.NewLogger(handler)})
+}
+
+type warningsOnly struct{ slog.Handler }
+
+func (h warningsOnly) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
+}
+
+// Handle checks the level again because geth's logger does not always ask first.
+func (h warningsOnly) Handle(ctx context.Context, record slog.Record) error {
+	if !h.Enabled(ctx, record.Level) {
+		return nil
+	}
+	record.Message = "geth: " + record.Message
+	return h.Handler.Handle(ctx, record)
+}
+
+func (h warningsOnly) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return warningsOnly{h.Handler.WithAttrs(attrs)}
+}
+
+func (h warningsOnly) WithGroup(name string) slog.Handler {
+	return warningsOnly{h.Handler.WithGroup(name)}
+}

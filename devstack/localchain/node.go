@@ -1,0 +1,143 @@
+package localchain
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+
+	"github.com/ethereum/go-ethereum/core"
+	"github.com/ethereum/go-ethereum/core/rawdb"
+	"github.com/ethereum/go-ethereum/eth"
+	"github.com/ethereum/go-ethereum/eth/ethconfig"
+	"github.com/ethereum/go-ethereum/eth/filters"
+	"github.com/ethereum/go-ethereum/eth/tracers"
+	_ "github.com/ethereum/go-ethereum/eth/tracers/native" // so that debug_traceTransaction knows callTracer and its kin
+	"github.com/ethereum/go-ethereum/node"
+	"github.com/ethereum/go-ethereum/p2p"
+	"github.com/ethereum/go-ethereum/rpc"
+)
+
+const (
+	defaultListenAddr = "127.0.0.1:0"
+
+	// The caches are small because the chain is: geth's defaults are meant for mainnet and would take gigabytes.
+	databaseCacheMegabytes  = 16
+	databaseHandles         = 64
+	trieCleanCacheMegabytes = 16
+
+	// One faucet account may have thousands of payments waiting when blocks are made by hand.
+	maxPoolTransactions = 100_000
+)
+
+// ErrOtherChain is returned by Start when the data directory was begun with another genesis block, for instance by an older
+// version of this program. Its content cannot be used; starting over in an empty directory is the only way.
+var ErrOtherChain = errors.New("the data directory holds another chain, start over with an empty one")
+
+// newNode assembles geth without starting it. If it returns an error, nothing is left open.
+func newNode(cfg Config) (*node.Node, *eth.Ethereum, error) {
+	nodeConfig, err := nodeConfigFor(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	stack, err := node.New(nodeConfig)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the node's data directory: %w", err)
+	}
+	backend, err := eth.New(stack, ethConfig())
+	if err != nil {
+		closeErr := stack.Close()
+		var mismatch *core.GenesisMismatchError
+		if errors.As(err, &mismatch) {
+			err = fmt.Errorf("%w (%s)", ErrOtherChain, cfg.DataDir)
+		}
+		return nil, nil, errors.Join(fmt.Errorf("open the chain's database: %w", err), closeErr)
+	}
+	stack.RegisterAPIs([]rpc.API{{
+		Namespace: "eth",
+		Service: filters.NewFilterAPI(filters.NewFilterSystem(backend.APIBackend, filters.Config{
+			LogQueryLimit: ethconfig.Defaults.LogQueryLimit,
+		})),
+	}})
+	stack.RegisterAPIs(tracers.APIs(backend.APIBackend))
+	return stack, backend, nil
+}
+
+func nodeConfigFor(cfg Config) (*node.Config, error) {
+	listenAddr := cfg.ListenAddr
+	if listenAddr == "" {
+		listenAddr = defaultListenAddr
+	}
+	host, portText, err := net.SplitHostPort(listenAddr)
+	if err != nil {
+		return nil, fmt.Errorf("listen address %q: %w", listenAddr, err)
+	}
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("listen address %q: the port is not a number from 0 to 65535", listenAddr)
+	}
+	if host == "" {
+		// geth takes an empty host for "no server at all".
+		host = "0.0.0.0"
+	}
+
+	// A page somebody else wrote must not talk to the chain from a visitor's browser; pages served from this machine may.
+	localOrigins := []string{"http://localhost", "http://127.0.0.1"}
+	localOriginsAnyPort := []string{"http://localhost", "http://localhost:*", "http://127.0.0.1", "http://127.0.0.1:*"}
+	virtualHosts := []string{"localhost"}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		// Who asks to listen on a network is called by a name there that we do not know.
+		virtualHosts = []string{"*"}
+	}
+	modules := []string{"eth", "net", "web3", "txpool", "debug", "dev"}
+
+	config := node.DefaultConfig
+	config.Name = "localchain"
+	config.DataDir = cfg.DataDir
+	config.IPCPath = ""
+	config.P2P = p2p.Config{NoDiscovery: true, NoDial: true}
+	config.HTTPHost, config.HTTPPort = host, int(port)
+	config.HTTPModules, config.HTTPCors, config.HTTPVirtualHosts = modules, localOriginsAnyPort, virtualHosts
+	// The same host and port makes geth serve both protocols from one listener.
+	config.WSHost, config.WSPort = host, int(port)
+	config.WSModules, config.WSOrigins = modules, localOrigins
+	return &config, nil
+}
+
+func ethConfig() *ethconfig.Config {
+	config := ethconfig.Defaults
+	config.Genesis = genesisBlock()
+	config.SyncMode = ethconfig.FullSync
+
+	// With pruning off and the hash scheme, each block's whole state is written when the block is. The path scheme would keep
+	// the last 128 blocks' state in memory and rewind that far after a kill.
+	config.StateScheme = rawdb.HashScheme
+	config.NoPruning = true
+	config.SnapshotCache = 0
+
+	config.DatabaseCache = databaseCacheMegabytes
+	config.DatabaseHandles = databaseHandles
+	config.TrieCleanCache = trieCleanCacheMegabytes
+	config.TrieDirtyCache = 0
+
+	// The log index lags behind the head and is rebuilt after a reorg. Searching by the headers' blooms is always right,
+	// and quick enough for a chain of this size.
+	config.LogNoHistory = true
+	config.TransactionHistory = 0 // zero keeps all
+
+	// Nothing is re-sent behind a test's back: what dev_reorg dropped stays dropped.
+	config.TxPool.NoLocals = true
+	config.TxPool.Journal = ""
+	config.TxPool.AccountSlots = maxPoolTransactions
+	config.TxPool.GlobalSlots = maxPoolTransactions
+	config.TxPool.AccountQueue = maxPoolTransactions
+	config.TxPool.GlobalQueue = maxPoolTransactions
+	config.BlobPool.Datadir = ""
+
+	// Any tip is enough, or a cheap transaction would wait for ever.
+	miner := config.Miner
+	miner.GasPrice = oneWei()
+	miner.GasCeil = gasLimit
+	config.Miner = miner
+	return &config
+}
