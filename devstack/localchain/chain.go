@@ -67,6 +67,7 @@ func Start(ctx context.Context, cfg Config) (*Chain, error) {
 		return nil, err
 	}
 	blocks := &producer{backend: backend}
+	blocks.moveFinality(blocks.head().Number.Uint64())
 	stack.RegisterAPIs(devAPIs(blocks))
 	// The token is deployed before the port opens, so no client ever meets a chain without it.
 	if err := deployToken(blocks); err != nil {

@@ -68,8 +68,11 @@ func TestStateSurvivesACleanRestart(t *testing.T) {
 func TestSafeAndFinalizedFollowTheHead(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{})
-	b.mine(99)
 	finalized, err := b.client.HeaderByNumber(b.ctx, bigTag(rpc.FinalizedBlockNumber))
+	require.NoError(t, err)
+	require.Zero(t, finalized.Number.Int64(), "a young chain's genesis block is final")
+	b.mine(99)
+	finalized, err = b.client.HeaderByNumber(b.ctx, bigTag(rpc.FinalizedBlockNumber))
 	require.NoError(t, err)
 	require.EqualValues(t, 100-finalizedDepth, finalized.Number.Int64())
 	safe, err := b.client.HeaderByNumber(b.ctx, bigTag(rpc.SafeBlockNumber))

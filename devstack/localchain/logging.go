@@ -3,6 +3,7 @@ package localchain
 import (
 	"context"
 	"log/slog"
+	"strings"
 
 	gethlog "github.com/ethereum/go-ethereum/log"
 )
@@ -15,6 +16,20 @@ func routeGethLog(logger *slog.Logger) {
 	gethlog.SetDefault(struct{ gethlog.Logger }{gethlog.NewLogger(handler)})
 }
 
+// harmlessWarnings are about things that are meant to be so here: there are no peers, a kill loses nothing that matters, and
+// a reorg happens because somebody asked for it.
+var harmlessWarnings = map[string]bool{
+	"P2P server will be useless, neither dialing nor listening": true,
+	"Unclean shutdown detected":                                 true,
+	"Large chain reorg detected":                                true,
+	"Head block is not reachable":                               true, // the database is empty at the first start
+}
+
+// isHarmless also covers geth's note of a request that it answered with an error: the one who asked has been told.
+func isHarmless(message string) bool {
+	return harmlessWarnings[message] || strings.HasPrefix(message, "Served ")
+}
+
 type warningsOnly struct{ slog.Handler }
 
 func (h warningsOnly) Enabled(ctx context.Context, level slog.Level) bool {
@@ -23,7 +38,7 @@ func (h warningsOnly) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle checks the level again because geth's logger does not always ask first.
 func (h warningsOnly) Handle(ctx context.Context, record slog.Record) error {
-	if !h.Enabled(ctx, record.Level) {
+	if !h.Enabled(ctx, record.Level) || isHarmless(record.Message) {
 		return nil
 	}
 	record.Message = "geth: " + record.Message

@@ -121,13 +121,15 @@ func (p *producer) setHead(block *types.Block) error {
 	if _, err := chain.SetCanonical(block); err != nil {
 		return fmt.Errorf("make block %d the head: %w", block.NumberU64(), err)
 	}
-	if number := block.NumberU64(); number > finalizedDepth {
-		chain.SetFinalized(chain.GetHeaderByNumber(number - finalizedDepth))
-	}
-	if number := block.NumberU64(); number > safeDepth {
-		chain.SetSafe(chain.GetHeaderByNumber(number - safeDepth))
-	}
+	p.moveFinality(block.NumberU64())
 	return nil
+}
+
+// moveFinality marks the finalized and the safe block. On a young chain both are the genesis block, never unknown.
+func (p *producer) moveFinality(headNumber uint64) {
+	chain := p.backend.BlockChain()
+	chain.SetFinalized(chain.GetHeaderByNumber(headNumber - min(headNumber, finalizedDepth)))
+	chain.SetSafe(chain.GetHeaderByNumber(headNumber - min(headNumber, safeDepth)))
 }
 
 // flush writes the database's log to disk, so that a kill right after an answer loses nothing of what was answered.

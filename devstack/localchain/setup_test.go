@@ -2,9 +2,9 @@ package localchain
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"math/big"
+	"os"
 	"testing"
 	"time"
 
@@ -29,7 +29,7 @@ func setup(t *testing.T, cfg Config) *bundle {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+		cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	chain, err := Start(ctx, cfg)
 	require.NoError(t, err)
