@@ -1,0 +1,64 @@
+package chain
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/ethereum/go-ethereum/core/types"
+
+	"paycow/models"
+)
+
+// ErrBlockNotFound means that the node does not have the block asked for, or not yet.
+var ErrBlockNotFound = errors.New("the node does not have this block")
+
+// Header is the part of a block's header that following the chain needs. The hash is the one the node states: computing
+// it here would break with every fork of Ethereum that adds a field to the header.
+type Header struct {
+	Number     uint64
+	Hash       common.Hash
+	ParentHash common.Hash
+	Time       time.Time
+	Bloom      types.Bloom
+}
+
+// UnmarshalJSON reads a header as the RPC writes it, in answers and in newHeads notifications. A missing field is an error.
+func (h *Header) UnmarshalJSON(text []byte) error {
+	var fields struct {
+		Number     *hexutil.Uint64 `json:"number"`
+		Hash       *common.Hash    `json:"hash"`
+		ParentHash *common.Hash    `json:"parentHash"`
+		Timestamp  *hexutil.Uint64 `json:"timestamp"`
+		LogsBloom  *types.Bloom    `json:"logsBloom"`
+	}
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return fmt.Errorf("read a block header: %w", err)
+	}
+	if fields.Number == nil || fields.Hash == nil || fields.ParentHash == nil || fields.Timestamp == nil || fields.LogsBloom == nil {
+		return errors.New("a block header lacks one of number, hash, parentHash, timestamp, logsBloom")
+	}
+	*h = Header{
+		Number: uint64(*fields.Number), Hash: *fields.Hash, ParentHash: *fields.ParentHash,
+		Time: time.Unix(int64(*fields.Timestamp), 0).UTC(), Bloom: *fields.LogsBloom,
+	}
+	return nil
+}
+
+// Ref names the block of the header.
+func (h Header) Ref() models.BlockRef {
+	return models.BlockRef{Number: h.Number, Hash: h.Hash.Hex(), Time: h.Time}
+}
+
+// follows tells whether the header's block is the child of the given one.
+func (h Header) follows(parent models.BlockRef) bool {
+	return h.Number == parent.Number+1 && h.ParentHash.Hex() == parent.Hash
+}
+
+// mayHoldTransfers asks the header's bloom filter for Transfer logs of the token. False is certain, true may be wrong.
+func (h Header) mayHoldTransfers(token common.Address) bool {
+	return types.BloomLookup(h.Bloom, token) && types.BloomLookup(h.Bloom, transferTopic)
+}

@@ -1,0 +1,232 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ethereum/go-ethereum"
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/ethclient"
+	"github.com/ethereum/go-ethereum/rpc"
+)
+
+// DefaultCallTimeout bounds one RPC call, reconnecting included.
+const DefaultCallTimeout = 10 * time.Second
+
+// ErrNoSubscriptions means that the endpoint offers no subscriptions, so its head must be polled.
+var ErrNoSubscriptions = errors.New("the endpoint offers no subscriptions")
+
+// Node is one Ethereum RPC endpoint. It is safe for concurrent use. A connection is made by the first call and made
+// again by the next call after it broke, so a node that is away costs failing calls and never a restart.
+type Node struct {
+	name        string // scheme and host only: the path and the query often hold an API key
+	url         string
+	logger      *slog.Logger
+	callTimeout time.Duration
+
+	mu     sync.Mutex
+	client *rpc.Client
+}
+
+// NodeOption changes a Node's settings.
+type NodeOption func(*Node)
+
+// WithCallTimeout bounds each RPC call.
+func WithCallTimeout(timeout time.Duration) NodeOption {
+	return func(n *Node) { n.callTimeout = timeout }
+}
+
+// Dial prepares an endpoint with an http, https, ws or wss URL and tries to connect. An endpoint that is away right now
+// is logged and no error; only a URL that can never work is.
+func Dial(ctx context.Context, rawURL string, logger *slog.Logger, options ...NodeOption) (*Node, error) {
+	parsed, err := url.Parse(strings.TrimSpace(rawURL))
+	if err != nil || parsed.Host == "" {
+		return nil, errors.New("the RPC URL is not a URL with a host") // without err: it repeats the URL with its API key
+	}
+	switch parsed.Scheme {
+	case "http", "https", "ws", "wss":
+	default:
+		return nil, fmt.Errorf("the RPC URL begins with %q; http, https, ws and wss are possible", parsed.Scheme+"://")
+	}
+	node := &Node{
+		name: parsed.Scheme + "://" + parsed.Host, url: parsed.String(), logger: logger, callTimeout: DefaultCallTimeout,
+	}
+	for _, option := range options {
+		option(node)
+	}
+	if _, err := node.ChainID(ctx); err != nil {
+		logger.Warn("rpc endpoint does not answer yet", "endpoint", node.name, "error", err)
+	}
+	return node, nil
+}
+
+// Name returns the endpoint without the parts of its URL that may be secret.
+func (n *Node) Name() string { return n.name }
+
+// Close ends the connection. Calls made later connect again.
+func (n *Node) Close() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.client != nil {
+		n.client.Close()
+		n.client = nil
+	}
+}
+
+// ChainID returns the id of the chain that the node follows.
+func (n *Node) ChainID(ctx context.Context) (uint64, error) {
+	return call(ctx, n, "eth_chainId", func(ctx context.Context, client *rpc.Client) (uint64, error) {
+		var id hexutil.Uint64
+		err := client.CallContext(ctx, &id, "eth_chainId")
+		return uint64(id), err
+	})
+}
+
+// HeadHeader returns the header of the newest block.
+func (n *Node) HeadHeader(ctx context.Context) (Header, error) {
+	return n.header(ctx, "latest")
+}
+
+// HeaderByNumber returns the header of the canonical block with that number, or ErrBlockNotFound.
+func (n *Node) HeaderByNumber(ctx context.Context, number uint64) (Header, error) {
+	header, err := n.header(ctx, hexutil.EncodeUint64(number))
+	if err != nil {
+		return Header{}, fmt.Errorf("header of block %d: %w", number, err)
+	}
+	if header.Number != number {
+		return Header{}, fmt.Errorf("asked for block %d, the node answered with block %d", number, header.Number)
+	}
+	return header, nil
+}
+
+// FinalizedNumber returns the number of the newest finalized block; ok is false when the node knows of none.
+func (n *Node) FinalizedNumber(ctx context.Context) (number uint64, ok bool, err error) {
+	header, err := n.header(ctx, "finalized")
+	var refusal rpc.Error
+	switch {
+	case err == nil:
+		return header.Number, true, nil
+	case errors.Is(err, ErrBlockNotFound), errors.As(err, &refusal):
+		return 0, false, nil // geth answers with an error, others with null
+	default:
+		return 0, false, err
+	}
+}
+
+// header asks for a block by number or tag.
+func (n *Node) header(ctx context.Context, block string) (Header, error) {
+	return call(ctx, n, "eth_getBlockByNumber", func(ctx context.Context, client *rpc.Client) (Header, error) {
+		var header *Header
+		if err := client.CallContext(ctx, &header, "eth_getBlockByNumber", block, false); err != nil {
+			return Header{}, err
+		}
+		if header == nil {
+			return Header{}, ErrBlockNotFound
+		}
+		return *header, nil
+	})
+}
+
+// TransferLogsByBlockHash returns the token's Transfer logs in the block with that hash.
+func (n *Node) TransferLogsByBlockHash(ctx context.Context, token common.Address, hash common.Hash) ([]types.Log, error) {
+	return n.logs(ctx, ethereum.FilterQuery{BlockHash: &hash, Addresses: []common.Address{token}, Topics: [][]common.Hash{{transferTopic}}})
+}
+
+// TransferLogsInRange returns the token's Transfer logs in the canonical blocks from one number to another, both included.
+func (n *Node) TransferLogsInRange(ctx context.Context, token common.Address, from, to uint64) ([]types.Log, error) {
+	return n.logs(ctx, ethereum.FilterQuery{
+		FromBlock: new(big.Int).SetUint64(from), ToBlock: new(big.Int).SetUint64(to),
+		Addresses: []common.Address{token}, Topics: [][]common.Hash{{transferTopic}},
+	})
+}
+
+func (n *Node) logs(ctx context.Context, query ethereum.FilterQuery) ([]types.Log, error) {
+	return call(ctx, n, "eth_getLogs", func(ctx context.Context, client *rpc.Client) ([]types.Log, error) {
+		return ethclient.NewClient(client).FilterLogs(ctx, query)
+	})
+}
+
+// ReceiptsByBlockHash returns all receipts of the block with that hash.
+func (n *Node) ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*types.Receipt, error) {
+	return call(ctx, n, "eth_getBlockReceipts", func(ctx context.Context, client *rpc.Client) ([]*types.Receipt, error) {
+		return ethclient.NewClient(client).BlockReceipts(ctx, rpc.BlockNumberOrHashWithHash(hash, false))
+	})
+}
+
+// Receipt returns a transaction's receipt; ok is false when the node has none.
+func (n *Node) Receipt(ctx context.Context, txHash common.Hash) (receipt *types.Receipt, ok bool, err error) {
+	receipt, err = call(ctx, n, "eth_getTransactionReceipt", func(ctx context.Context, client *rpc.Client) (*types.Receipt, error) {
+		return ethclient.NewClient(client).TransactionReceipt(ctx, txHash)
+	})
+	if errors.Is(err, ethereum.NotFound) {
+		return nil, false, nil
+	}
+	return receipt, err == nil, err
+}
+
+// SubscribeHeads sends each new head to the channel until the subscription is ended or fails. The channel must be read.
+// Returns ErrNoSubscriptions when the endpoint offers none.
+func (n *Node) SubscribeHeads(ctx context.Context, heads chan<- Header) (ethereum.Subscription, error) {
+	const methodNotFound = -32601
+	subscription, err := call(ctx, n, "eth_subscribe", func(ctx context.Context, client *rpc.Client) (*rpc.ClientSubscription, error) {
+		return client.EthSubscribe(ctx, heads, "newHeads")
+	})
+	var refusal rpc.Error
+	switch {
+	case err == nil:
+		return subscription, nil
+	case errors.Is(err, rpc.ErrNotificationsUnsupported), errors.As(err, &refusal) && refusal.ErrorCode() == methodNotFound:
+		return nil, ErrNoSubscriptions
+	default:
+		return nil, err
+	}
+}
+
+// call makes one RPC call within the time limit and words its error without the endpoint's secrets.
+func call[T any](ctx context.Context, n *Node, method string, do func(context.Context, *rpc.Client) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, n.callTimeout)
+	defer cancel()
+	var none T
+	client, err := n.connection(ctx)
+	if err != nil {
+		return none, fmt.Errorf("connect to %s: %w", n.name, n.withoutURL(err))
+	}
+	result, err := do(ctx, client)
+	if err != nil {
+		return none, fmt.Errorf("%s at %s: %w", method, n.name, n.withoutURL(err))
+	}
+	return result, nil
+}
+
+// connection returns the client. go-ethereum's client connects again by itself at the next call after a WebSocket broke;
+// only the first connection is its caller's business.
+func (n *Node) connection(ctx context.Context) (*rpc.Client, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.client == nil {
+		client, err := rpc.DialContext(ctx, n.url)
+		if err != nil {
+			return nil, err
+		}
+		n.client = client
+	}
+	return n.client, nil
+}
+
+// withoutURL takes the URL out of an HTTP error, because it often holds an API key and errors are logged.
+func (n *Node) withoutURL(err error) error {
+	var urlError *url.Error
+	if errors.As(err, &urlError) {
+		urlError.URL = n.name
+	}
+	return err
+}

@@ -1,0 +1,214 @@
+package chain
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/rpc"
+
+	"paycow/models"
+)
+
+const (
+	// windowLogs is how many logs in an answer are enough: it bounds the memory, and the next range is shorter.
+	windowLogs = 5000
+	// addressBatch is how many addresses the store is asked about at a time; databases limit a statement's parameters.
+	addressBatch = 500
+	// finalityMaxAge is how long the finalized block's number is taken as it was heard.
+	finalityMaxAge = 10 * time.Second
+)
+
+// windowEnd returns the last block of the next range; ok is false when the next block is not finalized.
+func (f *Follower) windowEnd(ctx context.Context, head Header) (to uint64, ok bool, err error) {
+	next := f.cursor.BlockNumber + 1
+	if (!f.finalized.known || f.finalized.number < next) && time.Since(f.finalized.askedAt) > finalityMaxAge {
+		number, known, err := f.source.FinalizedNumber(ctx)
+		if err != nil {
+			return 0, false, fmt.Errorf("the finalized block: %w", err)
+		}
+		f.finalized = finality{known: known, number: number, askedAt: time.Now()}
+	}
+	if !f.finalized.known || f.finalized.number < next {
+		return 0, false, nil
+	}
+	return min(next+f.window-1, f.finalized.number, head.Number), true, nil
+}
+
+// stepWindow reads a range of finalized blocks in one go.
+func (f *Follower) stepWindow(ctx context.Context, head Header, to uint64) (Progress, error) {
+	cursor := f.cursor.Block()
+	first, err := f.source.HeaderByNumber(ctx, cursor.Number+1)
+	if err != nil {
+		return Progress{}, err
+	}
+	if !first.follows(cursor) {
+		return f.walkBack(ctx, head)
+	}
+	logs, to, err := f.windowLogs(ctx, first.Number, to)
+	if err != nil {
+		return Progress{}, err
+	}
+	last := first
+	if to != first.Number {
+		if last, err = f.source.HeaderByNumber(ctx, to); err != nil {
+			return Progress{}, err
+		}
+	}
+	transfers, err := f.windowTransfers(ctx, first, last, logs)
+	if err != nil {
+		return Progress{}, err
+	}
+	return f.advance(ctx, last.Ref(), head.Number, transfers)
+}
+
+// windowLogs asks for the logs of a range, and for ever shorter ones while the node refuses. It returns the end of the
+// range it got.
+func (f *Follower) windowLogs(ctx context.Context, from, to uint64) ([]types.Log, uint64, error) {
+	for {
+		logs, err := f.source.TransferLogsInRange(ctx, f.config.Token, from, to)
+		if err == nil {
+			f.adaptWindow(len(logs))
+			return logs, to, nil
+		}
+		blocks := to - from + 1
+		// Whatever the reason was, a shorter range can only help; at once only if the range may have been the reason.
+		f.window = max(blocks/2, 1)
+		if ctx.Err() != nil || blocks == 1 || !mayBeTooLong(err) {
+			return nil, 0, fmt.Errorf("transfers of blocks %d to %d: %w", from, to, err)
+		}
+		f.logger.Info("the node refuses the range; asking for a shorter one", "block", from, "blocks", f.window, "error", err)
+		to = from + f.window - 1
+	}
+}
+
+// adaptWindow chooses the next range's length after an answer with so many logs.
+func (f *Follower) adaptWindow(logs int) {
+	switch {
+	case logs > windowLogs:
+		f.window = max(f.window/2, 1)
+	case logs < windowLogs/2:
+		f.window = min(f.window+f.window/4+1, f.config.WindowMax)
+	}
+}
+
+// mayBeTooLong tells whether an error may mean that the range or its answer is too large. Nodes word that in many ways, so
+// every refusal counts but those that plainly mean something else.
+func mayBeTooLong(err error) bool {
+	var status rpc.HTTPError
+	if errors.As(err, &status) {
+		switch status.StatusCode {
+		case http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusGatewayTimeout:
+			return true
+		}
+		return false
+	}
+	var refusal rpc.Error
+	return errors.As(err, &refusal) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// windowTransfers decodes the transfers of a range that pay us. A block's time and hash come from its header, and only
+// the blocks that hold such a transfer are worth asking for theirs.
+func (f *Follower) windowTransfers(ctx context.Context, first, last Header, logs []types.Log) ([]models.TokenTransfer, error) {
+	byBlock := make(map[uint64][]types.Log)
+	for _, log := range logs {
+		if log.BlockNumber < first.Number || log.BlockNumber > last.Number || log.Removed {
+			return nil, fmt.Errorf("%w: logs of blocks %d to %d hold one of block %d", ErrDoubtful, first.Number, last.Number, log.BlockNumber)
+		}
+		byBlock[log.BlockNumber] = append(byBlock[log.BlockNumber], log)
+	}
+	for _, edge := range []Header{first, last} {
+		if len(byBlock[edge.Number]) > 0 || !edge.mayHoldTransfers(f.config.Token) {
+			continue
+		}
+		missing, err := f.logsFromReceipts(ctx, edge)
+		if err != nil {
+			return nil, err
+		}
+		if len(missing) > 0 {
+			return nil, fmt.Errorf("%w: the range left out the transfers of block %d", ErrDoubtful, edge.Number)
+		}
+	}
+	ours, err := f.ourAddresses(ctx, logs)
+	if err != nil {
+		return nil, err
+	}
+	var found []models.TokenTransfer
+	for _, number := range sortedKeys(byBlock) {
+		blockLogs := byBlock[number]
+		if !slices.ContainsFunc(blockLogs, func(log types.Log) bool { return ours[paidAddress(log)] }) {
+			continue
+		}
+		header, err := f.windowHeader(ctx, number, first, last)
+		if err != nil {
+			return nil, err
+		}
+		for _, log := range blockLogs {
+			if log.BlockHash != header.Hash {
+				return nil, fmt.Errorf("%w: logs of block %d are of another block", ErrDoubtful, number)
+			}
+		}
+		transfers, rejected := DecodeTransfers(f.config.ChainID, f.config.Token, header.Ref(), blockLogs)
+		f.reportRejected(ctx, number, rejected)
+		for _, transfer := range transfers {
+			if ours[transfer.To] {
+				found = append(found, transfer)
+			}
+		}
+	}
+	return found, nil
+}
+
+// windowHeader returns a block's header, which for the edges of the range is at hand.
+func (f *Follower) windowHeader(ctx context.Context, number uint64, first, last Header) (Header, error) {
+	switch number {
+	case first.Number:
+		return first, nil
+	case last.Number:
+		return last, nil
+	default:
+		return f.source.HeaderByNumber(ctx, number)
+	}
+}
+
+// ourAddresses returns which of the addresses that the logs pay are ours.
+func (f *Follower) ourAddresses(ctx context.Context, logs []types.Log) (map[string]bool, error) {
+	paid := make(map[string]bool)
+	for _, log := range logs {
+		if address := paidAddress(log); address != "" {
+			paid[address] = true
+		}
+	}
+	ours := make(map[string]bool)
+	for batch := range slices.Chunk(sortedKeys(paid), addressBatch) {
+		found, err := f.store.OurAddresses(ctx, f.config.Network, batch)
+		if err != nil {
+			return nil, fmt.Errorf("look for our addresses: %w", err)
+		}
+		for _, address := range found {
+			ours[address] = true
+		}
+	}
+	return ours, nil
+}
+
+// paidAddress returns whom a Transfer log pays in EIP-55 form, or "" when it is malformed.
+func paidAddress(log types.Log) string {
+	if len(log.Topics) != 3 || len(log.Data) != common.HashLength {
+		return ""
+	}
+	address, _ := topicAddress(log.Topics[2])
+	return address
+}
+
+// sortedKeys returns a map's keys in order.
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
+	return slices.Sorted(maps.Keys(m))
+}
