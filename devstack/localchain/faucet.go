@@ -74,17 +74,22 @@ func SendCall(ctx context.Context, rpcURL string, key *ecdsa.PrivateKey, contrac
 	}
 }
 
-// Rebroadcast sends a transaction that is signed already. A node that has it in its pool counts as success.
+// Rebroadcast sends a transaction that is signed already. That the node has it, in its pool or in a block, counts as success.
 func Rebroadcast(ctx context.Context, rpcURL string, signed *types.Transaction) error {
 	client, err := ethclient.DialContext(ctx, rpcURL)
 	if err != nil {
 		return fmt.Errorf("dial the node: %w", err)
 	}
 	defer client.Close()
-	if err := client.SendTransaction(ctx, signed); err != nil && !isAlreadyKnown(err) {
-		return fmt.Errorf("send %s again: %w", signed.Hash(), err)
+	sendErr := client.SendTransaction(ctx, signed)
+	if sendErr == nil || isAlreadyKnown(sendErr) {
+		return nil
 	}
-	return nil
+	// A node refuses the nonce of a transaction that is mined already, and does not say that it is this one.
+	if _, _, err := client.TransactionByHash(ctx, signed.Hash()); err == nil {
+		return nil
+	}
+	return fmt.Errorf("send %s again: %w", signed.Hash(), sendErr)
 }
 
 // draftCall fills in everything but the nonce.

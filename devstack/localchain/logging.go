@@ -21,6 +21,7 @@ func routeGethLog(logger *slog.Logger) {
 var harmlessWarnings = map[string]bool{
 	"P2P server will be useless, neither dialing nor listening": true,
 	"Unclean shutdown detected":                                 true,
+	"Old unclean shutdowns found":                               true,
 	"Large chain reorg detected":                                true,
 	"Head block is not reachable":                               true, // the database is empty at the first start
 }

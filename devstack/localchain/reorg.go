@@ -34,12 +34,11 @@ func (p *producer) reorg(depth int, dropTransactions bool) (*types.Header, error
 	if err != nil {
 		return nil, err
 	}
-	waiting := p.poolContent()
 	if err := p.setHead(newHead); err != nil {
 		return nil, err
 	}
 	if dropTransactions {
-		if err := p.forget(replaced, waiting); err != nil {
+		if err := p.forget(replaced); err != nil {
 			return nil, err
 		}
 	}
@@ -69,14 +68,13 @@ func (p *producer) insertBranch(replaced []*types.Block, dropTransactions bool) 
 	return block, nil
 }
 
-// forget empties the pool of the replaced blocks' transactions and leaves in it what was waiting there before.
-func (p *producer) forget(replaced []*types.Block, waiting []*types.Transaction) error {
+// forget empties the pool of the replaced blocks' transactions and leaves in it what was waiting there besides. A waiting
+// transaction whose sender lost an earlier one waits on until somebody fills the gap in the sender's nonces, as on any node.
+func (p *producer) forget(replaced []*types.Block) error {
 	// geth puts the lost transactions back when it has seen the new head, and clearing before that would be in vain.
 	if err := p.settlePool(); err != nil {
 		return err
 	}
-	p.backend.TxPool().Clear()
-
 	lost := make(map[common.Hash]bool)
 	for _, block := range replaced {
 		for _, transaction := range block.Transactions() {
@@ -84,11 +82,12 @@ func (p *producer) forget(replaced []*types.Block, waiting []*types.Transaction)
 		}
 	}
 	var kept []*types.Transaction
-	for _, transaction := range waiting {
+	for _, transaction := range p.poolContent() {
 		if !lost[transaction.Hash()] {
 			kept = append(kept, transaction)
 		}
 	}
+	p.backend.TxPool().Clear()
 	// One that is not valid any more, because it spent what a dropped transaction had brought, is lost with it.
 	_ = p.backend.TxPool().Add(kept, true)
 	return nil

@@ -86,6 +86,7 @@ func TestReorgCanLoseTheTransactions(t *testing.T) {
 			b.mine(1)
 			require.NotNil(t, b.minedIn(lost.Hash()))
 			require.EqualValues(t, 5_000_000, b.balance(recipient(20)))
+			require.NoError(t, Rebroadcast(b.ctx, b.HTTPURL(), lost), "also when it is mined already")
 		})
 	}
 }
