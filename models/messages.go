@@ -14,6 +14,15 @@ const (
 	WorkflowChainWatch = "ChainWatch"
 )
 
+// Activity types, which are the names of the methods of activities.Activities.
+const (
+	ActivityLoadPayment   = "LoadPayment"
+	ActivityRecordPayment = "RecordPayment"
+	ActivityExpirePayment = "ExpirePayment"
+	ActivityCreditPayment = "CreditPayment"
+	ActivityFollowChain   = "FollowChain"
+)
+
 // PaymentWorkflowID is the workflow id of a payment. At most one workflow of an id is open at a time.
 func PaymentWorkflowID(paymentID string) string { return "payment/" + paymentID }
 
@@ -103,6 +112,9 @@ type ExpireInput struct {
 	Network   string       `json:"network"`
 	ExpiresAt time.Time    `json:"expiresAt"`
 	State     PaymentState `json:"state"` // what to record when nothing came
+	// AwaitScan makes the activity fail, to be tried again, while the chain has not been read past ExpiresAt. Without it the
+	// answer says so.
+	AwaitScan bool `json:"awaitScan"`
 }
 
 // CreditInput asks to book what the chain shows for a payment, together with the state that follows from it.
@@ -136,4 +148,6 @@ type ChainWatchInput struct {
 	Network string `json:"network"`
 	// RunSeconds is how long one run follows the chain before it continues as new, which bounds its history.
 	RunSeconds int64 `json:"runSeconds"`
+	// HeartbeatSeconds is how long a silent follower is believed to be alive.
+	HeartbeatSeconds int64 `json:"heartbeatSeconds"`
 }

@@ -43,11 +43,22 @@ type PaymentState struct {
 	AmountCredited Amount    `json:"amountCredited"` // micro-USDT credited to the operator's balance
 	TxHash         string    `json:"txHash"`         // of the newest canonical transfer, "" when there is none
 	LastBlock      uint64    `json:"lastBlock"`      // block number of that transfer, 0 when there is none
-	Reason         string    `json:"reason"`         // an operator's reason for a rejection or an acceptance
+	Decision       Decision  `json:"decision"`       // what an operator decided, "" when nothing was
+	Reason         string    `json:"reason"`         // the operator's reason for the decision
 	// Version counts the recorded states of a payment, from 1. A writer states the version it saw, and loses when it is not
 	// the current one; that makes the row the arbiter between racing writers.
 	Version int64 `json:"version"`
 }
+
+// Decision is what an operator decided on a payment. It stands whatever the chain does afterwards.
+type Decision string
+
+// The decisions.
+const (
+	DecisionNone   Decision = ""
+	DecisionReject Decision = "REJECT"
+	DecisionAccept Decision = "ACCEPT"
+)
 
 // Same tells whether two states say the same, whatever their versions.
 func (s PaymentState) Same(other PaymentState) bool {

@@ -1,0 +1,60 @@
+// Package activities holds the effects of the workflows, one a file. Each is safe to run twice: a unique key or a version
+// in the database decides, never a lock in this process.
+package activities
+
+import (
+	"context"
+	"log/slog"
+
+	"paycow/models"
+)
+
+// Activities are what a worker registers. The names of its exported methods are the activity types.
+type Activities struct {
+	payments PaymentStore
+	verifier TransferVerifier
+	follower Follower
+	signals  SignalStore
+	engine   Engine
+	settings Settings
+	log      *slog.Logger
+}
+
+// Settings are the values the activities work with.
+type Settings struct {
+	Network       string
+	Confirmations uint64 // a transfer needs before it is credited, in blocks
+}
+
+// Dependencies are the parts the activities work on.
+type Dependencies struct {
+	Payments PaymentStore
+	Signals  SignalStore
+	Verifier TransferVerifier
+	Follower Follower
+	Engine   Engine
+}
+
+// New returns the activities.
+func New(parts Dependencies, settings Settings, log *slog.Logger) *Activities {
+	return &Activities{
+		payments: parts.Payments, verifier: parts.Verifier, follower: parts.Follower, signals: parts.Signals, engine: parts.Engine,
+		settings: settings, log: log,
+	}
+}
+
+// PaymentStore keeps payments and the ledger. Its writes compare the row's version and write nothing when it has moved on.
+type PaymentStore interface {
+	// Snapshot returns models.ErrNotFound when there is no such payment.
+	Snapshot(ctx context.Context, paymentID string) (models.PaymentSnapshot, error)
+	Record(ctx context.Context, input models.RecordInput) (models.RecordResult, error)
+	Expire(ctx context.Context, input models.ExpireInput) (models.ExpireResult, error)
+	Credit(ctx context.Context, input models.CreditInput) (models.RecordResult, error)
+}
+
+// TransferVerifier reads a transfer from the chain again.
+type TransferVerifier interface {
+	// VerifyTransfer returns nil only when the transfer pays that address that amount in a canonical block with the required
+	// confirmations.
+	VerifyTransfer(ctx context.Context, depositAddress string, notice models.TransferNotice, requiredConfirmations uint64) error
+}

@@ -1,0 +1,25 @@
+package activities
+
+import (
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"paycow/models"
+)
+
+// scanRetryDelay is how often the question is repeated whether the chain has been read past a window.
+const scanRetryDelay = 3 * time.Second
+
+// errNotScannedPast makes the engine ask again after a pause that does not grow: the answer depends on the next block.
+var errNotScannedPast = temporal.NewApplicationErrorWithOptions("the chain has not been read past the end of the window",
+	"NotScannedPast", temporal.ApplicationErrorOptions{NextRetryDelay: scanRetryDelay})
+
+// classify decides once which errors are worth another try: all but those that can never become right.
+func classify(err error) error {
+	if errors.Is(err, models.ErrLedgerUnbalanced) {
+		return temporal.NewNonRetryableApplicationError("the booking does not balance", "LedgerUnbalanced", err)
+	}
+	return err
+}

@@ -1,0 +1,137 @@
+// Package outbox starts the workflows of committed payments. The rows whose workflow is not known to be started are a
+// transactional outbox: the process that made a row works it off at once, any process works off what is left over, and
+// because a workflow id starts once only, doing it twice does no harm.
+package outbox
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"paycow/models"
+)
+
+// Store is the outbox's side of the database.
+type Store interface {
+	// UnstartedPayments returns the oldest payments first.
+	UnstartedPayments(ctx context.Context, createdBefore time.Time, limit int) ([]models.Payment, error)
+	MarkStarted(ctx context.Context, paymentIDs []string, at time.Time) error
+}
+
+// Engine starts workflows. That one was started before is no error.
+type Engine interface {
+	StartPayment(ctx context.Context, p models.Payment) error
+}
+
+const (
+	// starters is how many starts are under way at once: more only queue inside the engine.
+	starters = 8
+	// notifyQueue bounds the payments waiting in memory. What does not fit is found by the next sweep.
+	notifyQueue = 1024
+	// sweepInterval is how often left-over rows are looked for, and sweepAge how old they must be: younger ones are in the
+	// hands of the process that made them.
+	sweepInterval = time.Second
+	sweepAge      = 2 * time.Second
+	sweepBatch    = 256
+	// awayPause is how long an engine that failed is left alone.
+	awayPause = time.Second
+)
+
+// Outbox starts workflows for payments.
+type Outbox struct {
+	store  Store
+	engine Engine
+	log    *slog.Logger
+	queue  chan models.Payment
+}
+
+// New returns an outbox; Run works it off.
+func New(store Store, engine Engine, log *slog.Logger) *Outbox {
+	return &Outbox{store: store, engine: engine, log: log, queue: make(chan models.Payment, notifyQueue)}
+}
+
+// Notify says that a payment has been committed. It never blocks.
+func (o *Outbox) Notify(p models.Payment) {
+	select {
+	case o.queue <- p:
+	default:
+	}
+}
+
+// Run works the outbox off until ctx ends.
+func (o *Outbox) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	for range starters {
+		running.Go(func() { o.startNotified(ctx) })
+	}
+	running.Go(func() { o.sweepRegularly(ctx) })
+	running.Wait()
+}
+
+func (o *Outbox) startNotified(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case p := <-o.queue:
+			// A failure is no loss: the row stays in the outbox, and the sweep reports it.
+			_ = o.start(ctx, p)
+		}
+	}
+}
+
+func (o *Outbox) sweepRegularly(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		pause := sweepInterval
+		if started, err := o.sweep(ctx); err != nil && ctx.Err() == nil {
+			o.log.WarnContext(ctx, "payments wait for the workflow engine", "error", err)
+			pause = awayPause
+		} else if started == sweepBatch {
+			pause = 0
+		}
+		timer.Reset(pause)
+	}
+}
+
+// sweep starts left-over payments and returns how many there were. The first one goes alone, so that an engine that is away
+// costs one call and not a batch of them.
+func (o *Outbox) sweep(ctx context.Context) (int, error) {
+	left, err := o.store.UnstartedPayments(ctx, time.Now().Add(-sweepAge), sweepBatch)
+	if err != nil || len(left) == 0 {
+		return 0, err
+	}
+	if err := o.start(ctx, left[0]); err != nil {
+		// It may be this payment and not the engine: another one decides.
+		if last := left[len(left)-1]; len(left) == 1 || o.start(ctx, last) != nil {
+			return 0, err
+		}
+	}
+	limit := make(chan struct{}, starters)
+	var starting sync.WaitGroup
+	for _, p := range left[1:] {
+		limit <- struct{}{}
+		starting.Go(func() {
+			defer func() { <-limit }()
+			if err := o.start(ctx, p); err != nil {
+				o.log.WarnContext(ctx, "workflow not started yet", "payment_id", p.ID, "error", err)
+			}
+		})
+	}
+	starting.Wait()
+	return len(left), nil
+}
+
+func (o *Outbox) start(ctx context.Context, p models.Payment) error {
+	if err := o.engine.StartPayment(ctx, p); err != nil {
+		return err
+	}
+	return o.store.MarkStarted(ctx, []string{p.ID}, time.Now())
+}

@@ -1,0 +1,57 @@
+// Package worker runs workflows and activities: it registers them, sets the worker's options, and makes the namespace and
+// its search attributes.
+package worker
+
+import (
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"paycow/activities"
+	"paycow/models"
+	"paycow/workflows"
+)
+
+// StickyCacheSize is how many workflows a process keeps in memory. Waiting payments need none (each costs about 40 kB), so
+// it covers only those that are being worked on.
+const StickyCacheSize = 500
+
+// stopTimeout is how long activities under way may take to end when the worker stops.
+const stopTimeout = 10 * time.Second
+
+// New returns a worker that is ready to start.
+func New(c client.Client, acts *activities.Activities) worker.Worker {
+	w := worker.New(c, models.TaskQueue, worker.Options{
+		WorkerStopTimeout:                       stopTimeout,
+		MaxConcurrentActivityExecutionSize:      64,
+		MaxConcurrentLocalActivityExecutionSize: 64,
+	})
+	Register(w, acts)
+	return w
+}
+
+// Register names the workflows and activities, so that their types do not change when their functions are renamed.
+func Register(w worker.Registry, acts *activities.Activities) {
+	w.RegisterWorkflowWithOptions(workflows.Payment, workflow.RegisterOptions{Name: models.WorkflowPayment})
+	w.RegisterWorkflowWithOptions(workflows.ChainWatch, workflow.RegisterOptions{Name: models.WorkflowChainWatch})
+	w.RegisterActivityWithOptions(acts.LoadPayment, activity.RegisterOptions{Name: models.ActivityLoadPayment})
+	w.RegisterActivityWithOptions(acts.RecordPayment, activity.RegisterOptions{Name: models.ActivityRecordPayment})
+	w.RegisterActivityWithOptions(acts.ExpirePayment, activity.RegisterOptions{Name: models.ActivityExpirePayment})
+	w.RegisterActivityWithOptions(acts.CreditPayment, activity.RegisterOptions{Name: models.ActivityCreditPayment})
+	w.RegisterActivityWithOptions(acts.FollowChain, activity.RegisterOptions{Name: models.ActivityFollowChain})
+}
+
+// SearchAttributes are the typed search attributes that the namespace must have.
+func SearchAttributes() map[string]enumspb.IndexedValueType {
+	return map[string]enumspb.IndexedValueType{
+		models.AttributePaymentStatus:    enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+		models.AttributeOperatorID:       enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+		models.AttributeDepositAddress:   enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+		models.AttributePaymentReference: enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+		models.AttributeTxHash:           enumspb.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+	}
+}

@@ -1,0 +1,30 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"paycow/models"
+)
+
+// ChainWatch follows one network's chain for ever. The work is one long activity that heartbeats: when its worker dies,
+// another takes over from the cursor in the database. Each run ends by continuing as new, so its history stays a few events.
+func ChainWatch(ctx workflow.Context, input models.ChainWatchInput) error {
+	workflow.SetCurrentDetails(ctx, fmt.Sprintf("Follows the %s network block by block. How far it is: the heartbeat of the pending activity.", input.Network))
+	run := time.Duration(input.RunSeconds) * time.Second
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		// The activity ends by itself after a run; the rest is room for its last step.
+		StartToCloseTimeout: run + time.Hour,
+		HeartbeatTimeout:    time.Duration(input.HeartbeatSeconds) * time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 5 * time.Second},
+		WaitForCancellation: true,
+		Summary:             "follow " + input.Network,
+	})
+	if err := workflow.ExecuteActivity(ctx, models.ActivityFollowChain, input).Get(ctx, nil); err != nil {
+		return fmt.Errorf("follow the chain: %w", err)
+	}
+	return workflow.NewContinueAsNewError(ctx, models.WorkflowChainWatch, input)
+}
