@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"gorm.io/gorm"
+)
+
+// addressBlockSize is how many address indexes a process reserves at a time. A block keeps concurrent creates from queueing
+// at the counter's row until each other's commit. What a process had reserved when it ended is a gap in the indexes, no more.
+const addressBlockSize = 64
+
+// addressIndexEnd is the first index that is no longer a BIP-32 child without a private key.
+const addressIndexEnd = math.MaxInt32 + 1
+
+var errAddressesUsedUp = errors.New("the account key has no address index left")
+
+// addressAllocator hands out the address indexes that this process has reserved.
+type addressAllocator struct {
+	reserve func(ctx context.Context) (first, end uint32, err error)
+	turn    chan struct{} // holds one token; a channel, so that waiting for it ends with the caller's context
+	next    uint32
+	end     uint32
+	unused  []uint32
+}
+
+func newAddressAllocator(reserve func(context.Context) (uint32, uint32, error)) *addressAllocator {
+	a := &addressAllocator{reserve: reserve, turn: make(chan struct{}, 1)}
+	a.turn <- struct{}{}
+	return a
+}
+
+func (a *addressAllocator) take(ctx context.Context) (uint32, error) {
+	select {
+	case <-a.turn:
+	case <-ctx.Done():
+		return 0, fmt.Errorf("waiting for an address index: %w", ctx.Err())
+	}
+	defer func() { a.turn <- struct{}{} }()
+	if last := len(a.unused) - 1; last >= 0 {
+		index := a.unused[last]
+		a.unused = a.unused[:last]
+		return index, nil
+	}
+	if a.next == a.end {
+		first, end, err := a.reserve(ctx)
+		if err != nil {
+			return 0, fmt.Errorf("reserving address indexes: %w", err)
+		}
+		a.next, a.end = first, end
+	}
+	a.next++
+	return a.next - 1, nil
+}
+
+// putBack returns an index that certainly was not written.
+func (a *addressAllocator) putBack(index uint32) {
+	<-a.turn
+	a.unused = append(a.unused, index)
+	a.turn <- struct{}{}
+}
+
+// reserveAddressIndexes takes the next block off the counter in a statement, and so a transaction, of its own.
+func (s *Store) reserveAddressIndexes(ctx context.Context) (first, end uint32, err error) {
+	var next []int64
+	err = s.write(ctx, func(tx *gorm.DB) error {
+		next = nil
+		return tx.Raw(`UPDATE address_counters SET next_index = next_index + ? WHERE name = 'external' AND next_index + ? <= ? RETURNING next_index`,
+			addressBlockSize, addressBlockSize, int64(addressIndexEnd)).Scan(&next).Error
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	if len(next) != 1 {
+		return 0, 0, errAddressesUsedUp
+	}
+	return uint32(next[0] - addressBlockSize), uint32(next[0]), nil //nolint:gosec // the statement keeps it within 2^31
+}

@@ -1,0 +1,169 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"paycow/models"
+)
+
+// keptBlocks is how many of the newest chain_blocks rows are kept: the deepest reorg that can be walked back.
+const keptBlocks = 4096
+
+// Cursor returns how far a network has been read. Returns models.ErrNotFound before the first block.
+func (s *Store) Cursor(ctx context.Context, network string) (models.ChainCursor, error) {
+	var cursor models.ChainCursor
+	err := s.read(ctx).Where("network = ?", network).Take(&cursor).Error
+	return cursor, wrap(err, "reading the chain cursor")
+}
+
+// InitCursor sets a network's first cursor. It has no effect when there is one.
+func (s *Store) InitCursor(ctx context.Context, network string, block models.BlockRef, head uint64) error {
+	cursor := models.ChainCursor{
+		Network: network, BlockNumber: block.Number, BlockHash: block.Hash, BlockTime: toMillis(block.Time),
+		HeadNumber: max(head, block.Number), UpdatedAt: s.now(),
+	}
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		result := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&cursor)
+		if result.Error != nil || result.RowsAffected == 0 {
+			return result.Error
+		}
+		return putBlock(tx, network, block)
+	})
+	return wrap(err, "setting the first chain cursor")
+}
+
+// OldestPaymentAt returns when the first payment on a network was made; ok is false when there is none.
+func (s *Store) OldestPaymentAt(ctx context.Context, network string) (at time.Time, ok bool, err error) {
+	var oldest []models.Payment
+	err = s.read(ctx).Select("created_at").Where("network = ?", network).Order("created_at").Limit(1).Find(&oldest).Error
+	if err != nil || len(oldest) == 0 {
+		return time.Time{}, false, wrap(err, "reading the oldest payment")
+	}
+	return oldest[0].CreatedAt, true, nil
+}
+
+// RecentBlock returns the block of that number as it was read. Returns models.ErrNotFound when it is not kept.
+func (s *Store) RecentBlock(ctx context.Context, network string, number uint64) (models.BlockRef, error) {
+	return blockRef(s.read(ctx).Where("network = ? AND number = ?", network, number))
+}
+
+// LowestRecentBlock returns the oldest block that is kept. Returns models.ErrNotFound when there is none.
+func (s *Store) LowestRecentBlock(ctx context.Context, network string) (models.BlockRef, error) {
+	return blockRef(s.read(ctx).Where("network = ?", network).Order("number"))
+}
+
+func blockRef(query *gorm.DB) (models.BlockRef, error) {
+	var block models.ChainBlock
+	if err := query.Take(&block).Error; err != nil {
+		return models.BlockRef{}, wrap(err, "reading a recent block")
+	}
+	return models.BlockRef{Number: block.Number, Hash: block.Hash, Time: block.BlockTime}, nil
+}
+
+// SetHead notes the newest block number the node has told us of.
+func (s *Store) SetHead(ctx context.Context, network string, head uint64) error {
+	err := s.writer.WithContext(ctx).Model(&models.ChainCursor{}).Where("network = ?", network).
+		UpdateColumns(map[string]any{"head_number": head, "updated_at": s.now()}).Error
+	return wrap(err, "noting the chain's head")
+}
+
+// Advance moves the cursor from one block to a later one and stores those of the transfers in between that pay an address
+// of ours, in one transaction. A transfer that is new or changed is due to be signalled; one that is known stays untouched.
+// Returns models.ErrCursorMoved when the cursor does not stand on from.
+func (s *Store) Advance(ctx context.Context, network string, from, to models.BlockRef, head uint64, transfers []models.TokenTransfer) error {
+	if to.Number <= from.Number {
+		return fmt.Errorf("advancing the chain cursor: block %d does not come after block %d", to.Number, from.Number)
+	}
+	for _, transfer := range transfers {
+		if transfer.Block.Number <= from.Number || transfer.Block.Number > to.Number {
+			return fmt.Errorf("advancing the chain cursor: the transfer in block %d is not between blocks %d and %d", transfer.Block.Number, from.Number, to.Number)
+		}
+	}
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		if err := s.moveCursor(tx, network, from, to, max(head, to.Number)); err != nil {
+			return err
+		}
+		rows, err := s.ownTransfers(tx, network, transfers)
+		if err != nil {
+			return err
+		}
+		if err := storeTransfers(tx, rows); err != nil {
+			return err
+		}
+		if err := putBlock(tx, network, to); err != nil {
+			return err
+		}
+		return dropOldBlocks(tx, network)
+	})
+	return wrap(err, "advancing the chain cursor")
+}
+
+// Rewind takes the cursor back to a common ancestor. Transfers above it are no longer canonical, which their payments are
+// due to be told; blocks above it are forgotten. Returns models.ErrCursorMoved when the cursor does not stand on from.
+func (s *Store) Rewind(ctx context.Context, network string, from, to models.BlockRef) error {
+	if to.Number >= from.Number {
+		return fmt.Errorf("rewinding the chain cursor: block %d does not come before block %d", to.Number, from.Number)
+	}
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		if err := s.moveCursor(tx, network, from, to, 0); err != nil {
+			return err
+		}
+		if err := s.uncanonize(tx, network, to.Number); err != nil {
+			return err
+		}
+		if err := tx.Where("network = ? AND number > ?", network, to.Number).Delete(&models.ChainBlock{}).Error; err != nil {
+			return fmt.Errorf("forgetting blocks: %w", err)
+		}
+		return putBlock(tx, network, to)
+	})
+	return wrap(err, "rewinding the chain cursor")
+}
+
+// moveCursor sets the cursor when it stands on from. Its row lock makes followers of one network take turns. A head of 0
+// leaves the known head alone.
+func (s *Store) moveCursor(tx *gorm.DB, network string, from, to models.BlockRef, head uint64) error {
+	columns := map[string]any{
+		"block_number": to.Number, "block_hash": to.Hash, "block_time": toMillis(to.Time), "updated_at": s.now(),
+	}
+	if head > 0 {
+		columns["head_number"] = head
+	}
+	moved := tx.Model(&models.ChainCursor{}).
+		Where("network = ? AND block_number = ? AND block_hash = ?", network, from.Number, from.Hash).UpdateColumns(columns)
+	if moved.Error != nil {
+		return fmt.Errorf("moving the cursor: %w", moved.Error)
+	}
+	if moved.RowsAffected == 0 {
+		return models.ErrCursorMoved
+	}
+	return nil
+}
+
+func putBlock(tx *gorm.DB, network string, block models.BlockRef) error {
+	row := models.ChainBlock{Network: network, Number: block.Number, Hash: block.Hash, BlockTime: toMillis(block.Time)}
+	if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
+		return fmt.Errorf("keeping block %d: %w", block.Number, err)
+	}
+	return nil
+}
+
+func dropOldBlocks(tx *gorm.DB, network string) error {
+	var oldest models.ChainBlock
+	err := tx.Where("network = ?", network).Order("number DESC").Offset(keptBlocks - 1).Limit(1).Take(&oldest).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = tx.Where("network = ? AND number < ?", network, oldest.Number).Delete(&models.ChainBlock{}).Error
+	}
+	if err != nil {
+		return fmt.Errorf("dropping old blocks: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"paycow/models"
+)
+
+// NewPayment is what a payment is made from.
+type NewPayment struct {
+	OperatorID      string
+	UserID          string
+	Network         string
+	Currency        string
+	AmountRequested models.Amount
+	CreatedAt       time.Time
+	ExpiresAt       time.Time
+	IdempotencyKey  string // "" for none
+	RequestHash     []byte // SHA-256 over the meaning of the request's body; only with a key
+}
+
+// CreatePayment gives a payment the next address and writes its row, its first event, its deposit address and its
+// idempotency key in one transaction. derive returns the address of an index in EIP-55 form.
+//
+// created is false when the idempotency key had made a payment before; that one is returned. Any number of calls with one
+// key may run at once: the key is inserted first, so all but one wait at its unique index and then read what that one made.
+// Returns models.ErrIdempotencyMismatch when the key was used with another RequestHash.
+func (s *Store) CreatePayment(ctx context.Context, in NewPayment, derive func(index uint32) (string, error)) (p models.Payment, created bool, err error) {
+	in.CreatedAt, in.ExpiresAt = toMillis(in.CreatedAt), toMillis(in.ExpiresAt)
+	if in.IdempotencyKey != "" { // a look first, so that a repeat costs neither an address nor a write
+		p, err := paymentOfKey(s.read(ctx), in)
+		if !errors.Is(err, models.ErrNotFound) {
+			return p, false, err
+		}
+	}
+	index, err := s.addresses.take(ctx)
+	if err != nil {
+		return models.Payment{}, false, err
+	}
+	address, err := derive(index) // when it fails, the index stays unused: the next call gets another
+	if err != nil {
+		return models.Payment{}, false, fmt.Errorf("deriving the deposit address: %w", err)
+	}
+	made := models.Payment{
+		ID: models.NewID(), OperatorID: in.OperatorID, UserID: in.UserID, Reference: models.NewReference(), Network: in.Network,
+		Currency: in.Currency, AmountRequested: in.AmountRequested, DepositAddress: address, AddressIndex: index,
+		CreatedAt: in.CreatedAt, ExpiresAt: in.ExpiresAt, UpdatedAt: in.CreatedAt,
+		PaymentState: models.PaymentState{Status: models.StatusPending, Version: 1},
+	}
+	err = s.write(ctx, func(tx *gorm.DB) error {
+		p, created = made, true
+		if in.IdempotencyKey != "" {
+			first, err := insertKey(tx, in, made.ID)
+			if err != nil {
+				return err
+			}
+			if !first {
+				created = false
+				p, err = paymentOfKey(tx, in)
+				return err
+			}
+		}
+		return insertPayment(tx, made)
+	})
+	if errors.Is(err, models.ErrIdempotencyMismatch) || (err == nil && !created) {
+		s.addresses.putBack(index)
+	}
+	if err != nil {
+		return models.Payment{}, false, wrap(err, "creating a payment")
+	}
+	return p, created, nil
+}
+
+func insertPayment(tx *gorm.DB, p models.Payment) error {
+	event := eventOf(p.ID, p.PaymentState, p.CreatedAt)
+	address := models.DepositAddress{Address: p.DepositAddress, PaymentID: p.ID, Index: p.AddressIndex, CreatedAt: p.CreatedAt}
+	for _, row := range []any{&p, &event, &address} {
+		if err := tx.Create(row).Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertKey claims an idempotency key for a payment. first is false when the key is in force already. A key past its
+// lifetime counts as absent and is taken over; of several that try, the row's lock lets one succeed.
+func insertKey(tx *gorm.DB, in NewPayment, paymentID string) (first bool, err error) {
+	key := models.IdempotencyKey{
+		OperatorID: in.OperatorID, Key: in.IdempotencyKey, RequestHash: in.RequestHash, PaymentID: paymentID, CreatedAt: in.CreatedAt,
+	}
+	result := tx.Clauses(clause.OnConflict{
+		Columns:   []clause.Column{{Name: "operator_id"}, {Name: "idempotency_key"}},
+		DoUpdates: clause.AssignmentColumns([]string{"request_hash", "payment_id", "created_at"}),
+		Where:     clause.Where{Exprs: []clause.Expression{gorm.Expr("idempotency_keys.created_at < ?", keysInForceSince(in))}},
+	}).Create(&key)
+	return result.RowsAffected == 1, result.Error
+}
+
+// paymentOfKey returns the payment that the idempotency key made, models.ErrNotFound when the key is not in force, or
+// models.ErrIdempotencyMismatch.
+func paymentOfKey(db *gorm.DB, in NewPayment) (models.Payment, error) {
+	var key models.IdempotencyKey
+	err := db.Where("operator_id = ? AND idempotency_key = ? AND created_at >= ?", in.OperatorID, in.IdempotencyKey, keysInForceSince(in)).
+		Take(&key).Error
+	if err != nil {
+		return models.Payment{}, wrap(err, "reading an idempotency key")
+	}
+	if !bytes.Equal(key.RequestHash, in.RequestHash) {
+		return models.Payment{}, models.ErrIdempotencyMismatch
+	}
+	var p models.Payment
+	if err := db.Where("id = ?", key.PaymentID).Take(&p).Error; err != nil {
+		return models.Payment{}, fmt.Errorf("reading the payment of an idempotency key: %w", err)
+	}
+	return p, nil
+}
+
+func keysInForceSince(in NewPayment) time.Time { return in.CreatedAt.Add(-models.IdempotencyKeyLifetime) }

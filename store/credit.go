@@ -1,0 +1,134 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"paycow/models"
+)
+
+// Credit books transfers to the operator's balance, takes back credits of transfers that a reorg removed or changed, and
+// records the state that follows, all in one transaction. When the row has moved on, or a transfer is no longer what the
+// caller saw, nothing is written: Recorded is false and Snapshot has the present. Reversals go first, so a transfer that
+// came back with another amount can be in both lists.
+// Returns models.ErrNotFound, and models.ErrAlreadyExists while another payment still holds the credit of the same
+// transfer (a contract call that was mined again with another recipient): once that is reversed, the call succeeds.
+func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result models.RecordResult, err error) {
+	err = s.write(ctx, func(tx *gorm.DB) error {
+		result = models.RecordResult{}
+		p, err := lockPayment(tx, in.PaymentID)
+		if err != nil {
+			return err
+		}
+		if p.OperatorID != in.OperatorID {
+			return fmt.Errorf("the payment is not of operator %s", in.OperatorID)
+		}
+		if p.Version != in.State.Version-1 {
+			result, err = resultOf(tx, p, in.State)
+			return err
+		}
+		bookings, err := planBookings(tx, p, in)
+		if err != nil {
+			return err
+		}
+		if bookings == nil {
+			snapshot, err := snapshotOf(tx, p)
+			result.Snapshot = &snapshot
+			return err
+		}
+		for _, booking := range bookings {
+			if err := s.bookTransfer(tx, p, booking); err != nil {
+				return err
+			}
+		}
+		result, err = s.record(tx, in.PaymentID, in.State)
+		return err
+	})
+	return result, wrap(err, "crediting a payment")
+}
+
+// transferBooking is one entry into or out of the ledger for a transfer.
+type transferBooking struct {
+	kind   models.LedgerKind
+	key    models.TransferKey
+	amount models.Amount
+}
+
+// planBookings locks the payment's transfers and compares them with what the caller saw. It returns nil when they differ.
+func planBookings(tx *gorm.DB, p models.Payment, in models.CreditInput) ([]transferBooking, error) {
+	var rows []models.Transfer
+	if err := tx.Clauses(rowLock).Where("payment_id = ?", p.ID).Order(lockOrder).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("locking the payment's transfers: %w", err)
+	}
+	transfers := make(map[models.TransferKey]*models.Transfer, len(rows))
+	for i := range rows {
+		transfers[rows[i].TransferKey] = &rows[i]
+	}
+	bookings := make([]transferBooking, 0, len(in.Reversals)+len(in.Credits))
+	for _, reversal := range in.Reversals {
+		row := transfers[reversal.TransferKey]
+		if row == nil || row.CreditedAmount == 0 || (row.Canonical && row.Amount == row.CreditedAmount) {
+			return nil, nil
+		}
+		bookings = append(bookings, transferBooking{models.LedgerReversal, row.TransferKey, row.CreditedAmount})
+		row.CreditedAmount = 0
+	}
+	for _, credit := range in.Credits {
+		row := transfers[credit.TransferKey]
+		if row == nil || row.CreditedAmount != 0 || !row.Canonical || row.Revision != credit.Revision ||
+			row.Amount != credit.Amount || row.BlockHash != credit.Block.Hash {
+			return nil, nil
+		}
+		bookings = append(bookings, transferBooking{models.LedgerCredit, row.TransferKey, row.Amount})
+		row.CreditedAmount = row.Amount
+	}
+	return bookings, nil
+}
+
+// lockOrder is the order in which every transaction that locks several transfers takes them, so that none waits in a ring.
+const lockOrder = "chain_id, tx_hash, ordinal, payment_id"
+
+func (s *Store) bookTransfer(tx *gorm.DB, p models.Payment, b transferBooking) error {
+	generation, err := reversalsOf(tx, b.key)
+	if err != nil {
+		return err
+	}
+	header := models.LedgerTransaction{ID: models.NewID(), Kind: b.kind, PaymentID: p.ID, CreatedAt: s.now()}
+	toOperator, credited := b.amount, b.amount
+	switch b.kind {
+	case models.LedgerCredit:
+		header.ExternalID = models.CreditExternalID(b.key, generation)
+	case models.LedgerReversal:
+		header.ExternalID = models.ReversalExternalID(b.key, generation)
+		toOperator, credited = -b.amount, 0
+	}
+	err = book(tx, header, []models.LedgerEntry{
+		{Account: models.OperatorAvailableAccount(p.OperatorID), Amount: toOperator},
+		{Account: models.AccountChainDeposits, Amount: -toOperator},
+	})
+	if err != nil {
+		return err
+	}
+	err = tx.Model(&models.Transfer{}).
+		Where("chain_id = ? AND tx_hash = ? AND ordinal = ? AND payment_id = ?", b.key.ChainID, b.key.TxHash, b.key.Ordinal, p.ID).
+		UpdateColumns(map[string]any{"credited_amount": credited, "updated_at": header.CreatedAt}).Error
+	if err != nil {
+		return fmt.Errorf("noting what was booked for transfer %s: %w", b.key, err)
+	}
+	return nil
+}
+
+// reversalsOf counts the reversals of a transfer so far, whichever payment they were for.
+func reversalsOf(tx *gorm.DB, key models.TransferKey) (int, error) {
+	// The first has the bare key, later ones "#1", "#2", … after it; "$" is the character that follows "#".
+	first := models.ReversalExternalID(key, 0)
+	var count int64
+	err := tx.Model(&models.LedgerTransaction{}).
+		Where("external_id = ? OR (external_id > ? AND external_id < ?)", first, first+"#", first+"$").Count(&count).Error
+	if err != nil {
+		return 0, fmt.Errorf("counting the reversals of transfer %s: %w", key, err)
+	}
+	return int(count), nil
+}

@@ -1,0 +1,66 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"gorm.io/gorm"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"paycow/models"
+)
+
+// ErrBadCursor means that a paging cursor is not one that this package handed out.
+var ErrBadCursor = errors.New("malformed paging cursor")
+
+// Postgres's codes, as its appendix on error codes lists them.
+const (
+	pgUniqueViolation      = "23505"
+	pgSerializationFailure = "40001"
+	pgDeadlockDetected     = "40P01"
+)
+
+// sqliteRowExists is in the message of the triggers that refuse a taken key before SQLite looks at its unique indexes.
+const sqliteRowExists = "already has this row"
+
+// wrap adds what was being done to an error, and turns the database's words for "no such row" and "a unique value is taken"
+// into ours.
+func wrap(err error, doing string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, gorm.ErrRecordNotFound):
+		return fmt.Errorf("%s: %w", doing, models.ErrNotFound)
+	case isUniqueViolation(err):
+		return fmt.Errorf("%s: %w", doing, models.ErrAlreadyExists)
+	default:
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+}
+
+func isUniqueViolation(err error) bool {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pgErr.Code == pgUniqueViolation
+	}
+	liteErr, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return false
+	}
+	switch liteErr.Code() {
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+		return true
+	case sqlite3.SQLITE_CONSTRAINT_TRIGGER:
+		return strings.Contains(liteErr.Error(), sqliteRowExists)
+	default:
+		return false
+	}
+}
+
+// isRetryable tells whether the database undid a transaction only because of others that ran beside it.
+func isRetryable(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pgErr.Code == pgDeadlockDetected || pgErr.Code == pgSerializationFailure)
+}

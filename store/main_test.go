@@ -1,0 +1,219 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"paycow/internal/pgtest"
+	"paycow/models"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// onBoth runs a test on a fresh SQLite file and on a fresh Postgres database.
+func onBoth(t *testing.T, test func(t *testing.T, f *fixture)) {
+	t.Helper()
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, newFixture(t, sqliteURL(t)))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, newFixture(t, pgtest.Start(t).NewDatabase(t)))
+	})
+}
+
+func sqliteURL(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "paycow.db") }
+
+// fixture is a migrated store with an operator and a chain cursor at block 100.
+type fixture struct {
+	*Store
+	url      string
+	operator models.Operator
+	tip      models.BlockRef
+}
+
+var epoch = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func newFixture(t testing.TB, url string) *fixture {
+	t.Helper()
+	f := &fixture{Store: open(t, url), url: url}
+	require.NoError(t, f.Migrate(t.Context()))
+	f.operator = f.addOperator(t)
+	f.tip = block(100, "main")
+	require.NoError(t, f.InitCursor(t.Context(), models.NetworkERC20, f.tip, 100))
+	return f
+}
+
+func open(t testing.TB, url string) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), url, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+var operatorCount atomic.Int64
+
+func (f *fixture) addOperator(t testing.TB) models.Operator {
+	t.Helper()
+	operator := models.Operator{
+		ID: models.NewID(), Email: fmt.Sprintf("operator%d@example.com", operatorCount.Add(1)), Name: "Shop",
+		Status: models.OperatorActive, PasswordHash: "$argon2id$", CreatedAt: epoch, UpdatedAt: epoch,
+	}
+	require.NoError(t, f.CreateOperator(t.Context(), operator, nil))
+	return operator
+}
+
+// derive stands in for the account key: any injective function of the index will do.
+func derive(index uint32) (string, error) { return fmt.Sprintf("0xAd%038d", index), nil }
+
+func (f *fixture) newPayment() NewPayment {
+	return NewPayment{
+		OperatorID: f.operator.ID, UserID: "user_123456", Network: models.NetworkERC20, Currency: models.CurrencyUSDT,
+		AmountRequested: 50 * models.USDT, CreatedAt: epoch, ExpiresAt: epoch.Add(time.Hour),
+	}
+}
+
+func (f *fixture) create(t testing.TB) models.Payment {
+	t.Helper()
+	p, created, err := f.CreatePayment(t.Context(), f.newPayment(), derive)
+	require.NoError(t, err)
+	require.True(t, created)
+	return p
+}
+
+// block names a block of a branch; its time is 12 seconds a block, block 100 standing at epoch.
+func block(number uint64, branch string) models.BlockRef {
+	return models.BlockRef{
+		Number: number, Hash: fmt.Sprintf("0x%s%0*d", hexOf(branch), 64-len(hexOf(branch)), number),
+		Time: epoch.Add(time.Duration(int64(number)-100) * 12 * time.Second),
+	}
+}
+
+func hexOf(text string) string { return fmt.Sprintf("%x", text) }
+
+func txHash(n int) string { return fmt.Sprintf("0x%064x", n) }
+
+func transferTo(p models.Payment, tx int, amount models.Amount, in models.BlockRef) models.TokenTransfer {
+	return models.TokenTransfer{
+		TransferKey: models.TransferKey{ChainID: 1, TxHash: txHash(tx)}, From: "0xPayer", To: p.DepositAddress,
+		Amount: amount, LogIndex: 3, Block: in,
+	}
+}
+
+// mine advances the cursor by one block of the branch that holds the transfers.
+func (f *fixture) mine(t testing.TB, branch string, transfers ...models.TokenTransfer) models.BlockRef {
+	t.Helper()
+	next := block(f.tip.Number+1, branch)
+	for i := range transfers {
+		transfers[i].Block = next
+	}
+	require.NoError(t, f.Advance(t.Context(), models.NetworkERC20, f.tip, next, next.Number, transfers))
+	f.tip = next
+	return next
+}
+
+func (f *fixture) rewind(t testing.TB, to models.BlockRef) {
+	t.Helper()
+	require.NoError(t, f.Rewind(t.Context(), models.NetworkERC20, f.tip, to))
+	f.tip = to
+}
+
+func (f *fixture) transfer(t testing.TB, paymentID string) models.Transfer {
+	t.Helper()
+	transfers, err := f.Transfers(t.Context(), paymentID)
+	require.NoError(t, err)
+	require.Len(t, transfers, 1)
+	return transfers[0]
+}
+
+func (f *fixture) payment(t testing.TB, id string) models.Payment {
+	t.Helper()
+	p, err := f.Payment(t.Context(), id)
+	require.NoError(t, err)
+	return p
+}
+
+// next is the state that follows the payment's, with a change.
+func next(p models.Payment, change func(*models.PaymentState)) models.PaymentState {
+	state := p.PaymentState
+	state.Version++
+	change(&state)
+	return state
+}
+
+func (f *fixture) creditInput(p models.Payment, credits, reversals []models.Transfer) models.CreditInput {
+	in := models.CreditInput{
+		PaymentID: p.ID, OperatorID: p.OperatorID, DepositAddress: p.DepositAddress, Confirmations: 12,
+		State: next(p, func(s *models.PaymentState) {
+			for _, transfer := range reversals {
+				s.AmountCredited -= transfer.CreditedAmount
+				s.Status = models.StatusPending
+				s.Exception = models.ExceptionReverted
+			}
+			for _, transfer := range credits {
+				s.AmountCredited += transfer.Amount
+				s.Status = models.StatusPaid
+			}
+		}),
+	}
+	for _, transfer := range credits {
+		in.Credits = append(in.Credits, transfer.Notice(f.tip.Number))
+	}
+	for _, transfer := range reversals {
+		in.Reversals = append(in.Reversals, transfer.Notice(f.tip.Number))
+	}
+	return in
+}
+
+func (f *fixture) requireBalance(t testing.TB, available, pending models.Amount) {
+	t.Helper()
+	gotAvailable, gotPending, err := f.Balance(t.Context(), f.operator.ID)
+	require.NoError(t, err)
+	require.Equal(t, available, gotAvailable, "available")
+	require.Equal(t, pending, gotPending, "pending")
+}
+
+// requireBooked checks that the ledger balances and holds what the transfers say is credited.
+func (f *fixture) requireBooked(t testing.TB) {
+	t.Helper()
+	var unbalanced int64
+	db := f.read(t.Context())
+	require.NoError(t, db.Raw(`SELECT count(*) FROM (SELECT transaction_id FROM ledger_entries GROUP BY transaction_id HAVING SUM(amount) <> 0 OR COUNT(*) < 2) x`).Scan(&unbalanced).Error)
+	require.Zero(t, unbalanced, "unbalanced ledger transactions")
+	var entries, transfers models.Amount
+	require.NoError(t, db.Raw(`SELECT CAST(COALESCE(SUM(amount), 0) AS bigint) FROM ledger_entries WHERE account LIKE 'operator:%'`).Scan(&entries).Error)
+	require.NoError(t, db.Raw(`SELECT CAST(COALESCE(SUM(credited_amount), 0) AS bigint) FROM transfers`).Scan(&transfers).Error)
+	require.Equal(t, transfers, entries, "the ledger against the credited transfers")
+}
+
+// together runs fn n times at once and waits for all.
+func together(n int, fn func(i int)) {
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			fn(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+}
+
+// withTimeout is for calls that must not wait for ever when the code under test is wrong.
+func withTimeout(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}

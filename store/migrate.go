@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/postgres/*.sql migrations/sqlite/*.sql
+var migrations embed.FS
+
+// ErrSchemaBehind means that migrations are missing.
+var ErrSchemaBehind = errors.New("the database schema is older than this program: run `paycow migrate`")
+
+// Migrate brings the schema up to date. Several processes may call it at once: on Postgres they queue at a session lock,
+// on SQLite the later one finds the work done.
+func (s *Store) Migrate(ctx context.Context) error {
+	provider, err := s.migrationProvider()
+	if err != nil {
+		return err
+	}
+	results, err := provider.Up(ctx)
+	// SQLite has no lock that outlives a transaction, so another process may have run the same migration between our look
+	// at the schema and our turn to write. Then a second look settles it.
+	for attempt := 1; err != nil && s.engine == engineSQLite && attempt < maxAttempts; attempt++ {
+		results, err = provider.Up(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("migrating the database: %w", err)
+	}
+	for _, result := range results {
+		s.logger.InfoContext(ctx, "database migrated", slog.String("migration", result.Source.Path), slog.Int64("elapsed_ms", result.Duration.Milliseconds()))
+	}
+	return nil
+}
+
+// CheckSchema returns ErrSchemaBehind when migrations are missing. It only reads. A schema that is newer than this program
+// is fine: while an installation is being updated, old processes run beside new ones.
+func (s *Store) CheckSchema(ctx context.Context) error {
+	provider, err := s.migrationProvider()
+	if err != nil {
+		return err
+	}
+	if err := s.Ping(ctx); err != nil {
+		return err
+	}
+	if !s.read(ctx).Migrator().HasTable(goose.DefaultTablename) {
+		return ErrSchemaBehind
+	}
+	var applied []int64
+	err = s.read(ctx).Raw("SELECT version_id FROM " + goose.DefaultTablename + " WHERE is_applied").Scan(&applied).Error
+	if err != nil {
+		return fmt.Errorf("reading the schema's version: %w", err)
+	}
+	has := make(map[int64]bool, len(applied))
+	for _, version := range applied {
+		has[version] = true
+	}
+	for _, source := range provider.ListSources() {
+		if !has[source.Version] {
+			return ErrSchemaBehind
+		}
+	}
+	return nil
+}
+
+func (s *Store) migrationProvider() (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations/"+string(s.engine))
+	if err != nil {
+		return nil, fmt.Errorf("reading the embedded migrations: %w", err)
+	}
+	var pool *sql.DB
+	if pool, err = s.writer.DB(); err != nil {
+		return nil, fmt.Errorf("reaching the connection pool: %w", err)
+	}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
+	dialect := goose.DialectSQLite3
+	if s.engine == enginePostgres {
+		dialect = goose.DialectPostgres
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return nil, fmt.Errorf("preparing the migration lock: %w", err)
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	provider, err := goose.NewProvider(dialect, pool, files, options...)
+	if err != nil {
+		return nil, fmt.Errorf("reading the embedded migrations: %w", err)
+	}
+	return provider, nil
+}

@@ -1,0 +1,70 @@
+package store
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+
+	"paycow/models"
+)
+
+// CreateOperator writes an operator and, unless it is nil, a first credential. Returns models.ErrAlreadyExists when the
+// e-mail address or the API key is taken.
+func (s *Store) CreateOperator(ctx context.Context, operator models.Operator, credential *models.Credential) error {
+	operator.CreatedAt, operator.UpdatedAt = s.orNow(operator.CreatedAt), s.orNow(operator.UpdatedAt)
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		if err := tx.Create(&operator).Error; err != nil || credential == nil {
+			return err
+		}
+		row := *credential
+		row.CreatedAt = s.orNow(row.CreatedAt)
+		if row.RevokedAt != nil {
+			revokedAt := toMillis(*row.RevokedAt)
+			row.RevokedAt = &revokedAt
+		}
+		return tx.Create(&row).Error
+	})
+	return wrap(err, "creating an operator")
+}
+
+// Credential returns a credential that is in force, with its operator. Returns models.ErrNotFound when there is no such key
+// or it was revoked.
+func (s *Store) Credential(ctx context.Context, apiKey string) (models.Credential, models.Operator, error) {
+	var credential models.Credential
+	err := s.read(ctx).Where("api_key = ? AND revoked_at IS NULL", apiKey).Take(&credential).Error
+	if err != nil {
+		return models.Credential{}, models.Operator{}, wrap(err, "reading a credential")
+	}
+	var operator models.Operator
+	if err := s.read(ctx).Where("id = ?", credential.OperatorID).Take(&operator).Error; err != nil {
+		return models.Credential{}, models.Operator{}, wrap(err, "reading a credential's operator")
+	}
+	return credential, operator, nil
+}
+
+// OperatorByEmail returns models.ErrNotFound when there is none.
+func (s *Store) OperatorByEmail(ctx context.Context, email string) (models.Operator, error) {
+	var operator models.Operator
+	err := s.read(ctx).Where("email = ?", email).Take(&operator).Error
+	return operator, wrap(err, "reading an operator")
+}
+
+// CredentialsOf returns an operator's credentials, oldest first, the revoked ones too.
+func (s *Store) CredentialsOf(ctx context.Context, operatorID string) ([]models.Credential, error) {
+	var credentials []models.Credential
+	err := s.read(ctx).Where("operator_id = ?", operatorID).Order("created_at, api_key").Find(&credentials).Error
+	return credentials, wrap(err, "reading an operator's credentials")
+}
+
+// CreateAdmin returns models.ErrAlreadyExists when the e-mail address is taken.
+func (s *Store) CreateAdmin(ctx context.Context, admin models.Admin) error {
+	admin.CreatedAt, admin.UpdatedAt = s.orNow(admin.CreatedAt), s.orNow(admin.UpdatedAt)
+	return wrap(s.writer.WithContext(ctx).Create(&admin).Error, "creating an admin")
+}
+
+// AdminByEmail returns models.ErrNotFound when there is none.
+func (s *Store) AdminByEmail(ctx context.Context, email string) (models.Admin, error) {
+	var admin models.Admin
+	err := s.read(ctx).Where("email = ?", email).Take(&admin).Error
+	return admin, wrap(err, "reading an admin")
+}

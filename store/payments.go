@@ -1,0 +1,118 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"paycow/models"
+)
+
+// Payment returns models.ErrNotFound when there is none.
+func (s *Store) Payment(ctx context.Context, id string) (models.Payment, error) {
+	var p models.Payment
+	err := s.read(ctx).Where("id = ?", id).Take(&p).Error
+	return p, wrap(err, "reading a payment")
+}
+
+// OperatorPayment returns models.ErrNotFound when there is none or it is another operator's.
+func (s *Store) OperatorPayment(ctx context.Context, operatorID, id string) (models.Payment, error) {
+	var p models.Payment
+	err := s.read(ctx).Where("id = ? AND operator_id = ?", id, operatorID).Take(&p).Error
+	return p, wrap(err, "reading an operator's payment")
+}
+
+// PaymentFilter says which of an operator's payments to list. Empty fields do not filter, but OperatorID always does.
+type PaymentFilter struct {
+	OperatorID string
+	Status     models.Status
+	Exception  models.Exception
+	UserID     string
+	Reference  string
+	From       time.Time // created at this time or later; zero for no bound
+	To         time.Time // created before this time; zero for no bound
+	Cursor     string    // of the page before; "" for the first page
+	Limit      int
+}
+
+// ListPayments returns a page of an operator's payments, newest first. nextCursor is "" on the last page. Returns
+// ErrBadCursor for a cursor that is none.
+func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) (payments []models.Payment, nextCursor string, err error) {
+	query := s.read(ctx).Where("operator_id = ?", f.OperatorID)
+	if f.Status != "" {
+		query = query.Where("status = ?", f.Status)
+	}
+	if f.UserID != "" {
+		query = query.Where("user_id = ?", f.UserID)
+	}
+	if f.Reference != "" {
+		query = query.Where("reference = ?", f.Reference)
+	}
+	if f.Exception != models.ExceptionNone {
+		query = query.Where("exception = ? AND exception <> ''", f.Exception) // the second half names the partial index
+	}
+	if !f.From.IsZero() {
+		query = query.Where("created_at >= ?", ceilMillis(f.From))
+	}
+	if !f.To.IsZero() {
+		query = query.Where("created_at < ?", ceilMillis(f.To))
+	}
+	if f.Cursor != "" {
+		at, id, err := parsePaymentCursor(f.Cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		query = query.Where("(created_at, id) < (?, ?)", at, id)
+	}
+	limit := pageLimit(f.Limit)
+	if err := query.Order("created_at DESC, id DESC").Limit(limit + 1).Find(&payments).Error; err != nil {
+		return nil, "", wrap(err, "listing payments")
+	}
+	if len(payments) > limit {
+		payments = payments[:limit]
+		nextCursor = paymentCursor(payments[limit-1])
+	}
+	return payments, nextCursor, nil
+}
+
+// Transfers returns every transfer known for a payment in the order of the chain, also those that a reorg removed.
+func (s *Store) Transfers(ctx context.Context, paymentID string) ([]models.Transfer, error) {
+	var transfers []models.Transfer
+	err := s.read(ctx).Where("payment_id = ?", paymentID).Order(chainOrder).Find(&transfers).Error
+	return transfers, wrap(err, "reading a payment's transfers")
+}
+
+const chainOrder = "block_number, log_index, tx_hash, ordinal, chain_id"
+
+// Events returns a payment's timeline, oldest first.
+func (s *Store) Events(ctx context.Context, paymentID string) ([]models.PaymentEvent, error) {
+	var events []models.PaymentEvent
+	err := s.read(ctx).Where("payment_id = ?", paymentID).Order("version").Find(&events).Error
+	return events, wrap(err, "reading a payment's events")
+}
+
+// UnstartedPayments returns the outbox, oldest first: payments created before the given time whose workflow is not known to
+// have been started.
+func (s *Store) UnstartedPayments(ctx context.Context, createdBefore time.Time, limit int) ([]models.Payment, error) {
+	var payments []models.Payment
+	err := s.read(ctx).Where("workflow_started_at IS NULL AND created_at < ?", ceilMillis(createdBefore)).
+		Order("created_at, id").Limit(limit).Find(&payments).Error
+	return payments, wrap(err, "reading the payments to start")
+}
+
+// MarkStarted notes that the workflows of these payments have been started. A time noted before stays.
+func (s *Store) MarkStarted(ctx context.Context, paymentIDs []string, at time.Time) error {
+	for len(paymentIDs) > 0 {
+		batch := paymentIDs[:min(len(paymentIDs), batchRows)]
+		paymentIDs = paymentIDs[len(batch):]
+		// UpdateColumn: updated_at tells of the payment's state, which this leaves alone.
+		err := s.writer.WithContext(ctx).Model(&models.Payment{}).Where("id IN ? AND workflow_started_at IS NULL", batch).
+			UpdateColumn("workflow_started_at", toMillis(at)).Error
+		if err != nil {
+			return wrap(err, "noting started workflows")
+		}
+	}
+	return nil
+}
+
+// batchRows bounds how many rows one statement names, far below the databases' limits on parameters.
+const batchRows = 500

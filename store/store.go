@@ -1,0 +1,135 @@
+// Package store keeps PayCow's rows in Postgres or SQLite: payments and their timelines, deposit addresses, transfers, the
+// chain cursor and the ledger. Everything that must hold under concurrency holds because of a unique key, a row lock or a
+// trigger in the database, never because of a mutex in this process.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// Store is an open database. It is safe for use by many goroutines.
+type Store struct {
+	engine engine
+	// writer and reader are one pool on Postgres. On SQLite the writer is a single connection, and the reader is a pool of
+	// its own, so that reads do not wait for writes.
+	writer    *gorm.DB
+	reader    *gorm.DB
+	logger    *slog.Logger
+	addresses *addressAllocator
+	now       func() time.Time
+}
+
+// engine is which database the store runs on.
+type engine string
+
+const (
+	enginePostgres engine = "postgres"
+	engineSQLite   engine = "sqlite"
+)
+
+// Open connects to the database that the URL names: "postgres://…", "sqlite:<path>" or a bare path that ends in ".db". It
+// does not migrate. The errors never hold the URL, which may carry a password.
+func Open(ctx context.Context, databaseURL string, logger *slog.Logger) (*Store, error) {
+	s := &Store{logger: logger, now: func() time.Time { return toMillis(time.Now()) }}
+	var err error
+	switch {
+	case strings.HasPrefix(databaseURL, "postgres://"), strings.HasPrefix(databaseURL, "postgresql://"):
+		s.engine = enginePostgres
+		err = s.openPostgres(databaseURL)
+	case strings.HasPrefix(databaseURL, "sqlite:"):
+		s.engine = engineSQLite
+		err = s.openSQLite(strings.TrimPrefix(databaseURL, "sqlite:"))
+	case strings.HasSuffix(databaseURL, ".db"):
+		s.engine = engineSQLite
+		err = s.openSQLite(databaseURL)
+	default:
+		return nil, errors.New(`the database URL must begin with "postgres://" or "sqlite:", or be a path that ends in ".db"`)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.addresses = newAddressAllocator(s.reserveAddressIndexes)
+	if err := s.Ping(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Ping tells whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	for _, db := range s.pools() {
+		pool, err := db.DB()
+		if err != nil {
+			return fmt.Errorf("reaching the connection pool: %w", err)
+		}
+		if err := pool.PingContext(ctx); err != nil {
+			return fmt.Errorf("the database does not answer: %w", err)
+		}
+	}
+	return nil
+}
+
+// Close ends every connection.
+func (s *Store) Close() error {
+	var failures []error
+	for _, db := range s.pools() {
+		pool, err := db.DB()
+		if err == nil {
+			err = pool.Close()
+		}
+		failures = append(failures, err)
+	}
+	return errors.Join(failures...)
+}
+
+func (s *Store) pools() []*gorm.DB {
+	if s.writer == s.reader {
+		return []*gorm.DB{s.writer}
+	}
+	return []*gorm.DB{s.writer, s.reader}
+}
+
+// maxAttempts bounds how often a transaction that the database gave up (deadlock) is run again.
+const maxAttempts = 4
+
+// write runs fn in a transaction. The database may make it run again from the start, so fn must keep nothing from an
+// attempt before.
+func (s *Store) write(ctx context.Context, fn func(tx *gorm.DB) error) error {
+	for attempt := 1; ; attempt++ {
+		err := s.writer.WithContext(ctx).Transaction(fn)
+		if err == nil || attempt == maxAttempts || !isRetryable(err) {
+			return err
+		}
+		s.logger.DebugContext(ctx, "running a transaction again", "attempt", attempt, "error", err)
+	}
+}
+
+func (s *Store) read(ctx context.Context) *gorm.DB { return s.reader.WithContext(ctx) }
+
+// toMillis is the form in which every time is kept: UTC and whole milliseconds, the precision that both databases hold, so
+// that what is answered equals what is read again.
+func toMillis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+
+// ceilMillis turns a bound into the equal bound for kept times, which are whole milliseconds.
+func ceilMillis(t time.Time) time.Time {
+	floor := toMillis(t)
+	if floor.Equal(t) {
+		return floor
+	}
+	return floor.Add(time.Millisecond)
+}
+
+// orNow returns the time as it is kept, or the present time for the zero one.
+func (s *Store) orNow(t time.Time) time.Time {
+	if t.IsZero() {
+		return s.now()
+	}
+	return toMillis(t)
+}
