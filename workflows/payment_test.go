@@ -1,0 +1,339 @@
+package workflows
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"paycow/models"
+)
+
+// bench is a Payment workflow in Temporal's test environment, whose clock skips ahead, over the model store.
+type bench struct {
+	*testsuite.TestWorkflowEnvironment
+	t  *testing.T
+	db *modelStore
+}
+
+func setup(t *testing.T) *bench {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	b := &bench{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t, db: newModelStore()}
+	b.SetStartTime(created)
+	b.RegisterWorkflowWithOptions(Payment, workflow.RegisterOptions{Name: models.WorkflowPayment})
+	for name, method := range map[string]any{
+		models.ActivityLoadPayment: b.db.LoadPayment, models.ActivityRecordPayment: b.db.RecordPayment,
+		models.ActivityExpirePayment: b.db.ExpirePayment, models.ActivityCreditPayment: b.db.CreditPayment,
+	} {
+		b.RegisterActivityWithOptions(method, activity.RegisterOptions{Name: name})
+	}
+	b.db.scanned = true
+	return b
+}
+
+// at does something at a time after the payment's creation.
+func (b *bench) at(after time.Duration, do func()) { b.RegisterDelayedCallback(do, after) }
+
+// transfer is a transfer of the given amount in a block of its own, mined after the payment's creation.
+func transfer(i int, amount models.Amount, mined time.Duration) models.TransferNotice {
+	key := models.TransferKey{ChainID: 1, TxHash: "0x" + strings.Repeat("0", 62) + string(rune('a'+i)) + "0", Ordinal: 0}
+	return models.TransferNotice{
+		TransferKey: key, Amount: amount, Canonical: true, Revision: 1, Confirmations: 1,
+		Block: models.BlockRef{Number: uint64(100 + i), Hash: "0xb" + key.TxHash[3:], Time: created.Add(mined)},
+	}
+}
+
+// tell changes the transfer's row and signals the workflow.
+func (b *bench) tell(n models.TransferNotice, confirmations uint64) {
+	n.Confirmations = confirmations
+	b.SignalWorkflow(models.SignalTransfers, models.TransfersSignal{Transfers: []models.TransferNotice{b.db.put(n)}})
+}
+
+// arrive plays an ordinary transfer: seen, two confirmations, twelve.
+func (b *bench) arrive(n models.TransferNotice, seen time.Duration) {
+	b.at(seen, func() { b.tell(n, 1) })
+	b.at(seen+12*time.Second, func() { b.tell(n, 2) })
+	b.at(seen+132*time.Second, func() { b.tell(n, 12) })
+}
+
+// run runs the workflow to its end and returns the row.
+func (b *bench) run(input models.PaymentInput) models.PaymentState {
+	b.t.Helper()
+	b.ExecuteWorkflow(models.WorkflowPayment, input)
+	require.True(b.t, b.IsWorkflowCompleted())
+	require.NoError(b.t, b.GetWorkflowError())
+	var result models.PaymentResult
+	require.NoError(b.t, b.GetWorkflowResult(&result))
+	require.Equal(b.t, b.db.state, result.State)
+	return b.db.state
+}
+
+// timeline returns the recorded statuses with their exceptions.
+func (b *bench) timeline() []string {
+	var said []string
+	for _, s := range b.db.states {
+		said = append(said, describe(s))
+	}
+	return said
+}
+
+func TestEveryEnding(t *testing.T) {
+	t.Parallel()
+	late := testInput.ExpiresAt.Sub(created) + time.Minute
+	for name, c := range map[string]struct {
+		play     func(b *bench)
+		timeline []string
+		credited models.Amount
+	}{
+		"paid": {
+			play:     func(b *bench) { b.arrive(transfer(0, 50*models.USDT, time.Minute), time.Minute) },
+			timeline: []string{"DETECTED", "CONFIRMING", "PAID"}, credited: 50 * models.USDT,
+		},
+		"expired unpaid": {play: func(*bench) {}, timeline: []string{"EXPIRED"}},
+		"several transfers add up": {
+			play: func(b *bench) {
+				b.arrive(transfer(0, 20*models.USDT, time.Minute), time.Minute)
+				b.arrive(transfer(1, 30*models.USDT, 10*time.Minute), 10*time.Minute)
+			},
+			timeline: []string{"DETECTED", "DETECTED", "DETECTED", "CONFIRMING", "PAID"}, credited: 50 * models.USDT,
+		},
+		"overpaid": {
+			play:     func(b *bench) { b.arrive(transfer(0, 50*models.USDT+1, time.Minute), time.Minute) },
+			timeline: []string{"DETECTED", "CONFIRMING", "PAID (OVERPAID)"}, credited: 50*models.USDT + 1,
+		},
+		"underpaid by one micro-USDT": {
+			play:     func(b *bench) { b.arrive(transfer(0, 50*models.USDT-1, time.Minute), time.Minute) },
+			timeline: []string{"DETECTED", "DETECTED", "EXPIRED (UNDERPAID)"}, credited: 50*models.USDT - 1,
+		},
+		"mined in the last second, confirmed after the window": {
+			play:     func(b *bench) { b.arrive(transfer(0, 50*models.USDT, time.Hour), time.Hour) },
+			timeline: []string{"DETECTED", "CONFIRMING", "PAID"}, credited: 50 * models.USDT,
+		},
+		"mined in time, heard of long after": {
+			play: func(b *bench) {
+				b.db.scanned = false
+				b.at(late+time.Minute, func() {
+					b.tell(transfer(0, 50*models.USDT, time.Minute), 12)
+					b.db.scanned = true
+				})
+			},
+			timeline: []string{"PAID"}, credited: 50 * models.USDT,
+		},
+		"seen by the database before its signal when the window ends": {
+			play: func(b *bench) {
+				n := transfer(0, 50*models.USDT, time.Minute)
+				b.db.put(n)
+				b.at(2*time.Hour, func() { b.tell(n, 12) })
+			},
+			timeline: []string{"DETECTED", "PAID"}, credited: 50 * models.USDT,
+		},
+		"the chain is read past the window only later": {
+			play:     func(b *bench) { b.db.scanned, b.db.unscanned = false, 6 },
+			timeline: []string{"EXPIRED"},
+		},
+		"rejected": {
+			play: func(b *bench) {
+				b.at(time.Minute, func() { b.SignalWorkflow(models.SignalReject, models.DecisionSignal{Reason: "fraud"}) })
+			},
+			timeline: []string{"REJECTED"},
+		},
+		"rejected by a bare text": {
+			play:     func(b *bench) { b.at(time.Minute, func() { b.SignalWorkflow(models.SignalReject, "fraud") }) },
+			timeline: []string{"REJECTED"},
+		},
+		"rejected twice": {
+			play: func(b *bench) {
+				b.at(time.Minute, func() {
+					b.SignalWorkflow(models.SignalReject, models.DecisionSignal{Reason: "fraud"})
+					b.SignalWorkflow(models.SignalReject, models.DecisionSignal{Reason: "again"})
+				})
+			},
+			timeline: []string{"REJECTED"},
+		},
+		"rejected while the money was on its way": {
+			play: func(b *bench) {
+				b.arrive(transfer(0, 50*models.USDT, time.Minute), time.Minute)
+				b.at(2*time.Minute, func() { b.SignalWorkflow(models.SignalReject, models.DecisionSignal{Reason: "fraud"}) })
+			},
+			timeline: []string{"DETECTED", "CONFIRMING", "REJECTED", "REJECTED (AFTER_REJECT)"}, credited: 50 * models.USDT,
+		},
+		"a rejection after the end of the money's way is too late": {
+			play: func(b *bench) {
+				b.arrive(transfer(0, 50*models.USDT, time.Minute), time.Minute)
+				b.arrive(transfer(1, 1*models.USDT, 2*time.Minute), 2*time.Minute)
+				b.at(4*time.Minute, func() { b.SignalWorkflow(models.SignalReject, models.DecisionSignal{Reason: "fraud"}) })
+			},
+			timeline: []string{"DETECTED", "CONFIRMING", "CONFIRMING", "PAID", "PAID (OVERPAID)"}, credited: 51 * models.USDT,
+		},
+		"an acceptance of what is not under- or late paid does nothing": {
+			play: func(b *bench) {
+				b.at(time.Minute, func() { b.SignalWorkflow(models.SignalAccept, models.DecisionSignal{Reason: "fine"}) })
+			},
+			timeline: []string{"EXPIRED"},
+		},
+		"a reorg removes the transfer for good": {
+			play: func(b *bench) {
+				n := transfer(0, 50*models.USDT, time.Minute)
+				b.at(time.Minute, func() { b.tell(n, 1) })
+				b.at(2*time.Minute, func() {
+					n.Canonical, n.Revision = false, 2
+					b.tell(n, 0)
+				})
+			},
+			timeline: []string{"DETECTED", "PENDING (REVERTED)", "EXPIRED (REVERTED)"},
+		},
+		"a reorg removes the transfer and it is mined again": {
+			play: func(b *bench) {
+				n := transfer(0, 50*models.USDT, time.Minute)
+				b.at(time.Minute, func() { b.tell(n, 2) })
+				b.at(2*time.Minute, func() {
+					n.Canonical, n.Revision = false, 2
+					b.tell(n, 0)
+				})
+				b.at(3*time.Minute, func() {
+					n.Canonical, n.Revision, n.Block.Number, n.Block.Hash = true, 3, 105, "0xother"
+					b.tell(n, 1)
+				})
+				b.at(4*time.Minute, func() { b.tell(n, 12) })
+			},
+			timeline: []string{"CONFIRMING", "PENDING (REVERTED)", "DETECTED", "PAID"}, credited: 50 * models.USDT,
+		},
+		"late while the window is being closed": {
+			play: func(b *bench) {
+				b.db.scanned = false
+				b.at(late, func() {
+					b.tell(transfer(0, 50*models.USDT, late), 1)
+					b.db.scanned = true
+				})
+				b.at(late+time.Hour, func() { b.tell(transfer(0, 50*models.USDT, late), 12) })
+			},
+			timeline: []string{"PENDING", "EXPIRED", "EXPIRED (PAID_LATE)"}, credited: 50 * models.USDT,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			c.play(b)
+			state := b.run(testInput)
+			require.Equal(t, c.timeline, b.timeline())
+			require.Equal(t, c.credited, state.AmountCredited)
+		})
+	}
+}
+
+// TestResumedRuns covers what comes after an ended payment: each begins another run from the row.
+func TestResumedRuns(t *testing.T) {
+	t.Parallel()
+	expired := models.PaymentState{Status: models.StatusExpired, Version: 2}
+	lateTransfer := transfer(0, 50*models.USDT, 2*time.Hour)
+	inTime := transfer(1, 20*models.USDT, time.Minute)
+	for name, c := range map[string]struct {
+		row      models.PaymentState
+		known    []models.TransferNotice
+		play     func(b *bench)
+		timeline []string
+		credited models.Amount
+	}{
+		"a transfer after EXPIRED": {
+			row: expired, play: func(b *bench) { b.arrive(lateTransfer, 0) },
+			timeline: []string{"EXPIRED", "EXPIRED (PAID_LATE)"}, credited: 50 * models.USDT,
+		},
+		"a transfer after REJECTED": {
+			row:  models.PaymentState{Status: models.StatusRejected, Decision: models.DecisionReject, Version: 2},
+			play: func(b *bench) { b.arrive(inTime, 0) }, timeline: []string{"REJECTED", "REJECTED (AFTER_REJECT)"}, credited: 20 * models.USDT,
+		},
+		"an underpaid payment is accepted": {
+			row:   models.PaymentState{Status: models.StatusExpired, Exception: models.ExceptionUnderpaid, AmountReceived: 20 * models.USDT, AmountCredited: 20 * models.USDT, TxHash: inTime.TxHash, LastBlock: inTime.Block.Number, Version: 4},
+			known: []models.TransferNotice{credited(inTime)},
+			play: func(b *bench) {
+				b.at(0, func() { b.SignalWorkflow(models.SignalAccept, models.DecisionSignal{Reason: "close enough"}) })
+			},
+			timeline: []string{"PAID (ACCEPTED)"}, credited: 20 * models.USDT,
+		},
+		"a late payment is accepted": {
+			row:   models.PaymentState{Status: models.StatusExpired, Exception: models.ExceptionPaidLate, AmountReceived: 50 * models.USDT, AmountCredited: 50 * models.USDT, TxHash: lateTransfer.TxHash, LastBlock: lateTransfer.Block.Number, Version: 4},
+			known: []models.TransferNotice{credited(lateTransfer)},
+			play: func(b *bench) {
+				b.at(0, func() { b.SignalWorkflow(models.SignalAccept, models.DecisionSignal{Reason: "fine"}) })
+			},
+			timeline: []string{"PAID (ACCEPTED)"}, credited: 50 * models.USDT,
+		},
+		"a reorg takes a credited transfer away and the window is over": {
+			row:   models.PaymentState{Status: models.StatusPaid, AmountReceived: 50 * models.USDT, AmountCredited: 50 * models.USDT, TxHash: "0x", Version: 4},
+			known: []models.TransferNotice{credited(transfer(0, 50*models.USDT, time.Minute))},
+			play: func(b *bench) {
+				b.at(0, func() {
+					n := transfer(0, 50*models.USDT, time.Minute)
+					n.Canonical, n.Revision = false, 2
+					b.tell(n, 0)
+				})
+			},
+			timeline: []string{"PENDING (REVERTED)", "EXPIRED (REVERTED)"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.SetStartTime(created.Add(2 * time.Hour))
+			b.db.state = c.row
+			for _, n := range c.known {
+				b.db.transfers[n.TransferKey] = n
+				b.db.booked[n.TransferKey.String()] = n.CreditedAmount
+			}
+			c.play(b)
+			input := testInput
+			input.Resume = true
+			state := b.run(input)
+			require.Equal(t, c.timeline, b.timeline())
+			require.Equal(t, c.credited, state.AmountCredited)
+		})
+	}
+}
+
+func credited(n models.TransferNotice) models.TransferNotice {
+	n.Confirmations, n.CreditedAmount = 12, n.Amount
+	return n
+}
+
+// TestDatabaseAway shows that a database which fails for a while costs no payment its way: the engine takes the effect over
+// and tries for as long as it takes.
+func TestDatabaseAway(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.arrive(transfer(0, 50*models.USDT, time.Minute), time.Minute)
+	for _, minute := range []time.Duration{time.Minute, 72 * time.Second, 190 * time.Second} {
+		b.at(minute, func() { b.db.failures = 5 })
+	}
+	require.Equal(t, models.StatusPaid, b.run(testInput).Status)
+	require.Equal(t, 50*models.USDT, b.db.state.AmountCredited)
+}
+
+// TestDetails shows what an admin reads in the engine's UI.
+func TestDetails(t *testing.T) {
+	t.Parallel()
+	f := newFold(testInput)
+	require.Contains(t, f.details(actionWait), "**PENDING**: received **0.00** of **50.00 USDT**")
+	require.Contains(t, f.details(actionWait), "Waits for a transfer until 2026-03-12T22:30:00Z.")
+	n := transfer(0, 20*models.USDT, time.Minute)
+	f.foldTransfer(n)
+	details := f.details(actionWait)
+	require.Contains(t, details, "**DETECTED**: received **20.00** of **50.00 USDT**")
+	require.Contains(t, details, n.TxHash)
+	require.Contains(t, details, "Waits for 12 confirmations, which block 111 brings.")
+	require.Contains(t, f.details(actionExpire), "expires only then")
+	require.Contains(t, f.details(actionEnd), "Ended.")
+}
+
+func TestLongSummaryIsCut(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "user_1", shortened("user_1"))
+	require.LessOrEqual(t, len(shortened(strings.Repeat("😀", 256))), 400)
+}
