@@ -122,4 +122,6 @@ func paymentOfKey(db *gorm.DB, in NewPayment) (models.Payment, error) {
 	return p, nil
 }
 
-func keysInForceSince(in NewPayment) time.Time { return in.CreatedAt.Add(-models.IdempotencyKeyLifetime) }
+func keysInForceSince(in NewPayment) time.Time {
+	return in.CreatedAt.Add(-models.IdempotencyKeyLifetime)
+}

@@ -2,12 +2,12 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+	"gorm.io/gorm/utils"
 )
 
 func (s *Store) gormConfig() *gorm.Config {
@@ -23,35 +23,28 @@ func (s *Store) gormConfig() *gorm.Config {
 // slowStatement is how long a statement may take before it is worth a line in the log.
 const slowStatement = 500 * time.Millisecond
 
-// quietLogger is GORM's way to the log. It never sees values, only statements with placeholders, and leaves errors to
-// those who get them returned.
+// quietLogger is GORM's way to the log. It says which function was slow and never shows a statement: GORM puts the values
+// into the text of some (those read with Scan), whatever its ParamsFilter says. Errors are left to those who get them.
 type quietLogger struct{ log *slog.Logger }
 
-var (
-	_ logger.Interface  = quietLogger{}
-	_ gorm.ParamsFilter = quietLogger{}
-)
+var _ logger.Interface = quietLogger{}
 
 func (l quietLogger) LogMode(logger.LogLevel) logger.Interface { return l }
 
 func (l quietLogger) Info(context.Context, string, ...any) {}
 
-func (l quietLogger) Warn(ctx context.Context, message string, args ...any) {
-	l.log.WarnContext(ctx, fmt.Sprintf(message, args...))
+// Warn and Error are for complaints of GORM itself. Their arguments may hold values.
+func (l quietLogger) Warn(ctx context.Context, message string, _ ...any) {
+	l.log.WarnContext(ctx, "the database library warns", "message", message)
 }
 
-func (l quietLogger) Error(ctx context.Context, message string, args ...any) {
-	l.log.ErrorContext(ctx, fmt.Sprintf(message, args...))
+func (l quietLogger) Error(ctx context.Context, message string, _ ...any) {
+	l.log.ErrorContext(ctx, "the database library fails", "message", message)
 }
 
-func (l quietLogger) Trace(ctx context.Context, begin time.Time, statement func() (string, int64), err error) {
+func (l quietLogger) Trace(ctx context.Context, begin time.Time, _ func() (string, int64), _ error) {
 	if elapsed := time.Since(begin); elapsed > slowStatement {
-		text, rows := statement()
-		l.log.WarnContext(ctx, "slow database statement", "statement", text, "rows", rows, "elapsed_ms", elapsed.Milliseconds(), "error", err)
+		caller := utils.CallerFrame()
+		l.log.WarnContext(ctx, "slow database statement", "function", caller.Function, "line", caller.Line, "elapsed_ms", elapsed.Milliseconds())
 	}
-}
-
-// ParamsFilter keeps values out of the statements that Trace is shown.
-func (l quietLogger) ParamsFilter(_ context.Context, statement string, _ ...any) (string, []any) {
-	return statement, nil
 }

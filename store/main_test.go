@@ -28,7 +28,7 @@ func onBoth(t *testing.T, test func(t *testing.T, f *fixture)) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, newFixture(t, pgtest.Start(t).NewDatabase(t)))
+		test(t, newPostgresFixture(t))
 	})
 }
 
@@ -216,4 +216,9 @@ func withTimeout(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+func newPostgresFixture(t testing.TB) *fixture {
+	t.Helper()
+	return newFixture(t, pgtest.Start(t).NewDatabase(t))
 }

@@ -58,7 +58,7 @@ func (s *Store) record(tx *gorm.DB, paymentID string, state models.PaymentState)
 	update := tx.Model(&models.Payment{}).Where("id = ? AND version = ?", paymentID, state.Version-1).UpdateColumns(map[string]any{
 		"status": state.Status, "exception": state.Exception, "amount_received": state.AmountReceived,
 		"amount_credited": state.AmountCredited, "tx_hash": state.TxHash, "last_block": state.LastBlock,
-		"reason": state.Reason, "version": state.Version, "updated_at": now,
+		"decision": state.Decision, "reason": state.Reason, "version": state.Version, "updated_at": now,
 	})
 	if update.Error != nil {
 		return models.RecordResult{}, fmt.Errorf("updating the payment: %w", update.Error)

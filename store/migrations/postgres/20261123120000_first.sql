@@ -48,6 +48,7 @@ CREATE TABLE payments (
     amount_credited     bigint NOT NULL CHECK (amount_credited >= 0),
     tx_hash             text COLLATE "C" NOT NULL,
     last_block          bigint NOT NULL,
+    decision            text COLLATE "C" NOT NULL CHECK (decision IN ('', 'REJECT', 'ACCEPT')),
     reason              text NOT NULL,
     version             bigint NOT NULL CHECK (version >= 1),
     updated_at          timestamptz(3) NOT NULL,

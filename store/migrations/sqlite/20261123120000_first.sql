@@ -48,6 +48,7 @@ CREATE TABLE payments (
     amount_credited     bigint NOT NULL CHECK (amount_credited >= 0),
     tx_hash             text NOT NULL,
     last_block          bigint NOT NULL,
+    decision            text NOT NULL CHECK (decision IN ('', 'REJECT', 'ACCEPT')),
     reason              text NOT NULL,
     version             bigint NOT NULL CHECK (version >= 1),
     updated_at          datetime NOT NULL,
@@ -151,7 +152,7 @@ CREATE TABLE ledger_transactions (
 CREATE INDEX ledger_transactions_by_payment ON ledger_transactions (payment_id);
 
 CREATE TABLE ledger_entries (
-    id             integer PRIMARY KEY AUTOINCREMENT,
+    id             integer NOT NULL PRIMARY KEY AUTOINCREMENT,
     transaction_id text NOT NULL REFERENCES ledger_transactions (id) DEFERRABLE INITIALLY DEFERRED,
     account        text NOT NULL,
     amount         bigint NOT NULL CHECK (amount <> 0 AND typeof(amount) = 'integer'),
