@@ -263,17 +263,18 @@ func (f *Follower) currentHead(ctx context.Context) (Header, error) {
 }
 
 // offerHead takes a head that a subscription told of. It saves asking for it, unless it contradicts what we have read: a
-// notification can be late, so then the node is asked what holds now.
-func (f *Follower) offerHead(head Header) {
-	if f.cursor == nil || head.Number <= f.cursor.BlockNumber {
-		f.head = nil
-		return
+// notification can be late, so then the node is asked what holds now. It returns whether there is reason for a Step.
+func (f *Follower) offerHead(head Header) bool {
+	if f.cursor != nil && head.Hash.Hex() == f.cursor.BlockHash {
+		return false // we came to know of the block in another way, sooner
 	}
-	if head.Number == f.cursor.BlockNumber+1 && !head.follows(f.cursor.Block()) {
-		f.head = nil
-		return
+	f.head = nil
+	if f.cursor != nil && head.Number > f.cursor.BlockNumber {
+		if head.Number > f.cursor.BlockNumber+1 || head.follows(f.cursor.Block()) {
+			f.head, f.headAt = &head, time.Now()
+		}
 	}
-	f.head, f.headAt = &head, time.Now()
+	return true
 }
 
 // stepAtHead handles a node whose head is not above the cursor: nothing new, a node that lags, or a reorg.

@@ -116,8 +116,9 @@ func (r *runner) awaitHead(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case head := <-r.watch.heads:
-			r.follower.offerHead(head)
-			return
+			if r.follower.offerHead(head) {
+				return
+			}
 		case <-r.watch.changed:
 			return // ask at once for what came in between, and choose the interval anew
 		case <-poll.C:

@@ -1,0 +1,330 @@
+package chain
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/stretchr/testify/require"
+
+	"paycow/models"
+)
+
+func TestFollowerReadsTransfersOfARealNode(t *testing.T) {
+	t.Parallel()
+	geth := newGethChain(t)
+	geth.mine(geth.transaction(pay(ourAddress1, 50_000_000)))
+	geth.mineEmpty(2)
+	// One transaction with many logs: a stranger's, ours twice, nothing, too much, and ours again.
+	huge := payment{to: ourAddress1, value: new(big.Int).Lsh(big.NewInt(1), 200)}
+	geth.mine(geth.transaction(pay(stranger, 1)), geth.transaction(
+		pay(stranger, 5), pay(ourAddress1, 1_000_000), pay(ourAddress2, 2_000_000), pay(ourAddress1, 0), huge, pay(ourAddress1, 3_000_000)))
+	store := ourStore()
+	follower := NewFollower(startAt(1), dial(t, geth.httpURL()), store, quiet())
+
+	steps := catchUp(t, follower)
+
+	require.Equal(t, geth.truth(store.ours, 0), store.canonical())
+	require.Len(t, store.canonical(), 4)
+	require.Len(t, steps, 5, "one step a block and one that finds nothing")
+	require.Equal(t, geth.ref(4), steps[4].Cursor)
+	require.EqualValues(t, 4, steps[4].Head)
+	var ordinals []int
+	for _, transfer := range store.canonical() {
+		ordinals = append(ordinals, transfer.Ordinal)
+	}
+	require.Equal(t, []int{0, 1, 2, 5}, ordinals)
+}
+
+func TestReorgsOfARealNode(t *testing.T) {
+	t.Parallel()
+	geth := newGethChain(t)
+	for _, depth := range []int{1, 2, 5, 11, 13, 40} {
+		for name, fill := range map[string]func(depth int, tx *types.Transaction) func(i int) []*types.Transaction{
+			"lost": func(int, *types.Transaction) func(int) []*types.Transaction {
+				return func(int) []*types.Transaction { return nil }
+			},
+			"mined in another block": func(depth int, tx *types.Transaction) func(int) []*types.Transaction {
+				return func(i int) []*types.Transaction {
+					if i == depth {
+						return []*types.Transaction{tx}
+					}
+					return nil
+				}
+			},
+			"mined with another log index": func(_ int, tx *types.Transaction) func(int) []*types.Transaction {
+				return func(i int) []*types.Transaction {
+					if i == 0 {
+						return []*types.Transaction{geth.transaction(pay(stranger, 7), pay(ourAddress2, 8)), tx}
+					}
+					return nil
+				}
+			},
+		} {
+			t.Run(fmt.Sprintf("depth %d, %s", depth, name), func(t *testing.T) {
+				// Not parallel: one node serves them one after the other.
+				geth.mine()
+				start := geth.head().Number.Uint64()
+				store := ourStore()
+				follower := NewFollower(startAt(start+1), dial(t, geth.httpURL()), store, quiet())
+				tx := geth.transaction(pay(stranger, 1), pay(ourAddress1, 50_000_000))
+				geth.mine(tx)
+				geth.mineEmpty(depth - 1)
+				catchUp(t, follower)
+				require.Len(t, store.canonical(), 1)
+
+				geth.reorg(depth, fill(depth, tx))
+				steps := catchUp(t, follower)
+
+				require.Equal(t, geth.truth(store.ours, start), store.canonical())
+				require.EqualValues(t, depth, steps[0].Rewound)
+				require.Equal(t, start, steps[0].Cursor.Number)
+				_, rewinds, _ := store.counts()
+				require.Equal(t, 1, rewinds)
+				require.Equal(t, geth.ref(geth.head().Number.Uint64()), store.block())
+				require.Equal(t, geth.head().Number.Uint64(), store.head())
+			})
+		}
+	}
+}
+
+func TestNodeThatLosesItsTailAndGrowsAnother(t *testing.T) {
+	t.Parallel()
+	geth := newGethChain(t)
+	store := ourStore()
+	follower := NewFollower(startAt(1), dial(t, geth.httpURL()), store, quiet())
+	geth.mineEmpty(5)
+	kept := geth.head()
+	geth.mine(geth.transaction(pay(ourAddress1, 5)))
+	geth.mineEmpty(4)
+	catchUp(t, follower)
+
+	geth.setHead(kept)
+	for range 3 { // it may only lag, so nothing is taken back
+		progress, err := follower.Step(t.Context())
+		require.NoError(t, err)
+		require.True(t, progress.Lagging)
+		require.EqualValues(t, 10, progress.Cursor.Number)
+	}
+	require.Len(t, store.canonical(), 1)
+
+	geth.mine(geth.transaction(pay(ourAddress2, 6))) // another block 6: now it is a reorg, though the branch is shorter
+	catchUp(t, follower)
+	require.Equal(t, geth.truth(store.ours, 0), store.canonical())
+	require.Equal(t, geth.ref(6), store.block())
+	require.EqualValues(t, 6, store.head(), "confirmations must not be counted from blocks that are gone")
+
+	geth.mineEmpty(10)
+	catchUp(t, follower)
+	require.Equal(t, geth.ref(16), store.block())
+	require.Equal(t, geth.truth(store.ours, 0), store.canonical())
+}
+
+func TestLaggingNodeIsNoReorg(t *testing.T) {
+	t.Parallel()
+	geth := newGethChain(t)
+	store := ourStore()
+	follower := NewFollower(startAt(1), dial(t, geth.httpURL()), store, quiet())
+	geth.mine(geth.transaction(pay(ourAddress1, 5)))
+	geth.mineEmpty(9)
+	catchUp(t, follower)
+	newest := geth.head()
+
+	for _, back := range []uint64{1, 5, 10} {
+		geth.setHead(geth.backend.BlockChain().GetHeaderByNumber(10 - back))
+		progress, err := follower.Step(t.Context())
+		require.NoError(t, err)
+		require.True(t, progress.Lagging && progress.CaughtUp)
+		geth.setHead(newest)
+	}
+	geth.mineEmpty(2)
+	catchUp(t, follower)
+	_, rewinds, _ := store.counts()
+	require.Zero(t, rewinds)
+	require.EqualValues(t, 12, store.block().Number)
+}
+
+func TestRangesFindWhatBlocksDo(t *testing.T) {
+	t.Parallel()
+	geth := newGethChain(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		var txs []*types.Transaction
+		for range random.IntN(3) {
+			payments := []payment{pay(stranger, 1)}
+			for range random.IntN(3) {
+				payments = append(payments, pay(ourAddress1, random.Int64N(3)), pay(ourAddress2, 4))
+			}
+			txs = append(txs, geth.transaction(payments...))
+		}
+		geth.mine(txs...)
+	}
+	byBlock, byRange := ourStore(), ourStore()
+	config := startAt(1)
+	config.WindowsFrom = 1 << 40
+	catchUp(t, NewFollower(config, dial(t, geth.httpURL()), byBlock, quiet()))
+
+	geth.finalize(170)
+	config = startAt(1)
+	config.WindowsFrom = 5
+	catchUp(t, NewFollower(config, dial(t, geth.wsURL()), byRange, quiet()))
+
+	require.Equal(t, geth.truth(byBlock.ours, 0), byBlock.canonical())
+	require.Equal(t, byBlock.canonical(), byRange.canonical())
+	require.Equal(t, byBlock.block(), byRange.block())
+	advances, _, _ := byRange.counts()
+	require.Less(t, advances, 40, "the finalized blocks are read in ranges")
+}
+
+func TestCallsForABlockAreConstant(t *testing.T) {
+	t.Parallel()
+	geth := newGethChain(t)
+	proxy := newCountingProxy(t, geth.httpURL())
+	for _, openPayments := range []int{0, 1000} {
+		store := ourStore()
+		for i := range openPayments {
+			store.ours[fmt.Sprintf("0x%040d", i)] = true
+		}
+		follower := NewFollower(startAt(geth.head().Number.Uint64()+1), dial(t, proxy.URL), store, quiet())
+		catchUp(t, follower)
+		proxy.take()
+
+		for range 10 { // one block at a time, as at the head of the chain
+			geth.mine(geth.transaction(pay(ourAddress1, 5), pay(stranger, 6)))
+			progress, err := follower.Step(t.Context())
+			require.NoError(t, err)
+			require.EqualValues(t, 1, progress.Advanced)
+		}
+		require.Equal(t, map[string]int{"eth_getBlockByNumber": 10, "eth_getLogs": 10}, proxy.take())
+
+		geth.mineEmpty(20) // several at a time: the head's header is used twice
+		for range 20 {
+			_, err := follower.Step(t.Context())
+			require.NoError(t, err)
+		}
+		calls := proxy.take()
+		require.Equal(t, 20, calls["eth_getLogs"])
+		require.LessOrEqual(t, calls["eth_getBlockByNumber"], 22)
+	}
+}
+
+func TestRunFollowsASubscriptionThatBreaks(t *testing.T) {
+	t.Parallel()
+	geth := newGethChain(t)
+	proxy := newCuttableProxy(t, geth.wsURL())
+	store := ourStore()
+	config := startAt(1)
+	config.SafetyPollInterval = time.Hour // only the subscription, or polling without one, can bring news
+	config.PollInterval = 20 * time.Millisecond
+	node := dial(t, "ws://"+proxy.listener.Addr().String(), WithCallTimeout(time.Second))
+	follower := NewFollower(config, node, store, quiet())
+
+	ctx, cancel := context.WithCancel(t.Context())
+	var reports atomic.Int64
+	var reported atomic.Uint64
+	ended := make(chan error, 1)
+	go func() {
+		ended <- follower.Run(ctx, func(_ context.Context, progress Progress) error {
+			reports.Add(1)
+			reported.Store(progress.Cursor.Number)
+			return nil
+		})
+	}()
+	reaches := func(number uint64) {
+		t.Helper()
+		require.Eventually(t, func() bool { return reported.Load() == number }, 20*time.Second, 5*time.Millisecond)
+	}
+
+	geth.mine(geth.transaction(pay(ourAddress1, 1)))
+	reaches(1)
+	for round := range uint64(3) {
+		proxy.refuse.Store(true)
+		proxy.cut()
+		geth.mineEmpty(2) // while the node cannot be reached
+		before := reports.Load()
+		require.Eventually(t, func() bool { return reports.Load() > before+2 }, 10*time.Second, 5*time.Millisecond, "heartbeats go on")
+		proxy.refuse.Store(false)
+		reaches(1 + round*4 + 2)
+		geth.mine()
+		geth.mine(geth.transaction(pay(ourAddress2, int64(round+1))))
+		reaches(1 + round*4 + 4)
+	}
+	require.Greater(t, proxy.dialled.Load(), int64(3), "the node was dialled again")
+
+	cancel()
+	require.ErrorIs(t, <-ended, context.Canceled)
+	require.Equal(t, geth.truth(store.ours, 0), store.canonical())
+}
+
+// TestSubscriptionSavesHeaders has the head told by the subscription, so that a block costs its logs only.
+func TestSubscriptionSavesHeaders(t *testing.T) {
+	t.Parallel()
+	geth := newGethChain(t)
+	geth.mineEmpty(3)
+	store := ourStore()
+	source := &countingSource{BlockSource: dial(t, geth.wsURL())}
+	config := startAt(1)
+	config.SafetyPollInterval = time.Hour
+	follower := NewFollower(config, source, store, quiet())
+	ctx, cancel := context.WithCancel(t.Context())
+	caughtUp := make(chan uint64, 100)
+	ended := make(chan error, 1)
+	go func() {
+		last := uint64(0)
+		ended <- follower.Run(ctx, func(_ context.Context, progress Progress) error {
+			if progress.CaughtUp && progress.Cursor.Number > last {
+				last = progress.Cursor.Number
+				caughtUp <- last
+			}
+			return nil
+		})
+	}()
+	require.EqualValues(t, 3, <-caughtUp)
+	require.Eventually(t, func() bool { return source.subscribed.Load() }, 10*time.Second, time.Millisecond)
+	// The first block after the subscription may be met by the question that the subscription itself gave rise to.
+	geth.mine()
+	<-caughtUp
+	before := source.headers.Load()
+	for range 10 {
+		geth.mine(geth.transaction(pay(ourAddress1, 1)))
+		<-caughtUp
+	}
+	cancel()
+	<-ended
+	require.LessOrEqual(t, source.headers.Load()-before, int64(2), "at most the question that the subscription gave rise to")
+	require.Len(t, store.canonical(), 10)
+}
+
+func TestTwoFollowersOnOneStore(t *testing.T) {
+	t.Parallel()
+	geth := newGethChain(t)
+	store := ourStore()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 2)
+	for range 2 {
+		follower := NewFollower(startAt(1), dial(t, geth.httpURL()), store, quiet())
+		go func() {
+			ended <- follower.Run(ctx, func(context.Context, Progress) error { return models.ErrNotFound }) // that is nobody's end
+		}()
+	}
+	for i := range 30 {
+		geth.mine(geth.transaction(pay(ourAddress1, int64(i+1))))
+		if i%10 == 9 {
+			geth.reorg(3, func(int) []*types.Transaction { return nil })
+		}
+	}
+	want := geth.ref(geth.head().Number.Uint64())
+	require.Eventually(t, func() bool { return store.block() == want }, 20*time.Second, 5*time.Millisecond)
+	cancel()
+	require.ErrorIs(t, <-ended, context.Canceled)
+	require.ErrorIs(t, <-ended, context.Canceled)
+	require.Equal(t, geth.truth(store.ours, 0), store.canonical())
+	for _, transfer := range store.transfers {
+		require.LessOrEqual(t, transfer.Revision, 2, "stored once, taken away at most once")
+	}
+}
