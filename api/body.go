@@ -1,0 +1,225 @@
+package api
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxBodyBytes is the largest request body.
+const maxBodyBytes = 64 << 10
+
+var (
+	errBodyTooLarge = &failure{status: http.StatusRequestEntityTooLarge, code: "body_too_large", msg: "The body is larger than 64 KiB."}
+	errNotJSON      = &failure{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", msg: "Content-Type must be application/json, with the charset utf-8 if any, and without a Content-Encoding."}
+)
+
+// fields are the members of a JSON object by name, as their raw text.
+type fields map[string]jsontext.Value
+
+// readFields reads the request's body as one JSON object with the known members only.
+func readFields(c *gin.Context, known ...string) (fields, error) {
+	if !isJSON(c.Request.Header) {
+		return nil, errNotJSON
+	}
+	body, err := readBody(c)
+	if err != nil {
+		return nil, err
+	}
+	return parseFields(body, known...)
+}
+
+func isJSON(header http.Header) bool {
+	if types := header.Values("Content-Type"); len(types) != 1 || header.Get("Content-Encoding") != "" {
+		return false
+	}
+	mediaType, parameters, err := mime.ParseMediaType(header.Get("Content-Type"))
+	if err != nil || mediaType != "application/json" {
+		return false
+	}
+	for name, value := range parameters {
+		if name != "charset" || !strings.EqualFold(value, "utf-8") {
+			return false
+		}
+	}
+	return true
+}
+
+func readBody(c *gin.Context) ([]byte, error) {
+	if c.Request.ContentLength > maxBodyBytes {
+		return nil, errBodyTooLarge
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBodyBytes))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, errBodyTooLarge
+	}
+	if err != nil {
+		return nil, invalid("", "unreadable_body", "The body did not arrive whole.").because(err)
+	}
+	return body, nil
+}
+
+// parseFields is strict where JSON libraries are usually kind: names are case-sensitive, may not repeat and must be known;
+// nothing may follow the object; the text is UTF-8. What it refuses could otherwise mean one thing here and another elsewhere.
+func parseFields(body []byte, known ...string) (fields, error) {
+	if len(bytes.Trim(body, " \t\r\n")) == 0 {
+		return nil, invalid("", "malformed_json", "The body is empty; it must be a JSON object.")
+	}
+	decoder := jsontext.NewDecoder(bytes.NewReader(body))
+	if kind := decoder.PeekKind(); kind != '{' {
+		return nil, notAnObject(decoder)
+	}
+	if _, err := decoder.ReadToken(); err != nil {
+		return nil, syntaxFailure(err)
+	}
+	values := fields{}
+	var unknown []string
+	for decoder.PeekKind() != '}' {
+		name, err := decoder.ReadToken()
+		if err != nil {
+			return nil, syntaxFailure(err)
+		}
+		key := name.String() // the token itself is valid only until the next read
+		value, err := decoder.ReadValue()
+		if err != nil {
+			return nil, syntaxFailure(err)
+		}
+		values[key] = value.Clone()
+		if !slices.Contains(known, key) {
+			unknown = append(unknown, key)
+		}
+	}
+	if _, err := decoder.ReadToken(); err != nil {
+		return nil, syntaxFailure(err)
+	}
+	if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, invalid("", "malformed_json", "There is something after the JSON object.")
+	}
+	if len(unknown) > 0 {
+		return nil, unknownField(unknown[0], known)
+	}
+	return values, nil
+}
+
+// notAnObject tells a valid value of another kind from text that is no JSON at all.
+func notAnObject(decoder *jsontext.Decoder) error {
+	if _, err := decoder.ReadValue(); err != nil {
+		return syntaxFailure(err)
+	}
+	return invalid("", "malformed_json", "The body must be a JSON object.")
+}
+
+// syntaxFailure says in one sentence what is wrong with the JSON text, and at which field.
+func syntaxFailure(err error) error {
+	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
+	if !ok {
+		return invalid("", "malformed_json", "The body ends before the JSON object does.").because(err)
+	}
+	field, at := "", "The body"
+	for name := range syntax.JSONPointer.Tokens() {
+		field, at = shorten(name), "The field "+quote(name)
+		break
+	}
+	// The package has no exported values for the errors that are told apart by their text.
+	text := syntax.Error()
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return invalid(field, "duplicate_field", "%s appears more than once.", at).because(err)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return invalid(field, "malformed_json", "The body ends before the JSON object does.").because(err)
+	case strings.Contains(text, "exceeded max depth"):
+		return invalid(field, "malformed_json", "%s is nested too deeply.", at).because(err)
+	case strings.Contains(text, "invalid UTF-8"):
+		return invalid(field, "malformed_json", "%s is not valid UTF-8.", at).because(err)
+	default:
+		return invalid(field, "malformed_json", "%s is not valid JSON (near byte %d).", at, syntax.ByteOffset).because(err)
+	}
+}
+
+func unknownField(name string, known []string) error {
+	for _, right := range known {
+		if strings.EqualFold(name, right) {
+			return invalid(shorten(name), "unknown_field", "The field %s is unknown; it is spelled %s.", quote(name), quote(right))
+		}
+	}
+	return invalid(shorten(name), "unknown_field", "The field %s is unknown.", quote(name))
+}
+
+// text returns a member that must be a string of minimum to maximum characters without control characters.
+func (f fields) text(name string, minimum, maximum int) (string, error) {
+	raw, isThere := f[name]
+	if !isThere {
+		return "", missingField(name)
+	}
+	if raw.Kind() != '"' {
+		return "", invalid(name, "invalid_field", "%s must be a string, not %s.", name, kindName(raw))
+	}
+	return checkText("invalid_field", name, unquote(raw), minimum, maximum)
+}
+
+// checkText is the rule of every free text: so many characters, none of them a control character.
+func checkText(code, name, value string, minimum, maximum int) (string, error) {
+	if !utf8.ValidString(value) {
+		return "", invalid(name, code, "%s must be valid UTF-8.", name)
+	}
+	if length := utf8.RuneCountInString(value); length < minimum || length > maximum {
+		return "", invalid(name, code, "%s must have %d to %d characters.", name, minimum, maximum)
+	}
+	if strings.ContainsFunc(value, unicode.IsControl) {
+		return "", invalid(name, code, "%s must not contain control characters.", name)
+	}
+	return value, nil
+}
+
+func missingField(name string) error {
+	return invalid(name, "missing_field", "%s is required.", name)
+}
+
+// unquote returns the text of a JSON string that the decoder has accepted.
+func unquote(raw jsontext.Value) string {
+	text, err := jsontext.AppendUnquote(nil, raw)
+	if err != nil {
+		panic(err) // the decoder has checked it
+	}
+	return string(text)
+}
+
+// kindName names a JSON value in a sentence.
+func kindName(raw jsontext.Value) string {
+	switch raw.Kind() {
+	case 'n':
+		return "null"
+	case 't', 'f':
+		return "a boolean"
+	case '0':
+		return "a number"
+	case '"':
+		return "a string"
+	case '[':
+		return "an array"
+	default:
+		return "an object"
+	}
+}
+
+// maxShownRunes is how much of a client's own text an error repeats.
+const maxShownRunes = 64
+
+func shorten(text string) string {
+	if runes := []rune(text); len(runes) > maxShownRunes {
+		return string(runes[:maxShownRunes]) + "…"
+	}
+	return text
+}
+
+func quote(text string) string { return strconv.QuoteToGraphic(shorten(text)) }

@@ -1,0 +1,176 @@
+package api
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"paycow/models"
+	"paycow/store"
+)
+
+const (
+	headerIdempotencyKey   = "Idempotency-Key"
+	maxIdempotencyKeyBytes = 255
+	maxUserIDRunes         = 256
+)
+
+// created is the answer of create. The published documentation names the id and the address of the page in two ways, so
+// both are there.
+type created struct {
+	SessionID        string  `json:"sessionId"`
+	PaymentID        string  `json:"paymentId"`
+	PaymentURL       string  `json:"paymentUrl"`
+	CheckoutURL      string  `json:"checkoutUrl"`
+	PaymentReference string  `json:"paymentReference"`
+	DepositAddress   string  `json:"depositAddress"`
+	ExpiresAt        instant `json:"expiresAt"`
+}
+
+// order is what a create call asks for.
+type order struct {
+	Amount                    models.Amount
+	UserID, Network, Currency string
+}
+
+// hash is the meaning of the order: two bodies with one hash ask for the same, however they are written.
+func (o order) hash() []byte {
+	sum := sha256.Sum256(fmt.Appendf(nil, "create\n%d\n%s\n%s\n%s", int64(o.Amount), o.Network, o.Currency, o.UserID))
+	return sum[:]
+}
+
+func (s *Server) createPayment(c *gin.Context) error {
+	idempotencyKey, err := idempotencyKeyOf(c.Request.Header)
+	if err != nil {
+		return err
+	}
+	body, err := readFields(c, "amount", "userId", "network", "currency")
+	if err != nil {
+		return err
+	}
+	wanted, err := s.parseOrder(body)
+	if err != nil {
+		return err
+	}
+	// Answers carry milliseconds, so the row does too: what was read is what was stored.
+	now := s.Clock().UTC().Truncate(time.Millisecond)
+	payment, isNew, err := s.Store.CreatePayment(c.Request.Context(), store.NewPayment{
+		OperatorID: operatorOfRequest(c).ID, UserID: wanted.UserID, Network: wanted.Network, Currency: wanted.Currency,
+		AmountRequested: wanted.Amount, CreatedAt: now, ExpiresAt: now.Add(s.PaymentWindow),
+		IdempotencyKey: idempotencyKey, RequestHash: wanted.hash(),
+	}, s.Addresses.Address)
+	if errors.Is(err, models.ErrIdempotencyMismatch) {
+		return &failure{status: http.StatusUnprocessableEntity, code: "idempotency_mismatch", field: headerIdempotencyKey,
+			msg: "This Idempotency-Key was used with another body.", cause: err}
+	}
+	if err != nil {
+		return fmt.Errorf("create a payment: %w", err)
+	}
+	if payment.WorkflowStartedAt == nil {
+		// Also for a repeated call: the process that committed the row may have died before it told anybody.
+		s.Starter.Notify(payment)
+	}
+	if err := s.checkAddress(payment); err != nil {
+		return err
+	}
+	if !isNew {
+		c.Header("Idempotent-Replayed", "true")
+	}
+	url := s.checkoutURL(payment)
+	writeJSON(c, http.StatusOK, created{
+		SessionID: payment.ID, PaymentID: payment.ID, PaymentURL: url, CheckoutURL: url, PaymentReference: payment.Reference,
+		DepositAddress: payment.DepositAddress, ExpiresAt: instant(payment.ExpiresAt),
+	})
+	return nil
+}
+
+func (s *Server) checkoutURL(p models.Payment) string { return s.PublicURL + "/payment/" + p.ID }
+
+// idempotencyKeyOf returns the header's value, "" when it is absent.
+func idempotencyKeyOf(header http.Header) (string, error) {
+	values := header.Values(headerIdempotencyKey)
+	if len(values) == 0 {
+		return "", nil
+	}
+	if len(values) > 1 || values[0] == "" || len(values[0]) > maxIdempotencyKeyBytes || !isPrintableASCII(values[0]) {
+		return "", invalid(headerIdempotencyKey, "invalid_idempotency_key",
+			"Idempotency-Key must be given once, with 1 to %d printable ASCII characters.", maxIdempotencyKeyBytes)
+	}
+	return values[0], nil
+}
+
+func (s *Server) parseOrder(body fields) (wanted order, err error) {
+	if wanted.Amount, err = s.parseAmount(body); err != nil {
+		return order{}, err
+	}
+	if wanted.UserID, err = body.text("userId", 1, maxUserIDRunes); err != nil {
+		return order{}, err
+	}
+	if wanted.Network, err = body.only("network", models.NetworkERC20, "unsupported_network"); err != nil {
+		return order{}, err
+	}
+	if _, isThere := body["currency"]; !isThere {
+		wanted.Currency = models.CurrencyUSDT
+		return wanted, nil
+	}
+	wanted.Currency, err = body.only("currency", models.CurrencyUSDT, "unsupported_currency")
+	return wanted, err
+}
+
+// parseAmount reads the amount from the raw text of a JSON number, or of a string holding one, never through a float.
+func (s *Server) parseAmount(body fields) (models.Amount, error) {
+	raw, isThere := body["amount"]
+	if !isThere {
+		return 0, missingField("amount")
+	}
+	refuse := func(format string, args ...any) (models.Amount, error) {
+		return 0, invalid("amount", "invalid_amount", format, args...)
+	}
+	text, isNumeric := numberText(raw)
+	if !isNumeric {
+		return refuse("amount must be a number, or a string holding one, not %s.", kindName(raw))
+	}
+	amount, err := models.ParseAmount(text)
+	switch {
+	case errors.Is(err, models.ErrAmountPrecision):
+		return refuse("amount has more than 6 decimals.")
+	case errors.Is(err, models.ErrAmountRange) && text[0] != '-', err == nil && amount > s.MaxAmount:
+		return refuse("amount must be at most %s %s.", s.MaxAmount, models.CurrencyUSDT)
+	case errors.Is(err, models.ErrAmountRange), err == nil && amount <= 0:
+		return refuse("amount must be greater than 0.")
+	case err != nil:
+		return refuse("amount must be a decimal number.")
+	}
+	return amount, nil
+}
+
+func numberText(raw jsontext.Value) (text string, ok bool) {
+	switch raw.Kind() {
+	case '0':
+		return string(raw), true
+	case '"':
+		return unquote(raw), true
+	default:
+		return "", false
+	}
+}
+
+// only returns a member that must be the one value we support.
+func (f fields) only(name, supported, code string) (string, error) {
+	raw, isThere := f[name]
+	if !isThere {
+		return "", missingField(name)
+	}
+	if raw.Kind() != '"' {
+		return "", invalid(name, "invalid_field", "%s must be a string, not %s.", name, kindName(raw))
+	}
+	if unquote(raw) != supported {
+		return "", invalid(name, code, "%s must be %q, which is the only one supported.", name, supported)
+	}
+	return supported, nil
+}

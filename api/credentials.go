@@ -1,0 +1,103 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"paycow/internal/secrets"
+	"paycow/models"
+)
+
+const (
+	headerAPIKey    = "X-Api-Key"
+	headerAPISecret = "X-Api-Secret"
+)
+
+// maxCredentialBytes is the longest key or secret that is looked at.
+const maxCredentialBytes = 256
+
+// absentHash is compared when there is no credential, so that a wrong key costs what a wrong secret does. No secret of ours
+// has this hash.
+var absentHash = secrets.HashSecret("")
+
+// authenticate lets only operators through whose account is active. Every cause of a 401 gives the same answer.
+func (s *Server) authenticate(c *gin.Context) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
+	defer cancel()
+	operator, err := s.operatorOf(ctx, c.Request.Header)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	c.Set(keyOperator, operator)
+}
+
+// operatorOf returns the operator whose credentials the headers hold.
+func (s *Server) operatorOf(ctx context.Context, header http.Header) (models.Operator, error) {
+	apiKey, hasKey := credentialHeader(header, headerAPIKey)
+	secret, hasSecret := credentialHeader(header, headerAPISecret)
+	if !hasKey || !hasSecret {
+		return models.Operator{}, errUnauthorized.because(errors.New("a credential header is missing, empty, repeated or malformed"))
+	}
+	credential, operator, err := s.Store.Credential(ctx, apiKey)
+	isKnown := err == nil
+	if err != nil && !errors.Is(err, models.ErrNotFound) {
+		return models.Operator{}, err
+	}
+	hash := absentHash
+	if isKnown {
+		hash = credential.SecretHash
+	}
+	if !secrets.MatchesHash(secret, hash) || !isKnown {
+		return models.Operator{}, errUnauthorized.because(errors.New("the API key is unknown or the secret wrong"))
+	}
+	return operator, mayUse(operator)
+}
+
+// mayUse returns an error unless the account is active.
+func mayUse(operator models.Operator) error {
+	refuse := func(code, msg string) error { return &failure{status: http.StatusForbidden, code: code, msg: msg} }
+	switch operator.Status {
+	case models.OperatorActive:
+		return nil
+	case models.OperatorPending:
+		return refuse("account_pending", "This account is waiting for its approval.")
+	case models.OperatorSuspended:
+		return refuse("account_suspended", "This account is suspended.")
+	default:
+		return refuse("account_rejected", "This account was not approved.")
+	}
+}
+
+// credentialHeader returns a header that is there once, with printable ASCII of a sensible length.
+func credentialHeader(header http.Header, name string) (value string, ok bool) {
+	values := header.Values(name)
+	if len(values) != 1 || len(values[0]) > maxCredentialBytes || !isPrintableASCII(values[0]) {
+		return "", false
+	}
+	return values[0], values[0] != ""
+}
+
+func isPrintableASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// operatorOfRequest returns who asks. It is for handlers behind authenticate.
+func operatorOfRequest(c *gin.Context) models.Operator {
+	return c.MustGet(keyOperator).(models.Operator)
+}
+
+// operatorID returns the id of who asks, "" when nobody was authenticated.
+func operatorID(c *gin.Context) string {
+	operator, _ := c.Get(keyOperator)
+	known, _ := operator.(models.Operator)
+	return known.ID
+}

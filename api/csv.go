@@ -1,0 +1,79 @@
+package api
+
+import (
+	"encoding/csv"
+	"fmt"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// row is a line of a CSV answer.
+type row interface{ cells() []string }
+
+// wantsCSV tells whether the client prefers CSV: the first of the two types that its Accept header names counts.
+func wantsCSV(c *gin.Context) bool {
+	c.Header("Vary", "Accept")
+	for _, part := range strings.Split(strings.Join(c.Request.Header.Values("Accept"), ","), ",") {
+		mediaType, parameters, err := mime.ParseMediaType(part)
+		if err != nil || strings.Trim(parameters["q"], "0.") == "" && parameters["q"] != "" {
+			continue
+		}
+		switch mediaType {
+		case "text/csv":
+			return true
+		case "application/json", "application/*", "*/*":
+			return false
+		}
+	}
+	return false
+}
+
+// streamCSV writes every row from the cursor on, page by page, so that its size is bounded by nothing but the list's. When
+// a later page fails, the connection is cut: a short file must not look like a whole one.
+func streamCSV[R row](c *gin.Context, filename string, columns []string, cursor string, page func(cursor string) (rows []R, next string, err error)) error {
+	rows, next, err := page(cursor)
+	if err != nil {
+		return err // nothing is written yet, so this becomes an ordinary error answer
+	}
+	c.Header("Content-Type", "text/csv; charset=utf-8; header=present")
+	c.Header("Content-Disposition", `attachment; filename="`+filename+`"`)
+	c.Status(http.StatusOK)
+	out := csv.NewWriter(c.Writer)
+	out.UseCRLF = true // RFC 4180
+	if err := out.Write(columns); err != nil {
+		return fmt.Errorf("write the CSV header: %w", err)
+	}
+	deadlines := http.NewResponseController(c.Writer)
+	for {
+		// A server's write timeout is meant for short answers. Where it cannot be moved, it stays.
+		_ = deadlines.SetWriteDeadline(time.Now().Add(requestTimeout))
+		for _, r := range rows {
+			if err := out.Write(r.cells()); err != nil {
+				return fmt.Errorf("write a CSV row: %w", err)
+			}
+		}
+		out.Flush()
+		if err := out.Error(); err != nil {
+			return fmt.Errorf("write the CSV: %w", err)
+		}
+		c.Writer.Flush()
+		if next == "" {
+			return nil
+		}
+		if rows, next, err = page(next); err != nil {
+			return err
+		}
+	}
+}
+
+// harmless keeps a spreadsheet from running a user's text as a formula.
+func harmless(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
+}

@@ -1,0 +1,147 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"paycow/models"
+)
+
+const (
+	maxReasonRunes = 500
+	// signalTimeout is how long the engine has to take a decision.
+	signalTimeout = 5 * time.Second
+	// The row is read again after growing pauses while its workflow decides.
+	decisionPauseMin = 15 * time.Millisecond
+	decisionPauseMax = 500 * time.Millisecond
+)
+
+// decision is one of the two things an operator can decide on a payment.
+type decision struct {
+	signal func(ctx context.Context, payment models.Payment, signal models.DecisionSignal) error
+	// possible returns a 409 when the payment's state does not allow the decision any more.
+	possible func(models.Payment) error
+	done     models.Status
+}
+
+func (s *Server) rejectPayment(c *gin.Context) error {
+	body, err := readFields(c, "reason")
+	if err != nil {
+		return err
+	}
+	reason, err := body.text("reason", 1, maxReasonRunes)
+	if err != nil {
+		return err
+	}
+	return s.decide(c, reason, decision{signal: s.Engine.SignalReject, possible: canReject, done: models.StatusRejected})
+}
+
+// acceptPayment takes a body with a reason, or none at all: the published contract has none for it.
+func (s *Server) acceptPayment(c *gin.Context) error {
+	reason := ""
+	if c.Request.ContentLength != 0 {
+		body, err := readFields(c, "reason")
+		if err != nil {
+			return err
+		}
+		if _, isThere := body["reason"]; isThere {
+			if reason, err = body.text("reason", 1, maxReasonRunes); err != nil {
+				return err
+			}
+		}
+	}
+	return s.decide(c, reason, decision{signal: s.Engine.SignalAccept, possible: canAccept, done: models.StatusPaid})
+}
+
+// decide hands a decision to the payment's workflow and answers once the row shows it.
+func (s *Server) decide(c *gin.Context, reason string, d decision) error {
+	ctx := c.Request.Context()
+	id, err := paymentIDOf(c)
+	if err != nil {
+		return err
+	}
+	operator := operatorOfRequest(c)
+	payment, err := s.Store.OperatorPayment(ctx, operator.ID, id)
+	if err != nil {
+		return fmt.Errorf("read the payment: %w", err)
+	}
+	if err := d.possible(payment); err != nil {
+		return err
+	}
+	signalCtx, cancel := context.WithTimeout(ctx, signalTimeout)
+	defer cancel()
+	if err := d.signal(signalCtx, payment, models.DecisionSignal{Reason: reason}); err != nil {
+		return errNoEngine.because(err)
+	}
+	if err := s.awaitDecision(ctx, payment, d); err != nil {
+		return err
+	}
+	view, err := s.newOperatorView(ctx, operator.ID, id)
+	if err != nil {
+		return err
+	}
+	writeJSON(c, http.StatusOK, view)
+	return nil
+}
+
+// awaitDecision reads the row until it shows the decision, or shows that it came too late.
+func (s *Server) awaitDecision(ctx context.Context, payment models.Payment, d decision) error {
+	deadline := time.NewTimer(s.DecisionWait)
+	defer deadline.Stop()
+	pause := decisionPauseMin
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-deadline.C:
+			return &failure{status: http.StatusServiceUnavailable, code: "decision_pending", retryAfter: retryAfterDecision,
+				msg: "The decision was handed over and is not carried out yet; read the payment to see what came of it."}
+		case <-time.After(pause):
+		}
+		row, err := s.Store.OperatorPayment(ctx, payment.OperatorID, payment.ID)
+		if err != nil {
+			return fmt.Errorf("read the payment again: %w", err)
+		}
+		if row.Status == d.done {
+			return nil
+		}
+		if err := d.possible(row); err != nil {
+			return err
+		}
+		pause = min(pause*3/2, decisionPauseMax)
+	}
+}
+
+func canReject(p models.Payment) error {
+	if !p.Status.IsFinal() {
+		return nil
+	}
+	return endedFailure(p.Status)
+}
+
+func canAccept(p models.Payment) error {
+	switch {
+	case p.Status == models.StatusExpired && p.Exception.IsAcceptable():
+		return nil
+	case p.Status == models.StatusExpired:
+		return conflict("payment_not_acceptable", "Nothing was received for this payment that could be accepted.")
+	case p.Status.IsFinal():
+		return endedFailure(p.Status)
+	default:
+		return conflict("payment_still_open", "This payment is still open; only an expired one can be accepted.")
+	}
+}
+
+func endedFailure(status models.Status) error {
+	word := strings.ToLower(status.String())
+	return conflict("payment_already_"+word, "This payment is already "+word+".")
+}
+
+func conflict(code, msg string) error {
+	return &failure{status: http.StatusConflict, code: code, msg: msg}
+}

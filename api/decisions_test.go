@@ -1,0 +1,116 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"paycow/models"
+)
+
+func TestReject(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	p := f.payment(f.account)
+	got := f.call(f.account, http.MethodPost, "/api/payment/"+p.ID+"/reject", `{"reason":"cancelled"}`)
+	require.Equal(t, http.StatusOK, got.status, got.body)
+	view := parse[operatorView](t, got.body)
+	require.Equal(t, models.StatusRejected, view.Status)
+	require.Equal(t, "cancelled", *view.Reason)
+	require.Len(t, view.Timeline, 2)
+
+	again := f.call(f.account, http.MethodPost, "/api/payment/"+p.ID+"/reject", `{"reason":"cancelled"}`)
+	require.Equal(t, http.StatusConflict, again.status)
+	require.Equal(t, "payment_already_rejected", parse[errorBody](t, again.body).Code)
+	require.EqualValues(t, 1, f.engine.signals.Load())
+}
+
+func TestDecisionsThatComeTooLate(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	for _, c := range []struct {
+		status         models.Status
+		exception      models.Exception
+		reject, accept string
+	}{
+		{models.StatusPaid, "", "payment_already_paid", "payment_already_paid"},
+		{models.StatusPaid, models.ExceptionOverpaid, "payment_already_paid", "payment_already_paid"},
+		{models.StatusExpired, "", "payment_already_expired", "payment_not_acceptable"},
+		{models.StatusExpired, models.ExceptionReverted, "payment_already_expired", "payment_not_acceptable"},
+		{models.StatusRejected, "", "payment_already_rejected", "payment_already_rejected"},
+		{models.StatusRejected, models.ExceptionAfterReject, "payment_already_rejected", "payment_already_rejected"},
+		{models.StatusDetected, "", "", "payment_still_open"},
+	} {
+		p := f.payment(f.account)
+		f.record(p.ID, func(s *models.PaymentState) { s.Status, s.Exception = c.status, c.exception })
+		if c.reject != "" {
+			got := f.call(f.account, http.MethodPost, "/api/payment/"+p.ID+"/reject", `{"reason":"r"}`)
+			require.Equal(t, http.StatusConflict, got.status)
+			require.Equal(t, c.reject, parse[errorBody](t, got.body).Code)
+		}
+		got := f.call(f.account, http.MethodPost, "/api/payment/"+p.ID+"/accept", "")
+		require.Equal(t, http.StatusConflict, got.status)
+		require.Equal(t, c.accept, parse[errorBody](t, got.body).Code)
+	}
+	require.Zero(t, f.engine.signals.Load())
+}
+
+func TestAccept(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	for _, exception := range []models.Exception{models.ExceptionUnderpaid, models.ExceptionPaidLate} {
+		for _, body := range []string{"", "{}", `{"reason":"close enough"}`} {
+			p := f.payment(f.account)
+			f.record(p.ID, func(s *models.PaymentState) { s.Status, s.Exception = models.StatusExpired, exception })
+			got := f.call(f.account, http.MethodPost, "/api/payment/"+p.ID+"/accept", body)
+			require.Equal(t, http.StatusOK, got.status, got.body)
+			view := parse[operatorView](t, got.body)
+			require.Equal(t, models.StatusPaid, view.Status)
+			require.Equal(t, models.ExceptionAccepted, view.Exception)
+		}
+	}
+}
+
+func TestDecisionOvertakenByTheChain(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	p := f.payment(f.account)
+	f.engine.decide = func(context.Context, models.Payment, models.Status, models.DecisionSignal) error {
+		f.record(p.ID, func(s *models.PaymentState) { s.Status = models.StatusPaid })
+		return nil
+	}
+	got := f.call(f.account, http.MethodPost, "/api/payment/"+p.ID+"/reject", `{"reason":"r"}`)
+	require.Equal(t, http.StatusConflict, got.status)
+	require.Equal(t, "payment_already_paid", parse[errorBody](t, got.body).Code)
+}
+
+func TestDecisionNotCarriedOutInTime(t *testing.T) {
+	t.Parallel()
+	f := setup(t, func(c *Config) { c.DecisionWait = 50 * time.Millisecond })
+	p := f.payment(f.account)
+	f.engine.decide = func(context.Context, models.Payment, models.Status, models.DecisionSignal) error { return nil }
+	got := f.call(f.account, http.MethodPost, "/api/payment/"+p.ID+"/reject", `{"reason":"r"}`)
+	require.Equal(t, http.StatusServiceUnavailable, got.status)
+	require.Equal(t, "decision_pending", parse[errorBody](t, got.body).Code)
+	require.Equal(t, "2", got.header.Get("Retry-After"))
+}
+
+func TestDecisionWithTheEngineAway(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	p := f.payment(f.account)
+	f.engine.decide = func(context.Context, models.Payment, models.Status, models.DecisionSignal) error {
+		return errors.New("dial tcp 10.0.0.7:7233: connection refused")
+	}
+	got := f.call(f.account, http.MethodPost, "/api/payment/"+p.ID+"/reject", `{"reason":"r"}`)
+	require.Equal(t, http.StatusServiceUnavailable, got.status)
+	require.Equal(t, "engine_unavailable", parse[errorBody](t, got.body).Code)
+	require.NotEmpty(t, got.header.Get("Retry-After"))
+	require.NotContains(t, got.body, "10.0.0.7")
+	require.Contains(t, f.log.String(), "10.0.0.7", "the log has the cause")
+	require.Equal(t, models.StatusPending, f.row(p.ID).Status)
+}

@@ -1,0 +1,132 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"paycow/models"
+)
+
+const (
+	// checkTimeout is how long each part has to answer.
+	checkTimeout = 2 * time.Second
+	// readinessLifetime is how long an answer is repeated, so that probing costs the parts nothing.
+	readinessLifetime = time.Second
+)
+
+func (s *Server) healthz(c *gin.Context) error {
+	writeJSON(c, http.StatusOK, gin.H{"status": "ok"})
+	return nil
+}
+
+// check is what one part of the installation says of itself.
+type check struct {
+	OK     bool    `json:"ok"`
+	Reason *string `json:"reason"`
+}
+
+// readyView is the answer of /readyz.
+type readyView struct {
+	Status string `json:"status"` // ready or not_ready
+	Checks struct {
+		Database check `json:"database"`
+		Temporal check `json:"temporal"`
+		Chain    check `json:"chain"`
+	} `json:"checks"`
+}
+
+// readiness holds the last answer for a moment.
+type readiness struct {
+	mutex sync.Mutex
+	view  readyView
+	at    time.Time
+}
+
+func (s *Server) readyz(c *gin.Context) error {
+	view := s.readyNow(c.Request.Context())
+	status := http.StatusOK
+	if view.Status != "ready" {
+		status = http.StatusServiceUnavailable
+	}
+	writeJSON(c, status, view)
+	return nil
+}
+
+func (s *Server) readyNow(ctx context.Context) readyView {
+	s.ready.mutex.Lock()
+	defer s.ready.mutex.Unlock()
+	if time.Since(s.ready.at) < readinessLifetime {
+		return s.ready.view
+	}
+	// The answer is kept for others too, so it must not depend on this client's patience.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
+	defer cancel()
+	view := readyView{Status: "ready"}
+	var group sync.WaitGroup
+	for _, part := range []struct {
+		name   string
+		result *check
+		ask    func(context.Context) error
+	}{
+		{"database", &view.Checks.Database, s.checkDatabase},
+		{"temporal", &view.Checks.Temporal, s.checkEngine},
+		{"chain", &view.Checks.Chain, s.checkChain},
+	} {
+		group.Go(func() {
+			err := part.ask(ctx)
+			part.result.OK = err == nil
+			if err != nil {
+				s.Logger.WarnContext(ctx, "not ready", "part", part.name, "error", err)
+				part.result.Reason = textOrNull(reasonOf(err))
+			}
+		})
+	}
+	group.Wait()
+	if !view.Checks.Database.OK || !view.Checks.Temporal.OK || !view.Checks.Chain.OK {
+		view.Status = "not_ready"
+	}
+	s.ready.view, s.ready.at = view, time.Now()
+	return view
+}
+
+func (s *Server) checkDatabase(ctx context.Context) error {
+	if err := s.Store.Ping(ctx); err != nil {
+		return errNoDatabase.because(err)
+	}
+	return nil
+}
+
+func (s *Server) checkEngine(ctx context.Context) error {
+	if err := s.Engine.Ping(ctx); err != nil {
+		return errNoEngine.because(err)
+	}
+	return nil
+}
+
+// checkChain tells whether the watcher keeps up: it has read the head that the node tells of, and that head is fresh.
+func (s *Server) checkChain(ctx context.Context) error {
+	cursor, err := s.Store.Cursor(ctx, models.NetworkERC20)
+	if errors.Is(err, models.ErrNotFound) {
+		return &failure{msg: "The chain watcher has not read a block yet.", code: "chain_unread"}
+	}
+	if err != nil {
+		return &failure{msg: "The chain watcher's position cannot be read.", code: "chain_unknown", cause: err}
+	}
+	if age := s.Clock().Sub(cursor.BlockTime).Round(time.Second); age > s.LagLimit {
+		return &failure{code: "chain_lagging", msg: fmt.Sprintf("The newest block read is %d, from %s ago; the limit is %s.", cursor.BlockNumber, age, s.LagLimit)}
+	}
+	limitBlocks := uint64(s.LagLimit / s.BlockTime)
+	if cursor.HeadNumber > cursor.BlockNumber+limitBlocks {
+		return &failure{code: "chain_lagging", msg: fmt.Sprintf("The newest block read is %d, the chain is at %d; the limit is %d blocks.", cursor.BlockNumber, cursor.HeadNumber, limitBlocks)}
+	}
+	return nil
+}
+
+// reasonOf returns what may be told of why a part is not ready.
+func reasonOf(err error) string { return asFailure(err).msg }

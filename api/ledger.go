@@ -1,0 +1,77 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"paycow/models"
+)
+
+// balance is what an operator owns.
+type balance struct {
+	Currency  string        `json:"currency"`
+	Available models.Amount `json:"available"` // credited
+	Pending   models.Amount `json:"pending"`   // seen on the chain and not yet credited
+}
+
+func (s *Server) balance(c *gin.Context) error {
+	available, pending, err := s.Store.Balance(c.Request.Context(), operatorOfRequest(c).ID)
+	if err != nil {
+		return fmt.Errorf("read the balance: %w", err)
+	}
+	writeJSON(c, http.StatusOK, balance{Currency: models.CurrencyUSDT, Available: available, Pending: pending})
+	return nil
+}
+
+// ledgerList is one page of the entries behind a balance.
+type ledgerList struct {
+	Entries    []ledgerView `json:"entries"`
+	NextCursor *string      `json:"nextCursor"`
+}
+
+var ledgerColumns = []string{"id", "transactionId", "kind", "amount", "currency", "paymentId", "externalId", "createdAt"}
+
+func (l ledgerView) cells() []string {
+	return []string{
+		strconv.FormatInt(l.ID, 10), l.TransactionID, string(l.Kind), l.Amount.String(), models.CurrencyUSDT, l.PaymentID, l.ExternalID,
+		l.CreatedAt.String(),
+	}
+}
+
+func (s *Server) listLedger(c *gin.Context) error {
+	query, err := parseQuery(c.Request.URL, "cursor", "limit")
+	if err != nil {
+		return err
+	}
+	limit, err := query.limit()
+	if err != nil {
+		return err
+	}
+	operator := operatorOfRequest(c)
+	page := func(cursor string) (rows []ledgerView, next string, err error) {
+		ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
+		defer cancel()
+		lines, next, err := s.Store.Ledger(ctx, operator.ID, cursor, limit)
+		if err != nil {
+			return nil, "", fmt.Errorf("list the ledger: %w", err)
+		}
+		rows = make([]ledgerView, len(lines))
+		for i, line := range lines {
+			rows[i] = newLedgerView(line)
+		}
+		return rows, next, nil
+	}
+	if wantsCSV(c) {
+		return streamCSV(c, "ledger.csv", ledgerColumns, query["cursor"], page)
+	}
+	entries, next, err := page(query["cursor"])
+	if err != nil {
+		return err
+	}
+	writeJSON(c, http.StatusOK, ledgerList{Entries: entries, NextCursor: textOrNull(next)})
+	return nil
+}

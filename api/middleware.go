@@ -1,0 +1,142 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"paycow/models"
+	"paycow/web"
+)
+
+// requestTimeout bounds every call but those that wait for a decision or stream.
+const requestTimeout = 15 * time.Second
+
+// Keys of what a request carries along.
+const (
+	keyRequestID = "paycow.request_id"
+	keyOperator  = "paycow.operator"
+)
+
+// handle makes a gin handler of one that returns its error, with the ordinary time limit.
+func (s *Server) handle(h func(*gin.Context) error) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
+		c.Request = c.Request.WithContext(ctx)
+		defer cancel()
+		if err := h(c); err != nil {
+			s.fail(c, err)
+		}
+	}
+}
+
+// stream is handle without a time limit for the whole answer: each page of it has its own.
+func (s *Server) stream(h func(*gin.Context) error) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := h(c); err != nil {
+			s.fail(c, err)
+		}
+	}
+}
+
+// identify gives the request an id, the headers that every answer carries, and a line in the log when it is done.
+func (s *Server) identify(c *gin.Context) {
+	begin := time.Now()
+	id := models.NewReference()
+	c.Set(keyRequestID, id)
+	for name, value := range map[string]string{
+		"X-Request-Id":               id,
+		"X-Content-Type-Options":     "nosniff",
+		"X-Frame-Options":            "DENY",
+		"Referrer-Policy":            "no-referrer", // a payment's address is a capability
+		"Cache-Control":              "no-store",
+		"Content-Security-Policy":    "default-src 'none'; frame-ancestors 'none'",
+		"Cross-Origin-Opener-Policy": "same-origin",
+	} {
+		c.Header(name, value)
+	}
+	c.Next()
+	s.Logger.DebugContext(c, "request", "request_id", id, "method", c.Request.Method, "route", c.FullPath(), "status", c.Writer.Status(),
+		"operator_id", operatorID(c), "duration_ms", time.Since(begin).Milliseconds())
+}
+
+// recoverPanic turns a panic into a 500 and a log line with the stack.
+func (s *Server) recoverPanic(c *gin.Context) {
+	defer func() {
+		cause := recover()
+		if cause == nil {
+			return
+		}
+		if cause == http.ErrAbortHandler { //nolint:errorlint // the server compares it the same way
+			panic(cause)
+		}
+		s.Logger.Error("panic", "request_id", requestID(c), "route", c.FullPath(), "error", fmt.Sprint(cause), slog.String("stack", string(debug.Stack())))
+		s.fail(c, errInternal.because(fmt.Errorf("panic: %v", cause)))
+	}()
+	c.Next()
+}
+
+// strictTransport tells browsers to use https for a year.
+const strictTransport = "max-age=31536000"
+
+// requireHTTPS refuses plain http when the installation is reached by https. Pages are redirected, calls are not: a
+// client whose call is redirected sends its secret in the clear each time and never learns of it.
+func (s *Server) requireHTTPS(c *gin.Context) {
+	path := c.Request.URL.Path
+	switch {
+	case !s.isHTTPS, path == "/healthz", path == "/readyz": // the probes of a load balancer come over plain http
+	case s.cameByHTTPS(c.Request):
+		c.Header("Strict-Transport-Security", strictTransport)
+	case isPage(path), path == "/openapi.json":
+		c.Redirect(http.StatusPermanentRedirect, s.PublicURL+c.Request.URL.RequestURI())
+		c.Abort()
+	default:
+		s.fail(c, errHTTPSRequired)
+	}
+}
+
+func (s *Server) cameByHTTPS(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !s.isTrustedProxy(peer.Addr().Unmap()) {
+		return false
+	}
+	// The last word is the nearest proxy's; what stands before it may be the client's own invention.
+	protocols := strings.Split(strings.Join(r.Header.Values("X-Forwarded-Proto"), ","), ",")
+	return strings.EqualFold(strings.TrimSpace(protocols[len(protocols)-1]), "https")
+}
+
+func (s *Server) isTrustedProxy(peer netip.Addr) bool {
+	for _, prefix := range s.TrustedProxies {
+		if prefix.Contains(peer) {
+			return true
+		}
+	}
+	return false
+}
+
+func requestID(c *gin.Context) string { return c.GetString(keyRequestID) }
+
+// writeJSON writes an answer. encoding/json keeps the digits of amounts as they are printed.
+func writeJSON(c *gin.Context, status int, answer any) {
+	body, err := json.Marshal(answer)
+	if err != nil {
+		panic(fmt.Errorf("encode the answer: %w", err)) // our own types always encode
+	}
+	c.Data(status, "application/json; charset=utf-8", body)
+}
+
+func writePage(c *gin.Context, status int, page []byte) {
+	c.Header("Content-Security-Policy", web.ContentSecurityPolicy)
+	c.Data(status, "text/html; charset=utf-8", page)
+}

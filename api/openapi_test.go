@@ -1,0 +1,226 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"paycow/models"
+)
+
+// document is the served OpenAPI document.
+type document map[string]any
+
+func loadDocument(t *testing.T) document {
+	t.Helper()
+	return parse[document](t, string(openAPIDocument))
+}
+
+// at walks down the document by names.
+func (d document) at(t *testing.T, names ...string) map[string]any {
+	t.Helper()
+	node := map[string]any(d)
+	for _, name := range names {
+		next, ok := node[name].(map[string]any)
+		require.True(t, ok, "the document has no %s", strings.Join(names, " > "))
+		node = next
+	}
+	return node
+}
+
+// resolve follows a reference inside the document.
+func (d document) resolve(t *testing.T, node map[string]any) map[string]any {
+	t.Helper()
+	if ref, ok := node["$ref"].(string); ok {
+		return d.at(t, strings.Split(strings.TrimPrefix(ref, "#/"), "/")...)
+	}
+	return node
+}
+
+// check tells where a value does not match a schema. It knows the words that our document uses and fails on others.
+func (d document) check(t *testing.T, where string, schema map[string]any, value any) {
+	t.Helper()
+	schema = d.resolve(t, schema)
+	for word, rule := range schema {
+		switch word {
+		case "type":
+			kinds, isList := rule.([]any)
+			if !isList {
+				kinds = []any{rule}
+			}
+			require.True(t, slices.ContainsFunc(kinds, func(kind any) bool { return isKind(kind.(string), value) }), "%s: %v is not %v", where, value, kinds)
+		case "enum":
+			require.Contains(t, rule.([]any), value, where)
+		case "pattern":
+			if text, ok := value.(string); ok {
+				require.Regexp(t, regexp.MustCompile(rule.(string)), text, where)
+			}
+		case "required":
+			for _, name := range rule.([]any) {
+				require.Contains(t, value.(map[string]any), name, where)
+			}
+		case "properties":
+			members := value.(map[string]any)
+			for name, property := range rule.(map[string]any) {
+				if member, isThere := members[name]; isThere {
+					d.check(t, where+"."+name, property.(map[string]any), member)
+				}
+			}
+		case "additionalProperties":
+			known := slices.Collect(maps.Keys(schema["properties"].(map[string]any)))
+			for name := range value.(map[string]any) {
+				require.Contains(t, known, name, where)
+			}
+		case "items":
+			for i, item := range value.([]any) {
+				d.check(t, fmt.Sprintf("%s[%d]", where, i), rule.(map[string]any), item)
+			}
+		case "minimum":
+			require.GreaterOrEqual(t, value.(float64), rule.(float64), where)
+		case "oneOf", "minLength", "maxLength", "format", "default", "description":
+		default:
+			t.Fatalf("%s: the check does not know the word %q", where, word)
+		}
+	}
+}
+
+func isKind(kind string, value any) bool {
+	switch kind {
+	case "null":
+		return value == nil
+	case "object":
+		_, ok := value.(map[string]any)
+		return ok
+	case "array":
+		_, ok := value.([]any)
+		return ok
+	case "string":
+		_, ok := value.(string)
+		return ok
+	case "boolean":
+		_, ok := value.(bool)
+		return ok
+	default:
+		number, ok := value.(float64)
+		return ok && (kind == "number" || kind == "integer" && number == float64(int64(number)))
+	}
+}
+
+func TestOpenAPINamesEveryRouteAndNoOther(t *testing.T) {
+	t.Parallel()
+	var documented, routed []string
+	for path, operations := range loadDocument(t).at(t, "paths") {
+		for method := range operations.(map[string]any) {
+			documented = append(documented, strings.ToUpper(method)+" "+path)
+		}
+	}
+	for _, route := range setup(t).server.router.Routes() {
+		routed = append(routed, route.Method+" "+regexp.MustCompile(`:(\w+)`).ReplaceAllString(route.Path, "{$1}"))
+	}
+	require.ElementsMatch(t, routed, documented)
+}
+
+func TestOpenAPIExamplesMatchTheirSchemas(t *testing.T) {
+	t.Parallel()
+	d := loadDocument(t)
+	examples := 0
+	var walk func(where string, node any)
+	walk = func(where string, node any) {
+		switch node := node.(type) {
+		case map[string]any:
+			if ref, ok := node["$ref"].(string); ok {
+				require.NotEmpty(t, d.resolve(t, node), ref)
+			}
+			if example, ok := node["example"]; ok {
+				d.check(t, where, node["schema"].(map[string]any), example)
+				examples++
+			}
+			for name, child := range node {
+				walk(where+"/"+name, child)
+			}
+		case []any:
+			for i, child := range node {
+				walk(fmt.Sprintf("%s/%d", where, i), child)
+			}
+		}
+	}
+	walk("", map[string]any(d))
+	require.GreaterOrEqual(t, examples, 14)
+}
+
+// What the server answers must be what the document says, member by member, for every kind of answer.
+func TestOpenAPIMatchesTheAnswers(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	d := loadDocument(t)
+	p := f.payment(f.account)
+	f.startChain(100)
+	f.moveChain(100, 101, transferTo(p, 50*models.USDT, 101))
+	f.moveChain(101, 113)
+	f.credit(p)
+	late := f.payment(f.account)
+	f.record(late.ID, func(s *models.PaymentState) { s.Status, s.Exception = models.StatusExpired, models.ExceptionPaidLate })
+	open := f.payment(f.account)
+	checked := map[string]bool{}
+	for _, c := range []struct {
+		method, template, path, body string
+		status                       int
+	}{
+		{http.MethodPost, "/api/payment/create", "", `{"amount":50.00,"userId":"user_123456","network":"ERC20"}`, 200},
+		{http.MethodPost, "/api/payment/create", "", `{"amount":0}`, 400},
+		{http.MethodPost, "/api/payment/create", "", strings.Repeat(" ", maxBodyBytes+1), 413},
+		{http.MethodGet, "/payment/data/{id}", p.ID, "", 200},
+		{http.MethodGet, "/payment/data/{id}", open.ID, "", 200},
+		{http.MethodGet, "/payment/data/{id}", "x", "", 404},
+		{http.MethodGet, "/api/payment/{id}", p.ID, "", 200},
+		{http.MethodGet, "/api/payment/{id}", late.ID, "", 200},
+		{http.MethodGet, "/api/payment/{id}", "x", "", 404},
+		{http.MethodGet, "/api/payments", "", "", 200},
+		{http.MethodPost, "/api/payment/{id}/reject", open.ID, `{"reason":"r"}`, 200},
+		{http.MethodPost, "/api/payment/{id}/reject", open.ID, `{"reason":"r"}`, 409},
+		{http.MethodPost, "/api/payment/{id}/accept", late.ID, "", 200},
+		{http.MethodPost, "/api/payment/{id}/accept", late.ID, "{", 400},
+		{http.MethodGet, "/api/balance", "", "", 200},
+		{http.MethodGet, "/api/ledger", "", "", 200},
+		{http.MethodGet, "/healthz", "", "", 200},
+		{http.MethodGet, "/readyz", "", "", 200},
+		{http.MethodGet, "/openapi.json", "", "", 200},
+	} {
+		got := f.call(f.account, c.method, strings.ReplaceAll(c.template, "{id}", c.path), c.body)
+		require.Equal(t, c.status, got.status, "%s %s: %s", c.method, c.template, got.body)
+		responses := d.at(t, "paths", c.template, strings.ToLower(c.method), "responses")
+		require.Contains(t, responses, fmt.Sprint(c.status))
+		answer := d.resolve(t, responses[fmt.Sprint(c.status)].(map[string]any))
+		schema := document(answer).at(t, "content", "application/json", "schema")
+		var value any
+		require.NoError(t, json.Unmarshal([]byte(got.body), &value))
+		d.check(t, c.method+" "+c.template, schema, value)
+		checked[c.method+" "+c.template] = true
+	}
+	for _, route := range f.server.router.Routes() {
+		name := route.Method + " " + strings.ReplaceAll(route.Path, ":id", "{id}")
+		require.True(t, checked[name] || route.Path == "/" || route.Path == "/payment/:id", "no answer of %s was checked", name)
+	}
+}
+
+// The order of members is what a reader compares with the published example.
+func TestPublishedExampleFieldsComeFirstAndInOrder(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	body := f.call(f.account, http.MethodGet, "/payment/data/"+f.payment(f.account).ID, "").body
+	var names []string
+	for _, found := range regexp.MustCompile(`[{,]"(\w+)":`).FindAllStringSubmatch(body, -1) {
+		names = append(names, found[1])
+	}
+	require.Equal(t, []string{
+		"_id", "userId", "amountRequested", "amountReceived", "currencyInfo", "depositAddress", "depositNetwork", "status", "confirmations",
+		"paymentReference", "txHash", "expiresAt", "createdAt", "exception", "requiredConfirmations", "serverTime",
+	}, names)
+}

@@ -1,0 +1,147 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/gin-gonic/gin"
+
+	"paycow/models"
+	"paycow/store"
+)
+
+// publicPayment answers the integrators' poll and anyone else who knows the id.
+func (s *Server) publicPayment(c *gin.Context) error {
+	id, err := paymentIDOf(c)
+	if err != nil {
+		return err
+	}
+	row, err := s.Store.Payment(c.Request.Context(), id)
+	if err != nil {
+		return fmt.Errorf("read the payment: %w", err)
+	}
+	p, head, err := s.live(c.Request.Context(), row)
+	if err != nil {
+		return err
+	}
+	writeJSON(c, http.StatusOK, publicView{paymentView: s.newPaymentView(p, head), ServerTime: instant(s.Clock())})
+	return nil
+}
+
+func (s *Server) operatorPayment(c *gin.Context) error {
+	id, err := paymentIDOf(c)
+	if err != nil {
+		return err
+	}
+	view, err := s.newOperatorView(c.Request.Context(), operatorOfRequest(c).ID, id)
+	if err != nil {
+		return err
+	}
+	writeJSON(c, http.StatusOK, view)
+	return nil
+}
+
+// listedPayment is a payment in a list. Its state is the row's: a list asks no workflow.
+type listedPayment struct {
+	paymentView
+	AmountCredited models.Amount `json:"amountCredited"`
+}
+
+func (s *Server) newListedPayment(p models.Payment, head uint64) listedPayment {
+	listed := listedPayment{paymentView: s.newPaymentView(p, head), AmountCredited: p.AmountCredited}
+	if err := s.checkAddress(p); err != nil {
+		// One changed row must not hide all the others.
+		s.Logger.Error("the address of a listed payment is withheld", "payment_id", p.ID, "operator_id", p.OperatorID, "error", err)
+		listed.DepositAddress = nil
+	}
+	return listed
+}
+
+// paymentList is one page of an operator's payments.
+type paymentList struct {
+	Payments   []listedPayment `json:"payments"`
+	NextCursor *string         `json:"nextCursor"`
+}
+
+var paymentColumns = []string{
+	"_id", "userId", "amountRequested", "amountReceived", "amountCredited", "currencyInfo", "depositAddress", "depositNetwork",
+	"status", "exception", "confirmations", "paymentReference", "txHash", "createdAt", "expiresAt",
+}
+
+func (p listedPayment) cells() []string {
+	return []string{
+		p.ID, harmless(p.UserID), p.AmountRequested.String(), p.AmountReceived.String(), p.AmountCredited.String(), p.CurrencyInfo,
+		textOrEmpty(p.DepositAddress), p.DepositNetwork, p.Status.String(), string(p.Exception), fmt.Sprint(p.Confirmations),
+		p.PaymentReference, textOrEmpty(p.TxHash), p.CreatedAt.String(), p.ExpiresAt.String(),
+	}
+}
+
+func (s *Server) listPayments(c *gin.Context) error {
+	filter, err := parsePaymentFilter(c.Request.URL)
+	if err != nil {
+		return err
+	}
+	filter.OperatorID = operatorOfRequest(c).ID
+	isCSV := wantsCSV(c)
+	page := func(cursor string) (rows []listedPayment, next string, err error) {
+		ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
+		defer cancel()
+		filter.Cursor = cursor
+		payments, next, err := s.Store.ListPayments(ctx, filter)
+		if err != nil {
+			return nil, "", fmt.Errorf("list the payments: %w", err)
+		}
+		head, err := s.head(ctx, models.NetworkERC20)
+		if err != nil {
+			return nil, "", err
+		}
+		rows = make([]listedPayment, len(payments))
+		for i, p := range payments {
+			rows[i] = s.newListedPayment(p, head)
+		}
+		return rows, next, nil
+	}
+	if isCSV {
+		return streamCSV(c, "payments.csv", paymentColumns, filter.Cursor, page)
+	}
+	payments, next, err := page(filter.Cursor)
+	if err != nil {
+		return err
+	}
+	writeJSON(c, http.StatusOK, paymentList{Payments: payments, NextCursor: textOrNull(next)})
+	return nil
+}
+
+func parsePaymentFilter(address *url.URL) (store.PaymentFilter, error) {
+	query, err := parseQuery(address, "status", "exception", "userId", "reference", "from", "to", "cursor", "limit")
+	if err != nil {
+		return store.PaymentFilter{}, err
+	}
+	filter := store.PaymentFilter{
+		Status: models.Status(query["status"]), Exception: models.Exception(query["exception"]),
+		UserID: query["userId"], Reference: query["reference"], Cursor: query["cursor"],
+	}
+	if filter.Status != "" && !slices.Contains(models.Statuses(), filter.Status) {
+		return filter, invalid("status", "invalid_parameter", "status must be one of %s.", listOf(models.Statuses()))
+	}
+	if filter.Exception != "" && !slices.Contains(models.Exceptions(), filter.Exception) {
+		return filter, invalid("exception", "invalid_parameter", "exception must be one of %s.", listOf(models.Exceptions()))
+	}
+	if filter.Reference != "" && !isLowerHex(filter.Reference, 16) {
+		return filter, invalid("reference", "invalid_parameter", "reference must be 16 lower-case hex digits.")
+	}
+	if filter.From, err = query.instant("from"); err != nil {
+		return filter, err
+	}
+	if filter.To, err = query.instant("to"); err != nil {
+		return filter, err
+	}
+	if !filter.To.IsZero() && filter.To.Before(filter.From) {
+		return filter, invalid("to", "invalid_parameter", "to must not be before from.")
+	}
+	filter.Limit, err = query.limit()
+	return filter, err
+}

@@ -1,0 +1,86 @@
+package api
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	defaultListLimit = 50
+	maxListLimit     = 200
+	// maxParameterRunes bounds every query parameter. A cursor is the longest.
+	maxParameterRunes = 256
+)
+
+// parameters are a request's query parameters. Each is there at most once and has a value.
+type parameters map[string]string
+
+// parseQuery is as strict as the bodies are: a misspelled filter must not list everything.
+func parseQuery(address *url.URL, known ...string) (parameters, error) {
+	values, err := url.ParseQuery(address.RawQuery)
+	if err != nil {
+		return nil, invalid("", "malformed_query", "The query string is malformed.").because(err)
+	}
+	names := make([]string, 0, len(values))
+	for name := range values {
+		names = append(names, name)
+	}
+	slices.Sort(names) // the same request always gets the same complaint
+	query := parameters{}
+	for _, name := range names {
+		switch texts := values[name]; {
+		case !slices.Contains(known, name):
+			return nil, invalid(shorten(name), "unknown_parameter", "The parameter %s is unknown; known are %s.", quote(name), strings.Join(known, ", "))
+		case len(texts) > 1:
+			return nil, invalid(name, "invalid_parameter", "%s is given more than once.", name)
+		default:
+			if query[name], err = checkText("invalid_parameter", name, texts[0], 1, maxParameterRunes); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return query, nil
+}
+
+func (q parameters) instant(name string) (time.Time, error) {
+	text, isThere := q[name]
+	if !isThere {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil || at.IsZero() {
+		return time.Time{}, invalid(name, "invalid_parameter", "%s must be a time such as 2026-03-12T22:30:00Z (RFC 3339; write + as %%2B).", name)
+	}
+	return at.UTC(), nil
+}
+
+func (q parameters) limit() (int, error) {
+	text, isThere := q["limit"]
+	if !isThere {
+		return defaultListLimit, nil
+	}
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 || limit > maxListLimit || strconv.Itoa(limit) != text {
+		return 0, invalid("limit", "invalid_parameter", "limit must be a whole number from 1 to %d.", maxListLimit)
+	}
+	return limit, nil
+}
+
+// listOf names the values of an enumeration in a sentence.
+func listOf[T ~string](values []T) string {
+	texts := make([]string, len(values))
+	for i, value := range values {
+		texts[i] = string(value)
+	}
+	return strings.Join(texts, ", ")
+}
+
+func textOrEmpty(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
+}

@@ -1,0 +1,182 @@
+// Package api is PayCow's HTTP side on gin: the operators' calls, the public status of a payment, its checkout page and the
+// calls of machines. It decides nothing about a payment: it reads the row, asks the payment's workflow and passes decisions on.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"math"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"paycow/models"
+	"paycow/store"
+)
+
+// Store is what the API needs of the database. Errors are those of package store.
+type Store interface {
+	Ping(ctx context.Context) error
+	Credential(ctx context.Context, apiKey string) (models.Credential, models.Operator, error)
+	CreatePayment(ctx context.Context, payment store.NewPayment, derive func(index uint32) (string, error)) (p models.Payment, created bool, err error)
+	Payment(ctx context.Context, id string) (models.Payment, error)
+	OperatorPayment(ctx context.Context, operatorID, id string) (models.Payment, error)
+	ListPayments(ctx context.Context, filter store.PaymentFilter) (payments []models.Payment, nextCursor string, err error)
+	Transfers(ctx context.Context, paymentID string) ([]models.Transfer, error)
+	Events(ctx context.Context, paymentID string) ([]models.PaymentEvent, error)
+	LedgerOfPayment(ctx context.Context, paymentID string) ([]store.LedgerLine, error)
+	Ledger(ctx context.Context, operatorID, cursor string, limit int) (lines []store.LedgerLine, nextCursor string, err error)
+	Balance(ctx context.Context, operatorID string) (available, pending models.Amount, err error)
+	Cursor(ctx context.Context, network string) (models.ChainCursor, error)
+}
+
+// Engine is what the API needs of the workflow engine.
+type Engine interface {
+	// QueryState asks the payment's workflow for its state. Returns models.ErrNotFound when the engine has no such workflow.
+	QueryState(ctx context.Context, paymentID string) (models.PaymentState, error)
+	// SignalReject and SignalAccept hand a decision to the payment's workflow, and start it when it is not running.
+	SignalReject(ctx context.Context, payment models.Payment, decision models.DecisionSignal) error
+	SignalAccept(ctx context.Context, payment models.Payment, decision models.DecisionSignal) error
+	Ping(ctx context.Context) error
+}
+
+// Starter is told of a payment whose row was committed, so that its workflow starts at once. It never blocks and may
+// forget: the row itself is the outbox.
+type Starter interface {
+	Notify(payment models.Payment)
+}
+
+// Addresses derives deposit addresses, in EIP-55 form. The same index always gives the same address.
+type Addresses interface {
+	Address(index uint32) (string, error)
+}
+
+// DefaultMaxAmount is the largest amount of one payment unless the configuration says otherwise.
+const DefaultMaxAmount = 1_000_000 * models.USDT
+
+// Config is all that the API is made of. Store, Engine, Starter, Addresses and PublicURL are needed; zero values of the
+// others take the default named beside them.
+type Config struct {
+	Store     Store
+	Engine    Engine
+	Starter   Starter
+	Addresses Addresses
+
+	// PublicURL is where payers and integrators reach this installation. When it begins with https, plain http is refused.
+	PublicURL string
+	// TrustedProxies are the peers whose X-Forwarded-Proto and X-Forwarded-For are believed. Default: none.
+	TrustedProxies []netip.Prefix
+
+	Confirmations uint64        // needed for a credit, in blocks; default models.DefaultConfirmations
+	PaymentWindow time.Duration // from a payment's creation to its expiry; default 1 h
+	MaxAmount     models.Amount // of one payment; default DefaultMaxAmount
+	BlockTime     time.Duration // usual time between blocks; default 12 s
+	LagLimit      time.Duration // how old the newest block read may be before /readyz says no; default 10 block times and 30 s
+	DecisionWait  time.Duration // how long reject and accept wait for the workflow's decision; default 8 s
+
+	Clock  func() time.Time // default time.Now
+	Logger *slog.Logger     // default slog.Default()
+}
+
+// Limits of the in-memory caches, in entries.
+const (
+	stateCacheEntries   = 16384
+	addressCacheEntries = 16384
+)
+
+// Server answers HTTP requests.
+type Server struct {
+	Config
+	router    *gin.Engine
+	states    *stateReader
+	addresses *lru.Cache[uint32, string]
+	ready     readiness
+	isHTTPS   bool
+}
+
+// New returns a server for this configuration.
+func New(config Config) *Server {
+	config.PublicURL = strings.TrimRight(config.PublicURL, "/")
+	setDefault(&config.Confirmations, models.DefaultConfirmations)
+	setDefault(&config.PaymentWindow, time.Hour)
+	setDefault(&config.MaxAmount, DefaultMaxAmount)
+	setDefault(&config.BlockTime, 12*time.Second)
+	setDefault(&config.LagLimit, 10*config.BlockTime+30*time.Second)
+	setDefault(&config.DecisionWait, 8*time.Second)
+	if config.Clock == nil {
+		config.Clock = time.Now
+	}
+	if config.Logger == nil {
+		config.Logger = slog.Default()
+	}
+	s := &Server{
+		Config: config, states: newStateReader(config.Engine, config.Logger), addresses: newCache[uint32, string](addressCacheEntries),
+		isHTTPS: strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
+	}
+	s.router = s.newRouter()
+	return s
+}
+
+// Handler returns the handler of every route.
+func (s *Server) Handler() http.Handler { return s.router }
+
+func (s *Server) newRouter() *gin.Engine {
+	gin.SetMode(gin.ReleaseMode)
+	router := gin.New()
+	router.HandleMethodNotAllowed = true
+	router.RedirectTrailingSlash = false // a redirected POST would send its secret twice
+	router.ContextWithFallback = true
+	if err := router.SetTrustedProxies(prefixTexts(s.TrustedProxies)); err != nil {
+		panic(err) // a netip.Prefix always prints as a valid CIDR
+	}
+	router.Use(s.identify, s.recoverPanic, s.requireHTTPS)
+	router.NoRoute(s.handle(func(*gin.Context) error { return errNoRoute }))
+	router.NoMethod(s.handle(func(*gin.Context) error { return errMethodNotAllowed }))
+
+	router.GET("/", s.handle(s.home))
+	router.GET("/healthz", s.handle(s.healthz))
+	router.GET("/readyz", s.handle(s.readyz))
+	router.GET("/openapi.json", s.handle(s.openAPI))
+	router.GET("/payment/:id", s.handle(s.checkoutPage))
+	router.GET("/payment/data/:id", s.handle(s.publicPayment))
+
+	operator := router.Group("/api", s.authenticate)
+	operator.POST("/payment/create", s.handle(s.createPayment))
+	operator.GET("/payment/:id", s.handle(s.operatorPayment))
+	operator.POST("/payment/:id/reject", s.handle(s.rejectPayment))
+	operator.POST("/payment/:id/accept", s.handle(s.acceptPayment))
+	operator.GET("/payments", s.stream(s.listPayments))
+	operator.GET("/balance", s.handle(s.balance))
+	operator.GET("/ledger", s.stream(s.listLedger))
+	return router
+}
+
+func setDefault[T comparable](value *T, fallback T) {
+	var zero T
+	if *value == zero {
+		*value = fallback
+	}
+}
+
+func newCache[K comparable, V any](entries int) *lru.Cache[K, V] {
+	cache, err := lru.New[K, V](entries)
+	if err != nil {
+		panic(err) // only for a size below 1, and ours are constants
+	}
+	return cache
+}
+
+func prefixTexts(prefixes []netip.Prefix) []string {
+	texts := make([]string, len(prefixes))
+	for i, prefix := range prefixes {
+		texts[i] = prefix.String()
+	}
+	return texts
+}
+
+// secondsUp rounds a span up to whole seconds, as Retry-After and the page's refresh need it.
+func secondsUp(span time.Duration) int { return int(math.Ceil(span.Seconds())) }

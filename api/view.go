@@ -1,0 +1,281 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"paycow/models"
+	"paycow/store"
+)
+
+// instant prints as UTC with exactly three digits of a second, as the published examples do.
+type instant time.Time
+
+const instantLayout = "2006-01-02T15:04:05.000Z"
+
+// String returns the instant as the API writes it.
+func (i instant) String() string { return time.Time(i).UTC().Format(instantLayout) }
+
+// MarshalJSON writes the instant as a JSON string.
+func (i instant) MarshalJSON() ([]byte, error) { return []byte(`"` + i.String() + `"`), nil }
+
+// paymentView holds the fields of the published example, in its order, and the exception.
+type paymentView struct {
+	ID              string        `json:"_id"`
+	UserID          string        `json:"userId"`
+	AmountRequested models.Amount `json:"amountRequested"`
+	AmountReceived  models.Amount `json:"amountReceived"`
+	CurrencyInfo    string        `json:"currencyInfo"`
+	// DepositAddress is null in a list when the row holds another address than its index gives.
+	DepositAddress   *string          `json:"depositAddress"`
+	DepositNetwork   string           `json:"depositNetwork"`
+	Status           models.Status    `json:"status"`
+	Confirmations    uint64           `json:"confirmations"` // of the newest transfer, at most what is required
+	PaymentReference string           `json:"paymentReference"`
+	TxHash           *string          `json:"txHash"`
+	ExpiresAt        instant          `json:"expiresAt"`
+	CreatedAt        instant          `json:"createdAt"`
+	Exception        models.Exception `json:"exception"`
+	// RequiredConfirmations is what PAID takes.
+	RequiredConfirmations uint64 `json:"requiredConfirmations"`
+}
+
+// publicView is what anyone who knows a payment's id may read.
+type publicView struct {
+	paymentView
+	ServerTime instant `json:"serverTime"`
+}
+
+// operatorView adds what only the payment's operator may read.
+type operatorView struct {
+	paymentView
+	ServerTime     instant        `json:"serverTime"`
+	AmountCredited models.Amount  `json:"amountCredited"`
+	Decision       *string        `json:"decision"`
+	Reason         *string        `json:"reason"`
+	PaymentURL     string         `json:"paymentUrl"`
+	UpdatedAt      instant        `json:"updatedAt"`
+	Transfers      []transferView `json:"transfers"`
+	Timeline       []eventView    `json:"timeline"`
+	Ledger         []ledgerView   `json:"ledger"`
+}
+
+// transferView is one transfer to the payment's address.
+type transferView struct {
+	TxHash         string        `json:"txHash"`
+	LogIndex       uint          `json:"logIndex"`
+	BlockNumber    uint64        `json:"blockNumber"`
+	BlockHash      string        `json:"blockHash"`
+	BlockTime      instant       `json:"blockTime"`
+	From           string        `json:"from"`
+	Amount         models.Amount `json:"amount"`
+	AmountCredited models.Amount `json:"amountCredited"`
+	Confirmations  uint64        `json:"confirmations"`
+	State          transferState `json:"state"`
+}
+
+// transferState is where a transfer stands.
+type transferState string
+
+const (
+	transferConfirming transferState = "CONFIRMING" // in a block of the chain, not yet credited
+	transferCredited   transferState = "CREDITED"   // in the operator's balance
+	transferRemoved    transferState = "REMOVED"    // a reorg has taken it off the chain
+)
+
+// eventView is one line of a payment's timeline.
+type eventView struct {
+	At             instant          `json:"at"`
+	Status         models.Status    `json:"status"`
+	Exception      models.Exception `json:"exception"`
+	AmountReceived models.Amount    `json:"amountReceived"`
+	AmountCredited models.Amount    `json:"amountCredited"`
+	TxHash         *string          `json:"txHash"`
+	Reason         *string          `json:"reason"`
+}
+
+// newPaymentView shows a payment. The state in it must be the one to show.
+func (s *Server) newPaymentView(p models.Payment, head uint64) paymentView {
+	return paymentView{
+		ID: p.ID, UserID: p.UserID, AmountRequested: p.AmountRequested, AmountReceived: p.AmountReceived, CurrencyInfo: p.Currency,
+		DepositAddress: &p.DepositAddress, DepositNetwork: p.Network, Status: p.Status,
+		Confirmations:    min(models.Confirmations(head, p.LastBlock), s.Confirmations),
+		PaymentReference: p.Reference, TxHash: textOrNull(p.TxHash), ExpiresAt: instant(p.ExpiresAt), CreatedAt: instant(p.CreatedAt),
+		Exception: p.Exception, RequiredConfirmations: s.Confirmations,
+	}
+}
+
+// live returns a payment with its newest state, and the newest block number read of its network. The block is read last:
+// the confirmations shown are never fewer than those the state rests on.
+func (s *Server) live(ctx context.Context, row models.Payment) (p models.Payment, head uint64, err error) {
+	if err := s.checkAddress(row); err != nil {
+		return models.Payment{}, 0, err
+	}
+	row.PaymentState = s.states.current(ctx, row)
+	head, err = s.head(ctx, row.Network)
+	return row, head, err
+}
+
+// head returns the newest block number read, 0 before the first.
+func (s *Server) head(ctx context.Context, network string) (uint64, error) {
+	cursor, err := s.Store.Cursor(ctx, network)
+	if errors.Is(err, models.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read the chain cursor: %w", err)
+	}
+	return cursor.BlockNumber, nil
+}
+
+// checkAddress derives the payment's address again and refuses a row that holds another: whoever could write to the
+// database could otherwise send payers' money to themselves.
+func (s *Server) checkAddress(p models.Payment) error {
+	derived, ok := s.addresses.Get(p.AddressIndex)
+	if !ok {
+		var err error
+		if derived, err = s.Addresses.Address(p.AddressIndex); err != nil {
+			return fmt.Errorf("derive the address of payment %s: %w", p.ID, err)
+		}
+		s.addresses.Add(p.AddressIndex, derived)
+	}
+	if derived != p.DepositAddress {
+		return errInternal.because(fmt.Errorf("payment %s: the row's deposit address %s is not the one of index %d", p.ID, p.DepositAddress, p.AddressIndex))
+	}
+	return nil
+}
+
+// maxConsistentReads is how often the full view is read again when the payment changes in between.
+const maxConsistentReads = 3
+
+// newOperatorView reads all there is of a payment. Rows, timeline and ledger are separate reads, so they are repeated while
+// the payment's version moves between them.
+func (s *Server) newOperatorView(ctx context.Context, operatorID, paymentID string) (operatorView, error) {
+	for attempt := 1; ; attempt++ {
+		row, err := s.Store.OperatorPayment(ctx, operatorID, paymentID)
+		if err != nil {
+			return operatorView{}, fmt.Errorf("read the payment: %w", err)
+		}
+		view, err := s.readOperatorView(ctx, row)
+		if err != nil {
+			return operatorView{}, err
+		}
+		after, err := s.Store.OperatorPayment(ctx, operatorID, paymentID)
+		if err != nil {
+			return operatorView{}, fmt.Errorf("read the payment again: %w", err)
+		}
+		if after.Version == row.Version || attempt == maxConsistentReads {
+			return view, nil
+		}
+	}
+}
+
+func (s *Server) readOperatorView(ctx context.Context, row models.Payment) (operatorView, error) {
+	transfers, err := s.Store.Transfers(ctx, row.ID)
+	if err != nil {
+		return operatorView{}, fmt.Errorf("read the transfers: %w", err)
+	}
+	events, err := s.Store.Events(ctx, row.ID)
+	if err != nil {
+		return operatorView{}, fmt.Errorf("read the timeline: %w", err)
+	}
+	lines, err := s.Store.LedgerOfPayment(ctx, row.ID)
+	if err != nil {
+		return operatorView{}, fmt.Errorf("read the ledger entries: %w", err)
+	}
+	p, head, err := s.live(ctx, row)
+	if err != nil {
+		return operatorView{}, err
+	}
+	view := operatorView{
+		paymentView: s.newPaymentView(p, head), ServerTime: instant(s.Clock()), AmountCredited: p.AmountCredited,
+		Decision: textOrNull(string(p.Decision)), Reason: textOrNull(p.Reason), PaymentURL: s.checkoutURL(p), UpdatedAt: instant(p.UpdatedAt),
+		Transfers: make([]transferView, 0, len(transfers)), Timeline: make([]eventView, 0, len(events)), Ledger: make([]ledgerView, 0, len(lines)),
+	}
+	for _, transfer := range transfers {
+		view.Transfers = append(view.Transfers, newTransferView(transfer, head))
+	}
+	for _, event := range events {
+		view.Timeline = append(view.Timeline, newEventView(event))
+	}
+	for _, line := range lines {
+		// The other leg of each booking is the installation's business, not the operator's.
+		if line.Account == models.OperatorAvailableAccount(p.OperatorID) {
+			view.Ledger = append(view.Ledger, newLedgerView(line))
+		}
+	}
+	return view, nil
+}
+
+func newTransferView(t models.Transfer, head uint64) transferView {
+	view := transferView{
+		TxHash: t.TxHash, LogIndex: t.LogIndex, BlockNumber: t.BlockNumber, BlockHash: t.BlockHash, BlockTime: instant(t.BlockTime),
+		From: t.FromAddress, Amount: t.Amount, AmountCredited: t.CreditedAmount, State: transferConfirming,
+	}
+	switch {
+	case !t.Canonical:
+		view.State = transferRemoved
+		return view // what is off the chain has no confirmations
+	case t.CreditedAmount > 0:
+		view.State = transferCredited
+	}
+	view.Confirmations = models.Confirmations(head, t.BlockNumber)
+	return view
+}
+
+func newEventView(e models.PaymentEvent) eventView {
+	return eventView{
+		At: instant(e.CreatedAt), Status: e.Status, Exception: e.Exception, AmountReceived: e.AmountReceived,
+		AmountCredited: e.AmountCredited, TxHash: textOrNull(e.TxHash), Reason: textOrNull(e.Reason),
+	}
+}
+
+// ledgerView is one entry of the operator's account.
+type ledgerView struct {
+	ID            int64             `json:"id"`
+	TransactionID string            `json:"transactionId"`
+	Kind          models.LedgerKind `json:"kind"`
+	Amount        models.Amount     `json:"amount"`
+	PaymentID     string            `json:"paymentId"`
+	ExternalID    string            `json:"externalId"`
+	CreatedAt     instant           `json:"createdAt"`
+}
+
+func newLedgerView(line store.LedgerLine) ledgerView {
+	return ledgerView{
+		ID: line.ID, TransactionID: line.TransactionID, Kind: line.Kind, Amount: line.Amount, PaymentID: line.PaymentID,
+		ExternalID: line.ExternalID, CreatedAt: instant(line.CreatedAt),
+	}
+}
+
+func textOrNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// paymentIDOf returns the id in the path. A malformed one is as unknown as any other.
+func paymentIDOf(c *gin.Context) (string, error) {
+	id := c.Param("id")
+	if !isLowerHex(id, 24) {
+		return "", errUnknownPayment
+	}
+	return id, nil
+}
+
+func isLowerHex(text string, digits int) bool {
+	if len(text) != digits {
+		return false
+	}
+	for i := range digits {
+		if (text[i] < '0' || text[i] > '9') && (text[i] < 'a' || text[i] > 'f') {
+			return false
+		}
+	}
+	return true
+}
