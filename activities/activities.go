@@ -6,6 +6,8 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/ethereum/go-ethereum/common"
+
 	"paycow/models"
 )
 
@@ -13,7 +15,7 @@ import (
 type Activities struct {
 	payments PaymentStore
 	verifier TransferVerifier
-	follower Follower
+	follow   Follow
 	signals  SignalStore
 	engine   Engine
 	settings Settings
@@ -23,6 +25,7 @@ type Activities struct {
 // Settings are the values the activities work with.
 type Settings struct {
 	Network       string
+	Token         common.Address
 	Confirmations uint64 // a transfer needs before it is credited, in blocks
 }
 
@@ -31,14 +34,14 @@ type Dependencies struct {
 	Payments PaymentStore
 	Signals  SignalStore
 	Verifier TransferVerifier
-	Follower Follower
+	Follow   Follow
 	Engine   Engine
 }
 
 // New returns the activities.
 func New(parts Dependencies, settings Settings, log *slog.Logger) *Activities {
 	return &Activities{
-		payments: parts.Payments, verifier: parts.Verifier, follower: parts.Follower, signals: parts.Signals, engine: parts.Engine,
+		payments: parts.Payments, verifier: parts.Verifier, follow: parts.Follow, signals: parts.Signals, engine: parts.Engine,
 		settings: settings, log: log,
 	}
 }
@@ -54,7 +57,7 @@ type PaymentStore interface {
 
 // TransferVerifier reads a transfer from the chain again.
 type TransferVerifier interface {
-	// VerifyTransfer returns nil only when the transfer pays that address that amount in a canonical block with the required
-	// confirmations.
-	VerifyTransfer(ctx context.Context, depositAddress string, notice models.TransferNotice, requiredConfirmations uint64) error
+	// VerifyTransfer returns nil only when the transfer of the token pays that address that amount in a canonical block with
+	// the required confirmations.
+	VerifyTransfer(ctx context.Context, token common.Address, depositAddress string, notice models.TransferNotice, requiredConfirmations uint64) error
 }

@@ -11,7 +11,7 @@ import (
 // reversals together with the state that follows. It fails, to be tried again, while the chain does not show what is claimed.
 func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput) (models.RecordResult, error) {
 	for _, notice := range input.Credits {
-		if err := a.verifier.VerifyTransfer(ctx, input.DepositAddress, notice, input.Confirmations); err != nil {
+		if err := a.verifier.VerifyTransfer(ctx, a.settings.Token, input.DepositAddress, notice, input.Confirmations); err != nil {
 			a.log.WarnContext(ctx, "transfer not verified", "payment_id", input.PaymentID, "tx_hash", notice.TxHash,
 				"block", notice.Block.Number, "error", err)
 			return models.RecordResult{}, fmt.Errorf("verify transfer %s: %w", notice.TransferKey, err)

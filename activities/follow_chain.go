@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"golang.org/x/sync/errgroup"
 
+	"paycow/chain"
 	"paycow/models"
 	"paycow/store"
 )
@@ -22,11 +23,9 @@ const (
 	signalConcurrency = 8
 )
 
-// Follower brings the chain's transfers into the database, block by block.
-type Follower interface {
-	// Run follows until ctx ends and calls onProgress after what it committed, and every few seconds when there was nothing.
-	Run(ctx context.Context, onProgress func(ctx context.Context, cursor models.BlockRef, head uint64) error) error
-}
+// Follow brings the chain's transfers into the database, block by block, until ctx ends, and calls onProgress after what it
+// committed and every few seconds when there was nothing. Each call starts from the cursor in the database.
+type Follow func(ctx context.Context, onProgress func(context.Context, chain.Progress) error) error
 
 // SignalStore knows which transfers their payments' workflows have not been told of.
 type SignalStore interface {
@@ -55,8 +54,9 @@ func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInp
 		case <-runCtx.Done():
 		}
 	}()
-	err := a.follower.Run(runCtx, func(ctx context.Context, cursor models.BlockRef, head uint64) error {
-		activity.RecordHeartbeat(ctx, Heartbeat{Cursor: cursor, Head: head})
+	err := a.follow(runCtx, func(ctx context.Context, progress chain.Progress) error {
+		cursor := progress.Cursor
+		activity.RecordHeartbeat(ctx, Heartbeat{Cursor: cursor, Head: progress.Head})
 		if err := a.signalDue(ctx, cursor.Number); err != nil && ctx.Err() == nil {
 			// The chain is followed all the same: what is due stays due.
 			a.log.WarnContext(ctx, "payments not told of their transfers yet", "block", cursor.Number, "error", err)

@@ -5,7 +5,6 @@ package worker
 import (
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
@@ -23,15 +22,22 @@ const StickyCacheSize = 500
 // stopTimeout is how long activities under way may take to end when the worker stops.
 const stopTimeout = 10 * time.Second
 
-// New returns a worker that is ready to start.
-func New(c client.Client, acts *activities.Activities) worker.Worker {
+// New returns a worker that is ready to start, and the channel on which it says that it cannot go on.
+func New(c client.Client, acts *activities.Activities) (worker.Worker, <-chan error) {
+	fatal := make(chan error, 1)
 	w := worker.New(c, models.TaskQueue, worker.Options{
+		OnFatalError: func(err error) {
+			select {
+			case fatal <- err:
+			default:
+			}
+		},
 		WorkerStopTimeout:                       stopTimeout,
 		MaxConcurrentActivityExecutionSize:      64,
 		MaxConcurrentLocalActivityExecutionSize: 64,
 	})
 	Register(w, acts)
-	return w
+	return w, fatal
 }
 
 // Register names the workflows and activities, so that their types do not change when their functions are renamed.
@@ -43,15 +49,4 @@ func Register(w worker.Registry, acts *activities.Activities) {
 	w.RegisterActivityWithOptions(acts.ExpirePayment, activity.RegisterOptions{Name: models.ActivityExpirePayment})
 	w.RegisterActivityWithOptions(acts.CreditPayment, activity.RegisterOptions{Name: models.ActivityCreditPayment})
 	w.RegisterActivityWithOptions(acts.FollowChain, activity.RegisterOptions{Name: models.ActivityFollowChain})
-}
-
-// SearchAttributes are the typed search attributes that the namespace must have.
-func SearchAttributes() map[string]enumspb.IndexedValueType {
-	return map[string]enumspb.IndexedValueType{
-		models.AttributePaymentStatus:    enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-		models.AttributeOperatorID:       enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-		models.AttributeDepositAddress:   enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-		models.AttributePaymentReference: enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-		models.AttributeTxHash:           enumspb.INDEXED_VALUE_TYPE_KEYWORD_LIST,
-	}
 }

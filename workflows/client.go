@@ -77,10 +77,14 @@ func (e *Engine) signal(ctx context.Context, p models.Payment, name string, payl
 	return nil
 }
 
-// QueryState asks the payment's workflow for its state.
+// QueryState asks the payment's workflow for its state. Returns models.ErrNotFound when there is no such workflow.
 func (e *Engine) QueryState(ctx context.Context, paymentID string) (models.PaymentState, error) {
 	var state models.PaymentState
 	value, err := e.client.QueryWorkflow(ctx, models.PaymentWorkflowID(paymentID), "", models.QueryPaymentState)
+	var missing *serviceerror.NotFound
+	if errors.As(err, &missing) {
+		return state, models.ErrNotFound
+	}
 	if err != nil {
 		return state, fmt.Errorf("query workflow: %w", err)
 	}

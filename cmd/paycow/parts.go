@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	sdkworker "go.temporal.io/sdk/worker"
+	"golang.org/x/sync/errgroup"
+
+	"paycow/activities"
+	"paycow/api"
+	"paycow/chain"
+	"paycow/models"
+	"paycow/outbox"
+	"paycow/store"
+	"paycow/worker"
+	"paycow/workflows"
+)
+
+const (
+	// namespaceRetention is how long the engine keeps the histories of ended workflows. Payments themselves stay in the database.
+	namespaceRetention = 30 * 24 * time.Hour
+	// chainWatchRun is how long one run of the watcher lasts before it continues as new.
+	chainWatchRun = 24 * time.Hour
+	// chainWatchHeartbeat is how long a silent watcher is believed to be alive; after it another worker takes over.
+	chainWatchHeartbeat = 10 * time.Second
+	// watchCheckInterval is how often a worker makes sure that the watcher runs.
+	watchCheckInterval = 30 * time.Second
+	// shutdownTimeout bounds how long requests under way may take to end.
+	shutdownTimeout = 10 * time.Second
+)
+
+// parts are what API and worker share in one process.
+type parts struct {
+	settings Settings
+	log      *slog.Logger
+	store    *store.Store
+	temporal client.Client
+	engine   *workflows.Engine
+	outbox   *outbox.Outbox
+}
+
+// openParts opens the database and prepares the connection to the engine, which need not be there yet.
+func openParts(ctx context.Context, s Settings, log *slog.Logger) (*parts, error) {
+	db, err := store.Open(ctx, s.DatabaseURL, log)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	if err := db.CheckSchema(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	temporal, err := dialTemporal(s.Temporal, log)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	engine := workflows.NewEngine(temporal, workflows.EngineSettings{Confirmations: s.Confirmations, ExpiryGrace: s.ExpiryGrace()})
+	return &parts{settings: s, log: log, store: db, temporal: temporal, engine: engine, outbox: outbox.New(db, engine, log)}, nil
+}
+
+func (p *parts) close() error {
+	p.temporal.Close()
+	return p.store.Close()
+}
+
+// dialTemporal returns a client that connects with its first call, so that a process starts while the engine is away.
+func dialTemporal(s TemporalSettings, log *slog.Logger) (client.Client, error) {
+	options := client.Options{
+		HostPort: s.Address, Namespace: s.Namespace,
+		Logger: sdklog.NewStructuredLogger(slog.New(quietHandler{log.Handler()})),
+	}
+	if s.TLSCA != "" || s.TLSCert != "" || s.TLSServerName != "" {
+		config, err := tlsConfig(s)
+		if err != nil {
+			return nil, err
+		}
+		options.ConnectionOptions.TLS = config
+	}
+	c, err := client.NewLazyClient(options)
+	if err != nil {
+		return nil, fmt.Errorf("workflow engine: %w", err)
+	}
+	return c, nil
+}
+
+func tlsConfig(s TemporalSettings) (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.TLSServerName}
+	if s.TLSCA != "" {
+		pem, err := os.ReadFile(s.TLSCA)
+		if err != nil {
+			return nil, fmt.Errorf("PAYCOW_TEMPORAL_TLS_CA: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, errors.New("PAYCOW_TEMPORAL_TLS_CA holds no certificate")
+		}
+	}
+	if s.TLSCert != "" {
+		certificate, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("PAYCOW_TEMPORAL_TLS_CERT and _KEY: %w", err)
+		}
+		config.Certificates = []tls.Certificate{certificate}
+	}
+	return config, nil
+}
+
+// quietHandler passes the SDK's warnings and errors on and keeps the rest to itself.
+type quietHandler struct{ slog.Handler }
+
+func (h quietHandler) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
+}
+
+func (h quietHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return quietHandler{h.Handler.WithAttrs(attrs)}
+}
+
+func (h quietHandler) WithGroup(name string) slog.Handler {
+	return quietHandler{h.Handler.WithGroup(name)}
+}
+
+// serveAPI answers HTTP requests on the listener until ctx ends.
+func (p *parts) serveAPI(ctx context.Context, listener net.Listener) error {
+	lagLimit := time.Duration(0)
+	if p.settings.BlockTime == 0 {
+		lagLimit = 365 * 24 * time.Hour // blocks come when they are asked for, so their age says nothing
+	}
+	handler := api.New(api.Config{
+		Store: p.store, Engine: p.engine, Starter: p.outbox, Addresses: p.settings.XPub,
+		PublicURL: p.settings.PublicURL, TrustedProxies: p.settings.TrustedProxies,
+		Confirmations: p.settings.Confirmations, PaymentWindow: p.settings.PaymentWindow, MaxAmount: p.settings.MaxAmount,
+		BlockTime: p.settings.BlockTime, LagLimit: lagLimit, Logger: p.log,
+	}).Handler()
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),
+	}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve HTTP: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-groupCtx.Done()
+		shutdownCtx, cancel := context.WithTimeout(context.WithoutCancel(groupCtx), shutdownTimeout)
+		defer cancel()
+		return server.Shutdown(shutdownCtx)
+	})
+	return group.Wait()
+}
+
+// runWorker runs workflows and activities, among them the chain's watcher, until ctx ends. ready is called when the worker
+// has started. An engine that is away is waited for.
+func (p *parts) runWorker(ctx context.Context, ready func()) error {
+	node, err := chain.Dial(ctx, p.settings.RPCURL, p.log)
+	if err != nil {
+		return fmt.Errorf("ethereum node: %w", err)
+	}
+	defer node.Close()
+	acts := activities.New(activities.Dependencies{
+		Payments: p.store, Signals: p.store, Verifier: chain.NewVerifier(node), Engine: p.engine,
+		Follow: func(ctx context.Context, onProgress func(context.Context, chain.Progress) error) error {
+			return chain.NewFollower(p.followerConfig(), node, p.store, p.log).Run(ctx, onProgress)
+		},
+	}, activities.Settings{Network: models.NetworkERC20, Token: p.settings.Token, Confirmations: p.settings.Confirmations}, p.log)
+
+	if err := p.untilEngineAnswers(ctx, func() error {
+		return worker.EnsureNamespace(ctx, p.temporal, p.settings.Temporal.Namespace, namespaceRetention, worker.SearchAttributes())
+	}); err != nil {
+		return err
+	}
+	sdkworker.SetStickyWorkflowCacheSize(worker.StickyCacheSize)
+	w, fatal := worker.New(p.temporal, acts)
+	if err := p.untilEngineAnswers(ctx, w.Start); err != nil {
+		return err
+	}
+	defer w.Stop()
+	if err := p.untilEngineAnswers(ctx, func() error { return p.ensureChainWatch(ctx) }); err != nil {
+		return err
+	}
+	ready()
+	check := time.NewTicker(watchCheckInterval)
+	defer check.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-fatal:
+			return fmt.Errorf("worker: %w", err)
+		case <-check.C:
+			if err := p.ensureChainWatch(ctx); err != nil && ctx.Err() == nil {
+				p.log.WarnContext(ctx, "cannot make sure that the chain is watched", "error", err)
+			}
+		}
+	}
+}
+
+func (p *parts) ensureChainWatch(ctx context.Context) error {
+	return p.engine.EnsureChainWatch(ctx, models.ChainWatchInput{
+		Network: models.NetworkERC20, RunSeconds: int64(chainWatchRun / time.Second), HeartbeatSeconds: int64(chainWatchHeartbeat / time.Second),
+	})
+}
+
+func (p *parts) followerConfig() chain.FollowerConfig {
+	config := chain.FollowerConfig{Network: models.NetworkERC20, ChainID: p.settings.ChainID, Token: p.settings.Token}
+	if p.settings.BlockTime > 0 {
+		config.PollInterval = min(max(p.settings.BlockTime/2, 100*time.Millisecond), 4*time.Second)
+	} else {
+		config.PollInterval = 250 * time.Millisecond
+	}
+	return config
+}
+
+// untilEngineAnswers repeats a call until it succeeds or ctx ends.
+func (p *parts) untilEngineAnswers(ctx context.Context, call func() error) error {
+	const pause = 2 * time.Second
+	for {
+		err := call()
+		if err == nil || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		p.log.WarnContext(ctx, "waiting for the workflow engine", "error", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}

@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/urfave/cli/v3"
+
+	"paycow/chain"
+	"paycow/models"
+)
+
+// Settings are the values a process runs with, checked.
+type Settings struct {
+	PublicURL      string
+	HTTPAddr       string
+	DatabaseURL    string
+	Temporal       TemporalSettings
+	RPCURL         string
+	ChainID        uint64
+	Token          common.Address
+	XPub           *chain.XPub
+	Confirmations  uint64 // needed for a credit, in blocks
+	PaymentWindow  time.Duration
+	BlockTime      time.Duration // usual time between blocks; 0 = blocks come when they are asked for (development only)
+	MaxAmount      models.Amount
+	MasterKey      []byte // 32 bytes
+	TrustedProxies []netip.Prefix
+	LogLevel       slog.Level
+	LogFormat      string
+}
+
+// TemporalSettings say how the workflow engine is reached.
+type TemporalSettings struct {
+	Address       string
+	Namespace     string
+	TLSCA         string // PEM file, "" = the system's
+	TLSCert       string // PEM file of a client certificate
+	TLSKey        string // PEM file of its key
+	TLSServerName string
+}
+
+// ExpiryGrace is how long after a payment's end its timer fires: by then the chain has usually been read past it.
+func (s Settings) ExpiryGrace() time.Duration { return 2*s.BlockTime + 3*time.Second }
+
+// setting is one row of the table of settings. Its environment variable is PAYCOW_<name>, or PAYCOW_<name>_FILE with the
+// path of a file that holds the value.
+type setting struct {
+	name     string
+	fallback string
+	secret   bool // never a flag, because command lines can be seen by others
+	help     string
+	read     func(s *Settings, value string) error
+}
+
+func (d setting) env() string  { return "PAYCOW_" + d.name }
+func (d setting) flag() string { return strings.ToLower(strings.ReplaceAll(d.name, "_", "-")) }
+
+var allSettings = []setting{
+	{"PUBLIC_URL", "", false, "where payers and integrators reach this installation, such as https://pay.example.com", readPublicURL},
+	{"HTTP_ADDR", ":8080", false, "listen address of the API and the pages", text(func(s *Settings) *string { return &s.HTTPAddr })},
+	{"DATABASE_URL", "sqlite:paycow.db", true, "postgres://… or sqlite:<file>", text(func(s *Settings) *string { return &s.DatabaseURL })},
+	{"TEMPORAL_ADDRESS", "127.0.0.1:7233", false, "host:port of the Temporal frontend", text(func(s *Settings) *string { return &s.Temporal.Address })},
+	{"TEMPORAL_NAMESPACE", "paycow", false, "Temporal namespace; made when missing", text(func(s *Settings) *string { return &s.Temporal.Namespace })},
+	{"TEMPORAL_TLS_CA", "", false, "PEM file of the authority that signed the frontend's certificate; turns TLS on", text(func(s *Settings) *string { return &s.Temporal.TLSCA })},
+	{"TEMPORAL_TLS_CERT", "", false, "PEM file of a client certificate; turns TLS on", text(func(s *Settings) *string { return &s.Temporal.TLSCert })},
+	{"TEMPORAL_TLS_KEY", "", false, "PEM file of the client certificate's key", text(func(s *Settings) *string { return &s.Temporal.TLSKey })},
+	{"TEMPORAL_TLS_SERVER_NAME", "", false, "name expected in the frontend's certificate; turns TLS on", text(func(s *Settings) *string { return &s.Temporal.TLSServerName })},
+	{"ETH_RPC_URLS", "", true, "URL of the Ethereum node: http, https, ws or wss (one for now)", readRPCURL},
+	{"CHAIN_ID", "1", false, "chain id of the network; a node on another chain is refused", readChainID},
+	{"TOKEN_ADDRESS", "0xdAC17F958D2ee523a2206206994597C13D831ec7", false, "contract of USDT", readToken},
+	{"XPUB", "", false, "BIP-32 public account key (m/44'/60'/0') from which deposit addresses are derived", readXPub},
+	{"CONFIRMATIONS", "12", false, "confirmations in blocks before a transfer is credited, at least 1", readConfirmations},
+	{"PAYMENT_WINDOW", "1h", false, "from a payment's creation to its expiry", duration(func(s *Settings) *time.Duration { return &s.PaymentWindow }, time.Second)},
+	{"BLOCK_TIME", "12s", false, "usual time between blocks", duration(func(s *Settings) *time.Duration { return &s.BlockTime }, time.Millisecond)},
+	{"MAX_AMOUNT", "1000000", false, "largest amount of one payment in USDT", readMaxAmount},
+	{"MASTER_KEY", "", true, "64 hex digits (32 bytes) that seal the operators' API secrets", readMasterKey},
+	{"TRUSTED_PROXIES", "", false, "addresses or CIDR ranges, by comma, whose X-Forwarded-For and -Proto are believed", readProxies},
+	{"LOG_LEVEL", "info", false, "debug, info, warn or error", func(s *Settings, v string) error { return s.LogLevel.UnmarshalText([]byte(v)) }},
+	{"LOG_FORMAT", "text", false, "text or json", readLogFormat},
+}
+
+// What the commands need to be set, besides what has a default.
+var (
+	needsForAPI    = []string{"PUBLIC_URL", "XPUB"}
+	needsForWorker = []string{"ETH_RPC_URLS"}
+)
+
+// settingFlags are the flags that stand for settings.
+func settingFlags() []cli.Flag {
+	var flags []cli.Flag
+	for _, d := range allSettings {
+		if !d.secret {
+			flags = append(flags, &cli.StringFlag{Name: d.flag(), Usage: d.help, Sources: cli.EnvVars(d.env()), DefaultText: d.fallback})
+		}
+	}
+	return flags
+}
+
+// loadSettings reads and checks every setting, and returns one sentence for each that is wrong or missing.
+func loadSettings(cmd *cli.Command, needed ...string) (Settings, error) {
+	var s Settings
+	var wrong []error
+	for _, d := range allSettings {
+		value, err := d.lookup(cmd)
+		if err != nil {
+			wrong = append(wrong, err)
+			continue
+		}
+		if value == "" {
+			if slices.Contains(needed, d.name) {
+				wrong = append(wrong, fmt.Errorf("%s must be set: %s", d.env(), d.help))
+			}
+			continue
+		}
+		if err := d.read(&s, value); err != nil {
+			shown := strconv.Quote(value)
+			if d.secret {
+				shown = "its value"
+			}
+			wrong = append(wrong, fmt.Errorf("%s: %s: %w", d.env(), shown, err))
+		}
+	}
+	return s, errors.Join(wrong...)
+}
+
+// lookup finds a setting's value: flag or environment, then the file, then the default.
+func (d setting) lookup(cmd *cli.Command) (string, error) {
+	value := os.Getenv(d.env())
+	if !d.secret && cmd.IsSet(d.flag()) {
+		value = cmd.String(d.flag())
+	}
+	if path := os.Getenv(d.env() + "_FILE"); value == "" && path != "" {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return "", fmt.Errorf("%s_FILE cannot be read: %w", d.env(), err)
+		}
+		value = strings.TrimSpace(string(content))
+	}
+	if value == "" {
+		value = d.fallback
+	}
+	return value, nil
+}
+
+// settingsCommand prints the table of settings, both as "paycow settings" and as "paycow help settings".
+func settingsCommand() *cli.Command {
+	var b strings.Builder
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "SETTING\tDEFAULT\tMEANING")
+	for _, d := range allSettings {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", d.env(), d.fallback, d.help)
+	}
+	fmt.Fprintln(table, "\nEach can also be read from the file that <SETTING>_FILE names.")
+	_ = table.Flush() // into memory
+	return &cli.Command{
+		Name: "settings", Usage: "print the table of settings", Description: b.String(),
+		Action: func(_ context.Context, cmd *cli.Command) error {
+			_, err := fmt.Fprint(cmd.Root().Writer, b.String())
+			return err
+		},
+	}
+}
+
+func text(field func(*Settings) *string) func(*Settings, string) error {
+	return func(s *Settings, value string) error { *field(s) = value; return nil }
+}
+
+func duration(field func(*Settings) *time.Duration, least time.Duration) func(*Settings, string) error {
+	return func(s *Settings, value string) error {
+		d, err := time.ParseDuration(value)
+		if err != nil || d < least {
+			return fmt.Errorf("must be a duration of at least %s, such as 90s or 1h", least)
+		}
+		*field(s) = d
+		return nil
+	}
+}
+
+func readPublicURL(s *Settings, value string) error {
+	u, err := url.Parse(value)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("must be an http or https URL")
+	}
+	s.PublicURL = strings.TrimRight(value, "/")
+	return nil
+}
+
+func readRPCURL(s *Settings, value string) error {
+	if strings.Contains(value, ",") {
+		return errors.New("holds several URLs; this version reads one node")
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "ws", "wss"}, u.Scheme) {
+		return errors.New("must be an http, https, ws or wss URL")
+	}
+	s.RPCURL = value
+	return nil
+}
+
+func readChainID(s *Settings, value string) error {
+	id, err := strconv.ParseUint(value, 10, 63)
+	if err != nil || id == 0 {
+		return errors.New("must be a positive whole number")
+	}
+	s.ChainID = id
+	return nil
+}
+
+func readToken(s *Settings, value string) error {
+	if !common.IsHexAddress(value) {
+		return errors.New("must be an address: 0x and 40 hex digits")
+	}
+	s.Token = common.HexToAddress(value)
+	return nil
+}
+
+func readXPub(s *Settings, value string) error {
+	xpub, err := chain.NewXPub(value)
+	s.XPub = xpub
+	return err
+}
+
+func readConfirmations(s *Settings, value string) error {
+	n, err := strconv.ParseUint(value, 10, 16)
+	if err != nil || n == 0 {
+		return errors.New("must be a whole number from 1 to 65535")
+	}
+	s.Confirmations = n
+	return nil
+}
+
+func readMaxAmount(s *Settings, value string) error {
+	amount, err := models.ParseAmount(value)
+	if err != nil || amount <= 0 {
+		return errors.New("must be a positive amount with at most 6 decimals")
+	}
+	s.MaxAmount = amount
+	return nil
+}
+
+func readMasterKey(s *Settings, value string) error {
+	key, err := hex.DecodeString(value)
+	if err != nil || len(key) != 32 {
+		return errors.New("must be 64 hex digits")
+	}
+	s.MasterKey = key
+	return nil
+}
+
+func readProxies(s *Settings, value string) error {
+	for _, item := range strings.Split(value, ",") {
+		item = strings.TrimSpace(item)
+		prefix, err := netip.ParsePrefix(item)
+		if err != nil {
+			address, addressErr := netip.ParseAddr(item)
+			if addressErr != nil {
+				return errors.New("must be addresses or CIDR ranges, by comma")
+			}
+			prefix = netip.PrefixFrom(address, address.BitLen())
+		}
+		s.TrustedProxies = append(s.TrustedProxies, prefix)
+	}
+	return nil
+}
+
+func readLogFormat(s *Settings, value string) error {
+	if value != "text" && value != "json" {
+		return errors.New("must be text or json")
+	}
+	s.LogFormat = value
+	return nil
+}
