@@ -84,7 +84,8 @@ func (s *Store) migrationProvider() (*goose.Provider, error) {
 	dialect := goose.DialectSQLite3
 	if s.engine == enginePostgres {
 		dialect = goose.DialectPostgres
-		locker, err := lock.NewPostgresSessionLocker()
+		// Look for the lock each second for ten minutes: a migration may rewrite a large table.
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 600))
 		if err != nil {
 			return nil, fmt.Errorf("preparing the migration lock: %w", err)
 		}
