@@ -33,11 +33,13 @@ func Payment(ctx workflow.Context, input models.PaymentInput) (models.PaymentRes
 	}
 	for {
 		p.takeSignals(ctx)
-		if err := p.showSearchAttributes(ctx); err != nil {
-			return models.PaymentResult{}, err
-		}
 		todo := p.fold.next(workflow.Now(ctx))
 		workflow.SetCurrentDetails(ctx, p.fold.details(todo))
+		if todo != actionRecord { // a record that follows at once would only make a second upsert of it
+			if err := p.showSearchAttributes(ctx); err != nil {
+				return models.PaymentResult{}, err
+			}
+		}
 		var err error
 		switch todo {
 		case actionSettle:

@@ -199,6 +199,10 @@ func (d *dev) prepareDirectory() error {
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return fmt.Errorf("--data-dir: %w", err)
 	}
+	// The last run's is stale until everything is ready again.
+	if err := os.Remove(filepath.Join(d.dir, devFileName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("--data-dir: %w", err)
+	}
 	content, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
