@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,7 +42,7 @@ type fakeChain struct {
 type fakeBlock struct {
 	header Header
 	logs   []types.Log
-	full   bool // the bloom filter says yes to everything
+	noise  []types.Log // of other contracts
 }
 
 func newFakeChain() *fakeChain {
@@ -101,6 +102,19 @@ func (c *fakeChain) mine(transactions ...fakeTx) {
 		}
 	}
 	c.blocks = append(c.blocks, block)
+}
+
+// fillBloom puts so many logs of other contracts into a block that its bloom filter says yes to everything.
+func (c *fakeChain) fillBloom(number int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	block := &c.blocks[number]
+	for i := range 10_000 {
+		log := types.Log{Address: common.Address{0xee}, Topics: []common.Hash{txHash(-i)}, BlockHash: block.header.Hash, BlockNumber: block.header.Number, Index: uint(i)}
+		block.noise = append(block.noise, log)
+		block.header.Bloom.Add(log.Address.Bytes())
+		block.header.Bloom.Add(log.Topics[0].Bytes())
+	}
 }
 
 // cut takes the newest blocks away.
@@ -180,13 +194,7 @@ func (c *fakeChain) HeaderByNumber(_ context.Context, number uint64) (Header, er
 	if number >= uint64(len(c.visible())) {
 		return Header{}, ErrBlockNotFound
 	}
-	header := c.blocks[number].header
-	if c.blocks[number].full {
-		for i := range header.Bloom {
-			header.Bloom[i] = 0xff
-		}
-	}
-	return header, nil
+	return c.blocks[number].header, nil
 }
 
 func (c *fakeChain) FinalizedNumber(context.Context) (uint64, bool, error) {
@@ -257,7 +265,7 @@ func (c *fakeChain) ReceiptsByBlockHash(_ context.Context, hash common.Hash) ([]
 			continue
 		}
 		receipt := &types.Receipt{Status: types.ReceiptStatusSuccessful, BlockHash: hash}
-		for _, log := range block.logs {
+		for _, log := range slices.Concat(block.logs, block.noise) {
 			receipt.Logs = append(receipt.Logs, &log)
 		}
 		return []*types.Receipt{receipt}, nil

@@ -20,6 +20,8 @@ import (
 const (
 	// windowLogs is how many logs in an answer are enough: it bounds the memory, and the next range is shorter.
 	windowLogs = 5000
+	// emptyWindow is how much of a range without logs is taken at a time: each of its headers is looked at.
+	emptyWindow = 100
 	// addressBatch is how many addresses the store is asked about at a time; databases limit a statement's parameters.
 	addressBatch = 500
 	// finalityMaxAge is how long the finalized block's number is taken as it was heard.
@@ -62,6 +64,14 @@ func (f *Follower) stepWindow(ctx context.Context, head Header, to uint64) (Prog
 			return Progress{}, err
 		}
 	}
+	if len(logs) == 0 {
+		err = f.checkEmptyRange(ctx, first, last)
+	} else {
+		err = f.checkEdges(ctx, first, last, logs)
+	}
+	if err != nil {
+		return Progress{}, err
+	}
 	transfers, err := f.windowTransfers(ctx, first, last, logs)
 	if err != nil {
 		return Progress{}, err
@@ -75,6 +85,9 @@ func (f *Follower) windowLogs(ctx context.Context, from, to uint64) ([]types.Log
 	for {
 		logs, err := f.source.TransferLogsInRange(ctx, f.config.Token, from, to)
 		if err == nil {
+			if len(logs) == 0 {
+				to = min(to, from+emptyWindow-1)
+			}
 			f.adaptWindow(len(logs))
 			return logs, to, nil
 		}
@@ -114,6 +127,56 @@ func mayBeTooLong(err error) bool {
 	return errors.As(err, &refusal) || errors.Is(err, context.DeadlineExceeded)
 }
 
+// checkEdges doubts an answer that holds nothing of the range's first or last block although its bloom filter does.
+func (f *Follower) checkEdges(ctx context.Context, first, last Header, logs []types.Log) error {
+	for _, edge := range []Header{first, last} {
+		if slices.ContainsFunc(logs, func(log types.Log) bool { return log.BlockNumber == edge.Number }) {
+			continue
+		}
+		if err := f.checkEmptyBlock(ctx, edge); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkEmptyRange doubts an answer without any log: that is also what a node says that is not ready. USDT's ranges are
+// never empty, so asking for all the headers costs only those who wait for a token that is seldom used.
+func (f *Follower) checkEmptyRange(ctx context.Context, first, last Header) error {
+	header := first
+	for {
+		if err := f.checkEmptyBlock(ctx, header); err != nil {
+			return err
+		}
+		if header.Number >= last.Number {
+			return nil
+		}
+		next, err := f.windowHeader(ctx, header.Number+1, first, last)
+		if err != nil {
+			return err
+		}
+		if !next.follows(header.Ref()) {
+			return fmt.Errorf("%w: block %d is not the child of the one before", ErrDoubtful, next.Number)
+		}
+		header = next
+	}
+}
+
+// checkEmptyBlock doubts that a block holds no transfers when its bloom filter and its receipts say that it does.
+func (f *Follower) checkEmptyBlock(ctx context.Context, header Header) error {
+	if !header.mayHoldTransfers(f.config.Token) {
+		return nil
+	}
+	missing, err := f.logsFromReceipts(ctx, header)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%w: the range left out the transfers of block %d", ErrDoubtful, header.Number)
+	}
+	return nil
+}
+
 // windowTransfers decodes the transfers of a range that pay us. A block's time and hash come from its header, and only
 // the blocks that hold such a transfer are worth asking for theirs.
 func (f *Follower) windowTransfers(ctx context.Context, first, last Header, logs []types.Log) ([]models.TokenTransfer, error) {
@@ -123,18 +186,6 @@ func (f *Follower) windowTransfers(ctx context.Context, first, last Header, logs
 			return nil, fmt.Errorf("%w: logs of blocks %d to %d hold one of block %d", ErrDoubtful, first.Number, last.Number, log.BlockNumber)
 		}
 		byBlock[log.BlockNumber] = append(byBlock[log.BlockNumber], log)
-	}
-	for _, edge := range []Header{first, last} {
-		if len(byBlock[edge.Number]) > 0 || !edge.mayHoldTransfers(f.config.Token) {
-			continue
-		}
-		missing, err := f.logsFromReceipts(ctx, edge)
-		if err != nil {
-			return nil, err
-		}
-		if len(missing) > 0 {
-			return nil, fmt.Errorf("%w: the range left out the transfers of block %d", ErrDoubtful, edge.Number)
-		}
 	}
 	ours, err := f.ourAddresses(ctx, logs)
 	if err != nil {

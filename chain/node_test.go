@@ -1,0 +1,126 @@
+package chain
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/stretchr/testify/require"
+)
+
+func TestDialRefusesWhatCanNeverWork(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"", "localhost:8545", "/tmp/geth.ipc", "ftp://host", "http://", "http://[secret", "http://host:port/secret"} {
+		_, err := Dial(t.Context(), url, quiet())
+		require.Error(t, err, url)
+		require.NotContains(t, err.Error(), "secret")
+	}
+}
+
+func TestErrorsDoNotTellTheAPIKey(t *testing.T) {
+	t.Parallel()
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "no", http.StatusUnauthorized)
+	}))
+	t.Cleanup(refusing.Close)
+	for _, base := range []string{refusing.URL, strings.Replace(refusing.URL, "http", "ws", 1), "http://127.0.0.1:1", "ws://127.0.0.1:1"} {
+		node := dial(t, strings.Replace(base, "://", "://user:s3cret@", 1)+"/v2/s3cret?key=s3cret", WithCallTimeout(2*time.Second))
+		_, err := node.HeadHeader(t.Context())
+		require.Error(t, err)
+		require.NotContains(t, err.Error(), "s3cret")
+		require.NotContains(t, node.Name(), "s3cret")
+	}
+}
+
+func TestCallsEndInTime(t *testing.T) {
+	t.Parallel()
+	ended := make(chan struct{})
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-ended:
+		}
+	}))
+	t.Cleanup(hanging.Close)
+	t.Cleanup(func() { close(ended) })
+	node := dial(t, hanging.URL, WithCallTimeout(50*time.Millisecond))
+	_, err := node.HeadHeader(t.Context())
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.True(t, mayBeTooLong(err), "a range that takes too long is asked for in parts")
+}
+
+func TestNodeThatComesUpLater(t *testing.T) {
+	t.Parallel()
+	geth := newGethChain(t)
+	proxy := newCuttableProxy(t, geth.wsURL())
+	proxy.refuse.Store(true)
+	node := dial(t, "ws://"+proxy.listener.Addr().String(), WithCallTimeout(time.Second))
+	_, err := node.ChainID(t.Context())
+	require.Error(t, err)
+	proxy.refuse.Store(false)
+	id, err := node.ChainID(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, testChainID, id)
+
+	proxy.cut()
+	require.Eventually(t, func() bool {
+		_, err := node.HeadHeader(t.Context())
+		return err == nil
+	}, 10*time.Second, 5*time.Millisecond, "it connects again by itself")
+}
+
+func TestNodeAnswers(t *testing.T) {
+	t.Parallel()
+	geth := newGethChain(t)
+	geth.mine(geth.transaction(pay(ourAddress1, 5)))
+	geth.mineEmpty(4)
+	for _, url := range []string{geth.httpURL(), geth.wsURL()} {
+		node := dial(t, url)
+		head, err := node.HeadHeader(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, geth.ref(5), head.Ref())
+
+		header, err := node.HeaderByNumber(t.Context(), 1)
+		require.NoError(t, err)
+		require.True(t, header.mayHoldTransfers(testToken))
+		require.True(t, header.follows(geth.ref(0)))
+		require.False(t, head.mayHoldTransfers(testToken))
+
+		_, err = node.HeaderByNumber(t.Context(), 6)
+		require.ErrorIs(t, err, ErrBlockNotFound)
+		_, ok, err := node.Receipt(t.Context(), common.Hash{1})
+		require.NoError(t, err)
+		require.False(t, ok)
+		_, err = node.TransferLogsByBlockHash(t.Context(), testToken, common.Hash{1})
+		require.Error(t, err, "an unknown block is not an empty one")
+		receipts, err := node.ReceiptsByBlockHash(t.Context(), header.Hash)
+		require.NoError(t, err)
+		require.Len(t, receipts, 1)
+	}
+	node := dial(t, geth.httpURL())
+	_, ok, err := node.FinalizedNumber(t.Context())
+	require.NoError(t, err)
+	require.False(t, ok)
+	geth.finalize(3)
+	number, ok, err := node.FinalizedNumber(t.Context())
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.EqualValues(t, 3, number)
+	_, err = node.SubscribeHeads(t.Context(), make(chan Header))
+	require.ErrorIs(t, err, ErrNoSubscriptions)
+}
+
+func TestHeaderNeedsAllItsFields(t *testing.T) {
+	t.Parallel()
+	full := `{"number":"0x1","hash":"0x` + strings.Repeat("ab", 32) + `","parentHash":"0x` + strings.Repeat("cd", 32) + `","timestamp":"0x5","logsBloom":"0x` + strings.Repeat("00", 256) + `"}`
+	var header Header
+	require.NoError(t, header.UnmarshalJSON([]byte(full)))
+	require.EqualValues(t, 5, header.Time.Unix())
+	for _, field := range []string{"number", "hash", "parentHash", "timestamp", "logsBloom"} {
+		require.Error(t, header.UnmarshalJSON([]byte(strings.Replace(full, `"`+field+`"`, `"x"`, 1))), field)
+	}
+}

@@ -1,0 +1,133 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/stretchr/testify/require"
+
+	"paycow/models"
+)
+
+// noticeOf reads the only transfer of a real transaction that has the ordinal.
+func noticeOf(t *testing.T, geth *gethChain, ours common.Address, ordinal int) models.TransferNotice {
+	t.Helper()
+	for _, transfer := range geth.truth(map[string]bool{ours.Hex(): true}, 0) {
+		if transfer.Ordinal == ordinal {
+			return models.TransferNotice{TransferKey: transfer.TransferKey, From: transfer.From, Amount: transfer.Amount, Block: transfer.Block, Canonical: true, Revision: 1}
+		}
+	}
+	require.Fail(t, "no such transfer")
+	return models.TransferNotice{}
+}
+
+func TestVerifyTransfer(t *testing.T) {
+	t.Parallel()
+	geth := newGethChain(t)
+	geth.mineEmpty(2)
+	geth.mine(geth.transaction(pay(stranger, 9)), geth.transaction(pay(stranger, 1), pay(ourAddress1, 50), pay(ourAddress1, 0), pay(ourAddress1, 60)))
+	geth.mineEmpty(10)
+	verifier := NewVerifier(dial(t, geth.httpURL()))
+	notice := noticeOf(t, geth, ourAddress1, 1)
+	verify := func(n models.TransferNotice) error {
+		return verifier.VerifyTransfer(t.Context(), testToken, ourAddress1.Hex(), n, 12)
+	}
+
+	require.ErrorIs(t, verify(notice), ErrNotConfirmedYet, "11 confirmations")
+	geth.mineEmpty(1)
+	require.NoError(t, verify(notice), "12 confirmations")
+	require.NoError(t, verify(noticeOf(t, geth, ourAddress1, 3)))
+
+	change := func(f func(*models.TransferNotice)) models.TransferNotice {
+		changed := notice
+		f(&changed)
+		return changed
+	}
+	for name, test := range map[string]struct {
+		notice models.TransferNotice
+		want   error
+	}{
+		"more than it pays":         {change(func(n *models.TransferNotice) { n.Amount++ }), ErrTransferDiffers},
+		"less than it pays":         {change(func(n *models.TransferNotice) { n.Amount-- }), ErrTransferDiffers},
+		"another's log":             {change(func(n *models.TransferNotice) { n.Ordinal = 0 }), ErrTransferDiffers},
+		"the log without value":     {change(func(n *models.TransferNotice) { n.Ordinal = 2 }), ErrTransferDiffers},
+		"no such log":               {change(func(n *models.TransferNotice) { n.Ordinal = 4 }), ErrTransferDiffers},
+		"no such transaction":       {change(func(n *models.TransferNotice) { n.TxHash = common.Hash{5}.Hex() }), ErrNotCanonical},
+		"another block":             {change(func(n *models.TransferNotice) { n.Block.Hash = geth.ref(2).Hash }), ErrNotCanonical},
+		"another number":            {change(func(n *models.TransferNotice) { n.Block.Number-- }), ErrNotCanonical},
+		"block above the head":      {change(func(n *models.TransferNotice) { n.Block.Number += 100 }), ErrNotConfirmedYet},
+		"no block at all":           {change(func(n *models.TransferNotice) { n.Block = models.BlockRef{} }), ErrNotConfirmedYet},
+		"an unknown block's number": {change(func(n *models.TransferNotice) { n.Block = models.BlockRef{Number: 1} }), ErrNotCanonical},
+	} {
+		t.Run(name, func(t *testing.T) { require.ErrorIs(t, verify(test.notice), test.want) })
+	}
+	require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), testToken, ourAddress2.Hex(), notice, 12), ErrTransferDiffers, "another address")
+	require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), stranger, ourAddress1.Hex(), notice, 12), ErrTransferDiffers, "another token")
+}
+
+func TestVerifyTransferAfterAReorg(t *testing.T) {
+	t.Parallel()
+	geth := newGethChain(t)
+	geth.mineEmpty(2)
+	tx := geth.transaction(pay(ourAddress1, 50))
+	geth.mine(tx)
+	geth.mineEmpty(14)
+	verifier := NewVerifier(dial(t, geth.wsURL()))
+	verify := func(n models.TransferNotice) error {
+		return verifier.VerifyTransfer(t.Context(), testToken, ourAddress1.Hex(), n, 12)
+	}
+	before := noticeOf(t, geth, ourAddress1, 0)
+	require.NoError(t, verify(before))
+
+	geth.reorg(15, func(int) []*types.Transaction { return nil })
+	require.ErrorIs(t, verify(before), ErrNotCanonical, "gone")
+
+	geth.mine(tx)
+	geth.mineEmpty(11)
+	require.ErrorIs(t, verify(before), ErrNotCanonical, "mined again elsewhere")
+	require.NoError(t, verify(noticeOf(t, geth, ourAddress1, 0)))
+}
+
+// deadReceipts serves the receipt of a block that is no longer canonical, as nodes have been seen to do.
+type deadReceipts struct {
+	TransferReader
+	receipt *types.Receipt
+}
+
+func (r deadReceipts) Receipt(context.Context, common.Hash) (*types.Receipt, bool, error) {
+	return r.receipt, true, nil
+}
+
+func TestVerifyTransferInADeadBlockOrAFailedTransaction(t *testing.T) {
+	t.Parallel()
+	geth := newGethChain(t)
+	geth.mine()
+	tx := geth.transaction(pay(ourAddress1, 50))
+	geth.mine(tx)
+	geth.mineEmpty(11)
+	node := dial(t, geth.httpURL())
+	notice := noticeOf(t, geth, ourAddress1, 0)
+	receipt, ok, err := node.Receipt(t.Context(), tx.Hash())
+	require.NoError(t, err)
+	require.True(t, ok)
+
+	failed := *receipt
+	failed.Status = types.ReceiptStatusFailed
+	err = NewVerifier(deadReceipts{node, &failed}).VerifyTransfer(t.Context(), testToken, ourAddress1.Hex(), notice, 12)
+	require.ErrorIs(t, err, ErrTransferDiffers)
+
+	geth.reorg(12, func(int) []*types.Transaction { return nil })
+	err = NewVerifier(deadReceipts{node, receipt}).VerifyTransfer(t.Context(), testToken, ourAddress1.Hex(), notice, 12)
+	require.ErrorIs(t, err, ErrNotCanonical)
+
+	node.Close()
+	require.NoError(t, geth.stack.Close())
+	err = NewVerifier(node).VerifyTransfer(t.Context(), testToken, ourAddress1.Hex(), notice, 12)
+	require.Error(t, err)
+	for _, sentinel := range []error{ErrNotCanonical, ErrNotConfirmedYet, ErrTransferDiffers} {
+		require.False(t, errors.Is(err, sentinel), "a node that is away says nothing about the transfer")
+	}
+}
