@@ -436,6 +436,29 @@ func TestRunReportsWhileItCatchesUp(t *testing.T) {
 	require.EqualValues(t, 4000, seen[len(seen)-1])
 }
 
+// TestRunReportsWithoutANode has heartbeats go on although the node is away from the start.
+func TestRunReportsWithoutANode(t *testing.T) {
+	t.Parallel()
+	node := dial(t, "http://127.0.0.1:1")
+	for _, known := range []bool{false, true} {
+		store := ourStore()
+		if known {
+			require.NoError(t, store.InitCursor(t.Context(), "", newFakeChain().ref(0), 77))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		reports := 0
+		err := NewFollower(startAt(1), node, store, quiet()).Run(ctx, func(_ context.Context, progress Progress) error {
+			require.Equal(t, known, progress.Cursor == store.block() && progress.Head == 77 && progress.Cursor.Hash != "")
+			if reports++; reports == 3 {
+				cancel()
+			}
+			return nil
+		})
+		cancel()
+		require.ErrorIs(t, err, context.Canceled)
+	}
+}
+
 func TestRetryDelay(t *testing.T) {
 	t.Parallel()
 	for failures, want := range []time.Duration{250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000} {

@@ -37,6 +37,11 @@ type Node struct {
 	client *rpc.Client
 }
 
+var (
+	_ BlockSource    = (*Node)(nil)
+	_ TransferReader = (*Node)(nil)
+)
+
 // NodeOption changes a Node's settings.
 type NodeOption func(*Node)
 

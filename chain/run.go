@@ -12,7 +12,8 @@ import (
 // onProgress are logged and tried again with growing pauses.
 // onProgress is called from one goroutine: after each unit of work at the head of the chain, every CatchUpReport while
 // catching up, and every IdleReport while nothing happens or a slow node is waited for. The blocks that a Progress speaks of
-// are committed; the one after an error of onProgress is called soon and speaks of them again.
+// are committed; after an error of onProgress the next call speaks of them again. It is called while the node cannot be
+// reached too, with a zero Progress when nothing was ever read.
 func (f *Follower) Run(ctx context.Context, onProgress func(context.Context, Progress) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	watch := watchHeads(ctx, f.source, f.config.ResubscribeDelay, f.logger)
@@ -22,6 +23,9 @@ func (f *Follower) Run(ctx context.Context, onProgress func(context.Context, Pro
 	}()
 	r := &runner{follower: f, watch: watch, onProgress: onProgress, idle: time.NewTicker(f.config.IdleReport)}
 	defer r.idle.Stop()
+	if cursor, err := f.store.Cursor(ctx, f.config.Network); err == nil {
+		r.last = Progress{Cursor: cursor.Block(), Head: cursor.HeadNumber}
+	}
 	for ctx.Err() == nil {
 		r.round(ctx)
 	}
@@ -35,7 +39,7 @@ type runner struct {
 	onProgress func(context.Context, Progress) error
 	idle       *time.Ticker
 
-	last       Progress // newest known; its cursor has no hash before the first step
+	last       Progress // newest known; zero before the very first block was chosen
 	reportedAt time.Time
 	failures   int // of steps, in a row
 }
@@ -92,9 +96,9 @@ func (r *runner) step(ctx context.Context) (Progress, error) {
 	}
 }
 
-// report tells the caller where we stand, once that is known.
+// report tells the caller where we stand.
 func (r *runner) report(ctx context.Context) {
-	if r.last.Cursor.Hash == "" || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return
 	}
 	r.reportedAt = time.Now()
