@@ -1,0 +1,84 @@
+# Everything that is done to PayCow by hand or by CI. `make` alone lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+# What stands alone: everything without the development stack. Quick to build and to test.
+ALONE = $(shell go list ./... | grep -Ev '^paycow/(devstack|cmd)(/|$$)')
+
+.PHONY: help
+help: ## list every target
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## run everything for development: go run ./cmd/paycow dev (ARGS="--fresh" adds flags)
+	go run ./cmd/paycow dev $(ARGS)
+
+.PHONY: build
+build: ## build bin/paycow with the development stack, and bin/paycow-slim as the image has it
+	go build -trimpath -ldflags='-s -w' -o bin/paycow ./cmd/paycow
+	CGO_ENABLED=0 go build -tags slim -trimpath -ldflags='-s -w' -o bin/paycow-slim ./cmd/paycow
+	@ls -l bin/paycow bin/paycow-slim
+
+.PHONY: test
+test: test-deps vet ## what CI runs: vet, unit tests with the race detector, end-to-end tests on real parts
+	@scripts/test all
+
+.PHONY: test-all
+test-all: lint verify test ## test, lint and verify
+
+.PHONY: unit
+unit: ## the tests of the packages that stand alone, without the race detector: for every day
+	@RACE=0 scripts/test unit
+
+.PHONY: test-race
+test-race: test-deps ## the unit tests with the race detector, each three times in random order
+	CGO_ENABLED=1 go test -race -count=3 -shuffle=on -timeout 60m $(ALONE)
+
+.PHONY: e2e
+e2e: test-deps ## the tests of the development stack and of the whole program on real parts
+	@scripts/test e2e
+
+.PHONY: test-deps
+test-deps: ## install what the tests need besides Go (as root on Debian), or say what is missing
+	@scripts/test-deps
+
+.PHONY: vet
+vet: ## go vet, for both builds of the program
+	go vet ./...
+	go vet -tags slim ./cmd/paycow
+
+.PHONY: lint
+lint: ## golangci-lint with the rules of .golangci.yml; the first run builds it, which takes minutes
+	go run $(GOLANGCI_LINT) run
+
+.PHONY: format
+format: ## put the sources into the one format
+	go run $(GOLANGCI_LINT) fmt
+
+.PHONY: bench
+bench: ## the benchmarks
+	go test -run '^$$' -bench . -benchmem $(ALONE)
+
+.PHONY: verify
+verify: ## what is generated or downloaded is what it should be, and the slim build without C works
+	go mod verify
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not formatted: $$unformatted"; exit 1; }
+	go test -run 'Artefacts|Compiler' ./devstack/token
+	go test -run Compose ./internal/deploy
+	CGO_ENABLED=0 go build -tags slim -trimpath -o bin/paycow-slim ./cmd/paycow
+
+.PHONY: generate
+generate: ## compile the test token and make its Go bindings again (needs node and npm)
+	devstack/token/generate.sh
+
+.PHONY: image
+image: ## build the container image (needs a container engine)
+	docker build -t paycow .
+
+.PHONY: secrets
+secrets: ## make the secrets that docker-compose.yml reads, where they are missing
+	@scripts/make-secrets
+
+.PHONY: clean
+clean: ## delete what building and testing left here; the development stack's data in .paycow stays
+	rm -rf bin devstack/token/node_modules cmd/paycow/testdata/clients/node_modules
