@@ -10,11 +10,12 @@ import (
 )
 
 // scanRetryDelay is how often the question is repeated whether the chain has been read past a window.
-const scanRetryDelay = 3 * time.Second
+const scanRetryDelay = 2 * time.Second
 
-// errNotScannedPast makes the engine ask again after a pause that does not grow: the answer depends on the next block.
-var errNotScannedPast = temporal.NewApplicationErrorWithOptions("the chain has not been read past the end of the window",
-	"NotScannedPast", temporal.ApplicationErrorOptions{NextRetryDelay: scanRetryDelay})
+// errNotScannedPast makes the engine ask again after a pause that does not grow: the answer depends on the next block. It
+// is benign: nothing is wrong, so nothing is logged or counted as a failure.
+var errNotScannedPast = temporal.NewApplicationErrorWithOptions("the chain has not been read past the end of the window", "NotScannedPast",
+	temporal.ApplicationErrorOptions{NextRetryDelay: scanRetryDelay, Category: temporal.ApplicationErrorCategoryBenign})
 
 // classify decides once which errors are worth another try: all but those that can never become right.
 func classify(err error) error {
