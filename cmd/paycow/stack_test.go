@@ -170,17 +170,18 @@ func (s *stack) reorg(depth int, drop bool) {
 // send transfers tokens from the faucet and returns the signed transaction, which waits for a block.
 func (s *stack) send(to string, amount models.Amount) *types.Transaction {
 	s.t.Helper()
-	return sendToken(s.t, s.file.RPCURL, s.file.TokenAddress, s.file.FaucetKey, to, amount)
+	tx, err := transferToken(s.t, s.file.RPCURL, s.file.TokenAddress, s.file.FaucetKey, to, amount)
+	require.NoError(s.t, err)
+	return tx
 }
 
-func sendToken(t testing.TB, rpcURL, contract, key, to string, amount models.Amount) *types.Transaction {
+// transferToken signs and sends a transfer of tokens. The transaction is returned also when only its sending failed.
+func transferToken(t testing.TB, rpcURL, contract, key, to string, amount models.Amount) (*types.Transaction, error) {
 	t.Helper()
 	private, err := crypto.HexToECDSA(key[2:])
 	require.NoError(t, err)
 	data := token.NewTestUSDT().PackTransfer(common.HexToAddress(to), big.NewInt(int64(amount)))
-	tx, err := localchain.SendCall(t.Context(), rpcURL, private, common.HexToAddress(contract), data)
-	require.NoError(t, err)
-	return tx
+	return localchain.SendCall(t.Context(), rpcURL, private, common.HexToAddress(contract), data)
 }
 
 // received is what the token's Transfer logs of a transaction say went to an address.
