@@ -1,0 +1,41 @@
+//go:build !slim
+
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"paycow/api"
+	"paycow/api/apitest"
+	"paycow/internal/secrets"
+	"paycow/models"
+	"paycow/store"
+)
+
+// TestBadInput runs the table of bad requests against the running server.
+func TestBadInput(t *testing.T) {
+	s := startStack(t)
+	// Operators in the other states are made behind the program's back: its own ways to them are the admin's pages.
+	db, err := store.Open(t.Context(), "sqlite:"+s.dir+"/"+devDatabaseName, newLogger(s.log, Settings{}))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	account := func(status models.OperatorStatus) apitest.Account {
+		operator := models.Operator{ID: models.NewID(), Email: strings.ToLower(string(status)) + models.NewID() + "@paycow.test", Status: status}
+		credential, secret, err := secrets.NewCredential(operator.ID, []byte(strings.Repeat("k", 32)))
+		require.NoError(t, err)
+		require.NoError(t, db.CreateOperator(t.Context(), operator, &credential))
+		return apitest.Account{APIKey: credential.APIKey, APISecret: secret}
+	}
+	apitest.BadInput(t, apitest.Target{
+		BaseURL: s.url, Account: apitest.Account{APIKey: s.key, APISecret: s.secret}, Other: account(models.OperatorActive),
+		Inactive: []apitest.Inactive{
+			{Account: account(models.OperatorPending), Code: "account_pending"},
+			{Account: account(models.OperatorSuspended), Code: "account_suspended"},
+			{Account: account(models.OperatorRejected), Code: "account_rejected"},
+		},
+		MaxAmount: api.DefaultMaxAmount,
+	})
+}
