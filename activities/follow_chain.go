@@ -70,7 +70,7 @@ func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInp
 		return nil
 	case runCtx.Err() != nil:
 		return temporal.NewApplicationErrorWithOptions("the worker is stopping", "WorkerStopping",
-			temporal.ApplicationErrorOptions{NextRetryDelay: time.Millisecond})
+			temporal.ApplicationErrorOptions{NextRetryDelay: time.Millisecond, Category: temporal.ApplicationErrorCategoryBenign})
 	case err != nil:
 		return fmt.Errorf("follow the chain: %w", err)
 	default:
