@@ -22,6 +22,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/urfave/cli/v3"
 	"golang.org/x/sync/errgroup"
 
@@ -110,6 +111,7 @@ type dev struct {
 	settings Settings
 	secrets  devSecrets
 	file     devFile
+	node     string         // the Ethereum node as it may be printed: an outside one's URL often holds an API key
 	closers  []func() error // in the order of opening
 }
 
@@ -159,7 +161,7 @@ func (d *dev) readFlags() error {
 	if (rpcURL == "") != (token == "") {
 		wrong = append(wrong, errors.New("--rpc-url and --token belong together"))
 	}
-	if rpcURL != "" {
+	if rpcURL != "" && token != "" {
 		if err := readRPCURL(&s, rpcURL); err != nil {
 			wrong = append(wrong, fmt.Errorf("--rpc-url: %w", err))
 		}
@@ -248,14 +250,18 @@ func removeDevDirectory(dir, marker string) error {
 // startChain starts the local chain, or finds out about the outside one.
 func (d *dev) startChain(ctx context.Context) error {
 	if d.settings.RPCURL != "" {
-		d.say("using the Ethereum node at %s", d.settings.RPCURL)
 		node, err := chain.Dial(ctx, d.settings.RPCURL, d.log)
 		if err != nil {
 			return fmt.Errorf("--rpc-url: %w", err)
 		}
 		defer node.Close()
+		d.node = node.Name()
+		d.say("using the Ethereum node at %s", d.node)
 		if d.settings.ChainID, err = node.ChainID(ctx); err != nil {
 			return fmt.Errorf("--rpc-url: %w", err)
+		}
+		if err := d.checkToken(ctx); err != nil {
+			return err
 		}
 		d.file.RPCURL, d.file.WSURL = d.settings.RPCURL, ""
 		if strings.HasPrefix(d.settings.RPCURL, "ws") {
@@ -272,9 +278,27 @@ func (d *dev) startChain(ctx context.Context) error {
 		d.onClose(local.Close)
 		d.settings.RPCURL, d.settings.ChainID, d.settings.Token = local.WSURL(), local.ChainID(), local.TokenAddress()
 		d.file.RPCURL, d.file.WSURL = local.HTTPURL(), local.WSURL()
+		d.node = d.file.RPCURL
 		d.file.TokenOwnerKey, d.file.FaucetKey = hexKey(local.TokenOwnerKey()), hexKey(local.FaucetKey())
 	}
 	d.file.ChainID, d.file.TokenAddress = d.settings.ChainID, d.settings.Token.Hex()
+	return nil
+}
+
+// checkToken refuses an address without a contract: payments to it would be waited for in vain.
+func (d *dev) checkToken(ctx context.Context) error {
+	client, err := ethclient.DialContext(ctx, d.settings.RPCURL)
+	if err != nil {
+		return fmt.Errorf("--rpc-url: %s cannot be reached", d.node) // without err, which repeats the URL
+	}
+	defer client.Close()
+	code, err := client.CodeAt(ctx, d.settings.Token, nil)
+	if err != nil {
+		return fmt.Errorf("--token: %s does not tell what is at %s", d.node, d.settings.Token)
+	}
+	if len(code) == 0 {
+		return fmt.Errorf("--token: there is no contract at %s on chain %d", d.settings.Token, d.settings.ChainID)
+	}
 	return nil
 }
 
@@ -392,7 +416,7 @@ func (d *dev) greet(took time.Duration) {
 	fmt.Fprintf(table, "\nPayCow is ready after %s.\n\n", took.Round(10*time.Millisecond))
 	fmt.Fprintf(table, "  API and pages\t%s\n", d.file.APIURL)
 	fmt.Fprintf(table, "  Temporal UI\t%s\n", d.file.TemporalUIURL)
-	fmt.Fprintf(table, "  Ethereum RPC\t%s\t(chain %s, token %s)\n", d.file.RPCURL, strconv.FormatUint(d.file.ChainID, 10), d.file.TokenAddress)
+	fmt.Fprintf(table, "  Ethereum RPC\t%s\t(chain %s, token %s)\n", d.node, strconv.FormatUint(d.file.ChainID, 10), d.file.TokenAddress)
 	fmt.Fprintf(table, "  Everything else\t%s\t(keys, credentials, accounts)\n", filepath.Join(d.dir, devFileName))
 	_ = table.Flush()
 	fmt.Fprintf(d.out, `
