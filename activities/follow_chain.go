@@ -64,17 +64,26 @@ func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInp
 		return nil
 	})
 	switch {
+	case isClosed(activity.GetWorkerStopChannel(ctx)):
+		return temporal.NewApplicationErrorWithOptions("the worker is stopping", "WorkerStopping",
+			temporal.ApplicationErrorOptions{NextRetryDelay: time.Millisecond, Category: temporal.ApplicationErrorCategoryBenign})
 	case ctx.Err() != nil:
 		return fmt.Errorf("follow the chain: %w", ctx.Err())
 	case errors.Is(runCtx.Err(), context.DeadlineExceeded):
 		return nil
-	case runCtx.Err() != nil:
-		return temporal.NewApplicationErrorWithOptions("the worker is stopping", "WorkerStopping",
-			temporal.ApplicationErrorOptions{NextRetryDelay: time.Millisecond, Category: temporal.ApplicationErrorCategoryBenign})
 	case err != nil:
 		return fmt.Errorf("follow the chain: %w", err)
 	default:
 		return errors.New("the follower ended without a reason")
+	}
+}
+
+func isClosed(channel <-chan struct{}) bool {
+	select {
+	case <-channel:
+		return true
+	default:
+		return false
 	}
 }
 
