@@ -48,7 +48,9 @@ var installClients = sync.OnceValue(func() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	install := exec.CommandContext(ctx, "npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+	// npm's own patience without a network is more than two minutes.
+	install := exec.CommandContext(ctx, "npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error",
+		"--fetch-retries=2", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=2000")
 	install.Dir = clientsDir
 	if out, err := install.CombinedOutput(); err != nil {
 		return fmt.Errorf("npm install: %w %s", err, out)
