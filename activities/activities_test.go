@@ -1,0 +1,264 @@
+package activities_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"paycow/activities"
+	"paycow/chain"
+	"paycow/models"
+	"paycow/store"
+)
+
+// bundle is the activities over a real store, with an engine, a verifier and a follower that the test decides about.
+type bundle struct {
+	*activities.Activities
+	t        *testing.T
+	store    *store.Store
+	engine   *fakeEngine
+	verifier *fakeVerifier
+	follow   activities.Follow
+	env      *testsuite.TestActivityEnvironment
+	operator string
+	cursor   models.BlockRef
+	made     int
+}
+
+type fakeEngine struct {
+	mu      sync.Mutex
+	fail    func(paymentID string) error
+	signals map[string][]models.TransferNotice
+}
+
+func (e *fakeEngine) SignalTransfers(_ context.Context, p models.Payment, signal models.TransfersSignal) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.fail != nil {
+		if err := e.fail(p.ID); err != nil {
+			return err
+		}
+	}
+	e.signals[p.ID] = append(e.signals[p.ID], signal.Transfers...)
+	return nil
+}
+
+type fakeVerifier struct{ err error }
+
+func (v *fakeVerifier) VerifyTransfer(context.Context, common.Address, string, models.TransferNotice, uint64) error {
+	return v.err
+}
+
+func setup(t *testing.T) *bundle {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "paycow.db"), quiet)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	require.NoError(t, db.Migrate(t.Context()))
+	b := &bundle{t: t, store: db, engine: &fakeEngine{signals: map[string][]models.TransferNotice{}}, verifier: &fakeVerifier{}, operator: models.NewID()}
+	require.NoError(t, db.CreateOperator(t.Context(), models.Operator{ID: b.operator, Email: "shop@example.com", Status: models.OperatorActive}, nil))
+	b.Activities = activities.New(activities.Dependencies{
+		Payments: db, Signals: db, Verifier: b.verifier, Engine: b.engine,
+		Follow: func(ctx context.Context, onProgress func(context.Context, chain.Progress) error) error {
+			return b.follow(ctx, onProgress)
+		},
+	}, activities.Settings{Network: models.NetworkERC20, Confirmations: 12}, quiet)
+	var suite testsuite.WorkflowTestSuite
+	b.env = suite.NewTestActivityEnvironment()
+	b.env.RegisterActivity(b.FollowChain)
+	b.cursor = block(100)
+	require.NoError(t, db.InitCursor(t.Context(), models.NetworkERC20, b.cursor, 100))
+	return b
+}
+
+func block(number uint64) models.BlockRef {
+	return models.BlockRef{Number: number, Hash: fmt.Sprintf("0x%064x", number), Time: time.Unix(1_800_000_000+int64(number)*12, 0).UTC()}
+}
+
+func (b *bundle) payment() models.Payment {
+	b.t.Helper()
+	b.made++
+	p, _, err := b.store.CreatePayment(b.t.Context(), store.NewPayment{
+		OperatorID: b.operator, UserID: "user", Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: 50 * models.USDT,
+		CreatedAt: block(100).Time, ExpiresAt: block(400).Time,
+	}, func(index uint32) (string, error) { return common.BigToAddress(common.Big1).Hex()[:34] + fmt.Sprintf("%08d", index), nil })
+	require.NoError(b.t, err)
+	return p
+}
+
+// mine reads the next block, with these transfers in it.
+func (b *bundle) mine(transfers ...models.TokenTransfer) {
+	b.t.Helper()
+	next := block(b.cursor.Number + 1)
+	for i := range transfers {
+		transfers[i].Block = next
+	}
+	require.NoError(b.t, b.store.Advance(b.t.Context(), models.NetworkERC20, b.cursor, next, next.Number, transfers))
+	b.cursor = next
+}
+
+func transferTo(p models.Payment, n int) models.TokenTransfer {
+	return models.TokenTransfer{TransferKey: models.TransferKey{ChainID: 1, TxHash: fmt.Sprintf("0x%064x", 7000+n)}, From: p.DepositAddress, To: p.DepositAddress, Amount: 50 * models.USDT}
+}
+
+// progress runs FollowChain for one report of the follower at the cursor and returns its error.
+func (b *bundle) progress() {
+	b.t.Helper()
+	ctx, cancel := context.WithCancel(b.t.Context())
+	b.env.SetWorkerStopChannel(stopped(ctx))
+	b.follow = func(runCtx context.Context, onProgress func(context.Context, chain.Progress) error) error {
+		require.NoError(b.t, onProgress(runCtx, chain.Progress{Cursor: b.cursor, Head: b.cursor.Number}))
+		cancel()
+		<-runCtx.Done()
+		return runCtx.Err()
+	}
+	_, err := b.env.ExecuteActivity(b.FollowChain, models.ChainWatchInput{Network: models.NetworkERC20, RunSeconds: 60})
+	var handedOver *temporal.ApplicationError
+	require.ErrorAs(b.t, err, &handedOver)
+	require.Equal(b.t, "WorkerStopping", handedOver.Type())
+	require.False(b.t, handedOver.NonRetryable())
+}
+
+// stopped returns a channel that is closed when ctx ends, as a worker's stop channel is.
+func stopped(ctx context.Context) chan struct{} {
+	channel := make(chan struct{})
+	go func() { <-ctx.Done(); close(channel) }()
+	return channel
+}
+
+func TestPaymentsAreToldAtEachMilestoneOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := b.payment()
+	b.mine(transferTo(p, 1))
+	var told []uint64
+	for range 20 {
+		b.progress()
+		b.progress() // again in the same block: nothing new is due
+		b.mine()
+	}
+	for _, notice := range b.engine.signals[p.ID] {
+		told = append(told, notice.Confirmations)
+	}
+	require.Equal(t, []uint64{1, 2, 12}, told)
+}
+
+func TestASignalThatFailedIsSentAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := b.payment()
+	b.mine(transferTo(p, 1))
+	b.engine.fail = func(string) error { return serviceerror.NewUnavailable("away") }
+	b.progress()
+	require.Empty(t, b.engine.signals)
+	for range 14 {
+		b.mine()
+	}
+	b.engine.fail = nil
+	b.progress()
+	require.Len(t, b.engine.signals[p.ID], 1)
+	require.EqualValues(t, 15, b.engine.signals[p.ID][0].Confirmations)
+}
+
+func TestOnePaymentThatCannotBeToldHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	stuck := b.payment()
+	transfers := []models.TokenTransfer{transferTo(stuck, 0)}
+	var others []models.Payment
+	for i := range 40 {
+		others = append(others, b.payment())
+		transfers = append(transfers, transferTo(others[i], i+1))
+	}
+	b.mine(transfers...)
+	b.engine.fail = func(paymentID string) error {
+		if paymentID == stuck.ID {
+			return errors.New("this one never works")
+		}
+		return nil
+	}
+	b.progress()
+	for _, p := range others {
+		require.Len(t, b.engine.signals[p.ID], 1)
+	}
+}
+
+func TestFollowChainEndsAfterItsRun(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.follow = func(ctx context.Context, _ func(context.Context, chain.Progress) error) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	_, err := b.env.ExecuteActivity(b.FollowChain, models.ChainWatchInput{Network: models.NetworkERC20, RunSeconds: 1})
+	require.NoError(t, err)
+	_, err = b.env.ExecuteActivity(b.FollowChain, models.ChainWatchInput{Network: "TRC20", RunSeconds: 1})
+	var refused *temporal.ApplicationError
+	require.ErrorAs(t, err, &refused)
+	require.True(t, refused.NonRetryable())
+}
+
+func TestNothingIsBookedBeforeTheChainConfirmsIt(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := b.payment()
+	b.mine(transferTo(p, 1))
+	for range 11 {
+		b.mine()
+	}
+	snapshot, err := b.LoadPayment(t.Context(), p.ID)
+	require.NoError(t, err)
+	require.Len(t, snapshot.Transfers, 1)
+	state := models.PaymentState{Status: models.StatusPaid, AmountReceived: 50 * models.USDT, AmountCredited: 50 * models.USDT, Version: 2}
+	input := models.CreditInput{PaymentID: p.ID, OperatorID: b.operator, DepositAddress: p.DepositAddress, Confirmations: 12, Credits: snapshot.Transfers, State: state}
+
+	b.verifier.err = chain.ErrNotCanonical
+	_, err = b.CreditPayment(t.Context(), input)
+	require.ErrorIs(t, err, chain.ErrNotCanonical)
+	available, _, err := b.store.Balance(t.Context(), b.operator)
+	require.NoError(t, err)
+	require.Zero(t, available)
+
+	b.verifier.err = nil
+	for range 3 { // the answer may be lost any number of times
+		result, err := b.CreditPayment(t.Context(), input)
+		require.NoError(t, err)
+		require.True(t, result.Recorded)
+	}
+	available, pending, err := b.store.Balance(t.Context(), b.operator)
+	require.NoError(t, err)
+	require.Equal(t, 50*models.USDT, available)
+	require.Zero(t, pending)
+}
+
+func TestExpiryWaitsForTheChain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := b.payment()
+	input := models.ExpireInput{PaymentID: p.ID, Network: p.Network, ExpiresAt: p.ExpiresAt, State: models.PaymentState{Status: models.StatusExpired, Version: 2}}
+	result, err := b.ExpirePayment(t.Context(), input)
+	require.NoError(t, err)
+	require.False(t, result.ScannedPast || result.Recorded)
+	input.AwaitScan = true
+	_, err = b.ExpirePayment(t.Context(), input)
+	var again *temporal.ApplicationError
+	require.ErrorAs(t, err, &again)
+	require.False(t, again.NonRetryable())
+	require.NotZero(t, again.NextRetryDelay())
+	require.NoError(t, b.store.Advance(t.Context(), models.NetworkERC20, b.cursor, block(401), 401, nil))
+	result, err = b.ExpirePayment(t.Context(), input)
+	require.NoError(t, err)
+	require.True(t, result.ScannedPast && result.Recorded)
+}
