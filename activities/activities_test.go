@@ -93,7 +93,9 @@ func (b *bundle) payment() models.Payment {
 	p, _, err := b.store.CreatePayment(b.t.Context(), store.NewPayment{
 		OperatorID: b.operator, UserID: "user", Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: 50 * models.USDT,
 		CreatedAt: block(100).Time, ExpiresAt: block(400).Time,
-	}, func(index uint32) (string, error) { return common.BigToAddress(common.Big1).Hex()[:34] + fmt.Sprintf("%08d", index), nil })
+	}, func(index uint32) (string, error) {
+		return common.BigToAddress(common.Big1).Hex()[:34] + fmt.Sprintf("%08d", index), nil
+	})
 	require.NoError(b.t, err)
 	return p
 }
