@@ -1,21 +1,32 @@
 package activities
 
 import (
+	"context"
 	"errors"
 	"time"
 
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"paycow/models"
 )
 
-// scanRetryDelay is how often the question is repeated whether the chain has been read past a window.
-const scanRetryDelay = 2 * time.Second
+// How often the question is repeated whether the chain has been read past a window: soon at first, because the answer
+// depends on the next block, and seldom when a node is away, because then every open payment asks.
+const (
+	scanRetryDelay    = 2 * time.Second
+	scanRetryDelayMax = time.Minute
+)
 
-// errNotScannedPast makes the engine ask again after a pause that does not grow: the answer depends on the next block. It
-// is benign: nothing is wrong, so nothing is logged or counted as a failure.
-var errNotScannedPast = temporal.NewApplicationErrorWithOptions("the chain has not been read past the end of the window", "NotScannedPast",
-	temporal.ApplicationErrorOptions{NextRetryDelay: scanRetryDelay, Category: temporal.ApplicationErrorCategoryBenign})
+// errNotScannedPast makes the engine ask again. It is benign: nothing is wrong, so nothing is logged or counted as a failure.
+func errNotScannedPast(ctx context.Context) error {
+	delay := scanRetryDelay
+	if activity.IsActivity(ctx) {
+		delay = min(time.Duration(activity.GetInfo(ctx).Attempt)*scanRetryDelay, scanRetryDelayMax)
+	}
+	return temporal.NewApplicationErrorWithOptions("the chain has not been read past the end of the window", "NotScannedPast",
+		temporal.ApplicationErrorOptions{NextRetryDelay: delay, Category: temporal.ApplicationErrorCategoryBenign})
+}
 
 // classify decides once which errors are worth another try: all but those that can never become right.
 func classify(err error) error {

@@ -91,6 +91,8 @@ func isClosed(channel <-chan struct{}) bool {
 type Heartbeat struct {
 	Cursor models.BlockRef `json:"cursor"`
 	Head   uint64          `json:"head"`
+	// Telling is the payment being told of its transfers, when that is what takes the time.
+	Telling string `json:"telling,omitempty"`
 }
 
 // signalDue tells every payment of its transfers that are due when the chain has been read up to head. One payment that
@@ -118,7 +120,7 @@ func (a *Activities) signalDue(ctx context.Context, head uint64) error {
 		if err := group.Wait(); err != nil {
 			return err
 		}
-		if failed.Load() || len(due) < signalBatch {
+		if failed.Load() || len(due) == 0 {
 			return nil
 		}
 	}
@@ -136,6 +138,8 @@ func (a *Activities) signalPayment(ctx context.Context, due store.DueSignal, hea
 	for _, transfer := range due.Transfers {
 		signal.Transfers = append(signal.Transfers, transfer.Notice(head))
 	}
+	// A backlog takes longer than the engine believes a silent follower.
+	activity.RecordHeartbeat(ctx, Heartbeat{Telling: due.Payment.ID, Head: head})
 	if err := a.engine.SignalTransfers(ctx, due.Payment, signal); err != nil {
 		return fmt.Errorf("tell payment %s: %w", due.Payment.ID, err)
 	}

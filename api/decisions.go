@@ -75,7 +75,7 @@ func (s *Server) decide(c *gin.Context, reason string, d decision) error {
 	}
 	signalCtx, cancel := context.WithTimeout(ctx, signalTimeout)
 	defer cancel()
-	if err := d.signal(signalCtx, payment, models.DecisionSignal{Reason: reason}); err != nil {
+	if err := d.signal(signalCtx, payment, models.DecisionSignal{Reason: reason, Version: payment.Version}); err != nil {
 		return errNoEngine.because(err)
 	}
 	if err := s.awaitDecision(ctx, payment, d); err != nil {

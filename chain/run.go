@@ -67,7 +67,8 @@ func (r *runner) round(ctx context.Context) {
 	}
 	r.failures = 0
 	atHead := progress.CaughtUp && (progress.Advanced > 0 || progress.Rewound > 0)
-	if atHead || progress.Rewound > 0 || time.Since(r.reportedAt) >= config.CatchUpReport && !progress.CaughtUp {
+	// A rewind alone is not reported: the branch that replaces the old one usually brings the transfers back.
+	if atHead || time.Since(r.reportedAt) >= config.CatchUpReport && !progress.CaughtUp {
 		r.report(ctx)
 	}
 	if progress.CaughtUp {

@@ -89,6 +89,9 @@ type TransfersSignal struct {
 // DecisionSignal is an operator's or admin's decision on a payment: reject or accept.
 type DecisionSignal struct {
 	Reason string `json:"reason"`
+	// Version is the payment's version that the decision was made on, 0 when it is not known. A workflow that does not
+	// know of that version yet finds out before it judges the decision.
+	Version int64 `json:"version,omitempty"`
 }
 
 // UnmarshalJSON also takes a bare string as the reason, so that a signal typed by hand need not know the payload.

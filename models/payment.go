@@ -41,7 +41,7 @@ type PaymentState struct {
 	Exception      Exception `json:"exception"`
 	AmountReceived Amount    `json:"amountReceived"` // micro-USDT seen in canonical blocks, credited or not
 	AmountCredited Amount    `json:"amountCredited"` // micro-USDT credited to the operator's balance
-	TxHash         string    `json:"txHash"`         // of the newest canonical transfer, "" when there is none
+	TxHash         string    `json:"txHash"`         // of the canonical transfer that completed the amount, else the newest, "" when there is none
 	LastBlock      uint64    `json:"lastBlock"`      // block number of that transfer, 0 when there is none
 	Decision       Decision  `json:"decision"`       // what an operator decided, "" when nothing was
 	Reason         string    `json:"reason"`         // the operator's reason for the decision

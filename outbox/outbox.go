@@ -32,7 +32,7 @@ const (
 	// sweepInterval is how often left-over rows are looked for, and sweepAge how old they must be: younger ones are in the
 	// hands of the process that made them.
 	sweepInterval = time.Second
-	sweepAge      = 2 * time.Second
+	sweepAge      = 10 * time.Second
 	sweepBatch    = 256
 	// awayPause is how long an engine that failed is left alone.
 	awayPause = time.Second

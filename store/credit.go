@@ -26,7 +26,9 @@ func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result model
 			return fmt.Errorf("the payment is not of operator %s", in.OperatorID)
 		}
 		if p.Version != in.State.Version-1 {
-			result, err = resultOf(tx, p, in.State)
+			// Even when the row says the same, it may stand on other bookings; only the snapshot tells.
+			snapshot, err := snapshotOf(tx, p)
+			result.Snapshot = &snapshot
 			return err
 		}
 		bookings, err := planBookings(tx, p, in)
@@ -113,7 +115,11 @@ func (s *Store) bookTransfer(tx *gorm.DB, p models.Payment, b transferBooking) e
 	}
 	err = tx.Model(&models.Transfer{}).
 		Where("chain_id = ? AND tx_hash = ? AND ordinal = ? AND payment_id = ?", b.key.ChainID, b.key.TxHash, b.key.Ordinal, p.ID).
-		UpdateColumns(map[string]any{"credited_amount": credited, "updated_at": header.CreatedAt}).Error
+		UpdateColumns(map[string]any{
+			"credited_amount": credited, "updated_at": header.CreatedAt,
+			// What agrees with the chain need not be told again.
+			"signal_due_at": gorm.Expr("CASE WHEN CAST(? AS bigint) = (CASE WHEN canonical THEN amount ELSE 0 END) THEN NULL ELSE signal_due_at END", credited),
+		}).Error
 	if err != nil {
 		return fmt.Errorf("noting what was booked for transfer %s: %w", b.key, err)
 	}

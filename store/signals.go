@@ -51,7 +51,7 @@ func (s *Store) DueSignals(ctx context.Context, network string, head uint64, lim
 }
 
 // MarkSignalled notes that a workflow was told of these transfers with the head at the given block number, and when it must
-// be told again: at the transfer's next milestone. A transfer that changed since it was read stays due.
+// be told again: at the transfer's next milestone, and after the last one until the ledger holds it. A transfer that changed since it was read stays due.
 func (s *Store) MarkSignalled(ctx context.Context, transfers []models.Transfer, head, required uint64) error {
 	if len(transfers) == 0 {
 		return nil
@@ -61,7 +61,9 @@ func (s *Store) MarkSignalled(ctx context.Context, transfers []models.Transfer, 
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		for _, t := range ordered {
 			var reached uint64
-			var dueAt any // null: the workflow knows all there is to know
+			// Until the ledger agrees with the chain, the workflow is told again once in a while: a signal that an engine
+			// accepted can still be lost with the run that got it (terminated by hand, an engine restored from a backup).
+			dueAt := head + required
 			if t.Canonical {
 				reached = models.LastMilestone(models.Confirmations(head, t.BlockNumber), required)
 				if next, ok := models.NextMilestone(reached, required); ok {
@@ -70,7 +72,10 @@ func (s *Store) MarkSignalled(ctx context.Context, transfers []models.Transfer, 
 			}
 			err := tx.Model(&models.Transfer{}).
 				Where("chain_id = ? AND tx_hash = ? AND ordinal = ? AND payment_id = ? AND revision = ?", t.ChainID, t.TxHash, t.Ordinal, t.PaymentID, t.Revision).
-				UpdateColumns(map[string]any{"signalled_confirmations": reached, "signal_due_at": dueAt, "updated_at": s.now()}).Error
+				UpdateColumns(map[string]any{
+					"signalled_confirmations": reached, "updated_at": s.now(),
+					"signal_due_at": gorm.Expr("CASE WHEN credited_amount = (CASE WHEN canonical THEN amount ELSE 0 END) THEN NULL ELSE CAST(? AS bigint) END", dueAt),
+				}).Error
 			if err != nil {
 				return fmt.Errorf("transfer %s: %w", t.TransferKey, err)
 			}

@@ -40,7 +40,9 @@ type Checkout struct {
 }
 
 // WriteCheckout writes the hosted checkout page.
-func WriteCheckout(w io.Writer, c Checkout) error { return write(w, "checkout.html", newCheckoutPage(c)) }
+func WriteCheckout(w io.Writer, c Checkout) error {
+	return write(w, "checkout.html", newCheckoutPage(c))
+}
 
 // Problem is what the error page says.
 type Problem struct {

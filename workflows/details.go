@@ -25,12 +25,12 @@ const maxSearchableHashes = 20
 // maxShownTransfers bounds the table of transfers in the details text.
 const maxShownTransfers = 50
 
-// txHashes returns the transactions known for the payment, in the order of the chain.
+// txHashes returns the first transactions known for the payment, in the order of the chain.
 func (f *fold) txHashes() []string {
 	var hashes []string
 	seen := map[string]bool{}
 	for _, n := range f.matching(func(models.TransferNotice) bool { return true }) {
-		if !seen[n.TxHash] {
+		if !seen[n.TxHash] && len(hashes) < maxSearchableHashes {
 			seen[n.TxHash] = true
 			hashes = append(hashes, n.TxHash)
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"paycow/models"
 )
@@ -21,7 +22,8 @@ type fold struct {
 	rejected     bool
 	accepted     bool
 	reason       string
-	recorded     models.PaymentState // what the row holds
+	undecided    *models.DecisionSignal // an acceptance of a version of the row that is not known here yet
+	recorded     models.PaymentState    // what the row holds
 }
 
 // newFold returns the fold of a payment of which nothing but its creation is known.
@@ -37,7 +39,6 @@ func newFold(input models.PaymentInput) *fold {
 // what is credited is the database's to say.
 func (f *fold) foldSnapshot(snapshot models.PaymentSnapshot) {
 	recorded := snapshot.State
-	f.recorded = recorded
 	// A decision that was folded and not yet recorded goes on if what the row says still allows it.
 	undecided := f.rejected && !recorded.Status.IsFinal() ||
 		f.accepted && recorded.Status == models.StatusExpired && recorded.Exception.IsAcceptable()
@@ -47,6 +48,7 @@ func (f *fold) foldSnapshot(snapshot models.PaymentSnapshot) {
 		f.reason = recorded.Reason
 	}
 	f.windowClosed = f.windowClosed || f.accepted || recorded.Status == models.StatusExpired
+	f.setRecorded(recorded)
 	for _, notice := range snapshot.Transfers {
 		f.foldTransfer(notice)
 		known := f.transfers[notice.TransferKey]
@@ -75,17 +77,45 @@ func (f *fold) foldReject(reason string) bool {
 	if f.recorded.Status.IsFinal() || f.rejected {
 		return false
 	}
-	f.rejected, f.reason = true, reason
+	f.rejected, f.reason = true, plainReason(reason)
 	return true
 }
 
-// foldAccept takes in an operator's acceptance of an under- or late payment. It is refused for any other.
-func (f *fold) foldAccept(reason string) bool {
+// foldAccept takes in an operator's acceptance of an under- or late payment. It is refused for any other. An acceptance of
+// a newer version than the one known here (the row was written, but its answer has not arrived) is kept until that is known.
+func (f *fold) foldAccept(decision models.DecisionSignal) bool {
+	if decision.Version > f.recorded.Version {
+		f.undecided = &decision
+		return true
+	}
 	if f.recorded.Status != models.StatusExpired || !f.recorded.Exception.IsAcceptable() || f.accepted {
 		return false
 	}
-	f.accepted, f.reason = true, reason
+	f.accepted, f.reason = true, plainReason(decision.Reason)
 	return true
+}
+
+// setRecorded notes what the row holds now, and judges an acceptance that has waited for it.
+func (f *fold) setRecorded(state models.PaymentState) {
+	f.recorded = state
+	if waiting := f.undecided; waiting != nil && waiting.Version <= state.Version {
+		f.undecided = nil
+		f.foldAccept(*waiting)
+	}
+}
+
+// maxReasonRunes bounds a reason: signals typed by hand pass no API that would.
+const maxReasonRunes = 500
+
+// plainReason makes a text fit for every database and page: valid UTF-8, no control characters, not too long.
+func plainReason(text string) string {
+	runes := []rune(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "")))
+	return string(runes[:min(len(runes), maxReasonRunes)])
 }
 
 // closeWindow notes that the chain was read past the payment's end.
@@ -100,14 +130,22 @@ func (f *fold) isConfirmed(n models.TransferNotice) bool {
 
 // credits returns the confirmed transfers that the ledger does not hold yet, in the order of the chain.
 func (f *fold) credits() []models.TransferNotice {
-	return f.matching(func(n models.TransferNotice) bool { return f.isConfirmed(n) && n.CreditedAmount == 0 })
+	return firstOf(f.matching(func(n models.TransferNotice) bool { return f.isConfirmed(n) && n.CreditedAmount == 0 }))
+}
+
+// maxSettled bounds how many transfers one booking verifies: a flood of dust must not make it outlast its time limit. The
+// rest is booked by the next one.
+const maxSettled = 20
+
+func firstOf(notices []models.TransferNotice) []models.TransferNotice {
+	return notices[:min(len(notices), maxSettled)]
 }
 
 // reversals returns the transfers whose credit no longer stands: a reorg took them away or changed what they pay.
 func (f *fold) reversals() []models.TransferNotice {
-	return f.matching(func(n models.TransferNotice) bool {
+	return firstOf(f.matching(func(n models.TransferNotice) bool {
 		return n.CreditedAmount != 0 && (!n.Canonical || n.CreditedAmount != n.Amount)
-	})
+	}))
 }
 
 // awaited returns the canonical transfers that still lack confirmations.
@@ -211,9 +249,13 @@ func (f *fold) state() models.PaymentState {
 		state.Decision = models.DecisionAccept
 	}
 	state.Status, state.Exception = f.status(s)
-	if canonical := f.matching(func(n models.TransferNotice) bool { return n.Canonical }); len(canonical) > 0 {
-		newest := canonical[len(canonical)-1]
-		state.TxHash, state.LastBlock = newest.TxHash, newest.Block.Number
+	total := models.Amount(0)
+	for _, n := range f.matching(func(n models.TransferNotice) bool { return n.Canonical }) {
+		// What comes after the full amount says nothing about the payment any more.
+		if total < f.input.AmountRequested {
+			state.TxHash, state.LastBlock = n.TxHash, n.Block.Number
+		}
+		total = total.AddSaturating(n.Amount)
 	}
 	return state
 }
@@ -264,6 +306,7 @@ type action int
 
 const (
 	actionWait   action = iota // for a signal or the timer
+	actionLoad                 // the row knows more than we do
 	actionRecord               // the row must follow the state
 	actionSettle               // the ledger must follow the chain
 	actionExpire               // ask whether the window has closed
@@ -274,6 +317,10 @@ const (
 func (f *fold) next(now time.Time) action {
 	state := f.state()
 	switch {
+	case state.Decision != f.recorded.Decision:
+		return actionRecord // a decision waits for no node
+	case f.undecided != nil:
+		return actionLoad
 	case len(f.credits()) > 0 || len(f.reversals()) > 0:
 		return actionSettle
 	case !state.Same(f.recorded):

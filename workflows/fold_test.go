@@ -60,6 +60,8 @@ func (w *world) run() {
 		switch todo := w.fold.next(w.now); todo {
 		case actionWait:
 			return
+		case actionLoad:
+			w.fold.foldSnapshot(*w.db.snapshot())
 		case actionEnd:
 			w.fold = nil
 			return
@@ -159,8 +161,13 @@ func (w *world) accept() {
 	if w.fold == nil {
 		w.restart()
 	}
-	w.fold.foldAccept("fine")
+	// The API accepts what the row says, which a run may not know yet: a write was given up, or its answer is on its way.
+	row := w.db.state
+	w.fold.foldAccept(models.DecisionSignal{Reason: "fine", Version: row.Version})
 	w.run()
+	if row.Status == models.StatusExpired && row.Exception.IsAcceptable() && w.db.state.Decision != models.DecisionAccept {
+		w.t.Fatalf("an acceptance of %+v was lost: %+v", row, w.db.state)
+	}
 }
 
 // checkLedger says that what is booked for each transfer is exactly what its row says is credited, and nothing else.

@@ -42,6 +42,8 @@ func Payment(ctx workflow.Context, input models.PaymentInput) (models.PaymentRes
 		}
 		var err error
 		switch todo {
+		case actionLoad:
+			err = p.load(ctx)
 		case actionSettle:
 			err = p.settle(ctx)
 		case actionRecord:
@@ -101,7 +103,7 @@ func (p *payment) takeSignals(ctx workflow.Context) bool {
 			break
 		}
 		arrived = true
-		if !p.fold.foldAccept(decision.Reason) {
+		if !p.fold.foldAccept(decision) {
 			workflow.GetLogger(ctx).Info("acceptance refused", "payment_id", p.fold.input.PaymentID, "status", p.fold.recorded.Status)
 		}
 	}
@@ -161,7 +163,7 @@ func (p *payment) record(ctx workflow.Context) error {
 func (p *payment) takeOver(wanted models.PaymentState, result models.RecordResult) {
 	switch {
 	case result.Recorded:
-		p.fold.recorded = wanted
+		p.fold.setRecorded(wanted)
 	case result.Snapshot != nil:
 		p.fold.foldSnapshot(*result.Snapshot)
 	}
@@ -233,7 +235,7 @@ func (p *payment) showSearchAttributes(ctx workflow.Context) error {
 		updates = append(updates, AttributePaymentStatus.ValueSet(p.fold.recorded.Status.String()))
 	}
 	hashes := p.fold.txHashes()
-	if known, _ := shown.GetKeywordList(AttributeTxHash); len(hashes) > len(known) && len(hashes) <= maxSearchableHashes {
+	if known, _ := shown.GetKeywordList(AttributeTxHash); len(hashes) > len(known) {
 		updates = append(updates, AttributeTxHash.ValueSet(hashes))
 	}
 	if len(updates) == 0 {

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
@@ -336,4 +338,52 @@ func TestLongSummaryIsCut(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "user_1", shortened("user_1"))
 	require.LessOrEqual(t, len(shortened(strings.Repeat("😀", 256))), 400)
+}
+
+// TestFloodOfDust shows that thousands of transfers are booked in portions that fit an activity's time limit.
+func TestFloodOfDust(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var dust []models.TransferNotice
+	for i := range 205 {
+		n := transfer(0, 1, time.Minute)
+		n.Ordinal, n.Confirmations = i, 12
+		dust = append(dust, b.db.put(n))
+	}
+	largest := 0
+	b.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, args converter.EncodedValues) {
+		var input models.CreditInput
+		if info.ActivityType.Name == models.ActivityCreditPayment {
+			require.NoError(t, args.Get(&input))
+			largest = max(largest, len(input.Credits))
+		}
+	})
+	b.at(2*time.Minute, func() { b.SignalWorkflow(models.SignalTransfers, models.TransfersSignal{Transfers: dust}) })
+	b.arrive(transfer(1, 50*models.USDT, 3*time.Minute), 3*time.Minute)
+	state := b.run(testInput)
+	require.Equal(t, "PAID (OVERPAID)", describe(state))
+	require.Equal(t, 50*models.USDT+205, state.AmountCredited)
+	require.Equal(t, maxSettled, largest)
+}
+
+// TestHandTypedReason shows that a reason which no database takes is made fit before it is recorded.
+func TestHandTypedReason(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.at(time.Minute, func() {
+		b.SignalWorkflow(models.SignalReject, models.DecisionSignal{Reason: "fraud\x00\n" + strings.Repeat("é", 2000)})
+	})
+	state := b.run(testInput)
+	require.Equal(t, "fraud  "+strings.Repeat("é", 493), state.Reason)
+}
+
+// TestRejectedWhileTheNodeIsAway shows that a decision waits for no node.
+func TestRejectedWhileTheNodeIsAway(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.at(time.Minute, func() { b.tell(transfer(0, 50*models.USDT, time.Minute), 12) })
+	b.db.unverified = 6
+	b.at(61*time.Second, func() { b.SignalWorkflow(models.SignalReject, models.DecisionSignal{Reason: "no"}) })
+	require.Equal(t, "REJECTED (AFTER_REJECT)", describe(b.run(testInput)))
+	require.Equal(t, []string{"REJECTED", "REJECTED (AFTER_REJECT)"}, b.timeline())
 }

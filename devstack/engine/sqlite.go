@@ -24,6 +24,9 @@ const (
 	visibilityStore = "visibility"
 )
 
+// heldLocks are the locks of the engines that run in this process.
+var heldLocks sync.Map
+
 // prepareSQLite makes the two database files, or finds them as they were left.
 // The second file halves the time that state and visibility wait for each other:
 // SQLite has one writer for each file.
@@ -40,7 +43,12 @@ func prepareSQLite(dir string, quiet *logAdapter) (config.Persistence, func(), e
 	if !locked {
 		return config.Persistence{}, nil, fmt.Errorf("%w: %s", ErrInUse, dir)
 	}
-	release := func() { _ = lock.Unlock() }
+	// The lock lives as long as its file is open, so something must hold on to it even when nobody keeps the Engine.
+	heldLocks.Store(lock, nil)
+	release := func() {
+		heldLocks.Delete(lock)
+		_ = lock.Unlock()
+	}
 
 	stores := make(map[string]config.DataStore, 2)
 	for store, file := range map[string]string{executionStore: "temporal.db", visibilityStore: "temporal-visibility.db"} {
