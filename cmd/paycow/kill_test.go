@@ -3,8 +3,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -14,6 +17,7 @@ import (
 
 	"paycow/devstack/localchain"
 	"paycow/models"
+	"paycow/store"
 )
 
 // kills is how many payments are interrupted by kill -9, each at a random moment of its life.
@@ -74,4 +78,43 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		require.Equal(t, total, s.available(), "killed after %s", moment)
 		t.Logf("killed after %s (created %t, sent %t)", moment, payment.SessionID != "", tx != nil)
 	}
+}
+
+// TestCrashBetweenCommitAndAnswer kills the program when a payment is committed and nobody has read the answer. The same
+// call made again after the restart gives the payment that was made, and no second one.
+func TestCrashBetweenCommitAndAnswer(t *testing.T) {
+	s := startStack(t, "--block-time", "0s")
+	const body = `{"amount":50.00,"userId":"lost_answer","network":"ERC20"}`
+	connection, err := net.Dial("tcp", s.url[len("http://"):])
+	require.NoError(t, err)
+	defer connection.Close()
+	_, err = fmt.Fprintf(connection, "POST /api/payment/create HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n"+
+		"x-api-key: %s\r\nx-api-secret: %s\r\nIdempotency-Key: lost\r\nContent-Length: %d\r\n\r\n%s", s.key, s.secret, len(body), body)
+	require.NoError(t, err)
+	db, err := store.Open(t.Context(), "sqlite:"+s.dir+"/"+devDatabaseName, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer db.Close()
+	operator, err := db.OperatorByEmail(t.Context(), s.file.Operator.Email)
+	require.NoError(t, err)
+	var made []models.Payment
+	eventually(t, "the payment is committed", func() error {
+		var err error
+		made, _, err = db.ListPayments(t.Context(), store.PaymentFilter{OperatorID: operator.ID, Limit: 10})
+		if err == nil && len(made) == 0 {
+			err = errors.New("there is none")
+		}
+		return err
+	})
+	s.kill()
+	s.start()
+	var again created
+	s.must(http.MethodPost, "/api/payment/create", body, &again, "Idempotency-Key", "lost")
+	require.Equal(t, made[0].ID, again.SessionID)
+	require.Equal(t, made[0].DepositAddress, again.DepositAddress)
+	var list struct{ Payments []status }
+	s.must(http.MethodGet, "/api/payments", "", &list)
+	require.Len(t, list.Payments, 1)
+	s.send(again.DepositAddress, 50*models.USDT)
+	s.mine(12)
+	s.await(again.SessionID, "PAID")
 }
