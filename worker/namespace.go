@@ -89,8 +89,7 @@ func (e *ensurer) register(ctx context.Context, retention time.Duration) error {
 			Namespace:                        e.namespace,
 			WorkflowExecutionRetentionPeriod: durationpb.New(retention),
 		})
-		var exists *serviceerror.NamespaceAlreadyExists
-		if errors.As(err, &exists) {
+		if _, ok := errors.AsType[*serviceerror.NamespaceAlreadyExists](err); ok {
 			return true, nil
 		}
 		return err == nil, err

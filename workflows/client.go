@@ -40,8 +40,7 @@ func (e *Engine) StartPayment(ctx context.Context, p models.Payment) error {
 	options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
 	options.WorkflowExecutionErrorWhenAlreadyStarted = true
 	_, err := e.client.ExecuteWorkflow(ctx, options, models.WorkflowPayment, e.input(p))
-	var started *serviceerror.WorkflowExecutionAlreadyStarted
-	if errors.As(err, &started) {
+	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
 		return nil
 	}
 	if err != nil {
@@ -81,8 +80,7 @@ func (e *Engine) signal(ctx context.Context, p models.Payment, name string, payl
 func (e *Engine) QueryState(ctx context.Context, paymentID string) (models.PaymentState, error) {
 	var state models.PaymentState
 	value, err := e.client.QueryWorkflow(ctx, models.PaymentWorkflowID(paymentID), "", models.QueryPaymentState)
-	var missing *serviceerror.NotFound
-	if errors.As(err, &missing) {
+	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 		return state, models.ErrNotFound
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -57,11 +58,11 @@ func (f *fold) foldSnapshot(snapshot models.PaymentSnapshot) {
 	}
 }
 
-// foldTransfer takes in one notice and tells whether it was news.
-func (f *fold) foldTransfer(notice models.TransferNotice) bool {
+// foldTransfer takes in one notice, unless what is known is newer.
+func (f *fold) foldTransfer(notice models.TransferNotice) {
 	known, ok := f.transfers[notice.TransferKey]
 	if ok && !notice.Supersedes(known) {
-		return false
+		return
 	}
 	// Only the ledger's own transaction says what is credited; a notice may have been written before it.
 	notice.CreditedAmount = max(notice.CreditedAmount, 0)
@@ -69,7 +70,6 @@ func (f *fold) foldTransfer(notice models.TransferNotice) bool {
 		notice.CreditedAmount = known.CreditedAmount
 	}
 	f.transfers[notice.TransferKey] = notice
-	return true
 }
 
 // foldReject takes in an operator's rejection. It is refused once the payment has ended.
@@ -183,9 +183,7 @@ func (f *fold) matching(match func(models.TransferNotice) bool) []models.Transfe
 func (f *fold) settled(credits, reversals []models.TransferNotice) *fold {
 	after := *f
 	after.transfers = make(map[models.TransferKey]models.TransferNotice, len(f.transfers))
-	for key, n := range f.transfers {
-		after.transfers[key] = n
-	}
+	maps.Copy(after.transfers, f.transfers)
 	for _, n := range reversals {
 		n.CreditedAmount = 0
 		after.transfers[n.TransferKey] = n

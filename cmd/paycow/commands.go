@@ -72,7 +72,7 @@ func runProcess(ctx context.Context, cmd *cli.Command, what process) (err error)
 	}
 	var listener net.Listener
 	if what.api {
-		if listener, err = net.Listen("tcp", s.HTTPAddr); err != nil {
+		if listener, err = new(net.ListenConfig).Listen(ctx, "tcp", s.HTTPAddr); err != nil {
 			return errors.Join(fmt.Errorf("PAYCOW_HTTP_ADDR: %w", err), p.close())
 		}
 	}

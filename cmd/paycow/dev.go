@@ -15,6 +15,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -176,16 +177,16 @@ func (d *dev) readFlags() error {
 	return errors.Join(wrong...)
 }
 
-// say prints what is being done.
-func (d *dev) say(format string, values ...any) { fmt.Fprintf(d.out, "→ "+format+"\n", values...) }
+// sayf prints what is being done.
+func (d *dev) sayf(format string, values ...any) { fmt.Fprintf(d.out, "→ "+format+"\n", values...) }
 
 func (d *dev) onClose(closer func() error) { d.closers = append(d.closers, closer) }
 
 // close stops everything, last started first.
 func (d *dev) close() error {
 	var wrong []error
-	for i := len(d.closers) - 1; i >= 0; i-- {
-		wrong = append(wrong, d.closers[i]())
+	for _, closer := range slices.Backward(d.closers) {
+		wrong = append(wrong, closer())
 	}
 	return errors.Join(wrong...)
 }
@@ -205,10 +206,10 @@ func (d *dev) prepareDirectory() error {
 	if err := os.Remove(filepath.Join(d.dir, devFileName)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("--data-dir: %w", err)
 	}
-	content, err := os.ReadFile(path)
+	content, err := os.ReadFile(path) //nolint:gosec // in the directory that the user named
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		d.say("new data directory %s", d.dir)
+		d.sayf("new data directory %s", d.dir)
 		d.secrets = devSecrets{MasterKey: randomHex(32), Seed: randomHex(32), OperatorPassword: randomHex(8), AdminPassword: randomHex(8)}
 		if err := writeJSON(path, d.secrets); err != nil {
 			return err
@@ -216,7 +217,7 @@ func (d *dev) prepareDirectory() error {
 	case err != nil:
 		return fmt.Errorf("--data-dir: %w", err)
 	default:
-		d.say("data directory %s (--fresh starts over)", d.dir)
+		d.sayf("data directory %s (--fresh starts over)", d.dir)
 		if err := json.Unmarshal(content, &d.secrets); err != nil {
 			return fmt.Errorf("%s is damaged, --fresh starts over: %w", path, err)
 		}
@@ -256,7 +257,7 @@ func (d *dev) startChain(ctx context.Context) error {
 		}
 		defer node.Close()
 		d.node = node.Name()
-		d.say("using the Ethereum node at %s", d.node)
+		d.sayf("using the Ethereum node at %s", d.node)
 		if d.settings.ChainID, err = node.ChainID(ctx); err != nil {
 			return fmt.Errorf("--rpc-url: %w", err)
 		}
@@ -268,7 +269,7 @@ func (d *dev) startChain(ctx context.Context) error {
 			d.file.WSURL = d.settings.RPCURL
 		}
 	} else {
-		d.say("starting the local Ethereum chain")
+		d.sayf("starting the local Ethereum chain")
 		local, err := localchain.Start(ctx, localchain.Config{
 			DataDir: filepath.Join(d.dir, "chain"), ListenAddr: d.cmd.String("rpc"), BlockTime: d.settings.BlockTime, Logger: d.log,
 		})
@@ -308,7 +309,7 @@ func (d *dev) prepareDatabase(ctx context.Context) error {
 	if d.settings.DatabaseURL == "" {
 		d.settings.DatabaseURL = "sqlite:" + filepath.Join(d.dir, devDatabaseName)
 	}
-	d.say("preparing the database")
+	d.sayf("preparing the database")
 	db, err := store.Open(ctx, d.settings.DatabaseURL, d.log)
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
@@ -361,7 +362,7 @@ func (d *dev) demoCredentials(ctx context.Context, db *store.Store) (apiKey, api
 }
 
 func (d *dev) startEngine(ctx context.Context) error {
-	d.say("starting the workflow engine")
+	d.sayf("starting the workflow engine")
 	e, err := engine.Start(ctx, engine.Config{
 		DataDir: filepath.Join(d.dir, "temporal"), FrontendAddr: d.cmd.String("temporal"), UIAddr: d.cmd.String("temporal-ui"),
 		UINamespace: devNamespace, Logger: d.log,
@@ -379,7 +380,7 @@ const devNamespace = "paycow"
 
 // serve runs API, worker and outbox, writes dev.json once all are ready, and returns when ctx ends or one of them fails.
 func (d *dev) serve(ctx context.Context, started time.Time) error {
-	listener, err := net.Listen("tcp", d.settings.HTTPAddr)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", d.settings.HTTPAddr)
 	if err != nil {
 		return fmt.Errorf("--http: %w", err)
 	}
@@ -390,7 +391,7 @@ func (d *dev) serve(ctx context.Context, started time.Time) error {
 		return errors.Join(err, listener.Close())
 	}
 	d.onClose(p.close)
-	d.say("preparing the engine's namespace and starting API and worker")
+	d.sayf("preparing the engine's namespace and starting API and worker")
 	if err := worker.EnsureNamespace(ctx, p.temporal, devNamespace, namespaceRetention, worker.SearchAttributes()); err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -406,7 +407,7 @@ func (d *dev) serve(ctx context.Context, started time.Time) error {
 		})
 	})
 	err = group.Wait()
-	d.say("stopping")
+	d.sayf("stopping")
 	return err
 }
 

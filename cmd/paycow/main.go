@@ -21,7 +21,7 @@ func main() {
 	if err := run(ctx, os.Args, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "paycow:", err)
 		stop()
-		os.Exit(1)
+		os.Exit(1) //nolint:gocritic // stop was called above
 	}
 }
 
@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	err := program.Run(ctx, args)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return nil // it was told to stop
+		return nil //nolint:nilerr // it was told to stop
 	}
 	return err
 }

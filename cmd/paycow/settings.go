@@ -143,7 +143,7 @@ func (d setting) lookup(cmd *cli.Command) (string, error) {
 		value = cmd.String(d.flag())
 	}
 	if path := os.Getenv(d.env() + "_FILE"); value == "" && path != "" {
-		content, err := os.ReadFile(path)
+		content, err := os.ReadFile(path) //nolint:gosec // the path is the administrator's setting
 		if err != nil {
 			return "", fmt.Errorf("%s_FILE cannot be read: %w", d.env(), err)
 		}
@@ -261,7 +261,7 @@ func readMasterKey(s *Settings, value string) error {
 }
 
 func readProxies(s *Settings, value string) error {
-	for _, item := range strings.Split(value, ",") {
+	for item := range strings.SplitSeq(value, ",") {
 		item = strings.TrimSpace(item)
 		prefix, err := netip.ParsePrefix(item)
 		if err != nil {

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
+	"math/big"
 	"net/http"
 	"os"
 	"os/exec"
@@ -24,9 +26,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
-
-	"log/slog"
-	"math/big"
 
 	"paycow/devstack/localchain"
 	"paycow/devstack/token"

@@ -84,7 +84,7 @@ func (l *logAdapter) Fatal(msg string, tags ...tag.Tag) {
 func (l *logAdapter) write(level slog.Level, msg string, tags []tag.Tag) {
 	ctx := context.Background()
 	if !l.phase.ended.Load() && l.slog.Enabled(ctx, level) {
-		l.slog.Log(ctx, level, msg, attributes(tags)...)
+		l.slog.Log(ctx, level, msg, attributes(tags)...) //nolint:sloglint // Temporal's message
 	}
 }
 

@@ -1,7 +1,6 @@
 package localchain
 
 import (
-	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -105,8 +104,8 @@ func TestOnePortServesBothProtocolsAndNewHeads(t *testing.T) {
 		}
 	}
 	for _, method := range []string{"eth_chainId", "net_version", "web3_clientVersion", "txpool_status"} {
-		var any any
-		require.NoError(t, b.client.Client().CallContext(b.ctx, &any, method), method)
+		var answer any
+		require.NoError(t, b.client.Client().CallContext(b.ctx, &answer, method), method)
 	}
 	var trace any
 	hash := b.pay(recipient(3), 1)
@@ -142,9 +141,7 @@ func TestConcurrentPaymentsAllArrive(t *testing.T) {
 	var group sync.WaitGroup
 	hashes := make(chan common.Hash, payers*paymentsEach)
 	for range payers {
-		group.Add(1)
-		go func() {
-			defer group.Done()
+		group.Go(func() {
 			for range paymentsEach {
 				hash, err := Pay(b.ctx, b.HTTPURL(), b.TokenAddress(), b.FaucetKey(), recipient(4), 10)
 				if err != nil {
@@ -153,7 +150,7 @@ func TestConcurrentPaymentsAllArrive(t *testing.T) {
 				}
 				hashes <- hash
 			}
-		}()
+		})
 	}
 	group.Wait()
 	close(hashes)
@@ -198,6 +195,6 @@ func TestAPortInUseIsAnErrorAndLeavesNothingOpen(t *testing.T) {
 	dataDir := t.TempDir()
 	_, err := Start(t.Context(), Config{DataDir: dataDir, ListenAddr: strings.TrimPrefix(b.HTTPURL(), "http://")})
 	require.Error(t, err)
-	require.False(t, errors.Is(err, ErrOtherChain))
+	require.NotErrorIs(t, err, ErrOtherChain)
 	setup(t, Config{DataDir: dataDir}) // the directory is free again
 }

@@ -47,8 +47,7 @@ func newNode(cfg Config) (*node.Node, *eth.Ethereum, error) {
 	backend, err := eth.New(stack, ethConfig())
 	if err != nil {
 		closeErr := stack.Close()
-		var mismatch *core.GenesisMismatchError
-		if errors.As(err, &mismatch) {
+		if _, ok := errors.AsType[*core.GenesisMismatchError](err); ok {
 			err = fmt.Errorf("%w (%s)", ErrOtherChain, cfg.DataDir)
 		}
 		return nil, nil, errors.Join(fmt.Errorf("open the chain's database: %w", err), closeErr)

@@ -127,16 +127,14 @@ func TestChangesOfTheChainDoNotDisturbEachOther(t *testing.T) {
 	b.mine(20)
 	var group sync.WaitGroup
 	run := func(times int, action func(i int) error) {
-		group.Add(1)
-		go func() {
-			defer group.Done()
+		group.Go(func() {
 			for i := range times {
 				if err := action(i); err != nil {
 					t.Error(err)
 					return
 				}
 			}
-		}()
+		})
 	}
 	run(10, func(int) error { return b.Mine(2) })
 	run(10, func(i int) error { return b.Reorg(1+i, i%2 == 0) })

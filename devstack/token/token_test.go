@@ -74,7 +74,7 @@ func TestFeeIsLoggedToTheOwnerFirst(t *testing.T) {
 		{b.alice.address, b.bob.address, 99_900_000},
 	}, b.transfers(logs))
 	require.EqualValues(t, 99_900_000, b.balance(b.bob.address))
-	require.EqualValues(t, ownerBefore+100_000, b.balance(b.owner.address))
+	require.Equal(t, ownerBefore+100_000, b.balance(b.owner.address))
 
 	logs = b.do(b.alice, b.usdt.PackTransfer(b.bob.address, units(40_000_000_000)))
 	require.Equal(t, transfer{b.alice.address, b.owner.address, 20_000_000}, b.transfers(logs)[0], "the maximum holds")

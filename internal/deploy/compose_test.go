@@ -140,7 +140,7 @@ func TestMakeSecretsMakesWhatComposeReads(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "secrets")
 	run := func() string {
-		output, err := exec.CommandContext(t.Context(), filepath.Join(root, "scripts/make-secrets"), folder).CombinedOutput()
+		output, err := exec.CommandContext(t.Context(), filepath.Join(root, "scripts", "make-secrets"), folder).CombinedOutput()
 		require.NoError(t, err, string(output))
 		return string(output)
 	}
