@@ -13,4 +13,6 @@ var (
 	ErrAlreadyExists = errors.New("already exists")
 	// ErrLedgerUnbalanced means that the entries of a booking do not sum to zero.
 	ErrLedgerUnbalanced = errors.New("ledger entries do not sum to zero")
+	// ErrCreditingHalted means that an open alarm keeps everything from being credited or expired until an admin clears it.
+	ErrCreditingHalted = errors.New("crediting stands still until an alarm is cleared")
 )

@@ -12,6 +12,8 @@ const TaskQueue = "paycow"
 const (
 	WorkflowPayment    = "Payment"
 	WorkflowChainWatch = "ChainWatch"
+	// WorkflowReconciliation compares ledger, transfers, chain and workflows, on a schedule.
+	WorkflowReconciliation = "Reconciliation"
 )
 
 // Activity types, which are the names of the methods of activities.Activities.
@@ -21,6 +23,7 @@ const (
 	ActivityExpirePayment = "ExpirePayment"
 	ActivityCreditPayment = "CreditPayment"
 	ActivityFollowChain   = "FollowChain"
+	ActivityReconcile     = "Reconcile"
 )
 
 // PaymentWorkflowID is the workflow id of a payment. At most one workflow of an id is open at a time.
@@ -29,12 +32,16 @@ func PaymentWorkflowID(paymentID string) string { return "payment/" + paymentID 
 // ChainWatchWorkflowID is the workflow id of a network's watcher.
 func ChainWatchWorkflowID(network string) string { return "chain-watch/" + network }
 
+// ReconciliationScheduleID is the id of the schedule that reconciles a network; its runs carry it as the workflow id's prefix.
+func ReconciliationScheduleID(network string) string { return "reconciliation/" + network }
+
 // Names of the signals and queries of the Payment workflow.
 const (
 	SignalTransfers   = "transfers" // TransfersSignal
 	SignalReject      = "reject"    // DecisionSignal
 	SignalAccept      = "accept"    // DecisionSignal
 	QueryPaymentState = "state"     // answers PaymentState
+	QueryTransfers    = "known"     // answers TransfersSignal: every transfer the run knows of
 )
 
 // Names of the search attributes of the Payment workflow, as list filters in the Temporal UI use them.
@@ -84,6 +91,9 @@ type PaymentResult struct {
 // TransfersSignal tells a payment of transfers to its address: new ones, more confirmations, or taken away by a reorg.
 type TransfersSignal struct {
 	Transfers []TransferNotice `json:"transfers"`
+	// WindowEnd is when the payment's window really ends as far as was known when this was sent; zero when it is its
+	// expiry. Of several the latest counts.
+	WindowEnd time.Time `json:"windowEnd,omitzero"`
 }
 
 // DecisionSignal is an operator's or admin's decision on a payment: reject or accept.
@@ -130,6 +140,24 @@ type CreditInput struct {
 	Credits   []TransferNotice `json:"credits"`
 	Reversals []TransferNotice `json:"reversals"`
 	State     PaymentState     `json:"state"`
+	// AtStake is what the payment is about in micro-USDT: the requested amount or, if that is more, what was received.
+	AtStake Amount `json:"atStake"`
+	// Await makes the activity fail, to be tried again, while a credit cannot be verified. Without it the answer says which
+	// and why, and nothing is booked.
+	Await bool `json:"await"`
+}
+
+// UnverifiedTransfer is a transfer that cannot be credited now, and the reason in a sentence.
+type UnverifiedTransfer struct {
+	TransferKey
+	Reason string `json:"reason"`
+}
+
+// CreditResult tells how a booking went.
+type CreditResult struct {
+	RecordResult
+	// Unverified holds the credits that cannot be booked now; when there are any, nothing was booked.
+	Unverified []UnverifiedTransfer `json:"unverified,omitempty"`
 }
 
 // RecordResult tells how a change of state went.
@@ -144,6 +172,11 @@ type ExpireResult struct {
 	RecordResult
 	// ScannedPast is true when every block up to the payment's expiresAt has been read.
 	ScannedPast bool `json:"scannedPast"`
+	// WindowEnd is when the payment's window really ends; while the token is paused that is not known and Waits says so.
+	WindowEnd time.Time `json:"windowEnd,omitzero"`
+	// Waits says in a sentence what keeps the answer from being given: the chain is not read far enough, the quorum is
+	// missing, the token is paused. "" when the answer was given.
+	Waits string `json:"waits,omitempty"`
 }
 
 // ChainWatchInput starts the watcher of a network.
@@ -153,4 +186,9 @@ type ChainWatchInput struct {
 	RunSeconds int64 `json:"runSeconds"`
 	// HeartbeatSeconds is how long a silent follower is believed to be alive.
 	HeartbeatSeconds int64 `json:"heartbeatSeconds"`
+}
+
+// ReconciliationInput starts a reconciliation.
+type ReconciliationInput struct {
+	Network string `json:"network"`
 }

@@ -26,7 +26,8 @@ type Payment struct {
 	DepositAddress  string // EIP-55 form
 	AddressIndex    uint32 // BIP-32 index on the external chain
 	CreatedAt       time.Time
-	ExpiresAt       time.Time
+	ExpiresAt       time.Time // as promised at its creation; a pause of the token moves the real end, see WindowEnd
+	Confirmations   uint64    // its transfers need before they are credited, in blocks
 
 	PaymentState `gorm:"embedded"`
 	UpdatedAt    time.Time
@@ -83,6 +84,8 @@ type PaymentEvent struct {
 type PaymentSnapshot struct {
 	State     PaymentState     `json:"state"`
 	Transfers []TransferNotice `json:"transfers"`
+	// WindowEnd is when the payment's window really ends, pauses of the token counted in; zero when it is not known.
+	WindowEnd time.Time `json:"windowEnd,omitzero"`
 }
 
 // Confirmations returns how many confirmations a transfer in the given block has when the chain's head is at head:

@@ -1,0 +1,68 @@
+package models
+
+import "time"
+
+// TokenEventKind is a change of the token's own state.
+type TokenEventKind string
+
+// The events of USDT's contract that are watched besides Transfer (TetherToken 0xdAC17F958D2ee523a2206206994597C13D831ec7).
+const (
+	TokenPause          TokenEventKind = "PAUSE"
+	TokenUnpause        TokenEventKind = "UNPAUSE"
+	TokenParams         TokenEventKind = "PARAMS" // the fee
+	TokenDeprecate      TokenEventKind = "DEPRECATE"
+	TokenBlacklisted    TokenEventKind = "BLACKLISTED"
+	TokenUnblacklisted  TokenEventKind = "UNBLACKLISTED"
+	TokenFundsDestroyed TokenEventKind = "FUNDS_DESTROYED"
+)
+
+// TokenEvent is one log of the token that is not a transfer. Its identity is that of a transfer's: the ordinal counts the
+// watched non-Transfer logs of the transaction.
+type TokenEvent struct {
+	TransferKey `gorm:"embedded"`
+	Kind        TokenEventKind
+	// Address is whom it concerns in EIP-55 form: who was blacklisted or lost funds, or the new contract; else "".
+	Address     string
+	Value       string // decimal: the fee in basis points and its maximum ("10/5000000"), or the micro-USDT destroyed; else ""
+	BlockNumber uint64
+	BlockHash   string
+	BlockTime   time.Time
+	LogIndex    uint
+	Canonical   bool
+}
+
+// OnlyIfOurs tells whether an event of this kind matters only when its address is one of our deposit addresses.
+func (k TokenEventKind) OnlyIfOurs() bool {
+	return k == TokenBlacklisted || k == TokenUnblacklisted || k == TokenFundsDestroyed
+}
+
+// Pause is a time in which nobody could transfer the token. To is the zero time while it lasts.
+type Pause struct {
+	From time.Time
+	To   time.Time
+}
+
+// WindowEnd returns when a payment's window really ends: its expiry, moved by the time in which the token was paused. While
+// a pause that touches the window lasts, open is true and the end is as though the pause ended now.
+// The pauses must be in order of time and must not overlap.
+func WindowEnd(createdAt, expiresAt time.Time, pauses []Pause, now time.Time) (end time.Time, open bool) {
+	end = expiresAt
+	for _, pause := range pauses {
+		from := pause.From
+		if from.Before(createdAt) {
+			from = createdAt
+		}
+		if !from.Before(end) {
+			continue // it began when the window had closed
+		}
+		to := pause.To
+		if to.IsZero() {
+			open = true
+			to = now
+		}
+		if to.After(from) {
+			end = end.Add(to.Sub(from))
+		}
+	}
+	return end, open
+}
