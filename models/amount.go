@@ -98,9 +98,9 @@ func allDigits(s string) bool {
 
 // String writes the amount in USDT with at least two and at most six decimals, exactly: "50.00", "0.000001".
 func (a Amount) String() string {
-	sign, units := "", uint64(a)
+	sign, units := "", uint64(a) //nolint:gosec // a negative amount is turned over below
 	if a < 0 {
-		sign, units = "-", uint64(-a)
+		sign, units = "-", uint64(-a) //nolint:gosec // also right for the smallest value: its negation wraps to itself
 	}
 	fraction := strings.TrimRight(fmt.Sprintf("%06d", units%uint64(USDT)), "0")
 	for len(fraction) < 2 {

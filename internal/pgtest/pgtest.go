@@ -31,7 +31,7 @@ const (
 var (
 	sharedMu  sync.Mutex
 	shared    *Server
-	sharedErr error
+	errShared error
 	tried     bool
 )
 
@@ -45,10 +45,10 @@ func Start(t testing.TB) *Server {
 	defer sharedMu.Unlock()
 	if !tried {
 		tried = true
-		shared, sharedErr = newServer(options{})
+		shared, errShared = newServer(options{})
 	}
-	if sharedErr != nil {
-		giveUp(t, sharedErr)
+	if errShared != nil {
+		giveUp(t, errShared)
 	}
 	return shared
 }
@@ -102,7 +102,7 @@ func Close() {
 	if shared != nil {
 		shared.close()
 	}
-	shared, sharedErr, tried = nil, nil, false
+	shared, errShared, tried = nil, nil, false
 }
 
 var databaseCount atomic.Int64

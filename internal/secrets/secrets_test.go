@@ -2,7 +2,6 @@ package secrets
 
 import (
 	"bytes"
-	"errors"
 	"strings"
 	"testing"
 
@@ -80,6 +79,6 @@ func TestPasswordHashFromABrokenRow(t *testing.T) {
 	} {
 		ok, err := CheckPassword("x", broken)
 		require.False(t, ok)
-		require.True(t, errors.Is(err, ErrPasswordHash), broken)
+		require.ErrorIs(t, err, ErrPasswordHash, broken)
 	}
 }
