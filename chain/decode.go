@@ -30,7 +30,9 @@ var (
 // Rejected is a Transfer log of the token that was not decoded.
 type Rejected struct {
 	TxHash   string
+	Ordinal  int
 	LogIndex uint
+	From     string // EIP-55 form, "" when the log is malformed
 	To       string // EIP-55 form, "" when the log is malformed
 	Value    string // decimal micro-USDT, "" when the log is malformed
 	Reason   error
@@ -63,6 +65,7 @@ func DecodeTransfers(chainID uint64, token common.Address, block models.BlockRef
 		seen[log.Index] = true
 		ordinal := ordinals[log.TxHash]
 		ordinals[log.TxHash]++
+		reject.Ordinal = ordinal
 
 		from, to, value, ok := transferFields(log)
 		if !ok {
@@ -71,7 +74,7 @@ func DecodeTransfers(chainID uint64, token common.Address, block models.BlockRef
 			continue
 		}
 		if !value.IsInt64() {
-			reject.To, reject.Value, reject.Reason = to, value.String(), ErrAmountTooLarge
+			reject.From, reject.To, reject.Value, reject.Reason = from, to, value.String(), ErrAmountTooLarge
 			rejected = append(rejected, reject)
 			continue
 		}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -24,6 +26,8 @@ type Header struct {
 	ParentHash common.Hash
 	Time       time.Time
 	Bloom      types.Bloom
+	// ReceiptsRoot is the root of the trie of the block's receipts.
+	ReceiptsRoot common.Hash
 }
 
 // UnmarshalJSON reads a header as the RPC writes it, in answers and in newHeads notifications. A missing field is an error.
@@ -34,16 +38,17 @@ func (h *Header) UnmarshalJSON(text []byte) error {
 		ParentHash *common.Hash    `json:"parentHash"`
 		Timestamp  *hexutil.Uint64 `json:"timestamp"`
 		LogsBloom  *types.Bloom    `json:"logsBloom"`
+		Receipts   *common.Hash    `json:"receiptsRoot"`
 	}
 	if err := json.Unmarshal(text, &fields); err != nil {
 		return fmt.Errorf("read a block header: %w", err)
 	}
-	if fields.Number == nil || fields.Hash == nil || fields.ParentHash == nil || fields.Timestamp == nil || fields.LogsBloom == nil {
-		return errors.New("a block header lacks one of number, hash, parentHash, timestamp, logsBloom")
+	if fields.Number == nil || fields.Hash == nil || fields.ParentHash == nil || fields.Timestamp == nil || fields.LogsBloom == nil || fields.Receipts == nil {
+		return errors.New("a block header lacks one of number, hash, parentHash, timestamp, logsBloom, receiptsRoot")
 	}
 	*h = Header{
 		Number: uint64(*fields.Number), Hash: *fields.Hash, ParentHash: *fields.ParentHash,
-		Time: time.Unix(int64(*fields.Timestamp), 0).UTC(), Bloom: *fields.LogsBloom,
+		Time: time.Unix(int64(*fields.Timestamp&math.MaxInt64), 0).UTC(), Bloom: *fields.LogsBloom, ReceiptsRoot: *fields.Receipts, //nolint:gosec // masked
 	}
 	return nil
 }
@@ -58,7 +63,9 @@ func (h Header) follows(parent models.BlockRef) bool {
 	return h.Number == parent.Number+1 && h.ParentHash.Hex() == parent.Hash
 }
 
-// mayHoldTransfers asks the header's bloom filter for Transfer logs of the token. False is certain, true may be wrong.
-func (h Header) mayHoldTransfers(token common.Address) bool {
-	return types.BloomLookup(h.Bloom, token) && types.BloomLookup(h.Bloom, transferTopic)
+// mayHoldLogs asks the header's bloom filter for watched logs of the token. False is certain, true may be wrong.
+func (h Header) mayHoldLogs(token common.Address) bool {
+	return types.BloomLookup(h.Bloom, token) && slices.ContainsFunc(watchedTopics, func(topic common.Hash) bool {
+		return types.BloomLookup(h.Bloom, topic)
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/ethereum/go-ethereum/rpc"
 )
@@ -37,10 +39,7 @@ type Node struct {
 	client *rpc.Client
 }
 
-var (
-	_ BlockSource    = (*Node)(nil)
-	_ TransferReader = (*Node)(nil)
-)
+var _ Endpoint = (*Node)(nil)
 
 // NodeOption changes a Node's settings.
 type NodeOption func(*Node)
@@ -141,16 +140,16 @@ func (n *Node) header(ctx context.Context, block string) (Header, error) {
 	})
 }
 
-// TransferLogsByBlockHash returns the token's Transfer logs in the block with that hash.
-func (n *Node) TransferLogsByBlockHash(ctx context.Context, token common.Address, hash common.Hash) ([]types.Log, error) {
-	return n.logs(ctx, ethereum.FilterQuery{BlockHash: &hash, Addresses: []common.Address{token}, Topics: [][]common.Hash{{transferTopic}}})
+// TokenLogsByBlockHash returns the token's watched logs in the block with that hash.
+func (n *Node) TokenLogsByBlockHash(ctx context.Context, token common.Address, hash common.Hash) ([]types.Log, error) {
+	return n.logs(ctx, ethereum.FilterQuery{BlockHash: &hash, Addresses: []common.Address{token}, Topics: [][]common.Hash{watchedTopics}})
 }
 
-// TransferLogsInRange returns the token's Transfer logs in the canonical blocks from one number to another, both included.
-func (n *Node) TransferLogsInRange(ctx context.Context, token common.Address, from, to uint64) ([]types.Log, error) {
+// TokenLogsInRange returns the token's watched logs in the canonical blocks from one number to another, both included.
+func (n *Node) TokenLogsInRange(ctx context.Context, token common.Address, from, to uint64) ([]types.Log, error) {
 	return n.logs(ctx, ethereum.FilterQuery{
 		FromBlock: new(big.Int).SetUint64(from), ToBlock: new(big.Int).SetUint64(to),
-		Addresses: []common.Address{token}, Topics: [][]common.Hash{{transferTopic}},
+		Addresses: []common.Address{token}, Topics: [][]common.Hash{watchedTopics},
 	})
 }
 
@@ -178,18 +177,82 @@ func (n *Node) Receipt(ctx context.Context, txHash common.Hash) (receipt *types.
 	return receipt, err == nil, err
 }
 
+// Syncing tells whether the node says that it is still catching up.
+func (n *Node) Syncing(ctx context.Context) (bool, error) {
+	return call(ctx, n, "eth_syncing", func(ctx context.Context, client *rpc.Client) (bool, error) {
+		progress, err := ethclient.NewClient(client).SyncProgress(ctx)
+		return progress != nil, err
+	})
+}
+
+// balanceBatch is how many balances are asked for in one call.
+const balanceBatch = 100
+
+// Balances returns what the token's balanceOf says of each address at the block with that hash, in micro-USDT.
+func (n *Node) Balances(ctx context.Context, token common.Address, addresses []common.Address, block common.Hash) ([]*big.Int, error) {
+	balances := make([]*big.Int, 0, len(addresses))
+	for part := range slices.Chunk(addresses, balanceBatch) {
+		answers, err := call(ctx, n, "eth_call", func(ctx context.Context, client *rpc.Client) ([]hexutil.Bytes, error) {
+			return balancesOf(ctx, client, token, part, block)
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, answer := range answers {
+			balances = append(balances, new(big.Int).SetBytes(answer))
+		}
+	}
+	return balances, nil
+}
+
+// balanceOfSelector is the selector of balanceOf(address).
+var balanceOfSelector = crypto.Keccak256([]byte("balanceOf(address)"))[:4]
+
+func balancesOf(ctx context.Context, client *rpc.Client, token common.Address, addresses []common.Address, block common.Hash) ([]hexutil.Bytes, error) {
+	answers := make([]hexutil.Bytes, len(addresses))
+	batch := make([]rpc.BatchElem, len(addresses))
+	for i, address := range addresses {
+		input := append(slices.Clone(balanceOfSelector), common.LeftPadBytes(address[:], common.HashLength)...)
+		batch[i] = rpc.BatchElem{Method: "eth_call", Result: &answers[i], Args: []any{
+			map[string]any{"to": token, "data": hexutil.Bytes(input)}, map[string]any{"blockHash": block},
+		}}
+	}
+	if err := client.BatchCallContext(ctx, batch); err != nil {
+		return nil, err
+	}
+	for i, element := range batch {
+		if element.Error != nil {
+			return nil, element.Error
+		}
+		if len(answers[i]) != common.HashLength {
+			return nil, fmt.Errorf("balanceOf answers with %d bytes instead of %d", len(answers[i]), common.HashLength)
+		}
+	}
+	return answers, nil
+}
+
+// SubscribePending sends each transaction that enters the node's pool until the subscription is ended or fails.
+// Returns ErrNoSubscriptions when the endpoint offers none.
+func (n *Node) SubscribePending(ctx context.Context, pending chan<- PendingTransaction) (ethereum.Subscription, error) {
+	return n.subscribe(ctx, pending, "newPendingTransactions", true)
+}
+
 // SubscribeHeads sends each new head to the channel until the subscription is ended or fails. The channel must be read.
 // Returns ErrNoSubscriptions when the endpoint offers none.
 func (n *Node) SubscribeHeads(ctx context.Context, heads chan<- Header) (ethereum.Subscription, error) {
-	const methodNotFound = -32601
+	return n.subscribe(ctx, heads, "newHeads")
+}
+
+func (n *Node) subscribe(ctx context.Context, channel any, what ...any) (ethereum.Subscription, error) {
+	const methodNotFound, invalidParams = -32601, -32602
 	subscription, err := call(ctx, n, "eth_subscribe", func(ctx context.Context, client *rpc.Client) (*rpc.ClientSubscription, error) {
-		return client.EthSubscribe(ctx, heads, "newHeads")
+		return client.EthSubscribe(ctx, channel, what...)
 	})
 	var refusal rpc.Error
 	switch {
 	case err == nil:
 		return subscription, nil
-	case errors.Is(err, rpc.ErrNotificationsUnsupported), errors.As(err, &refusal) && refusal.ErrorCode() == methodNotFound:
+	case errors.Is(err, rpc.ErrNotificationsUnsupported), errors.As(err, &refusal) && (refusal.ErrorCode() == methodNotFound || refusal.ErrorCode() == invalidParams):
 		return nil, ErrNoSubscriptions
 	default:
 		return nil, err
