@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/big"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -34,6 +35,7 @@ type Node struct {
 	url         string
 	logger      *slog.Logger
 	callTimeout time.Duration
+	transport   *retryAfterTransport
 
 	mu     sync.Mutex
 	client *rpc.Client
@@ -63,6 +65,7 @@ func Dial(ctx context.Context, rawURL string, logger *slog.Logger, options ...No
 	}
 	node := &Node{
 		name: parsed.Scheme + "://" + parsed.Host, url: parsed.String(), logger: logger, callTimeout: DefaultCallTimeout,
+		transport: &retryAfterTransport{base: http.DefaultTransport},
 	}
 	for _, option := range options {
 		option(node)
@@ -269,6 +272,10 @@ func call[T any](ctx context.Context, n *Node, method string, do func(context.Co
 		return none, fmt.Errorf("connect to %s: %w", n.name, n.withoutURL(err))
 	}
 	result, err := do(ctx, client)
+	var status rpc.HTTPError
+	if errors.As(err, &status) && status.StatusCode == http.StatusTooManyRequests {
+		err = &RateLimitError{After: n.transport.pause(), cause: err}
+	}
 	if err != nil {
 		return none, fmt.Errorf("%s at %s: %w", method, n.name, n.withoutURL(err))
 	}
@@ -281,7 +288,7 @@ func (n *Node) connection(ctx context.Context) (*rpc.Client, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.client == nil {
-		client, err := rpc.DialContext(ctx, n.url)
+		client, err := rpc.DialOptions(ctx, n.url, rpc.WithHTTPClient(&http.Client{Transport: n.transport}))
 		if err != nil {
 			return nil, err
 		}

@@ -125,3 +125,8 @@ func eventFields(kind models.TokenEventKind, log types.Log) (address, value stri
 		return "", "", false
 	}
 }
+
+// isWatched tells whether a log is one of the token's that are read.
+func isWatched(log types.Log, token common.Address) bool {
+	return log.Address == token && len(log.Topics) > 0 && slices.Contains(watchedTopics, log.Topics[0])
+}

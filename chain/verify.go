@@ -4,75 +4,188 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/rpc"
 
 	"paycow/models"
 )
 
-// What VerifyTransfer can find wrong. Any other error of it means that the node could not be asked.
+// What VerifyTransfer can find wrong. Any other error of it means that no node could be asked.
 var (
 	// ErrNotConfirmedYet means that the transfer's block is not yet deep enough.
 	ErrNotConfirmedYet = errors.New("the transfer has too few confirmations")
-	// ErrNotCanonical means that the node's chain does not hold the transfer in the block we know it in.
+	// ErrNotCanonical means that the chain does not hold the transfer in the block we know it in.
 	ErrNotCanonical = errors.New("the transfer is not in the canonical chain")
 	// ErrTransferDiffers means that the transaction is there and does not make this transfer.
 	ErrTransferDiffers = errors.New("the transaction does not make this transfer")
+	// ErrNotFinalYet means that so large an amount waits until its block is final.
+	ErrNotFinalYet = errors.New("the transfer's block is not final yet")
+	// ErrQuorumMissing means that fewer nodes than the quorum confirm the transfer now.
+	ErrQuorumMissing = errors.New("too few nodes agree")
 )
 
-// TransferReader is what verifying a transfer needs of the chain.
-type TransferReader interface {
-	// HeadHeader returns the header of the newest block.
-	HeadHeader(ctx context.Context) (Header, error)
-	// HeaderByNumber returns the header of the canonical block with that number, or ErrBlockNotFound.
-	HeaderByNumber(ctx context.Context, number uint64) (Header, error)
-	// Receipt returns a transaction's receipt; ok is false when the chain has none.
-	Receipt(ctx context.Context, txHash common.Hash) (receipt *types.Receipt, ok bool, err error)
+// VerifierConfig is what a verifier has to know.
+type VerifierConfig struct {
+	Token common.Address
+	// FinalizedAbove is the amount in micro-USDT above which a transfer's block must be final; 0 = never.
+	FinalizedAbove models.Amount
 }
 
-// Verifier reads a transfer from the chain again before it is credited.
+// Verification is one transfer to be verified.
+type Verification struct {
+	DepositAddress string // EIP-55 form
+	Notice         models.TransferNotice
+	Confirmations  uint64 // needed, in blocks
+	// AtStake is what the payment is about in micro-USDT.
+	AtStake models.Amount
+}
+
+// Verifier reads a transfer from the chain again before it is credited, at as many nodes as the quorum asks for.
 type Verifier struct {
-	reader TransferReader
+	panel  Panel
+	config VerifierConfig
+
+	mu     sync.Mutex
+	proved map[common.Hash]bool // blocks whose receipts make up their root
 }
 
-// NewVerifier returns a verifier that asks the given reader.
-func NewVerifier(reader TransferReader) *Verifier { return &Verifier{reader: reader} }
+// NewVerifier returns a verifier that asks the nodes of the panel.
+func NewVerifier(panel Panel, config VerifierConfig) *Verifier {
+	return &Verifier{panel: panel, config: config, proved: map[common.Hash]bool{}}
+}
 
-// VerifyTransfer checks on the chain that the noticed transfer of the token pays the deposit address (EIP-55 form) exactly
-// the noticed amount, in the noticed block, which is canonical and has the required confirmations.
-// Returns ErrNotConfirmedYet, ErrNotCanonical, ErrTransferDiffers, or an error of the node.
-func (v *Verifier) VerifyTransfer(ctx context.Context, token common.Address, depositAddress string, n models.TransferNotice, requiredConfirmations uint64) error {
-	head, err := v.reader.HeadHeader(ctx)
-	if err != nil {
-		return fmt.Errorf("verify transfer %s: %w", n.TransferKey, err)
+// testimony is what one node says of a transfer.
+type testimony struct {
+	member Member
+	header Header // of the transfer's block, when err is nil
+	err    error
+}
+
+// VerifyTransfer checks that the noticed transfer of the token pays the deposit address exactly the noticed amount, in the
+// noticed block, which is canonical and has the required confirmations, and that as many nodes as the quorum say so.
+// Returns ErrNotConfirmedYet, ErrNotCanonical, ErrTransferDiffers, ErrNotFinalYet, ErrQuorumMissing, or an error of the node.
+func (v *Verifier) VerifyTransfer(ctx context.Context, wanted Verification) error {
+	if err := v.verify(ctx, wanted); err != nil {
+		return fmt.Errorf("verify transfer %s: %w", wanted.Notice.TransferKey, err)
 	}
-	if have := models.Confirmations(head.Number, n.Block.Number); have < requiredConfirmations {
-		return fmt.Errorf("verify transfer %s: %w: %d of %d", n.TransferKey, ErrNotConfirmedYet, have, requiredConfirmations)
+	return nil
+}
+
+func (v *Verifier) verify(ctx context.Context, wanted Verification) error {
+	quorum := v.panel.Quorum()
+	members := v.panel.Members()
+	if len(members) < quorum {
+		return fmt.Errorf("%w: %d of %d needed nodes can be asked", ErrQuorumMissing, len(members), quorum)
 	}
-	receipt, ok, err := v.reader.Receipt(ctx, common.HexToHash(n.TxHash))
+	var agreeing, others []testimony
+	for next := 0; next < len(members) && len(agreeing) < quorum; {
+		// As many as are still needed at a time: the next are asked only when some of these do not agree.
+		until := min(next+quorum-len(agreeing), len(members))
+		for _, said := range v.hear(ctx, members[next:until], wanted) {
+			if said.err == nil && (len(agreeing) == 0 || said.header.ReceiptsRoot == agreeing[0].header.ReceiptsRoot) {
+				agreeing = append(agreeing, said)
+				continue
+			}
+			if said.err == nil {
+				said.err = fmt.Errorf("%w: it states another receipts root for block %d", ErrDoubtful, wanted.Notice.Block.Number)
+			}
+			others = append(others, said)
+		}
+		next = until
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if len(agreeing) < quorum {
+		return v.notAgreed(agreeing, others)
+	}
+	for _, said := range others {
+		// The same block hash cannot hold two different sets of logs: a node that says so was contradicted.
+		if quorum > 1 && errors.Is(said.err, ErrTransferDiffers) {
+			v.panel.Report(said.member.Name(), models.NodeLying, fmt.Sprintf("of transfer %s it says other than %d nodes: %v", wanted.Notice.TransferKey, quorum, said.err))
+		}
+	}
+	return v.proveReceipts(ctx, agreeing, wanted)
+}
+
+// hear asks the members at once.
+func (v *Verifier) hear(ctx context.Context, members []Member, wanted Verification) []testimony {
+	said := make([]testimony, len(members))
+	var group sync.WaitGroup
+	for i, m := range members {
+		group.Go(func() {
+			header, err := v.ask(ctx, m, wanted)
+			said[i] = testimony{member: m, header: header, err: err}
+		})
+	}
+	group.Wait()
+	return said
+}
+
+// notAgreed words why there is no agreement. A single node's word is passed on as it is.
+func (v *Verifier) notAgreed(agreeing, others []testimony) error {
+	if v.panel.Quorum() == 1 && len(others) == 1 {
+		return others[0].err
+	}
+	var reasons []string
+	var sentinel error = ErrQuorumMissing
+	definite := len(agreeing) == 0
+	for _, said := range others {
+		reasons = append(reasons, fmt.Sprintf("%s: %v", said.member.Name(), said.err))
+		definite = definite && (errors.Is(said.err, ErrNotConfirmedYet) || errors.Is(said.err, ErrNotCanonical) || errors.Is(said.err, ErrTransferDiffers) || errors.Is(said.err, ErrNotFinalYet))
+	}
+	if definite && len(others) > 0 {
+		sentinel = fmt.Errorf("%w: %w", ErrQuorumMissing, others[0].err)
+	}
+	return fmt.Errorf("%w: %d of %d needed nodes confirm it (%s)", sentinel, len(agreeing), v.panel.Quorum(), strings.Join(reasons, "; "))
+}
+
+// ask lets one node testify. It returns the header of the transfer's block as the node has it.
+func (v *Verifier) ask(ctx context.Context, node Endpoint, wanted Verification) (Header, error) {
+	n := wanted.Notice
+	head, err := node.HeadHeader(ctx)
 	if err != nil {
-		return fmt.Errorf("verify transfer %s: %w", n.TransferKey, err)
+		return Header{}, err
+	}
+	if have := models.Confirmations(head.Number, n.Block.Number); have < wanted.Confirmations {
+		return Header{}, fmt.Errorf("%w: %d of %d", ErrNotConfirmedYet, have, wanted.Confirmations)
+	}
+	if v.config.FinalizedAbove > 0 && max(wanted.AtStake, n.Amount) > v.config.FinalizedAbove {
+		finalized, ok, err := node.FinalizedNumber(ctx)
+		if err != nil {
+			return Header{}, err
+		}
+		if !ok || finalized < n.Block.Number {
+			return Header{}, fmt.Errorf("%w: it is in block %d and block %d is final", ErrNotFinalYet, n.Block.Number, finalized)
+		}
+	}
+	receipt, ok, err := node.Receipt(ctx, common.HexToHash(n.TxHash))
+	if err != nil {
+		return Header{}, err
 	}
 	if !ok {
-		return fmt.Errorf("verify transfer %s: %w: there is no receipt", n.TransferKey, ErrNotCanonical)
+		return Header{}, fmt.Errorf("%w: there is no receipt", ErrNotCanonical)
 	}
 	if receipt.BlockHash.Hex() != n.Block.Hash {
-		return fmt.Errorf("verify transfer %s: %w: its receipt is of block %s", n.TransferKey, ErrNotCanonical, receipt.BlockHash.Hex())
+		return Header{}, fmt.Errorf("%w: its receipt is of block %s", ErrNotCanonical, receipt.BlockHash.Hex())
 	}
-	if err := receiptMakes(receipt, token, depositAddress, n); err != nil {
-		return fmt.Errorf("verify transfer %s: %w", n.TransferKey, err)
+	if err := receiptMakes(receipt, v.config.Token, wanted.DepositAddress, n); err != nil {
+		return Header{}, err
 	}
 	// Canonical means that the number leads to the hash: a node can serve receipts and logs of dead blocks too. This comes
 	// last, so that nothing read before it is of a branch that died meanwhile.
-	canonical, err := v.reader.HeaderByNumber(ctx, n.Block.Number)
+	canonical, err := node.HeaderByNumber(ctx, n.Block.Number)
 	if err != nil {
-		return fmt.Errorf("verify transfer %s: %w", n.TransferKey, err)
+		return Header{}, err
 	}
 	if canonical.Hash.Hex() != n.Block.Hash {
-		return fmt.Errorf("verify transfer %s: %w: block %d is %s", n.TransferKey, ErrNotCanonical, n.Block.Number, canonical.Hash.Hex())
+		return Header{}, fmt.Errorf("%w: block %d is %s", ErrNotCanonical, n.Block.Number, canonical.Hash.Hex())
 	}
-	return nil
+	return canonical, nil
 }
 
 // receiptMakes checks that the transaction's logs hold the noticed transfer.
@@ -97,4 +210,58 @@ func receiptMakes(receipt *types.Receipt, token common.Address, depositAddress s
 		return nil
 	}
 	return fmt.Errorf("%w: it has no such log", ErrTransferDiffers)
+}
+
+// provedBlocks bounds how many blocks are remembered as proved.
+const provedBlocks = 1024
+
+// proveReceipts recomputes the receipts root of the transfer's block from its receipts, at the first of the agreeing nodes
+// that offers them, and looks for the transfer in them. A node whose receipts do not make up the root it states is
+// contradicted by itself.
+func (v *Verifier) proveReceipts(ctx context.Context, agreeing []testimony, wanted Verification) error {
+	n := wanted.Notice
+	hash := common.HexToHash(n.Block.Hash)
+	v.mu.Lock()
+	known := v.proved[hash]
+	v.mu.Unlock()
+	if known {
+		return nil
+	}
+	for _, said := range agreeing {
+		receipts, err := said.member.ReceiptsByBlockHash(ctx, hash)
+		var refusal rpc.Error
+		if errors.As(err, &refusal) {
+			continue // it does not offer them
+		}
+		if err != nil {
+			return err
+		}
+		if err := checkReceipts(receipts, said.header, n); err != nil {
+			if v.panel.Quorum() > 1 {
+				v.panel.Report(said.member.Name(), models.NodeLying, err.Error())
+			}
+			return fmt.Errorf("%s: %w", said.member.Name(), err)
+		}
+		v.mu.Lock()
+		if len(v.proved) >= provedBlocks {
+			clear(v.proved)
+		}
+		v.proved[hash] = true
+		v.mu.Unlock()
+		return nil
+	}
+	return nil
+}
+
+// checkReceipts returns ErrDoubtful unless the receipts make up the header's root and hold the transaction.
+func checkReceipts(receipts []*types.Receipt, header Header, n models.TransferNotice) error {
+	if root := receiptsRoot(receipts); root != header.ReceiptsRoot {
+		return fmt.Errorf("%w: the receipts of block %d make up the root %s, its header states %s", ErrDoubtful, n.Block.Number, root, header.ReceiptsRoot)
+	}
+	for _, receipt := range receipts {
+		if receipt.TxHash.Hex() == n.TxHash {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: block %d does not hold the transaction", ErrDoubtful, n.Block.Number)
 }
