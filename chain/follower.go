@@ -7,9 +7,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/core/types"
 
 	"paycow/models"
 )
@@ -21,30 +19,12 @@ var (
 	ErrReorgTooDeep = errors.New("the node's chain shares no block with what was read before; the node is on another chain, or a reorg went deeper than the blocks kept")
 	// ErrWrongChain means that the node follows another chain than the one configured.
 	ErrWrongChain = errors.New("the node follows another chain")
+	// ErrReorgBelowFinality means that the node's chain differs below a block that was final. Nothing is taken back then,
+	// until an admin has decided.
+	ErrReorgBelowFinality = errors.New("the node's chain differs from what was final before")
 	// ErrDoubtful means that the node's answers contradict each other or themselves.
 	ErrDoubtful = errors.New("the node's answer is doubtful")
 )
-
-// BlockSource is what following the chain needs of a node.
-type BlockSource interface {
-	// ChainID returns the id of the chain that the node follows.
-	ChainID(ctx context.Context) (uint64, error)
-	// HeadHeader returns the header of the newest block.
-	HeadHeader(ctx context.Context) (Header, error)
-	// HeaderByNumber returns the header of the canonical block with that number, or ErrBlockNotFound.
-	HeaderByNumber(ctx context.Context, number uint64) (Header, error)
-	// FinalizedNumber returns the number of the newest finalized block; ok is false when the node knows of none.
-	FinalizedNumber(ctx context.Context) (number uint64, ok bool, err error)
-	// TransferLogsByBlockHash returns the token's Transfer logs in the block with that hash.
-	TransferLogsByBlockHash(ctx context.Context, token common.Address, hash common.Hash) ([]types.Log, error)
-	// TransferLogsInRange returns the token's Transfer logs in the canonical blocks from one number to another, both included.
-	TransferLogsInRange(ctx context.Context, token common.Address, from, to uint64) ([]types.Log, error)
-	// ReceiptsByBlockHash returns all receipts of the block with that hash. It is asked only in doubt.
-	ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*types.Receipt, error)
-	// SubscribeHeads sends each new head to the channel until the subscription ends. Returns ErrNoSubscriptions when
-	// there are none to be had.
-	SubscribeHeads(ctx context.Context, heads chan<- Header) (ethereum.Subscription, error)
-}
 
 // BlockStore is where the follower keeps what it has read.
 type BlockStore interface {
@@ -60,13 +40,15 @@ type BlockStore interface {
 	RecentBlock(ctx context.Context, network string, number uint64) (models.BlockRef, error)
 	// LowestRecentBlock returns the lowest of them. Returns models.ErrNotFound.
 	LowestRecentBlock(ctx context.Context, network string) (models.BlockRef, error)
-	// Advance moves the cursor upwards and stores those of the transfers that pay a deposit address, at once. Returns
-	// models.ErrCursorMoved when the cursor is not at from.
-	Advance(ctx context.Context, network string, from, to models.BlockRef, head uint64, transfers []models.TokenTransfer) error
+	// Advance moves the cursor upwards and stores what concerns our addresses and the token itself, at once. Returns
+	// models.ErrCursorMoved when the cursor is not at the batch's beginning.
+	Advance(ctx context.Context, network string, batch models.BlockBatch) error
 	// Rewind takes the cursor back after a reorg and marks what hung above it, at once. Returns models.ErrCursorMoved too.
 	Rewind(ctx context.Context, network string, from, to models.BlockRef) error
 	// SetHead notes the newest block number the node has told us of.
 	SetHead(ctx context.Context, network string, head uint64) error
+	// SetFinalized notes the newest block below which the chain must not change any more. It only ever goes up.
+	SetFinalized(ctx context.Context, network string, block models.BlockRef) error
 }
 
 // FollowerConfig is what a follower has to know. Zero durations and numbers mean the defaults beside them.
@@ -74,6 +56,8 @@ type FollowerConfig struct {
 	Network string
 	ChainID uint64
 	Token   common.Address
+	// Quorum is how many nodes must agree before anything expires. With 1 the agreed block moves with the cursor.
+	Quorum int
 	// StartBlock is the first block to read when there is no cursor yet; nil means that the payments decide.
 	StartBlock *uint64
 
@@ -84,6 +68,8 @@ type FollowerConfig struct {
 	IdleReport         time.Duration // 3 s: the same while nothing happens
 	RetryDelayMin      time.Duration // 250 ms: after the first failure, doubled with each further one
 	RetryDelayMax      time.Duration // 10 s
+	FinalizedEvery     time.Duration // 1 min: how often the finalized block is asked for while following the head
+	DoubtAlarmAfter    time.Duration // 2 min: how long reading may wait at a doubtful block before an alarm is raised
 
 	// WindowsFrom is how many blocks behind the head reading by ranges begins, where finality allows. 64.
 	WindowsFrom uint64
@@ -104,6 +90,8 @@ func (c FollowerConfig) withDefaults() FollowerConfig {
 		{&c.IdleReport, 3 * time.Second},
 		{&c.RetryDelayMin, 250 * time.Millisecond},
 		{&c.RetryDelayMax, 10 * time.Second},
+		{&c.FinalizedEvery, time.Minute},
+		{&c.DoubtAlarmAfter, 2 * time.Minute},
 	} {
 		if *d.value <= 0 {
 			*d.value = d.fallback
@@ -137,14 +125,22 @@ type Follower struct {
 	config FollowerConfig
 	source BlockSource
 	store  BlockStore
+	alarms Alarms
 	logger *slog.Logger
 
-	chainChecked bool
-	cursor       *models.ChainCursor // nil until it is read from the store
-	head         *Header             // the newest head known, nil when the node must be asked
-	headAt       time.Time           // when the node told us of it
-	finalized    finality
-	window       uint64 // blocks that the next range asks for
+	doubt     doubt
+	cursor    *models.ChainCursor // nil until it is read from the store
+	head      *Header             // the newest head known, nil when the node must be asked
+	headAt    time.Time           // when the node told us of it
+	finalized finality
+	window    uint64 // blocks that the next range asks for
+}
+
+// doubt is how long no node has given a believable answer.
+type doubt struct {
+	since  time.Time // zero when there is none
+	block  uint64
+	raised bool
 }
 
 // finality is what was last heard of the finalized block.
@@ -161,10 +157,10 @@ const windowFirst = 50
 const headMaxAge = 5 * time.Second
 
 // NewFollower returns a follower that reads from the source into the store.
-func NewFollower(config FollowerConfig, source BlockSource, store BlockStore, logger *slog.Logger) *Follower {
+func NewFollower(config FollowerConfig, source BlockSource, store BlockStore, alarms Alarms, logger *slog.Logger) *Follower {
 	config = config.withDefaults()
 	return &Follower{
-		config: config, source: source, store: store, logger: logger.With("network", config.Network),
+		config: config, source: source, store: store, alarms: alarms, logger: logger.With("network", config.Network),
 		window: min(windowFirst, config.WindowMax),
 	}
 }
@@ -174,6 +170,7 @@ func NewFollower(config FollowerConfig, source BlockSource, store BlockStore, lo
 // cursor is not known.
 func (f *Follower) Step(ctx context.Context) (Progress, error) {
 	progress, err := f.step(ctx)
+	f.watchDoubt(ctx, err)
 	if err == nil {
 		return progress, nil
 	}
@@ -190,9 +187,6 @@ func (f *Follower) Step(ctx context.Context) (Progress, error) {
 }
 
 func (f *Follower) step(ctx context.Context) (Progress, error) {
-	if err := f.checkChain(ctx); err != nil {
-		return Progress{}, err
-	}
 	if err := f.loadCursor(ctx); err != nil {
 		return Progress{}, err
 	}
@@ -212,22 +206,6 @@ func (f *Follower) step(ctx context.Context) (Progress, error) {
 		}
 	}
 	return f.stepBlock(ctx, head)
-}
-
-// checkChain refuses a node of another chain, once at the start.
-func (f *Follower) checkChain(ctx context.Context) error {
-	if f.chainChecked {
-		return nil
-	}
-	id, err := f.source.ChainID(ctx)
-	if err != nil {
-		return err
-	}
-	if id != f.config.ChainID {
-		return fmt.Errorf("%w: chain id %d, configured is %d", ErrWrongChain, id, f.config.ChainID)
-	}
-	f.chainChecked = true
-	return nil
 }
 
 // loadCursor reads the cursor from the store, or finds the first one.
@@ -323,20 +301,28 @@ func (f *Follower) stepBlock(ctx context.Context, head Header) (Progress, error)
 	if !next.follows(cursor) {
 		return f.walkBack(ctx, head)
 	}
-	logs, err := f.blockLogs(ctx, next)
+	logs, err := f.source.BlockLogs(ctx, next)
 	if err != nil {
 		return Progress{}, err
 	}
 	block := next.Ref()
-	transfers, rejected := DecodeTransfers(f.config.ChainID, f.config.Token, block, logs)
-	f.reportRejected(ctx, block.Number, rejected)
-	return f.advance(ctx, block, head.Number, transfers)
+	decoded := DecodeLogs(f.config.ChainID, f.config.Token, block, logs)
+	f.reportRejected(decoded.Rejected)
+	progress, err := f.advance(ctx, block, head.Number, decoded)
+	if err == nil {
+		f.noteFinality(ctx)
+	}
+	return progress, err
 }
 
 // advance commits what was read up to the given block.
-func (f *Follower) advance(ctx context.Context, to models.BlockRef, head uint64, transfers []models.TokenTransfer) (Progress, error) {
+func (f *Follower) advance(ctx context.Context, to models.BlockRef, head uint64, read Decoded) (Progress, error) {
 	from := f.cursor.Block()
-	if err := f.store.Advance(ctx, f.config.Network, from, to, head, transfers); err != nil {
+	err := f.store.Advance(ctx, f.config.Network, models.BlockBatch{
+		From: from, To: to, Head: head, Agreed: f.config.Quorum <= 1,
+		Transfers: read.Transfers, Events: read.Events, Oversized: read.Oversized,
+	})
+	if err != nil {
 		return Progress{}, fmt.Errorf("advance the cursor to block %d: %w", to.Number, err)
 	}
 	f.moveCursor(to)
@@ -373,17 +359,88 @@ func (f *Follower) noteHead(ctx context.Context) {
 	f.cursor.HeadNumber = head
 }
 
-// reportRejected raises an alarm for every log that would have paid one of our addresses, were it not for its size.
-func (f *Follower) reportRejected(ctx context.Context, block uint64, rejected []Rejected) {
+// reportRejected logs the token's logs that are not what they claim to be. Too large amounts are not among them.
+func (f *Follower) reportRejected(rejected []Rejected) {
 	for _, r := range rejected {
-		if r.To == "" {
-			f.logger.Warn("a log of the token is not a transfer", "block", block, "tx_hash", r.TxHash, "log_index", r.LogIndex, "error", r.Reason)
-			continue
-		}
-		ours, err := f.store.OurAddresses(ctx, f.config.Network, []string{r.To})
-		if err != nil || len(ours) > 0 {
-			f.logger.Error("a transfer cannot be credited; look at it by hand", "block", block, "tx_hash", r.TxHash,
-				"log_index", r.LogIndex, "deposit_address", r.To, "amount", r.Value, "error", errors.Join(r.Reason, err))
-		}
+		f.logger.Warn("a log of the token is not a transfer", "tx_hash", r.TxHash, "log_index", r.LogIndex, "error", r.Reason)
 	}
+}
+
+// watchDoubt raises an alarm when reading has waited too long for a believable answer, and resolves it when it goes on.
+func (f *Follower) watchDoubt(ctx context.Context, err error) {
+	switch {
+	case ctx.Err() != nil:
+	case errors.Is(err, ErrDoubtful):
+		if f.doubt.since.IsZero() {
+			f.doubt = doubt{since: time.Now()}
+			if f.cursor != nil {
+				f.doubt.block = f.cursor.BlockNumber + 1
+			}
+		}
+		if !f.doubt.raised && time.Since(f.doubt.since) >= f.config.DoubtAlarmAfter {
+			f.doubt.raised = f.raise(ctx, models.AlarmBlockDoubtful, "",
+				fmt.Sprintf("Since %s no node gives a believable answer for block %d: %v", f.doubt.since.UTC().Format(time.RFC3339), f.doubt.block, err))
+		}
+	case err == nil && !f.doubt.since.IsZero():
+		f.resolve(ctx, models.AlarmBlockDoubtful, "", "a node gave a believable answer")
+		f.doubt = doubt{}
+	}
+}
+
+// raise returns whether the alarm is known to be raised.
+func (f *Follower) raise(ctx context.Context, kind models.AlarmKind, subject, message string) bool {
+	err := f.alarms.Raise(ctx, models.Alarm{Network: f.config.Network, Kind: kind, Subject: subject, Message: message})
+	if err != nil {
+		f.logger.Error("an alarm could not be raised", "alarm", string(kind), "error", err)
+	}
+	return err == nil
+}
+
+func (f *Follower) resolve(ctx context.Context, kind models.AlarmKind, subject, why string) {
+	if err := f.alarms.Resolve(ctx, f.config.Network, kind, subject, models.ActorSystem, why); err != nil {
+		f.logger.Error("an alarm could not be resolved", "alarm", string(kind), "error", err)
+	}
+}
+
+// noteFinality keeps the finalized block, below which nothing is walked back. Only a block that the nodes agree on counts:
+// a branch that one node made up must not become final.
+func (f *Follower) noteFinality(ctx context.Context) {
+	if time.Since(f.finalized.askedAt) < f.config.FinalizedEvery {
+		return
+	}
+	number, known, err := f.source.FinalizedNumber(ctx)
+	f.finalized = finality{known: known && err == nil, number: number, askedAt: time.Now()}
+	if err != nil || !known {
+		return
+	}
+	if err := f.keepFinality(ctx, number); err != nil {
+		f.logger.Warn("the finalized block could not be noted", "block", number, "error", err)
+	}
+}
+
+// keepFinality stores the newest block we know that is final.
+func (f *Follower) keepFinality(ctx context.Context, number uint64) error {
+	cursor, err := f.store.Cursor(ctx, f.config.Network)
+	if err != nil {
+		return fmt.Errorf("read the chain cursor: %w", err)
+	}
+	number = min(number, cursor.AgreedNumber)
+	if number <= cursor.FinalizedNumber {
+		return nil
+	}
+	block, err := f.knownAtOrBelow(ctx, number, 0)
+	if errors.Is(err, models.ErrNotFound) || err == nil && block.Number <= cursor.FinalizedNumber {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if canonical, err := f.isCanonical(ctx, block); err != nil || !canonical {
+		return err
+	}
+	if err := f.store.SetFinalized(ctx, f.config.Network, block); err != nil {
+		return fmt.Errorf("note the finalized block: %w", err)
+	}
+	f.cursor.FinalizedNumber, f.cursor.FinalizedHash = block.Number, block.Hash
+	return nil
 }

@@ -50,12 +50,12 @@ type Verifier struct {
 	config VerifierConfig
 
 	mu     sync.Mutex
-	proved map[common.Hash]bool // blocks whose receipts make up their root
+	proved map[common.Hash][]models.TokenTransfer // of blocks whose receipts make up their root
 }
 
 // NewVerifier returns a verifier that asks the nodes of the panel.
 func NewVerifier(panel Panel, config VerifierConfig) *Verifier {
-	return &Verifier{panel: panel, config: config, proved: map[common.Hash]bool{}}
+	return &Verifier{panel: panel, config: config, proved: map[common.Hash][]models.TokenTransfer{}}
 }
 
 // testimony is what one node says of a transfer.
@@ -222,10 +222,10 @@ func (v *Verifier) proveReceipts(ctx context.Context, agreeing []testimony, want
 	n := wanted.Notice
 	hash := common.HexToHash(n.Block.Hash)
 	v.mu.Lock()
-	known := v.proved[hash]
+	transfers, known := v.proved[hash]
 	v.mu.Unlock()
 	if known {
-		return nil
+		return holds(transfers, wanted)
 	}
 	for _, said := range agreeing {
 		receipts, err := said.member.ReceiptsByBlockHash(ctx, hash)
@@ -236,7 +236,8 @@ func (v *Verifier) proveReceipts(ctx context.Context, agreeing []testimony, want
 		if err != nil {
 			return err
 		}
-		if err := checkReceipts(receipts, said.header, n); err != nil {
+		if root := receiptsRoot(receipts); root != said.header.ReceiptsRoot {
+			err := fmt.Errorf("%w: the receipts of block %d make up the root %s, its header states %s", ErrDoubtful, n.Block.Number, root, said.header.ReceiptsRoot)
 			if v.panel.Quorum() > 1 {
 				v.panel.Report(said.member.Name(), models.NodeLying, err.Error())
 			}
@@ -246,22 +247,33 @@ func (v *Verifier) proveReceipts(ctx context.Context, agreeing []testimony, want
 		if len(v.proved) >= provedBlocks {
 			clear(v.proved)
 		}
-		v.proved[hash] = true
+		transfers, _ = DecodeTransfers(n.ChainID, v.config.Token, n.Block, watchedLogs(receipts, v.config.Token))
+		v.proved[hash] = transfers
 		v.mu.Unlock()
-		return nil
+		return holds(transfers, wanted)
 	}
 	return nil
 }
 
-// checkReceipts returns ErrDoubtful unless the receipts make up the header's root and hold the transaction.
-func checkReceipts(receipts []*types.Receipt, header Header, n models.TransferNotice) error {
-	if root := receiptsRoot(receipts); root != header.ReceiptsRoot {
-		return fmt.Errorf("%w: the receipts of block %d make up the root %s, its header states %s", ErrDoubtful, n.Block.Number, root, header.ReceiptsRoot)
-	}
+// watchedLogs returns the token's watched logs in the receipts.
+func watchedLogs(receipts []*types.Receipt, token common.Address) []types.Log {
+	var logs []types.Log
 	for _, receipt := range receipts {
-		if receipt.TxHash.Hex() == n.TxHash {
+		for _, log := range receipt.Logs {
+			if isWatched(*log, token) {
+				logs = append(logs, *log)
+			}
+		}
+	}
+	return logs
+}
+
+// holds returns ErrTransferDiffers unless the proved transfers of a block hold the wanted one.
+func holds(transfers []models.TokenTransfer, wanted Verification) error {
+	for _, t := range transfers {
+		if t.TransferKey == wanted.Notice.TransferKey && t.To == wanted.DepositAddress && t.Amount == wanted.Notice.Amount {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: block %d does not hold the transaction", ErrDoubtful, n.Block.Number)
+	return fmt.Errorf("%w: the block's receipts do not hold it", ErrTransferDiffers)
 }

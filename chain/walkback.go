@@ -18,6 +18,9 @@ func (f *Follower) walkBack(ctx context.Context, head Header) (Progress, error) 
 	if ancestor.Number >= cursor.Number {
 		return Progress{}, fmt.Errorf("%w: block %d is canonical and the block after it is not its child", ErrDoubtful, cursor.Number)
 	}
+	if err := f.checkFloor(ctx, ancestor); err != nil {
+		return Progress{}, err
+	}
 	if err := f.store.Rewind(ctx, f.config.Network, cursor, ancestor); err != nil {
 		return Progress{}, fmt.Errorf("rewind the cursor to block %d: %w", ancestor.Number, err)
 	}
@@ -29,6 +32,23 @@ func (f *Follower) walkBack(ctx context.Context, head Header) (Progress, error) 
 	progress := f.progress()
 	progress.Rewound = depth
 	return progress, nil
+}
+
+// checkFloor refuses to walk back below the block that was final. Crediting stands still then, until an admin has cleared
+// the alarm, which also gives the floor up.
+func (f *Follower) checkFloor(ctx context.Context, ancestor models.BlockRef) error {
+	cursor, err := f.store.Cursor(ctx, f.config.Network)
+	if err != nil {
+		return fmt.Errorf("read the chain cursor: %w", err)
+	}
+	f.cursor.FinalizedNumber, f.cursor.FinalizedHash = cursor.FinalizedNumber, cursor.FinalizedHash
+	if ancestor.Number >= cursor.FinalizedNumber {
+		return nil
+	}
+	err = fmt.Errorf("%w: block %d was final, the chain differs above block %d", ErrReorgBelowFinality, cursor.FinalizedNumber, ancestor.Number)
+	f.raise(ctx, models.AlarmReorgBelowFinality, "",
+		fmt.Sprintf("The chain that the node shows differs from ours above block %d, although block %d was final; nothing is credited until this is cleared.", ancestor.Number, cursor.FinalizedNumber))
+	return err
 }
 
 // commonAncestor searches downwards in steps that double, then between the last two steps. Two chains that have a block in

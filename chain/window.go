@@ -13,8 +13,6 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rpc"
-
-	"paycow/models"
 )
 
 const (
@@ -37,6 +35,11 @@ func (f *Follower) windowEnd(ctx context.Context, head Header) (to uint64, ok bo
 			return 0, false, fmt.Errorf("the finalized block: %w", err)
 		}
 		f.finalized = finality{known: known, number: number, askedAt: time.Now()}
+		if known {
+			if err := f.keepFinality(ctx, number); err != nil {
+				return 0, false, err
+			}
+		}
 	}
 	if !f.finalized.known || f.finalized.number < next {
 		return 0, false, nil
@@ -72,18 +75,18 @@ func (f *Follower) stepWindow(ctx context.Context, head Header, to uint64) (Prog
 	if err != nil {
 		return Progress{}, err
 	}
-	transfers, err := f.windowTransfers(ctx, first, last, logs)
+	read, err := f.windowContent(ctx, first, last, logs)
 	if err != nil {
 		return Progress{}, err
 	}
-	return f.advance(ctx, last.Ref(), head.Number, transfers)
+	return f.advance(ctx, last.Ref(), head.Number, read)
 }
 
 // windowLogs asks for the logs of a range, and for ever shorter ones while the node refuses. It returns the end of the
 // range it got.
 func (f *Follower) windowLogs(ctx context.Context, from, to uint64) ([]types.Log, uint64, error) {
 	for {
-		logs, err := f.source.TransferLogsInRange(ctx, f.config.Token, from, to)
+		logs, err := f.source.RangeLogs(ctx, from, to)
 		if err == nil {
 			if len(logs) == 0 {
 				to = min(to, from+emptyWindow-1)
@@ -164,10 +167,14 @@ func (f *Follower) checkEmptyRange(ctx context.Context, first, last Header) erro
 
 // checkEmptyBlock doubts that a block holds no transfers when its bloom filter and its receipts say that it does.
 func (f *Follower) checkEmptyBlock(ctx context.Context, header Header) error {
-	if !header.mayHoldTransfers(f.config.Token) {
+	if !header.mayHoldLogs(f.config.Token) {
 		return nil
 	}
-	missing, err := f.logsFromReceipts(ctx, header)
+	receipts, err := f.source.ReceiptsByBlockHash(ctx, header.Hash)
+	if err != nil {
+		return fmt.Errorf("%w: nothing in block %d although its bloom filter speaks of something, and its receipts cannot be had: %w", ErrDoubtful, header.Number, err)
+	}
+	missing, err := logsOfReceipts(receipts, f.config.Token, header)
 	if err != nil {
 		return err
 	}
@@ -177,42 +184,44 @@ func (f *Follower) checkEmptyBlock(ctx context.Context, header Header) error {
 	return nil
 }
 
-// windowTransfers decodes the transfers of a range that pay us. A block's time and hash come from its header, and only
-// the blocks that hold such a transfer are worth asking for theirs.
-func (f *Follower) windowTransfers(ctx context.Context, first, last Header, logs []types.Log) ([]models.TokenTransfer, error) {
+// windowContent decodes what a range holds for us. A block's time and hash come from its header, and only the blocks that
+// hold something for us are worth asking for theirs.
+func (f *Follower) windowContent(ctx context.Context, first, last Header, logs []types.Log) (Decoded, error) {
+	var found Decoded
 	byBlock := make(map[uint64][]types.Log)
 	for _, log := range logs {
 		if log.BlockNumber < first.Number || log.BlockNumber > last.Number || log.Removed {
-			return nil, fmt.Errorf("%w: logs of blocks %d to %d hold one of block %d", ErrDoubtful, first.Number, last.Number, log.BlockNumber)
+			return found, fmt.Errorf("%w: logs of blocks %d to %d hold one of block %d", ErrDoubtful, first.Number, last.Number, log.BlockNumber)
 		}
 		byBlock[log.BlockNumber] = append(byBlock[log.BlockNumber], log)
 	}
 	ours, err := f.ourAddresses(ctx, logs)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
-	var found []models.TokenTransfer
 	for _, number := range sortedKeys(byBlock) {
 		blockLogs := byBlock[number]
-		if !slices.ContainsFunc(blockLogs, func(log types.Log) bool { return ours[paidAddress(log)] }) {
+		if !slices.ContainsFunc(blockLogs, func(log types.Log) bool { return concerns(log, ours) }) {
 			continue
 		}
 		header, err := f.windowHeader(ctx, number, first, last)
 		if err != nil {
-			return nil, err
+			return found, err
 		}
 		for _, log := range blockLogs {
 			if log.BlockHash != header.Hash {
-				return nil, fmt.Errorf("%w: logs of block %d are of another block", ErrDoubtful, number)
+				return found, fmt.Errorf("%w: logs of block %d are of another block", ErrDoubtful, number)
 			}
 		}
-		transfers, rejected := DecodeTransfers(f.config.ChainID, f.config.Token, header.Ref(), blockLogs)
-		f.reportRejected(ctx, number, rejected)
-		for _, transfer := range transfers {
-			if ours[transfer.To] {
-				found = append(found, transfer)
+		decoded := DecodeLogs(f.config.ChainID, f.config.Token, header.Ref(), blockLogs)
+		f.reportRejected(decoded.Rejected)
+		for _, transfer := range decoded.Transfers {
+			if ours[transfer.To] || ours[transfer.From] {
+				found.Transfers = append(found.Transfers, transfer)
 			}
 		}
+		found.Events = append(found.Events, decoded.Events...)
+		found.Oversized = append(found.Oversized, decoded.Oversized...)
 	}
 	return found, nil
 }
@@ -229,12 +238,23 @@ func (f *Follower) windowHeader(ctx context.Context, number uint64, first, last 
 	}
 }
 
-// ourAddresses returns which of the addresses that the logs pay are ours.
+// concerns tells whether a log moves money of ours, or says something of the token itself.
+func concerns(log types.Log, ours map[string]bool) bool {
+	if len(log.Topics) > 0 && log.Topics[0] != transferTopic {
+		return true
+	}
+	parties := transferParties(log)
+	return ours[parties[0]] || ours[parties[1]]
+}
+
+// ourAddresses returns which of the addresses that the logs move money between are ours.
 func (f *Follower) ourAddresses(ctx context.Context, logs []types.Log) (map[string]bool, error) {
 	paid := make(map[string]bool)
 	for _, log := range logs {
-		if address := paidAddress(log); address != "" {
-			paid[address] = true
+		for _, address := range transferParties(log) {
+			if address != "" {
+				paid[address] = true
+			}
 		}
 	}
 	ours := make(map[string]bool)
@@ -250,13 +270,14 @@ func (f *Follower) ourAddresses(ctx context.Context, logs []types.Log) (map[stri
 	return ours, nil
 }
 
-// paidAddress returns whom a Transfer log pays in EIP-55 form, or "" when it is malformed.
-func paidAddress(log types.Log) string {
+// transferParties returns who pays and who is paid by a Transfer log in EIP-55 form, or "" when it is malformed.
+func transferParties(log types.Log) [2]string {
 	if len(log.Topics) != 3 || len(log.Data) != common.HashLength {
-		return ""
+		return [2]string{}
 	}
-	address, _ := topicAddress(log.Topics[2])
-	return address
+	from, _ := topicAddress(log.Topics[1])
+	to, _ := topicAddress(log.Topics[2])
+	return [2]string{from, to}
 }
 
 // sortedKeys returns a map's keys in order.
