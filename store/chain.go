@@ -27,6 +27,7 @@ func (s *Store) InitCursor(ctx context.Context, network string, block models.Blo
 	cursor := models.ChainCursor{
 		Network: network, BlockNumber: block.Number, BlockHash: block.Hash, BlockTime: toMillis(block.Time),
 		HeadNumber: max(head, block.Number), UpdatedAt: s.now(),
+		AgreedNumber: block.Number, AgreedHash: block.Hash, AgreedTime: toMillis(block.Time), SecondNumber: block.Number,
 	}
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		result := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&cursor)
@@ -73,27 +74,35 @@ func (s *Store) SetHead(ctx context.Context, network string, head uint64) error 
 	return wrap(err, "noting the chain's head")
 }
 
-// Advance moves the cursor from one block to a later one and stores those of the transfers in between that pay an address
-// of ours, in one transaction. A transfer that is new or changed is due to be signalled; one that is known stays untouched.
-// Returns models.ErrCursorMoved when the cursor does not stand on from.
-func (s *Store) Advance(ctx context.Context, network string, from, to models.BlockRef, head uint64, transfers []models.TokenTransfer) error {
+// Advance moves the cursor from one block to a later one and stores what concerns our addresses and the token itself in
+// between, in one transaction: transfers to and from us, events of the token, amounts beyond 64 bits, and their alarms. A transfer that is new or changed is due to be signalled; one that is known stays untouched.
+// Returns models.ErrCursorMoved when the cursor does not stand on the batch's beginning.
+func (s *Store) Advance(ctx context.Context, network string, batch models.BlockBatch) error {
+	from, to := batch.From, batch.To
 	if to.Number <= from.Number {
 		return fmt.Errorf("advancing the chain cursor: block %d does not come after block %d", to.Number, from.Number)
 	}
-	for _, transfer := range transfers {
+	for _, transfer := range batch.Transfers {
 		if transfer.Block.Number <= from.Number || transfer.Block.Number > to.Number {
 			return fmt.Errorf("advancing the chain cursor: the transfer in block %d is not between blocks %d and %d", transfer.Block.Number, from.Number, to.Number)
 		}
 	}
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		if err := s.moveCursor(tx, network, from, to, max(head, to.Number)); err != nil {
+		if err := s.moveCursor(tx, network, from, to, max(batch.Head, to.Number)); err != nil {
 			return err
 		}
-		rows, err := s.ownTransfers(tx, network, transfers)
-		if err != nil {
+		if batch.Agreed {
+			if err := setAgreed(tx, network, to); err != nil {
+				return err
+			}
+		}
+		if err := s.storeFound(tx, network, batch.Transfers); err != nil {
 			return err
 		}
-		if err := storeTransfers(tx, rows); err != nil {
+		if err := s.storeEvents(tx, network, batch.Events); err != nil {
+			return err
+		}
+		if err := s.storeOversized(tx, network, batch.Oversized); err != nil {
 			return err
 		}
 		if err := putBlock(tx, network, to); err != nil {
@@ -115,6 +124,9 @@ func (s *Store) Rewind(ctx context.Context, network string, from, to models.Bloc
 			return err
 		}
 		if err := s.uncanonize(tx, network, to.Number); err != nil {
+			return err
+		}
+		if err := lowerMarks(tx, network, to); err != nil {
 			return err
 		}
 		if err := tx.Where("network = ? AND number > ?", network, to.Number).Delete(&models.ChainBlock{}).Error; err != nil {
@@ -143,6 +155,80 @@ func (s *Store) moveCursor(tx *gorm.DB, network string, from, to models.BlockRef
 		return models.ErrCursorMoved
 	}
 	return nil
+}
+
+// setAgreed moves the agreed block up.
+func setAgreed(tx *gorm.DB, network string, block models.BlockRef) error {
+	err := tx.Model(&models.ChainCursor{}).Where("network = ? AND agreed_number < ? AND block_number >= ?", network, block.Number, block.Number).
+		UpdateColumns(map[string]any{"agreed_number": block.Number, "agreed_hash": block.Hash, "agreed_time": toMillis(block.Time)}).Error
+	if err != nil {
+		return fmt.Errorf("moving the agreed block: %w", err)
+	}
+	return nil
+}
+
+// lowerMarks takes every mark that stands above a block down to it.
+func lowerMarks(tx *gorm.DB, network string, to models.BlockRef) error {
+	for _, mark := range []struct {
+		column  string
+		changes map[string]any
+	}{
+		{"agreed_number", map[string]any{"agreed_number": to.Number, "agreed_hash": to.Hash, "agreed_time": toMillis(to.Time)}},
+		{"finalized_number", map[string]any{"finalized_number": to.Number, "finalized_hash": to.Hash}},
+		{"second_number", map[string]any{"second_number": to.Number}},
+	} {
+		err := tx.Model(&models.ChainCursor{}).Where("network = ? AND "+mark.column+" > ?", network, to.Number).UpdateColumns(mark.changes).Error
+		if err != nil {
+			return fmt.Errorf("taking %s down: %w", mark.column, err)
+		}
+	}
+	return nil
+}
+
+// SetAgreed notes the newest block up to which the quorum's nodes gave the same transfers. It only goes up, and never above
+// the cursor.
+func (s *Store) SetAgreed(ctx context.Context, network string, block models.BlockRef) error {
+	return wrap(s.write(ctx, func(tx *gorm.DB) error {
+		if err := lockCursor(tx, network); err != nil {
+			return err
+		}
+		var known models.ChainBlock
+		err := tx.Where("network = ? AND number = ?", network, block.Number).Take(&known).Error
+		if errors.Is(err, gorm.ErrRecordNotFound) || err == nil && known.Hash != block.Hash {
+			return models.ErrCursorMoved // a reorg took the block away meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		return setAgreed(tx, network, block)
+	}), "noting the agreed block")
+}
+
+// SetFinalized notes the newest block below which the chain must not change any more. It only goes up.
+func (s *Store) SetFinalized(ctx context.Context, network string, block models.BlockRef) error {
+	err := s.writer.WithContext(ctx).Model(&models.ChainCursor{}).
+		Where("network = ? AND finalized_number < ? AND block_number >= ?", network, block.Number, block.Number).
+		UpdateColumns(map[string]any{"finalized_number": block.Number, "finalized_hash": block.Hash}).Error
+	return wrap(err, "noting the finalized block")
+}
+
+// SetSecond notes up to which block finalized blocks were read a second time. It only goes up.
+func (s *Store) SetSecond(ctx context.Context, network string, number uint64) error {
+	err := s.writer.WithContext(ctx).Model(&models.ChainCursor{}).
+		Where("network = ? AND second_number < ? AND block_number >= ?", network, number, number).
+		UpdateColumns(map[string]any{"second_number": number}).Error
+	return wrap(err, "noting the second reading")
+}
+
+// KnownBlockAbove returns the lowest block that is kept above one number and not above another. Returns models.ErrNotFound.
+func (s *Store) KnownBlockAbove(ctx context.Context, network string, above, atMost uint64) (models.BlockRef, error) {
+	return blockRef(s.read(ctx).Where("network = ? AND number > ? AND number <= ?", network, above, atMost).Order("number"))
+}
+
+// lockCursor keeps the followers of a network from moving the cursor until the transaction ends.
+func lockCursor(tx *gorm.DB, network string) error {
+	var cursor models.ChainCursor
+	return wrap(tx.Clauses(rowLock).Where("network = ?", network).Take(&cursor).Error, "locking the chain cursor")
 }
 
 func putBlock(tx *gorm.DB, network string, block models.BlockRef) error {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ type NewPayment struct {
 	Network         string
 	Currency        string
 	AmountRequested models.Amount
+	Confirmations   uint64 // its transfers need, in blocks; 0 = the default
 	CreatedAt       time.Time
 	ExpiresAt       time.Time
 	IdempotencyKey  string // "" for none
@@ -52,7 +54,8 @@ func (s *Store) CreatePayment(ctx context.Context, in NewPayment, derive func(in
 		ID: models.NewID(), OperatorID: in.OperatorID, UserID: in.UserID, Reference: models.NewReference(), Network: in.Network,
 		Currency: in.Currency, AmountRequested: in.AmountRequested, DepositAddress: address, AddressIndex: index,
 		CreatedAt: in.CreatedAt, ExpiresAt: in.ExpiresAt, UpdatedAt: in.CreatedAt,
-		PaymentState: models.PaymentState{Status: models.StatusPending, Version: 1},
+		Confirmations: cmp.Or(in.Confirmations, models.DefaultConfirmations),
+		PaymentState:  models.PaymentState{Status: models.StatusPending, Version: 1},
 	}
 	err = s.write(ctx, func(tx *gorm.DB) error {
 		p, created = made, true

@@ -13,11 +13,11 @@ import (
 // records the state that follows, all in one transaction. When the row has moved on, or a transfer is no longer what the
 // caller saw, nothing is written: Recorded is false and Snapshot has the present. Reversals go first, so a transfer that
 // came back with another amount can be in both lists.
-// Returns models.ErrNotFound, and models.ErrAlreadyExists while another payment still holds the credit of the same
+// Returns models.ErrCreditingHalted while an alarm stops crediting, models.ErrNotFound, and models.ErrAlreadyExists while another payment still holds the credit of the same
 // transfer (a contract call that was mined again with another recipient): once that is reversed, the call succeeds.
-func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result models.RecordResult, err error) {
+func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result models.CreditResult, err error) {
 	err = s.write(ctx, func(tx *gorm.DB) error {
-		result = models.RecordResult{}
+		result = models.CreditResult{}
 		p, err := lockPayment(tx, in.PaymentID)
 		if err != nil {
 			return err
@@ -27,8 +27,11 @@ func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result model
 		}
 		if p.Version != in.State.Version-1 {
 			// Even when the row says the same, it may stand on other bookings; only the snapshot tells.
-			snapshot, err := snapshotOf(tx, p)
+			snapshot, err := s.snapshotOf(tx, p)
 			result.Snapshot = &snapshot
+			return err
+		}
+		if err := refuseWhileHalted(tx, p.Network); err != nil {
 			return err
 		}
 		bookings, err := planBookings(tx, p, in)
@@ -36,7 +39,7 @@ func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result model
 			return err
 		}
 		if bookings == nil {
-			snapshot, err := snapshotOf(tx, p)
+			snapshot, err := s.snapshotOf(tx, p)
 			result.Snapshot = &snapshot
 			return err
 		}
@@ -45,7 +48,7 @@ func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result model
 				return err
 			}
 		}
-		result, err = s.record(tx, in.PaymentID, in.State)
+		result.RecordResult, err = s.record(tx, in.PaymentID, in.State)
 		return err
 	})
 	return result, wrap(err, "crediting a payment")
@@ -103,6 +106,13 @@ func (s *Store) bookTransfer(tx *gorm.DB, p models.Payment, b transferBooking) e
 	case models.LedgerCredit:
 		header.ExternalID = models.CreditExternalID(b.key, generation)
 	case models.LedgerReversal:
+		err := s.audit(tx, models.AuditEntry{
+			Actor: models.ActorSystem, Action: "credit_reversed", Subject: "payment:" + p.ID,
+			Detail: fmt.Sprintf("A reorg took away or changed transfer %s, so its credit of %s USDT is reversed.", b.key, b.amount),
+		})
+		if err != nil {
+			return err
+		}
 		header.ExternalID = models.ReversalExternalID(b.key, generation)
 		toOperator, credited = -b.amount, 0
 	}

@@ -18,11 +18,11 @@ func (s *Store) Snapshot(ctx context.Context, paymentID string) (models.PaymentS
 	if err != nil {
 		return models.PaymentSnapshot{}, err
 	}
-	return snapshotOf(s.read(ctx), p)
+	return s.snapshotOf(s.read(ctx), p)
 }
 
 // snapshotOf adds the transfers to a payment's row. They are read after it, so they are never older than the state.
-func snapshotOf(db *gorm.DB, p models.Payment) (models.PaymentSnapshot, error) {
+func (s *Store) snapshotOf(db *gorm.DB, p models.Payment) (models.PaymentSnapshot, error) {
 	var cursor models.ChainCursor
 	err := db.Where("network = ?", p.Network).Take(&cursor).Error
 	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) { // before the first block no transfer has a confirmation
@@ -32,7 +32,13 @@ func snapshotOf(db *gorm.DB, p models.Payment) (models.PaymentSnapshot, error) {
 	if err := db.Where("payment_id = ?", p.ID).Order(chainOrder).Find(&transfers).Error; err != nil {
 		return models.PaymentSnapshot{}, fmt.Errorf("reading a payment's transfers: %w", err)
 	}
-	snapshot := models.PaymentSnapshot{State: p.PaymentState, Transfers: make([]models.TransferNotice, len(transfers))}
+	end, _, err := s.windowEnd(db, p)
+	if err != nil {
+		return models.PaymentSnapshot{}, err
+	}
+	snapshot := models.PaymentSnapshot{
+		State: p.PaymentState, Transfers: make([]models.TransferNotice, len(transfers)), WindowEnd: movedEnd(p, end),
+	}
 	for i, transfer := range transfers {
 		snapshot.Transfers[i] = transfer.Notice(cursor.BlockNumber)
 	}
@@ -74,16 +80,16 @@ func (s *Store) record(tx *gorm.DB, paymentID string, state models.PaymentState)
 	if err := tx.Where("id = ?", paymentID).Take(&p).Error; err != nil {
 		return models.RecordResult{}, wrap(err, "reading the payment")
 	}
-	return resultOf(tx, p, state)
+	return s.resultOf(tx, p, state)
 }
 
 // resultOf answers for a row that was not written: recorded when it holds the wanted state already (our own attempt,
 // whose answer was lost), else its snapshot.
-func resultOf(tx *gorm.DB, p models.Payment, wanted models.PaymentState) (models.RecordResult, error) {
+func (s *Store) resultOf(tx *gorm.DB, p models.Payment, wanted models.PaymentState) (models.RecordResult, error) {
 	if p.PaymentState == wanted {
 		return models.RecordResult{Recorded: true}, nil
 	}
-	snapshot, err := snapshotOf(tx, p)
+	snapshot, err := s.snapshotOf(tx, p)
 	return models.RecordResult{Snapshot: &snapshot}, err
 }
 
@@ -106,7 +112,7 @@ func lockPayment(tx *gorm.DB, id string) (models.Payment, error) {
 // rowLock is left out on SQLite, where a transaction of ours is the only writer.
 var rowLock = clause.Locking{Strength: "NO KEY UPDATE"}
 
-// Expire records the state when the chain has been read past ExpiresAt and nothing came to the payment by then. Snapshot is
+// Expire records the state when the quorum agrees on the chain past the window's real end and nothing came to the payment by then. Snapshot is
 // set when something came or the row had moved on. Returns models.ErrNotFound.
 func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result models.ExpireResult, err error) {
 	err = s.write(ctx, func(tx *gorm.DB) error {
@@ -115,19 +121,39 @@ func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result model
 		if err != nil {
 			return err
 		}
-		view, err := viewOfWindow(tx, in)
+		end, paused, err := s.windowEnd(tx, p)
 		if err != nil {
 			return err
 		}
-		result.ScannedPast = view.BlockTime.After(in.ExpiresAt)
+		view, err := viewOfWindow(tx, in, end)
+		if err != nil {
+			return err
+		}
+		result.WindowEnd = movedEnd(p, end)
+		result.ScannedPast = view.AgreedTime.After(end) && !paused
+		switch err := refuseWhileHalted(tx, in.Network); {
+		case errors.Is(err, models.ErrCreditingHalted):
+			result.ScannedPast, result.Waits = false, "An alarm stops crediting and expiry until an admin clears it."
+		case err != nil:
+			return err
+		case paused:
+			result.Waits = "The token is paused, so nobody can pay; the window goes on when it is not any more."
+		case !result.ScannedPast && view.BlockTime.After(end):
+			result.Waits = fmt.Sprintf("The chain is read past the window's end, but too few nodes agree on it yet: they do up to block %d.", view.AgreedNumber)
+		case !result.ScannedPast:
+			result.Waits = fmt.Sprintf("The chain is not read past the window's end yet: it is up to block %d.", view.BlockNumber)
+		}
 		if p.Version != in.State.Version-1 {
-			result.RecordResult, err = resultOf(tx, p, in.State)
+			result.RecordResult, err = s.resultOf(tx, p, in.State)
 			// What was recorded was recorded rightly, even when a reorg has taken the cursor back since.
 			result.ScannedPast = result.ScannedPast || result.Recorded
+			if result.ScannedPast {
+				result.Waits = ""
+			}
 			return err
 		}
 		if view.Paid {
-			snapshot, err := snapshotOf(tx, p)
+			snapshot, err := s.snapshotOf(tx, p)
 			result.Snapshot = &snapshot
 			return err
 		}
@@ -141,17 +167,20 @@ func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result model
 
 // windowView is how far the chain was read and whether it holds a transfer of a payment's window.
 type windowView struct {
-	BlockTime time.Time
-	Paid      bool
+	BlockNumber  uint64
+	BlockTime    time.Time
+	AgreedNumber uint64
+	AgreedTime   time.Time
+	Paid         bool
 }
 
 // viewOfWindow reads both in one statement, hence of one moment: a block that is being stored or taken back meanwhile is
 // seen in both or in neither.
-func viewOfWindow(tx *gorm.DB, in models.ExpireInput) (windowView, error) {
+func viewOfWindow(tx *gorm.DB, in models.ExpireInput, end time.Time) (windowView, error) {
 	var view windowView
-	err := tx.Raw(`SELECT c.block_time AS block_time,
+	err := tx.Raw(`SELECT c.block_number AS block_number, c.block_time AS block_time, c.agreed_number AS agreed_number, c.agreed_time AS agreed_time,
 		EXISTS (SELECT 1 FROM transfers t WHERE t.payment_id = ? AND t.canonical AND t.block_time <= ?) AS paid
-		FROM chain_cursors c WHERE c.network = ?`, in.PaymentID, toMillis(in.ExpiresAt), in.Network).Scan(&view).Error
+		FROM chain_cursors c WHERE c.network = ?`, in.PaymentID, toMillis(end), in.Network).Scan(&view).Error
 	if err != nil {
 		return view, fmt.Errorf("reading the chain's view of the window: %w", err)
 	}

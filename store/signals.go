@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -14,6 +15,8 @@ import (
 type DueSignal struct {
 	Payment   models.Payment
 	Transfers []models.Transfer
+	// WindowEnd is when the payment's window really ends, zero when that is its expiry.
+	WindowEnd time.Time
 }
 
 // DueSignals returns transfers that are due when the head is at the given block number, longest due first, grouped by
@@ -43,8 +46,13 @@ func (s *Store) DueSignals(ctx context.Context, network string, head uint64, lim
 		if err := s.read(ctx).Where("id IN ?", batch).Find(&payments).Error; err != nil {
 			return nil, wrap(err, "reading the payments to signal")
 		}
+		pauses, err := pausesOf(s.read(ctx))
+		if err != nil {
+			return nil, err
+		}
 		for _, p := range payments {
-			signals[position[p.ID]].Payment = p
+			end, _ := models.WindowEnd(p.CreatedAt, p.ExpiresAt, pauses, s.now())
+			signals[position[p.ID]].Payment, signals[position[p.ID]].WindowEnd = p, movedEnd(p, end)
 		}
 	}
 	return signals, nil
@@ -63,7 +71,7 @@ func (s *Store) MarkSignalled(ctx context.Context, transfers []models.Transfer, 
 			var reached uint64
 			// Until the ledger agrees with the chain, the workflow is told again once in a while: a signal that an engine
 			// accepted can still be lost with the run that got it (terminated by hand, an engine restored from a backup).
-			dueAt := head + required
+			dueAt := head + max(required, models.Confirmations(head, t.BlockNumber)) // with growing pauses
 			if t.Canonical {
 				reached = models.LastMilestone(models.Confirmations(head, t.BlockNumber), required)
 				if next, ok := models.NextMilestone(reached, required); ok {
@@ -83,4 +91,24 @@ func (s *Store) MarkSignalled(ctx context.Context, transfers []models.Transfer, 
 		return nil
 	})
 	return wrap(err, "noting signalled transfers")
+}
+
+// DeferSignals puts transfers whose payment could not be told behind the others, until the head reaches a block number.
+// Without it as many hopeless payments as a batch holds would keep all others from being told.
+func (s *Store) DeferSignals(ctx context.Context, transfers []models.Transfer, until uint64) error {
+	ordered := slices.Clone(transfers)
+	slices.SortFunc(ordered, compareByLockOrder)
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		for _, t := range ordered {
+			err := tx.Model(&models.Transfer{}).
+				Where("chain_id = ? AND tx_hash = ? AND ordinal = ? AND payment_id = ? AND revision = ? AND signal_due_at < ?",
+					t.ChainID, t.TxHash, t.Ordinal, t.PaymentID, t.Revision, until).
+				UpdateColumns(map[string]any{"signal_due_at": until}).Error
+			if err != nil {
+				return fmt.Errorf("transfer %s: %w", t.TransferKey, err)
+			}
+		}
+		return nil
+	})
+	return wrap(err, "deferring signals")
 }

@@ -119,6 +119,12 @@ func (s *Store) uncanonize(tx *gorm.DB, network string, above uint64) error {
 	if err != nil {
 		return fmt.Errorf("locking the transfers above block %d: %w", above, err)
 	}
+	// Sweeps, events and quarantine have no network of their own: an installation watches one chain.
+	for _, table := range []string{"sweeps", "token_events", "quarantined_transfers"} {
+		if err := tx.Table(table).Where("canonical AND block_number > ?", above).UpdateColumns(map[string]any{"canonical": false}).Error; err != nil {
+			return fmt.Errorf("taking away %s above block %d: %w", table, above, err)
+		}
+	}
 	if len(locked) == 0 {
 		return nil
 	}
