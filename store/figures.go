@@ -31,8 +31,8 @@ func (s *Store) Figures(ctx context.Context, network string) (Figures, error) {
 	if err != nil {
 		return figures, wrap(err, "counting payments to start")
 	}
-	// Whoever is owed a credit is due to be told of something, and that column has an index.
-	err = s.read(ctx).Model(&models.Transfer{}).Where("signal_due_at IS NOT NULL AND canonical AND credited_amount < amount").
+	// The partial index transfers_uncredited holds just these.
+	err = s.read(ctx).Model(&models.Transfer{}).Where("canonical AND credited_amount = 0").
 		Distinct("payment_id").Count(&figures.Uncredited).Error
 	return figures, wrap(err, "counting payments to credit")
 }

@@ -15,17 +15,22 @@ type checkoutPage struct {
 	TxHash                                string
 	Confirmations, RequiredConfirmations  uint64
 	ShowAddress                           bool
+	OnItsWay                              string // "" unless a transfer was seen that is in no block yet
 	ExpiresAt, ExpiresIn                  string
 	RefreshSeconds                        int // 0 when the page need not change any more
 }
 
 func newCheckoutPage(c Checkout) checkoutPage {
 	p := c.Payment
+	end := c.WindowEnd
+	if end.IsZero() {
+		end = p.ExpiresAt
+	}
 	page := checkoutPage{
 		Currency: p.Currency, Network: p.Network, Address: p.DepositAddress, Reference: p.Reference,
 		Requested: p.AmountRequested.String(), Status: p.Status.String(), TxHash: p.TxHash,
 		Confirmations: c.Confirmations, RequiredConfirmations: c.RequiredConfirmations,
-		ExpiresAt: p.ExpiresAt.UTC().Format("2 January 2006, 15:04 MST"),
+		ExpiresAt: end.UTC().Format("2 January 2006, 15:04 MST"),
 	}
 	if p.AmountReceived > 0 {
 		page.Received = p.AmountReceived.String()
@@ -35,10 +40,13 @@ func newCheckoutPage(c Checkout) checkoutPage {
 		page.Missing = (p.AmountRequested - p.AmountReceived).String()
 	}
 	page.Tone, page.Headline, page.Advice = describe(p, isShort)
+	if p.Status == models.StatusPending && c.OnItsWay > 0 {
+		page.OnItsWay = c.OnItsWay.String()
+	}
 	if !p.Status.IsFinal() {
 		page.ShowAddress = p.Status == models.StatusPending || isShort
 		page.RefreshSeconds = max(1, int(c.Refresh/time.Second))
-		page.ExpiresIn = remaining(p.ExpiresAt.Sub(c.Now))
+		page.ExpiresIn = remaining(end.Sub(c.Now))
 	}
 	return page
 }

@@ -35,6 +35,8 @@ type Checkout struct {
 	Payment               models.Payment
 	Confirmations         uint64 // of the newest transfer, at most RequiredConfirmations
 	RequiredConfirmations uint64
+	WindowEnd             time.Time     // when the payment really ends; zero means its ExpiresAt
+	OnItsWay              models.Amount // of transfers in nodes' pools, which promise nothing; shown while nothing has come
 	Now                   time.Time
 	Refresh               time.Duration // how often the page loads itself again while the payment is open
 }

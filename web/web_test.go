@@ -74,6 +74,30 @@ func TestCheckout(t *testing.T) {
 	}
 }
 
+// A transfer in a node's pool is told of while nothing has come, and never later.
+func TestCheckoutTellsOfTransfersOnTheirWay(t *testing.T) {
+	t.Parallel()
+	const line = "A transfer of 50.00 USDT was seen on its way; it counts once it is in a block."
+	for _, status := range []models.Status{
+		models.StatusPending, models.StatusDetected, models.StatusConfirming, models.StatusPaid, models.StatusExpired, models.StatusRejected,
+	} {
+		p := examplePayment(func(p *models.Payment) { p.Status = status })
+		var page bytes.Buffer
+		require.NoError(t, WriteCheckout(&page, Checkout{Payment: p, OnItsWay: 50 * models.USDT, RequiredConfirmations: 12, Now: p.CreatedAt}))
+		require.Equal(t, status == models.StatusPending, strings.Contains(page.String(), line), status)
+	}
+	require.NotContains(t, render(t, examplePayment(func(*models.Payment) {}), 0), "on its way")
+}
+
+// A pause of the token moves the end that the page shows.
+func TestCheckoutShowsTheWindowsRealEnd(t *testing.T) {
+	t.Parallel()
+	p := examplePayment(func(*models.Payment) {})
+	var page bytes.Buffer
+	require.NoError(t, WriteCheckout(&page, Checkout{Payment: p, WindowEnd: p.ExpiresAt.Add(10 * time.Minute), RequiredConfirmations: 12, Now: p.ExpiresAt}))
+	require.Contains(t, page.String(), "10 minutes left")
+}
+
 // The browser drops the whole style when the policy's hash is not of exactly the bytes between the tags.
 func TestStyleHashIsOfTheBytesSent(t *testing.T) {
 	t.Parallel()
