@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -59,11 +60,12 @@ func (s *Server) createPayment(c *gin.Context) error {
 	}
 	// Answers carry milliseconds, so the row does too: what was read is what was stored.
 	now := s.Clock().UTC().Truncate(time.Millisecond)
-	payment, isNew, err := s.Store.CreatePayment(c.Request.Context(), store.NewPayment{
+	payment, isNew, err := s.createOrRepeat(c.Request.Context(), store.NewPayment{
 		OperatorID: operatorOfRequest(c).ID, UserID: wanted.UserID, Network: wanted.Network, Currency: wanted.Currency,
 		AmountRequested: wanted.Amount, CreatedAt: now, ExpiresAt: now.Add(s.PaymentWindow),
 		IdempotencyKey: idempotencyKey, RequestHash: wanted.hash(),
-	}, s.Addresses.Address)
+		Confirmations: s.Confirmations,
+	})
 	if errors.Is(err, models.ErrIdempotencyMismatch) {
 		return &failure{status: http.StatusUnprocessableEntity, code: "idempotency_mismatch", field: headerIdempotencyKey,
 			msg: "This Idempotency-Key was used with another body.", cause: err}
@@ -84,9 +86,29 @@ func (s *Server) createPayment(c *gin.Context) error {
 	url := s.checkoutURL(payment)
 	writeJSON(c, http.StatusOK, created{
 		SessionID: payment.ID, PaymentID: payment.ID, PaymentURL: url, CheckoutURL: url, PaymentReference: payment.Reference,
-		DepositAddress: payment.DepositAddress, ExpiresAt: instant(payment.ExpiresAt),
+		DepositAddress: payment.DepositAddress, ExpiresAt: instant(s.windowEnd(c.Request.Context(), payment)),
 	})
 	return nil
+}
+
+// createOrRepeat makes a payment, or returns the one that its idempotency key made before. The largest amount is a rule for
+// new payments: an older one is repeated also when the setting was lowered since.
+func (s *Server) createOrRepeat(ctx context.Context, wanted store.NewPayment) (p models.Payment, isNew bool, err error) {
+	if wanted.AmountRequested <= s.MaxAmount {
+		return s.Store.CreatePayment(ctx, wanted, s.Addresses.Address)
+	}
+	if wanted.IdempotencyKey != "" {
+		p, err = s.Store.PaymentOfKey(ctx, wanted)
+		if !errors.Is(err, models.ErrNotFound) {
+			return p, false, err
+		}
+	}
+	return models.Payment{}, false, s.tooLarge()
+}
+
+// tooLarge refuses an amount above the configured maximum.
+func (s *Server) tooLarge() *failure {
+	return invalid("amount", "invalid_amount", "amount must be at most %s %s.", s.MaxAmount, models.CurrencyUSDT)
 }
 
 func (s *Server) checkoutURL(p models.Payment) string { return s.PublicURL + "/payment/" + p.ID }
@@ -122,7 +144,8 @@ func (s *Server) parseOrder(body fields) (wanted order, err error) {
 	return wanted, err
 }
 
-// parseAmount reads the amount from the raw text of a JSON number, or of a string holding one, never through a float.
+// parseAmount reads the amount from the raw text of a JSON number, or of a string holding one, never through a float. That
+// it is above the maximum is found later, when it is known whether the payment is new.
 func (s *Server) parseAmount(body fields) (models.Amount, error) {
 	raw, isThere := body["amount"]
 	if !isThere {
@@ -139,8 +162,8 @@ func (s *Server) parseAmount(body fields) (models.Amount, error) {
 	switch {
 	case errors.Is(err, models.ErrAmountPrecision):
 		return refuse("amount has more than 6 decimals.")
-	case errors.Is(err, models.ErrAmountRange) && text[0] != '-', err == nil && amount > s.MaxAmount:
-		return refuse("amount must be at most %s %s.", s.MaxAmount, models.CurrencyUSDT)
+	case errors.Is(err, models.ErrAmountRange) && text[0] != '-':
+		return 0, s.tooLarge()
 	case errors.Is(err, models.ErrAmountRange), err == nil && amount <= 0:
 		return refuse("amount must be greater than 0.")
 	case err != nil:

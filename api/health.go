@@ -37,7 +37,12 @@ type readyView struct {
 	Checks struct {
 		Database check `json:"database"`
 		Temporal check `json:"temporal"`
-		Chain    check `json:"chain"`
+		// Chain is whether the watcher keeps up with the chain and the nodes agree on what it read.
+		Chain check `json:"chain"`
+		// Nodes is whether enough Ethereum nodes are believed to credit anything.
+		Nodes check `json:"nodes"`
+		// Crediting is false while an alarm stops it.
+		Crediting check `json:"crediting"`
 	} `json:"checks"`
 }
 
@@ -77,6 +82,8 @@ func (s *Server) readyNow(ctx context.Context) readyView {
 		{"database", &view.Checks.Database, s.checkDatabase},
 		{"temporal", &view.Checks.Temporal, s.checkEngine},
 		{"chain", &view.Checks.Chain, s.checkChain},
+		{"nodes", &view.Checks.Nodes, s.checkNodes},
+		{"crediting", &view.Checks.Crediting, s.checkCrediting},
 	} {
 		group.Go(func() {
 			err := part.ask(ctx)
@@ -88,7 +95,8 @@ func (s *Server) readyNow(ctx context.Context) readyView {
 		})
 	}
 	group.Wait()
-	if !view.Checks.Database.OK || !view.Checks.Temporal.OK || !view.Checks.Chain.OK {
+	checks := view.Checks
+	if !checks.Database.OK || !checks.Temporal.OK || !checks.Chain.OK || !checks.Nodes.OK || !checks.Crediting.OK {
 		view.Status = "not_ready"
 	}
 	s.ready.view, s.ready.at = view, time.Now()
@@ -124,6 +132,61 @@ func (s *Server) checkChain(ctx context.Context) error {
 	limitBlocks := uint64(s.LagLimit / s.BlockTime)
 	if cursor.HeadNumber > cursor.BlockNumber+limitBlocks {
 		return &failure{code: "chain_lagging", msg: fmt.Sprintf("The newest block read is %d, the chain is at %d; the limit is %d blocks.", cursor.BlockNumber, cursor.HeadNumber, limitBlocks)}
+	}
+	if cursor.BlockNumber > cursor.AgreedNumber+limitBlocks {
+		return &failure{code: "chain_unagreed", msg: fmt.Sprintf("The newest block read is %d, the nodes agree up to %d; the limit is %d blocks.", cursor.BlockNumber, cursor.AgreedNumber, limitBlocks)}
+	}
+	return nil
+}
+
+// nodesMaxAge is how old the watching worker's word on its nodes may be. It gives it every few seconds.
+const nodesMaxAge = time.Minute
+
+// checkNodes tells whether as many nodes are believed as must agree. It names none of them.
+func (s *Server) checkNodes(ctx context.Context) error {
+	nodes, err := s.Store.NodeHealth(ctx, models.NetworkERC20)
+	if err != nil {
+		return &failure{msg: "The state of the Ethereum nodes cannot be read.", code: "nodes_unknown", cause: err}
+	}
+	if len(nodes) == 0 {
+		return &failure{msg: "No worker has told of its Ethereum nodes yet.", code: "nodes_unknown"}
+	}
+	usable, newest := 0, time.Time{}
+	for _, node := range nodes {
+		if node.State.IsUsable() {
+			usable++
+		}
+		if node.UpdatedAt.After(newest) {
+			newest = node.UpdatedAt
+		}
+	}
+	if age := s.Clock().Sub(newest).Round(time.Second); age > nodesMaxAge {
+		return &failure{code: "nodes_unknown", msg: fmt.Sprintf("No worker has told of its Ethereum nodes for %s.", age)}
+	}
+	if needed := s.quorumOf(len(nodes)); usable < needed {
+		return &failure{code: "quorum_missing", msg: fmt.Sprintf("%d of %d Ethereum nodes can be used, and %d must agree before anything is credited or expires.", usable, len(nodes), needed)}
+	}
+	return nil
+}
+
+// quorumOf is how many of so many nodes must agree.
+func (s *Server) quorumOf(nodes int) int {
+	if s.Quorum > 0 {
+		return s.Quorum
+	}
+	return min(nodes, 2)
+}
+
+// checkCrediting tells whether an open alarm stops crediting.
+func (s *Server) checkCrediting(ctx context.Context) error {
+	alarms, err := s.Store.OpenAlarms(ctx, models.NetworkERC20)
+	if err != nil {
+		return &failure{msg: "The alarms cannot be read.", code: "alarms_unknown", cause: err}
+	}
+	for _, alarm := range alarms {
+		if alarm.Kind.HaltsCrediting() {
+			return &failure{code: "crediting_stopped", msg: fmt.Sprintf("Crediting is stopped by alarm %d (%s) until an admin resolves it.", alarm.ID, alarm.Kind)}
+		}
 	}
 	return nil
 }

@@ -35,14 +35,16 @@ func (s *Server) checkoutPage(c *gin.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the payment: %w", err)
 	}
-	p, head, err := s.live(c.Request.Context(), row)
+	ctx := c.Request.Context()
+	p, head, err := s.live(ctx, row)
 	if err != nil {
 		return err
 	}
+	view := s.newPaymentView(ctx, p, head)
 	var page bytes.Buffer
 	err = web.WriteCheckout(&page, web.Checkout{
-		Payment: p, Confirmations: s.newPaymentView(p, head).Confirmations, RequiredConfirmations: s.Confirmations,
-		Now: s.Clock(), Refresh: min(max(s.BlockTime, pageRefreshMin), pageRefreshMax),
+		Payment: p, Confirmations: view.Confirmations, RequiredConfirmations: view.RequiredConfirmations,
+		WindowEnd: time.Time(view.ExpiresAt), OnItsWay: s.onItsWay(ctx, p), Now: s.Clock(), Refresh: min(max(s.BlockTime, pageRefreshMin), pageRefreshMax),
 	})
 	if err != nil {
 		return err

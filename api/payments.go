@@ -27,7 +27,7 @@ func (s *Server) publicPayment(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(c, http.StatusOK, publicView{paymentView: s.newPaymentView(p, head), ServerTime: instant(s.Clock())})
+	writeJSON(c, http.StatusOK, publicView{paymentView: s.newPaymentView(c.Request.Context(), p, head), ServerTime: instant(s.Clock())})
 	return nil
 }
 
@@ -50,8 +50,8 @@ type listedPayment struct {
 	AmountCredited models.Amount `json:"amountCredited"`
 }
 
-func (s *Server) newListedPayment(p models.Payment, head uint64) listedPayment {
-	listed := listedPayment{paymentView: s.newPaymentView(p, head), AmountCredited: p.AmountCredited}
+func (s *Server) newListedPayment(ctx context.Context, p models.Payment, head uint64) listedPayment {
+	listed := listedPayment{paymentView: s.newPaymentView(ctx, p, head), AmountCredited: p.AmountCredited}
 	if err := s.checkAddress(p); err != nil {
 		// One changed row must not hide all the others.
 		s.Logger.Error("the address of a listed payment is withheld", "payment_id", p.ID, "operator_id", p.OperatorID, "error", err)
@@ -100,7 +100,7 @@ func (s *Server) listPayments(c *gin.Context) error {
 		}
 		rows = make([]listedPayment, len(payments))
 		for i, p := range payments {
-			rows[i] = s.newListedPayment(p, head)
+			rows[i] = s.newListedPayment(c.Request.Context(), p, head)
 		}
 		return rows, next, nil
 	}

@@ -32,6 +32,13 @@ type Store interface {
 	Ledger(ctx context.Context, operatorID, cursor string, limit int) (lines []store.LedgerLine, nextCursor string, err error)
 	Balance(ctx context.Context, operatorID string) (available, pending models.Amount, err error)
 	Cursor(ctx context.Context, network string) (models.ChainCursor, error)
+	// PaymentOfKey returns the payment that the idempotency key made, models.ErrNotFound when the key is not in force, or
+	// models.ErrIdempotencyMismatch.
+	PaymentOfKey(ctx context.Context, payment store.NewPayment) (models.Payment, error)
+	Pauses(ctx context.Context, network string) ([]models.Pause, error)
+	SeenFor(ctx context.Context, paymentID string) ([]models.SeenTransaction, error)
+	NodeHealth(ctx context.Context, network string) ([]models.NodeHealth, error)
+	OpenAlarms(ctx context.Context, network string) ([]models.Alarm, error)
 }
 
 // Engine is what the API needs of the workflow engine.
@@ -71,7 +78,8 @@ type Config struct {
 	// TrustedProxies are the peers whose X-Forwarded-Proto and X-Forwarded-For are believed. Default: none.
 	TrustedProxies []netip.Prefix
 
-	Confirmations uint64        // needed for a credit, in blocks; default models.DefaultConfirmations
+	Confirmations uint64        // that a new payment's transfers need, in blocks; default models.DefaultConfirmations
+	Quorum        int           // nodes that must agree; default 1 when the worker tells of one node, else 2
 	PaymentWindow time.Duration // from a payment's creation to its expiry; default 1 h
 	MaxAmount     models.Amount // of one payment; default DefaultMaxAmount
 	BlockTime     time.Duration // usual time between blocks; default 12 s
@@ -95,6 +103,7 @@ type Server struct {
 	states    *stateReader
 	addresses *lru.Cache[uint32, string]
 	ready     readiness
+	pauses    pauseCache
 	isHTTPS   bool
 }
 

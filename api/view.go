@@ -99,14 +99,23 @@ type eventView struct {
 }
 
 // newPaymentView shows a payment. The state in it must be the one to show.
-func (s *Server) newPaymentView(p models.Payment, head uint64) paymentView {
+func (s *Server) newPaymentView(ctx context.Context, p models.Payment, head uint64) paymentView {
+	required := s.requiredConfirmations(p)
 	return paymentView{
 		ID: p.ID, UserID: p.UserID, AmountRequested: p.AmountRequested, AmountReceived: p.AmountReceived, CurrencyInfo: p.Currency,
 		DepositAddress: &p.DepositAddress, DepositNetwork: p.Network, Status: p.Status,
-		Confirmations:    min(models.Confirmations(head, p.LastBlock), s.Confirmations),
-		PaymentReference: p.Reference, TxHash: textOrNull(p.TxHash), ExpiresAt: instant(p.ExpiresAt), CreatedAt: instant(p.CreatedAt),
-		Exception: p.Exception, RequiredConfirmations: s.Confirmations,
+		Confirmations:    min(models.Confirmations(head, p.LastBlock), required),
+		PaymentReference: p.Reference, TxHash: textOrNull(p.TxHash), ExpiresAt: instant(s.windowEnd(ctx, p)), CreatedAt: instant(p.CreatedAt),
+		Exception: p.Exception, RequiredConfirmations: required,
 	}
+}
+
+// requiredConfirmations is what the payment was made with: a changed setting concerns new payments only.
+func (s *Server) requiredConfirmations(p models.Payment) uint64 {
+	if p.Confirmations == 0 {
+		return s.Confirmations
+	}
+	return p.Confirmations
 }
 
 // live returns a payment with its newest state, and the newest block number read of its network. The block is read last:
@@ -192,7 +201,7 @@ func (s *Server) readOperatorView(ctx context.Context, row models.Payment) (oper
 		return operatorView{}, err
 	}
 	view := operatorView{
-		paymentView: s.newPaymentView(p, head), ServerTime: instant(s.Clock()), AmountCredited: p.AmountCredited,
+		paymentView: s.newPaymentView(ctx, p, head), ServerTime: instant(s.Clock()), AmountCredited: p.AmountCredited,
 		Decision: textOrNull(string(p.Decision)), Reason: textOrNull(p.Reason), PaymentURL: s.checkoutURL(p), UpdatedAt: instant(p.UpdatedAt),
 		Transfers: make([]transferView, 0, len(transfers)), Timeline: make([]eventView, 0, len(events)), Ledger: make([]ledgerView, 0, len(lines)),
 	}
