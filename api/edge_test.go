@@ -153,6 +153,10 @@ func TestReadiness(t *testing.T) {
 	require.Equal(t, "The chain watcher has not read a block yet.", *view.Checks.Chain.Reason)
 
 	f.startChain(100)
+	_, view = ready()
+	require.True(t, view.Checks.Chain.OK)
+	require.Equal(t, "No worker has told of its Ethereum nodes yet.", *view.Checks.Nodes.Reason)
+	f.tellOfNodes(clock, models.NodeOK)
 	status, view = ready()
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, "ready", view.Status)
@@ -168,6 +172,7 @@ func TestReadiness(t *testing.T) {
 	require.NoError(t, f.store.SetHead(t.Context(), models.NetworkERC20, 100))
 	clock = clock.Add(2 * time.Minute)
 	_, view = ready()
+	require.Equal(t, "No worker has told of its Ethereum nodes for 2m0s.", *view.Checks.Nodes.Reason)
 	require.Contains(t, *view.Checks.Chain.Reason, "the limit is 1m0s")
 
 	f.engine.pingErr = errors.New("dial tcp 10.0.0.7:7233")

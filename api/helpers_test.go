@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -20,3 +21,6 @@ func parse[T any](t require.TestingT, body string) T {
 	require.NoError(t, json.Unmarshal([]byte(body), &value), body)
 	return value
 }
+
+// hexHash makes a hash of a number.
+func hexHash(n uint64) string { return fmt.Sprintf("0x%064x", n) }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -162,6 +163,7 @@ func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 	d := loadDocument(t)
 	p := f.payment(f.account)
 	f.startChain(100)
+	f.tellOfNodes(time.Now(), models.NodeOK)
 	f.moveChain(100, 101, transferTo(p, 50*models.USDT, 101))
 	f.moveChain(101, 113)
 	f.credit(p)

@@ -33,7 +33,9 @@ func (f *fixture) startChain(number uint64) {
 // moveChain reads the blocks up to the given one, the last of which holds these transfers.
 func (f *fixture) moveChain(from, to uint64, transfers ...models.TokenTransfer) {
 	f.Helper()
-	require.NoError(f, f.store.Advance(f.Context(), models.NetworkERC20, block(from), block(to), to, transfers))
+	require.NoError(f, f.store.Advance(f.Context(), models.NetworkERC20, models.BlockBatch{
+		From: block(from), To: block(to), Head: to, Agreed: true, Transfers: transfers,
+	}))
 }
 
 func transferTo(p models.Payment, amount models.Amount, number uint64) models.TokenTransfer {
