@@ -106,7 +106,7 @@ func TestReversalAndSecondGeneration(t *testing.T) {
 			in := f.creditInput(f.payment(t, p.ID), credits, reversals)
 			result, err := f.Credit(ctx, in)
 			require.NoError(t, err)
-			require.Equal(t, models.RecordResult{Recorded: true}, result)
+			require.Equal(t, models.CreditResult{RecordResult: models.RecordResult{Recorded: true}}, result)
 			result, err = f.Credit(ctx, in) // a repeat changes nothing and tells how it is
 			require.NoError(t, err)
 			require.Equal(t, in.State, result.Snapshot.State)
@@ -209,7 +209,7 @@ func TestCreditRacesRewind(t *testing.T) {
 			rows, err := f.Transfers(t.Context(), p.ID)
 			require.NoError(t, err)
 			in := f.creditInput(p, rows, nil)
-			var result models.RecordResult
+			var result models.CreditResult
 			together(2, func(i int) {
 				if i == 0 {
 					var err error

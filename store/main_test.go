@@ -118,7 +118,7 @@ func (f *fixture) mine(t testing.TB, branch string, transfers ...models.TokenTra
 	for i := range transfers {
 		transfers[i].Block = next
 	}
-	require.NoError(t, f.Advance(t.Context(), models.NetworkERC20, f.tip, next, next.Number, transfers))
+	require.NoError(t, f.Advance(t.Context(), models.NetworkERC20, batch(f.tip, next, next.Number, transfers)))
 	f.tip = next
 	return next
 }
@@ -221,4 +221,9 @@ func withTimeout(t testing.TB) context.Context {
 func newPostgresFixture(t testing.TB) *fixture {
 	t.Helper()
 	return newFixture(t, pgtest.Start(t).NewDatabase(t))
+}
+
+// batch is what a follower with a quorum of one has read.
+func batch(from, to models.BlockRef, head uint64, transfers []models.TokenTransfer) models.BlockBatch {
+	return models.BlockBatch{From: from, To: to, Head: head, Agreed: true, Transfers: transfers}
 }

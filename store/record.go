@@ -121,6 +121,7 @@ func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result model
 		if err != nil {
 			return err
 		}
+		p.ExpiresAt = in.ExpiresAt // as the workflow was promised it
 		end, paused, err := s.windowEnd(tx, p)
 		if err != nil {
 			return err
