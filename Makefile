@@ -55,6 +55,20 @@ lint: ## golangci-lint with the rules of .golangci.yml; the first run builds it,
 format: ## put the sources into the one format
 	go run $(GOLANGCI_LINT) fmt
 
+SEEDS ?= 10000
+.PHONY: simulate
+simulate: ## the simulator over many seeds (SEEDS=10000), or one of them again (SEED=n)
+	go test ./simulate -run TestSimulation -timeout 0 -args -seeds $(SEEDS) $(if $(SEED),-seed $(SEED))
+
+FUZZTIME ?= 30s
+.PHONY: fuzz
+fuzz: ## each fuzz target for a while (FUZZTIME=30s)
+	@set -e; for package in $$(go list ./... | grep -Ev '^paycow/(devstack|cmd)(/|$$)'); do \
+		for target in $$(go test -run '^$$' -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
 .PHONY: bench
 bench: ## the benchmarks
 	go test -run '^$$' -bench . -benchmem $(ALONE)

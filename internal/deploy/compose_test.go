@@ -57,9 +57,9 @@ func loaded(t *testing.T) *types.Project {
 func TestComposeFileLoads(t *testing.T) {
 	t.Parallel()
 	project := loaded(t)
-	assert.Equal(t, []string{"api", "migrate", "operator", "postgres", "temporal", "temporal-schema", "temporal-ui", "worker"}, project.ServiceNames())
+	assert.Equal(t, []string{"api", "migrate", "operator", "postgres", "temporal", "temporal-schema", "temporal-ui", "tool", "worker"}, project.ServiceNames())
 	assert.Equal(t, "service_healthy", project.Services["migrate"].DependsOn["postgres"].Condition)
-	for _, name := range []string{"api", "worker", "operator"} {
+	for _, name := range []string{"api", "worker", "operator", "tool"} {
 		assert.Equal(t, "service_completed_successfully", project.Services[name].DependsOn["migrate"].Condition, name)
 	}
 	assert.NotContains(t, project.Services["api"].DependsOn, "temporal", "the API takes payments while Temporal is away")
@@ -115,7 +115,7 @@ func TestComposeSecrets(t *testing.T) {
 		texts := append(slices.Clone([]string(service.Command)), service.Entrypoint...)
 		for name, value := range service.Environment {
 			texts = append(texts, *value)
-			if regexp.MustCompile(`PASSWORD|PWD|KEY|SECRET|DATABASE_URL|RPC`).MatchString(name) {
+			if regexp.MustCompile(`PASSWORD|PWD|KEY|SECRET|DATABASE_URL|RPC_URL`).MatchString(name) {
 				assert.True(t, strings.HasPrefix(*value, "/run/secrets/") && strings.HasSuffix(name, "_FILE"), "%s of %s is not read from a secret", name, service.Name)
 			}
 		}
