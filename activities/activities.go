@@ -6,8 +6,7 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/ethereum/go-ethereum/common"
-
+	"paycow/chain"
 	"paycow/models"
 )
 
@@ -24,9 +23,7 @@ type Activities struct {
 
 // Settings are the values the activities work with.
 type Settings struct {
-	Network       string
-	Token         common.Address
-	Confirmations uint64 // a transfer needs before it is credited, in blocks
+	Network string
 }
 
 // Dependencies are the parts the activities work on.
@@ -52,12 +49,13 @@ type PaymentStore interface {
 	Snapshot(ctx context.Context, paymentID string) (models.PaymentSnapshot, error)
 	Record(ctx context.Context, input models.RecordInput) (models.RecordResult, error)
 	Expire(ctx context.Context, input models.ExpireInput) (models.ExpireResult, error)
-	Credit(ctx context.Context, input models.CreditInput) (models.RecordResult, error)
+	// Credit returns models.ErrCreditingHalted while an alarm stops crediting.
+	Credit(ctx context.Context, input models.CreditInput) (models.CreditResult, error)
 }
 
 // TransferVerifier reads a transfer from the chain again.
 type TransferVerifier interface {
-	// VerifyTransfer returns nil only when the transfer of the token pays that address that amount in a canonical block with
-	// the required confirmations.
-	VerifyTransfer(ctx context.Context, token common.Address, depositAddress string, notice models.TransferNotice, requiredConfirmations uint64) error
+	// VerifyTransfer returns nil only when the quorum's nodes show that the transfer of the token pays that address that
+	// amount in a canonical block with the required confirmations.
+	VerifyTransfer(ctx context.Context, wanted chain.Verification) error
 }

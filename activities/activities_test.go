@@ -57,7 +57,7 @@ func (e *fakeEngine) SignalTransfers(_ context.Context, p models.Payment, signal
 
 type fakeVerifier struct{ err error }
 
-func (v *fakeVerifier) VerifyTransfer(context.Context, common.Address, string, models.TransferNotice, uint64) error {
+func (v *fakeVerifier) VerifyTransfer(context.Context, chain.Verification) error {
 	return v.err
 }
 
@@ -75,7 +75,7 @@ func setup(t *testing.T) *bundle {
 		Follow: func(ctx context.Context, onProgress func(context.Context, chain.Progress) error) error {
 			return b.follow(ctx, onProgress)
 		},
-	}, activities.Settings{Network: models.NetworkERC20, Confirmations: 12}, quiet)
+	}, activities.Settings{Network: models.NetworkERC20}, quiet)
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(quiet))
 	b.env = suite.NewTestActivityEnvironment()
@@ -109,7 +109,7 @@ func (b *bundle) mine(transfers ...models.TokenTransfer) {
 	for i := range transfers {
 		transfers[i].Block = next
 	}
-	require.NoError(b.t, b.store.Advance(b.t.Context(), models.NetworkERC20, b.cursor, next, next.Number, transfers))
+	require.NoError(b.t, b.store.Advance(b.t.Context(), models.NetworkERC20, models.BlockBatch{From: b.cursor, To: next, Head: next.Number, Agreed: true, Transfers: transfers}))
 	b.cursor = next
 }
 
@@ -245,8 +245,14 @@ func TestNothingIsBookedBeforeTheChainConfirmsIt(t *testing.T) {
 	input := models.CreditInput{PaymentID: p.ID, OperatorID: b.operator, DepositAddress: p.DepositAddress, Confirmations: 12, Credits: snapshot.Transfers, State: state}
 
 	b.verifier.err = chain.ErrNotCanonical
+	refused, err := b.CreditPayment(t.Context(), input)
+	require.NoError(t, err)
+	require.False(t, refused.Recorded)
+	require.Equal(t, []models.UnverifiedTransfer{{TransferKey: input.Credits[0].TransferKey, Reason: chain.ErrNotCanonical.Error()}}, refused.Unverified)
+	input.Await = true
 	_, err = b.CreditPayment(t.Context(), input)
-	require.ErrorIs(t, err, chain.ErrNotCanonical)
+	require.ErrorContains(t, err, chain.ErrNotCanonical.Error(), "tried again until the chain shows it")
+	input.Await = false
 	available, _, err := b.store.Balance(t.Context(), b.operator)
 	require.NoError(t, err)
 	require.Zero(t, available)
@@ -277,7 +283,7 @@ func TestExpiryWaitsForTheChain(t *testing.T) {
 	require.ErrorAs(t, err, &again)
 	require.False(t, again.NonRetryable())
 	require.NotZero(t, again.NextRetryDelay())
-	require.NoError(t, b.store.Advance(t.Context(), models.NetworkERC20, b.cursor, block(401), 401, nil))
+	require.NoError(t, b.store.Advance(t.Context(), models.NetworkERC20, models.BlockBatch{From: b.cursor, To: block(401), Head: 401, Agreed: true}))
 	result, err = b.ExpirePayment(t.Context(), input)
 	require.NoError(t, err)
 	require.True(t, result.ScannedPast && result.Recorded)

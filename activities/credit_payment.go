@@ -2,36 +2,101 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
+
+	"paycow/chain"
 	"paycow/models"
 )
 
+// verifyConcurrency is how many transfers of one booking are verified at once.
+const verifyConcurrency = 4
+
 // CreditPayment reads each transfer to be credited from the chain again and then, in one transaction, books credits and
-// reversals together with the state that follows. It fails, to be tried again, while the chain does not show what is claimed.
-func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput) (models.RecordResult, error) {
-	for _, notice := range input.Credits {
-		if err := a.verifier.VerifyTransfer(ctx, a.settings.Token, input.DepositAddress, notice, input.Confirmations); err != nil {
-			a.log.WarnContext(ctx, "transfer not verified", "payment_id", input.PaymentID, "tx_hash", notice.TxHash,
-				"block", notice.Block.Number, "error", err)
-			return models.RecordResult{}, fmt.Errorf("verify transfer %s: %w", notice.TransferKey, err)
-		}
+// reversals together with the state that follows. When a credit cannot be verified now, or an alarm stops crediting,
+// nothing is booked: the answer says which and why or, with input.Await, the activity fails, to be tried again.
+func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput) (models.CreditResult, error) {
+	unverified, err := a.verifyCredits(ctx, input)
+	if err != nil {
+		return models.CreditResult{}, err
+	}
+	if len(unverified) > 0 {
+		return waitOrAnswer(input, unverified)
 	}
 	result, err := a.payments.Credit(ctx, input)
+	if errors.Is(err, models.ErrCreditingHalted) && len(input.Credits) > 0 {
+		for _, notice := range input.Credits {
+			unverified = append(unverified, models.UnverifiedTransfer{TransferKey: notice.TransferKey, Reason: models.ErrCreditingHalted.Error()})
+		}
+		return waitOrAnswer(input, unverified)
+	}
 	if err != nil {
 		return result, classify(err)
 	}
 	if result.Recorded {
-		for _, notice := range input.Credits {
-			a.log.InfoContext(ctx, "transfer credited", "payment_id", input.PaymentID, "operator_id", input.OperatorID,
-				"tx_hash", notice.TxHash, "block", notice.Block.Number, "amount", notice.Amount.String())
-		}
-		for _, notice := range input.Reversals {
-			a.log.WarnContext(ctx, "credit reversed", "payment_id", input.PaymentID, "operator_id", input.OperatorID,
-				"tx_hash", notice.TxHash, "amount", notice.CreditedAmount.String())
-		}
-		a.log.InfoContext(ctx, "payment state recorded", "payment_id", input.PaymentID, "status", input.State.Status,
-			"exception", string(input.State.Exception), "amount", input.State.AmountReceived.String())
+		a.logBooking(ctx, input)
 	}
 	return result, nil
+}
+
+// verifyCredits returns the credits that cannot be verified now, in their order.
+func (a *Activities) verifyCredits(ctx context.Context, input models.CreditInput) ([]models.UnverifiedTransfer, error) {
+	reasons := make([]error, len(input.Credits))
+	var group errgroup.Group
+	group.SetLimit(verifyConcurrency)
+	for i, notice := range input.Credits {
+		group.Go(func() error {
+			reasons[i] = a.verifier.VerifyTransfer(ctx, chain.Verification{
+				DepositAddress: input.DepositAddress, Notice: notice, Confirmations: input.Confirmations, AtStake: input.AtStake,
+			})
+			return nil
+		})
+	}
+	_ = group.Wait() // the reasons say it all
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("verify the payment's transfers: %w", ctx.Err())
+	}
+	var unverified []models.UnverifiedTransfer
+	for i, notice := range input.Credits {
+		if reasons[i] != nil {
+			a.log.WarnContext(ctx, "transfer not verified", "payment_id", input.PaymentID, "tx_hash", notice.TxHash,
+				"block", notice.Block.Number, "error", reasons[i])
+			unverified = append(unverified, models.UnverifiedTransfer{TransferKey: notice.TransferKey, Reason: shorten(reasons[i].Error())})
+		}
+	}
+	return unverified, nil
+}
+
+// waitOrAnswer ends an attempt in which nothing was booked.
+func waitOrAnswer(input models.CreditInput, unverified []models.UnverifiedTransfer) (models.CreditResult, error) {
+	if input.Await {
+		return models.CreditResult{}, errors.New(unverified[0].Reason)
+	}
+	return models.CreditResult{Unverified: unverified}, nil
+}
+
+// reasonRunes bounds a reason, because it becomes part of a workflow's history.
+const reasonRunes = 400
+
+func shorten(text string) string {
+	runes := []rune(text)
+	if len(runes) <= reasonRunes {
+		return text
+	}
+	return string(runes[:reasonRunes]) + "…"
+}
+
+func (a *Activities) logBooking(ctx context.Context, input models.CreditInput) {
+	for _, notice := range input.Credits {
+		a.log.InfoContext(ctx, "transfer credited", "payment_id", input.PaymentID, "operator_id", input.OperatorID,
+			"tx_hash", notice.TxHash, "block", notice.Block.Number, "amount", notice.Amount.String())
+	}
+	for _, notice := range input.Reversals {
+		a.log.WarnContext(ctx, "credit reversed", "payment_id", input.PaymentID, "operator_id", input.OperatorID,
+			"tx_hash", notice.TxHash, "amount", notice.CreditedAmount.String())
+	}
+	a.log.InfoContext(ctx, "payment state recorded", "payment_id", input.PaymentID, "status", input.State.Status,
+		"exception", string(input.State.Exception), "amount", input.State.AmountReceived.String())
 }

@@ -18,13 +18,13 @@ const (
 	scanRetryDelayMax = time.Minute
 )
 
-// errNotScannedPast makes the engine ask again. It is benign: nothing is wrong, so nothing is logged or counted as a failure.
-func errNotScannedPast(ctx context.Context) error {
+// errNotScannedPast makes the engine ask again, and shows the reason in its UI. It is benign: nothing is wrong, so nothing is logged or counted as a failure.
+func errNotScannedPast(ctx context.Context, reason string) error {
 	delay := scanRetryDelay
 	if activity.IsActivity(ctx) {
 		delay = min(time.Duration(activity.GetInfo(ctx).Attempt)*scanRetryDelay, scanRetryDelayMax)
 	}
-	return temporal.NewApplicationErrorWithOptions("the chain has not been read past the end of the window", "NotScannedPast",
+	return temporal.NewApplicationErrorWithOptions(reason, "NotScannedPast",
 		temporal.ApplicationErrorOptions{NextRetryDelay: delay, Category: temporal.ApplicationErrorCategoryBenign})
 }
 

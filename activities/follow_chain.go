@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -31,6 +30,7 @@ type Follow func(ctx context.Context, onProgress func(context.Context, chain.Pro
 type SignalStore interface {
 	DueSignals(ctx context.Context, network string, head uint64, limit int) ([]store.DueSignal, error)
 	MarkSignalled(ctx context.Context, transfers []models.Transfer, head, required uint64) error
+	DeferSignals(ctx context.Context, transfers []models.Transfer, until uint64) error
 }
 
 // Engine tells payments of their transfers.
@@ -103,7 +103,6 @@ func (a *Activities) signalDue(ctx context.Context, head uint64) error {
 		if err != nil {
 			return fmt.Errorf("read what is due: %w", err)
 		}
-		var failed atomic.Bool
 		group, groupCtx := errgroup.WithContext(ctx)
 		group.SetLimit(signalConcurrency)
 		for _, d := range due {
@@ -112,15 +111,15 @@ func (a *Activities) signalDue(ctx context.Context, head uint64) error {
 				if err == nil || engineIsAway(err) {
 					return err
 				}
-				failed.Store(true)
 				a.log.ErrorContext(ctx, "payment not told of its transfers", "payment_id", d.Payment.ID, "block", head, "error", err)
-				return nil
+				// It goes behind the others, so that no number of such payments keeps them from being told.
+				return a.signals.DeferSignals(groupCtx, d.Transfers, head+1)
 			})
 		}
 		if err := group.Wait(); err != nil {
 			return err
 		}
-		if failed.Load() || len(due) == 0 {
+		if len(due) == 0 {
 			return nil
 		}
 	}
@@ -134,7 +133,7 @@ func engineIsAway(err error) bool {
 }
 
 func (a *Activities) signalPayment(ctx context.Context, due store.DueSignal, head uint64) error {
-	signal := models.TransfersSignal{}
+	signal := models.TransfersSignal{WindowEnd: due.WindowEnd}
 	for _, transfer := range due.Transfers {
 		signal.Transfers = append(signal.Transfers, transfer.Notice(head))
 	}
@@ -143,7 +142,7 @@ func (a *Activities) signalPayment(ctx context.Context, due store.DueSignal, hea
 	if err := a.engine.SignalTransfers(ctx, due.Payment, signal); err != nil {
 		return fmt.Errorf("tell payment %s: %w", due.Payment.ID, err)
 	}
-	if err := a.signals.MarkSignalled(ctx, due.Transfers, head, a.settings.Confirmations); err != nil {
+	if err := a.signals.MarkSignalled(ctx, due.Transfers, head, due.Payment.Confirmations); err != nil {
 		return fmt.Errorf("mark payment %s as told: %w", due.Payment.ID, err)
 	}
 	return nil

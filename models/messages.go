@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 )
@@ -74,12 +75,12 @@ type PaymentInput struct {
 	Resume bool `json:"resume"`
 }
 
-// NewPaymentInput returns the workflow input for a payment's row.
+// NewPaymentInput returns the workflow input for a payment's row. The row's own number of confirmations counts before the setting.
 func NewPaymentInput(p Payment, confirmations uint64, expiryGrace time.Duration) PaymentInput {
 	return PaymentInput{
 		PaymentID: p.ID, OperatorID: p.OperatorID, UserID: p.UserID, Reference: p.Reference, DepositAddress: p.DepositAddress,
 		Network: p.Network, Currency: p.Currency, AmountRequested: p.AmountRequested, CreatedAt: p.CreatedAt, ExpiresAt: p.ExpiresAt,
-		Confirmations: confirmations, ExpiryGraceSeconds: int64(expiryGrace / time.Second),
+		Confirmations: cmp.Or(p.Confirmations, confirmations), ExpiryGraceSeconds: int64(expiryGrace / time.Second),
 	}
 }
 
@@ -177,6 +178,8 @@ type ExpireResult struct {
 	// Waits says in a sentence what keeps the answer from being given: the chain is not read far enough, the quorum is
 	// missing, the token is paused. "" when the answer was given.
 	Waits string `json:"waits,omitempty"`
+	// Paused is true while the token is paused, so that the window's end is not known.
+	Paused bool `json:"paused,omitempty"`
 }
 
 // ChainWatchInput starts the watcher of a network.

@@ -130,7 +130,7 @@ func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result model
 		if err != nil {
 			return err
 		}
-		result.WindowEnd = movedEnd(p, end)
+		result.WindowEnd, result.Paused = movedEnd(p, end), paused
 		result.ScannedPast = view.AgreedTime.After(end) && !paused
 		switch err := refuseWhileHalted(tx, in.Network); {
 		case errors.Is(err, models.ErrCreditingHalted):

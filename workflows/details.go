@@ -97,6 +97,8 @@ func (f *fold) transferState(n models.TransferNotice) string {
 		return "removed by a reorg"
 	case n.CreditedAmount != 0:
 		return "credited"
+	case f.isHeld(n):
+		return "confirmed, not verified yet"
 	case f.isConfirmed(n):
 		return "confirmed, to be credited"
 	default:
@@ -109,7 +111,9 @@ func (f *fold) waitsFor(state models.PaymentState, todo action) string {
 	awaited := f.awaited()
 	switch {
 	case todo == actionSettle:
-		return "Booking confirmed transfers after reading them from the chain again; tried until the node agrees."
+		return "Booking confirmed transfers after reading them from the chain again; a transfer that the nodes do not confirm waits without holding up the others."
+	case todo == actionSettleHeld:
+		return "Waits until the quorum of Ethereum nodes confirms what is to be credited, and asks again and again: " + f.whyHeld()
 	case todo == actionRecord:
 		return "Recording the new state."
 	case todo == actionExpire:
@@ -124,4 +128,12 @@ func (f *fold) waitsFor(state models.PaymentState, todo action) string {
 	default:
 		return fmt.Sprintf("Waits for a transfer until %s.", f.input.ExpiresAt.UTC().Format(time.RFC3339))
 	}
+}
+
+// whyHeld is the reason of the first held transfer.
+func (f *fold) whyHeld() string {
+	for _, n := range f.heldCredits() {
+		return f.held[n.TransferKey]
+	}
+	return ""
 }

@@ -23,8 +23,10 @@ type fold struct {
 	rejected     bool
 	accepted     bool
 	reason       string
-	undecided    *models.DecisionSignal // an acceptance of a version of the row that is not known here yet
-	recorded     models.PaymentState    // what the row holds
+	held         map[models.TransferKey]string // confirmed transfers that could not be verified, and why
+	extendedTo   time.Time                     // when the window really ends, if that is after its promised end
+	undecided    *models.DecisionSignal        // an acceptance of a version of the row that is not known here yet
+	recorded     models.PaymentState           // what the row holds
 }
 
 // newFold returns the fold of a payment of which nothing but its creation is known.
@@ -32,6 +34,7 @@ func newFold(input models.PaymentInput) *fold {
 	return &fold{
 		input:     input,
 		transfers: map[models.TransferKey]models.TransferNotice{},
+		held:      map[models.TransferKey]string{},
 		recorded:  models.PaymentState{Status: models.StatusPending, Version: 1},
 	}
 }
@@ -50,6 +53,7 @@ func (f *fold) foldSnapshot(snapshot models.PaymentSnapshot) {
 	}
 	f.windowClosed = f.windowClosed || f.accepted || recorded.Status == models.StatusExpired
 	f.setRecorded(recorded)
+	f.extend(snapshot.WindowEnd)
 	for _, notice := range snapshot.Transfers {
 		f.foldTransfer(notice)
 		known := f.transfers[notice.TransferKey]
@@ -70,6 +74,29 @@ func (f *fold) foldTransfer(notice models.TransferNotice) {
 		notice.CreditedAmount = known.CreditedAmount
 	}
 	f.transfers[notice.TransferKey] = notice
+	delete(f.held, notice.TransferKey) // with news it is worth another try
+}
+
+// extend notes a later end of the window. Of several the latest counts, so their order does not matter.
+func (f *fold) extend(end time.Time) {
+	if end.After(f.extendedTo) {
+		f.extendedTo = end
+	}
+}
+
+// windowEnd is when the window really ends, as far as is known.
+func (f *fold) windowEnd() time.Time {
+	if f.extendedTo.After(f.input.ExpiresAt) {
+		return f.extendedTo
+	}
+	return f.input.ExpiresAt
+}
+
+// hold notes transfers that cannot be credited now. The others need not wait for them.
+func (f *fold) hold(unverified []models.UnverifiedTransfer) {
+	for _, u := range unverified {
+		f.held[u.TransferKey] = u.Reason
+	}
 }
 
 // foldReject takes in an operator's rejection. It is refused once the payment has ended.
@@ -122,15 +149,30 @@ func plainReason(text string) string {
 func (f *fold) closeWindow() { f.windowClosed = true }
 
 // isLate tells whether a transfer was mined after the window. The block's own time decides, not when we heard of it.
-func (f *fold) isLate(n models.TransferNotice) bool { return n.Block.Time.After(f.input.ExpiresAt) }
+func (f *fold) isLate(n models.TransferNotice) bool { return n.Block.Time.After(f.windowEnd()) }
 
 func (f *fold) isConfirmed(n models.TransferNotice) bool {
 	return n.Canonical && n.Confirmations >= f.input.Confirmations
 }
 
-// credits returns the confirmed transfers that the ledger does not hold yet, in the order of the chain.
+// credits returns the confirmed transfers that the ledger does not hold yet, in the order of the chain, but for those that
+// are held.
 func (f *fold) credits() []models.TransferNotice {
-	return firstOf(f.matching(func(n models.TransferNotice) bool { return f.isConfirmed(n) && n.CreditedAmount == 0 }))
+	return firstOf(f.matching(func(n models.TransferNotice) bool {
+		return f.isConfirmed(n) && n.CreditedAmount == 0 && !f.isHeld(n)
+	}))
+}
+
+// heldCredits returns the confirmed transfers that could not be verified when it was last tried.
+func (f *fold) heldCredits() []models.TransferNotice {
+	return firstOf(f.matching(func(n models.TransferNotice) bool {
+		return f.isConfirmed(n) && n.CreditedAmount == 0 && f.isHeld(n)
+	}))
+}
+
+func (f *fold) isHeld(n models.TransferNotice) bool {
+	_, held := f.held[n.TransferKey]
+	return held
 }
 
 // maxSettled bounds how many transfers one booking verifies: a flood of dust must not make it outlast its time limit. The
@@ -303,12 +345,13 @@ func (f *fold) status(s sums) (models.Status, models.Exception) {
 type action int
 
 const (
-	actionWait   action = iota // for a signal or the timer
-	actionLoad                 // the row knows more than we do
-	actionRecord               // the row must follow the state
-	actionSettle               // the ledger must follow the chain
-	actionExpire               // ask whether the window has closed
-	actionEnd                  // nothing is left to wait for
+	actionWait       action = iota // for a signal or the timer
+	actionLoad                     // the row knows more than we do
+	actionRecord                   // the row must follow the state
+	actionSettle                   // the ledger must follow the chain
+	actionSettleHeld               // the same for what could not be verified, for as long as it takes
+	actionExpire                   // ask whether the window has closed
+	actionEnd                      // nothing is left to wait for
 )
 
 // next decides what to do at the given time.
@@ -323,10 +366,12 @@ func (f *fold) next(now time.Time) action {
 		return actionSettle
 	case !state.Same(f.recorded):
 		return actionRecord
-	case state.Status.IsFinal() && len(f.awaited()) == 0:
-		return actionEnd
 	case f.expiryIsOpen(state) && !now.Before(f.expiryCheckAt()):
 		return actionExpire
+	case len(f.heldCredits()) > 0:
+		return actionSettleHeld
+	case state.Status.IsFinal() && len(f.awaited()) == 0:
+		return actionEnd
 	default:
 		return actionWait
 	}
@@ -340,5 +385,5 @@ func (f *fold) expiryIsOpen(state models.PaymentState) bool {
 
 // expiryCheckAt is when the chain has usually been scanned past the payment's end.
 func (f *fold) expiryCheckAt() time.Time {
-	return f.input.ExpiresAt.Add(time.Duration(f.input.ExpiryGraceSeconds) * time.Second)
+	return f.windowEnd().Add(time.Duration(f.input.ExpiryGraceSeconds) * time.Second)
 }

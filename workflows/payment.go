@@ -26,6 +26,11 @@ func Payment(ctx workflow.Context, input models.PaymentInput) (models.PaymentRes
 	}); err != nil {
 		return models.PaymentResult{}, fmt.Errorf("set the query handler: %w", err)
 	}
+	if err := workflow.SetQueryHandler(ctx, models.QueryTransfers, func() (models.TransfersSignal, error) {
+		return models.TransfersSignal{Transfers: p.fold.matching(func(models.TransferNotice) bool { return true }), WindowEnd: p.fold.extendedTo}, nil
+	}); err != nil {
+		return models.PaymentResult{}, fmt.Errorf("set the query handler: %w", err)
+	}
 	if input.Resume {
 		if err := p.load(ctx); err != nil {
 			return models.PaymentResult{}, err
@@ -45,7 +50,9 @@ func Payment(ctx workflow.Context, input models.PaymentInput) (models.PaymentRes
 		case actionLoad:
 			err = p.load(ctx)
 		case actionSettle:
-			err = p.settle(ctx)
+			err = p.settle(ctx, p.fold.credits(), false)
+		case actionSettleHeld:
+			err = p.settle(ctx, p.fold.heldCredits(), true)
 		case actionRecord:
 			err = p.record(ctx)
 		case actionExpire:
@@ -83,6 +90,7 @@ func (p *payment) takeSignals(ctx workflow.Context) bool {
 			break
 		}
 		arrived = true
+		p.fold.extend(transfers.WindowEnd)
 		for _, notice := range transfers.Transfers {
 			p.fold.foldTransfer(notice)
 		}
@@ -169,18 +177,20 @@ func (p *payment) takeOver(wanted models.PaymentState, result models.RecordResul
 	}
 }
 
-// settle books what the chain shows. The activity verifies each transfer again and is tried until it succeeds; news that
+// settle books what the chain shows. The activity verifies each transfer again. Those that it cannot verify are held, so
+// that the others need not wait for them; when only such are left, await makes the activity try until it succeeds. News that
 // arrive meanwhile (a reorg, another transfer) end the attempt, and the next one starts from what is known then. An attempt
 // that was booked although it was given up has moved the row's version, which the next one finds out.
-func (p *payment) settle(ctx workflow.Context) error {
-	credits, reversals := p.fold.credits(), p.fold.reversals()
+func (p *payment) settle(ctx workflow.Context, credits []models.TransferNotice, await bool) error {
+	reversals := p.fold.reversals()
 	after := p.fold.settled(credits, reversals)
 	state := after.state()
 	state.Version++
-	var result models.RecordResult
+	var result models.CreditResult
 	done, err := p.patiently(ctx, summarizeSettlement(credits, reversals, state), models.ActivityCreditPayment, models.CreditInput{
 		PaymentID: p.fold.input.PaymentID, OperatorID: p.fold.input.OperatorID, DepositAddress: p.fold.input.DepositAddress,
 		Confirmations: p.fold.input.Confirmations, Credits: credits, Reversals: reversals, State: state,
+		AtStake: max(p.fold.input.AmountRequested, state.AmountReceived), Await: await,
 	}, &result)
 	if err != nil {
 		return fmt.Errorf("book the payment's transfers: %w", err)
@@ -188,10 +198,14 @@ func (p *payment) settle(ctx workflow.Context) error {
 	if !done {
 		return nil
 	}
+	if len(result.Unverified) > 0 {
+		p.fold.hold(result.Unverified)
+		return nil
+	}
 	if result.Recorded {
 		p.fold.transfers = after.transfers
 	}
-	p.takeOver(state, result)
+	p.takeOver(state, result.RecordResult)
 	return nil
 }
 
@@ -211,6 +225,10 @@ func (p *payment) expire(ctx workflow.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if p.fold.extend(result.WindowEnd); !result.Paused && workflow.Now(ctx).Before(p.fold.expiryCheckAt()) {
+			return nil // the token was paused for a while, so the window goes on
+		}
+		workflow.SetCurrentDetails(ctx, p.fold.details(actionExpire)+"\n"+result.Waits+"\n")
 		question.AwaitScan = true
 		result = models.ExpireResult{}
 		done, err := p.patiently(ctx, "wait until the chain is read past the end of the window", models.ActivityExpirePayment, question, &result)
