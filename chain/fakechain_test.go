@@ -101,7 +101,17 @@ func (c *fakeChain) mine(transactions ...fakeTx) {
 			}
 		}
 	}
+	block.header.ReceiptsRoot = receiptsRoot(block.receipts())
 	c.blocks = append(c.blocks, block)
+}
+
+// receipts returns the block's only receipt.
+func (b fakeBlock) receipts() []*types.Receipt {
+	receipt := &types.Receipt{Status: types.ReceiptStatusSuccessful, BlockHash: b.header.Hash}
+	for _, log := range slices.Concat(b.logs, b.noise) {
+		receipt.Logs = append(receipt.Logs, &log)
+	}
+	return []*types.Receipt{receipt}
 }
 
 // fillBloom puts so many logs of other contracts into a block that its bloom filter says yes to everything.
@@ -203,7 +213,7 @@ func (c *fakeChain) FinalizedNumber(context.Context) (uint64, bool, error) {
 	return uint64(max(c.finalized, 0)), c.finalized >= 0, err
 }
 
-func (c *fakeChain) TransferLogsByBlockHash(_ context.Context, _ common.Address, hash common.Hash) ([]types.Log, error) {
+func (c *fakeChain) TokenLogsByBlockHash(_ context.Context, _ common.Address, hash common.Hash) ([]types.Log, error) {
 	unlock, err := c.called("logs")
 	defer unlock()
 	if err != nil {
@@ -228,7 +238,7 @@ type refusal struct{ text string }
 func (e refusal) Error() string  { return e.text }
 func (e refusal) ErrorCode() int { return -32005 }
 
-func (c *fakeChain) TransferLogsInRange(_ context.Context, _ common.Address, from, to uint64) ([]types.Log, error) {
+func (c *fakeChain) TokenLogsInRange(_ context.Context, _ common.Address, from, to uint64) ([]types.Log, error) {
 	unlock, err := c.called("range")
 	defer unlock()
 	if err != nil {
@@ -264,15 +274,38 @@ func (c *fakeChain) ReceiptsByBlockHash(_ context.Context, hash common.Hash) ([]
 		if block.header.Hash != hash {
 			continue
 		}
-		receipt := &types.Receipt{Status: types.ReceiptStatusSuccessful, BlockHash: hash}
-		for _, log := range slices.Concat(block.logs, block.noise) {
-			receipt.Logs = append(receipt.Logs, &log)
-		}
-		return []*types.Receipt{receipt}, nil
+		return block.receipts(), nil
 	}
 	return nil, errors.New("unknown block")
 }
 
 func (c *fakeChain) SubscribeHeads(context.Context, chan<- Header) (ethereum.Subscription, error) {
 	return nil, ErrNoSubscriptions
+}
+
+func (c *fakeChain) SubscribePending(context.Context, chan<- PendingTransaction) (ethereum.Subscription, error) {
+	return nil, ErrNoSubscriptions
+}
+
+func (c *fakeChain) Name() string { return "fake" }
+
+func (c *fakeChain) Close() {}
+
+func (c *fakeChain) Syncing(context.Context) (bool, error) { return false, nil }
+
+func (c *fakeChain) Receipt(context.Context, common.Hash) (*types.Receipt, bool, error) {
+	return nil, false, nil
+}
+
+func (c *fakeChain) Balances(context.Context, common.Address, []common.Address, common.Hash) ([]*big.Int, error) {
+	return nil, errors.New("not kept")
+}
+
+// BlockLogs makes the fake chain a source of its own.
+func (c *fakeChain) BlockLogs(ctx context.Context, header Header) ([]types.Log, error) {
+	return believableLogs(ctx, c, testToken, header, quiet())
+}
+
+func (c *fakeChain) RangeLogs(ctx context.Context, from, to uint64) ([]types.Log, error) {
+	return c.TokenLogsInRange(ctx, testToken, from, to)
 }

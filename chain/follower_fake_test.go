@@ -48,7 +48,7 @@ func TestAnyHistoryEndsInTheTruth(t *testing.T) {
 		config := startAt(1)
 		config.WindowsFrom = rapid.Uint64Range(1, 30).Draw(t, "windows from")
 		config.WindowMax = rapid.Uint64Range(1, 20).Draw(t, "window max")
-		follower := NewFollower(config, chain, store, quiet())
+		follower := NewFollower(config, chain, store, &memoryAlarms{}, quiet())
 		for range rapid.IntRange(1, 25).Draw(t, "operations") {
 			switch rapid.SampledFrom([]string{"grow", "grow", "reorg", "lose", "lag", "step", "fail", "restart", "empty"}).Draw(t, "operation") {
 			case "grow":
@@ -77,7 +77,7 @@ func TestAnyHistoryEndsInTheTruth(t *testing.T) {
 			case "fail":
 				chain.failNext = errors.New("connection refused")
 			case "restart":
-				follower = NewFollower(config, chain, store, quiet())
+				follower = NewFollower(config, chain, store, &memoryAlarms{}, quiet())
 			case "empty":
 				chain.emptyAnswers = rapid.IntRange(0, 2).Draw(t, "empty answers")
 			}
@@ -92,7 +92,7 @@ func TestAnyHistoryEndsInTheTruth(t *testing.T) {
 				chain.mine(drawTxs(t, "txs")...)
 			}
 		}
-		follower = NewFollower(config, chain, store, quiet())
+		follower = NewFollower(config, chain, store, &memoryAlarms{}, quiet())
 		catchUp(t, follower)
 		require.Equal(t, chain.truth(store.ours, 0), store.canonical())
 		require.Equal(t, chain.ref(chain.height()), store.block())
@@ -134,7 +134,7 @@ func TestFirstStart(t *testing.T) {
 			store.oldestPayment = test.oldest
 			config := startAt(0)
 			config.StartBlock = test.startBlock
-			follower := NewFollower(config, chain, store, quiet())
+			follower := NewFollower(config, chain, store, &memoryAlarms{}, quiet())
 			_, err := follower.Step(t.Context())
 			if test.want > height {
 				require.ErrorContains(t, err, "above the node's head")
@@ -160,7 +160,7 @@ func TestReorgOfTheVeryFirstBlockKept(t *testing.T) {
 		store := ourStore()
 		config := startAt(0)
 		config.StartBlock = nil
-		follower := NewFollower(config, chain, store, quiet())
+		follower := NewFollower(config, chain, store, &memoryAlarms{}, quiet())
 		catchUp(t, follower) // at the head, with nothing below
 		if withPayment {
 			store.oldestPayment = chain.ref(300).Time.Add(time.Second)
@@ -186,7 +186,7 @@ func TestReorgDeeperThanWhatIsKept(t *testing.T) {
 	store := ourStore()
 	store.keep = 20
 	store.oldestPayment = chain.ref(0).Time
-	follower := NewFollower(startAt(1), chain, store, quiet())
+	follower := NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet())
 	for range 200 {
 		chain.mine()
 	}
@@ -216,13 +216,14 @@ func TestAnotherChainFromItsFirstBlock(t *testing.T) {
 	}
 	other.blocks[0].header.Hash = common.Hash{1}
 	store := ourStore()
-	catchUp(t, NewFollower(startAt(1), chain, store, quiet()))
-	_, err := NewFollower(startAt(1), other, store, quiet()).Step(t.Context())
+	catchUp(t, NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet()))
+	_, err := NewFollower(startAt(1), other, store, &memoryAlarms{}, quiet()).Step(t.Context())
 	require.ErrorIs(t, err, ErrReorgTooDeep)
 
 	config := startAt(1)
 	config.ChainID = 1
-	_, err = NewFollower(config, chain, ourStore(), quiet()).Step(t.Context())
+	pool := NewPool([]Endpoint{chain}, PoolConfig{ChainID: 1, Token: testToken, Quorum: 1}, &memoryAlarms{}, quiet())
+	_, err = NewFollower(config, pool, ourStore(), &memoryAlarms{}, quiet()).Step(t.Context())
 	require.ErrorIs(t, err, ErrWrongChain)
 }
 
@@ -234,7 +235,7 @@ func TestDeepReorgAcrossRangesTakesFewCalls(t *testing.T) {
 	}
 	chain.finalized = 2900
 	store := ourStore()
-	follower := NewFollower(startAt(1), chain, store, quiet())
+	follower := NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet())
 	catchUp(t, follower)
 	chain.cut(2000)
 	for i := range 2100 {
@@ -277,7 +278,7 @@ func TestRangesAdaptToTheNode(t *testing.T) {
 			chain.finalized = 3050
 			chain.rangeLimit, chain.logLimit = test.rangeLimit, test.logLimit
 			store := ourStore()
-			catchUp(t, NewFollower(startAt(1), chain, store, quiet()))
+			catchUp(t, NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet()))
 			require.Equal(t, chain.truth(store.ours, 0), store.canonical())
 			require.Len(t, store.canonical(), 1)
 			require.LessOrEqual(t, chain.calls["range"], test.maxRanges)
@@ -293,7 +294,7 @@ func TestRangesNeedFinality(t *testing.T) {
 		chain.mine()
 	}
 	store := ourStore()
-	catchUp(t, NewFollower(startAt(1), chain, store, quiet()))
+	catchUp(t, NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet()))
 	require.Zero(t, chain.calls["range"])
 	require.Equal(t, 1, chain.calls["finalized"], "the question is not repeated for each block")
 	require.EqualValues(t, 300, store.block().Number)
@@ -310,7 +311,7 @@ func TestEmptyAnswersAreDoubted(t *testing.T) {
 		}
 		chain.finalized = finalized
 		store := ourStore()
-		return chain, store, NewFollower(startAt(1), chain, store, quiet())
+		return chain, store, NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet())
 	}
 	t.Run("the receipts have them", func(t *testing.T) {
 		t.Parallel()
@@ -348,7 +349,7 @@ func TestEmptyAnswersAreDoubted(t *testing.T) {
 		for _, finalized := range []int64{-1, 90} {
 			chain, store, follower := newCase(finalized)
 			chain.fillBloom(5)
-			require.True(t, chain.blocks[5].header.mayHoldTransfers(testToken))
+			require.True(t, chain.blocks[5].header.mayHoldLogs(testToken))
 			catchUp(t, follower)
 			require.Len(t, store.canonical(), 1)
 			require.EqualValues(t, 101, store.block().Number)
@@ -379,7 +380,7 @@ func TestEmptyAnswersAreDoubted(t *testing.T) {
 		}
 		chain.finalized, chain.emptyAnswers = 120, 2
 		store := ourStore()
-		follower := NewFollower(startAt(1), chain, store, quiet())
+		follower := NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet())
 		for range 2 {
 			_, err := follower.Step(t.Context())
 			require.ErrorIs(t, err, ErrDoubtful)
@@ -393,7 +394,7 @@ func TestStepAgainAfterErrors(t *testing.T) {
 	t.Parallel()
 	chain := newFakeChain()
 	store := ourStore()
-	follower := NewFollower(startAt(1), chain, store, quiet())
+	follower := NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet())
 	boom := errors.New("boom")
 	for i := range 20 {
 		chain.mine(fakeTx{txHash(i), []payment{pay(ourAddress1, 5)}})
@@ -423,7 +424,7 @@ func TestRunReportsWhileItCatchesUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	seen := []uint64{}
-	err := NewFollower(startAt(1), chain, store, quiet()).Run(ctx, func(_ context.Context, progress Progress) error {
+	err := NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet()).Run(ctx, func(_ context.Context, progress Progress) error {
 		seen = append(seen, progress.Cursor.Number)
 		if progress.CaughtUp {
 			cancel()
@@ -439,7 +440,7 @@ func TestRunReportsWhileItCatchesUp(t *testing.T) {
 // TestRunReportsWithoutANode has heartbeats go on although the node is away from the start.
 func TestRunReportsWithoutANode(t *testing.T) {
 	t.Parallel()
-	node := dial(t, "http://127.0.0.1:1")
+	node := pooled(t, dial(t, "http://127.0.0.1:1"))
 	for _, known := range []bool{false, true} {
 		store := ourStore()
 		if known {
@@ -447,7 +448,7 @@ func TestRunReportsWithoutANode(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		reports := 0
-		err := NewFollower(startAt(1), node, store, quiet()).Run(ctx, func(_ context.Context, progress Progress) error {
+		err := NewFollower(startAt(1), node, store, &memoryAlarms{}, quiet()).Run(ctx, func(_ context.Context, progress Progress) error {
 			require.Equal(t, known, progress.Cursor == store.block() && progress.Head == 77 && progress.Cursor.Hash != "")
 			if reports++; reports == 3 {
 				cancel()

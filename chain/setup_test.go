@@ -53,6 +53,14 @@ func dial(t *testing.T, url string, options ...NodeOption) *Node {
 	return n
 }
 
+// pooled makes a pool of one node.
+func pooled(t *testing.T, node Endpoint) *Pool {
+	t.Helper()
+	pool := NewPool([]Endpoint{node}, PoolConfig{ChainID: testChainID, Token: testToken, Quorum: 1}, &memoryAlarms{}, quiet())
+	t.Cleanup(pool.Close)
+	return pool
+}
+
 // catchUp steps until there is nothing to read and returns the steps' progress.
 func catchUp(t interface {
 	require.TestingT
