@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,20 +33,20 @@ type namedNode struct {
 	*fakeChain
 	name string
 	lie  int
-	down bool
+	down atomic.Bool
 }
 
 func (n *namedNode) Name() string { return n.name }
 
 func (n *namedNode) HeaderByNumber(ctx context.Context, number uint64) (Header, error) {
-	if n.down {
+	if n.down.Load() {
 		return Header{}, fmt.Errorf("%s is down", n.name)
 	}
 	return n.fakeChain.HeaderByNumber(ctx, number)
 }
 
 func (n *namedNode) HeadHeader(ctx context.Context) (Header, error) {
-	if n.down {
+	if n.down.Load() {
 		return Header{}, fmt.Errorf("%s is down", n.name)
 	}
 	return n.fakeChain.HeadHeader(ctx)
@@ -295,7 +296,7 @@ func TestTooFewNodesRaiseAnAlarmThatResolves(t *testing.T) {
 		config := startAt(1)
 		config.Quorum = 2
 		catchUp(t, NewFollower(config, panel.nodes[0], store, alarms, quiet()))
-		panel.nodes[1].down = true
+		panel.nodes[1].down.Store(true)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- newCheck(panel, store, alarms).Run(ctx) }()
@@ -305,7 +306,7 @@ func TestTooFewNodesRaiseAnAlarmThatResolves(t *testing.T) {
 		require.True(t, alarms.isOpen(models.AlarmQuorumMissing))
 		cursor, _ := store.Cursor(ctx, "")
 		require.Zero(t, cursor.AgreedNumber)
-		panel.nodes[1].down = false
+		panel.nodes[1].down.Store(false)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		require.False(t, alarms.isOpen(models.AlarmQuorumMissing))
