@@ -6,6 +6,8 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/ethereum/go-ethereum/common"
+
 	"paycow/chain"
 	"paycow/models"
 )
@@ -17,6 +19,9 @@ type Activities struct {
 	follow   Follow
 	signals  SignalStore
 	engine   Engine
+	books    Books
+	chain    Panel
+	alarms   chain.Alarms
 	settings Settings
 	log      *slog.Logger
 }
@@ -24,6 +29,9 @@ type Activities struct {
 // Settings are the values the activities work with.
 type Settings struct {
 	Network string
+	Token   common.Address
+	// Confirmations that a payment's transfers usually need, in blocks.
+	Confirmations uint64
 }
 
 // Dependencies are the parts the activities work on.
@@ -33,12 +41,16 @@ type Dependencies struct {
 	Verifier TransferVerifier
 	Follow   Follow
 	Engine   Engine
+	Books    Books
+	Chain    Panel
+	Alarms   chain.Alarms
 }
 
 // New returns the activities.
 func New(parts Dependencies, settings Settings, log *slog.Logger) *Activities {
 	return &Activities{
 		payments: parts.Payments, verifier: parts.Verifier, follow: parts.Follow, signals: parts.Signals, engine: parts.Engine,
+		books: parts.Books, chain: parts.Chain, alarms: parts.Alarms,
 		settings: settings, log: log,
 	}
 }

@@ -41,6 +41,8 @@ type fakeEngine struct {
 	mu      sync.Mutex
 	fail    func(paymentID string) error
 	signals map[string][]models.TransferNotice
+	running map[string]bool
+	resumed []string
 }
 
 func (e *fakeEngine) SignalTransfers(_ context.Context, p models.Payment, signal models.TransfersSignal) error {
@@ -53,6 +55,21 @@ func (e *fakeEngine) SignalTransfers(_ context.Context, p models.Payment, signal
 	}
 	e.signals[p.ID] = append(e.signals[p.ID], signal.Transfers...)
 	return nil
+}
+
+func (e *fakeEngine) RunningPayments(context.Context) (map[string]bool, error) { return e.running, nil }
+
+func (e *fakeEngine) IsRunning(_ context.Context, id string) (bool, error) { return e.running[id], nil }
+
+func (e *fakeEngine) Resume(_ context.Context, p models.Payment) error {
+	e.resumed = append(e.resumed, p.ID)
+	return nil
+}
+
+func (e *fakeEngine) KnownTransfers(_ context.Context, id string) ([]models.TransferNotice, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.signals[id], nil
 }
 
 type fakeVerifier struct{ err error }

@@ -33,9 +33,18 @@ type SignalStore interface {
 	DeferSignals(ctx context.Context, transfers []models.Transfer, until uint64) error
 }
 
-// Engine tells payments of their transfers.
+// Engine reaches the workflows of payments.
 type Engine interface {
+	// SignalTransfers tells a payment of its transfers, starting its workflow when none is running.
 	SignalTransfers(ctx context.Context, p models.Payment, signal models.TransfersSignal) error
+	// RunningPayments lists the payments whose workflow is running. The list may lag behind.
+	RunningPayments(ctx context.Context) (map[string]bool, error)
+	// IsRunning tells whether a payment's workflow is running now.
+	IsRunning(ctx context.Context, paymentID string) (bool, error)
+	// Resume starts a workflow for a payment that has none running.
+	Resume(ctx context.Context, p models.Payment) error
+	// KnownTransfers asks a payment's workflow for the transfers it knows. Returns models.ErrNotFound when there is none.
+	KnownTransfers(ctx context.Context, paymentID string) ([]models.TransferNotice, error)
 }
 
 // FollowChain follows the network's chain for input.RunSeconds and signals the payments concerned after each commit. What is

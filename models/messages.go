@@ -194,4 +194,6 @@ type ChainWatchInput struct {
 // ReconciliationInput starts a reconciliation.
 type ReconciliationInput struct {
 	Network string `json:"network"`
+	// All asks the chain for the balances of all addresses instead of a part of them.
+	All bool `json:"all,omitempty"`
 }

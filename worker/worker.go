@@ -44,9 +44,11 @@ func New(c client.Client, acts *activities.Activities) (worker.Worker, <-chan er
 func Register(w worker.Registry, acts *activities.Activities) {
 	w.RegisterWorkflowWithOptions(workflows.Payment, workflow.RegisterOptions{Name: models.WorkflowPayment})
 	w.RegisterWorkflowWithOptions(workflows.ChainWatch, workflow.RegisterOptions{Name: models.WorkflowChainWatch})
+	w.RegisterWorkflowWithOptions(workflows.Reconciliation, workflow.RegisterOptions{Name: models.WorkflowReconciliation})
 	w.RegisterActivityWithOptions(acts.LoadPayment, activity.RegisterOptions{Name: models.ActivityLoadPayment})
 	w.RegisterActivityWithOptions(acts.RecordPayment, activity.RegisterOptions{Name: models.ActivityRecordPayment})
 	w.RegisterActivityWithOptions(acts.ExpirePayment, activity.RegisterOptions{Name: models.ActivityExpirePayment})
 	w.RegisterActivityWithOptions(acts.CreditPayment, activity.RegisterOptions{Name: models.ActivityCreditPayment})
 	w.RegisterActivityWithOptions(acts.FollowChain, activity.RegisterOptions{Name: models.ActivityFollowChain})
+	w.RegisterActivityWithOptions(acts.Reconcile, activity.RegisterOptions{Name: models.ActivityReconcile})
 }

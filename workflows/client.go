@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -113,6 +115,114 @@ func (e *Engine) EnsureChainWatch(ctx context.Context, input models.ChainWatchIn
 		return fmt.Errorf("start the chain watcher: %w", err)
 	}
 	return nil
+}
+
+// EnsureReconciliation makes sure that the books of a network are compared at that interval.
+func (e *Engine) EnsureReconciliation(ctx context.Context, network string, every time.Duration) error {
+	id := models.ReconciliationScheduleID(network)
+	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every}}}
+	_, err := e.client.ScheduleClient().Create(ctx, client.ScheduleOptions{
+		ID: id, Spec: spec, Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
+		// What was missed while the engine was away need not be made up for: one comparison sees all.
+		CatchupWindow: time.Minute,
+		Action: &client.ScheduleWorkflowAction{
+			ID: id, Workflow: models.WorkflowReconciliation, TaskQueue: models.TaskQueue,
+			Args: []any{models.ReconciliationInput{Network: network}}, StaticSummary: "compares the books of " + network,
+		},
+	})
+	if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
+		return e.adjustReconciliation(ctx, id, spec, every)
+	}
+	if err != nil {
+		return fmt.Errorf("schedule the reconciliation: %w", err)
+	}
+	return nil
+}
+
+// adjustReconciliation changes the interval of the schedule when the setting has changed.
+func (e *Engine) adjustReconciliation(ctx context.Context, id string, spec client.ScheduleSpec, every time.Duration) error {
+	handle := e.client.ScheduleClient().GetHandle(ctx, id)
+	now, err := handle.Describe(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schedule of the reconciliation: %w", err)
+	}
+	if now.Schedule.Spec != nil && len(now.Schedule.Spec.Intervals) == 1 && now.Schedule.Spec.Intervals[0].Every == every {
+		return nil
+	}
+	err = handle.Update(ctx, client.ScheduleUpdateOptions{DoUpdate: func(input client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+		schedule := input.Description.Schedule
+		schedule.Spec = &spec
+		return &client.ScheduleUpdate{Schedule: &schedule}, nil
+	}})
+	if err != nil {
+		return fmt.Errorf("change the schedule of the reconciliation: %w", err)
+	}
+	return nil
+}
+
+// RunningPayments lists the payments whose workflow is running, as the visibility store knows them. It may lag behind.
+func (e *Engine) RunningPayments(ctx context.Context) (map[string]bool, error) {
+	running := map[string]bool{}
+	var page []byte
+	for {
+		answer, err := e.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+			Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", models.WorkflowPayment), PageSize: 1000, NextPageToken: page,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("list workflows: %w", err)
+		}
+		for _, execution := range answer.Executions {
+			if id, ok := strings.CutPrefix(execution.Execution.WorkflowId, models.PaymentWorkflowID("")); ok {
+				running[id] = true
+			}
+		}
+		if page = answer.NextPageToken; len(page) == 0 {
+			return running, nil
+		}
+	}
+}
+
+// IsRunning tells whether a payment's workflow is running now.
+func (e *Engine) IsRunning(ctx context.Context, paymentID string) (bool, error) {
+	answer, err := e.client.DescribeWorkflowExecution(ctx, models.PaymentWorkflowID(paymentID), "")
+	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("describe workflow: %w", err)
+	}
+	return answer.WorkflowExecutionInfo.Status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+}
+
+// Resume starts a workflow for a payment that has none running; it begins by reading the payment's row. That one is running
+// after all is no error.
+func (e *Engine) Resume(ctx context.Context, p models.Payment) error {
+	ctx, cancel := context.WithTimeout(ctx, e.callTimeout)
+	defer cancel()
+	input := e.input(p)
+	input.Resume = true
+	options := e.startOptions(p)
+	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
+	if _, err := e.client.ExecuteWorkflow(ctx, options, models.WorkflowPayment, input); err != nil {
+		return fmt.Errorf("start workflow: %w", err)
+	}
+	return nil
+}
+
+// KnownTransfers asks a payment's workflow for the transfers it knows. Returns models.ErrNotFound when there is none.
+func (e *Engine) KnownTransfers(ctx context.Context, paymentID string) ([]models.TransferNotice, error) {
+	var known models.TransfersSignal
+	value, err := e.client.QueryWorkflow(ctx, models.PaymentWorkflowID(paymentID), "", models.QueryTransfers)
+	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
+		return nil, models.ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("query workflow: %w", err)
+	}
+	if err := value.Get(&known); err != nil {
+		return nil, fmt.Errorf("read the query's answer: %w", err)
+	}
+	return known.Transfers, nil
 }
 
 func (e *Engine) input(p models.Payment) models.PaymentInput {

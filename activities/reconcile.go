@@ -1,0 +1,284 @@
+package activities
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"go.temporal.io/sdk/activity"
+
+	"paycow/chain"
+	"paycow/models"
+	"paycow/store"
+)
+
+const (
+	// scheduledAddresses is how many balances one scheduled run asks the chain for: cost must not grow with the payments.
+	// Each run begins at a random address, so all are asked for in time. By hand all are.
+	scheduledAddresses = 500
+	// scheduledQueries is how many workflows one run asks for the transfers they know of.
+	scheduledQueries = 100
+	// settledSlack is how long, and settledSlackBlocks how many blocks, something may be under way before it counts as a difference.
+	settledSlack       = 5 * time.Minute
+	settledSlackBlocks = 50
+	pageOfPayments     = 1000
+)
+
+// Books is the database's side of a reconciliation.
+type Books interface {
+	Cursor(ctx context.Context, network string) (models.ChainCursor, error)
+	RecentBlock(ctx context.Context, network string, number uint64) (models.BlockRef, error)
+	CompareBooks(ctx context.Context, network string, settledBelow uint64, settledBefore time.Time) (store.BooksReport, error)
+	ExpectedBalances(ctx context.Context, network string, atBlock uint64, after string, limit int) ([]store.AddressBalance, error)
+	OpenPayments(ctx context.Context, network string, madeBefore time.Time, after string, limit int) ([]models.Payment, error)
+	SignalledUncredited(ctx context.Context, network string, toldBefore time.Time, limit int) ([]models.Transfer, error)
+	PutReconciliation(ctx context.Context, report models.Reconciliation) error
+}
+
+// ReconcileSummary is what a workflow's history keeps of a report; the whole is in the database.
+type ReconcileSummary struct {
+	Differences      int    `json:"differences"`
+	WorkflowsStarted int64  `json:"workflowsStarted"`
+	Unchecked        string `json:"unchecked,omitempty"`
+}
+
+// Reconcile compares ledger, transfers, chain and workflows and keeps the report. Differences raise an alarm and are never
+// patched; only a workflow that is missing is started.
+func (a *Activities) Reconcile(ctx context.Context, input models.ReconciliationInput) (ReconcileSummary, error) {
+	report, err := a.reconcile(ctx, input)
+	if err != nil {
+		return ReconcileSummary{}, err
+	}
+	return ReconcileSummary{Differences: len(report.Differences), WorkflowsStarted: report.WorkflowsStarted, Unchecked: report.Unchecked}, nil
+}
+
+// ReconcileNow does the same by hand, over all addresses, and returns the whole report.
+func (a *Activities) ReconcileNow(ctx context.Context, input models.ReconciliationInput) (models.Reconciliation, error) {
+	input.All = true
+	return a.reconcile(ctx, input)
+}
+
+func (a *Activities) reconcile(ctx context.Context, input models.ReconciliationInput) (models.Reconciliation, error) {
+	report := models.Reconciliation{Network: input.Network, StartedAt: time.Now()}
+	cursor, err := a.books.Cursor(ctx, input.Network)
+	if err != nil {
+		return report, fmt.Errorf("read the chain cursor: %w", err)
+	}
+	report.BlockNumber, report.BlockHash = cursor.AgreedNumber, cursor.AgreedHash
+	settledBelow := uint64(0)
+	if behind := a.settings.Confirmations + settledSlackBlocks; cursor.AgreedNumber > behind {
+		settledBelow = cursor.AgreedNumber - behind
+	}
+	books, err := a.books.CompareBooks(ctx, input.Network, settledBelow, report.StartedAt.Add(-settledSlack))
+	if err != nil {
+		return report, fmt.Errorf("compare the books: %w", err)
+	}
+	report.LedgerTransactions, report.Transfers, report.Differences = books.LedgerTransactions, books.Transfers, books.Differences
+	var unchecked []string
+	for _, part := range []struct {
+		name    string
+		compare func(context.Context, models.ReconciliationInput, *models.Reconciliation) error
+	}{
+		{"balances on the chain", a.compareBalances},
+		{"running workflows", a.compareWorkflows},
+		{"transfers known to workflows", a.compareSignals},
+	} {
+		if err := part.compare(ctx, input, &report); err != nil {
+			if ctx.Err() != nil {
+				return report, fmt.Errorf("compare %s: %w", part.name, ctx.Err())
+			}
+			a.log.WarnContext(ctx, "a part of the reconciliation could not be done", "part", part.name, "error", err)
+			unchecked = append(unchecked, fmt.Sprintf("%s (%v)", part.name, err))
+		}
+	}
+	report.Unchecked = strings.Join(unchecked, "; ")
+	report.FinishedAt = time.Now()
+	if err := a.books.PutReconciliation(ctx, report); err != nil {
+		return report, fmt.Errorf("keep the report: %w", err)
+	}
+	return report, a.tellOfDifferences(ctx, input, report)
+}
+
+// tellOfDifferences raises the alarm, and resolves it when a whole comparison found nothing.
+func (a *Activities) tellOfDifferences(ctx context.Context, input models.ReconciliationInput, report models.Reconciliation) error {
+	if len(report.Differences) == 0 {
+		if !report.OK() {
+			return nil
+		}
+		if err := a.alarms.Resolve(ctx, input.Network, models.AlarmBooksDiffer, "", models.ActorSystem, "A later reconciliation found no difference."); err != nil {
+			return fmt.Errorf("resolve an alarm: %w", err)
+		}
+		return nil
+	}
+	first := report.Differences[0]
+	for _, d := range report.Differences {
+		a.log.ErrorContext(ctx, "reconciliation found a difference", "check", d.Check, "subject", d.Subject, "error", d.Detail)
+	}
+	err := a.alarms.Raise(ctx, models.Alarm{
+		Network: input.Network, Kind: models.AlarmBooksDiffer,
+		Message: fmt.Sprintf("Reconciliation found %d differences, the first: %s, %s (%s).", len(report.Differences), first.Subject, first.Detail, first.Check),
+	})
+	if err != nil {
+		return fmt.Errorf("raise an alarm: %w", err)
+	}
+	return nil
+}
+
+// compareBalances asks the chain what our addresses hold at the agreed block.
+func (a *Activities) compareBalances(ctx context.Context, input models.ReconciliationInput, report *models.Reconciliation) error {
+	limit, after, wrapped := scheduledAddresses, "", true
+	if !input.All {
+		after, wrapped = randomAddress(), false
+	}
+	for {
+		expected, err := a.books.ExpectedBalances(ctx, input.Network, report.BlockNumber, after, limit)
+		if err != nil {
+			return fmt.Errorf("add up what is expected: %w", err)
+		}
+		if err := a.compareWithChain(ctx, input, report, expected); err != nil {
+			return err
+		}
+		switch {
+		case input.All && len(expected) == limit:
+			after = expected[len(expected)-1].Address
+		case !wrapped && len(expected) < limit: // go on from the lowest address
+			wrapped, after, limit = true, "", limit-len(expected)
+		default:
+			return nil
+		}
+	}
+}
+
+func (a *Activities) compareWithChain(ctx context.Context, input models.ReconciliationInput, report *models.Reconciliation, expected []store.AddressBalance) error {
+	if len(expected) == 0 {
+		return nil
+	}
+	addresses := make([]common.Address, len(expected))
+	for i, e := range expected {
+		addresses[i] = common.HexToAddress(e.Address)
+	}
+	actual, err := a.balances(ctx, addresses, common.HexToHash(report.BlockHash))
+	if err != nil {
+		return err
+	}
+	var differences []models.Difference
+	for i, e := range expected {
+		if e.Units.Cmp(actual[i]) != 0 {
+			differences = append(differences, models.Difference{
+				Check: models.CheckChainBalances, Subject: "address:" + e.Address,
+				Detail: fmt.Sprintf("the token says %s micro-USDT, transfers in minus transfers out make %s (block %d)", actual[i], e.Units, report.BlockNumber),
+			})
+		}
+	}
+	report.Addresses += int64(len(expected))
+	if len(differences) == 0 {
+		return nil
+	}
+	// A reorg between the two questions would look like a difference.
+	if block, err := a.books.RecentBlock(ctx, input.Network, report.BlockNumber); err != nil || block.Hash != report.BlockHash {
+		return errors.New("a reorg came between; the next run compares again")
+	}
+	report.Differences = append(report.Differences, differences...)
+	return nil
+}
+
+// balances asks the first node that answers.
+func (a *Activities) balances(ctx context.Context, addresses []common.Address, block common.Hash) ([]*big.Int, error) {
+	err := errors.New("no Ethereum node can be asked")
+	for _, node := range a.chain.Members() {
+		var balances []*big.Int
+		if balances, err = node.Balances(ctx, a.settings.Token, addresses, block); err == nil {
+			return balances, nil
+		}
+	}
+	return nil, err
+}
+
+// compareWorkflows starts the workflows of open payments that have none.
+func (a *Activities) compareWorkflows(ctx context.Context, input models.ReconciliationInput, report *models.Reconciliation) error {
+	running, err := a.engine.RunningPayments(ctx)
+	if err != nil {
+		return fmt.Errorf("list the running workflows: %w", err)
+	}
+	after := ""
+	for {
+		open, err := a.books.OpenPayments(ctx, input.Network, report.StartedAt.Add(-settledSlack), after, pageOfPayments)
+		if err != nil {
+			return err
+		}
+		for _, p := range open {
+			report.OpenPayments++
+			if running[p.ID] {
+				continue
+			}
+			// The list lags behind the engine, so the engine itself is asked before anything is started.
+			if runs, err := a.engine.IsRunning(ctx, p.ID); err != nil || runs {
+				if err != nil {
+					return fmt.Errorf("ask for the workflow of payment %s: %w", p.ID, err)
+				}
+				continue
+			}
+			if err := a.engine.Resume(ctx, p); err != nil {
+				return fmt.Errorf("start the workflow of payment %s: %w", p.ID, err)
+			}
+			report.WorkflowsStarted++
+			a.log.WarnContext(ctx, "an open payment had no running workflow; started", "payment_id", p.ID, "status", p.Status)
+		}
+		if len(open) < pageOfPayments {
+			return nil
+		}
+		after = open[len(open)-1].ID
+		if activity.IsActivity(ctx) {
+			activity.RecordHeartbeat(ctx, after)
+		}
+	}
+}
+
+// compareSignals asks workflows whether they know of the transfers they were told of.
+func (a *Activities) compareSignals(ctx context.Context, input models.ReconciliationInput, report *models.Reconciliation) error {
+	transfers, err := a.books.SignalledUncredited(ctx, input.Network, report.StartedAt.Add(-settledSlack), scheduledQueries)
+	if err != nil {
+		return err
+	}
+	known := map[string]map[models.TransferKey]bool{}
+	for _, t := range transfers {
+		if known[t.PaymentID] == nil {
+			notices, err := a.engine.KnownTransfers(ctx, t.PaymentID)
+			if errors.Is(err, models.ErrNotFound) {
+				continue // ended and forgotten by the engine; it is told again when the transfer is due
+			}
+			if err != nil {
+				return fmt.Errorf("ask the workflow of payment %s: %w", t.PaymentID, err)
+			}
+			known[t.PaymentID] = map[models.TransferKey]bool{}
+			for _, n := range notices {
+				known[t.PaymentID][n.TransferKey] = true
+			}
+		}
+		if !known[t.PaymentID][t.TransferKey] {
+			report.Differences = append(report.Differences, models.Difference{
+				Check: models.CheckTransfersSignalled, Subject: "transfer:" + t.TransferKey.String(),
+				Detail: fmt.Sprintf("the workflow of payment %s was told of it and does not know it", t.PaymentID),
+			})
+		}
+	}
+	return nil
+}
+
+func randomAddress() string {
+	var address common.Address
+	_, _ = rand.Read(address[:]) // never fails
+	return address.Hex()
+}
+
+var _ Books = (*store.Store)(nil)
+
+// Panel is the nodes that are asked for balances.
+type Panel interface {
+	Members() []chain.Member
+}

@@ -1,0 +1,146 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+	"time"
+
+	"gorm.io/gorm"
+
+	"paycow/models"
+)
+
+// differenceLimit bounds how many differences of one kind are reported: whoever sees a hundred needs no more to begin.
+const differenceLimit = 100
+
+// BooksReport is what comparing the database with itself has found.
+type BooksReport struct {
+	LedgerTransactions int64
+	Transfers          int64
+	Differences        []models.Difference
+}
+
+// CompareBooks compares ledger, transfers and payments with each other. Each comparison is one statement, hence of one
+// moment. Transfers in blocks up to settledBelow must be credited, and what a reorg took away before settledBefore must be
+// reversed.
+func (s *Store) CompareBooks(ctx context.Context, network string, settledBelow uint64, settledBefore time.Time) (BooksReport, error) {
+	var report BooksReport
+	db := s.read(ctx)
+	if err := db.Model(&models.LedgerTransaction{}).Count(&report.LedgerTransactions).Error; err != nil {
+		return report, wrap(err, "counting the ledger's transactions")
+	}
+	if err := db.Model(&models.Transfer{}).Count(&report.Transfers).Error; err != nil {
+		return report, wrap(err, "counting transfers")
+	}
+	for _, check := range []struct {
+		name    string
+		subject string
+		detail  func(row booksRow) string
+		query   *gorm.DB
+	}{
+		{models.CheckLedgerBalances, "ledger", func(r booksRow) string {
+			return fmt.Sprintf("its entries sum to %s instead of zero", r.Left)
+		}, db.Raw(`SELECT transaction_id AS id, CAST(SUM(amount) AS bigint) AS "left", 0 AS "right" FROM ledger_entries
+			GROUP BY transaction_id HAVING SUM(amount) <> 0 OR COUNT(*) < 2 ORDER BY transaction_id LIMIT ?`, differenceLimit)},
+		{models.CheckLedgerTransfers, "payment", func(r booksRow) string {
+			return fmt.Sprintf("the ledger holds %s for it, its transfers say that %s is credited", r.Left, r.Right)
+		}, db.Raw(`SELECT p.id AS id, COALESCE(l.total, 0) AS "left", COALESCE(t.total, 0) AS "right" FROM payments p
+			LEFT JOIN (SELECT h.payment_id, q.operator_id, CAST(SUM(e.amount) AS bigint) AS total FROM ledger_transactions h
+				JOIN payments q ON q.id = h.payment_id
+				JOIN ledger_entries e ON e.transaction_id = h.id AND e.account = 'operator:' || q.operator_id || ':available'
+				GROUP BY h.payment_id, q.operator_id) l ON l.payment_id = p.id
+			LEFT JOIN (SELECT payment_id, CAST(SUM(credited_amount) AS bigint) AS total FROM transfers GROUP BY payment_id) t ON t.payment_id = p.id
+			WHERE p.network = ? AND COALESCE(l.total, 0) <> COALESCE(t.total, 0) ORDER BY p.id LIMIT ?`, network, differenceLimit)},
+		{models.CheckPaymentCredited, "payment", func(r booksRow) string {
+			return fmt.Sprintf("its row says that %s is credited, its transfers say %s", r.Left, r.Right)
+		}, db.Raw(`SELECT p.id AS id, p.amount_credited AS "left", COALESCE(t.total, 0) AS "right" FROM payments p
+			LEFT JOIN (SELECT payment_id, CAST(SUM(credited_amount) AS bigint) AS total FROM transfers GROUP BY payment_id) t ON t.payment_id = p.id
+			WHERE p.network = ? AND p.amount_credited <> COALESCE(t.total, 0) ORDER BY p.id LIMIT ?`, network, differenceLimit)},
+		{models.CheckCreditedCanonical, "transfer", func(r booksRow) string {
+			return fmt.Sprintf("%s is credited, but the chain holds %s", r.Left, r.Right)
+		}, db.Raw(`SELECT CAST(t.chain_id AS text) || ':' || t.tx_hash || ':' || CAST(t.ordinal AS text) AS id, t.credited_amount AS "left",
+				CASE WHEN t.canonical THEN t.amount ELSE 0 END AS "right" FROM transfers t
+			WHERE t.credited_amount <> 0 AND t.credited_amount <> (CASE WHEN t.canonical THEN t.amount ELSE 0 END) AND t.updated_at < ?
+			ORDER BY t.tx_hash, t.ordinal LIMIT ?`, settledBefore, differenceLimit)},
+		{models.CheckTransfersCredited, "transfer", func(r booksRow) string {
+			return fmt.Sprintf("%s has its confirmations long since and is not credited", r.Left)
+		}, db.Raw(`SELECT CAST(t.chain_id AS text) || ':' || t.tx_hash || ':' || CAST(t.ordinal AS text) AS id, t.amount AS "left", 0 AS "right" FROM transfers t
+			JOIN payments p ON p.id = t.payment_id
+			WHERE p.network = ? AND t.canonical AND t.credited_amount = 0 AND t.block_number <= ? ORDER BY t.block_number, t.tx_hash, t.ordinal LIMIT ?`,
+			network, settledBelow, differenceLimit)},
+	} {
+		var rows []booksRow
+		if err := check.query.Scan(&rows).Error; err != nil {
+			return report, wrap(err, "comparing "+check.name)
+		}
+		for _, row := range rows {
+			report.Differences = append(report.Differences, models.Difference{Check: check.name, Subject: check.subject + ":" + row.ID, Detail: check.detail(row)})
+		}
+	}
+	return report, nil
+}
+
+// booksRow is one difference: two amounts in micro-USDT that should be the same.
+type booksRow struct {
+	ID    string
+	Left  models.Amount
+	Right models.Amount
+}
+
+// AddressBalance is what one of our addresses should hold.
+type AddressBalance struct {
+	Address string   // EIP-55 form
+	Units   *big.Int // micro-USDT
+}
+
+// ExpectedBalances returns what the token should say of our addresses that ever got anything, at a block: what came minus
+// what went minus what the token's owner destroyed. They come in order after the given address; limit bounds them.
+func (s *Store) ExpectedBalances(ctx context.Context, network string, atBlock uint64, after string, limit int) ([]AddressBalance, error) {
+	var rows []struct {
+		Address string
+		Units   int64
+	}
+	err := s.read(ctx).Raw(`SELECT d.address AS address,
+			CAST(COALESCE((SELECT SUM(t.amount) FROM transfers t WHERE t.payment_id = d.payment_id AND t.canonical AND t.block_number <= ?), 0)
+			- COALESCE((SELECT SUM(w.amount) FROM sweeps w WHERE w.from_address = d.address AND w.canonical AND w.block_number <= ?), 0) AS bigint) AS units
+		FROM deposit_addresses d JOIN payments p ON p.id = d.payment_id AND p.network = ?
+		WHERE d.address > ? AND EXISTS (SELECT 1 FROM transfers t WHERE t.payment_id = d.payment_id)
+		ORDER BY d.address LIMIT ?`, atBlock, atBlock, network, after, limit).Scan(&rows).Error
+	if err != nil {
+		return nil, wrap(err, "adding up what our addresses hold")
+	}
+	var destroyed []models.TokenEvent
+	err = s.read(ctx).Where("canonical AND kind = ? AND block_number <= ?", models.TokenFundsDestroyed, atBlock).Find(&destroyed).Error
+	if err != nil {
+		return nil, wrap(err, "reading destroyed funds")
+	}
+	balances := make([]AddressBalance, len(rows))
+	for i, row := range rows {
+		balances[i] = AddressBalance{Address: row.Address, Units: big.NewInt(row.Units)}
+		for _, event := range destroyed {
+			if lost, ok := new(big.Int).SetString(event.Value, 10); ok && event.Address == row.Address {
+				balances[i].Units.Sub(balances[i].Units, lost)
+			}
+		}
+	}
+	return balances, nil
+}
+
+// OpenPayments returns payments that have not ended and were made before a time, in order of their ids after the given one.
+func (s *Store) OpenPayments(ctx context.Context, network string, madeBefore time.Time, after string, limit int) ([]models.Payment, error) {
+	var payments []models.Payment
+	err := s.read(ctx).Where("network = ? AND status IN ? AND created_at < ? AND id > ?", network,
+		[]models.Status{models.StatusPending, models.StatusDetected, models.StatusConfirming}, madeBefore, after).
+		Order("id").Limit(limit).Find(&payments).Error
+	return payments, wrap(err, "reading the open payments")
+}
+
+// SignalledUncredited returns canonical transfers whose payment was told of them and that are not credited, oldest first.
+func (s *Store) SignalledUncredited(ctx context.Context, network string, toldBefore time.Time, limit int) ([]models.Transfer, error) {
+	var transfers []models.Transfer
+	err := s.read(ctx).Where(`canonical AND credited_amount = 0 AND signalled_confirmations > 0 AND updated_at < ?
+		AND EXISTS (SELECT 1 FROM payments p WHERE p.id = transfers.payment_id AND p.network = ?)`, toldBefore, network).
+		Order(chainOrder).Limit(limit).Find(&transfers).Error
+	return transfers, wrap(err, "reading the signalled transfers")
+}
