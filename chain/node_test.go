@@ -86,16 +86,16 @@ func TestNodeAnswers(t *testing.T) {
 
 		header, err := node.HeaderByNumber(t.Context(), 1)
 		require.NoError(t, err)
-		require.True(t, header.mayHoldTransfers(testToken))
+		require.True(t, header.mayHoldLogs(testToken))
 		require.True(t, header.follows(geth.ref(0)))
-		require.False(t, head.mayHoldTransfers(testToken))
+		require.False(t, head.mayHoldLogs(testToken))
 
 		_, err = node.HeaderByNumber(t.Context(), 6)
 		require.ErrorIs(t, err, ErrBlockNotFound)
 		_, ok, err := node.Receipt(t.Context(), common.Hash{1})
 		require.NoError(t, err)
 		require.False(t, ok)
-		_, err = node.TransferLogsByBlockHash(t.Context(), testToken, common.Hash{1})
+		_, err = node.TokenLogsByBlockHash(t.Context(), testToken, common.Hash{1})
 		require.Error(t, err, "an unknown block is not an empty one")
 		receipts, err := node.ReceiptsByBlockHash(t.Context(), header.Hash)
 		require.NoError(t, err)
@@ -116,11 +116,11 @@ func TestNodeAnswers(t *testing.T) {
 
 func TestHeaderNeedsAllItsFields(t *testing.T) {
 	t.Parallel()
-	full := `{"number":"0x1","hash":"0x` + strings.Repeat("ab", 32) + `","parentHash":"0x` + strings.Repeat("cd", 32) + `","timestamp":"0x5","logsBloom":"0x` + strings.Repeat("00", 256) + `"}`
+	full := `{"number":"0x1","hash":"0x` + strings.Repeat("ab", 32) + `","parentHash":"0x` + strings.Repeat("cd", 32) + `","timestamp":"0x5","logsBloom":"0x` + strings.Repeat("00", 256) + `","receiptsRoot":"0x` + strings.Repeat("ef", 32) + `"}`
 	var header Header
 	require.NoError(t, header.UnmarshalJSON([]byte(full)))
 	require.EqualValues(t, 5, header.Time.Unix())
-	for _, field := range []string{"number", "hash", "parentHash", "timestamp", "logsBloom"} {
+	for _, field := range []string{"number", "hash", "parentHash", "timestamp", "logsBloom", "receiptsRoot"} {
 		require.Error(t, header.UnmarshalJSON([]byte(strings.Replace(full, `"`+field+`"`, `"x"`, 1))), field)
 	}
 }
