@@ -59,6 +59,11 @@ func runProcess(ctx context.Context, cmd *cli.Command, what process) (err error)
 		return err
 	}
 	log := newLogger(cmd.Root().ErrWriter, s)
+	if what.worker {
+		if err := checkToken(ctx, s, log); err != nil {
+			return fmt.Errorf("PAYCOW_TOKEN_ADDRESS: %w", err)
+		}
+	}
 	if what.embedded {
 		stop, err := startEmbeddedEngine(ctx, cmd, &s, log)
 		if err != nil {
@@ -78,6 +83,7 @@ func runProcess(ctx context.Context, cmd *cli.Command, what process) (err error)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { p.outbox.Run(ctx); return nil })
+	group.Go(func() error { return p.serveMetrics(ctx) })
 	if what.api {
 		log.InfoContext(ctx, "api listens", "address", listener.Addr().String())
 		group.Go(func() error { return p.serveAPI(ctx, listener) })

@@ -23,7 +23,6 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
-	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/urfave/cli/v3"
 	"golang.org/x/sync/errgroup"
 
@@ -93,8 +92,10 @@ func devCommand() *cli.Command {
 			&cli.DurationFlag{Name: "block-time", Value: time.Second, Usage: "time between blocks; 0: a block only by dev_mine"},
 			&cli.DurationFlag{Name: "window", Value: time.Hour, Usage: "from a payment's creation to its expiry"},
 			&cli.Uint64Flag{Name: "confirmations", Value: models.DefaultConfirmations, Usage: "confirmations in blocks before a transfer is credited"},
-			&cli.StringFlag{Name: "rpc-url", Usage: "use this Ethereum node instead of the local chain (with --token)"},
-			&cli.StringFlag{Name: "token", Usage: "contract of the token on that node"},
+			&cli.StringFlag{Name: "rpc-url", Usage: "use these Ethereum nodes, by comma, instead of the local chain (with --token)"},
+			&cli.StringFlag{Name: "rpc-quorum", Usage: "how many of them must agree; 1 with one node, else 2"},
+			&cli.StringFlag{Name: "token", Usage: "contract of the token on that chain"},
+			&cli.StringFlag{Name: "metrics", Usage: "listen address of /metrics; none unless given"},
 			&cli.StringFlag{Name: "database", Usage: "postgres://… instead of the SQLite file"},
 			&cli.BoolFlag{Name: "fresh", Usage: "start over: delete what the data directory holds"},
 			&cli.StringFlag{Name: "log-level", Value: "warn", Usage: "debug, info, warn or error"},
@@ -143,7 +144,8 @@ func runDev(ctx context.Context, cmd *cli.Command) (err error) {
 func (d *dev) readFlags() error {
 	s := Settings{
 		HTTPAddr: d.cmd.String("http"), Confirmations: d.cmd.Uint64("confirmations"), PaymentWindow: d.cmd.Duration("window"),
-		BlockTime: d.cmd.Duration("block-time"), MaxAmount: api.DefaultMaxAmount,
+		BlockTime: d.cmd.Duration("block-time"), MaxAmount: api.DefaultMaxAmount, WatchMempool: true, ReconcileEvery: devReconcileEvery,
+		MetricsAddr: d.cmd.String("metrics"),
 	}
 	var wrong []error
 	if s.Confirmations < 1 {
@@ -163,8 +165,16 @@ func (d *dev) readFlags() error {
 		wrong = append(wrong, errors.New("--rpc-url and --token belong together"))
 	}
 	if rpcURL != "" && token != "" {
-		if err := readRPCURL(&s, rpcURL); err != nil {
+		if err := readRPCURLs(&s, rpcURL); err != nil {
 			wrong = append(wrong, fmt.Errorf("--rpc-url: %w", err))
+		}
+		if quorum := d.cmd.String("rpc-quorum"); quorum != "" {
+			if err := readQuorum(&s, quorum); err != nil {
+				wrong = append(wrong, fmt.Errorf("--rpc-quorum: %w", err))
+			}
+		}
+		if err := s.settleQuorum(); err != nil {
+			wrong = append(wrong, fmt.Errorf("--rpc-quorum: %w", err))
 		}
 		if err := readToken(&s, token); err != nil {
 			wrong = append(wrong, fmt.Errorf("--token: %w", err))
@@ -250,23 +260,9 @@ func removeDevDirectory(dir, marker string) error {
 
 // startChain starts the local chain, or finds out about the outside one.
 func (d *dev) startChain(ctx context.Context) error {
-	if d.settings.RPCURL != "" {
-		node, err := chain.Dial(ctx, d.settings.RPCURL, d.log)
-		if err != nil {
-			return fmt.Errorf("--rpc-url: %w", err)
-		}
-		defer node.Close()
-		d.node = node.Name()
-		d.sayf("using the Ethereum node at %s", d.node)
-		if d.settings.ChainID, err = node.ChainID(ctx); err != nil {
-			return fmt.Errorf("--rpc-url: %w", err)
-		}
-		if err := d.checkToken(ctx); err != nil {
+	if len(d.settings.RPCURLs) > 0 {
+		if err := d.useOutsideNodes(ctx); err != nil {
 			return err
-		}
-		d.file.RPCURL, d.file.WSURL = d.settings.RPCURL, ""
-		if strings.HasPrefix(d.settings.RPCURL, "ws") {
-			d.file.WSURL = d.settings.RPCURL
 		}
 	} else {
 		d.sayf("starting the local Ethereum chain")
@@ -277,7 +273,8 @@ func (d *dev) startChain(ctx context.Context) error {
 			return fmt.Errorf("local chain: %w", err)
 		}
 		d.onClose(local.Close)
-		d.settings.RPCURL, d.settings.ChainID, d.settings.Token = local.WSURL(), local.ChainID(), local.TokenAddress()
+		d.settings.RPCURLs, d.settings.RPCQuorum = []string{local.WSURL()}, 1
+		d.settings.ChainID, d.settings.Token = local.ChainID(), local.TokenAddress()
 		d.file.RPCURL, d.file.WSURL = local.HTTPURL(), local.WSURL()
 		d.node = d.file.RPCURL
 		d.file.TokenOwnerKey, d.file.FaucetKey = hexKey(local.TokenOwnerKey()), hexKey(local.FaucetKey())
@@ -286,19 +283,39 @@ func (d *dev) startChain(ctx context.Context) error {
 	return nil
 }
 
-// checkToken refuses an address without a contract: payments to it would be waited for in vain.
-func (d *dev) checkToken(ctx context.Context) error {
-	client, err := ethclient.DialContext(ctx, d.settings.RPCURL)
-	if err != nil {
-		return fmt.Errorf("--rpc-url: %s cannot be reached", d.node) // without err, which repeats the URL
+// useOutsideNodes finds out which chain the given nodes follow, from the first that answers, and looks at the token there.
+func (d *dev) useOutsideNodes(ctx context.Context) error {
+	var names []string
+	var unreachable []error
+	for i, rawURL := range d.settings.RPCURLs {
+		node, err := chain.Dial(ctx, rawURL, d.log)
+		if err != nil {
+			return fmt.Errorf("--rpc-url: %w", err)
+		}
+		names = append(names, node.Name())
+		if d.settings.ChainID == 0 {
+			if d.settings.ChainID, err = node.ChainID(ctx); err != nil {
+				unreachable = append(unreachable, err)
+				d.settings.ChainID = 0
+			} else {
+				d.file.RPCURL, d.file.WSURL = rawURL, ""
+				if strings.HasPrefix(rawURL, "ws") {
+					d.file.WSURL = rawURL
+				}
+				if i > 0 {
+					d.log.WarnContext(ctx, "an Ethereum node before this one cannot be reached", "node", node.Name())
+				}
+			}
+		}
+		node.Close()
 	}
-	defer client.Close()
-	code, err := client.CodeAt(ctx, d.settings.Token, nil)
-	if err != nil {
-		return fmt.Errorf("--token: %s does not tell what is at %s", d.node, d.settings.Token)
+	if d.settings.ChainID == 0 {
+		return fmt.Errorf("--rpc-url: %w", errors.Join(unreachable...))
 	}
-	if len(code) == 0 {
-		return fmt.Errorf("--token: there is no contract at %s on chain %d", d.settings.Token, d.settings.ChainID)
+	d.node = strings.Join(names, ", ")
+	d.sayf("using the Ethereum nodes at %s, of which %d must agree", d.node, d.settings.RPCQuorum)
+	if err := checkToken(ctx, d.settings, d.log); err != nil {
+		return fmt.Errorf("--token: %w", err)
 	}
 	return nil
 }
@@ -376,7 +393,11 @@ func (d *dev) startEngine(ctx context.Context) error {
 	return nil
 }
 
-const devNamespace = "paycow"
+const (
+	devNamespace = "paycow"
+	// devReconcileEvery is shorter than an installation's, so that a developer sees the report.
+	devReconcileEvery = time.Minute
+)
 
 // serve runs API, worker and outbox, writes dev.json once all are ready, and returns when ctx ends or one of them fails.
 func (d *dev) serve(ctx context.Context, started time.Time) error {
@@ -397,6 +418,7 @@ func (d *dev) serve(ctx context.Context, started time.Time) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { p.outbox.Run(ctx); return nil })
+	group.Go(func() error { return p.serveMetrics(ctx) })
 	group.Go(func() error { return p.serveAPI(ctx, listener) })
 	group.Go(func() error {
 		return p.runWorker(ctx, func() {

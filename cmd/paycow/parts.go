@@ -8,18 +8,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"time"
 
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 	sdkworker "go.temporal.io/sdk/worker"
-	"golang.org/x/sync/errgroup"
 
-	"paycow/activities"
 	"paycow/api"
-	"paycow/chain"
 	"paycow/models"
 	"paycow/outbox"
 	"paycow/store"
@@ -138,43 +134,28 @@ func (p *parts) serveAPI(ctx context.Context, listener net.Listener) error {
 	handler := api.New(api.Config{
 		Store: p.store, Engine: p.engine, Starter: p.outbox, Addresses: p.settings.XPub,
 		PublicURL: p.settings.PublicURL, TrustedProxies: p.settings.TrustedProxies,
-		Confirmations: p.settings.Confirmations, PaymentWindow: p.settings.PaymentWindow, MaxAmount: p.settings.MaxAmount,
+		Confirmations: p.settings.Confirmations, Quorum: p.settings.RPCQuorum, PaymentWindow: p.settings.PaymentWindow, MaxAmount: p.settings.MaxAmount,
 		BlockTime: p.settings.BlockTime, LagLimit: lagLimit, Logger: p.log,
 	}).Handler()
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),
-	}
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve HTTP: %w", err)
-		}
-		return nil
-	})
-	group.Go(func() error {
-		<-groupCtx.Done()
-		shutdownCtx, cancel := context.WithTimeout(context.WithoutCancel(groupCtx), shutdownTimeout)
-		defer cancel()
-		return server.Shutdown(shutdownCtx)
-	})
-	return group.Wait()
+	return p.serveHTTP(ctx, listener, handler)
 }
 
 // runWorker runs workflows and activities, among them the chain's watcher, until ctx ends. ready is called when the worker
 // has started. An engine that is away is waited for.
 func (p *parts) runWorker(ctx context.Context, ready func()) error {
-	node, err := chain.Dial(ctx, p.settings.RPCURL, p.log)
+	pool, err := p.dialPool(ctx)
 	if err != nil {
-		return fmt.Errorf("ethereum node: %w", err)
+		return err
 	}
-	defer node.Close()
-	acts := activities.New(activities.Dependencies{
-		Payments: p.store, Signals: p.store, Verifier: chain.NewVerifier(node), Engine: p.engine,
-		Follow: func(ctx context.Context, onProgress func(context.Context, chain.Progress) error) error {
-			return chain.NewFollower(p.followerConfig(), node, p.store, p.log).Run(ctx, onProgress)
-		},
-	}, activities.Settings{Network: models.NetworkERC20, Token: p.settings.Token, Confirmations: p.settings.Confirmations}, p.log)
+	defer pool.Close()
+	acts := p.activitiesOn(pool)
+	poolCtx, stopPool := context.WithCancel(ctx)
+	probing := make(chan struct{})
+	go func() {
+		defer close(probing)
+		_ = pool.Run(poolCtx) // ends with its context only
+	}()
+	defer func() { stopPool(); <-probing }()
 
 	if err := p.untilEngineAnswers(ctx, func() error {
 		return worker.EnsureNamespace(ctx, p.temporal, p.settings.Temporal.Namespace, namespaceRetention, worker.SearchAttributes())
@@ -187,7 +168,7 @@ func (p *parts) runWorker(ctx context.Context, ready func()) error {
 		return err
 	}
 	defer w.Stop()
-	if err := p.untilEngineAnswers(ctx, func() error { return p.ensureChainWatch(ctx) }); err != nil {
+	if err := p.untilEngineAnswers(ctx, func() error { return p.ensureSchedules(ctx) }); err != nil {
 		return err
 	}
 	ready()
@@ -200,27 +181,22 @@ func (p *parts) runWorker(ctx context.Context, ready func()) error {
 		case err := <-fatal:
 			return fmt.Errorf("worker: %w", err)
 		case <-check.C:
-			if err := p.ensureChainWatch(ctx); err != nil && ctx.Err() == nil {
-				p.log.WarnContext(ctx, "cannot make sure that the chain is watched", "error", err)
+			if err := p.ensureSchedules(ctx); err != nil && ctx.Err() == nil {
+				p.log.WarnContext(ctx, "cannot make sure that the chain is watched and the books are compared", "error", err)
 			}
 		}
 	}
+}
+
+// ensureSchedules makes sure that the chain's watcher runs and that the books are compared from time to time.
+func (p *parts) ensureSchedules(ctx context.Context) error {
+	return p.ensureChainWatch(ctx)
 }
 
 func (p *parts) ensureChainWatch(ctx context.Context) error {
 	return p.engine.EnsureChainWatch(ctx, models.ChainWatchInput{
 		Network: models.NetworkERC20, RunSeconds: int64(chainWatchRun / time.Second), HeartbeatSeconds: int64(chainWatchHeartbeat / time.Second),
 	})
-}
-
-func (p *parts) followerConfig() chain.FollowerConfig {
-	config := chain.FollowerConfig{Network: models.NetworkERC20, ChainID: p.settings.ChainID, Token: p.settings.Token}
-	if p.settings.BlockTime > 0 {
-		config.PollInterval = min(max(p.settings.BlockTime/2, 100*time.Millisecond), 4*time.Second)
-	} else {
-		config.PollInterval = 250 * time.Millisecond
-	}
-	return config
 }
 
 // untilEngineAnswers repeats a call until it succeeds or ctx ends.

@@ -28,16 +28,21 @@ type Settings struct {
 	HTTPAddr       string
 	DatabaseURL    string
 	Temporal       TemporalSettings
-	RPCURL         string
+	RPCURLs        []string // of the Ethereum nodes, in order of preference
+	RPCQuorum      int      // nodes that must agree; 0 when neither it nor the nodes are known to this process
 	ChainID        uint64
 	Token          common.Address
 	XPub           *chain.XPub
-	Confirmations  uint64 // needed for a credit, in blocks
+	Confirmations  uint64        // needed for a credit, in blocks
+	FinalizedAbove models.Amount // micro-USDT from which a credit also waits for its block to be final; 0 = never
 	PaymentWindow  time.Duration
 	BlockTime      time.Duration // usual time between blocks; 0 = blocks come when they are asked for (development only)
 	MaxAmount      models.Amount
 	MasterKey      []byte // 32 bytes
 	TrustedProxies []netip.Prefix
+	MetricsAddr    string        // listen address of /metrics, "" = none
+	WatchMempool   bool          // look for transfers that are on their way
+	ReconcileEvery time.Duration // from one reconciliation to the next
 	LogLevel       slog.Level
 	LogFormat      string
 }
@@ -78,16 +83,21 @@ var allSettings = []setting{
 	{"TEMPORAL_TLS_CERT", "", false, "PEM file of a client certificate; turns TLS on", text(func(s *Settings) *string { return &s.Temporal.TLSCert })},
 	{"TEMPORAL_TLS_KEY", "", false, "PEM file of the client certificate's key", text(func(s *Settings) *string { return &s.Temporal.TLSKey })},
 	{"TEMPORAL_TLS_SERVER_NAME", "", false, "name expected in the frontend's certificate; turns TLS on", text(func(s *Settings) *string { return &s.Temporal.TLSServerName })},
-	{"ETH_RPC_URLS", "", true, "URL of the Ethereum node: http, https, ws or wss (one for now)", readRPCURL},
+	{"ETH_RPC_URLS", "", true, "URLs of Ethereum nodes by comma, the preferred one first: http, https, ws or wss", readRPCURLs},
+	{"RPC_QUORUM", "", false, "nodes that must agree before anything is credited or expires; 1 with one node, else 2", readQuorum},
 	{"CHAIN_ID", "1", false, "chain id of the network; a node on another chain is refused", readChainID},
 	{"TOKEN_ADDRESS", "0xdAC17F958D2ee523a2206206994597C13D831ec7", false, "contract of USDT", readToken},
 	{"XPUB", "", false, "BIP-32 public account key (m/44'/60'/0') from which deposit addresses are derived", readXPub},
 	{"CONFIRMATIONS", "12", false, "confirmations in blocks before a transfer is credited, at least 1", readConfirmations},
+	{"FINALIZED_ABOVE", "", false, "amount in USDT above which a credit also waits until its block is finalized; empty = never", readFinalizedAbove},
 	{"PAYMENT_WINDOW", "1h", false, "from a payment's creation to its expiry", duration(func(s *Settings) *time.Duration { return &s.PaymentWindow }, time.Second)},
 	{"BLOCK_TIME", "12s", false, "usual time between blocks", duration(func(s *Settings) *time.Duration { return &s.BlockTime }, time.Millisecond)},
 	{"MAX_AMOUNT", "1000000", false, "largest amount of one payment in USDT", readMaxAmount},
 	{"MASTER_KEY", "", true, "64 hex digits (32 bytes) that seal the operators' API secrets", readMasterKey},
 	{"TRUSTED_PROXIES", "", false, "addresses or CIDR ranges, by comma, whose X-Forwarded-For and -Proto are believed", readProxies},
+	{"METRICS_ADDR", "", false, "listen address of /metrics for Prometheus; it asks for no password; empty = none", text(func(s *Settings) *string { return &s.MetricsAddr })},
+	{"WATCH_MEMPOOL", "false", false, "true: also look for transfers on their way, which the checkout page then shows; every pending transaction is read for it", readWatchMempool},
+	{"RECONCILE_EVERY", "10m", false, "from one reconciliation of ledger, chain and workflows to the next, at least 1m", duration(func(s *Settings) *time.Duration { return &s.ReconcileEvery }, time.Minute)},
 	{"LOG_LEVEL", "info", false, "debug, info, warn or error", func(s *Settings, v string) error { return s.LogLevel.UnmarshalText([]byte(v)) }},
 	{"LOG_FORMAT", "text", false, "text or json", readLogFormat},
 }
@@ -133,7 +143,24 @@ func loadSettings(cmd *cli.Command, needed ...string) (Settings, error) {
 			wrong = append(wrong, fmt.Errorf("%s: %s: %w", d.env(), shown, err))
 		}
 	}
+	if err := s.settleQuorum(); err != nil {
+		wrong = append(wrong, fmt.Errorf("PAYCOW_RPC_QUORUM: %w", err))
+	}
 	return s, errors.Join(wrong...)
+}
+
+// settleQuorum sets the default that the number of nodes gives, and refuses more than there are.
+func (s *Settings) settleQuorum() error {
+	nodes := len(s.RPCURLs)
+	switch {
+	case nodes == 0:
+		return nil // this process asks none
+	case s.RPCQuorum == 0:
+		s.RPCQuorum = min(nodes, 2)
+	case s.RPCQuorum > nodes:
+		return fmt.Errorf("%d nodes cannot agree when PAYCOW_ETH_RPC_URLS names %d", s.RPCQuorum, nodes)
+	}
+	return nil
 }
 
 // lookup finds a setting's value: flag or environment, then the file, then the default.
@@ -198,15 +225,46 @@ func readPublicURL(s *Settings, value string) error {
 	return nil
 }
 
-func readRPCURL(s *Settings, value string) error {
-	if strings.Contains(value, ",") {
-		return errors.New("holds several URLs; this version reads one node")
+func readRPCURLs(s *Settings, value string) error {
+	s.RPCURLs = nil
+	for item := range strings.SplitSeq(value, ",") {
+		item = strings.TrimSpace(item)
+		u, err := url.Parse(item)
+		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "ws", "wss"}, u.Scheme) {
+			return errors.New("must be http, https, ws or wss URLs, by comma")
+		}
+		if slices.Contains(s.RPCURLs, item) {
+			return errors.New("names a node twice, which would agree with itself")
+		}
+		s.RPCURLs = append(s.RPCURLs, item)
 	}
-	u, err := url.Parse(value)
-	if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "ws", "wss"}, u.Scheme) {
-		return errors.New("must be an http, https, ws or wss URL")
+	return nil
+}
+
+func readQuorum(s *Settings, value string) error {
+	n, err := strconv.ParseUint(value, 10, 8)
+	if err != nil || n == 0 {
+		return errors.New("must be a whole number from 1 to 255")
 	}
-	s.RPCURL = value
+	s.RPCQuorum = int(n) //nolint:gosec // at most 8 bits
+	return nil
+}
+
+func readFinalizedAbove(s *Settings, value string) error {
+	amount, err := models.ParseAmount(value)
+	if err != nil || amount <= 0 {
+		return errors.New("must be a positive amount with at most 6 decimals, or empty")
+	}
+	s.FinalizedAbove = amount
+	return nil
+}
+
+func readWatchMempool(s *Settings, value string) error {
+	watch, err := strconv.ParseBool(value)
+	if err != nil {
+		return errors.New("must be true or false")
+	}
+	s.WatchMempool = watch
 	return nil
 }
 
