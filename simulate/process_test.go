@@ -1,0 +1,259 @@
+package simulate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"paycow/activities"
+	"paycow/chain"
+	"paycow/models"
+	"paycow/store"
+)
+
+var (
+	errKilled = errors.New("the process was killed")
+	errLost   = errors.New("the database is away")
+)
+
+// fragileStore is the real store, whose writes fail before or after the commit, and whose process is killed there.
+type fragileStore struct {
+	*store.Store
+	seed    uint64
+	trouble func() uint64 // of 1000 writes, how many go wrong
+	mutant  mutant
+
+	mu     sync.Mutex
+	calls  map[string]int
+	life   int // of which process
+	killed bool
+	kills  int
+}
+
+// write runs one transaction and lets it fail, or the process die, before or after it.
+func (s *fragileStore) write(op string, do func() error) error {
+	s.mu.Lock()
+	s.calls[op]++
+	fate := draw(s.seed, "store", op, fmt.Sprint(s.calls[op]))
+	if s.killed {
+		s.mu.Unlock()
+		return errKilled
+	}
+	trouble := s.trouble()
+	s.mu.Unlock()
+	what := uint64(9)
+	if fate%1000 < trouble {
+		what = fate / 1000 % 4
+	}
+	switch what {
+	case 0:
+		return errLost
+	case 1:
+		s.kill()
+		return errKilled
+	}
+	err := do()
+	switch what {
+	case 2:
+		return errLost
+	case 3:
+		s.kill()
+		return errKilled
+	}
+	return err
+}
+
+func (s *fragileStore) kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.killed {
+		s.kills++
+	}
+	s.killed = true
+}
+
+func (s *fragileStore) isKilled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.killed
+}
+
+func (s *fragileStore) InitCursor(ctx context.Context, network string, block models.BlockRef, head uint64) error {
+	return s.write("init", func() error { return s.Store.InitCursor(ctx, network, block, head) })
+}
+
+func (s *fragileStore) Advance(ctx context.Context, network string, batch models.BlockBatch) error {
+	switch s.mutant {
+	case dedupeByTxHash:
+		seen := map[string]bool{}
+		var kept []models.TokenTransfer
+		for _, t := range batch.Transfers {
+			if !seen[t.TxHash] {
+				kept = append(kept, t)
+			}
+			seen[t.TxHash] = true
+		}
+		batch.Transfers = kept
+	case cursorFirst:
+		empty := batch
+		empty.Transfers = nil
+		err := s.write("advance", func() error { return s.Store.Advance(ctx, network, empty) })
+		if err != nil || len(batch.Transfers) == 0 {
+			return err
+		}
+		return s.write("transfers", func() error {
+			_, err := s.Store.Heal(ctx, network, batch.Transfers)
+			return err
+		})
+	}
+	return s.write("advance", func() error { return s.Store.Advance(ctx, network, batch) })
+}
+
+func (s *fragileStore) Rewind(ctx context.Context, network string, from, to models.BlockRef) error {
+	return s.write("rewind", func() error { return s.Store.Rewind(ctx, network, from, to) })
+}
+
+func (s *fragileStore) Heal(ctx context.Context, network string, found []models.TokenTransfer) (added int, err error) {
+	err = s.write("heal", func() error { added, err = s.Store.Heal(ctx, network, found); return err })
+	return added, err
+}
+
+func (s *fragileStore) Disprove(ctx context.Context, network string, keys []models.TransferKey, reason string) error {
+	return s.write("disprove", func() error { return s.Store.Disprove(ctx, network, keys, reason) })
+}
+
+func (s *fragileStore) SetAgreed(ctx context.Context, network string, block models.BlockRef) error {
+	return s.write("agreed", func() error { return s.Store.SetAgreed(ctx, network, block) })
+}
+
+func (s *fragileStore) SetFinalized(ctx context.Context, network string, block models.BlockRef) error {
+	return s.write("finalized", func() error { return s.Store.SetFinalized(ctx, network, block) })
+}
+
+func (s *fragileStore) MarkSignalled(ctx context.Context, transfers []models.Transfer, head, required uint64) error {
+	return s.write("signalled", func() error { return s.Store.MarkSignalled(ctx, transfers, head, required) })
+}
+
+func (s *fragileStore) Record(ctx context.Context, in models.RecordInput) (result models.RecordResult, err error) {
+	err = s.write("record", func() error { result, err = s.Store.Record(ctx, in); return err })
+	return result, err
+}
+
+func (s *fragileStore) Expire(ctx context.Context, in models.ExpireInput) (result models.ExpireResult, err error) {
+	err = s.write("expire", func() error { result, err = s.Store.Expire(ctx, in); return err })
+	return result, err
+}
+
+func (s *fragileStore) Credit(ctx context.Context, in models.CreditInput) (result models.CreditResult, err error) {
+	err = s.write("credit", func() error { result, err = s.Store.Credit(ctx, in); return err })
+	return result, err
+}
+
+// process is all that is lost when a process dies.
+type process struct {
+	pool       *chain.Pool
+	follower   *chain.Follower
+	check      *chain.CrossCheck
+	activities *activities.Activities
+}
+
+// believing is a verifier that believes everything.
+type believing struct{}
+
+func (believing) VerifyTransfer(context.Context, chain.Verification) error { return nil }
+
+// impatient is a verifier that asks for one confirmation fewer than it should.
+type impatient struct{ *chain.Verifier }
+
+func (v impatient) VerifyTransfer(ctx context.Context, wanted chain.Verification) error {
+	wanted.Confirmations = min(wanted.Confirmations, 11)
+	return v.Verifier.VerifyTransfer(ctx, wanted)
+}
+
+// steadfast is a source whose headers always follow one another, so that no reorg is noticed.
+type steadfast struct {
+	chain.BlockSource
+	store *fragileStore
+}
+
+func (s steadfast) patch(ctx context.Context, header chain.Header) chain.Header {
+	if parent, err := s.store.Store.RecentBlock(ctx, models.NetworkERC20, header.Number-1); err == nil {
+		_ = header.ParentHash.UnmarshalText([]byte(parent.Hash))
+	}
+	return header
+}
+
+func (s steadfast) HeadHeader(ctx context.Context) (chain.Header, error) {
+	header, err := s.BlockSource.HeadHeader(ctx)
+	return s.patch(ctx, header), err
+}
+
+func (s steadfast) HeaderByNumber(ctx context.Context, number uint64) (chain.Header, error) {
+	header, err := s.BlockSource.HeaderByNumber(ctx, number)
+	return s.patch(ctx, header), err
+}
+
+func (sim *simulation) startProcess() {
+	s := sim.db
+	s.mu.Lock()
+	s.killed = false
+	s.life++
+	s.mu.Unlock()
+	quiet := slog.New(slog.DiscardHandler)
+	endpoints := make([]chain.Endpoint, len(sim.nodes))
+	for i, node := range sim.nodes {
+		endpoints[i] = node
+	}
+	quorum := sim.quorum
+	if sim.mutant == quorumIgnored {
+		quorum = 1
+	}
+	p := &process{}
+	p.pool = chain.NewPool(endpoints, chain.PoolConfig{
+		Network: models.NetworkERC20, ChainID: chainID, Token: tokenAddress, Quorum: quorum, BlockTime: blockTime, LyingFor: time.Minute,
+	}, s, quiet)
+	var source chain.BlockSource = p.pool
+	if sim.mutant == noWalkBack {
+		source = steadfast{p.pool, s}
+	}
+	p.follower = chain.NewFollower(chain.FollowerConfig{Network: models.NetworkERC20, ChainID: chainID, Token: tokenAddress, Quorum: quorum, WindowsFrom: 8}, source, s, s, quiet)
+	p.check = chain.NewCrossCheck(chain.CrossCheckConfig{Network: models.NetworkERC20, ChainID: chainID, Token: tokenAddress}, p.pool, s, s, quiet)
+	verifier := chain.NewVerifier(p.pool, chain.VerifierConfig{Token: tokenAddress})
+	var verifying activities.TransferVerifier = verifier
+	switch sim.mutant {
+	case unverified:
+		verifying = believing{}
+	case elevenConfirmations:
+		verifying = impatient{verifier}
+	}
+	p.activities = activities.New(activities.Dependencies{Payments: s, Signals: s, Verifier: verifying}, activities.Settings{Network: models.NetworkERC20}, quiet)
+	sim.process = p
+}
+
+// tell signals every payment what is due, as activities.FollowChain does after each commit.
+func (sim *simulation) tell(ctx context.Context) {
+	cursor, err := sim.db.Cursor(ctx, models.NetworkERC20)
+	if err != nil {
+		return
+	}
+	due, err := sim.db.DueSignals(ctx, models.NetworkERC20, cursor.BlockNumber, 500)
+	if err != nil {
+		sim.t.Fatalf("read what is due: %v", err)
+	}
+	for _, d := range due {
+		signal := models.TransfersSignal{WindowEnd: d.WindowEnd}
+		for _, transfer := range d.Transfers {
+			signal.Transfers = append(signal.Transfers, transfer.Notice(cursor.BlockNumber))
+		}
+		sim.signalWithStart(d.Payment, signal)
+		if err := sim.db.MarkSignalled(ctx, d.Transfers, cursor.BlockNumber, d.Payment.Confirmations); err != nil {
+			sim.tracef("payment %s told, and the mark was not written: %v", d.Payment.ID, err)
+		}
+		if sim.db.isKilled() {
+			return
+		}
+	}
+}
