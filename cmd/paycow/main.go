@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},
 		Commands: append([]*cli.Command{
 			serveCommand(), apiCommand(), workerCommand(), migrateCommand(), operatorCommand(), settingsCommand(),
-			rescanCommand(), alarmsCommand(),
+			rescanCommand(), reconcileCommand(), alarmsCommand(),
 		}, devCommands()...),
 	}
 	err := program.Run(ctx, args)

@@ -35,10 +35,11 @@ func (p *parts) activitiesOn(pool *chain.Pool) *activities.Activities {
 	verifier := chain.NewVerifier(pool, chain.VerifierConfig{Token: p.settings.Token, FinalizedAbove: p.settings.FinalizedAbove})
 	return activities.New(activities.Dependencies{
 		Payments: p.store, Signals: p.store, Verifier: verifier, Engine: p.engine,
+		Books: p.store, Chain: pool, Alarms: p.store,
 		Follow: func(ctx context.Context, onProgress func(context.Context, chain.Progress) error) error {
 			return p.follow(ctx, pool, onProgress)
 		},
-	}, activities.Settings{Network: models.NetworkERC20}, p.log)
+	}, activities.Settings{Network: models.NetworkERC20, Token: p.settings.Token, Confirmations: p.settings.Confirmations}, p.log)
 }
 
 // follow does all that one worker does for a network: it reads the chain, has it read again by other nodes, looks for

@@ -190,7 +190,7 @@ func (p *parts) runWorker(ctx context.Context, ready func()) error {
 
 // ensureSchedules makes sure that the chain's watcher runs and that the books are compared from time to time.
 func (p *parts) ensureSchedules(ctx context.Context) error {
-	return p.ensureChainWatch(ctx)
+	return errors.Join(p.ensureChainWatch(ctx), p.engine.EnsureReconciliation(ctx, models.NetworkERC20, p.settings.ReconcileEvery))
 }
 
 func (p *parts) ensureChainWatch(ctx context.Context) error {
