@@ -87,6 +87,16 @@ func (s *Store) Advance(ctx context.Context, network string, batch models.BlockB
 			return fmt.Errorf("advancing the chain cursor: the transfer in block %d is not between blocks %d and %d", transfer.Block.Number, from.Number, to.Number)
 		}
 	}
+	for _, event := range batch.Events {
+		if event.BlockNumber <= from.Number || event.BlockNumber > to.Number {
+			return fmt.Errorf("advancing the chain cursor: the token's event in block %d is not between blocks %d and %d", event.BlockNumber, from.Number, to.Number)
+		}
+	}
+	for _, transfer := range batch.Oversized {
+		if transfer.Block.Number <= from.Number || transfer.Block.Number > to.Number {
+			return fmt.Errorf("advancing the chain cursor: the oversized transfer in block %d is not between blocks %d and %d", transfer.Block.Number, from.Number, to.Number)
+		}
+	}
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		if err := s.moveCursor(tx, network, from, to, max(batch.Head, to.Number)); err != nil {
 			return err
@@ -127,6 +137,9 @@ func (s *Store) Rewind(ctx context.Context, network string, from, to models.Bloc
 			return err
 		}
 		if err := lowerMarks(tx, network, to); err != nil {
+			return err
+		}
+		if err := s.matchPauseAlarm(tx, network); err != nil {
 			return err
 		}
 		if err := tx.Where("network = ? AND number > ?", network, to.Number).Delete(&models.ChainBlock{}).Error; err != nil {

@@ -52,6 +52,22 @@ func (s *Store) CompareBooks(ctx context.Context, network string, settledBelow u
 				GROUP BY h.payment_id, q.operator_id) l ON l.payment_id = p.id
 			LEFT JOIN (SELECT payment_id, CAST(SUM(credited_amount) AS bigint) AS total FROM transfers GROUP BY payment_id) t ON t.payment_id = p.id
 			WHERE p.network = ? AND COALESCE(l.total, 0) <> COALESCE(t.total, 0) ORDER BY p.id LIMIT ?`, network, differenceLimit)},
+		{models.CheckLedgerTransfers, "transfer", func(r booksRow) string {
+			return fmt.Sprintf("the ledger holds %s for it, its row says that %s is credited", r.Left, r.Right)
+		}, db.Raw(`SELECT k.id AS id, COALESCE(l.total, 0) AS "left", k.credited AS "right" FROM
+			(SELECT CAST(chain_id AS text) || ':' || tx_hash || ':' || CAST(ordinal AS text) AS id, CAST(SUM(credited_amount) AS bigint) AS credited
+				FROM transfers GROUP BY chain_id, tx_hash, ordinal) k
+			LEFT JOIN (SELECT `+s.keyOfExternalID("h.external_id")+` AS id, CAST(SUM(e.amount) AS bigint) AS total FROM ledger_transactions h
+				JOIN payments q ON q.id = h.payment_id
+				JOIN ledger_entries e ON e.transaction_id = h.id AND e.account = 'operator:' || q.operator_id || ':available'
+				GROUP BY 1) l ON l.id = k.id
+			WHERE COALESCE(l.total, 0) <> k.credited ORDER BY k.id LIMIT ?`, differenceLimit)},
+		{models.CheckLedgerBalances, "ledger", func(r booksRow) string {
+			return fmt.Sprintf("%s stands on an account that is neither its payment's operator's nor the deposits', or it has no header", r.Left)
+		}, db.Raw(`SELECT e.transaction_id AS id, CAST(SUM(ABS(e.amount)) AS bigint) AS "left", 0 AS "right" FROM ledger_entries e
+			LEFT JOIN ledger_transactions h ON h.id = e.transaction_id LEFT JOIN payments q ON q.id = h.payment_id
+			WHERE h.id IS NULL OR (e.account <> ? AND e.account <> 'operator:' || q.operator_id || ':available')
+			GROUP BY e.transaction_id ORDER BY e.transaction_id LIMIT ?`, models.AccountChainDeposits, differenceLimit)},
 		{models.CheckPaymentCredited, "payment", func(r booksRow) string {
 			return fmt.Sprintf("its row says that %s is credited, its transfers say %s", r.Left, r.Right)
 		}, db.Raw(`SELECT p.id AS id, p.amount_credited AS "left", COALESCE(t.total, 0) AS "right" FROM payments p
@@ -81,6 +97,16 @@ func (s *Store) CompareBooks(ctx context.Context, network string, settledBelow u
 	return report, nil
 }
 
+// keyOfExternalID is SQL that takes a transfer's key out of the external id of its booking: what stands between the first
+// colon and the number of the generation.
+func (s *Store) keyOfExternalID(column string) string {
+	if s.engine == enginePostgres {
+		return "split_part(substr(" + column + ", strpos(" + column + ", ':') + 1), '#', 1)"
+	}
+	key := "substr(" + column + ", instr(" + column + ", ':') + 1)"
+	return "CASE WHEN instr(" + key + ", '#') > 0 THEN substr(" + key + ", 1, instr(" + key + ", '#') - 1) ELSE " + key + " END"
+}
+
 // booksRow is one difference: two amounts in micro-USDT that should be the same.
 type booksRow struct {
 	ID    string
@@ -94,8 +120,8 @@ type AddressBalance struct {
 	Units   *big.Int // micro-USDT
 }
 
-// ExpectedBalances returns what the token should say of our addresses that ever got anything, at a block: what came minus
-// what went minus what the token's owner destroyed. They come in order after the given address; limit bounds them.
+// ExpectedBalances returns what the token should say of our addresses at a block: what came minus what went minus what the
+// token's owner destroyed. Addresses to which nothing is known to have come are among them: something may have been missed. They come in order after the given address; limit bounds them.
 func (s *Store) ExpectedBalances(ctx context.Context, network string, atBlock uint64, after string, limit int) ([]AddressBalance, error) {
 	var rows []struct {
 		Address string
@@ -105,7 +131,7 @@ func (s *Store) ExpectedBalances(ctx context.Context, network string, atBlock ui
 			CAST(COALESCE((SELECT SUM(t.amount) FROM transfers t WHERE t.payment_id = d.payment_id AND t.canonical AND t.block_number <= ?), 0)
 			- COALESCE((SELECT SUM(w.amount) FROM sweeps w WHERE w.from_address = d.address AND w.canonical AND w.block_number <= ?), 0) AS bigint) AS units
 		FROM deposit_addresses d JOIN payments p ON p.id = d.payment_id AND p.network = ?
-		WHERE d.address > ? AND EXISTS (SELECT 1 FROM transfers t WHERE t.payment_id = d.payment_id)
+		WHERE d.address > ?
 		ORDER BY d.address LIMIT ?`, atBlock, atBlock, network, after, limit).Scan(&rows).Error
 	if err != nil {
 		return nil, wrap(err, "adding up what our addresses hold")

@@ -255,3 +255,23 @@ func (s *Store) LastReconciliation(ctx context.Context, network string) (models.
 	err := s.read(ctx).Where("network = ?", network).Order("id DESC").Take(&report).Error
 	return report, wrap(err, "reading the last reconciliation")
 }
+
+// matchPauseAlarm makes the alarm say what the canonical events say, after a reorg took some of them away.
+func (s *Store) matchPauseAlarm(tx *gorm.DB, network string) error {
+	pauses, err := pausesOf(tx)
+	if err != nil {
+		return err
+	}
+	if len(pauses) > 0 && pauses[len(pauses)-1].To.IsZero() {
+		var open int64
+		err := tx.Model(&models.Alarm{}).Where("network = ? AND kind = ? AND resolved_at IS NULL", network, models.AlarmTokenPaused).Count(&open).Error
+		if err != nil || open > 0 {
+			return err
+		}
+		return s.raise(tx, models.Alarm{
+			Network: network, Kind: models.AlarmTokenPaused,
+			Message: "A reorg took the end of the token's pause away: nobody can pay, so no payment's window runs out.",
+		})
+	}
+	return s.resolve(tx, network, models.AlarmTokenPaused, "", models.ActorSystem, "A reorg took the token's pause away.")
+}

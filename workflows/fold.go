@@ -237,6 +237,49 @@ func (f *fold) settled(credits, reversals []models.TransferNotice) *fold {
 	return &after
 }
 
+// settlement asks for credits and reversals to be booked. It also returns the fold as it will be then.
+func (f *fold) settlement(credits, reversals []models.TransferNotice, await bool) (models.CreditInput, *fold) {
+	after := f.settled(credits, reversals)
+	state := after.state()
+	state.Version++
+	return models.CreditInput{
+		PaymentID: f.input.PaymentID, OperatorID: f.input.OperatorID, DepositAddress: f.input.DepositAddress,
+		Confirmations: f.input.Confirmations, Credits: credits, Reversals: reversals, State: state,
+		AtStake: max(f.input.AmountRequested, state.AmountReceived), Await: await,
+	}, after
+}
+
+// takeSettled folds in how a settlement went.
+func (f *fold) takeSettled(wanted models.PaymentState, after *fold, result models.CreditResult) {
+	if len(result.Unverified) > 0 {
+		f.hold(result.Unverified)
+		return
+	}
+	if result.Recorded {
+		f.transfers = after.transfers
+	}
+	f.takeOver(wanted, result.RecordResult)
+}
+
+// takeOver folds in the outcome of a write: the wanted state, or what the row says instead.
+func (f *fold) takeOver(wanted models.PaymentState, result models.RecordResult) {
+	switch {
+	case result.Recorded:
+		f.setRecorded(wanted)
+	case result.Snapshot != nil:
+		f.foldSnapshot(*result.Snapshot)
+	}
+}
+
+// expiry asks whether nothing came in the window, and for that to be recorded.
+func (f *fold) expiry() models.ExpireInput {
+	closed := *f
+	closed.closeWindow()
+	state := closed.state()
+	state.Version++
+	return models.ExpireInput{PaymentID: f.input.PaymentID, Network: f.input.Network, ExpiresAt: f.input.ExpiresAt, State: state}
+}
+
 // sums are the amounts that the rules look at, in micro-USDT.
 type sums struct {
 	received       models.Amount // canonical, whenever it came

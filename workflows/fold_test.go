@@ -119,11 +119,10 @@ func (w *world) write(commit func() (models.RecordResult, error), state models.P
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	p := payment{fold: w.fold}
 	if result.Recorded && after != nil {
 		w.fold.transfers = after.transfers
 	}
-	p.takeOver(state, result)
+	w.fold.takeOver(state, result)
 }
 
 // restart begins a run as one that was started by a signal: from the row.

@@ -163,18 +163,8 @@ func (p *payment) record(ctx workflow.Context) error {
 	if err != nil {
 		return fmt.Errorf("record the payment's state: %w", err)
 	}
-	p.takeOver(state, result)
+	p.fold.takeOver(state, result)
 	return nil
-}
-
-// takeOver folds in the outcome of a write: the wanted state, or what the row says instead.
-func (p *payment) takeOver(wanted models.PaymentState, result models.RecordResult) {
-	switch {
-	case result.Recorded:
-		p.fold.setRecorded(wanted)
-	case result.Snapshot != nil:
-		p.fold.foldSnapshot(*result.Snapshot)
-	}
 }
 
 // settle books what the chain shows. The activity verifies each transfer again. Those that it cannot verify are held, so
@@ -183,42 +173,23 @@ func (p *payment) takeOver(wanted models.PaymentState, result models.RecordResul
 // that was booked although it was given up has moved the row's version, which the next one finds out.
 func (p *payment) settle(ctx workflow.Context, credits []models.TransferNotice, await bool) error {
 	reversals := p.fold.reversals()
-	after := p.fold.settled(credits, reversals)
-	state := after.state()
-	state.Version++
+	input, after := p.fold.settlement(credits, reversals, await)
 	var result models.CreditResult
-	done, err := p.patiently(ctx, summarizeSettlement(credits, reversals, state), models.ActivityCreditPayment, models.CreditInput{
-		PaymentID: p.fold.input.PaymentID, OperatorID: p.fold.input.OperatorID, DepositAddress: p.fold.input.DepositAddress,
-		Confirmations: p.fold.input.Confirmations, Credits: credits, Reversals: reversals, State: state,
-		AtStake: max(p.fold.input.AmountRequested, state.AmountReceived), Await: await,
-	}, &result)
+	done, err := p.patiently(ctx, summarizeSettlement(credits, reversals, input.State), models.ActivityCreditPayment, input, &result)
 	if err != nil {
 		return fmt.Errorf("book the payment's transfers: %w", err)
 	}
 	if !done {
 		return nil
 	}
-	if len(result.Unverified) > 0 {
-		p.fold.hold(result.Unverified)
-		return nil
-	}
-	if result.Recorded {
-		p.fold.transfers = after.transfers
-	}
-	p.takeOver(state, result.RecordResult)
+	p.fold.takeSettled(input.State, after, result)
 	return nil
 }
 
 // expire asks whether nothing came within the window, and records that in the same step. Usually the chain has been read
 // far enough when the timer fires; when it has not, because a node or we were away, the question is repeated until it has.
 func (p *payment) expire(ctx workflow.Context) error {
-	closed := *p.fold
-	closed.closeWindow()
-	state := closed.state()
-	state.Version++
-	question := models.ExpireInput{
-		PaymentID: p.fold.input.PaymentID, Network: p.fold.input.Network, ExpiresAt: p.fold.input.ExpiresAt, State: state,
-	}
+	question := p.fold.expiry()
 	var result models.ExpireResult
 	err := workflow.ExecuteLocalActivity(localOptions(ctx, "ask whether anything came in time"), models.ActivityExpirePayment, question).Get(ctx, &result)
 	if err != nil || !result.ScannedPast {
@@ -240,7 +211,7 @@ func (p *payment) expire(ctx workflow.Context) error {
 		}
 	}
 	p.fold.closeWindow()
-	p.takeOver(state, result.RecordResult)
+	p.fold.takeOver(question.State, result.RecordResult)
 	return nil
 }
 
