@@ -46,7 +46,9 @@ func (p *parts) activitiesOn(pool *chain.Pool) *activities.Activities {
 // transfers on their way and tells of its nodes. It ends with its context.
 func (p *parts) follow(ctx context.Context, pool *chain.Pool, onProgress func(context.Context, chain.Progress) error) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return chain.NewFollower(p.followerConfig(), pool, p.store, p.store, p.log).Run(ctx, onProgress) })
+	group.Go(func() error {
+		return chain.NewFollower(p.followerConfig(), pool, p.store, p.store, p.log).Run(ctx, onProgress)
+	})
 	group.Go(func() error { return p.crossCheck(pool).Run(ctx) })
 	if p.settings.WatchMempool {
 		group.Go(func() error { return p.mempoolWatch(pool).Run(ctx) })
