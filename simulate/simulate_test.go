@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -18,6 +19,7 @@ import (
 
 	"paycow/models"
 	"paycow/store"
+	"paycow/workflows"
 )
 
 var (
@@ -62,7 +64,7 @@ type simulation struct {
 // run is one payment's workflow. It survives the process; when it was terminated, the next signal starts it again.
 type run struct {
 	payment models.Payment
-	known   map[models.TransferKey]models.TransferNotice
+	rules   *workflows.Rules
 	alive   bool
 }
 
@@ -91,72 +93,110 @@ func (sim *simulation) required() uint64 {
 func (sim *simulation) signalWithStart(p models.Payment, signal models.TransfersSignal) {
 	r := sim.runs[p.ID]
 	if !r.alive {
-		r.alive, r.known = true, map[models.TransferKey]models.TransferNotice{}
-		if snapshot, err := sim.db.Snapshot(context.Background(), p.ID); err == nil {
-			for _, n := range snapshot.Transfers {
-				r.known[n.TransferKey] = n
-			}
+		snapshot, err := sim.db.Snapshot(context.Background(), p.ID)
+		if err != nil {
+			sim.t.Fatalf("read payment %s: %v", p.ID, err)
 		}
+		r.alive, r.rules = true, workflows.NewRules(models.NewPaymentInput(p, sim.required(), blockTime))
+		r.rules.TakeSnapshot(snapshot)
 	}
-	for _, n := range signal.Transfers {
-		if old, ok := r.known[n.TransferKey]; !ok || n.Supersedes(old) {
-			r.known[n.TransferKey] = n
+	r.rules.TakeTransfers(signal)
+}
+
+// drive does what the payment's rules want, through the activities, as the Payment workflow does. An effect whose answer
+// was lost is tried again at the next turn, whether it took place or not.
+func (sim *simulation) drive(ctx context.Context, r *run) {
+	act := sim.process.activities
+	for range 8 {
+		if !r.alive {
+			return
+		}
+		switch effect := r.rules.Next(time.Now()).(type) {
+		case nil:
+			return
+		case workflows.EffectEnd:
+			r.alive = false
+		case workflows.EffectLoad:
+			snapshot, err := act.LoadPayment(ctx, r.payment.ID)
+			if err != nil {
+				return
+			}
+			r.rules.TakeSnapshot(snapshot)
+		case workflows.EffectRecord:
+			result, err := act.RecordPayment(ctx, effect.Input)
+			if err != nil {
+				return
+			}
+			r.rules.TakeRecorded(effect, result)
+		case workflows.EffectSettle:
+			result, err := act.CreditPayment(ctx, effect.Input)
+			if err != nil {
+				return
+			}
+			if result.Recorded {
+				sim.tracef("payment %s: credited %d, reversed %d, %s", r.payment.ID, len(effect.Input.Credits), len(effect.Input.Reversals), effect.Input.State.Status)
+				sim.judgeCredits(effect.Input)
+			}
+			r.rules.TakeSettled(effect, result)
+		case workflows.EffectExpire:
+			result, err := sim.expire(ctx, effect.Input)
+			if err != nil {
+				return
+			}
+			if result.Recorded {
+				sim.tracef("payment %s: expired", r.payment.ID)
+				sim.judgeExpiry(r.payment)
+			}
+			r.rules.TakeExpired(effect, result)
+			if !result.ScannedPast {
+				return
+			}
 		}
 	}
 }
 
-// drive does for a payment what its workflow does with the ledger and the expiry, through the activities.
-func (sim *simulation) drive(ctx context.Context, r *run) {
-	act := sim.process.activities
-	snapshot, err := act.LoadPayment(ctx, r.payment.ID)
-	if err != nil || !r.alive {
-		return
+func (sim *simulation) expire(ctx context.Context, input models.ExpireInput) (models.ExpireResult, error) {
+	if sim.mutant != expiryByClock {
+		return sim.process.activities.ExpirePayment(ctx, input)
 	}
-	credited := map[models.TransferKey]models.Amount{}
-	for _, n := range snapshot.Transfers {
-		credited[n.TransferKey] = n.CreditedAmount
-	}
-	input := models.CreditInput{PaymentID: r.payment.ID, OperatorID: r.payment.OperatorID, DepositAddress: r.payment.DepositAddress, Confirmations: sim.required()}
-	state := snapshot.State
-	state.Version++
-	inTime := false
-	for key, n := range r.known {
-		n.CreditedAmount = credited[key]
-		inTime = inTime || n.Canonical && !n.Block.Time.After(r.payment.ExpiresAt)
+	result, err := sim.process.activities.RecordPayment(ctx, models.RecordInput{PaymentID: input.PaymentID, State: input.State})
+	return models.ExpireResult{RecordResult: result, ScannedPast: true}, err
+}
+
+// judgeState compares how a payment ended with what follows from the chain alone.
+func (sim *simulation) judgeState(p models.Payment, state models.PaymentState, all []models.TokenTransfer) {
+	inTime, late := models.Amount(0), models.Amount(0)
+	for _, t := range all {
 		switch {
-		case n.CreditedAmount != 0 && (!n.Canonical || n.CreditedAmount != n.Amount):
-			input.Reversals = append(input.Reversals, n)
-			state.AmountCredited -= n.CreditedAmount
-		case n.CreditedAmount == 0 && n.Canonical && n.Confirmations >= sim.required() && len(input.Credits) == 0:
-			input.Credits = append(input.Credits, n)
-			state.AmountCredited += n.Amount
+		case t.To != p.DepositAddress:
+		case t.Block.Time.After(p.ExpiresAt):
+			late += t.Amount
+		default:
+			inTime += t.Amount
 		}
 	}
-	if len(input.Credits)+len(input.Reversals) > 0 {
-		if state.AmountCredited >= r.payment.AmountRequested {
-			state.Status = models.StatusPaid
+	status, exceptions := models.StatusExpired, []models.Exception{models.ExceptionNone, models.ExceptionReverted}
+	switch {
+	case state.Decision == models.DecisionReject:
+		status = models.StatusRejected
+		if inTime+late > 0 {
+			exceptions = []models.Exception{models.ExceptionAfterReject}
 		}
-		input.State = state
-		result, err := act.CreditPayment(ctx, input)
-		if err == nil && result.Recorded {
-			sim.tracef("payment %s: credited %d, reversed %d", r.payment.ID, len(input.Credits), len(input.Reversals))
-			sim.judgeCredits(input)
+	case inTime >= p.AmountRequested:
+		status, exceptions = models.StatusPaid, []models.Exception{models.ExceptionNone}
+		if inTime+late > p.AmountRequested {
+			exceptions = []models.Exception{models.ExceptionOverpaid}
 		}
-		return
+	case late > 0:
+		exceptions = []models.Exception{models.ExceptionPaidLate}
+	case inTime > 0:
+		exceptions = []models.Exception{models.ExceptionUnderpaid}
 	}
-	if !inTime && !snapshot.State.Status.IsFinal() && time.Now().After(r.payment.ExpiresAt) {
-		state.Status = models.StatusExpired
-		recorded := false
-		if sim.mutant == expiryByClock {
-			result, err := act.RecordPayment(ctx, models.RecordInput{PaymentID: r.payment.ID, State: state})
-			recorded = err == nil && result.Recorded
-		} else {
-			result, err := act.ExpirePayment(ctx, models.ExpireInput{PaymentID: r.payment.ID, Network: models.NetworkERC20, ExpiresAt: r.payment.ExpiresAt, State: state})
-			recorded = err == nil && result.Recorded
-		}
-		if recorded {
-			sim.judgeExpiry(r.payment)
-		}
+	if state.Status != status || !slices.Contains(exceptions, state.Exception) {
+		sim.failf("payment %s ends %s (%s); %s in time and %s late make it %s %v", p.ID, state.Status, state.Exception, inTime, late, status, exceptions)
+	}
+	if state.AmountReceived != inTime+late || state.AmountCredited != inTime+late {
+		sim.failf("payment %s: received %s, credited %s, the truth is %s", p.ID, state.AmountReceived, state.AmountCredited, inTime+late)
 	}
 }
 
@@ -224,9 +264,7 @@ func (sim *simulation) judgeEnd(ctx context.Context) {
 		if len(want) > 0 {
 			sim.failf("payment %s: %d transfers are not known: %v", id, len(want), want)
 		}
-		if snapshot.State.Status == models.StatusPending && len(all) > 0 && sim.mutant == sound {
-			sim.failf("payment %s is still pending at the end", id)
-		}
+		sim.judgeState(r.payment, snapshot.State, all)
 	}
 	balance, _, err := sim.db.Balance(ctx, sim.runs[sim.order[0]].payment.OperatorID)
 	if err != nil || balance != total {
@@ -277,7 +315,7 @@ func simulate(t testing.TB, template string, seed uint64, broken mutant) *simula
 		if err != nil {
 			t.Fatal(err)
 		}
-		sim.runs[p.ID] = &run{payment: p, known: map[models.TransferKey]models.TransferNotice{}, alive: true}
+		sim.runs[p.ID] = &run{payment: p, rules: workflows.NewRules(models.NewPaymentInput(p, sim.required(), blockTime)), alive: true}
 		sim.order = append(sim.order, p.ID)
 	}
 	for _, node := range sim.nodes {
@@ -342,6 +380,9 @@ func (sim *simulation) turn(ctx context.Context, calm bool) {
 	sim.see(calm)
 	if !calm && sim.rnd("terminate")%15 == 0 {
 		sim.runs[sim.order[sim.rnd("whom")%3]].alive = false
+	}
+	if r := sim.runs[sim.order[sim.rnd("rejected")%3]]; !calm && sim.rnd("reject")%80 == 0 && r.alive && r.rules.TakeReject("the operator's will") {
+		sim.tracef("payment %s is rejected", r.payment.ID)
 	}
 	if calm { // what reconciliation does
 		for _, id := range sim.order {
