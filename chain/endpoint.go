@@ -62,6 +62,9 @@ type BlockSource interface {
 	HeadHeader(ctx context.Context) (Header, error)
 	// HeaderByNumber returns the header of the canonical block with that number, or ErrBlockNotFound.
 	HeaderByNumber(ctx context.Context, number uint64) (Header, error)
+	// AgreedHeader returns the header of the canonical block with that number when as many nodes as the quorum have the same
+	// block there. Returns ErrQuorumMissing when they do not.
+	AgreedHeader(ctx context.Context, number uint64) (Header, error)
 	// FinalizedNumber returns the highest number that the quorum calls final; ok is false when there is none.
 	FinalizedNumber(ctx context.Context) (number uint64, ok bool, err error)
 	// BlockLogs returns the token's watched logs of one block. Returns ErrDoubtful when no node gives a believable answer.

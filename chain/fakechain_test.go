@@ -309,3 +309,8 @@ func (c *fakeChain) BlockLogs(ctx context.Context, header Header) ([]types.Log, 
 func (c *fakeChain) RangeLogs(ctx context.Context, from, to uint64) ([]types.Log, error) {
 	return c.TokenLogsInRange(ctx, testToken, from, to)
 }
+
+// AgreedHeader is the same as HeaderByNumber: one node is its own quorum.
+func (c *fakeChain) AgreedHeader(ctx context.Context, number uint64) (Header, error) {
+	return c.HeaderByNumber(ctx, number)
+}

@@ -108,6 +108,38 @@ func (p *Pool) HeaderByNumber(ctx context.Context, number uint64) (Header, error
 	return read(ctx, p, func(ctx context.Context, m *member) (Header, error) { return m.HeaderByNumber(ctx, number) })
 }
 
+// AgreedHeader returns the header of the canonical block with that number when as many nodes as the quorum have the same
+// block there. Returns ErrQuorumMissing when they do not.
+func (p *Pool) AgreedHeader(ctx context.Context, number uint64) (Header, error) {
+	if p.config.Quorum == 1 {
+		return p.HeaderByNumber(ctx, number)
+	}
+	members := p.Members()
+	headers := make([]Header, len(members))
+	var wait sync.WaitGroup
+	for i, m := range members {
+		wait.Go(func() {
+			if header, err := m.HeaderByNumber(ctx, number); err == nil {
+				headers[i] = header
+			}
+		})
+	}
+	wait.Wait()
+	if ctx.Err() != nil {
+		return Header{}, ctx.Err()
+	}
+	votes := map[common.Hash]int{}
+	for _, header := range headers {
+		if header.Hash == (common.Hash{}) {
+			continue
+		}
+		if votes[header.Hash]++; votes[header.Hash] == p.config.Quorum {
+			return header, nil
+		}
+	}
+	return Header{}, fmt.Errorf("%w: no block %d that %d of %d nodes have", ErrQuorumMissing, number, p.config.Quorum, len(members))
+}
+
 // FinalizedNumber returns the highest number that the quorum calls final; ok is false when there is none.
 func (p *Pool) FinalizedNumber(ctx context.Context) (number uint64, ok bool, err error) {
 	type answer struct {

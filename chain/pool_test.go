@@ -321,6 +321,20 @@ func TestFinalityIsWhatTheQuorumHasReached(t *testing.T) {
 	})
 }
 
+func TestTheFirstBlockIsTheQuorums(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		liar, a, b := newFaultyNode("liar", 100), newFaultyNode("a", 100), newFaultyNode("b", 100)
+		liar.head.Hash = common.Hash{0xff}
+		header, err := poolOf(2, nil, liar, a, b).AgreedHeader(t.Context(), 0)
+		require.NoError(t, err)
+		require.Equal(t, a.head.Hash, header.Hash)
+		b.set(func(n *faultyNode) { n.err = errAway })
+		_, err = poolOf(2, nil, liar, a, b).AgreedHeader(t.Context(), 0)
+		require.ErrorIs(t, err, ErrQuorumMissing)
+	})
+}
+
 // TestQuorumOfTheVerifier lets each of three nodes agree, disagree or be away, in every combination.
 func TestQuorumOfTheVerifier(t *testing.T) {
 	t.Parallel()

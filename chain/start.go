@@ -36,6 +36,10 @@ func (f *Follower) initCursor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Whatever is read later hangs on this block, so one node's word is not enough for it.
+	if start, err = f.source.AgreedHeader(ctx, start.Number); err != nil {
+		return err
+	}
 	f.logger.Info("reading the chain begins", "block", start.Number, "head", head.Number)
 	if err := f.store.InitCursor(ctx, f.config.Network, start.Ref(), head.Number); err != nil {
 		return fmt.Errorf("set the first cursor: %w", err)
