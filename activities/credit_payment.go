@@ -71,7 +71,8 @@ func (a *Activities) verifyCredits(ctx context.Context, input models.CreditInput
 
 // waitOrAnswer ends an attempt in which nothing was booked.
 func waitOrAnswer(input models.CreditInput, unverified []models.UnverifiedTransfer) (models.CreditResult, error) {
-	if input.Await {
+	// When some can be verified now, the others must not hold them up: the next attempt is for those alone.
+	if input.Await && len(unverified) == len(input.Credits) {
 		return models.CreditResult{}, errors.New(unverified[0].Reason)
 	}
 	return models.CreditResult{Unverified: unverified}, nil

@@ -59,7 +59,17 @@ type simulation struct {
 	trace   []string
 	failed  string
 	step    int
+	former  []formerChain
 }
+
+// formerChain is a branch that died at a step.
+type formerChain struct {
+	chain []*modelBlock
+	step  int
+}
+
+// formerSteps is how long a dead branch may still be what somebody knows: nodes go away for eight steps.
+const formerSteps = 16
 
 // run is one payment's workflow. It survives the process; when it was terminated, the next signal starts it again.
 type run struct {
@@ -222,9 +232,20 @@ func (sim *simulation) judgeCredits(input models.CreditInput) {
 
 // judgeExpiry checks that an honest node's chain has passed the window and holds nothing of it for the payment.
 func (sim *simulation) judgeExpiry(p models.Payment) {
+	views := [][]*modelBlock{sim.world.main} // a node may have fallen behind again what it showed
 	for _, node := range sim.nodes {
-		view := node.chain()
-		if node.liar || !view[len(view)-1].header.Time.After(p.ExpiresAt) {
+		if !node.liar {
+			views = append(views, node.chain())
+		}
+	}
+	// Nodes and database may stand on a branch that died a moment ago. What a reorg brings into the window later is PAID then.
+	for _, former := range sim.former {
+		if former.step+formerSteps >= sim.step {
+			views = append(views, former.chain)
+		}
+	}
+	for _, view := range views {
+		if !view[len(view)-1].header.Time.After(p.ExpiresAt) {
 			continue
 		}
 		paid := false
@@ -233,6 +254,16 @@ func (sim *simulation) judgeExpiry(p models.Payment) {
 		}
 		if !paid {
 			return
+		}
+	}
+	cursor, _ := sim.db.Cursor(context.Background(), models.NetworkERC20)
+	snapshot, _ := sim.db.Snapshot(context.Background(), p.ID)
+	sim.tracef("quorum %d of %d; cursor %d at %s, agreed %d at %s; window to %s; known %+v", sim.quorum, len(sim.nodes), cursor.BlockNumber, cursor.BlockTime, cursor.AgreedNumber, cursor.AgreedTime, p.ExpiresAt, snapshot.Transfers)
+	for i, view := range views {
+		for _, t := range truth(view) {
+			if t.To == p.DepositAddress {
+				sim.tracef("view %d up to %s: %s of %s in %s at %s", i, view[len(view)-1].header.Time, t.TransferKey, t.Amount, t.Block, t.Block.Time)
+			}
 		}
 	}
 	sim.failf("payment %s expired although no honest node's chain has passed its window without a payment", p.ID)
@@ -373,6 +404,7 @@ func (sim *simulation) turn(ctx context.Context, calm bool) {
 	}
 	if depth > 0 {
 		sim.tracef("a fork of depth %d", depth)
+		sim.former = append(sim.former, formerChain{slices.Clone(sim.world.main), sim.step})
 		sim.world.fork(depth, time.Now(), func(hash common.Hash) int { return int(sim.rnd("place", hash)%5) - 1 })
 	} else {
 		sim.world.mine(time.Now(), txs)

@@ -252,6 +252,11 @@ func (f *fold) settlement(credits, reversals []models.TransferNotice, await bool
 // takeSettled folds in how a settlement went.
 func (f *fold) takeSettled(wanted models.PaymentState, after *fold, result models.CreditResult) {
 	if len(result.Unverified) > 0 {
+		for _, tried := range after.transfers {
+			if tried.CreditedAmount != 0 {
+				delete(f.held, tried.TransferKey)
+			}
+		}
 		f.hold(result.Unverified)
 		return
 	}

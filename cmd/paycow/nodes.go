@@ -58,7 +58,7 @@ func (p *parts) follow(ctx context.Context, pool *chain.Pool, onProgress func(co
 }
 
 func (p *parts) followerConfig() chain.FollowerConfig {
-	config := chain.FollowerConfig{Network: models.NetworkERC20, ChainID: p.settings.ChainID, Token: p.settings.Token}
+	config := chain.FollowerConfig{Network: models.NetworkERC20, ChainID: p.settings.ChainID, Token: p.settings.Token, Quorum: p.settings.RPCQuorum}
 	if p.settings.BlockTime > 0 {
 		config.PollInterval = min(max(p.settings.BlockTime/2, 100*time.Millisecond), 4*time.Second)
 	} else {
