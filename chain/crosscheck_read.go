@@ -210,25 +210,25 @@ func (c *CrossCheck) reportLiars(winner reading, heard []reading) {
 	}
 }
 
-// reportBranch reports who claims our block although the quorum has another one in its place, once that is no matter of a
-// moment. The follower reads elsewhere then, and walks back.
-func (c *CrossCheck) reportBranch(ctx context.Context, winner reading, heard []reading, ourHash string) {
+// reportBranch reports who claims another block in the place of the quorum's, once that is no matter of a moment. The
+// follower reads elsewhere then, and walks back if it must.
+func (c *CrossCheck) reportBranch(ctx context.Context, winner reading, heard []reading) {
 	if c.panel.Quorum() < 2 {
 		return
 	}
-	for _, r := range c.everyone(ctx, winner.header.Number, heard) {
-		if r.err != nil || r.header.Hash.Hex() != ourHash {
+	for _, r := range heard {
+		if r.header.Hash == (common.Hash{}) || r.header.Hash == winner.header.Hash {
 			continue
 		}
 		head, err := r.member.HeadHeader(ctx)
 		if err != nil || head.Number < winner.header.Number+forkDepth {
 			continue
 		}
-		ours, err := r.member.HeaderByNumber(ctx, winner.header.Number)
-		if err != nil || ours.Hash.Hex() != ourHash {
+		again, err := r.member.HeaderByNumber(ctx, winner.header.Number)
+		if err != nil || again.Hash == winner.header.Hash {
 			continue // it has changed its mind
 		}
-		c.panel.Report(r.member.Name(), models.NodeLying, fmt.Sprintf("block %d is %s for it and %s for the quorum", winner.header.Number, ourHash, winner.header.Hash))
+		c.panel.Report(r.member.Name(), models.NodeLying, fmt.Sprintf("block %d is %s for it and %s for the quorum", winner.header.Number, again.Hash, winner.header.Hash))
 	}
 }
 
@@ -262,9 +262,10 @@ func (c *CrossCheck) settle(ctx context.Context, number uint64, ourHash string, 
 	c.reportLiars(winner, heard)
 	block := winner.header.Ref()
 	if ourHash != "" && block.Hash != ourHash {
-		c.reportBranch(ctx, winner, heard, ourHash)
+		c.reportBranch(ctx, winner, c.everyone(ctx, number, heard))
 		return judged{}, RescanReport{}, fmt.Errorf("%w: block %d is %s here and %s for the quorum", errNotAgreed, number, ourHash, block.Hash)
 	}
+	c.reportBranch(ctx, winner, heard)
 	verdict := judged{block: block}
 	decoded := DecodeLogs(c.config.ChainID, c.config.Token, block, winner.logs)
 	if verdict.transfers, err = c.onlyOurs(ctx, decoded.Transfers); err != nil {

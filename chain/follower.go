@@ -303,7 +303,15 @@ func (f *Follower) stepBlock(ctx context.Context, head Header) (Progress, error)
 	}
 	logs, err := f.source.BlockLogs(ctx, next)
 	if err != nil {
-		return Progress{}, err
+		// Perhaps nobody can give the logs because the block was made up by the node that told of it.
+		agreed, agreeErr := f.source.AgreedHeader(ctx, next.Number)
+		if agreeErr != nil || agreed.Hash == next.Hash || !agreed.follows(cursor) {
+			return Progress{}, err
+		}
+		next = agreed
+		if logs, err = f.source.BlockLogs(ctx, next); err != nil {
+			return Progress{}, err
+		}
 	}
 	block := next.Ref()
 	decoded := DecodeLogs(f.config.ChainID, f.config.Token, block, logs)

@@ -189,7 +189,7 @@ func TestThreeNodesBehindFaultyProxies(t *testing.T) {
 		return strings.Join(urls, ",")
 	})
 	in.env = append(in.env, "PAYCOW_PAYMENT_WINDOW="+window.String())
-	in.serve("serve")
+	serving := in.serveKillable("serve")
 	in.awaitReady()
 	owed := models.Amount(0)
 	payments, transfers, lies := 0, 0, 0
@@ -234,6 +234,11 @@ func TestThreeNodesBehindFaultyProxies(t *testing.T) {
 		proxies[0].lies = 0
 		proxies[0].mu.Unlock()
 		proxies[0].set("", common.Address{}, 0)
+		// A contradicted node is left out for an hour. After a kill it is believed again, so the next lie is heard too.
+		require.NoError(t, serving.Process.Kill())
+		_ = serving.Wait()
+		serving = in.serveKillable("serve")
+		in.awaitReady()
 	}
 
 	// The first node falls silent: how long until another is read?

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -233,8 +234,16 @@ func (in *installation) serveKillable(args ...string) *exec.Cmd {
 	in.t.Helper()
 	cmd := program(in.t, args...)
 	cmd.Env = append(cmd.Env, in.env...)
+	var log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &log, &log
 	require.NoError(in.t, cmd.Start())
-	in.t.Cleanup(func() { _ = cmd.Process.Kill() })
+	in.t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if in.t.Failed() {
+			in.t.Logf("%v said:\n%s", args, log.String())
+		}
+	})
 	return cmd
 }
 
