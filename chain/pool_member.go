@@ -36,12 +36,14 @@ type member struct {
 	lyingReason string
 	// limitedUntil is how long the node asked to be left alone.
 	limitedUntil time.Time
-	syncing      bool
-	head         Header
-	headAt       time.Time     // when the node told of it
-	heardAt      time.Time     // of the last call that succeeded
-	latency      time.Duration // usual, weighted towards the latest
-	lastError    string
+	// lateUntil is how long others are preferred because the node did not answer before they did.
+	lateUntil time.Time
+	syncing   bool
+	head      Header
+	headAt    time.Time     // when the node told of it
+	heardAt   time.Time     // of the last call that succeeded
+	latency   time.Duration // usual, weighted towards the latest
+	lastError string
 
 	shownState models.NodeState
 	since      time.Time
@@ -77,6 +79,8 @@ func (m *member) state() (models.NodeState, string) {
 		return models.NodeStale, fmt.Sprintf("it is at block %d while others are at %d", m.head.Number, agreed)
 	case config.BlockTime > 0 && headIsFresh && now.Sub(m.head.Time) > max(staleBlockTimes*config.BlockTime, staleAtLeast):
 		return models.NodeStale, "its newest block is from " + m.head.Time.UTC().Format(time.RFC3339)
+	case now.Before(m.lateUntil):
+		return models.NodeSlow, "others answered before it did"
 	case m.latency > config.SlowAfter:
 		return models.NodeSlow, fmt.Sprintf("it usually takes %s to answer", m.latency.Round(10*time.Millisecond))
 	default:
@@ -170,6 +174,9 @@ func (m *member) learn(ctx context.Context, permitted bool, took time.Duration, 
 	case err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 		// Another node was quicker or we are stopping. That it was slow is all that can be said.
 		m.latency = (m.latency*4 + took) / 5
+		if took >= m.pool.config.HedgeAfter {
+			m.lateUntil = now.Add(m.pool.config.BreakerDelay) // the next call begins with another
+		}
 		if permitted {
 			m.breaker.RecordSuccess()
 		}

@@ -114,6 +114,8 @@ func (p *Pool) AgreedHeader(ctx context.Context, number uint64) (Header, error) 
 	if p.config.Quorum == 1 {
 		return p.HeaderByNumber(ctx, number)
 	}
+	ctx, cancel := context.WithTimeout(ctx, p.config.SlowAfter) // a silent node must not hold up the others
+	defer cancel()
 	members := p.Members()
 	headers := make([]Header, len(members))
 	var wait sync.WaitGroup
@@ -125,9 +127,6 @@ func (p *Pool) AgreedHeader(ctx context.Context, number uint64) (Header, error) 
 		})
 	}
 	wait.Wait()
-	if ctx.Err() != nil {
-		return Header{}, ctx.Err()
-	}
 	votes := map[common.Hash]int{}
 	for _, header := range headers {
 		if header.Hash == (common.Hash{}) {
@@ -153,6 +152,8 @@ func (p *Pool) FinalizedNumber(ctx context.Context) (number uint64, ok bool, err
 		})
 		return a.number, a.ok, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, p.config.SlowAfter) // a silent node must not hold up the others
+	defer cancel()
 	var mu sync.Mutex
 	var numbers []uint64
 	var failures []error
@@ -171,9 +172,6 @@ func (p *Pool) FinalizedNumber(ctx context.Context) (number uint64, ok bool, err
 		})
 	}
 	wait.Wait()
-	if ctx.Err() != nil {
-		return 0, false, ctx.Err()
-	}
 	if len(numbers) < p.config.Quorum {
 		return 0, false, nil
 	}

@@ -65,15 +65,15 @@ func (p *faultyProxy) serve(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	fault := p.fault
 	p.mu.Unlock()
+	asked, err := io.ReadAll(r.Body) // first: until then nobody notices that the caller has gone
+	if err != nil {
+		return
+	}
 	switch fault {
 	case "down":
 		panic(http.ErrAbortHandler) // the connection breaks
 	case "hang":
 		<-r.Context().Done()
-		return
-	}
-	asked, err := io.ReadAll(r.Body)
-	if err != nil {
 		return
 	}
 	request, err := http.NewRequestWithContext(r.Context(), http.MethodPost, p.node, bytes.NewReader(asked))
