@@ -67,8 +67,10 @@ func (s *Server) createPayment(c *gin.Context) error {
 		Confirmations: s.Confirmations,
 	})
 	if errors.Is(err, models.ErrIdempotencyMismatch) {
-		return &failure{status: http.StatusUnprocessableEntity, code: "idempotency_mismatch", field: headerIdempotencyKey,
-			msg: "This Idempotency-Key was used with another body.", cause: err}
+		return &failure{
+			status: http.StatusUnprocessableEntity, code: "idempotency_mismatch", field: headerIdempotencyKey,
+			msg: "This Idempotency-Key was used with another body.", cause: err,
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("create a payment: %w", err)

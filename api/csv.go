@@ -17,7 +17,7 @@ type row interface{ cells() []string }
 // wantsCSV tells whether the client prefers CSV: the first of the two types that its Accept header names counts.
 func wantsCSV(c *gin.Context) bool {
 	c.Header("Vary", "Accept")
-	for _, part := range strings.Split(strings.Join(c.Request.Header.Values("Accept"), ","), ",") {
+	for part := range strings.SplitSeq(strings.Join(c.Request.Header.Values("Accept"), ","), ",") {
 		mediaType, parameters, err := mime.ParseMediaType(part)
 		if err != nil || strings.Trim(parameters["q"], "0.") == "" && parameters["q"] != "" {
 			continue

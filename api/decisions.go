@@ -99,8 +99,10 @@ func (s *Server) awaitDecision(ctx context.Context, payment models.Payment, d de
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-deadline.C:
-			return &failure{status: http.StatusServiceUnavailable, code: "decision_pending", retryAfter: retryAfterDecision,
-				msg: "The decision was handed over and is not carried out yet; read the payment to see what came of it."}
+			return &failure{
+				status: http.StatusServiceUnavailable, code: "decision_pending", retryAfter: retryAfterDecision,
+				msg: "The decision was handed over and is not carried out yet; read the payment to see what came of it.",
+			}
 		case <-time.After(pause):
 		}
 		row, err := s.Store.OperatorPayment(ctx, payment.OperatorID, payment.ID)

@@ -129,7 +129,7 @@ func (s *Server) checkChain(ctx context.Context) error {
 	if age := s.Clock().Sub(cursor.BlockTime).Round(time.Second); age > s.LagLimit {
 		return &failure{code: "chain_lagging", msg: fmt.Sprintf("The newest block read is %d, from %s ago; the limit is %s.", cursor.BlockNumber, age, s.LagLimit)}
 	}
-	limitBlocks := uint64(s.LagLimit / s.BlockTime)
+	limitBlocks := uint64(max(0, s.LagLimit/s.BlockTime))
 	if cursor.HeadNumber > cursor.BlockNumber+limitBlocks {
 		return &failure{code: "chain_lagging", msg: fmt.Sprintf("The newest block read is %d, the chain is at %d; the limit is %d blocks.", cursor.BlockNumber, cursor.HeadNumber, limitBlocks)}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
@@ -78,7 +77,7 @@ func (s *Server) recoverPanic(c *gin.Context) {
 		if cause == http.ErrAbortHandler { //nolint:errorlint // the server compares it the same way
 			panic(cause)
 		}
-		s.Logger.Error("panic", "request_id", requestID(c), "route", c.FullPath(), "error", fmt.Sprint(cause), slog.String("stack", string(debug.Stack())))
+		s.Logger.Error("panic", "request_id", requestID(c), "route", c.FullPath(), "error", fmt.Sprint(cause), "stack", string(debug.Stack()))
 		s.fail(c, errInternal.because(fmt.Errorf("panic: %v", cause)))
 	}()
 	c.Next()

@@ -145,7 +145,7 @@ func TestAnotherOperatorsPaymentIsUnknown(t *testing.T) {
 		unknown := f.call(f.account, call.method, "/api/payment/"+models.NewID()+call.suffix, call.body)
 		require.Equal(t, http.StatusNotFound, foreign.status)
 		require.Equal(t, strip(unknown), strip(foreign))
-		require.Equal(t, len(unknown.header), len(foreign.header))
+		require.Len(t, foreign.header, len(unknown.header))
 	}
 	require.Zero(t, f.engine.signals.Load())
 }

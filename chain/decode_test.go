@@ -2,6 +2,7 @@ package chain
 
 import (
 	"encoding/binary"
+	"errors"
 	"math/big"
 	"math/rand/v2"
 	"testing"
@@ -73,7 +74,7 @@ func TestDecodeTransfers(t *testing.T) {
 				require.Equal(t, common.Hash{1}.Hex(), rejected[0].TxHash)
 				require.EqualValues(t, 3, rejected[0].LogIndex)
 			}
-			if test.reason == ErrAmountTooLarge {
+			if errors.Is(test.reason, ErrAmountTooLarge) {
 				require.Equal(t, ourAddress1.Hex(), rejected[0].To)
 			}
 			if test.amount == 0 {

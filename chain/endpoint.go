@@ -79,7 +79,7 @@ type BlockSource interface {
 }
 
 // Member is a node of a pool that may be asked now. What it answers counts towards its health.
-type Member interface{ Endpoint }
+type Member = Endpoint
 
 // Panel is the nodes whose agreement decides.
 type Panel interface {

@@ -462,8 +462,8 @@ func TestRunReportsWithoutANode(t *testing.T) {
 
 func TestRetryDelay(t *testing.T) {
 	t.Parallel()
-	for failures, want := range []time.Duration{250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000} {
-		require.Equal(t, want*time.Millisecond, retryDelay(250*time.Millisecond, 10*time.Second, failures))
+	for failures, milliseconds := range []int{250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000} {
+		require.Equal(t, time.Duration(milliseconds)*time.Millisecond, retryDelay(250*time.Millisecond, 10*time.Second, failures))
 	}
 	require.Equal(t, 10*time.Second, retryDelay(250*time.Millisecond, 10*time.Second, 1<<30))
 }

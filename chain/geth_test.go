@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/rand"
 	"log/slog"
+	"maps"
 	"math/big"
 	"sync"
 	"testing"
@@ -94,9 +95,7 @@ func newGethChain(t *testing.T) *gethChain {
 	chainConfig := *params.AllDevChainProtocolChanges
 	chainConfig.BogotaTime = nil
 	alloc := types.GenesisAlloc{testToken: {Code: emitterCode(), Balance: new(big.Int)}}
-	for address, account := range core.SystemContractAllocs() {
-		alloc[address] = account
-	}
+	maps.Copy(alloc, core.SystemContractAllocs())
 	for _, key := range gethKeys() {
 		alloc[crypto.PubkeyToAddress(key.PublicKey)] = types.Account{Balance: new(big.Int).Mul(big.NewInt(100), big.NewInt(params.Ether))}
 	}

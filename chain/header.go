@@ -48,7 +48,7 @@ func (h *Header) UnmarshalJSON(text []byte) error {
 	}
 	*h = Header{
 		Number: uint64(*fields.Number), Hash: *fields.Hash, ParentHash: *fields.ParentHash,
-		Time: time.Unix(int64(*fields.Timestamp&math.MaxInt64), 0).UTC(), Bloom: *fields.LogsBloom, ReceiptsRoot: *fields.Receipts, //nolint:gosec // masked
+		Time: time.Unix(int64(*fields.Timestamp&math.MaxInt64), 0).UTC(), Bloom: *fields.LogsBloom, ReceiptsRoot: *fields.Receipts,
 	}
 	return nil
 }

@@ -115,7 +115,7 @@ func (w *MempoolWatch) Run(ctx context.Context) error {
 
 // watch follows one subscription until it ends.
 func (w *MempoolWatch) watch(ctx context.Context) error {
-	failure := error(ErrNoSubscriptions)
+	failure := ErrNoSubscriptions
 	for _, member := range w.panel.Members() {
 		pending := make(chan PendingTransaction, w.config.BatchMax)
 		subscription, err := member.SubscribePending(ctx, pending)
@@ -123,8 +123,9 @@ func (w *MempoolWatch) watch(ctx context.Context) error {
 			failure = fmt.Errorf("%s: %w", member.Name(), err)
 			continue
 		}
-		defer subscription.Unsubscribe()
-		return w.follow(ctx, pending, subscription.Err())
+		failure = w.follow(ctx, pending, subscription.Err())
+		subscription.Unsubscribe()
+		return failure
 	}
 	return failure
 }

@@ -299,8 +299,7 @@ func (n *Node) connection(ctx context.Context) (*rpc.Client, error) {
 
 // withoutURL takes the URL out of an HTTP error, because it often holds an API key and errors are logged.
 func (n *Node) withoutURL(err error) error {
-	var urlError *url.Error
-	if errors.As(err, &urlError) {
+	if urlError, ok := errors.AsType[*url.Error](err); ok {
 		urlError.URL = n.name
 	}
 	return err

@@ -220,10 +220,10 @@ func compare(a, b uint64) int {
 func (p *Pool) candidates() []*member {
 	var usable, doubtful []*member
 	for _, m := range p.members {
-		switch state, _ := m.state(); {
-		case state == models.NodeOK:
+		switch state, _ := m.state(); state {
+		case models.NodeOK:
 			usable = append(usable, m)
-		case state == models.NodeWrongChain, state == models.NodeLying:
+		case models.NodeWrongChain, models.NodeLying:
 		default:
 			doubtful = append(doubtful, m)
 		}

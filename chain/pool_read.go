@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -114,29 +115,44 @@ func (p *Pool) AgreedHeader(ctx context.Context, number uint64) (Header, error) 
 	if p.config.Quorum == 1 {
 		return p.HeaderByNumber(ctx, number)
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.config.SlowAfter) // a silent node must not hold up the others
-	defer cancel()
-	members := p.Members()
-	headers := make([]Header, len(members))
-	var wait sync.WaitGroup
-	for i, m := range members {
-		wait.Go(func() {
-			if header, err := m.HeaderByNumber(ctx, number); err == nil {
-				headers[i] = header
-			}
-		})
-	}
-	wait.Wait()
 	votes := map[common.Hash]int{}
-	for _, header := range headers {
-		if header.Hash == (common.Hash{}) {
+	members := p.Members()
+	for answer := range askAll(ctx, p, members, func(ctx context.Context, m *member) (Header, error) { return m.HeaderByNumber(ctx, number) }) {
+		if answer.err != nil {
 			continue
 		}
-		if votes[header.Hash]++; votes[header.Hash] == p.config.Quorum {
-			return header, nil
+		if votes[answer.value.Hash]++; votes[answer.value.Hash] == p.config.Quorum {
+			return answer.value, nil // the others need not be waited for
 		}
 	}
 	return Header{}, fmt.Errorf("%w: no block %d that %d of %d nodes have", ErrQuorumMissing, number, p.config.Quorum, len(members))
+}
+
+// answered is what one node answered.
+type answered[T any] struct {
+	value T
+	err   error
+}
+
+// askAll asks all these nodes at once and yields the answers as they come. A silent node does not hold up the others for
+// longer than SlowAfter; whoever has heard enough stops asking by leaving the loop.
+func askAll[T any](ctx context.Context, p *Pool, members []Member, ask func(context.Context, *member) (T, error)) iter.Seq[answered[T]] {
+	return func(yield func(answered[T]) bool) {
+		ctx, cancel := context.WithTimeout(ctx, p.config.SlowAfter)
+		defer cancel()
+		answers := make(chan answered[T], len(members))
+		for _, m := range members {
+			go func() {
+				value, err := ask(ctx, m.(*member))
+				answers <- answered[T]{value, err}
+			}()
+		}
+		for range members {
+			if !yield(<-answers) {
+				return
+			}
+		}
+	}
 }
 
 // FinalizedNumber returns the highest number that the quorum calls final; ok is false when there is none.
@@ -152,29 +168,24 @@ func (p *Pool) FinalizedNumber(ctx context.Context) (number uint64, ok bool, err
 		})
 		return a.number, a.ok, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.config.SlowAfter) // a silent node must not hold up the others
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var mu sync.Mutex
+	var enough *time.Timer
 	var numbers []uint64
-	var failures []error
-	var wait sync.WaitGroup
-	for _, m := range p.Members() {
-		wait.Go(func() {
-			number, ok, err := m.FinalizedNumber(ctx)
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case err != nil:
-				failures = append(failures, err)
-			case ok:
-				numbers = append(numbers, number)
+	for a := range askAll(ctx, p, p.Members(), func(ctx context.Context, m *member) (answer, error) {
+		number, ok, err := m.FinalizedNumber(ctx)
+		return answer{number, ok}, err
+	}) {
+		if a.err == nil && a.value.ok {
+			if numbers = append(numbers, a.value.number); len(numbers) == p.config.Quorum {
+				enough = time.AfterFunc(p.config.HedgeAfter, cancel) // the others may make it a newer number, if they are quick
 			}
-		})
+		}
 	}
-	wait.Wait()
-	if len(numbers) < p.config.Quorum {
+	if enough == nil {
 		return 0, false, nil
 	}
+	enough.Stop()
 	slices.SortFunc(numbers, func(a, b uint64) int { return -compare(a, b) })
 	return numbers[p.config.Quorum-1], true, nil
 }

@@ -47,12 +47,6 @@ func (n *faultyNode) set(change func(*faultyNode)) {
 	change(n)
 }
 
-func (n *faultyNode) asked() int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.calls
-}
-
 // answer waits as long as the node takes and returns its failure.
 func (n *faultyNode) answer(ctx context.Context) error {
 	n.mu.Lock()
@@ -168,10 +162,12 @@ var errAway = errors.New("connection refused")
 func TestReadingFailsOverWithinASecondAndComesBack(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]func(*faultyNode){
-		"errors":        func(n *faultyNode) { n.err = errAway },
-		"hangs":         func(n *faultyNode) { n.delay = time.Hour },
-		"answers late":  func(n *faultyNode) { n.delay = 5 * time.Second },
-		"limits":        func(n *faultyNode) { n.err = &RateLimitError{After: 20 * time.Second, cause: rpc.HTTPError{StatusCode: http.StatusTooManyRequests}} },
+		"errors":       func(n *faultyNode) { n.err = errAway },
+		"hangs":        func(n *faultyNode) { n.delay = time.Hour },
+		"answers late": func(n *faultyNode) { n.delay = 5 * time.Second },
+		"limits": func(n *faultyNode) {
+			n.err = &RateLimitError{After: 20 * time.Second, cause: rpc.HTTPError{StatusCode: http.StatusTooManyRequests}}
+		},
 		"another chain": func(n *faultyNode) { n.chainID = 5 },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -65,7 +65,8 @@ func pooled(t *testing.T, node Endpoint) *Pool {
 func catchUp(t interface {
 	require.TestingT
 	Helper()
-}, f *Follower) []Progress {
+}, f *Follower,
+) []Progress {
 	t.Helper()
 	var all []Progress
 	for range 20_000 {

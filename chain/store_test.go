@@ -56,8 +56,10 @@ func (s *memoryStore) InitCursor(_ context.Context, network string, block models
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cursor == nil {
-		s.cursor = &models.ChainCursor{Network: network, BlockNumber: block.Number, BlockHash: block.Hash, BlockTime: block.Time, HeadNumber: head,
-			AgreedNumber: block.Number, AgreedHash: block.Hash, AgreedTime: block.Time, SecondNumber: block.Number}
+		s.cursor = &models.ChainCursor{
+			Network: network, BlockNumber: block.Number, BlockHash: block.Hash, BlockTime: block.Time, HeadNumber: head,
+			AgreedNumber: block.Number, AgreedHash: block.Hash, AgreedTime: block.Time, SecondNumber: block.Number,
+		}
 		s.blocks[block.Number] = block
 	}
 	return nil

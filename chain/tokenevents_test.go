@@ -71,8 +71,10 @@ func FuzzDecodeLogs(f *testing.F) {
 		f.Add(byte(i), append(make([]byte, 12), ourAddress1[:]...), []byte{}, byte(2))
 	}
 	f.Fuzz(func(t *testing.T, event byte, topics, data []byte, flags byte) {
-		log := types.Log{Address: testToken, Topics: []common.Hash{watchedTopics[int(event)%len(watchedTopics)]}, Data: data,
-			BlockHash: common.HexToHash(testBlock.Hash), Removed: flags&1 != 0}
+		log := types.Log{
+			Address: testToken, Topics: []common.Hash{watchedTopics[int(event)%len(watchedTopics)]}, Data: data,
+			BlockHash: common.HexToHash(testBlock.Hash), Removed: flags&1 != 0,
+		}
 		if flags&2 != 0 {
 			log.BlockHash[3]++
 		}

@@ -132,7 +132,7 @@ func (v *Verifier) notAgreed(agreeing, others []testimony) error {
 		return others[0].err
 	}
 	var reasons []string
-	var sentinel error = ErrQuorumMissing
+	sentinel := ErrQuorumMissing
 	definite := len(agreeing) == 0
 	for _, said := range others {
 		reasons = append(reasons, fmt.Sprintf("%s: %v", said.member.Name(), said.err))
@@ -229,8 +229,7 @@ func (v *Verifier) proveReceipts(ctx context.Context, agreeing []testimony, want
 	}
 	for _, said := range agreeing {
 		receipts, err := said.member.ReceiptsByBlockHash(ctx, hash)
-		var refusal rpc.Error
-		if errors.As(err, &refusal) {
+		if _, refused := errors.AsType[rpc.Error](err); refused {
 			continue // it does not offer them
 		}
 		if err != nil {

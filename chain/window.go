@@ -118,8 +118,7 @@ func (f *Follower) adaptWindow(logs int) {
 // mayBeTooLong tells whether an error may mean that the range or its answer is too large. Nodes word that in many ways, so
 // every refusal counts but those that plainly mean something else.
 func mayBeTooLong(err error) bool {
-	var status rpc.HTTPError
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[rpc.HTTPError](err); ok {
 		switch status.StatusCode {
 		case http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusGatewayTimeout:
 			return true

@@ -100,7 +100,7 @@ func allDigits(s string) bool {
 func (a Amount) String() string {
 	sign, units := "", uint64(a) //nolint:gosec // a negative amount is turned over below
 	if a < 0 {
-		sign, units = "-", uint64(-a) //nolint:gosec // also right for the smallest value: its negation wraps to itself
+		sign, units = "-", uint64(-a)
 	}
 	fraction := strings.TrimRight(fmt.Sprintf("%06d", units%uint64(USDT)), "0")
 	for len(fraction) < 2 {

@@ -86,7 +86,7 @@ func (s *fragileStore) InitCursor(ctx context.Context, network string, block mod
 }
 
 func (s *fragileStore) Advance(ctx context.Context, network string, batch models.BlockBatch) error {
-	switch s.mutant {
+	switch s.mutant { //nolint:exhaustive // the others break something else
 	case dedupeByTxHash:
 		seen := map[string]bool{}
 		var kept []models.TokenTransfer
@@ -223,7 +223,7 @@ func (sim *simulation) startProcess() {
 	p.check = chain.NewCrossCheck(chain.CrossCheckConfig{Network: models.NetworkERC20, ChainID: chainID, Token: tokenAddress}, p.pool, s, s, quiet)
 	verifier := chain.NewVerifier(p.pool, chain.VerifierConfig{Token: tokenAddress})
 	var verifying activities.TransferVerifier = verifier
-	switch sim.mutant {
+	switch sim.mutant { //nolint:exhaustive // the others break something else
 	case unverified:
 		verifying = believing{}
 	case elevenConfirmations:

@@ -25,8 +25,6 @@ var (
 	tokenAddress   = common.HexToAddress("0x00000000000000000000000000000000070CE400")
 	foreignToken   = common.HexToAddress("0x00000000000000000000000000000000F04E16A4")
 	transferTopic  = crypto.Keccak256Hash([]byte("Transfer(address,address,uint256)"))
-	pauseTopic     = crypto.Keccak256Hash([]byte("Pause()"))
-	unpauseTopic   = crypto.Keccak256Hash([]byte("Unpause()"))
 	stranger       = common.HexToAddress("0x5742A96E4")
 	otherRecipient = common.HexToAddress("0x0742A96E5")
 )
@@ -97,7 +95,6 @@ type world struct {
 	main   []*modelBlock
 	byHash map[common.Hash]*modelBlock
 	mined  map[common.Hash]int // how often a transaction was mined
-	pool   []transaction
 }
 
 func newWorld(at time.Time) *world {

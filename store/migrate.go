@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -36,7 +35,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return fmt.Errorf("migrating the database: %w", err)
 	}
 	for _, result := range results {
-		s.logger.InfoContext(ctx, "database migrated", slog.String("migration", result.Source.Path), slog.Int64("elapsed_ms", result.Duration.Milliseconds()))
+		s.logger.InfoContext(ctx, "database migrated", "migration", result.Source.Path, "elapsed_ms", result.Duration.Milliseconds())
 	}
 	return nil
 }

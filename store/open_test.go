@@ -76,8 +76,18 @@ func TestSchemaCheck(t *testing.T) {
 func TestModelsMatchColumns(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
 		for _, model := range []any{
-			models.Operator{}, models.Credential{}, models.Admin{}, models.Payment{}, models.PaymentEvent{}, models.DepositAddress{},
-			models.IdempotencyKey{}, models.ChainCursor{}, models.ChainBlock{}, models.Transfer{}, models.LedgerTransaction{}, models.LedgerEntry{},
+			models.Operator{},
+			models.Credential{},
+			models.Admin{},
+			models.Payment{},
+			models.PaymentEvent{},
+			models.DepositAddress{},
+			models.IdempotencyKey{},
+			models.ChainCursor{},
+			models.ChainBlock{},
+			models.Transfer{},
+			models.LedgerTransaction{},
+			models.LedgerEntry{},
 		} {
 			parsed, err := schema.Parse(model, &sync.Map{}, f.writer.NamingStrategy)
 			require.NoError(t, err)

@@ -69,8 +69,10 @@ func TestRacingWriters(t *testing.T) {
 				f.tip = to
 			}
 			credit := f.creditInput(p, []models.Transfer{f.transfer(t, p.ID)}, nil)
-			expire := models.ExpireInput{PaymentID: p.ID, Network: models.NetworkERC20, ExpiresAt: epoch.Add(-time.Hour),
-				State: next(p, func(s *models.PaymentState) { s.Status = models.StatusExpired })}
+			expire := models.ExpireInput{
+				PaymentID: p.ID, Network: models.NetworkERC20, ExpiresAt: epoch.Add(-time.Hour),
+				State: next(p, func(s *models.PaymentState) { s.Status = models.StatusExpired }),
+			}
 			var won atomic.Int64
 			together(30, func(i int) {
 				s := stores[i%2]
@@ -117,8 +119,10 @@ func TestExpire(t *testing.T) {
 		expiryBlock := uint64(100 + 3600/12) // its time is exactly the payments' expiresAt
 		early, atTheLimit, late, none, gone := f.create(t), f.create(t), f.create(t), f.create(t), f.create(t)
 		input := func(p models.Payment) models.ExpireInput {
-			return models.ExpireInput{PaymentID: p.ID, Network: models.NetworkERC20, ExpiresAt: p.ExpiresAt,
-				State: next(p, func(s *models.PaymentState) { s.Status = models.StatusExpired })}
+			return models.ExpireInput{
+				PaymentID: p.ID, Network: models.NetworkERC20, ExpiresAt: p.ExpiresAt,
+				State: next(p, func(s *models.PaymentState) { s.Status = models.StatusExpired }),
+			}
 		}
 		expire := func(p models.Payment) models.ExpireResult {
 			result, err := f.Expire(ctx, input(p))

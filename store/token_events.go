@@ -121,8 +121,9 @@ type quarantinedTransfer struct {
 	Canonical          bool
 }
 
-// Pauses returns the times in which the token was paused, in order; the last one lasts when its end is zero.
-func (s *Store) Pauses(ctx context.Context, network string) ([]models.Pause, error) {
+// Pauses returns the times in which the token was paused, in order; the last one lasts when its end is zero. The token of
+// every network that there is today is the same.
+func (s *Store) Pauses(ctx context.Context, _ string) ([]models.Pause, error) {
 	pauses, err := pausesOf(s.read(ctx))
 	return pauses, wrap(err, "reading the token's pauses")
 }

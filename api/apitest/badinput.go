@@ -83,8 +83,11 @@ func decodeError(tb testing.TB, answer response) errorBody {
 // badBodies are bodies of create.
 func (t Target) badBodies() []badCase {
 	create := func(name, body string, code, field, msg string) badCase {
-		return badCase{"create/" + name, request{method: http.MethodPost, path: createPath, headers: t.Account.headers(jsonType), body: body},
-			http.StatusBadRequest, code, field, msg}
+		return badCase{
+			"create/" + name,
+			request{method: http.MethodPost, path: createPath, headers: t.Account.headers(jsonType), body: body},
+			http.StatusBadRequest, code, field, msg,
+		}
 	}
 	amount := func(raw, msg string) badCase {
 		return create("amount "+shortName(raw), `{"amount":`+raw+`,"userId":"u","network":"ERC20"}`, "invalid_amount", "amount", msg)
@@ -226,8 +229,11 @@ func (t Target) badBodies() []badCase {
 // badHeaders are creates whose body would be good.
 func (t Target) badHeaders() []badCase {
 	with := func(name string, body string, status int, code, field, msg string, headers ...header) badCase {
-		return badCase{"create/" + name, request{method: http.MethodPost, path: createPath, headers: t.Account.headers(headers...), body: body},
-			status, code, field, msg}
+		return badCase{
+			"create/" + name,
+			request{method: http.MethodPost, path: createPath, headers: t.Account.headers(headers...), body: body},
+			status, code, field, msg,
+		}
 	}
 	notJSON := func(name string, headers ...header) badCase {
 		return with(name, goodBody, http.StatusUnsupportedMediaType, "unsupported_media_type", "",
@@ -276,14 +282,20 @@ func (t Target) badHeaders() []badCase {
 // badPaths are reads and calls of what is not there.
 func (t Target) badPaths(foreign string) []badCase {
 	get := func(path, code, msg string) badCase {
-		return badCase{"get/" + strings.ReplaceAll(path, "/", "_"), request{method: http.MethodGet, path: path, headers: t.Account.headers()},
-			http.StatusNotFound, code, "", msg}
+		return badCase{
+			"get/" + strings.ReplaceAll(path, "/", "_"),
+			request{method: http.MethodGet, path: path, headers: t.Account.headers()},
+			http.StatusNotFound, code, "", msg,
+		}
 	}
 	noPayment := func(path string) badCase { return get(path, "payment_not_found", "There is no payment with this id.") }
 	nothing := func(path string) badCase { return get(path, "not_found", "There is nothing at this address.") }
 	method := func(method, path string) badCase {
-		return badCase{"method/" + method + strings.ReplaceAll(path, "/", "_"), request{method: method, path: path, headers: t.Account.headers()},
-			http.StatusMethodNotAllowed, "method_not_allowed", "", "This address does not answer to this method."}
+		return badCase{
+			"method/" + method + strings.ReplaceAll(path, "/", "_"),
+			request{method: method, path: path, headers: t.Account.headers()},
+			http.StatusMethodNotAllowed, "method_not_allowed", "", "This address does not answer to this method.",
+		}
 	}
 	return []badCase{
 		noPayment("/api/payment/" + unknownID),
@@ -317,8 +329,11 @@ func (t Target) badPaths(foreign string) []badCase {
 // badQueries are lists with parameters that mean nothing.
 func (t Target) badQueries() []badCase {
 	list := func(path, query, code, field, msg string) badCase {
-		return badCase{"list" + strings.ReplaceAll(path, "/", "_") + "?" + shortName(query),
-			request{method: http.MethodGet, path: path + "?" + query, headers: t.Account.headers()}, http.StatusBadRequest, code, field, msg}
+		return badCase{
+			"list" + strings.ReplaceAll(path, "/", "_") + "?" + shortName(query),
+			request{method: http.MethodGet, path: path + "?" + query, headers: t.Account.headers()},
+			http.StatusBadRequest, code, field, msg,
+		}
 	}
 	payments := func(query, field, msg string) badCase {
 		return list("/api/payments", query, "invalid_parameter", field, msg)
@@ -438,8 +453,10 @@ func (t Target) refusedAccount(inactive Inactive) []badCase {
 	var cases []badCase
 	for _, call := range operatorCalls() {
 		call.headers = append(inactive.headers(), call.headers...)
-		cases = append(cases, badCase{inactive.Code + "/" + call.method + strings.ReplaceAll(call.path, "/", "_"), call,
-			http.StatusForbidden, inactive.Code, "", sentences[inactive.Code]})
+		cases = append(cases, badCase{
+			inactive.Code + "/" + call.method + strings.ReplaceAll(call.path, "/", "_"), call,
+			http.StatusForbidden, inactive.Code, "", sentences[inactive.Code],
+		})
 	}
 	return cases
 }

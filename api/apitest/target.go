@@ -71,7 +71,7 @@ func (t Target) send(r request) (response, error) {
 	if err != nil {
 		return response{}, fmt.Errorf("connect: %w", err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if err := conn.SetDeadline(time.Now().Add(requestTimeout)); err != nil {
 		return response{}, fmt.Errorf("set the time limit: %w", err)
 	}
@@ -81,7 +81,7 @@ func (t Target) send(r request) (response, error) {
 	if err != nil {
 		return response{}, fmt.Errorf("read the answer: %w", err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		return response{}, fmt.Errorf("read the answer's body: %w", err)

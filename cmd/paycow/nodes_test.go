@@ -95,7 +95,9 @@ func (p *faultyProxy) serve(w http.ResponseWriter, r *http.Request) {
 	if json.Unmarshal(asked, &call) == nil && json.Unmarshal(answered, &answer) == nil { // batches pass as they are
 		if lie := p.lie(fault, call, answer.Result); lie != nil {
 			answer.Result, answer.Error = lie, nil
-			answered, _ = json.Marshal(answer)
+			if answered, err = json.Marshal(answer); err != nil {
+				return
+			}
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -129,7 +131,8 @@ func (p *faultyProxy) lie(fault string, call rpcMessage, result json.RawMessage)
 			return nil // the number of the block is taken from a real log of it
 		}
 		number, _ := logs[0]["blockNumber"].(string)
-		told = append(logs, p.invented(logs[0]["address"], filter.BlockHash, number))
+		logs = append(logs, p.invented(logs[0]["address"], filter.BlockHash, number))
+		told = logs
 	case fault == "extra log" && call.Method == "eth_getTransactionReceipt" && string(result) == "null":
 		return nil // the invented transaction has no receipt anywhere
 	case fault == "other block hash" && call.Method == "eth_getBlockByNumber":

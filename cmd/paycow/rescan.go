@@ -74,7 +74,7 @@ func (p *parts) rescan(ctx context.Context, out, progress io.Writer, from, to ui
 // newProgress returns what shows the progress over so many blocks, and what ends it: a bar on a terminal, else a line every
 // few seconds.
 func newProgress(w io.Writer, blocks uint64) (show func(done uint64), end func()) {
-	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) { //nolint:gosec // a file descriptor is small
+	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		bar := progressbar.NewOptions64(int64(blocks), progressbar.OptionSetWriter(w), progressbar.OptionSetDescription("blocks"), //nolint:gosec // block numbers are far smaller
 			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("blocks"), progressbar.OptionSetPredictTime(true),
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())

@@ -246,7 +246,7 @@ func readQuorum(s *Settings, value string) error {
 	if err != nil || n == 0 {
 		return errors.New("must be a whole number from 1 to 255")
 	}
-	s.RPCQuorum = int(n) //nolint:gosec // at most 8 bits
+	s.RPCQuorum = int(n)
 	return nil
 }
 
