@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/node"
 )
 
@@ -155,6 +156,15 @@ func (c *Chain) Mine(blocks int) error {
 // Returns ErrReorgDepth if the depth is below 1, above 64, or would remove the token.
 func (c *Chain) Reorg(depth int, dropTransactions bool) error {
 	_, err := c.blocks.reorg(depth, dropTransactions)
+	return err
+}
+
+// Replace puts blocks that hold exactly these transactions, which must be valid in this order, in the place of the last
+// depth blocks: a transaction can be mined earlier or later than before, behind others, or give way to another one of its
+// sender and nonce. What the replaced blocks held besides is lost, as Reorg says.
+// Returns ErrReorgDepth as Reorg does, and when there are no more new blocks than old ones.
+func (c *Chain) Replace(depth int, branch [][]*types.Transaction) error {
+	_, err := c.blocks.replace(depth, func([]*types.Block) [][]*types.Transaction { return branch })
 	return err
 }
 

@@ -180,3 +180,28 @@ func (b *bundle) fundedStranger() common.Hash {
 	require.NoError(b.t, err)
 	return transaction.Hash()
 }
+
+// A transaction can be mined behind another one, so that its log gets another index, or give way to another of its nonce.
+func TestReplaceDecidesWhatTheNewBranchHolds(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Config{})
+	b.mine(3)
+	first := b.sendFromFaucet(recipient(40), 5)
+	b.mine(1)
+	second := b.sendFromFaucet(recipient(41), 6)
+	b.mine(1)
+	require.ErrorIs(t, b.Replace(2, [][]*types.Transaction{{first, second}, {}}), ErrReorgDepth, "the new branch must be longer")
+	require.NoError(t, b.Replace(2, [][]*types.Transaction{{}, {first, second}, {}}))
+	require.Equal(t, b.minedIn(first.Hash()).BlockHash, b.minedIn(second.Hash()).BlockHash)
+	require.EqualValues(t, 0, b.minedIn(first.Hash()).Logs[0].Index)
+	require.EqualValues(t, 1, b.minedIn(second.Hash()).Logs[0].Index)
+
+	require.NoError(t, b.Replace(2, [][]*types.Transaction{{}, {}, {first}}))
+	require.False(t, b.isKnown(second.Hash()), "what is in neither branch is lost")
+	instead, err := SendCall(b.ctx, b.HTTPURL(), b.FaucetKey(), b.TokenAddress(), token.NewTestUSDT().PackTransfer(recipient(41), big.NewInt(7)))
+	require.NoError(t, err)
+	require.Equal(t, second.Nonce(), instead.Nonce())
+	b.mine(1)
+	require.EqualValues(t, 5, b.balance(recipient(40)))
+	require.EqualValues(t, 7, b.balance(recipient(41)))
+}
