@@ -165,7 +165,11 @@ func (n *Node) logs(ctx context.Context, query ethereum.FilterQuery) ([]types.Lo
 // ReceiptsByBlockHash returns all receipts of the block with that hash.
 func (n *Node) ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*types.Receipt, error) {
 	return call(ctx, n, "eth_getBlockReceipts", func(ctx context.Context, client *rpc.Client) ([]*types.Receipt, error) {
-		return ethclient.NewClient(client).BlockReceipts(ctx, rpc.BlockNumberOrHashWithHash(hash, false))
+		receipts, err := ethclient.NewClient(client).BlockReceipts(ctx, rpc.BlockNumberOrHashWithHash(hash, false))
+		if err == nil && slices.Contains(receipts, nil) {
+			return nil, fmt.Errorf("one of the receipts of block %s is null", hash)
+		}
+		return receipts, err
 	})
 }
 

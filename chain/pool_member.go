@@ -138,6 +138,13 @@ func (m *member) noteHead(head Header) {
 	m.head, m.headAt = head, time.Now()
 }
 
+// noteLate lets others be asked before the node for a while.
+func (m *member) noteLate() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lateUntil = time.Now().Add(m.pool.config.BreakerDelay)
+}
+
 // probe finds out how the node does.
 func (m *member) probe(ctx context.Context) {
 	if _, err := m.HeadHeader(ctx); err != nil {

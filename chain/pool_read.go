@@ -65,6 +65,7 @@ func read[T any](ctx context.Context, p *Pool, ask func(context.Context, *member
 			}
 		case <-hedge.C:
 			if asked < len(candidates) {
+				candidates[asked-1].noteLate() // now: the read after this one may begin before the call here has ended
 				askNext()
 				hedge.Reset(p.config.HedgeAfter)
 			}

@@ -117,16 +117,16 @@ func (f *fold) waitsFor(state models.PaymentState, todo action) string {
 	case todo == actionRecord:
 		return "Recording the new state."
 	case todo == actionExpire:
-		return fmt.Sprintf("Waits until the chain has been read past the end of the window, %s; expires only then.", f.input.ExpiresAt.UTC().Format(time.RFC3339))
+		return fmt.Sprintf("Waits until the chain has been read past the end of the window, %s; expires only then.", f.windowEnd().UTC().Format(time.RFC3339))
 	case todo == actionEnd:
 		return "Ended. A transfer that comes later starts another run and is credited."
 	case len(awaited) > 0:
 		newest := awaited[len(awaited)-1]
 		return fmt.Sprintf("Waits for %d confirmations, which block %d brings.", f.input.Confirmations, newest.Block.Number+f.input.Confirmations-1)
 	case state.AmountReceived > 0:
-		return fmt.Sprintf("Waits for the missing amount until %s.", f.input.ExpiresAt.UTC().Format(time.RFC3339))
+		return fmt.Sprintf("Waits for the missing amount until %s.", f.windowEnd().UTC().Format(time.RFC3339))
 	default:
-		return fmt.Sprintf("Waits for a transfer until %s.", f.input.ExpiresAt.UTC().Format(time.RFC3339))
+		return fmt.Sprintf("Waits for a transfer until %s.", f.windowEnd().UTC().Format(time.RFC3339))
 	}
 }
 

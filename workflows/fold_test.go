@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -70,15 +71,15 @@ func (w *world) run() {
 			state.Version++
 			w.write(func() (models.RecordResult, error) {
 				return w.db.RecordPayment(context.Background(), models.RecordInput{State: state})
-			}, state, nil)
-		case actionSettle:
+			}, state)
+		case actionSettle, actionSettleHeld:
 			credits, reversals := w.fold.credits(), w.fold.reversals()
-			after := w.fold.settled(credits, reversals)
-			state := after.state()
-			state.Version++
-			w.write(func() (models.RecordResult, error) {
-				return w.db.CreditPayment(context.Background(), models.CreditInput{Credits: credits, Reversals: reversals, State: state})
-			}, state, after)
+			if todo == actionSettleHeld {
+				credits = w.fold.heldCredits()
+			}
+			if waits := w.settle(w.fold.settlement(credits, reversals, todo == actionSettleHeld)); waits {
+				return
+			}
 		case actionExpire:
 			if !w.db.scanned {
 				return
@@ -92,7 +93,7 @@ func (w *world) run() {
 				var err error
 				result, err = w.db.ExpirePayment(context.Background(), models.ExpireInput{ExpiresAt: testInput.ExpiresAt, State: state})
 				return result.RecordResult, err
-			}, state, nil)
+			}, state)
 			if w.fold != nil && result.ScannedPast {
 				w.fold.closeWindow()
 			}
@@ -104,14 +105,37 @@ func (w *world) run() {
 
 // write performs a write as an activity does: tried again when the process dies before or after its commit, or given up
 // because of a signal although it was committed. A run itself survives a crash, because the engine replays it.
-func (w *world) write(commit func() (models.RecordResult, error), state models.PaymentState, after *fold) {
+func (w *world) write(commit func() (models.RecordResult, error), state models.PaymentState) {
+	result, known := committed(w, commit)
+	if known {
+		w.fold.takeOver(state, result)
+	}
+}
+
+// settle books as write writes. It returns whether the nodes confirm nothing of what is held, so that the payment waits.
+func (w *world) settle(input models.CreditInput, after *fold) (waits bool) {
+	result, known := committed(w, func() (models.CreditResult, error) {
+		result, err := w.db.CreditPayment(context.Background(), input)
+		if waits = errors.Is(err, errModelUnverified); waits {
+			err = nil
+		}
+		return result, err
+	})
+	if known && !waits {
+		w.fold.takeSettled(input.State, after, result)
+	}
+	return waits
+}
+
+// committed is a commit under the fates of write. known is false when its answer never came.
+func committed[T any](w *world, commit func() (T, error)) (result T, known bool) {
 	fate := rapid.IntRange(0, 9).Draw(w.t, "write")
 	if fate == 0 { // given up before
-		return
+		return result, false
 	}
 	result, err := commit()
 	if fate == 1 { // given up after
-		return
+		return result, false
 	}
 	if fate == 2 { // committed, died, tried again
 		result, err = commit()
@@ -119,10 +143,7 @@ func (w *world) write(commit func() (models.RecordResult, error), state models.P
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if result.Recorded && after != nil {
-		w.fold.transfers = after.transfers
-	}
-	w.fold.takeOver(state, result)
+	return result, true
 }
 
 // restart begins a run as one that was started by a signal: from the row.
@@ -198,7 +219,7 @@ func TestAnyOrderEndsInTheSameTruth(t *testing.T) {
 			keys[i] = models.TransferKey{ChainID: 1, TxHash: fmt.Sprintf("0x%064x", 1000+i/2), Ordinal: i % 2}
 		}
 		for range rapid.IntRange(0, 40).Draw(t, "steps") {
-			switch rapid.IntRange(0, 9).Draw(t, "step") {
+			switch rapid.IntRange(0, 10).Draw(t, "step") {
 			case 0, 1:
 				if len(keys) > 0 {
 					w.chainStep(rapid.SampledFrom(keys).Draw(t, "key"))
@@ -234,11 +255,18 @@ func TestAnyOrderEndsInTheSameTruth(t *testing.T) {
 					w.restart()
 					w.run()
 				}
+			case 10: // the nodes cease or begin to confirm a transfer
+				if len(keys) > 0 {
+					key := rapid.SampledFrom(keys).Draw(t, "key")
+					w.db.unverifiable[key] = !w.db.unverifiable[key]
+					w.run()
+				}
 			}
 			w.checkLedger()
 		}
 		// Everything that is under way arrives, the chain is read past the window, crashed runs come back.
 		w.now, w.db.scanned = testInput.ExpiresAt.Add(time.Hour), true
+		clear(w.db.unverifiable)
 		for len(w.pending) > 0 {
 			i := rapid.IntRange(0, len(w.pending)-1).Draw(t, "which")
 			n := w.pending[i]

@@ -19,19 +19,25 @@ type modelStore struct {
 	unscanned  int  // how often ExpirePayment still answers that it has not
 	unverified int  // how many of the next credits the chain does not show
 	failures   int  // how many of the next calls fail
-	booked     map[string]models.Amount
-	states     []models.PaymentState
+	// unverifiable are the transfers that the nodes do not confirm for now.
+	unverifiable map[models.TransferKey]bool
+	booked       map[string]models.Amount
+	states       []models.PaymentState
 }
 
 func newModelStore() *modelStore {
 	return &modelStore{
-		state:     models.PaymentState{Status: models.StatusPending, Version: 1},
-		transfers: map[models.TransferKey]models.TransferNotice{},
-		booked:    map[string]models.Amount{},
+		state:        models.PaymentState{Status: models.StatusPending, Version: 1},
+		transfers:    map[models.TransferKey]models.TransferNotice{},
+		booked:       map[string]models.Amount{},
+		unverifiable: map[models.TransferKey]bool{},
 	}
 }
 
-var errModelAway = errors.New("the model database is away")
+var (
+	errModelAway       = errors.New("the model database is away")
+	errModelUnverified = errors.New("the model chain confirms none of them")
+)
 
 func (m *modelStore) fail() error {
 	if m.failures > 0 {
@@ -116,15 +122,27 @@ func (m *modelStore) ExpirePayment(_ context.Context, input models.ExpireInput) 
 }
 
 // CreditPayment stands in for the activity.
-func (m *modelStore) CreditPayment(_ context.Context, input models.CreditInput) (models.RecordResult, error) {
+func (m *modelStore) CreditPayment(_ context.Context, input models.CreditInput) (models.CreditResult, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.fail(); err != nil {
-		return models.RecordResult{}, err
+		return models.CreditResult{}, err
 	}
 	if m.unverified > 0 {
 		m.unverified--
-		return models.RecordResult{}, errors.New("the chain does not show it")
+		return models.CreditResult{}, errors.New("the chain does not show it")
+	}
+	var unverified []models.UnverifiedTransfer
+	for _, n := range input.Credits {
+		if m.unverifiable[n.TransferKey] {
+			unverified = append(unverified, models.UnverifiedTransfer{TransferKey: n.TransferKey, Reason: "too few nodes agree"})
+		}
+	}
+	if input.Await && len(unverified) == len(input.Credits) && len(unverified) > 0 {
+		return models.CreditResult{}, errModelUnverified // the activity is tried again until that changes
+	}
+	if len(unverified) > 0 {
+		return models.CreditResult{Unverified: unverified}, nil
 	}
 	stale := m.state.Version != input.State.Version-1
 	for _, n := range input.Credits {
@@ -136,7 +154,7 @@ func (m *modelStore) CreditPayment(_ context.Context, input models.CreditInput) 
 		stale = stale || row.CreditedAmount == 0 || (row.Canonical && row.Amount == row.CreditedAmount)
 	}
 	if stale {
-		return models.RecordResult{Snapshot: m.snapshot()}, nil
+		return models.CreditResult{RecordResult: models.RecordResult{Snapshot: m.snapshot()}}, nil
 	}
 	for _, n := range input.Reversals {
 		row := m.transfers[n.TransferKey]
@@ -150,7 +168,7 @@ func (m *modelStore) CreditPayment(_ context.Context, input models.CreditInput) 
 		row.CreditedAmount = n.Amount
 		m.transfers[n.TransferKey] = row
 	}
-	return m.write(input.State), nil
+	return models.CreditResult{RecordResult: m.write(input.State)}, nil
 }
 
 // The payment of the tests: 50 USDT within an hour.
