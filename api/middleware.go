@@ -135,7 +135,13 @@ func writeJSON(c *gin.Context, status int, answer any) {
 	c.Data(status, "application/json; charset=utf-8", body)
 }
 
+// writePage writes a page, compressed for whoever takes it so. No page holds a secret, so its length tells nothing.
 func writePage(c *gin.Context, status int, page []byte) {
 	c.Header("Content-Security-Policy", web.ContentSecurityPolicy)
+	c.Header("Vary", "Accept-Encoding")
+	if takesGzip(c.Request) {
+		c.Header("Content-Encoding", "gzip")
+		page = web.Gzip(page)
+	}
 	c.Data(status, "text/html; charset=utf-8", page)
 }

@@ -150,6 +150,7 @@ func (s *Server) newRouter() *gin.Engine {
 	router.GET("/healthz", s.handle(s.healthz))
 	router.GET("/readyz", s.handle(s.readyz))
 	router.GET("/openapi.json", s.handle(s.openAPI))
+	router.GET("/assets/:version/*name", s.handle(s.asset))
 	router.GET("/payment/:id", s.handle(s.checkoutPage))
 	router.GET("/payment/data/:id", s.handle(s.publicPayment))
 
