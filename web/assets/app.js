@@ -128,7 +128,6 @@
   const locale = /^en\b/i.test(navigator.language) ? navigator.language : 'en-GB';
   const toTheMinute = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
   const toTheSecond = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' });
-  const zone = new Intl.DateTimeFormat(locale, { timeZoneName: 'long' }).formatToParts(new Date()).find((part) => part.type === 'timeZoneName')?.value;
 
   // time shows an instant in the viewer's zone; the exact one is its title.
   function time(text, isPrecise = false) {
@@ -415,6 +414,7 @@
           api.onLoggedOut?.();
           return;
         }
+        if (error.status === 403) api.onForbidden?.();
         if (isCurrent()) pageError.textContent = explain(error);
       }
       if (isCurrent() && !document.hidden) timer = setTimeout(load, pollEvery);
@@ -463,8 +463,8 @@
   }
 
   const api = {
-    Failure, parseJSON, send, call, query, explain, isLoggedOut, el, $, $$, fill, amount, isZero, time, day, zone, short, badge,
-    statusBadges, external, toast, copy, copyable, onSubmit, ask, table, empty, Pager, bindFilters, views, onLoggedOut: null,
+    Failure, parseJSON, send, call, query, explain, isLoggedOut, el, $, $$, fill, amount, isZero, time, day, short, badge,
+    statusBadges, external, toast, copy, copyable, onSubmit, ask, table, empty, Pager, bindFilters, views, onLoggedOut: null, onForbidden: null,
   };
   window.paycow = api;
 })();
