@@ -34,6 +34,7 @@
   // ---- What the tabs tell of, whichever is open ----
 
   // glance keeps the counts in the navigation and the word on halted crediting up to date.
+  let glanced = false;
   async function glance() {
     const [waiting, alarms, health] = await Promise.all([
       call('GET', '/api/admin/operators?status=PENDING'), call('GET', '/api/admin/alarms?open=true'), call('GET', '/api/admin/health'),
@@ -41,6 +42,8 @@
     count('operators', waiting.operators.length && (waiting.nextCursor ? waiting.operators.length + '+' : waiting.operators.length));
     count('alarms', alarms.alarms.length && (alarms.nextCursor ? alarms.alarms.length + '+' : alarms.alarms.length));
     count('health', Object.values(health.checks).filter((check) => !check.ok).length);
+    if (!glanced) $('.side nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }); // the counts have moved it
+    glanced = true;
     const halting = alarms.alarms.filter((alarm) => alarm.haltsCrediting);
     const box = $('[data-halted]');
     box.hidden = !halting.length;
@@ -205,7 +208,7 @@
 
   const openAlarm = (alarm) => el('article', { class: 'card alarm' + (alarm.haltsCrediting ? ' halts' : ''), 'aria-labelledby': 'alarm-' + alarm.id },
     el('div', { class: 'alarm-head' },
-      el('div', {}, el('h3', { id: 'alarm-' + alarm.id }, words(alarm.kind)), alarm.haltsCrediting ? el('span', { class: 'badge bad' }, 'HALTS CREDITING') : ''),
+      el('div', {}, el('h3', { id: 'alarm-' + alarm.id }, words(alarm.kind)), alarm.haltsCrediting ? el('span', { class: 'badge bad outline' }, 'HALTS CREDITING') : ''),
       el('button', { type: 'button', class: 'button small' + (alarm.haltsCrediting ? ' danger' : ''), 'data-key': 'resolve' + alarm.id, onclick: () => resolve(alarm) }, 'Resolve', el('span', { class: 'visually-hidden' }, ' alarm ' + alarm.id))),
     el('p', {}, alarm.message),
     el('p', { class: 'muted' }, alarm.subject ? el('span', {}, 'about ', el('code', {}, alarm.subject), ' · ') : '', 'since ', time(alarm.raisedAt, true),
@@ -295,9 +298,9 @@
   const withGlance = (view) => ({
     ...view,
     load: async (isCurrent) => {
-      const glanced = glance().catch((error) => { if (isLoggedOut(error)) throw error; });
+      const counts = glance().catch((error) => { if (isLoggedOut(error)) throw error; });
       await view.load?.(isCurrent);
-      await glanced;
+      await counts;
     },
   });
 

@@ -14,7 +14,7 @@
     const common = { stroke: colour('--soft'), font: '12px system-ui,sans-serif', ticks: { show: false } };
     const grid = { stroke: colour('--line'), width: 1 };
     return [
-      { ...common, grid: { show: false }, values: (_, ticks) => ticks.map((tick) => day(dateOf(tick))), incrs: [1, 2, 5, 10, 15, 30].map((days) => days * 86400), space: 62 },
+      { ...common, grid: { show: false }, size: 30, values: (_, ticks) => ticks.map((tick) => day(dateOf(tick))), incrs: [1, 2, 5, 10, 15, 30].map((days) => days * 86400), space: 62 },
       { ...common, grid, size: 52, values: (_, ticks) => ticks.map(left), ...(right && { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000, 100000] }) },
       ...(right ? [{ ...common, grid: { show: false }, side: 1, scale: 'rate', size: 48, values: (_, ticks) => ticks.map(right) }] : []),
     ];

@@ -91,7 +91,11 @@
       const [stats, recent] = await Promise.all([call('GET', '/api/operator/stats' + query({ days })), call('GET', '/api/payments?limit=5')]);
       if (!isCurrent()) return;
       const { totals, balance } = stats;
-      const put = (name, text, node) => fill($(`[data-stat="${name}"]`), text, node ?? text);
+      const put = (name, text, node) => {
+        const place = $(`[data-stat="${name}"]`);
+        place.closest('.figure')?.classList.toggle('long', String(text).length > 10);
+        fill(place, text, node ?? text);
+      };
       put('available', balance.available, amount(balance.available));
       put('pending', balance.pending, amount(balance.pending));
       put('volume', totals.volume, amount(totals.volume));
