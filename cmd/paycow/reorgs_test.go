@@ -4,6 +4,7 @@ package main
 
 import (
 	"crypto/ecdsa"
+	"encoding/json"
 	"fmt"
 	"math/big"
 	"net/http"
@@ -191,8 +192,9 @@ func (c *reorgChain) check(when string, subjects []*subject) (late int) {
 				return nil
 			}
 			rows, err := c.db.Transfers(c.t.Context(), s.SessionID)
-			err = fmt.Errorf("it is %q with %s received, %s credited, %s booked instead of %q with %s and %s; its rows: %+v (%w)",
-				joined(v.status), v.AmountReceived, v.AmountCredited, booked, state, received, credited, rows, err)
+			stored, _ := json.Marshal(rows)
+			err = fmt.Errorf("it is %q with %s received, %s credited, %s booked instead of %q with %s and %s; its rows: %s (%w)",
+				joined(v.status), v.AmountReceived, v.AmountCredited, booked, state, received, credited, stored, err)
 			if time.Now().After(patience) {
 				c.t.Logf("%s: payment %s (%s) gets another block: %v", when, s.SessionID, s, err)
 				patience = time.Now().Add(10 * time.Second)
