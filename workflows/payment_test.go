@@ -387,36 +387,3 @@ func TestRejectedWhileTheNodeIsAway(t *testing.T) {
 	require.Equal(t, "REJECTED (AFTER_REJECT)", describe(b.run(testInput)))
 	require.Equal(t, []string{"REJECTED", "REJECTED (AFTER_REJECT)"}, b.timeline())
 }
-
-// The engine drops a step that wants to end a run when another message has just arrived. What the step has written stays: here
-// it wrote that a reorg took the transfer away, and the second message says that it is back.
-func TestStepThatWasDropped(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	paid := transfer(0, 50*models.USDT, time.Minute)
-	b.at(time.Second, func() { b.SignalWorkflow(models.SignalReject, models.DecisionSignal{Reason: "fraud"}) })
-	input := testInput
-	b.db.put(paid)
-	b.at(0, func() { b.tell(paid, 1) })
-	b.at(time.Minute, func() {
-		removed, back := paid, paid
-		removed.Canonical, removed.Revision, removed.Confirmations = false, 2, 0
-		back.Revision = 3
-		dropped := b.db.state
-		dropped.AmountReceived, dropped.TxHash, dropped.LastBlock, dropped.Exception = 0, "", 0, models.ExceptionReverted
-		dropped.Version++
-		_, err := b.db.RecordPayment(t.Context(), models.RecordInput{State: dropped})
-		require.NoError(t, err)
-		b.tell(removed, 0)
-		b.tell(back, 1)
-	})
-	b.at(2*time.Minute, func() {
-		require.Equal(t, 50*models.USDT, b.db.state.AmountReceived)
-		require.Equal(t, models.ExceptionNone, b.db.state.Exception)
-		back := paid
-		back.Revision = 3
-		b.tell(back, 12)
-	})
-	state := b.run(input)
-	require.Equal(t, 50*models.USDT, state.AmountCredited)
-}
