@@ -195,6 +195,9 @@ func (page *checkoutPage) describe(c Checkout, missing models.Amount, isOver boo
 	}
 	var headline, advice string
 	page.Tone, headline, advice = tell(p, page.IsPart, isOver)
+	if headline == "h_pending" && c.OnItsWay > 0 {
+		headline, advice, fill["Amount"] = "h_seen", "a_seen", c.OnItsWay
+	}
 	var err error
 	if page.Headline, err = page.text(headline, fill); err != nil {
 		return err
@@ -202,20 +205,18 @@ func (page *checkoutPage) describe(c Checkout, missing models.Amount, isOver boo
 	if page.Advice, err = page.text(advice, fill); err != nil {
 		return err
 	}
-	notice := func(id string, fill values) {
-		text, textErr := page.text(id, fill)
+	notice := func(id string) {
+		text, textErr := page.text(id, nil)
 		if textErr != nil {
 			err = textErr
 		}
 		page.Notices = append(page.Notices, text)
 	}
 	if c.IsPaused && !p.Status.IsFinal() {
-		notice("paused", nil)
+		notice("paused")
 	}
-	if p.Status == models.StatusPending && c.OnItsWay > 0 {
-		notice("a_seen", values{"Amount": c.OnItsWay})
-	} else if c.FaucetSent && p.Status == models.StatusPending {
-		notice("faucet_sent", nil)
+	if c.FaucetSent && headline == "h_pending" {
+		notice("faucet_sent")
 	}
 	return err
 }

@@ -263,7 +263,7 @@
   // The codes are those of EIP-1193 and EIP-1474.
   function explain(error) {
     const message = String(error?.data?.message ?? error?.message ?? error);
-    if (/insufficient funds/i.test(message)) return texts.w_gas;
+    if (/insufficient funds|exceeds the balance of the account|gas required exceeds allowance/i.test(message)) return texts.w_gas;
     switch (codeOf(error)) {
       case 4001: return texts.w_refused;
       case 4100: return texts.w_locked;
