@@ -95,4 +95,4 @@ secrets: ## make the secrets that docker-compose.yml reads, where they are missi
 
 .PHONY: clean
 clean: ## delete what building and testing left here; the development stack's data in .paycow stays
-	rm -rf bin devstack/token/node_modules cmd/paycow/testdata/clients/node_modules
+	rm -rf bin devstack/token/node_modules cmd/paycow/testdata/clients/node_modules cmd/paycow/testdata/browser/node_modules

@@ -136,9 +136,10 @@ func writeJSON(c *gin.Context, status int, answer any) {
 }
 
 // writePage writes a page, compressed for whoever takes it so. No page holds a secret, so its length tells nothing.
-func writePage(c *gin.Context, status int, page []byte) {
+// vary names further request headers that it depends on.
+func writePage(c *gin.Context, status int, page []byte, vary ...string) {
 	c.Header("Content-Security-Policy", web.ContentSecurityPolicy)
-	c.Header("Vary", "Accept-Encoding")
+	c.Header("Vary", strings.Join(append([]string{"Accept-Encoding"}, vary...), ", "))
 	if takesGzip(c.Request) {
 		c.Header("Content-Encoding", "gzip")
 		page = web.Gzip(page)

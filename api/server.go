@@ -16,6 +16,7 @@ import (
 
 	"paycow/models"
 	"paycow/store"
+	"paycow/web"
 )
 
 // Store is what the API needs of the database. Errors are those of package store.
@@ -36,7 +37,9 @@ type Store interface {
 	// models.ErrIdempotencyMismatch.
 	PaymentOfKey(ctx context.Context, payment store.NewPayment) (models.Payment, error)
 	Pauses(ctx context.Context, network string) ([]models.Pause, error)
-	SeenFor(ctx context.Context, paymentID string) ([]models.SeenTransaction, error)
+	PaymentsByID(ctx context.Context, ids []string) ([]models.Payment, error)
+	// OnTheirWay sums up by payment what nodes hold in their pools.
+	OnTheirWay(ctx context.Context, paymentIDs []string) (map[string]models.Amount, error)
 	NodeHealth(ctx context.Context, network string) ([]models.NodeHealth, error)
 	OpenAlarms(ctx context.Context, network string) ([]models.Alarm, error)
 }
@@ -84,7 +87,12 @@ type Config struct {
 	MaxAmount     models.Amount // of one payment; default DefaultMaxAmount
 	BlockTime     time.Duration // usual time between blocks; default 12 s
 	LagLimit      time.Duration // how old the newest block read may be before /readyz says no; default 10 block times and 30 s
+	Network       web.Network   // where payments are made, for the checkout page; its chain id and token are needed
 	DecisionWait  time.Duration // how long reject and accept wait for the workflow's decision; default 8 s
+
+	// Faucet pays an address from a test faucet and returns the transaction's hash. It is there in development only; nil
+	// otherwise.
+	Faucet func(ctx context.Context, address string, amount models.Amount) (txHash string, err error)
 
 	Clock  func() time.Time // default time.Now
 	Logger *slog.Logger     // default slog.Default()
@@ -104,6 +112,7 @@ type Server struct {
 	addresses *lru.Cache[uint32, string]
 	ready     readiness
 	pauses    pauseCache
+	followers *followers
 	isHTTPS   bool
 }
 
@@ -126,9 +135,13 @@ func New(config Config) *Server {
 		Config: config, states: newStateReader(config.Engine, config.Logger), addresses: newCache[uint32, string](addressCacheEntries),
 		isHTTPS: strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
 	}
+	s.followers = newFollowers(s)
 	s.router = s.newRouter()
 	return s
 }
+
+// EndStreams ends the answers that would go on by themselves, so that the process can end. Open pages connect again.
+func (s *Server) EndStreams() { s.followers.close() }
 
 // Handler returns the handler of every route.
 func (s *Server) Handler() http.Handler { return s.router }
@@ -153,6 +166,10 @@ func (s *Server) newRouter() *gin.Engine {
 	router.GET("/assets/:version/*name", s.handle(s.asset))
 	s.addAppPages(router)
 	router.GET("/payment/:id", s.handle(s.checkoutPage))
+	router.GET("/payment/:id/events", s.stream(s.checkoutEvents))
+	if s.Faucet != nil {
+		router.POST("/payment/:id/faucet", s.handle(s.payFromFaucet))
+	}
 	router.GET("/payment/data/:id", s.handle(s.publicPayment))
 
 	operator := router.Group("/api", s.authenticate)

@@ -25,9 +25,13 @@ type cachedPauses struct {
 // windowEnd returns when a payment's window really ends: a pause of the token moves it. When the pauses cannot be read,
 // the last ones known count.
 func (s *Server) windowEnd(ctx context.Context, p models.Payment) time.Time {
-	// Answers carry milliseconds; the end moves with the clock while a pause lasts.
-	end, _ := models.WindowEnd(p.CreatedAt, p.ExpiresAt, s.pausesOf(ctx, p.Network), s.Clock())
+	end, _ := s.window(ctx, p)
 	return end
+}
+
+// window returns also whether the token is paused now, so that the end moves with the clock.
+func (s *Server) window(ctx context.Context, p models.Payment) (end time.Time, isPaused bool) {
+	return models.WindowEnd(p.CreatedAt, p.ExpiresAt, s.pausesOf(ctx, p.Network), s.Clock())
 }
 
 func (s *Server) pausesOf(ctx context.Context, network string) []models.Pause {
@@ -47,22 +51,4 @@ func (s *Server) pausesOf(ctx context.Context, network string) []models.Pause {
 	}
 	s.pauses.byName[network] = cachedPauses{pauses: pauses, at: time.Now()}
 	return pauses
-}
-
-// onItsWay sums up what nodes hold in their pools for a payment to which nothing has come yet. It promises nothing, so an
-// error only leaves it out.
-func (s *Server) onItsWay(ctx context.Context, p models.Payment) models.Amount {
-	if p.Status != models.StatusPending {
-		return 0
-	}
-	seen, err := s.Store.SeenFor(ctx, p.ID)
-	if err != nil {
-		s.Logger.WarnContext(ctx, "transfers on their way cannot be read", "payment_id", p.ID, "error", err)
-		return 0
-	}
-	total := models.Amount(0)
-	for _, transaction := range seen {
-		total = total.AddSaturating(transaction.Amount)
-	}
-	return total
 }

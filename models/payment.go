@@ -28,6 +28,7 @@ type Payment struct {
 	CreatedAt       time.Time
 	ExpiresAt       time.Time // as promised at its creation; a pause of the token moves the real end, see WindowEnd
 	Confirmations   uint64    // its transfers need before they are credited, in blocks
+	ReturnURL       string    // https address at the shop that the checkout page leads back to, "" for none
 
 	PaymentState `gorm:"embedded"`
 	UpdatedAt    time.Time

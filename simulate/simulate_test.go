@@ -123,6 +123,7 @@ func (sim *simulation) drive(ctx context.Context, r *run) {
 		}
 		switch effect := r.rules.Next(time.Now()).(type) {
 		case nil:
+			r.rules.Rest()
 			return
 		case workflows.EffectEnd:
 			r.alive = false

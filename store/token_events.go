@@ -207,9 +207,7 @@ func (s *Store) NoteSeen(ctx context.Context, network string, seen []SeenTransfe
 // SeenFor returns the transactions on their way to a payment that are in no block yet.
 func (s *Store) SeenFor(ctx context.Context, paymentID string) ([]models.SeenTransaction, error) {
 	var seen []models.SeenTransaction
-	err := s.read(ctx).Where(`payment_id = ? AND seen_at >= ? AND NOT EXISTS
-		(SELECT 1 FROM transfers t WHERE t.payment_id = seen_transactions.payment_id AND t.tx_hash = seen_transactions.tx_hash)`,
-		paymentID, s.now().Add(-seenFor)).Order("seen_at").Find(&seen).Error
+	err := s.read(ctx).Where("payment_id = ? AND "+stillOnItsWay, paymentID, s.now().Add(-seenFor)).Order("seen_at").Find(&seen).Error
 	return seen, wrap(err, "reading transactions on their way")
 }
 

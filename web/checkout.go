@@ -2,87 +2,301 @@ package web
 
 import (
 	"fmt"
+	"io"
+	"net/url"
 	"time"
 
 	"paycow/models"
 )
 
-// checkoutPage is the text of the checkout page, decided here so that the template only lays it out.
-type checkoutPage struct {
-	Currency, Network, Address, Reference string
-	Requested, Received, Missing          string // Received and Missing are "" when there is nothing to say
-	Status, Tone, Headline, Advice        string
-	TxHash                                string
-	Confirmations, RequiredConfirmations  uint64
-	ShowAddress                           bool
-	OnItsWay                              string // "" unless a transfer was seen that is in no block yet
-	ExpiresAt, ExpiresIn                  string
-	RefreshSeconds                        int // 0 when the page need not change any more
+// Checkout is what the hosted checkout page shows of a payment.
+type Checkout struct {
+	Payment               models.Payment
+	Confirmations         uint64 // of the newest transfer, at most RequiredConfirmations
+	RequiredConfirmations uint64
+	WindowEnd             time.Time     // when the payment really ends; zero means its ExpiresAt
+	IsPaused              bool          // the token's issuer lets nobody transfer, and the window stands still
+	OnItsWay              models.Amount // of transfers in nodes' pools, which promise nothing; shown while nothing has come
+	Now                   time.Time
+	BlockTime             time.Duration // usual time between blocks; 0 when nobody can tell
+	Refresh               time.Duration // how often the page loads itself again where no script runs
+
+	Network  Network
+	Language Language
+	// HasFaucet says that a test faucet can pay this payment; FaucetSent that it just did.
+	HasFaucet, FaucetSent bool
 }
 
-func newCheckoutPage(c Checkout) checkoutPage {
-	p := c.Payment
-	end := c.WindowEnd
+// Network is where payments are made, as wallets and the page need to know it.
+type Network struct {
+	ChainID     uint64
+	Token       string // contract, EIP-55 form
+	ExplorerURL string // of a block explorer that knows /tx/<hash>, "" for none
+	RPCURL      string // of a node that a payer's wallet may be told of, for test networks; "" for none
+}
+
+// mainnetChainID is Ethereum's chain id (EIP-155).
+const mainnetChainID = 1
+
+// The tones of a checkout page.
+const (
+	toneWait = "wait"
+	toneGood = "good"
+	toneBad  = "bad"
+)
+
+// checkoutPage is the text of the checkout page, decided here so that the template only lays it out.
+type checkoutPage struct {
+	Language
+	Languages []Language
+	ID        string
+	Texts     string // of the script, as JSON
+
+	Status, Tone, Headline, Advice string
+	Notices                        []string
+	IsFinal, IsTest                bool
+	ChainID                        uint64
+	ChainIDHex, Token, Call        string
+	RPCURL                         string
+	Amount                         string // still to send
+	AmountUnits                    int64  // the same in micro-USDT
+	Requested, Received            string
+	IsPart                         bool // the amount to send is what is missing
+	Address                        string
+	AddressGroups                  []string
+	QRCodes                        []qrPicture
+	ShowPay                        bool
+	HasFaucet                      bool
+
+	ShowProgress                         bool
+	Confirmations, RequiredConfirmations uint64
+	Estimate                             string
+	TxHash, TxURL                        string
+	ExplorerURL                          string
+	Reference                            string
+
+	NowMillis, EndMillis int64
+	ShowTime, IsStopped  bool
+	EndText, LeftText    string
+	RefreshSeconds       int // 0 when the page need not change any more
+	ReturnURL            string
+	ReturnHost           string
+}
+
+// qrPicture is a QR code and what it says.
+type qrPicture struct {
+	Kind    string // request or address
+	Label   string
+	Alt     string
+	Content string
+	Size    int
+	Path    string
+}
+
+// WriteCheckout writes the hosted checkout page.
+func WriteCheckout(w io.Writer, c Checkout) error { return writeCheckout(w, "checkout.html", c) }
+
+// WriteCheckoutParts writes the parts of the checkout page that change, for a page that is open already.
+func WriteCheckoutParts(w io.Writer, c Checkout) error { return writeCheckout(w, "checkout-parts", c) }
+
+func writeCheckout(w io.Writer, template string, c Checkout) error {
+	page, err := newCheckoutPage(c)
+	if err != nil {
+		return fmt.Errorf("payment %s: %w", c.Payment.ID, err)
+	}
+	return write(w, template, page)
+}
+
+func newCheckoutPage(c Checkout) (checkoutPage, error) {
+	if c.Language.texts == nil {
+		c.Language = languages[0]
+	}
+	p, end := c.Payment, c.WindowEnd
 	if end.IsZero() {
 		end = p.ExpiresAt
 	}
+	missing := max(0, p.AmountRequested-p.AmountReceived)
 	page := checkoutPage{
-		Currency: p.Currency, Network: p.Network, Address: p.DepositAddress, Reference: p.Reference,
-		Requested: p.AmountRequested.String(), Status: p.Status.String(), TxHash: p.TxHash,
-		Confirmations: c.Confirmations, RequiredConfirmations: c.RequiredConfirmations,
-		ExpiresAt: end.UTC().Format("2 January 2006, 15:04 MST"),
+		Language: c.Language, Languages: languages, ID: p.ID, Status: p.Status.String(), IsFinal: p.Status.IsFinal(),
+		IsTest: c.Network.ChainID != mainnetChainID, ChainID: c.Network.ChainID, ChainIDHex: fmt.Sprintf("0x%x", c.Network.ChainID),
+		Token: c.Network.Token, RPCURL: c.Network.RPCURL, ExplorerURL: c.Network.ExplorerURL,
+		Requested: p.AmountRequested.String(), Address: p.DepositAddress, Reference: p.Reference,
+		IsPart: p.AmountReceived > 0 && missing > 0, Confirmations: c.Confirmations, RequiredConfirmations: c.RequiredConfirmations,
+		ShowProgress: p.TxHash != "" && missing == 0 && p.Status != models.StatusRejected, TxHash: p.TxHash,
+		NowMillis: c.Now.UnixMilli(), EndMillis: end.UnixMilli(), EndText: end.UTC().Format("2006-01-02 15:04 MST"),
+		ReturnURL: p.ReturnURL, HasFaucet: c.HasFaucet, IsStopped: c.IsPaused,
 	}
 	if p.AmountReceived > 0 {
 		page.Received = p.AmountReceived.String()
 	}
-	isShort := p.AmountReceived > 0 && p.AmountReceived < p.AmountRequested
-	if isShort {
-		page.Missing = (p.AmountRequested - p.AmountReceived).String()
+	if c.Network.ExplorerURL != "" && p.TxHash != "" {
+		page.TxURL = c.Network.ExplorerURL + "/tx/" + p.TxHash
 	}
-	page.Tone, page.Headline, page.Advice = describe(p, isShort)
-	if p.Status == models.StatusPending && c.OnItsWay > 0 {
-		page.OnItsWay = c.OnItsWay.String()
+	if back, err := url.Parse(p.ReturnURL); err == nil {
+		page.ReturnHost = back.Host
 	}
-	if !p.Status.IsFinal() {
-		page.ShowAddress = p.Status == models.StatusPending || isShort
-		page.RefreshSeconds = max(1, int(c.Refresh/time.Second))
-		page.ExpiresIn = remaining(end.Sub(c.Now))
+	var err error
+	if page.Texts, err = c.Language.textsAttribute(); err != nil {
+		return checkoutPage{}, err
 	}
-	return page
+	isOver := !p.Status.IsFinal() && !c.IsPaused && !c.Now.Before(end)
+	if err := page.describe(c, missing, isOver); err != nil {
+		return checkoutPage{}, err
+	}
+	if p.Status.IsFinal() {
+		return page, nil
+	}
+	page.RefreshSeconds = max(1, int(c.Refresh/time.Second))
+	page.ShowPay = !isOver && (p.Status == models.StatusPending || page.IsPart) && p.Exception != models.ExceptionReverted
+	page.ShowTime = page.ShowPay
+	if page.LeftText, err = c.timeLeft(end.Sub(c.Now)); err != nil {
+		return checkoutPage{}, err
+	}
+	if page.ShowProgress {
+		if page.Estimate, err = c.estimate(); err != nil {
+			return checkoutPage{}, err
+		}
+	}
+	if page.ShowPay {
+		return page, page.askFor(missing)
+	}
+	return page, nil
+}
+
+// askFor fills in what it takes to send an amount: its text, the wallet's call and the QR codes.
+func (page *checkoutPage) askFor(amount models.Amount) error {
+	page.Amount, page.AmountUnits = amount.String(), int64(amount)
+	page.Call = transferCall(page.Address, amount)
+	page.AddressGroups = groupAddress(page.Address)
+	for _, code := range []qrPicture{
+		{Kind: "request", Content: paymentRequest(page.Token, page.ChainID, page.Address, amount)},
+		{Kind: "address", Content: page.Address},
+	} {
+		var err error
+		if code.Label, err = page.T("qr_" + code.Kind); err != nil {
+			return err
+		}
+		if code.Alt, err = page.T("qr_"+code.Kind+"_alt", "Amount", page.Amount, "Address", page.Address); err != nil {
+			return err
+		}
+		if code.Size, code.Path, err = qrCode(code.Content); err != nil {
+			return err
+		}
+		page.QRCodes = append(page.QRCodes, code)
+	}
+	return nil
 }
 
 // describe says in the payer's words where the payment stands and what to do.
-func describe(p models.Payment, isShort bool) (tone, headline, advice string) {
+func (page *checkoutPage) describe(c Checkout, missing models.Amount, isOver bool) error {
+	p := c.Payment
+	fill := values{
+		"Amount": p.AmountRequested, "Requested": p.AmountRequested, "Received": p.AmountReceived, "Missing": missing,
+	}
+	var headline, advice string
+	page.Tone, headline, advice = tell(p, page.IsPart, isOver)
+	if headline == "h_pending" && c.OnItsWay > 0 {
+		headline, advice, fill["Amount"] = "h_seen", "a_seen", c.OnItsWay
+	}
+	var err error
+	if page.Headline, err = page.text(headline, fill); err != nil {
+		return err
+	}
+	if page.Advice, err = page.text(advice, fill); err != nil {
+		return err
+	}
+	notice := func(id string) {
+		text, textErr := page.text(id, nil)
+		if textErr != nil {
+			err = textErr
+		}
+		page.Notices = append(page.Notices, text)
+	}
+	if c.IsPaused && !p.Status.IsFinal() {
+		notice("paused")
+	}
+	if c.FaucetSent && headline == "h_pending" {
+		notice("faucet_sent")
+	}
+	return err
+}
+
+// tell names the tone and the texts of a payment's state.
+func tell(p models.Payment, isPart, isOver bool) (tone, headline, advice string) {
 	switch {
+	case p.Status == models.StatusPaid && p.Exception == models.ExceptionOverpaid:
+		return toneGood, "h_paid", "a_overpaid"
+	case p.Status == models.StatusPaid && p.Exception == models.ExceptionAccepted:
+		return toneGood, "h_paid", "a_accepted"
 	case p.Status == models.StatusPaid:
-		return "good", "Payment complete", "Thank you. You can go back to the shop."
+		return toneGood, "h_paid", "a_paid"
+	case p.Status == models.StatusRejected && p.AmountReceived > 0:
+		return toneBad, "h_rejected", "a_after_reject"
 	case p.Status == models.StatusRejected:
-		return "bad", "Payment declined", "The shop declined this payment. Do not send anything to its address any more."
+		return toneBad, "h_rejected", "a_rejected"
+	case p.Status == models.StatusExpired && p.Exception == models.ExceptionReverted:
+		return toneBad, "h_reverted", "a_reverted_end"
+	case p.Status == models.StatusExpired && p.Exception == models.ExceptionPaidLate:
+		return toneBad, "h_late", "a_late"
 	case p.Status == models.StatusExpired && p.AmountReceived > 0:
-		return "bad", "Payment not completed in time", "Your transfer has arrived and was passed on to the shop. Please contact the shop."
+		return toneBad, "h_underpaid", "a_underpaid"
 	case p.Status == models.StatusExpired:
-		return "bad", "Payment expired", "Do not send anything to its address any more. Please start again at the shop."
-	case isShort:
-		return "wait", "Part of the amount has arrived", "Please send the rest to the same address."
+		return toneBad, "h_expired", "a_expired"
+	case p.Exception == models.ExceptionReverted && (p.Status == models.StatusPending || isPart):
+		return toneWait, "h_reverted", "a_reverted"
+	case isOver && (p.Status == models.StatusPending || isPart):
+		return toneWait, "h_over", "a_over"
+	case isPart:
+		return toneWait, "h_short", "a_short"
 	case p.Status == models.StatusPending:
-		return "wait", "Waiting for your transfer", "Send exactly this amount, on this network only. The page follows by itself."
+		return toneWait, "h_pending", "a_pending"
+	case p.Status == models.StatusDetected:
+		return toneWait, "h_detected", "a_confirming"
 	default:
-		return "wait", "Transfer found, waiting for confirmations", "There is nothing more to do. The page follows by itself."
+		return toneWait, "h_confirming", "a_confirming"
 	}
 }
 
-// remaining writes a time span in the words of a page that is not reloaded every second.
-func remaining(left time.Duration) string {
+// timeLeft writes a time span in the words of a page that is not reloaded every second.
+func (c Checkout) timeLeft(left time.Duration) (string, error) {
 	switch {
+	case c.IsPaused:
+		return c.Language.T("stopped")
 	case left <= 0:
-		return "the time is over, waiting for the network"
+		return c.Language.T("over")
 	case left < time.Minute:
-		return "less than a minute left"
-	case left < 2*time.Minute:
-		return "1 minute left"
+		return c.Language.T("under_minute")
 	case left < 2*time.Hour:
-		return fmt.Sprintf("%d minutes left", int(left/time.Minute))
+		return c.Language.T("minutes", "N", int(left/time.Minute))
 	default:
-		return fmt.Sprintf("%d hours left", int(left/time.Hour))
+		return c.Language.T("hours", "N", int(left/time.Hour))
 	}
+}
+
+// estimate says how long the missing confirmations will take; "" when nobody can tell.
+func (c Checkout) estimate() (string, error) {
+	if c.BlockTime <= 0 {
+		return "", nil
+	}
+	if c.Confirmations >= c.RequiredConfirmations {
+		return c.Language.T("estimate_long")
+	}
+	left := time.Duration(c.RequiredConfirmations-c.Confirmations) * c.BlockTime //nolint:gosec // a small number of blocks
+	if left < time.Minute {
+		return c.Language.T("estimate_soon")
+	}
+	return c.Language.T("estimate", "N", int((left+time.Minute/2)/time.Minute))
+}
+
+// groupAddress cuts an address into groups of four digits, which people compare more easily.
+func groupAddress(address string) []string {
+	const prefix, width = 2, 4
+	if len(address) < prefix+width {
+		return []string{address}
+	}
+	groups := []string{address[:prefix+width]}
+	for rest := address[prefix+width:]; rest != ""; rest = rest[min(width, len(rest)):] {
+		groups = append(groups, rest[:min(width, len(rest))])
+	}
+	return groups
 }

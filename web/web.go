@@ -8,9 +8,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"time"
-
-	"paycow/models"
 )
 
 //go:embed templates
@@ -22,22 +19,6 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{"asset": a
 // from this origin, nothing stands in the page itself, and nobody may frame it. Wallets hand their icons over as data.
 const ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-
-// Checkout is what the hosted checkout page shows of a payment.
-type Checkout struct {
-	Payment               models.Payment
-	Confirmations         uint64 // of the newest transfer, at most RequiredConfirmations
-	RequiredConfirmations uint64
-	WindowEnd             time.Time     // when the payment really ends; zero means its ExpiresAt
-	OnItsWay              models.Amount // of transfers in nodes' pools, which promise nothing; shown while nothing has come
-	Now                   time.Time
-	Refresh               time.Duration // how often the page loads itself again while the payment is open
-}
-
-// WriteCheckout writes the hosted checkout page.
-func WriteCheckout(w io.Writer, c Checkout) error {
-	return write(w, "checkout.html", newCheckoutPage(c))
-}
 
 // Problem is what the error page says.
 type Problem struct {

@@ -2,6 +2,10 @@ package web
 
 import (
 	"bytes"
+	"encoding/json"
+	"html"
+	"math"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -22,19 +26,40 @@ func examplePayment(change func(*models.Payment)) models.Payment {
 	return p
 }
 
-func render(t *testing.T, p models.Payment, confirmations uint64) string {
+// exampleCheckout is a checkout half an hour before its end.
+func exampleCheckout(p models.Payment, confirmations uint64) Checkout {
+	return Checkout{
+		Payment: p, Confirmations: confirmations, RequiredConfirmations: 12, Now: p.ExpiresAt.Add(-30 * time.Minute), Refresh: 5 * time.Second,
+		BlockTime: 12 * time.Second,
+		Network:   Network{ChainID: 1, Token: "0xdAC17F958D2ee523a2206206994597C13D831ec7", ExplorerURL: "https://etherscan.io"},
+		Language:  FindLanguage("en", ""),
+	}
+}
+
+func renderCheckout(t *testing.T, c Checkout) string {
 	t.Helper()
 	var page bytes.Buffer
-	require.NoError(t, WriteCheckout(&page, Checkout{
-		Payment: p, Confirmations: confirmations, RequiredConfirmations: 12,
-		Now: p.ExpiresAt.Add(-30 * time.Minute), Refresh: 5 * time.Second,
-	}))
+	require.NoError(t, WriteCheckout(&page, c))
 	return page.String()
 }
 
+func render(t *testing.T, p models.Payment, confirmations uint64) string {
+	t.Helper()
+	return renderCheckout(t, exampleCheckout(p, confirmations))
+}
+
+// Each state and each exception has a page of its own that says what to do, and asks for money only while money helps.
 func TestCheckout(t *testing.T) {
 	t.Parallel()
-	const refresh, address, noteLost = `http-equiv="refresh" content="5"`, "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "is lost"
+	const refresh, address, lost = `http-equiv="refresh" content="5"`, `data-copy="0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"`, "are lost"
+	paid := func(status models.Status, exception models.Exception, received models.Amount) func(*models.Payment) {
+		return func(p *models.Payment) {
+			p.Status, p.Exception, p.AmountReceived, p.ReturnURL = status, exception, received, "https://shop.example/order/7?x=1&y=2"
+			if received > 0 {
+				p.TxHash = "0x12"
+			}
+		}
+	}
 	cases := []struct {
 		name    string
 		change  func(*models.Payment)
@@ -42,21 +67,21 @@ func TestCheckout(t *testing.T) {
 		has     []string
 		hasNot  []string
 	}{
-		{"pending", func(*models.Payment) {}, 0, []string{refresh, address, noteLost, "50.00", "PENDING", "30 minutes left"}, []string{"Confirmations", "Received"}},
-		{"short", func(p *models.Payment) {
-			p.Status, p.AmountReceived, p.TxHash = models.StatusDetected, 20*models.USDT, "0x12"
-		}, 1, []string{refresh, address, "20.00 USDT, 30.00 USDT missing", "1/12"}, nil},
-		{"confirming", func(p *models.Payment) {
-			p.Status, p.AmountReceived, p.TxHash = models.StatusConfirming, 50*models.USDT, "0x12"
-		}, 7, []string{refresh, "7/12", "CONFIRMING", "0x12"}, []string{address, "missing"}},
-		{"paid", func(p *models.Payment) {
-			p.Status, p.AmountReceived, p.TxHash = models.StatusPaid, 50*models.USDT, "0x12"
-		}, 12, []string{"12/12", "Payment complete"}, []string{"refresh", address}},
-		{"expired", func(p *models.Payment) { p.Status = models.StatusExpired }, 0, []string{"Payment expired"}, []string{"refresh", address}},
-		{"underpaid", func(p *models.Payment) {
-			p.Status, p.Exception, p.AmountReceived = models.StatusExpired, models.ExceptionUnderpaid, 1
-		}, 0, []string{"contact the shop", "0.000001"}, []string{"refresh", address}},
-		{"rejected", func(p *models.Payment) { p.Status = models.StatusRejected }, 0, []string{"declined"}, []string{"refresh", address}},
+		{"pending", paid(models.StatusPending, "", 0), 0, []string{refresh, address, lost, "50.00", "Waiting for your payment", "30 min", "USDT on Ethereum (ERC-20)"}, []string{"Confirmations", "Received"}},
+		{"part", paid(models.StatusDetected, "", 20*models.USDT), 1, []string{refresh, address, lost, "Part of the amount has arrived", "Still to send", `data-copy="30.00"`, `data-units="30000000"`}, []string{"1/12"}},
+		{"detected", paid(models.StatusDetected, "", 50*models.USDT), 1, []string{refresh, "Payment found", "1/12", "about 2 min to go"}, []string{address, lost}},
+		{"confirming", paid(models.StatusConfirming, "", 50*models.USDT), 7, []string{refresh, "7/12", "being confirmed", `href="https://etherscan.io/tx/0x12"`}, []string{address, lost}},
+		{"last checks", paid(models.StatusConfirming, "", 50*models.USDT), 12, []string{"12/12", "a little longer"}, []string{address}},
+		{"reverted", paid(models.StatusPending, models.ExceptionReverted, 0), 0, []string{refresh, "took a transfer back", "do not send it again now"}, []string{address}},
+		{"paid", paid(models.StatusPaid, "", 50*models.USDT), 12, []string{"12/12", "Payment complete", `href="https://shop.example/order/7?x=1&amp;y=2"`, "Back to shop.example"}, []string{"refresh\"", address}},
+		{"overpaid", paid(models.StatusPaid, models.ExceptionOverpaid, 60*models.USDT), 12, []string{"more than the 50.00 USDT"}, []string{address}},
+		{"accepted", paid(models.StatusPaid, models.ExceptionAccepted, 20*models.USDT), 12, []string{"has accepted your payment"}, []string{address}},
+		{"expired", paid(models.StatusExpired, "", 0), 0, []string{"Payment expired", "start again at the shop"}, []string{"refresh\"", address}},
+		{"underpaid", paid(models.StatusExpired, models.ExceptionUnderpaid, 1), 0, []string{"contact the shop", "0.000001 of 50.00 USDT"}, []string{"refresh\"", address}},
+		{"late", paid(models.StatusExpired, models.ExceptionPaidLate, 50*models.USDT), 0, []string{"came too late", "contact the shop"}, []string{address}},
+		{"reverted after the end", paid(models.StatusExpired, models.ExceptionReverted, 0), 0, []string{"took a transfer back", "contact the shop"}, []string{address}},
+		{"rejected", paid(models.StatusRejected, "", 0), 0, []string{"declined", "do not send anything"}, []string{"refresh\"", address}},
+		{"after reject", paid(models.StatusRejected, models.ExceptionAfterReject, 50*models.USDT), 12, []string{"declined", "50.00 USDT arrived"}, []string{address}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -65,36 +90,114 @@ func TestCheckout(t *testing.T) {
 			for _, text := range c.has {
 				require.Contains(t, page, text)
 			}
-			for _, text := range append(c.hasNot, "<script", "alert(1)", "http://", "https://") {
+			for _, text := range append(c.hasNot, "alert(1)", "http://www.example", "<script>") {
 				require.NotContains(t, page, text)
 			}
-			require.Less(t, len(page), 8<<10, "the page must stay small")
+			require.Contains(t, page, `lang="en" dir="ltr"`)
+			require.Less(t, len(Gzip([]byte(page))), 10<<10, "the page must stay small")
 		})
 	}
+}
+
+// When the time is over and the chain is still being read, nobody is asked to pay; while the token is paused, the clock stops.
+func TestCheckoutAtTheEdgesOfTheWindow(t *testing.T) {
+	t.Parallel()
+	c := exampleCheckout(examplePayment(func(*models.Payment) {}), 0)
+	c.Now = c.Payment.ExpiresAt
+	page := renderCheckout(t, c)
+	require.Contains(t, page, "The time is over")
+	require.NotContains(t, page, "data-copy")
+	c.IsPaused, c.WindowEnd = true, c.Now
+	page = renderCheckout(t, c)
+	require.Contains(t, page, "has paused all transfers")
+	require.Contains(t, page, "stopped")
+	c.IsPaused, c.WindowEnd = false, c.Payment.ExpiresAt.Add(10*time.Minute)
+	require.Contains(t, renderCheckout(t, c), "10 min")
 }
 
 // A transfer in a node's pool is told of while nothing has come, and never later.
 func TestCheckoutTellsOfTransfersOnTheirWay(t *testing.T) {
 	t.Parallel()
-	const line = "A transfer of 50.00 USDT was seen on its way; it counts once it is in a block."
-	for _, status := range []models.Status{
-		models.StatusPending, models.StatusDetected, models.StatusConfirming, models.StatusPaid, models.StatusExpired, models.StatusRejected,
-	} {
-		p := examplePayment(func(p *models.Payment) { p.Status = status })
-		var page bytes.Buffer
-		require.NoError(t, WriteCheckout(&page, Checkout{Payment: p, OnItsWay: 50 * models.USDT, RequiredConfirmations: 12, Now: p.CreatedAt}))
-		require.Equal(t, status == models.StatusPending, strings.Contains(page.String(), line), status)
+	const line = "A transfer of 50.00 USDT was seen in the network."
+	for _, status := range models.Statuses() {
+		c := exampleCheckout(examplePayment(func(p *models.Payment) { p.Status = status }), 0)
+		c.OnItsWay = 50 * models.USDT
+		require.Equal(t, status == models.StatusPending, strings.Contains(renderCheckout(t, c), line), status)
 	}
-	require.NotContains(t, render(t, examplePayment(func(*models.Payment) {}), 0), "on its way")
+	require.NotContains(t, render(t, examplePayment(func(*models.Payment) {}), 0), "was seen in the network")
 }
 
-// A pause of the token moves the end that the page shows.
-func TestCheckoutShowsTheWindowsRealEnd(t *testing.T) {
+// What an operator or a shop wrote never becomes markup or a link of another kind.
+func TestCheckoutEscapes(t *testing.T) {
 	t.Parallel()
-	p := examplePayment(func(*models.Payment) {})
-	var page bytes.Buffer
-	require.NoError(t, WriteCheckout(&page, Checkout{Payment: p, WindowEnd: p.ExpiresAt.Add(10 * time.Minute), RequiredConfirmations: 12, Now: p.ExpiresAt}))
-	require.Contains(t, page.String(), "10 minutes left")
+	for _, hostile := range []string{`javascript:alert(1)`, `https://x.example/"><script>alert(1)</script>`, `data:text/html,<script>alert(1)</script>`} {
+		page := render(t, examplePayment(func(p *models.Payment) { p.ReturnURL, p.Status, p.TxHash = hostile, models.StatusPaid, `"><script>` }), 12)
+		require.NotContains(t, page, `href="javascript`)
+		require.NotContains(t, page, `href="data:text`)
+		require.NotRegexp(t, `<script(>|[^ ]| [^s])`, page)
+	}
+}
+
+// Every language says everything, with the same values filled in, and every text is used.
+func TestLanguages(t *testing.T) {
+	t.Parallel()
+	placeholders := regexp.MustCompile(`{{\.(\w+)}}`)
+	read := func(tag string) map[string]string {
+		content, err := messageFiles.ReadFile("messages/" + tag + ".json")
+		require.NoError(t, err)
+		var texts map[string]string
+		require.NoError(t, json.Unmarshal(content, &texts))
+		return texts
+	}
+	valuesOf := func(text string) map[string]bool {
+		found := map[string]bool{}
+		for _, match := range placeholders.FindAllStringSubmatch(text, -1) {
+			found[match[1]] = true
+		}
+		return found
+	}
+	english := read("en")
+	for _, l := range languages {
+		texts := read(l.Tag)
+		require.Len(t, texts, len(english), l.Tag)
+		for id, text := range english {
+			require.NotEmpty(t, texts[id], "%s %s", l.Tag, id)
+			require.Equal(t, valuesOf(text), valuesOf(texts[id]), "%s %s", l.Tag, id)
+			if l.Tag != "en" && len(text) > 30 {
+				require.NotEqual(t, text, texts[id], "%s %s is not translated", l.Tag, id)
+			}
+		}
+		c := exampleCheckout(examplePayment(func(*models.Payment) {}), 0)
+		c.Language = l
+		page := renderCheckout(t, c)
+		require.Contains(t, page, `lang="`+l.Tag+`" dir="`+l.Dir+`"`)
+		require.Contains(t, page, html.EscapeString(texts["h_pending"]))
+		require.NotContains(t, page, "<no value>")
+	}
+	files, err := messageFiles.ReadDir("messages")
+	require.NoError(t, err)
+	require.Len(t, files, len(languages), "a file without a language, or the other way round")
+}
+
+func TestFindLanguage(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ chosen, accept, want string }{
+		{"", "", "en"}, {"de", "fr", "de"}, {"xx", "fr-CA,en;q=0.5", "fr"}, {"", "pt-BR", "pt"}, {"", "zh-TW", "zh"}, {"", "ar-EG,en", "ar"},
+		{"", "ja", "en"}, {"", ";;;=,,", "en"}, {"../../en", "nl,de;q=0.3", "de"}, {"", strings.Repeat("de,", 10_000), "de"},
+	} {
+		require.Equal(t, c.want, FindLanguage(c.chosen, c.accept).Tag, "%q %.20q", c.chosen, c.accept)
+	}
+}
+
+func TestPaymentRequest(t *testing.T) {
+	t.Parallel()
+	const address = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
+	require.Equal(t, "ethereum:0xdAC17F958D2ee523a2206206994597C13D831ec7@1/transfer?address=0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266&uint256=50000000",
+		paymentRequest("0xdAC17F958D2ee523a2206206994597C13D831ec7", 1, address, 50*models.USDT))
+	require.Equal(t, "0xa9059cbb000000000000000000000000f39fd6e51aad88f6f4ce6ab8827279cfffb922660000000000000000000000000000000000000000000000007fffffffffffffff",
+		transferCall(address, math.MaxInt64))
+	require.Equal(t, []string{"0xf39F", "d6e5", "1aad", "88F6", "F4ce", "6aB8", "8272", "79cf", "fFb9", "2266"}, groupAddress(address))
+	require.Equal(t, address, strings.Join(groupAddress(address), ""))
 }
 
 // No page holds a style or a script of its own: the policy would drop it.
@@ -107,15 +210,5 @@ func TestPagesHoldNothingThatThePolicyDrops(t *testing.T) {
 	for _, page := range []string{home.String(), problem.String(), render(t, examplePayment(func(*models.Payment) {}), 0)} {
 		require.NotRegexp(t, `<style|\sstyle=|\son[a-z]+=|<script(?: [^>]*)?>[^<]`, page)
 		require.Contains(t, page, `<link rel="stylesheet" href="/assets/`)
-	}
-}
-
-func TestRemaining(t *testing.T) {
-	t.Parallel()
-	for left, want := range map[time.Duration]string{
-		-time.Second: "the time is over, waiting for the network", time.Second: "less than a minute left", time.Minute: "1 minute left",
-		119 * time.Second: "1 minute left", time.Hour: "60 minutes left", 26 * time.Hour: "26 hours left",
-	} {
-		require.Equal(t, want, remaining(left))
 	}
 }

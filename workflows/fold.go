@@ -27,7 +27,20 @@ type fold struct {
 	extendedTo   time.Time                     // when the window really ends, if that is after its promised end
 	undecided    *models.DecisionSignal        // an acceptance of a version of the row that is not known here yet
 	recorded     models.PaymentState           // what the row holds
+	// news counts the messages folded in since it was last certain what the row holds. The engine may drop a finished step
+	// with all it knows of it and play it again, together with what has arrived since: then the row holds what followed from
+	// the first message, and what follows from all of them may look like what was recorded before.
+	news int
 }
+
+// heard notes that a message was folded in, or that the timer has fired.
+func (f *fold) heard() { f.news++ }
+
+// rested notes that the engine has kept everything up to now: it does before it lets a run wait.
+func (f *fold) rested() { f.news = 0 }
+
+// distrust notes that a write may have been made of which no answer came.
+func (f *fold) distrust() { f.news += 2 }
 
 // newFold returns the fold of a payment of which nothing but its creation is known.
 func newFold(input models.PaymentInput) *fold {
@@ -52,6 +65,7 @@ func (f *fold) foldSnapshot(snapshot models.PaymentSnapshot) {
 		f.reason = recorded.Reason
 	}
 	f.windowClosed = f.windowClosed || f.accepted || recorded.Status == models.StatusExpired
+	f.rested()
 	f.setRecorded(recorded)
 	f.extend(snapshot.WindowEnd)
 	for _, notice := range snapshot.Transfers {
@@ -270,6 +284,7 @@ func (f *fold) takeSettled(wanted models.PaymentState, after *fold, result model
 func (f *fold) takeOver(wanted models.PaymentState, result models.RecordResult) {
 	switch {
 	case result.Recorded:
+		f.rested()
 		f.setRecorded(wanted)
 	case result.Snapshot != nil:
 		f.foldSnapshot(*result.Snapshot)
@@ -414,6 +429,8 @@ func (f *fold) next(now time.Time) action {
 		return actionSettle
 	case !state.Same(f.recorded):
 		return actionRecord
+	case f.news > 1:
+		return actionLoad // a step that was dropped may have written something between
 	case f.expiryIsOpen(state) && !now.Before(f.expiryCheckAt()):
 		return actionExpire
 	case len(f.heldCredits()) > 0:

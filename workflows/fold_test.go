@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -121,7 +122,10 @@ func (w *world) settle(input models.CreditInput, after *fold) (waits bool) {
 		}
 		return result, err
 	})
-	if known && !waits {
+	switch {
+	case !known:
+		w.fold.distrust()
+	case !waits:
 		w.fold.takeSettled(input.State, after, result)
 	}
 	return waits
@@ -157,9 +161,32 @@ func (w *world) deliver(n models.TransferNotice) {
 	if w.fold == nil {
 		w.restart()
 	}
-	w.fold.foldTransfer(n)
+	w.fold.rested()
+	if rapid.IntRange(0, 4).Draw(w.t, "dropped") == 0 {
+		w.dropStep(n)
+	}
+	w.take(n)
 	w.sent = append(w.sent, n)
 	w.run()
+}
+
+func (w *world) take(n models.TransferNotice) {
+	w.fold.heard()
+	w.fold.foldTransfer(n)
+}
+
+// dropStep lets the run act on a message and then forget that it did: the engine refuses a step that ends a run when another
+// message has arrived, and plays it again with both. What the step wrote stays written.
+func (w *world) dropStep(n models.TransferNotice) {
+	before := *w.fold
+	before.transfers, before.held = maps.Clone(w.fold.transfers), maps.Clone(w.fold.held)
+	w.take(n)
+	w.run()
+	w.fold = &before
+	w.chainStep(n.TransferKey)
+	last := len(w.pending) - 1
+	w.take(w.pending[last])
+	w.sent, w.pending = append(w.sent, w.pending[last]), w.pending[:last]
 }
 
 func (w *world) reject() {

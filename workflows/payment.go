@@ -90,6 +90,7 @@ func (p *payment) takeSignals(ctx workflow.Context) bool {
 			break
 		}
 		arrived = true
+		p.fold.heard()
 		p.fold.extend(transfers.WindowEnd)
 		for _, notice := range transfers.Transfers {
 			p.fold.foldTransfer(notice)
@@ -101,6 +102,7 @@ func (p *payment) takeSignals(ctx workflow.Context) bool {
 			break
 		}
 		arrived = true
+		p.fold.heard()
 		if !p.fold.foldReject(decision.Reason) {
 			workflow.GetLogger(ctx).Info("rejection refused", "payment_id", p.fold.input.PaymentID, "status", p.fold.recorded.Status)
 		}
@@ -111,6 +113,7 @@ func (p *payment) takeSignals(ctx workflow.Context) bool {
 			break
 		}
 		arrived = true
+		p.fold.heard()
 		if !p.fold.foldAccept(decision) {
 			workflow.GetLogger(ctx).Info("acceptance refused", "payment_id", p.fold.input.PaymentID, "status", p.fold.recorded.Status)
 		}
@@ -139,6 +142,10 @@ func (p *payment) wait(ctx workflow.Context) error {
 		selector.AddFuture(p.timer, func(workflow.Future) {})
 	}
 	selector.Select(ctx)
+	p.fold.rested()
+	if p.timer != nil && p.timer.IsReady() {
+		p.fold.heard()
+	}
 	return ctx.Err()
 }
 
@@ -180,6 +187,7 @@ func (p *payment) settle(ctx workflow.Context, credits []models.TransferNotice, 
 		return fmt.Errorf("book the payment's transfers: %w", err)
 	}
 	if !done {
+		p.fold.distrust()
 		return nil
 	}
 	p.fold.takeSettled(input.State, after, result)
@@ -207,6 +215,7 @@ func (p *payment) expire(ctx workflow.Context) error {
 			return fmt.Errorf("expire the payment: %w", err)
 		}
 		if !done {
+			p.fold.distrust()
 			return nil
 		}
 	}

@@ -18,6 +18,7 @@ func (r *Rules) TakeSnapshot(snapshot models.PaymentSnapshot) { r.fold.foldSnaps
 
 // TakeTransfers folds a signal in.
 func (r *Rules) TakeTransfers(signal models.TransfersSignal) {
+	r.fold.heard()
 	r.fold.extend(signal.WindowEnd)
 	for _, notice := range signal.Transfers {
 		r.fold.foldTransfer(notice)
@@ -25,10 +26,19 @@ func (r *Rules) TakeTransfers(signal models.TransfersSignal) {
 }
 
 // TakeReject folds a rejection in. It returns false when it is refused.
-func (r *Rules) TakeReject(reason string) bool { return r.fold.foldReject(reason) }
+func (r *Rules) TakeReject(reason string) bool {
+	r.fold.heard()
+	return r.fold.foldReject(reason)
+}
 
 // TakeAccept folds an acceptance in. It returns false when it is refused.
-func (r *Rules) TakeAccept(decision models.DecisionSignal) bool { return r.fold.foldAccept(decision) }
+func (r *Rules) TakeAccept(decision models.DecisionSignal) bool {
+	r.fold.heard()
+	return r.fold.foldAccept(decision)
+}
+
+// Rest notes that everything up to now is kept, because the payment waits.
+func (r *Rules) Rest() { r.fold.rested() }
 
 // Recorded is what the row is known to hold.
 func (r *Rules) Recorded() models.PaymentState { return r.fold.recorded }

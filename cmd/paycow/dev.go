@@ -412,6 +412,9 @@ func (d *dev) serve(ctx context.Context, started time.Time) error {
 		return errors.Join(err, listener.Close())
 	}
 	d.onClose(p.close)
+	if d.file.FaucetKey != "" {
+		p.walletRPCURL, p.faucet = d.file.RPCURL, d.payFromFaucet
+	}
 	d.sayf("preparing the engine's namespace and starting API and worker")
 	if err := worker.EnsureNamespace(ctx, p.temporal, devNamespace, namespaceRetention, worker.SearchAttributes()); err != nil {
 		return errors.Join(err, listener.Close())
@@ -509,6 +512,24 @@ func payCommand() *cli.Command {
 	}
 }
 
+// payFromFaucet sends test tokens to an address.
+func (d *dev) payFromFaucet(ctx context.Context, address string, amount models.Amount) (string, error) {
+	return fromFaucet(ctx, d.file, address, amount)
+}
+
+// fromFaucet sends test tokens from the faucet of a development stack to an address and returns the transaction's hash.
+func fromFaucet(ctx context.Context, file devFile, address string, amount models.Amount) (string, error) {
+	key, err := crypto.HexToECDSA(strings.TrimPrefix(file.FaucetKey, "0x"))
+	if err != nil {
+		return "", fmt.Errorf("faucet key in %s: %w", devFileName, err)
+	}
+	hash, err := localchain.Pay(ctx, file.RPCURL, common.HexToAddress(file.TokenAddress), key, common.HexToAddress(address), int64(amount))
+	if err != nil {
+		return "", fmt.Errorf("pay: %w", err)
+	}
+	return hash.Hex(), nil
+}
+
 // pay sends the given amount, or what is missing, from the faucet to a payment's deposit address.
 func pay(ctx context.Context, out io.Writer, file devFile, paymentID, amountText string) error {
 	if file.FaucetKey == "" {
@@ -527,13 +548,9 @@ func pay(ctx context.Context, out io.Writer, file devFile, paymentID, amountText
 	if amount <= 0 {
 		return errors.New("nothing is missing; --amount sends more")
 	}
-	key, err := crypto.HexToECDSA(strings.TrimPrefix(file.FaucetKey, "0x"))
+	hash, err := fromFaucet(ctx, file, payment.DepositAddress, amount)
 	if err != nil {
-		return fmt.Errorf("faucet key in %s: %w", devFileName, err)
-	}
-	hash, err := localchain.Pay(ctx, file.RPCURL, common.HexToAddress(file.TokenAddress), key, common.HexToAddress(payment.DepositAddress), int64(amount))
-	if err != nil {
-		return fmt.Errorf("pay: %w", err)
+		return err
 	}
 	fmt.Fprintf(out, "Sent %s USDT to %s in transaction %s\n", amount, payment.DepositAddress, hash)
 	return nil

@@ -229,10 +229,13 @@ func (p *parts) serveMetrics(ctx context.Context) error {
 }
 
 // serveHTTP answers requests on the listener until ctx ends, and lets those under way end.
-func (p *parts) serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
+func (p *parts) serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, onShutdown ...func()) error {
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),
+	}
+	for _, end := range onShutdown {
+		server.RegisterOnShutdown(end)
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() error {

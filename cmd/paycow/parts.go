@@ -19,6 +19,7 @@ import (
 	"paycow/models"
 	"paycow/outbox"
 	"paycow/store"
+	"paycow/web"
 	"paycow/worker"
 	"paycow/workflows"
 )
@@ -44,6 +45,19 @@ type parts struct {
 	temporal client.Client
 	engine   *workflows.Engine
 	outbox   *outbox.Outbox
+
+	// In development only: a node that payers' wallets may be told of, and a faucet that pays an address.
+	walletRPCURL string
+	faucet       func(ctx context.Context, address string, amount models.Amount) (txHash string, err error)
+}
+
+// network is what the checkout page tells payers and their wallets.
+func (p *parts) network() web.Network {
+	network := web.Network{ChainID: p.settings.ChainID, Token: p.settings.Token.Hex(), RPCURL: p.walletRPCURL}
+	if p.settings.ExplorerURL != noExplorer {
+		network.ExplorerURL = p.settings.ExplorerURL
+	}
+	return network
 }
 
 // openParts opens the database and prepares the connection to the engine, which need not be there yet.
@@ -131,13 +145,14 @@ func (p *parts) serveAPI(ctx context.Context, listener net.Listener) error {
 	if p.settings.BlockTime == 0 {
 		lagLimit = 365 * 24 * time.Hour // blocks come when they are asked for, so their age says nothing
 	}
-	handler := api.New(api.Config{
+	server := api.New(api.Config{
 		Store: p.store, Engine: p.engine, Starter: p.outbox, Addresses: p.settings.XPub,
 		PublicURL: p.settings.PublicURL, TrustedProxies: p.settings.TrustedProxies,
 		Confirmations: p.settings.Confirmations, Quorum: p.settings.RPCQuorum, PaymentWindow: p.settings.PaymentWindow, MaxAmount: p.settings.MaxAmount,
 		BlockTime: p.settings.BlockTime, LagLimit: lagLimit, Logger: p.log,
-	}).Handler()
-	return p.serveHTTP(ctx, listener, handler)
+		Network: p.network(), Faucet: p.faucet,
+	})
+	return p.serveHTTP(ctx, listener, server.Handler(), server.EndStreams)
 }
 
 // runWorker runs workflows and activities, among them the chain's watcher, until ctx ends. ready is called when the worker

@@ -32,6 +32,7 @@ type Settings struct {
 	RPCQuorum      int      // nodes that must agree; 0 when neither it nor the nodes are known to this process
 	ChainID        uint64
 	Token          common.Address
+	ExplorerURL    string // of a block explorer, for links of the pages; "" = none
 	XPub           *chain.XPub
 	Confirmations  uint64        // needed for a credit, in blocks
 	FinalizedAbove models.Amount // micro-USDT from which a credit also waits for its block to be final; 0 = never
@@ -87,6 +88,7 @@ var allSettings = []setting{
 	{"RPC_QUORUM", "", false, "nodes that must agree before anything is credited or expires; 1 with one node, else 2", readQuorum},
 	{"CHAIN_ID", "1", false, "chain id of the network; a node on another chain is refused", readChainID},
 	{"TOKEN_ADDRESS", "0xdAC17F958D2ee523a2206206994597C13D831ec7", false, "contract of USDT", readToken},
+	{"EXPLORER_URL", "", false, "block explorer that the checkout page links transactions to; https://etherscan.io on chain 1; none = no links", readExplorerURL},
 	{"XPUB", "", false, "BIP-32 public account key (m/44'/60'/0') from which deposit addresses are derived", readXPub},
 	{"CONFIRMATIONS", "12", false, "confirmations in blocks before a transfer is credited, at least 1", readConfirmations},
 	{"FINALIZED_ABOVE", "", false, "amount in USDT above which a credit also waits until its block is finalized; empty = never", readFinalizedAbove},
@@ -142,6 +144,9 @@ func loadSettings(cmd *cli.Command, needed ...string) (Settings, error) {
 			}
 			wrong = append(wrong, fmt.Errorf("%s: %s: %w", d.env(), shown, err))
 		}
+	}
+	if s.ExplorerURL == "" && s.ChainID == 1 {
+		s.ExplorerURL = "https://etherscan.io"
 	}
 	if err := s.settleQuorum(); err != nil {
 		wrong = append(wrong, fmt.Errorf("PAYCOW_RPC_QUORUM: %w", err))
@@ -222,6 +227,18 @@ func readPublicURL(s *Settings, value string) error {
 		return errors.New("must be an http or https URL")
 	}
 	s.PublicURL = strings.TrimRight(value, "/")
+	return nil
+}
+
+// noExplorer is the value that turns the default off.
+const noExplorer = "none"
+
+func readExplorerURL(s *Settings, value string) error {
+	u, err := url.Parse(value)
+	if value != noExplorer && (err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "") {
+		return errors.New("must be an https URL, or none")
+	}
+	s.ExplorerURL = strings.TrimRight(value, "/")
 	return nil
 }
 

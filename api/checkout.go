@@ -1,0 +1,191 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"paycow/models"
+	"paycow/web"
+)
+
+// Where no script runs, the checkout page loads itself again about once a block, within these bounds.
+const (
+	pageRefreshMin = 2 * time.Second
+	pageRefreshMax = 10 * time.Second
+)
+
+func (s *Server) checkoutPage(c *gin.Context) error {
+	id, err := paymentIDOf(c)
+	if err != nil {
+		return err
+	}
+	checkout, err := s.checkout(c.Request.Context(), id, languageOf(c))
+	if err != nil {
+		return err
+	}
+	_, checkout.FaucetSent = c.GetQuery("sent")
+	var page bytes.Buffer
+	if err := web.WriteCheckout(&page, checkout); err != nil {
+		return err
+	}
+	c.Header("Content-Language", checkout.Language.Tag)
+	writePage(c, http.StatusOK, page.Bytes(), "Accept-Language")
+	return nil
+}
+
+// checkout reads what the checkout page shows of a payment.
+func (s *Server) checkout(ctx context.Context, id string, language web.Language) (web.Checkout, error) {
+	row, err := s.Store.Payment(ctx, id)
+	if err != nil {
+		return web.Checkout{}, fmt.Errorf("read the payment: %w", err)
+	}
+	p, head, err := s.live(ctx, row)
+	if err != nil {
+		return web.Checkout{}, err
+	}
+	checkout := web.Checkout{
+		Payment: p, Language: language, Network: s.Network, Now: s.Clock(), BlockTime: s.BlockTime, HasFaucet: s.Faucet != nil,
+		Refresh: min(max(s.BlockTime, pageRefreshMin), pageRefreshMax), RequiredConfirmations: s.requiredConfirmations(p),
+	}
+	checkout.Confirmations = min(models.Confirmations(head, p.LastBlock), checkout.RequiredConfirmations)
+	checkout.WindowEnd, checkout.IsPaused = s.window(ctx, p)
+	if p.Status == models.StatusPending {
+		sums, err := s.Store.OnTheirWay(ctx, []string{p.ID})
+		if err != nil { // it promises nothing, so it is only left out
+			s.Logger.WarnContext(ctx, "transfers on their way cannot be read", "payment_id", p.ID, "error", err)
+		}
+		checkout.OnItsWay = sums[p.ID]
+	}
+	return checkout, nil
+}
+
+// languageOf is the language that the payer chose by ?lang=, else the browser's.
+func languageOf(c *gin.Context) web.Language {
+	return web.FindLanguage(c.Query("lang"), c.GetHeader("Accept-Language"))
+}
+
+// The stream of an open page says that it is alive, and ends after a while so that connections spread over the processes.
+const (
+	aliveInterval  = 15 * time.Second
+	streamLifetime = 15 * time.Minute
+	streamRetry    = 2 * time.Second
+	// streamWriteTimeout is how long a client may take to receive one message.
+	streamWriteTimeout = 10 * time.Second
+)
+
+// checkoutEvents is the stream of server-sent events of an open checkout page: "state" carries the parts of the page that
+// change, "alive" carries nothing.
+func (s *Server) checkoutEvents(c *gin.Context) error {
+	id, err := paymentIDOf(c)
+	if err != nil {
+		return err
+	}
+	follower, err := s.followers.add(id, c.ClientIP())
+	if err != nil {
+		return err
+	}
+	defer s.followers.remove(follower)
+	language := languageOf(c)
+	parts, err := s.checkoutParts(c.Request.Context(), id, language)
+	if err != nil {
+		return err
+	}
+	stream := http.NewResponseController(c.Writer)
+	if err := stream.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	c.Header("Content-Type", "text/event-stream; charset=utf-8")
+	c.Header("X-Accel-Buffering", "no") // proxies must hand each message on at once
+	c.Status(http.StatusOK)
+	send := func(format string, values ...any) bool {
+		_ = stream.SetWriteDeadline(time.Now().Add(streamWriteTimeout))
+		if _, err := fmt.Fprintf(c.Writer, format, values...); err != nil {
+			return false // the payer has gone
+		}
+		return stream.Flush() == nil
+	}
+	if !send("retry: %d\nevent: state\ndata: %s\n\n", streamRetry.Milliseconds(), parts) {
+		return nil
+	}
+	alive := time.NewTicker(aliveInterval)
+	defer alive.Stop()
+	end := time.NewTimer(streamLifetime)
+	defer end.Stop()
+	for {
+		select {
+		case <-c.Request.Context().Done():
+			return nil
+		case <-end.C:
+			return nil
+		case <-alive.C:
+			if !send("event: alive\ndata:\n\n") {
+				return nil
+			}
+		case _, isOpen := <-follower.news:
+			if !isOpen {
+				return nil // the process ends
+			}
+			next, err := s.checkoutParts(c.Request.Context(), id, language)
+			if err != nil {
+				s.Logger.WarnContext(c, "an open checkout page cannot be told", "payment_id", id, "error", err)
+				return nil // the page connects again, and asks
+			}
+			if bytes.Equal(next, parts) {
+				continue
+			}
+			parts = next
+			if !send("event: state\ndata: %s\n\n", parts) {
+				return nil
+			}
+		}
+	}
+}
+
+// checkoutParts renders the parts of the page that change, as a JSON string on one line.
+func (s *Server) checkoutParts(ctx context.Context, id string, language web.Language) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	checkout, err := s.checkout(ctx, id, language)
+	if err != nil {
+		return nil, err
+	}
+	var parts bytes.Buffer
+	if err := web.WriteCheckoutParts(&parts, checkout); err != nil {
+		return nil, err
+	}
+	return json.Marshal(parts.String())
+}
+
+// errCrossOrigin refuses a form that another site has sent.
+var errCrossOrigin = &failure{status: http.StatusForbidden, code: "cross_origin", msg: "This form was sent from another site."}
+
+// payFromFaucet sends what is missing from the test faucet, and leads back to the page.
+func (s *Server) payFromFaucet(c *gin.Context) error {
+	if err := http.NewCrossOriginProtection().Check(c.Request); err != nil {
+		return errCrossOrigin.because(err)
+	}
+	id, err := paymentIDOf(c)
+	if err != nil {
+		return err
+	}
+	checkout, err := s.checkout(c.Request.Context(), id, languageOf(c))
+	if err != nil {
+		return err
+	}
+	missing := checkout.Payment.AmountRequested - checkout.Payment.AmountReceived
+	if checkout.Payment.Status.IsFinal() || missing <= 0 {
+		return conflict("nothing_missing", "Nothing is missing for this payment.")
+	}
+	if _, err := s.Faucet(c.Request.Context(), checkout.Payment.DepositAddress, missing); err != nil {
+		return fmt.Errorf("pay from the faucet: %w", err)
+	}
+	c.Redirect(http.StatusSeeOther, s.checkoutURL(checkout.Payment)+"?lang="+checkout.Language.Tag+"&sent")
+	return nil
+}

@@ -1,0 +1,64 @@
+//go:build !slim
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// findChromium returns the browser's program, "" when there is none.
+func findChromium() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// TestPagesInABrowser looks at the pages of a running stack in headless Chromium. What is tested is written in
+// testdata/browser; PAYCOW_SCREENSHOTS names a folder for the pictures.
+func TestPagesInABrowser(t *testing.T) {
+	chromium := findChromium()
+	if chromium == "" {
+		t.Skip("there is no Chromium on this machine")
+	}
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Skip("there is no Node.js on this machine")
+	}
+	if _, err := os.Stat("testdata/browser/node_modules/playwright-core"); err != nil {
+		t.Skip("the npm packages of testdata/browser are not installed: make test-deps")
+	}
+	for _, suite := range []struct {
+		file string
+		args []string
+	}{
+		{"checkout.test.mjs", []string{"--block-time", "0"}},
+		{"expired.test.mjs", []string{"--block-time", "0", "--window", "12s"}},
+	} {
+		t.Run(suite.file, func(t *testing.T) {
+			s := startStack(t, suite.args...)
+			file := filepath.Join(t.TempDir(), "dev.json")
+			content, err := json.Marshal(s.file)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(file, content, 0o600))
+			cmd := exec.CommandContext(t.Context(), "node", "--test", "--test-reporter=spec", suite.file)
+			cmd.Dir = "testdata/browser"
+			cmd.Env = append(os.Environ(), "PAYCOW_DEV_JSON="+file, "PAYCOW_CHROMIUM="+chromium, "NO_COLOR=1")
+			cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+			var out bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &out
+			err = cmd.Run()
+			t.Log(out.String())
+			require.NoError(t, err, "a test in the browser failed")
+		})
+	}
+}

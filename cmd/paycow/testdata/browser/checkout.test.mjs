@@ -1,0 +1,253 @@
+// The hosted checkout page, in Chromium, on a real stack whose chain makes a block only when it is told to.
+import assert from 'node:assert/strict'
+import { test, after, before } from 'node:test'
+import { parse } from 'eth-url-parser'
+import { accessible, account, call, close, create, mine, open, readQR, rpc, shot, stack, transfer, until, wallet } from './tools.mjs'
+
+let rich
+before(async () => {
+  rich = await account(10n ** 18n, 1_000_000_000n)
+  await mine()
+})
+after(close)
+
+const phone = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true }
+const dark = { colorScheme: 'dark' }
+const looks = { 'phone-light': phone, 'phone-dark': { ...phone, ...dark }, 'desktop-light': {}, 'desktop-dark': dark }
+const status = (page, wanted) => page.locator(`[data-part=clock][data-status=${wanted}]`).waitFor({ state: 'attached', timeout: 60_000 })
+const says = (page, text) => page.getByRole('heading', { name: text }).waitFor({ timeout: 60_000 })
+const headline = (page) => page.locator('h1').textContent()
+
+// inEveryLook checks a page at phone and desktop width, light and dark.
+async function inEveryLook(path, name) {
+  for (const [look, options] of Object.entries(looks)) {
+    const page = await open(path, options)
+    await accessible(page, `${name}, ${look}`)
+    await shot(page, `checkout-${name}-${look}`)
+    page.check()
+    await page.context().close()
+  }
+}
+
+test('a wallet pays, and the page follows without being loaded again', async () => {
+  const payment = await create(50)
+  let how
+  const page = await open(`/payment/${payment.paymentId}`, {}, async (page) => { how = await wallet(page, rich) })
+  await page.evaluate(() => { window.neverReloaded = true })
+  await page.getByRole('button', { name: 'Pay with Test Wallet' }).click()
+  await page.getByText('Sent. Please do not pay again').waitFor()
+  assert.deepEqual(how.sent.to.toLowerCase(), stack.tokenAddress.toLowerCase())
+  assert.equal(await page.getByRole('button', { name: 'Pay with Test Wallet' }).isVisible(), false, 'nobody pays twice by accident')
+  await page.getByText('was seen in the network').waitFor()
+  await shot(page, 'checkout-seen-desktop-light')
+  await mine()
+  await status(page, 'DETECTED')
+  assert.equal(await headline(page), 'Payment found')
+  await mine()
+  await status(page, 'CONFIRMING')
+  for (let n = 3; n <= 11; n++) {
+    await mine()
+    await page.getByText(`${n}/12`, { exact: true }).waitFor()
+    if (n === 7) await inEveryLook(`/payment/${payment.paymentId}`, 'confirming')
+  }
+  await mine()
+  await status(page, 'PAID')
+  assert.equal(await headline(page), 'Payment complete')
+  assert.equal(await page.locator('#announce').textContent(), 'Payment complete', 'a screen reader is told')
+  assert.equal(await page.evaluate(() => window.neverReloaded), true)
+  page.check()
+  await inEveryLook(`/payment/${payment.paymentId}`, 'paid')
+  const seen = await call('GET', `/api/payment/${payment.paymentId}`)
+  assert.equal(seen.amountCredited, 50)
+})
+
+test('an open payment in every look', async () => {
+  const payment = await create(1234.56)
+  await inEveryLook(`/payment/${payment.paymentId}`, 'pending')
+})
+
+test('the QR codes say what they should', async () => {
+  const payment = await create(50.25)
+  const page = await open(`/payment/${payment.paymentId}`, { deviceScaleFactor: 3 })
+  const request = parse(await readQR(page.locator('[data-qr=request]')))
+  assert.equal(request.scheme, 'ethereum')
+  assert.equal(request.target_address.toLowerCase(), stack.tokenAddress.toLowerCase())
+  assert.equal(Number(request.chain_id), stack.chainId)
+  assert.equal(request.function_name, 'transfer')
+  assert.equal(request.parameters.address, payment.depositAddress)
+  assert.equal(BigInt(request.parameters.uint256), 50_250_000n)
+  await page.getByText('Address only').click()
+  assert.equal(await readQR(page.locator('[data-qr=address]')), payment.depositAddress)
+  page.check()
+})
+
+test('copying, the countdown and the keyboard', async () => {
+  const payment = await create(10)
+  const page = await open(`/payment/${payment.paymentId}`)
+  await page.getByRole('button', { name: 'Copy the address' }).click()
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), payment.depositAddress)
+  await page.getByRole('button', { name: 'Copy the amount' }).focus()
+  await page.keyboard.press('Enter')
+  await until('the amount is copied', async () => await page.evaluate(() => navigator.clipboard.readText()) === '10.00')
+  const selected = await page.evaluate(() => { const range = document.createRange(); range.selectNodeContents(document.querySelector('.address')); return range.toString().trim() })
+  assert.equal(selected, payment.depositAddress, 'the groups add no spaces to what a person selects')
+  const left = await page.locator('#countdown').textContent()
+  assert.match(left, /^(1:00:00|59:\d\d)$/)
+  await until('the clock runs', async () => await page.locator('#countdown').textContent() !== left)
+  await page.locator('#qr-request').focus()
+  await page.keyboard.press('ArrowRight')
+  assert.equal(await page.locator('[data-qr=address]').isVisible(), true)
+  page.check()
+})
+
+test('too little, the rest, and what is asked for in between', async () => {
+  const payment = await create(50)
+  const page = await open(`/payment/${payment.paymentId}`)
+  await transfer(payment.depositAddress, 20_000_000)
+  await mine()
+  await says(page, 'Part of the amount has arrived')
+  await page.getByRole('button', { name: 'Copy the amount' }).click()
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), '30.00')
+  await inEveryLook(`/payment/${payment.paymentId}`, 'part')
+  await transfer(payment.depositAddress, 31_000_000)
+  await mine(13)
+  await status(page, 'PAID')
+  await page.getByText('more than the 50.00 USDT asked for').waitFor()
+  await inEveryLook(`/payment/${payment.paymentId}`, 'overpaid')
+  page.check()
+})
+
+test('a reorg takes the transfer away, and the page says so', async () => {
+  const payment = await create(50)
+  const page = await open(`/payment/${payment.paymentId}`)
+  await transfer(payment.depositAddress, 50_000_000)
+  await mine(2)
+  await status(page, 'CONFIRMING')
+  await rpc('dev_reorg', 2, true)
+  await says(page, 'The network took a transfer back')
+  assert.equal(await page.locator('[data-call]').count(), 0, 'nobody is asked to pay again at once')
+  await inEveryLook(`/payment/${payment.paymentId}`, 'reverted')
+  page.check()
+})
+
+test('a rejected payment', async () => {
+  const payment = await create(50)
+  const page = await open(`/payment/${payment.paymentId}`)
+  await call('POST', `/api/payment/${payment.paymentId}/reject`, { reason: 'out of stock' })
+  await status(page, 'REJECTED')
+  assert.equal((await page.content()).includes('out of stock'), false, 'the reason is the operator\'s')
+  await inEveryLook(`/payment/${payment.paymentId}`, 'rejected')
+  await transfer(payment.depositAddress, 50_000_000)
+  await mine(13)
+  await until('the late money is credited', async () => (await call('GET', `/api/payment/${payment.paymentId}`)).exception === 'AFTER_REJECT')
+  const again = await open(`/payment/${payment.paymentId}`)
+  await again.getByText('50.00 USDT arrived').waitFor()
+  page.check()
+})
+
+test('wallets that refuse', async (t) => {
+  const poor = await account(10n ** 18n, 5_500_000n)
+  const noGas = await account(0n, 100_000_000n)
+  await mine()
+  const cases = [
+    ['declined', rich, { refuse: { eth_sendTransaction: 4001 } }, 'You declined in your wallet'],
+    ['connection declined', rich, { refuse: { eth_requestAccounts: 4001 } }, 'You declined in your wallet'],
+    ['a question is open', rich, { refuse: { eth_requestAccounts: -32002 } }, 'has an open question'],
+    ['locked', null, {}, 'gives this page no account'],
+    ['not allowed', rich, { refuse: { eth_requestAccounts: 4100 } }, 'gives this page no account'],
+    ['another chain, stays there', rich, { chainId: 5, refuse: { wallet_switchEthereumChain: 4001 } }, 'You declined in your wallet'],
+    ['another chain, does not know ours', rich, { chainId: 5, refuse: { wallet_switchEthereumChain: 4902, wallet_addEthereumChain: 4902 } }, 'did not switch to Ethereum'],
+    ['disconnected', rich, { refuse: { eth_call: 4900 } }, 'no connection to the network'],
+    ['cannot send', rich, { refuse: { eth_sendTransaction: 4200 } }, 'cannot do this'],
+    ['too few tokens', poor, {}, 'has 5.50 USDT, which is not enough'],
+    ['no ether', noGas, {}, 'not enough ETH'],
+    ['something else', rich, { refuse: { eth_sendTransaction: { code: -32603, message: '<img src=x onerror=alert(1)>' } } }, '<img src=x onerror=alert(1)>'],
+  ]
+  for (const [name, owner, how, text] of cases) {
+    await t.test(name, async () => {
+      const payment = await create(50)
+      const page = await open(`/payment/${payment.paymentId}`, {}, (page) => wallet(page, owner, how))
+      await page.getByRole('button', { name: 'Pay with Test Wallet' }).click()
+      await page.locator('#wallet-status', { hasText: text }).waitFor({ timeout: 20_000 })
+      assert.equal(await page.locator('#wallet-status img').count(), 0, 'what a wallet says is text')
+      assert.equal(await page.getByRole('button', { name: 'Pay with Test Wallet' }).isVisible(), true, 'the payer can try again')
+      if (name === 'declined') await accessible(page, 'a refusal')
+      await page.context().close()
+    })
+  }
+})
+
+test('a wallet on another chain switches, and one that announces nothing is found', async () => {
+  const payment = await create(5)
+  let how
+  const page = await open(`/payment/${payment.paymentId}`, {}, async (page) => { how = await wallet(page, rich, { chainId: 5, announce: false }) })
+  await page.getByRole('button', { name: 'Pay with browser wallet' }).click()
+  await page.getByText('Sent. Please do not pay again').waitFor()
+  assert.ok(how.asked.includes('wallet_switchEthereumChain'))
+  await page.reload()
+  await page.getByText('Sent. Please do not pay again').waitFor()
+  await mine(13)
+  await status(page, 'PAID')
+  page.check()
+})
+
+test('without JavaScript', async () => {
+  const payment = await create(50)
+  const page = await open(`/payment/${payment.paymentId}`, { javaScriptEnabled: false })
+  await page.getByText(payment.depositAddress.slice(0, 6)).waitFor()
+  assert.equal(await page.locator('[data-qr=request]').isVisible(), true)
+  await page.getByText('Address only').click()
+  assert.equal(await page.locator('[data-qr=address]').isVisible(), true)
+  await page.getByRole('button', { name: 'Pay from the test faucet' }).click()
+  await page.getByText(/has sent the transfer|was seen in the network/).waitFor()
+  await mine(13)
+  await says(page, 'Payment complete') // the page refreshes itself
+  await shot(page, 'checkout-paid-without-javascript')
+  page.check()
+})
+
+test('events that do not come through', async () => {
+  const payment = await create(50)
+  const page = await open(`/payment/${payment.paymentId}`, {}, (page) => page.route('**/events?*', (route) => route.abort()))
+  page.expected.push('ERR_FAILED')
+  await transfer(payment.depositAddress, 50_000_000)
+  await mine(13)
+  await status(page, 'PAID') // by asking from time to time
+})
+
+test('right to left, and the choice of a language', async () => {
+  const payment = await create(50)
+  const page = await open(`/payment/${payment.paymentId}`, { locale: 'ar-EG' })
+  assert.equal(await page.locator('html').getAttribute('dir'), 'rtl')
+  assert.equal(await page.locator('.address').getAttribute('dir'), 'ltr')
+  await accessible(page, 'Arabic')
+  await shot(page, 'checkout-arabic-desktop-light')
+  await page.getByRole('link', { name: 'Deutsch' }).click()
+  await says(page, 'Wir warten auf Ihre Zahlung')
+  await transfer(payment.depositAddress, 50_000_000)
+  await mine()
+  await says(page, 'Zahlung gefunden')
+  for (const locale of ['de', 'es', 'fr', 'pt', 'zh', 'ar']) {
+    const small = await open(`/payment/${(await create(999999.999999)).paymentId}?lang=${locale}`, phone)
+    await accessible(small, locale)
+    await shot(small, `checkout-${locale}-phone-light`)
+    await small.context().close()
+  }
+  page.check()
+})
+
+test('the first visit is small', async () => {
+  const payment = await create(50)
+  let bytes = 0
+  const asked = []
+  const page = await open(`/payment/${payment.paymentId}`, {}, async (page) => {
+    const session = await page.context().newCDPSession(page)
+    await session.send('Network.enable')
+    session.on('Network.requestWillBeSent', ({ request }) => { if (!request.url.startsWith('data:')) asked.push(request.url.slice(stack.apiUrl.length)) })
+    session.on('Network.loadingFinished', ({ encodedDataLength }) => { bytes += encodedDataLength })
+  })
+  await page.waitForTimeout(1000)
+  console.log(`first visit: ${bytes} bytes in ${asked.length} requests, the stream of events counted: ${asked.map((path) => path.replace(/[0-9a-f]{12,}/, '…')).join(' ')}`)
+  assert.ok(bytes <= 40_000 && bytes > 4_000, `${bytes} bytes`)
+  assert.ok(asked.length <= 4, asked.join(' '))
+})

@@ -1,0 +1,308 @@
+// The checkout page follows its payment without reloading, and lets a browser wallet pay it. Without this script the page
+// shows the same by refreshing itself. Everything that is shown comes from the server as markup that it has escaped; what
+// wallets say is only ever written as text.
+"use strict";
+(() => {
+  const texts = JSON.parse(document.body.dataset.texts);
+  const fill = (id, values = {}) => texts[id].replace(/\{(\w+)\}/g, (whole, name) => name in values ? String(values[name]) : whole);
+  const part = (name) => document.querySelector(`[data-part="${name}"]`);
+  const byId = (id) => document.getElementById(id);
+
+  // ---- what the server says, put in place part by part
+
+  let clockOffset = 0; // of the server's clock to ours, in milliseconds
+  const shown = new Map(); // the markup that each part was last given
+  for (const node of document.querySelectorAll("[data-part]")) shown.set(node.dataset.part, node.outerHTML);
+
+  function apply(markup) {
+    const fresh = new DOMParser().parseFromString(markup, "text/html");
+    const headline = part("clock").dataset.headline;
+    const chosen = document.querySelector("input[name=qr]:checked")?.id;
+    const focused = document.activeElement;
+    for (const node of fresh.querySelectorAll("[data-part]")) {
+      const name = node.dataset.part;
+      if (shown.get(name) === node.outerHTML) continue;
+      shown.set(name, node.outerHTML);
+      const hadFocus = part(name).contains(focused);
+      part(name).replaceWith(document.importNode(node, true));
+      if (hadFocus) (focused.id && byId(focused.id) || document.querySelector("main")).focus?.();
+    }
+    if (chosen && byId(chosen)) byId(chosen).checked = true;
+    setClock();
+    const now = part("clock").dataset;
+    if (now.headline !== headline) byId("announce").textContent = now.headline;
+    drawWallets();
+    if (now.final === "true") stopFollowing();
+  }
+
+  // ---- the time that is left, by the server's clock
+
+  const dateFormat = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+
+  function setClock() {
+    const clock = part("clock").dataset;
+    clockOffset = Number(clock.now) - Date.now();
+    const until = byId("until");
+    if (until) until.textContent = fill("until", { Time: dateFormat.format(new Date(Number(clock.end) - clockOffset)) });
+    tick();
+  }
+
+  function tick() {
+    const countdown = byId("countdown"), clock = part("clock").dataset;
+    if (!countdown || clock.stopped === "true") return;
+    const left = Math.max(0, Math.floor((Number(clock.end) - Date.now() - clockOffset) / 1000));
+    const two = (n) => String(n).padStart(2, "0");
+    const hours = Math.floor(left / 3600), minutes = Math.floor(left / 60) % 60;
+    countdown.textContent = left === 0 ? texts.over : (hours ? hours + ":" + two(minutes) : minutes) + ":" + two(left % 60);
+  }
+
+  // ---- following: server-sent events, and asking from time to time where they do not come through
+
+  let source = null, pollTimer = 0, retryTimer = 0, lastWord = Date.now();
+  const pollPause = Math.max(2, Number(document.body.dataset.refresh)) * 1000;
+
+  function follow() {
+    clearTimeout(retryTimer);
+    source?.close();
+    source = new EventSource(document.body.dataset.events);
+    source.addEventListener("state", (event) => { heard(); apply(JSON.parse(event.data)); });
+    source.addEventListener("alive", heard);
+    source.addEventListener("error", () => {
+      startPolling();
+      if (source.readyState === EventSource.CLOSED) retryTimer = setTimeout(follow, 30000);
+    });
+  }
+
+  function heard() {
+    lastWord = Date.now();
+    clearInterval(pollTimer);
+    pollTimer = 0;
+    byId("offline").hidden = true;
+  }
+
+  function startPolling() {
+    if (!pollTimer && !isDone()) pollTimer = setInterval(poll, pollPause);
+  }
+
+  async function poll() {
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+      if (!answer.ok) throw new Error(String(answer.status));
+      lastWord = Date.now();
+      byId("offline").hidden = true;
+      apply(await answer.text());
+    } catch {
+      byId("offline").textContent = texts.offline;
+      byId("offline").hidden = false;
+    }
+  }
+
+  const isDone = () => part("clock").dataset.final === "true";
+
+  function stopFollowing() {
+    source?.close();
+    clearInterval(pollTimer);
+    clearTimeout(retryTimer);
+    pollTimer = 0;
+  }
+
+  // A page that was asleep, or whose connection died without a word, asks at once.
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && !isDone()) { poll(); follow(); } });
+  setInterval(() => { if (!isDone() && Date.now() - lastWord > 45000) { startPolling(); } }, 15000);
+
+  // ---- copying
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const isCopied = await copy(button.dataset.copy);
+    byId("announce").textContent = isCopied ? texts.copied : texts.copy_failed;
+    if (!isCopied) return;
+    const label = button.textContent;
+    if (label === texts.copied) return;
+    button.textContent = texts.copied;
+    setTimeout(() => { button.textContent = label; }, 1500);
+  });
+
+  async function copy(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      const field = document.createElement("textarea"); // where the clipboard is closed to pages over plain http
+      field.value = text;
+      document.body.append(field);
+      field.select();
+      const isCopied = document.execCommand("copy");
+      field.remove();
+      return isCopied;
+    }
+  }
+
+  // ---- browser wallets: announced ones (EIP-6963), else the one that put itself into the window (EIP-1193)
+
+  const wallets = new Map(); // by the id that the wallet announced
+  let busy = false;
+  const sentKey = "paycow-sent-" + document.body.dataset.id;
+
+  addEventListener("eip6963:announceProvider", (event) => {
+    const { info, provider } = event.detail ?? {};
+    if (!info?.uuid || typeof provider?.request !== "function") return;
+    wallets.set(info.uuid, { name: String(info.name), icon: String(info.icon ?? ""), provider });
+    drawWallets();
+  });
+
+  function drawWallets() {
+    const box = document.querySelector("[data-keep=wallet]"), list = byId("wallets");
+    const canPay = part("pay").dataset.call !== undefined;
+    const sent = sessionStorage.getItem(sentKey);
+    box.hidden = !(canPay && wallets.size) && !byId("wallet-status").textContent;
+    list.hidden = !canPay || sent !== null;
+    for (const [uuid, wallet] of wallets) {
+      let button = list.querySelector(`[data-wallet="${CSS.escape(uuid)}"]`);
+      if (!button) {
+        button = document.createElement("button");
+        button.type = "button";
+        button.className = "button primary";
+        button.dataset.wallet = uuid;
+        if (/^data:image\//.test(wallet.icon)) {
+          const icon = document.createElement("img");
+          icon.src = wallet.icon;
+          icon.alt = "";
+          button.append(icon);
+        }
+        button.append(fill("w_pay", { Name: wallet.name }));
+        button.addEventListener("click", () => pay(wallet.provider));
+        list.append(button);
+      }
+      button.setAttribute("aria-disabled", String(busy));
+    }
+    if (sent && !byId("wallet-status").textContent) {
+      say(texts.w_sent, "wait", sent);
+      watchReceipt([...wallets.values()][0]?.provider, sent);
+    }
+  }
+
+  function say(text, tone, hash) {
+    const line = byId("wallet-status");
+    line.className = "alert " + (tone ?? "");
+    line.textContent = text;
+    const explorer = part("pay").dataset.explorer;
+    if (hash && explorer) {
+      const link = document.createElement("a");
+      link.href = explorer + "/tx/" + hash;
+      link.target = "_blank";
+      link.rel = "noopener noreferrer";
+      link.textContent = texts.explorer + " (" + texts.new_tab + ")";
+      line.append(" ", link);
+    }
+    document.querySelector("[data-keep=wallet]").hidden = false;
+  }
+
+  class Refusal extends Error {}
+  const refuse = (id, values) => new Refusal(fill(id, values));
+
+  async function pay(provider) {
+    if (busy) return;
+    busy = true;
+    drawWallets();
+    try {
+      const hash = await send(provider);
+      sessionStorage.setItem(sentKey, hash);
+      say(texts.w_sent, "wait", hash);
+      watchReceipt(provider, hash);
+    } catch (error) {
+      say(error instanceof Refusal ? error.message : explain(error), "bad");
+    } finally {
+      busy = false;
+      drawWallets();
+    }
+  }
+
+  async function send(provider) {
+    const ask = (method, ...params) => provider.request({ method, params });
+    const wanted = { ...part("pay").dataset };
+    say(texts.w_connecting, "wait");
+    const [from] = await ask("eth_requestAccounts");
+    if (!/^0x[0-9a-fA-F]{40}$/.test(from ?? "")) throw refuse("w_locked");
+    if (!await isOnChain(ask, wanted.chain)) {
+      say(texts.w_switching, "wait");
+      await switchChain(ask, wanted);
+      if (!await isOnChain(ask, wanted.chain)) throw refuse("w_chain");
+    }
+    say(texts.w_checking, "wait");
+    const held = await ask("eth_call", { to: wanted.token, data: "0x70a08231" + from.slice(2).toLowerCase().padStart(64, "0") }, "latest");
+    const have = BigInt(/^0x[0-9a-fA-F]+$/.test(held) ? held : 0);
+    if (have < BigInt(wanted.units)) throw refuse("w_usdt", { Have: usdt(have) });
+    if (part("pay").dataset.call !== wanted.call) throw refuse("w_changed");
+    say(texts.w_confirm, "wait");
+    return ask("eth_sendTransaction", { from, to: wanted.token, data: wanted.call, value: "0x0" });
+  }
+
+  const isOnChain = async (ask, chain) => BigInt(await ask("eth_chainId")) === BigInt(chain);
+
+  async function switchChain(ask, wanted) {
+    try {
+      await ask("wallet_switchEthereumChain", { chainId: wanted.chain });
+    } catch (error) {
+      if (codeOf(error) !== 4902 || !wanted.rpc) throw codeOf(error) === 4902 ? refuse("w_chain") : error;
+      await ask("wallet_addEthereumChain", {
+        chainId: wanted.chain, chainName: "PayCow test network", rpcUrls: [wanted.rpc],
+        nativeCurrency: { name: "Ether", symbol: "ETH", decimals: 18 },
+      });
+    }
+  }
+
+  function usdt(units) {
+    const fraction = String(units % 1000000n).padStart(6, "0").replace(/0{1,4}$/, "");
+    return units / 1000000n + "." + fraction;
+  }
+
+  const codeOf = (error) => Number(error?.code ?? error?.data?.originalError?.code);
+
+  // The codes are those of EIP-1193 and EIP-1474.
+  function explain(error) {
+    const message = String(error?.data?.message ?? error?.message ?? error);
+    if (/insufficient funds|exceeds the balance of the account|gas required exceeds allowance/i.test(message)) return texts.w_gas;
+    switch (codeOf(error)) {
+      case 4001: return texts.w_refused;
+      case 4100: return texts.w_locked;
+      case 4200: case -32601: case -32004: return texts.w_unsupported;
+      case 4900: case 4901: return texts.w_disconnected;
+      case 4902: return texts.w_chain;
+      case -32002: return texts.w_busy;
+      default: return fill("w_error", { Reason: message.slice(0, 200) });
+    }
+  }
+
+  // Follows the sent transaction until it is in a block; from then on the page itself tells.
+  async function watchReceipt(provider, hash) {
+    for (let tries = 0; provider && tries < 200 && !isDone(); tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      try {
+        const receipt = await provider.request({ method: "eth_getTransactionReceipt", params: [hash] });
+        if (!receipt) continue;
+        if (BigInt(receipt.status) === 0n) {
+          sessionStorage.removeItem(sentKey);
+          say(texts.w_failed, "bad", hash);
+          drawWallets();
+        } else {
+          say(texts.w_mined, "good", hash);
+        }
+        return;
+      } catch { /* the wallet may be asleep */ }
+    }
+  }
+
+  // ---- begin
+
+  document.querySelector("main").tabIndex = -1;
+  setClock();
+  setInterval(tick, 1000);
+  if (!isDone()) follow();
+  dispatchEvent(new Event("eip6963:requestProvider"));
+  setTimeout(() => {
+    if (!wallets.size && typeof window.ethereum?.request === "function") wallets.set("injected", { name: texts.w_injected, icon: "", provider: window.ethereum });
+    drawWallets();
+  }, 300);
+})();

@@ -1,0 +1,127 @@
+package web
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/language"
+)
+
+// The checkout page's texts, one file a language: messages/<tag>.json. What stands in {{ }} is filled in by the program. A
+// text that a file does not have is shown in English.
+//
+//go:embed messages
+var messageFiles embed.FS
+
+// Language is one that the checkout page speaks.
+type Language struct {
+	Tag  string // such as "de"
+	Name string // in the language itself
+	Dir  string // "ltr" or "rtl"
+
+	texts *i18n.Localizer
+}
+
+// languages in the order in which the page offers them. The first is the one for whoever asks for none of them.
+var languages = mustReadLanguages([]Language{
+	{Tag: "en", Name: "English", Dir: "ltr"},
+	{Tag: "de", Name: "Deutsch", Dir: "ltr"},
+	{Tag: "es", Name: "Español", Dir: "ltr"},
+	{Tag: "fr", Name: "Français", Dir: "ltr"},
+	{Tag: "pt", Name: "Português", Dir: "ltr"},
+	{Tag: "ar", Name: "العربية", Dir: "rtl"},
+	{Tag: "zh", Name: "中文", Dir: "ltr"},
+})
+
+var languageMatcher = newLanguageMatcher()
+
+// FindLanguage returns the language that was chosen by its tag, else the one that the Accept-Language header prefers among
+// ours (RFC 4647, lookup by its best match), else English.
+func FindLanguage(chosen, acceptLanguage string) Language {
+	for _, l := range languages {
+		if l.Tag == chosen {
+			return l
+		}
+	}
+	_, index := language.MatchStrings(languageMatcher, acceptLanguage)
+	return languages[index]
+}
+
+// values are what is filled into a text, by name.
+type values map[string]any
+
+// text returns one text with its values filled in.
+func (l Language) text(id string, fill values) (string, error) {
+	text, err := l.texts.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: fill})
+	if err != nil {
+		return "", fmt.Errorf("text %s in %s: %w", id, l.Tag, err)
+	}
+	return text, nil
+}
+
+// T returns a text for a template: its id, then names and values by turns.
+func (l Language) T(id string, pairs ...any) (string, error) {
+	fill := values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		fill[fmt.Sprint(pairs[i])] = pairs[i+1]
+	}
+	return l.text(id, fill)
+}
+
+// scriptTexts are the texts that the page's script shows, by the names of data attributes. The script fills {Name} in.
+func (l Language) scriptTexts() (map[string]string, error) {
+	texts := map[string]string{}
+	for _, id := range []string{
+		"copied", "copy_failed", "offline", "over", "until",
+		"w_pay", "w_injected", "w_connecting", "w_switching", "w_checking", "w_confirm", "w_sent", "w_mined", "w_failed", "w_refused", "w_busy",
+		"w_locked", "w_chain", "w_disconnected", "w_unsupported", "w_usdt", "w_gas", "w_changed", "w_error", "explorer", "new_tab",
+	} {
+		text, err := l.text(id, values{"Name": "{Name}", "Have": "{Have}", "Reason": "{Reason}", "Time": "{Time}"})
+		if err != nil {
+			return nil, err
+		}
+		texts[id] = text
+	}
+	return texts, nil
+}
+
+// textsAttribute holds the script's texts as JSON for one data attribute.
+func (l Language) textsAttribute() (string, error) {
+	texts, err := l.scriptTexts()
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false) // the template escapes it
+	if err := encoder.Encode(texts); err != nil {
+		return "", fmt.Errorf("the script's texts: %w", err)
+	}
+	return strings.TrimSpace(b.String()), nil
+}
+
+func mustReadLanguages(known []Language) []Language {
+	bundle := i18n.NewBundle(language.English)
+	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
+	for i := range known {
+		// The file is embedded and each text a template: what is wrong with them is a broken build.
+		if _, err := bundle.LoadMessageFileFS(messageFiles, "messages/"+known[i].Tag+".json"); err != nil {
+			panic(err)
+		}
+	}
+	for i := range known {
+		known[i].texts = i18n.NewLocalizer(bundle, known[i].Tag)
+	}
+	return known
+}
+
+func newLanguageMatcher() language.Matcher {
+	tags := make([]language.Tag, len(languages))
+	for i, l := range languages {
+		tags[i] = language.MustParse(l.Tag)
+	}
+	return language.NewMatcher(tags)
+}
