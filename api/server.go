@@ -214,6 +214,7 @@ func (s *Server) newRouter() *gin.Engine {
 	router.GET("/readyz", s.handle(s.readyz))
 	router.GET("/openapi.json", s.handle(s.openAPI))
 	router.GET("/assets/:version/*name", s.handle(s.asset))
+	s.addAppPages(router)
 	router.GET("/payment/:id", s.handle(s.checkoutPage))
 	router.GET("/payment/:id/events", s.stream(s.checkoutEvents))
 	if s.Faucet != nil {

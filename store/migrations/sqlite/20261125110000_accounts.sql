@@ -28,7 +28,7 @@ CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 
 -- How often logging in was tried lately, by account (a hash of the address that was typed in) and by network address.
 CREATE TABLE login_attempts (
-    subject  text PRIMARY KEY,
+    subject  text NOT NULL PRIMARY KEY,
     tries    bigint NOT NULL,
     begun_at datetime NOT NULL
 );
