@@ -153,7 +153,8 @@ func TestOperatorsWay(t *testing.T) {
 	admin.must(http.StatusOK, http.MethodPost, "/api/admin/operators/"+id+"/suspend", fieldsOf{"reason": "complaints"})
 	require.Equal(t, http.StatusForbidden, f.call(account, http.MethodGet, "/api/payments", "").status)
 	require.Equal(t, models.OperatorSuspended, operator.me().Status, "who is suspended may see why")
-	admin.must(http.StatusOK, http.MethodPost, "/api/admin/operators/"+id+"/reactivate", fieldsOf{"reason": "settled"})
+	admin.must(http.StatusOK, http.MethodPost, "/api/admin/operators/"+id+"/reactivate", fieldsOf{})
+	admin.must(http.StatusBadRequest, http.MethodPost, "/api/admin/operators/"+id+"/suspend", fieldsOf{})
 	require.Equal(t, http.StatusOK, f.call(account, http.MethodGet, "/api/payments", "").status)
 
 	log := admin.must(http.StatusOK, http.MethodGet, "/api/admin/audit", nil).body

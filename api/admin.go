@@ -81,13 +81,15 @@ type operatorChange struct {
 	from   []models.OperatorStatus
 	to     models.OperatorStatus
 	action string // in the audit log
+	// needsReason says that the operator must be told why.
+	needsReason bool
 }
 
 var operatorChanges = map[string]operatorChange{
-	"approve":    {[]models.OperatorStatus{models.OperatorPending}, models.OperatorActive, "operator_approved"},
-	"reject":     {[]models.OperatorStatus{models.OperatorPending}, models.OperatorRejected, "operator_rejected"},
-	"suspend":    {[]models.OperatorStatus{models.OperatorActive}, models.OperatorSuspended, "operator_suspended"},
-	"reactivate": {[]models.OperatorStatus{models.OperatorSuspended}, models.OperatorActive, "operator_reactivated"},
+	"approve":    {[]models.OperatorStatus{models.OperatorPending}, models.OperatorActive, "operator_approved", false},
+	"reject":     {[]models.OperatorStatus{models.OperatorPending}, models.OperatorRejected, "operator_rejected", true},
+	"suspend":    {[]models.OperatorStatus{models.OperatorActive}, models.OperatorSuspended, "operator_suspended", true},
+	"reactivate": {[]models.OperatorStatus{models.OperatorSuspended}, models.OperatorActive, "operator_reactivated", false},
 }
 
 var errUnknownOperator = &failure{status: http.StatusNotFound, code: "operator_not_found", msg: "There is no operator with this id."}
@@ -103,9 +105,11 @@ func (s *Server) changeOperator(name string) func(*gin.Context) error {
 		if err != nil {
 			return err
 		}
-		reason, err := body.text("reason", 1, maxReasonRunes)
-		if err != nil {
-			return err
+		reason := ""
+		if _, isThere := body["reason"]; isThere || change.needsReason {
+			if reason, err = body.text("reason", 1, maxReasonRunes); err != nil {
+				return err
+			}
 		}
 		var first *models.Credential
 		if name == "approve" {
@@ -354,6 +358,6 @@ func (s *Server) adminAudit(c *gin.Context) error {
 func newNodeView(node models.NodeHealth) gin.H {
 	return gin.H{
 		"name": node.Name, "state": node.State, "usable": node.State.IsUsable(), "reason": node.Reason, "head": node.Head,
-		"latencyMs": node.LatencyMillis, "since": instant(node.Since), "updatedAt": instant(node.UpdatedAt),
+		"latencyMillis": node.LatencyMillis, "since": instant(node.Since), "updatedAt": instant(node.UpdatedAt),
 	}
 }

@@ -26,7 +26,7 @@ const (
 )
 
 const (
-	minPasswordRunes = 10
+	minPasswordRunes = 12
 	maxPasswordBytes = 256
 	maxEmailBytes    = 254 // RFC 5321, section 4.5.3.1.3
 	maxNameRunes     = 100
