@@ -28,11 +28,9 @@ const (
 )
 
 const (
-	minPasswordRunes = 12
-	maxPasswordRunes = 256
-	maxEmailBytes    = 254 // RFC 5321, section 4.5.3.1.3
-	maxNameRunes     = 100
-	maxWebsiteBytes  = 300
+	maxEmailBytes   = 254 // RFC 5321, section 4.5.3.1.3
+	maxNameRunes    = 100
+	maxWebsiteBytes = 300
 	// maxHashing is how many passwords are hashed at once: each takes 19 MiB.
 	maxHashing = 4
 )
@@ -168,18 +166,14 @@ func normalEmail(text string) (string, error) {
 // for another.
 func isUnseen(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }
 
-// newPassword checks a password that somebody chooses (NIST SP 800-63B: length counts, composition does not).
+// newPassword checks a password that somebody chooses.
 func newPassword(body fields, name, email string) (string, error) {
 	password, err := passwordOf(body, name)
 	if err != nil {
 		return "", err
 	}
-	if utf8.RuneCountInString(password) < minPasswordRunes {
-		return "", invalid(name, "invalid_password", "%s must have at least %d characters.", name, minPasswordRunes)
-	}
-	first, _ := utf8.DecodeRuneInString(password)
-	if strings.Contains(strings.ToLower(password), email) || strings.Trim(password, string(first)) == "" {
-		return "", invalid(name, "invalid_password", "%s is too easy to guess.", name)
+	if problem := secrets.PasswordProblem(password, email); problem != "" {
+		return "", invalid(name, "invalid_password", "%s %s.", name, problem)
 	}
 	return password, nil
 }
@@ -194,8 +188,8 @@ func passwordOf(body fields, name string) (string, error) {
 		return "", invalid(name, "invalid_field", "%s must be a string.", name)
 	}
 	password := unquote(raw)
-	if password == "" || utf8.RuneCountInString(password) > maxPasswordRunes || strings.ContainsRune(password, 0) {
-		return "", invalid(name, "invalid_password", "%s must have 1 to %d characters and no NUL.", name, maxPasswordRunes)
+	if password == "" || utf8.RuneCountInString(password) > secrets.MaxPasswordRunes || strings.ContainsRune(password, 0) {
+		return "", invalid(name, "invalid_password", "%s must have 1 to %d characters and no NUL.", name, secrets.MaxPasswordRunes)
 	}
 	return password, nil
 }

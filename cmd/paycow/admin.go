@@ -9,7 +9,6 @@ import (
 	"net/mail"
 	"os"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/urfave/cli/v3"
 	"golang.org/x/term"
@@ -19,39 +18,37 @@ import (
 	"paycow/store"
 )
 
-const (
-	minAdminPasswordRunes = 12
-	maxAdminPasswordBytes = 256
-)
-
-func adminCommand() *cli.Command {
+// adminCommand manages admins. Passwords come from in.
+func adminCommand(in *os.File) *cli.Command {
 	return &cli.Command{
 		Name: "admin", Usage: "manage admins",
 		Commands: []*cli.Command{{
 			Name: "create", Usage: "create an admin; the password is asked for, or read from the first line of standard input",
 			Flags: append(settingFlags(), &cli.StringFlag{Name: "email", Usage: "the admin's e-mail address", Required: true}),
 			Action: func(ctx context.Context, cmd *cli.Command) error {
-				s, err := loadSettings(cmd)
-				if err != nil {
-					return err
+				if cmd.Args().Present() {
+					return errors.New("paycow admin create takes --email and nothing else; the password is asked for") // which may be what was typed, so it is not repeated
 				}
 				email, err := adminEmail(cmd.String("email"))
 				if err != nil {
 					return err
 				}
-				password, err := readNewPassword(os.Stdin, cmd.Root().ErrWriter)
-				if err != nil {
-					return err
-				}
-				db, err := store.Open(ctx, s.DatabaseURL, newLogger(cmd.Root().ErrWriter, s))
-				if err != nil {
-					return fmt.Errorf("open the database: %w", err)
-				}
-				if err := createAdmin(ctx, db, email, password); err != nil {
-					return errors.Join(err, db.Close())
-				}
-				fmt.Fprintf(cmd.Root().Writer, "%s can log in at /login.html?admin now.\n", email)
-				return db.Close()
+				return withStore(ctx, cmd, func(db *store.Store) error {
+					if _, err := db.AdminByEmail(ctx, email); err == nil {
+						return errAdminExists(email)
+					} else if !errors.Is(err, models.ErrNotFound) {
+						return fmt.Errorf("look for the admin: %w", err)
+					}
+					password, err := readNewPassword(ctx, in, cmd.Root().ErrWriter)
+					if err != nil {
+						return err
+					}
+					if err := createAdmin(ctx, db, email, password); err != nil {
+						return err
+					}
+					fmt.Fprintf(cmd.Root().Writer, "%s can log in at /login.html?admin now.\n", email)
+					return nil
+				})
 			},
 		}},
 	}
@@ -65,13 +62,20 @@ func adminEmail(text string) (string, error) {
 	return email, nil
 }
 
+func errAdminExists(email string) error {
+	return fmt.Errorf("there is an admin with the e-mail address %s already", email)
+}
+
 // createAdmin stores a new admin.
 func createAdmin(ctx context.Context, db *store.Store, email, password string) error {
-	admin := models.Admin{ID: models.NewID(), Email: email, PasswordHash: secrets.HashPassword(password)}
-	if err := db.CreateAdmin(ctx, admin); err != nil {
-		if errors.Is(err, models.ErrAlreadyExists) {
-			return fmt.Errorf("there is an admin with the e-mail address %s already", email)
-		}
+	if problem := secrets.PasswordProblem(password, email); problem != "" {
+		return fmt.Errorf("the password %s; it is asked for at a prompt, or read from the first line of standard input", problem)
+	}
+	err := db.CreateAdmin(ctx, models.Admin{ID: models.NewID(), Email: email, PasswordHash: secrets.HashPassword(password)})
+	if errors.Is(err, models.ErrAlreadyExists) {
+		return errAdminExists(email)
+	}
+	if err != nil {
 		return fmt.Errorf("store the admin: %w", err)
 	}
 	return nil
@@ -79,36 +83,54 @@ func createAdmin(ctx context.Context, db *store.Store, email, password string) e
 
 // readNewPassword asks for a password twice, without showing it, or reads the first line of what is no terminal. A password is
 // never a flag: command lines can be seen by others.
-func readNewPassword(in *os.File, prompt io.Writer) (string, error) {
+func readNewPassword(ctx context.Context, in *os.File, prompt io.Writer) (string, error) {
 	if !term.IsTerminal(int(in.Fd())) { //nolint:gosec // a file descriptor fits
-		line, err := bufio.NewReader(io.LimitReader(in, maxAdminPasswordBytes+2)).ReadString('\n')
+		line, err := bufio.NewReader(io.LimitReader(in, secrets.MaxPasswordBytes+2)).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
 			return "", fmt.Errorf("read the password: %w", err)
 		}
-		return checkNewPassword(strings.TrimRight(line, "\r\n"))
+		return strings.TrimRight(line, "\r\n"), nil
 	}
 	var typed [2]string
 	for i, ask := range []string{"Password: ", "Once more: "} {
 		fmt.Fprint(prompt, ask)
-		password, err := term.ReadPassword(int(in.Fd())) //nolint:gosec // a file descriptor fits
+		password, err := readHidden(ctx, in)
 		fmt.Fprintln(prompt)
 		if err != nil {
-			return "", fmt.Errorf("read the password: %w", err)
+			return "", err
 		}
-		typed[i] = string(password)
+		typed[i] = password
 	}
 	if typed[0] != typed[1] {
 		return "", errors.New("the two passwords differ; nothing was changed")
 	}
-	return checkNewPassword(typed[0])
+	return typed[0], nil
 }
 
-func checkNewPassword(password string) (string, error) {
-	switch {
-	case utf8.RuneCountInString(password) < minAdminPasswordRunes:
-		return "", fmt.Errorf("the password needs at least %d characters; it is asked for at a prompt, or read from the first line of standard input", minAdminPasswordRunes)
-	case len(password) > maxAdminPasswordBytes || strings.ContainsRune(password, 0):
-		return "", fmt.Errorf("the password must have at most %d bytes and no NUL", maxAdminPasswordBytes)
+// readHidden reads a line from a terminal without showing it. Whoever gives up (ctx) gets the terminal back as it was: the
+// program catches the interrupt, so reading would go on and leave nothing to be seen of what is typed next.
+func readHidden(ctx context.Context, in *os.File) (string, error) {
+	fd := int(in.Fd()) //nolint:gosec // a file descriptor fits
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", fmt.Errorf("read the password: %w", err)
 	}
-	return password, nil
+	type line struct {
+		text []byte
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() {
+		text, err := term.ReadPassword(fd)
+		read <- line{text, err}
+	}()
+	select {
+	case got := <-read:
+		if got.err != nil {
+			return "", fmt.Errorf("read the password: %w", got.err)
+		}
+		return string(got.text), nil
+	case <-ctx.Done():
+		return "", errors.Join(errors.New("nothing was changed"), term.Restore(fd, before), ctx.Err())
+	}
 }

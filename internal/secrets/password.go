@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -25,6 +26,31 @@ const (
 	argonMaxPasses    = 16
 	argonMaxLanes     = 16
 )
+
+// How long a password that somebody chooses may be, in characters. Length counts and composition does not (NIST SP 800-63B).
+const (
+	MinPasswordRunes = 12
+	MaxPasswordRunes = 256
+	MaxPasswordBytes = MaxPasswordRunes * utf8.UTFMax
+)
+
+// PasswordProblem says what is wrong with a password that somebody chooses for the account of an e-mail address, as the end of
+// a sentence that begins with "the password"; "" when nothing is. It never repeats the password.
+func PasswordProblem(password, email string) string {
+	first, _ := utf8.DecodeRuneInString(password)
+	switch length := utf8.RuneCountInString(password); {
+	case !utf8.ValidString(password) || strings.ContainsRune(password, 0):
+		return "must be text without a NUL"
+	case length < MinPasswordRunes:
+		return fmt.Sprintf("must have at least %d characters", MinPasswordRunes)
+	case length > MaxPasswordRunes:
+		return fmt.Sprintf("must have at most %d characters", MaxPasswordRunes)
+	case strings.Trim(password, string(first)) == "", strings.Contains(strings.ToLower(password), strings.ToLower(email)):
+		return "is too easy to guess"
+	default:
+		return ""
+	}
+}
 
 // ErrPasswordHash means that a stored password hash is not Argon2id in PHC string form.
 var ErrPasswordHash = errors.New("the stored password hash is not an Argon2id PHC string")
