@@ -90,7 +90,7 @@
       data: [x, days.map((d) => Number(d.volume))], // for the height of a bar a float will do
       options: {
         cursor, axes: axes((v) => compact.format(v)),
-        scales: { x: dayScale, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 10] } },
+        scales: { x: dayScale, y: { range: (_, min, max) => [Math.min(0, min * 1.08), max > 0 ? max * 1.08 : 10] } }, // a day's reversals may outweigh its credits
         series: [{}, { fill: colour('--accent'), stroke: colour('--accent'), width: 0, paths: bars(0.7), points: { show: false } }],
         hooks: { setCursor: [tip(box, (i) => [headline(i), el('span', {}, amount(days[i].volume), ' USDT')])] },
       },
