@@ -100,7 +100,7 @@
     const created = days.reduce((sum, d) => sum + d.created, 0);
     const paid = days.reduce((sum, d) => sum + d.paid, 0);
     charts.conversion.set(`Payments by day from ${first} to ${last}: ${created} created, ${paid} paid. The figures are in the table below.`, (box) => ({
-      data: [x, days.map((d) => d.created), days.map((d) => d.paid), days.map(rate)],
+      data: [x, days.map((d) => d.created || null), days.map((d) => d.paid || null), days.map(rate)],
       options: {
         cursor, axes: axes((v) => (Number.isInteger(v) ? compact.format(v) : ''), (v) => v + '%'),
         scales: { x: dayScale, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 5] }, rate: { range: [0, 104] } },
