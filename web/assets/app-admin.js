@@ -268,7 +268,7 @@
   let auditFilters = {};
   const auditColumns = [
     { title: 'When', class: 'nowrap', cell: (entry) => time(entry.at, true) },
-    { title: 'Who', class: 'wrap', cell: (entry) => el('span', {}, about(entry.actor), entry.address ? el('span', { class: 'sub' }, entry.address) : '') },
+    { title: 'Who', class: 'wrap wide', cell: (entry) => el('span', {}, about(entry.actor), entry.address ? el('span', { class: 'sub' }, entry.address) : '') },
     { title: 'What', class: 'nowrap', cell: (entry) => el('code', {}, entry.action) },
     { title: 'About', label: true, class: 'wrap', cell: (entry) => about(entry.subject) },
     { title: 'Detail', class: 'wrap full', cell: (entry) => document.createTextNode(entry.detail || '') },

@@ -341,7 +341,7 @@
     // What scrolls sideways must be reachable by keyboard, and only that.
     new ResizeObserver(() => {
       const isWide = box.scrollWidth > box.clientWidth;
-      for (const [name, value] of Object.entries({ tabindex: '0', role: 'region', 'aria-label': caption })) {
+      for (const [name, value] of Object.entries({ tabindex: '0', role: 'region', 'aria-label': caption + ', table' })) {
         if (isWide) box.setAttribute(name, value);
         else box.removeAttribute(name);
       }
