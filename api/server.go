@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -113,6 +114,7 @@ type Server struct {
 	ready     readiness
 	pauses    pauseCache
 	followers *followers
+	docs      func() (web.Page, error)
 	isHTTPS   bool
 }
 
@@ -136,6 +138,7 @@ func New(config Config) *Server {
 		isHTTPS: strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
 	}
 	s.followers = newFollowers(s)
+	s.docs = sync.OnceValues(s.renderDocs)
 	s.router = s.newRouter()
 	return s
 }
@@ -160,6 +163,7 @@ func (s *Server) newRouter() *gin.Engine {
 	router.NoMethod(s.handle(func(*gin.Context) error { return errMethodNotAllowed }))
 
 	router.GET("/", s.handle(s.home))
+	router.GET("/docs", s.handle(s.docsPage))
 	router.GET("/healthz", s.handle(s.healthz))
 	router.GET("/readyz", s.handle(s.readyz))
 	router.GET("/openapi.json", s.handle(s.openAPI))
