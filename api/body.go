@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -223,3 +224,15 @@ func shorten(text string) string {
 }
 
 func quote(text string) string { return strconv.QuoteToGraphic(shorten(text)) }
+
+// stringList reads an array of at most so many strings.
+func stringList(raw jsontext.Value, name string, most int) ([]string, error) {
+	var texts []string
+	if raw.Kind() != '[' || json.Unmarshal(raw, &texts) != nil {
+		return nil, invalid(name, "invalid_field", "%s must be an array of strings.", name)
+	}
+	if len(texts) > most {
+		return nil, invalid(name, "invalid_field", "%s must have at most %d entries.", name, most)
+	}
+	return texts, nil
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -37,11 +38,16 @@ type created struct {
 type order struct {
 	Amount                    models.Amount
 	UserID, Network, Currency string
+	ReturnURL                 string // "" for none
 }
 
 // hash is the meaning of the order: two bodies with one hash ask for the same, however they are written.
 func (o order) hash() []byte {
-	sum := sha256.Sum256(fmt.Appendf(nil, "create\n%d\n%s\n%s\n%s", int64(o.Amount), o.Network, o.Currency, o.UserID))
+	meaning := fmt.Appendf(nil, "create\n%d\n%s\n%s\n%s", int64(o.Amount), o.Network, o.Currency, o.UserID)
+	if o.ReturnURL != "" { // orders without one keep the hash that they always had
+		meaning = fmt.Appendf(meaning, "\n%s", o.ReturnURL)
+	}
+	sum := sha256.Sum256(meaning)
 	return sum[:]
 }
 
@@ -50,11 +56,11 @@ func (s *Server) createPayment(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	body, err := readFields(c, "amount", "userId", "network", "currency")
+	body, err := readFields(c, "amount", "userId", "network", "currency", "returnUrl")
 	if err != nil {
 		return err
 	}
-	wanted, err := s.parseOrder(body)
+	wanted, err := s.parseOrder(body, operatorOfRequest(c))
 	if err != nil {
 		return err
 	}
@@ -64,7 +70,7 @@ func (s *Server) createPayment(c *gin.Context) error {
 		OperatorID: operatorOfRequest(c).ID, UserID: wanted.UserID, Network: wanted.Network, Currency: wanted.Currency,
 		AmountRequested: wanted.Amount, CreatedAt: now, ExpiresAt: now.Add(s.PaymentWindow),
 		IdempotencyKey: idempotencyKey, RequestHash: wanted.hash(),
-		Confirmations: s.Confirmations,
+		Confirmations: s.Confirmations, ReturnURL: wanted.ReturnURL,
 	})
 	if errors.Is(err, models.ErrIdempotencyMismatch) {
 		return &failure{
@@ -128,7 +134,7 @@ func idempotencyKeyOf(header http.Header) (string, error) {
 	return values[0], nil
 }
 
-func (s *Server) parseOrder(body fields) (wanted order, err error) {
+func (s *Server) parseOrder(body fields, operator models.Operator) (wanted order, err error) {
 	if wanted.Amount, err = s.parseAmount(body); err != nil {
 		return order{}, err
 	}
@@ -138,12 +144,34 @@ func (s *Server) parseOrder(body fields) (wanted order, err error) {
 	if wanted.Network, err = body.only("network", models.NetworkERC20, "unsupported_network"); err != nil {
 		return order{}, err
 	}
+	if wanted.ReturnURL, err = s.returnURL(body, operator); err != nil {
+		return order{}, err
+	}
 	if _, isThere := body["currency"]; !isThere {
 		wanted.Currency = models.CurrencyUSDT
 		return wanted, nil
 	}
 	wanted.Currency, err = body.only("currency", models.CurrencyUSDT, "unsupported_currency")
 	return wanted, err
+}
+
+// returnURL reads where the checkout page leads back to: an address at one of the operator's origins.
+func (s *Server) returnURL(body fields, operator models.Operator) (string, error) {
+	if _, isThere := body["returnUrl"]; !isThere {
+		return "", nil
+	}
+	text, err := body.text("returnUrl", 1, maxReturnURLBytes)
+	if err != nil {
+		return "", err
+	}
+	address, err := s.shopURL("returnUrl", text)
+	if err != nil {
+		return "", err
+	}
+	if !slices.Contains(operator.Origins(), originOf(address)) {
+		return "", invalid("returnUrl", "return_url_not_allowed", "returnUrl must be at one of the origins that are allowed in the dashboard's settings.")
+	}
+	return text, nil
 }
 
 // parseAmount reads the amount from the raw text of a JSON number, or of a string holding one, never through a float. That

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -28,11 +29,39 @@ func (s *Server) authenticate(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
 	defer cancel()
 	operator, err := s.operatorOf(ctx, c.Request.Header)
+	if s.comesFromDashboard(c.Request) {
+		operator, err = s.operatorOfSession(ctx, c.Request)
+	}
 	if err != nil {
 		s.fail(c, err)
 		return
 	}
 	c.Set(keyOperator, operator)
+}
+
+// comesFromDashboard tells whether a call has a session instead of credentials.
+func (s *Server) comesFromDashboard(r *http.Request) bool {
+	_, err := r.Cookie(s.cookieName())
+	return err == nil && len(r.Header.Values(headerAPIKey)) == 0 && len(r.Header.Values(headerAPISecret)) == 0
+}
+
+// operatorOfSession returns the operator who has logged in. Other sites cannot make a browser send what changes something.
+func (s *Server) operatorOfSession(ctx context.Context, r *http.Request) (models.Operator, error) {
+	if err := s.crossOrigin.Check(r); err != nil {
+		return models.Operator{}, errCrossOrigin.because(err)
+	}
+	who, err := s.personOf(ctx, r)
+	if err != nil {
+		return models.Operator{}, err
+	}
+	if who.account.Role != models.RoleOperator {
+		return models.Operator{}, errOperators
+	}
+	operator, err := s.Store.Operator(ctx, who.account.ID)
+	if err != nil {
+		return models.Operator{}, fmt.Errorf("read the operator: %w", err)
+	}
+	return operator, mayUse(operator)
 }
 
 // operatorOf returns the operator whose credentials the headers hold.

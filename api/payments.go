@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/gin-gonic/gin"
 
 	"paycow/models"
@@ -115,14 +117,16 @@ func (s *Server) listPayments(c *gin.Context) error {
 	return nil
 }
 
-func parsePaymentFilter(address *url.URL) (store.PaymentFilter, error) {
-	query, err := parseQuery(address, "status", "exception", "userId", "reference", "from", "to", "cursor", "limit")
+// parsePaymentFilter reads a list's parameters. more names further ones that this list knows.
+func parsePaymentFilter(address *url.URL, more ...string) (store.PaymentFilter, error) {
+	query, err := parseQuery(address, append([]string{"status", "exception", "userId", "reference", "search", "from", "to", "cursor", "limit"}, more...)...)
 	if err != nil {
 		return store.PaymentFilter{}, err
 	}
 	filter := store.PaymentFilter{
 		Status: models.Status(query["status"]), Exception: models.Exception(query["exception"]),
-		UserID: query["userId"], Reference: query["reference"], Cursor: query["cursor"],
+		UserID: query["userId"], Reference: query["reference"], Cursor: query["cursor"], OperatorID: query["operatorId"],
+		Search: normalSearch(query["search"]),
 	}
 	if filter.Status != "" && !slices.Contains(models.Statuses(), filter.Status) {
 		return filter, invalid("status", "invalid_parameter", "status must be one of %s.", listOf(models.Statuses()))
@@ -144,4 +148,16 @@ func parsePaymentFilter(address *url.URL) (store.PaymentFilter, error) {
 	}
 	filter.Limit, err = query.limit()
 	return filter, err
+}
+
+// normalSearch writes addresses and hashes as the rows do.
+func normalSearch(text string) string {
+	switch lower := strings.ToLower(text); {
+	case common.IsHexAddress(text):
+		return common.HexToAddress(text).Hex()
+	case strings.HasPrefix(lower, "0x"):
+		return lower
+	default:
+		return text
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -43,6 +44,42 @@ type Store interface {
 	OnTheirWay(ctx context.Context, paymentIDs []string) (map[string]models.Amount, error)
 	NodeHealth(ctx context.Context, network string) ([]models.NodeHealth, error)
 	OpenAlarms(ctx context.Context, network string) ([]models.Alarm, error)
+	AccountStore
+	AdminStore
+}
+
+// AccountStore keeps accounts, sessions and what operators set themselves.
+type AccountStore interface {
+	CreateOperator(ctx context.Context, operator models.Operator, credential *models.Credential) error
+	Operator(ctx context.Context, id string) (models.Operator, error)
+	AccountByEmail(ctx context.Context, role models.Role, email string) (models.Account, error)
+	AccountByID(ctx context.Context, role models.Role, id string) (models.Account, error)
+	CreateSession(ctx context.Context, session models.Session) error
+	Session(ctx context.Context, tokenHash []byte) (models.Session, error)
+	EndSession(ctx context.Context, tokenHash []byte) error
+	CountAttempt(ctx context.Context, subject string) (tries int64, until time.Time, err error)
+	ForgetAttempts(ctx context.Context, subject string) error
+	SetPassword(ctx context.Context, account models.Account, hash string, entry models.AuditEntry) error
+	OfferTOTP(ctx context.Context, account models.Account, sealed []byte) error
+	EnableTOTP(ctx context.Context, account models.Account, step int64, entry models.AuditEntry) error
+	DisableTOTP(ctx context.Context, account models.Account, entry models.AuditEntry) error
+	UseTOTPStep(ctx context.Context, account models.Account, step int64) (bool, error)
+	CurrentCredential(ctx context.Context, operatorID string) (models.Credential, error)
+	RotateCredential(ctx context.Context, current, next models.Credential, oldUntil time.Time, entry models.AuditEntry) error
+	SetOperatorSettings(ctx context.Context, id, name, website, returnOrigins string, entry models.AuditEntry) error
+	Statistics(ctx context.Context, operatorID string, days int) (store.Statistics, error)
+	Audit(ctx context.Context, entry models.AuditEntry) error
+}
+
+// AdminStore is what admins see and change.
+type AdminStore interface {
+	ListOperators(ctx context.Context, filter store.OperatorFilter) (operators []store.ListedOperator, nextCursor string, err error)
+	ChangeOperator(ctx context.Context, id string, from []models.OperatorStatus, to models.OperatorStatus, reason string,
+		credential *models.Credential, entry models.AuditEntry) (models.Operator, error)
+	ListAlarms(ctx context.Context, network string, open *bool, cursor string, limit int) (alarms []models.Alarm, nextCursor string, err error)
+	ResolveAlarm(ctx context.Context, id int64, by, resolution string) error
+	ListAudit(ctx context.Context, filter store.AuditFilter) (entries []models.AuditEntry, nextCursor string, err error)
+	Queues(ctx context.Context, head uint64) (store.QueueLengths, error)
 }
 
 // Engine is what the API needs of the workflow engine.
@@ -88,8 +125,14 @@ type Config struct {
 	MaxAmount     models.Amount // of one payment; default DefaultMaxAmount
 	BlockTime     time.Duration // usual time between blocks; default 12 s
 	LagLimit      time.Duration // how old the newest block read may be before /readyz says no; default 10 block times and 30 s
-	Network       web.Network   // where payments are made, for the checkout page; its chain id and token are needed
-	DecisionWait  time.Duration // how long reject and accept wait for the workflow's decision; default 8 s
+	// MasterKey seals API secrets and second factors. Without it nobody can be approved and no secret shown.
+	MasterKey []byte
+	// TemporalUIURL is where admins reach the engine's web UI, "" when they do not; TemporalNamespace is the one to show there.
+	TemporalUIURL     string
+	TemporalNamespace string
+
+	Network      web.Network   // where payments are made, for the checkout page; its chain id and token are needed
+	DecisionWait time.Duration // how long reject and accept wait for the workflow's decision; default 8 s
 
 	// Faucet pays an address from a test faucet and returns the transaction's hash. It is there in development only; nil
 	// otherwise.
@@ -115,7 +158,10 @@ type Server struct {
 	pauses    pauseCache
 	followers *followers
 	docs      func() (web.Page, error)
-	isHTTPS   bool
+	hashers   chan struct{}
+
+	crossOrigin *http.CrossOriginProtection
+	isHTTPS     bool
 }
 
 // New returns a server for this configuration.
@@ -137,7 +183,11 @@ func New(config Config) *Server {
 		Config: config, states: newStateReader(config.Engine, config.Logger), addresses: newCache[uint32, string](addressCacheEntries),
 		isHTTPS: strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
 	}
-	s.followers = newFollowers(s)
+	s.followers, s.hashers = newFollowers(s), make(chan struct{}, maxHashing)
+	s.crossOrigin = http.NewCrossOriginProtection()
+	if err := s.crossOrigin.AddTrustedOrigin(originText(s.PublicURL)); err != nil {
+		s.Logger.Warn("the public URL is no origin", "error", err) // the browser's own word about the site still counts
+	}
 	s.docs = sync.OnceValues(s.renderDocs)
 	s.router = s.newRouter()
 	return s
@@ -168,10 +218,11 @@ func (s *Server) newRouter() *gin.Engine {
 	router.GET("/readyz", s.handle(s.readyz))
 	router.GET("/openapi.json", s.handle(s.openAPI))
 	router.GET("/assets/:version/*name", s.handle(s.asset))
+	s.addAppPages(router)
 	router.GET("/payment/:id", s.handle(s.checkoutPage))
 	router.GET("/payment/:id/events", s.stream(s.checkoutEvents))
 	if s.Faucet != nil {
-		router.POST("/payment/:id/faucet", s.handle(s.payFromFaucet))
+		router.POST("/payment/:id/faucet", s.sameOrigin, s.handle(s.payFromFaucet))
 	}
 	router.GET("/payment/data/:id", s.handle(s.publicPayment))
 
@@ -183,7 +234,55 @@ func (s *Server) newRouter() *gin.Engine {
 	operator.GET("/payments", s.stream(s.listPayments))
 	operator.GET("/balance", s.handle(s.balance))
 	operator.GET("/ledger", s.stream(s.listLedger))
+	s.routePeople(router)
 	return router
+}
+
+// routePeople adds the calls of the dashboard and of the admin page.
+func (s *Server) routePeople(router *gin.Engine) {
+	anyone := router.Group("/api", s.sameOrigin)
+	anyone.POST("/operator/register", s.handle(s.register))
+	anyone.POST("/operator/login", s.handle(s.login(models.RoleOperator, "/dashboard.html")))
+	anyone.POST("/operator/logout", s.handle(s.logout))
+	anyone.POST("/admin/login", s.handle(s.login(models.RoleAdmin, "/admin.html")))
+	anyone.POST("/admin/logout", s.handle(s.logout))
+
+	operator := anyone.Group("/operator", s.loggedInAs(models.RoleOperator))
+	operator.GET("/me", s.handle(s.me))
+	operator.POST("/credentials/reveal", s.handle(s.revealCredential))
+	operator.POST("/credentials/rotate", s.handle(s.rotateCredential))
+	operator.GET("/settings", s.handle(s.operatorSettings))
+	operator.PUT("/settings", s.handle(s.putOperatorSettings))
+	operator.GET("/stats", s.handle(s.operatorStats))
+
+	admin := anyone.Group("/admin", s.loggedInAs(models.RoleAdmin))
+	admin.GET("/me", s.handle(s.adminMe))
+	admin.GET("/operators", s.handle(s.adminOperators))
+	for name := range operatorChanges {
+		admin.POST("/operators/:id/"+name, s.handle(s.changeOperator(name)))
+	}
+	admin.GET("/payments", s.handle(s.adminPayments))
+	admin.GET("/payment/:id", s.handle(s.adminPayment))
+	admin.GET("/health", s.handle(s.adminHealth))
+	admin.GET("/alarms", s.handle(s.adminAlarms))
+	admin.POST("/alarms/:id/resolve", s.handle(s.resolveAlarm))
+	admin.GET("/audit", s.handle(s.adminAudit))
+
+	for _, group := range []*gin.RouterGroup{operator, admin} {
+		group.POST("/password", s.handle(s.changePassword))
+		group.POST("/totp/start", s.handle(s.startTOTP))
+		group.POST("/totp/enable", s.handle(s.enableTOTP))
+		group.POST("/totp/disable", s.handle(s.disableTOTP))
+	}
+}
+
+// originText returns the origin of an address: scheme and host.
+func originText(address string) string {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return originOf(parsed)
 }
 
 func setDefault[T comparable](value *T, fallback T) {

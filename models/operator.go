@@ -1,6 +1,9 @@
 package models
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // OperatorStatus is where an operator's account stands.
 type OperatorStatus string
@@ -20,9 +23,17 @@ type Operator struct {
 	Name         string
 	Status       OperatorStatus
 	PasswordHash string // Argon2id in PHC string form
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+	Website      string // as the operator gave it, "" for none
+	StatusReason string // the admin's words for the status, "" for none
+	// ReturnOrigins are the origins, one a line, that a payment's return address may have.
+	ReturnOrigins string
+	SecondFactor  `gorm:"embedded"`
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
 }
+
+// Origins returns the operator's return origins.
+func (o Operator) Origins() []string { return strings.Fields(o.ReturnOrigins) }
 
 // Credential is an operator's API key with its secret: a hash to check it by, and the secret sealed with the master key so
 // that the dashboard can show it again after the password.
@@ -33,6 +44,7 @@ type Credential struct {
 	SecretSealed []byte
 	CreatedAt    time.Time
 	RevokedAt    *time.Time
+	ValidUntil   *time.Time // set when a newer one has taken its place; it works until then
 }
 
 // Admin is a person who runs the installation.
@@ -40,6 +52,7 @@ type Admin struct {
 	ID           string `gorm:"primaryKey"` // 24 lower-case hex digits
 	Email        string // lower-case, unique
 	PasswordHash string // Argon2id in PHC string form
+	SecondFactor `gorm:"embedded"`
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 }

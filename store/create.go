@@ -24,6 +24,7 @@ type NewPayment struct {
 	Confirmations   uint64 // its transfers need, in blocks; 0 = the default
 	CreatedAt       time.Time
 	ExpiresAt       time.Time
+	ReturnURL       string // "" for none
 	IdempotencyKey  string // "" for none
 	RequestHash     []byte // SHA-256 over the meaning of the request's body; only with a key
 }
@@ -54,8 +55,8 @@ func (s *Store) CreatePayment(ctx context.Context, in NewPayment, derive func(in
 		ID: models.NewID(), OperatorID: in.OperatorID, UserID: in.UserID, Reference: models.NewReference(), Network: in.Network,
 		Currency: in.Currency, AmountRequested: in.AmountRequested, DepositAddress: address, AddressIndex: index,
 		CreatedAt: in.CreatedAt, ExpiresAt: in.ExpiresAt, UpdatedAt: in.CreatedAt,
-		Confirmations: cmp.Or(in.Confirmations, models.DefaultConfirmations),
-		PaymentState:  models.PaymentState{Status: models.StatusPending, Version: 1},
+		Confirmations: cmp.Or(in.Confirmations, models.DefaultConfirmations), ReturnURL: in.ReturnURL,
+		PaymentState: models.PaymentState{Status: models.StatusPending, Version: 1},
 	}
 	err = s.write(ctx, func(tx *gorm.DB) error {
 		p, created = made, true

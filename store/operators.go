@@ -28,10 +28,10 @@ func (s *Store) CreateOperator(ctx context.Context, operator models.Operator, cr
 }
 
 // Credential returns a credential that is in force, with its operator. Returns models.ErrNotFound when there is no such key
-// or it was revoked.
+// or it is not in force any more.
 func (s *Store) Credential(ctx context.Context, apiKey string) (models.Credential, models.Operator, error) {
 	var credential models.Credential
-	err := s.read(ctx).Where("api_key = ? AND revoked_at IS NULL", apiKey).Take(&credential).Error
+	err := s.read(ctx).Where("api_key = ? AND revoked_at IS NULL AND (valid_until IS NULL OR valid_until > ?)", apiKey, s.now()).Take(&credential).Error
 	if err != nil {
 		return models.Credential{}, models.Operator{}, wrap(err, "reading a credential")
 	}

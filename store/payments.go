@@ -21,23 +21,36 @@ func (s *Store) OperatorPayment(ctx context.Context, operatorID, id string) (mod
 	return p, wrap(err, "reading an operator's payment")
 }
 
-// PaymentFilter says which of an operator's payments to list. Empty fields do not filter, but OperatorID always does.
+// PaymentFilter says which of an operator's payments to list. Empty fields do not filter, but OperatorID always does unless
+// EveryOperator is set, which is for admins.
 type PaymentFilter struct {
-	OperatorID string
-	Status     models.Status
-	Exception  models.Exception
-	UserID     string
-	Reference  string
-	From       time.Time // created at this time or later; zero for no bound
-	To         time.Time // created before this time; zero for no bound
-	Cursor     string    // of the page before; "" for the first page
-	Limit      int
+	OperatorID    string
+	EveryOperator bool
+	// Search is a payment's id or reference, the operator's user id, a transaction hash or a deposit address (EIP-55 form).
+	Search    string
+	Status    models.Status
+	Exception models.Exception
+	UserID    string
+	Reference string
+	From      time.Time // created at this time or later; zero for no bound
+	To        time.Time // created before this time; zero for no bound
+	Cursor    string    // of the page before; "" for the first page
+	Limit     int
 }
 
 // ListPayments returns a page of an operator's payments, newest first. nextCursor is "" on the last page. Returns
 // ErrBadCursor for a cursor that is none.
 func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) (payments []models.Payment, nextCursor string, err error) {
-	query := s.read(ctx).Where("operator_id = ?", f.OperatorID)
+	query := s.read(ctx)
+	if !f.EveryOperator || f.OperatorID != "" {
+		query = query.Where("operator_id = ?", f.OperatorID)
+	}
+	if f.Search != "" {
+		// Each branch has an index; together they find few rows.
+		query = query.Where(`id IN (SELECT id FROM payments WHERE id = ? UNION SELECT id FROM payments WHERE reference = ?
+			UNION SELECT id FROM payments WHERE user_id = ? UNION SELECT payment_id FROM transfers WHERE tx_hash = ?
+			UNION SELECT payment_id FROM deposit_addresses WHERE address = ?)`, f.Search, f.Search, f.Search, f.Search, f.Search)
+	}
 	if f.Status != "" {
 		query = query.Where("status = ?", f.Status)
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/sha256"
 	"embed"
@@ -74,7 +75,7 @@ func mustReadAssets() map[string]Asset {
 		}
 		sum := sha256.Sum256(content)
 		found[name] = Asset{
-			Name: name, Version: hex.EncodeToString(sum[:6]), ContentType: mime.TypeByExtension(path.Ext(name)),
+			Name: name, Version: hex.EncodeToString(sum[:6]), ContentType: contentType(name),
 			Content: content, Gzipped: Gzip(content),
 		}
 		return nil
@@ -83,6 +84,11 @@ func mustReadAssets() map[string]Asset {
 		panic(err) // the files are embedded: what is missing is a broken build
 	}
 	return found
+}
+
+// contentType is that of a file by its ending. Which endings are known depends on the machine; a licence is text everywhere.
+func contentType(name string) string {
+	return cmp.Or(mime.TypeByExtension(path.Ext(name)), "text/plain; charset=utf-8")
 }
 
 // Gzip compresses a page or an asset as small as gzip can.

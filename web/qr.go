@@ -50,3 +50,13 @@ func paymentRequest(token string, chainID uint64, address string, amount models.
 func transferCall(address string, amount models.Amount) string {
 	return fmt.Sprintf("0xa9059cbb%064s%064x", strings.ToLower(strings.TrimPrefix(address, "0x")), int64(amount))
 }
+
+// QRPicture is the QR code of a text as an SVG document.
+func QRPicture(text string) (string, error) {
+	size, path, err := qrCode(text)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" shape-rendering="crispEdges"><rect width="%d" height="%d" fill="#fff"/><path d="%s"/></svg>`,
+		size, size, size, size, path), nil
+}

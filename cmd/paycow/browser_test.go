@@ -42,6 +42,7 @@ func TestPagesInABrowser(t *testing.T) {
 		args []string
 	}{
 		{"checkout.test.mjs", []string{"--block-time", "0"}},
+		{"story.test.mjs", []string{"--block-time", "0"}},
 		{"expired.test.mjs", []string{"--block-time", "0", "--window", "12s"}},
 	} {
 		t.Run(suite.file, func(t *testing.T) {

@@ -389,6 +389,7 @@ func (d *dev) startEngine(ctx context.Context) error {
 	}
 	d.onClose(e.Stop)
 	d.settings.Temporal = TemporalSettings{Address: e.Address(), Namespace: devNamespace}
+	d.settings.TemporalUIURL = e.UIURL()
 	d.file.TemporalAddress, d.file.TemporalNamespace, d.file.TemporalUIURL = e.Address(), devNamespace, e.UIURL()
 	return nil
 }

@@ -36,7 +36,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		ErrWriter:      stderr,
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},
 		Commands: append([]*cli.Command{
-			serveCommand(), apiCommand(), workerCommand(), migrateCommand(), operatorCommand(), settingsCommand(),
+			serveCommand(), apiCommand(), workerCommand(), migrateCommand(), operatorCommand(), adminCommand(), settingsCommand(),
 			rescanCommand(), reconcileCommand(), alarmsCommand(),
 		}, devCommands()...),
 	}

@@ -150,7 +150,8 @@ func (p *parts) serveAPI(ctx context.Context, listener net.Listener) error {
 		PublicURL: p.settings.PublicURL, TrustedProxies: p.settings.TrustedProxies,
 		Confirmations: p.settings.Confirmations, Quorum: p.settings.RPCQuorum, PaymentWindow: p.settings.PaymentWindow, MaxAmount: p.settings.MaxAmount,
 		BlockTime: p.settings.BlockTime, LagLimit: lagLimit, Logger: p.log,
-		Network: p.network(), Faucet: p.faucet,
+		Network: p.network(), Faucet: p.faucet, MasterKey: p.settings.MasterKey,
+		TemporalUIURL: p.settings.TemporalUIURL, TemporalNamespace: p.settings.Temporal.Namespace,
 	})
 	return p.serveHTTP(ctx, listener, server.Handler(), server.EndStreams)
 }

@@ -200,7 +200,7 @@ func TestRefusedSettings(t *testing.T) {
 		env  []string
 		says []string
 	}{
-		"nothing is set": {args: []string{"serve"}, says: []string{"PAYCOW_PUBLIC_URL must be set", "PAYCOW_XPUB must be set", "PAYCOW_ETH_RPC_URLS must be set"}},
+		"nothing is set": {args: []string{"serve"}, says: []string{"PAYCOW_PUBLIC_URL must be set", "PAYCOW_XPUB must be set", "PAYCOW_MASTER_KEY must be set", "PAYCOW_ETH_RPC_URLS must be set"}},
 		"several at once": {
 			args: []string{"worker"}, env: []string{"PAYCOW_ETH_RPC_URLS=ftp://x", "PAYCOW_CONFIRMATIONS=0", "PAYCOW_TOKEN_ADDRESS=0x12", "PAYCOW_PAYMENT_WINDOW=soon"},
 			says: []string{"PAYCOW_ETH_RPC_URLS: its value: must be http, https, ws or wss URLs, by comma", "PAYCOW_CONFIRMATIONS: \"0\"", "PAYCOW_TOKEN_ADDRESS", "PAYCOW_PAYMENT_WINDOW"},

@@ -32,6 +32,7 @@ type Settings struct {
 	RPCQuorum      int      // nodes that must agree; 0 when neither it nor the nodes are known to this process
 	ChainID        uint64
 	Token          common.Address
+	TemporalUIURL  string // where admins reach the engine's web UI, "" = not at all
 	ExplorerURL    string // of a block explorer, for links of the pages; "" = none
 	XPub           *chain.XPub
 	Confirmations  uint64        // needed for a credit, in blocks
@@ -88,6 +89,7 @@ var allSettings = []setting{
 	{"RPC_QUORUM", "", false, "nodes that must agree before anything is credited or expires; 1 with one node, else 2", readQuorum},
 	{"CHAIN_ID", "1", false, "chain id of the network; a node on another chain is refused", readChainID},
 	{"TOKEN_ADDRESS", "0xdAC17F958D2ee523a2206206994597C13D831ec7", false, "contract of USDT", readToken},
+	{"TEMPORAL_UI_URL", "", false, "where admins reach Temporal's web UI, for links on the admin page; empty = no links", readTemporalUIURL},
 	{"EXPLORER_URL", "", false, "block explorer that the checkout page links transactions to; https://etherscan.io on chain 1; none = no links", readExplorerURL},
 	{"XPUB", "", false, "BIP-32 public account key (m/44'/60'/0') from which deposit addresses are derived", readXPub},
 	{"CONFIRMATIONS", "12", false, "confirmations in blocks before a transfer is credited, at least 1", readConfirmations},
@@ -106,7 +108,7 @@ var allSettings = []setting{
 
 // What the commands need to be set, besides what has a default.
 var (
-	needsForAPI    = []string{"PUBLIC_URL", "XPUB"}
+	needsForAPI    = []string{"PUBLIC_URL", "XPUB", "MASTER_KEY"}
 	needsForWorker = []string{"ETH_RPC_URLS"}
 )
 
@@ -227,6 +229,15 @@ func readPublicURL(s *Settings, value string) error {
 		return errors.New("must be an http or https URL")
 	}
 	s.PublicURL = strings.TrimRight(value, "/")
+	return nil
+}
+
+func readTemporalUIURL(s *Settings, value string) error {
+	u, err := url.Parse(value)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("must be an http or https URL")
+	}
+	s.TemporalUIURL = strings.TrimRight(value, "/")
 	return nil
 }
 

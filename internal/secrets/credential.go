@@ -32,7 +32,7 @@ var ErrSealBroken = errors.New("the sealed secret does not open with this master
 func NewCredential(operatorID string, masterKey []byte) (credential models.Credential, secret string, err error) {
 	apiKey := apiKeyPrefix + randomHex(16)
 	secret = secretPrefix + base64.RawURLEncoding.EncodeToString(randomBytes(32))
-	sealed, err := seal(apiKey, secret, masterKey)
+	sealed, err := Seal(apiKey, secret, masterKey)
 	if err != nil {
 		return models.Credential{}, "", err
 	}
@@ -54,24 +54,29 @@ func MatchesHash(secret string, hash []byte) bool {
 // OpenSecret returns the secret of a credential. Returns ErrSealBroken when the master key is another one, or when the
 // sealed bytes belong to another API key.
 func OpenSecret(credential models.Credential, masterKey []byte) (string, error) {
+	return Open(credential.APIKey, credential.SecretSealed, masterKey)
+}
+
+// Open returns what Seal has sealed for the same owner. Returns ErrSealBroken.
+func Open(owner string, sealed, masterKey []byte) (string, error) {
 	aead, err := newAEAD(masterKey)
 	if err != nil {
 		return "", err
 	}
-	secret, err := aead.Open(nil, nil, credential.SecretSealed, []byte(credential.APIKey))
+	secret, err := aead.Open(nil, nil, sealed, []byte(owner))
 	if err != nil {
 		return "", ErrSealBroken
 	}
 	return string(secret), nil
 }
 
-// seal binds the secret to its API key, so that a row's sealed secret cannot be passed off as another key's.
-func seal(apiKey, secret string, masterKey []byte) ([]byte, error) {
+// Seal binds a secret to its owner, so that what is sealed for one cannot be passed off as another's.
+func Seal(owner, secret string, masterKey []byte) ([]byte, error) {
 	aead, err := newAEAD(masterKey)
 	if err != nil {
 		return nil, err
 	}
-	return aead.Seal(nil, nil, []byte(secret), []byte(apiKey)), nil //nolint:gosec // an AEAD with random nonces of its own: it takes none and puts a fresh one in front
+	return aead.Seal(nil, nil, []byte(secret), []byte(owner)), nil //nolint:gosec // an AEAD with random nonces of its own: it takes none and puts a fresh one in front
 }
 
 func newAEAD(masterKey []byte) (cipher.AEAD, error) {

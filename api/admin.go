@@ -1,0 +1,363 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"paycow/internal/secrets"
+	"paycow/models"
+	"paycow/store"
+)
+
+func (s *Server) adminMe(c *gin.Context) error {
+	who := personOfRequest(c)
+	writeJSON(c, http.StatusOK, gin.H{"email": who.account.Email, "totpEnabled": who.account.HasTOTP(), "temporalUiUrl": textOrNull(s.TemporalUIURL)})
+	return nil
+}
+
+// workflowURL is where the engine's UI shows a workflow, nil when no UI is known.
+func (s *Server) workflowURL(id string) *string {
+	if s.TemporalUIURL == "" {
+		return nil
+	}
+	address := s.TemporalUIURL + "/namespaces/" + url.PathEscape(s.TemporalNamespace) + "/workflows/" + url.PathEscape(id)
+	return &address
+}
+
+// adminOperatorView is an operator as admins see it.
+type adminOperatorView struct {
+	ID           string                `json:"id"`
+	Email        string                `json:"email"`
+	Name         string                `json:"name"`
+	Website      string                `json:"website"`
+	Status       models.OperatorStatus `json:"status"`
+	StatusReason string                `json:"statusReason"`
+	CreatedAt    instant               `json:"createdAt"`
+	Payments     int64                 `json:"payments"`
+	Volume       models.Amount         `json:"volume"`
+}
+
+func newAdminOperatorView(o store.ListedOperator) adminOperatorView {
+	return adminOperatorView{
+		ID: o.ID, Email: o.Email, Name: o.Name, Website: o.Website, Status: o.Status, StatusReason: o.StatusReason,
+		CreatedAt: instant(o.CreatedAt), Payments: o.Payments, Volume: o.Volume,
+	}
+}
+
+func (s *Server) adminOperators(c *gin.Context) error {
+	query, err := parseQuery(c.Request.URL, "status", "search", "cursor", "limit")
+	if err != nil {
+		return err
+	}
+	filter := store.OperatorFilter{Status: models.OperatorStatus(query["status"]), Search: query["search"], Cursor: query["cursor"]}
+	known := []models.OperatorStatus{models.OperatorPending, models.OperatorActive, models.OperatorSuspended, models.OperatorRejected}
+	if filter.Status != "" && !slices.Contains(known, filter.Status) {
+		return invalid("status", "invalid_parameter", "status must be one of %s.", listOf(known))
+	}
+	if filter.Limit, err = query.limit(); err != nil {
+		return err
+	}
+	operators, next, err := s.Store.ListOperators(c.Request.Context(), filter)
+	if err != nil {
+		return fmt.Errorf("list the operators: %w", err)
+	}
+	views := make([]adminOperatorView, 0, len(operators))
+	for _, o := range operators {
+		views = append(views, newAdminOperatorView(o))
+	}
+	writeJSON(c, http.StatusOK, gin.H{"operators": views, "nextCursor": textOrNull(next)})
+	return nil
+}
+
+// operatorChange is one of the things that an admin does with an operator.
+type operatorChange struct {
+	from   []models.OperatorStatus
+	to     models.OperatorStatus
+	action string // in the audit log
+	// needsReason says that the operator must be told why.
+	needsReason bool
+}
+
+var operatorChanges = map[string]operatorChange{
+	"approve":    {[]models.OperatorStatus{models.OperatorPending}, models.OperatorActive, "operator_approved", false},
+	"reject":     {[]models.OperatorStatus{models.OperatorPending}, models.OperatorRejected, "operator_rejected", true},
+	"suspend":    {[]models.OperatorStatus{models.OperatorActive}, models.OperatorSuspended, "operator_suspended", true},
+	"reactivate": {[]models.OperatorStatus{models.OperatorSuspended}, models.OperatorActive, "operator_reactivated", false},
+}
+
+var errUnknownOperator = &failure{status: http.StatusNotFound, code: "operator_not_found", msg: "There is no operator with this id."}
+
+func (s *Server) changeOperator(name string) func(*gin.Context) error {
+	change := operatorChanges[name]
+	return func(c *gin.Context) error {
+		id := c.Param("id")
+		if !isLowerHex(id, 24) {
+			return errUnknownOperator
+		}
+		body, err := readFields(c, "reason")
+		if err != nil {
+			return err
+		}
+		reason := ""
+		if _, isThere := body["reason"]; isThere || change.needsReason {
+			if reason, err = body.text("reason", 1, maxReasonRunes); err != nil {
+				return err
+			}
+		}
+		var first *models.Credential
+		if name == "approve" {
+			credential, _, err := secrets.NewCredential(id, s.MasterKey)
+			if err != nil {
+				return fmt.Errorf("make the first credential: %w", err)
+			}
+			first = &credential
+		}
+		entry := auditOf(c, personOfRequest(c).account, change.action, "%s", reason)
+		entry.Subject = "operator:" + id
+		operator, err := s.Store.ChangeOperator(c.Request.Context(), id, change.from, change.to, reason, first, entry)
+		switch {
+		case errors.Is(err, models.ErrNotFound):
+			return errUnknownOperator.because(err)
+		case errors.Is(err, store.ErrNotPossible):
+			return conflict("not_possible", fmt.Sprintf("Only an operator that is %s can be changed so; this one is %s.", listOf(change.from), operator.Status))
+		case err != nil:
+			return fmt.Errorf("change the operator: %w", err)
+		}
+		writeJSON(c, http.StatusOK, newAdminOperatorView(store.ListedOperator{Operator: operator}))
+		return nil
+	}
+}
+
+// adminPayment is a payment in the admins' list.
+type adminPayment struct {
+	listedPayment
+	OperatorID    string  `json:"operatorId"`
+	OperatorEmail string  `json:"operatorEmail"`
+	WorkflowURL   *string `json:"workflowUrl"`
+}
+
+func (s *Server) adminPayments(c *gin.Context) error {
+	filter, err := parsePaymentFilter(c.Request.URL, "operatorId")
+	if err != nil {
+		return err
+	}
+	filter.EveryOperator = true
+	ctx := c.Request.Context()
+	payments, next, err := s.Store.ListPayments(ctx, filter)
+	if err != nil {
+		return fmt.Errorf("list the payments: %w", err)
+	}
+	head, err := s.head(ctx, models.NetworkERC20)
+	if err != nil {
+		return err
+	}
+	emails := map[string]string{}
+	views := make([]adminPayment, 0, len(payments))
+	for _, p := range payments {
+		email, err := s.emailOfOperator(ctx, emails, p.OperatorID)
+		if err != nil {
+			return err
+		}
+		views = append(views, adminPayment{s.newListedPayment(ctx, p, head), p.OperatorID, email, s.workflowURL(models.PaymentWorkflowID(p.ID))})
+	}
+	writeJSON(c, http.StatusOK, gin.H{"payments": views, "nextCursor": textOrNull(next)})
+	return nil
+}
+
+func (s *Server) emailOfOperator(ctx context.Context, known map[string]string, id string) (string, error) {
+	if email, ok := known[id]; ok {
+		return email, nil
+	}
+	operator, err := s.Store.Operator(ctx, id)
+	if err != nil {
+		return "", fmt.Errorf("read the operator: %w", err)
+	}
+	known[id] = operator.Email
+	return operator.Email, nil
+}
+
+func (s *Server) adminPayment(c *gin.Context) error {
+	id, err := paymentIDOf(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request.Context()
+	row, err := s.Store.Payment(ctx, id)
+	if err != nil {
+		return fmt.Errorf("read the payment: %w", err)
+	}
+	view, err := s.newOperatorView(ctx, row.OperatorID, id)
+	if err != nil {
+		return err
+	}
+	email, err := s.emailOfOperator(ctx, map[string]string{}, row.OperatorID)
+	if err != nil {
+		return err
+	}
+	writeJSON(c, http.StatusOK, struct {
+		operatorView
+		OperatorID    string  `json:"operatorId"`
+		OperatorEmail string  `json:"operatorEmail"`
+		WorkflowURL   *string `json:"workflowUrl"`
+	}{view, row.OperatorID, email, s.workflowURL(models.PaymentWorkflowID(id))})
+	return nil
+}
+
+// adminHealth tells more than /readyz does: positions, nodes and queues.
+func (s *Server) adminHealth(c *gin.Context) error {
+	ctx := c.Request.Context()
+	ready := s.readyNow(ctx)
+	cursor, err := s.Store.Cursor(ctx, models.NetworkERC20)
+	if err != nil && !errors.Is(err, models.ErrNotFound) {
+		return fmt.Errorf("read the chain cursor: %w", err)
+	}
+	nodes, err := s.Store.NodeHealth(ctx, models.NetworkERC20)
+	if err != nil {
+		return fmt.Errorf("read the nodes: %w", err)
+	}
+	queues, err := s.Store.Queues(ctx, cursor.BlockNumber)
+	if err != nil {
+		return fmt.Errorf("read the queues: %w", err)
+	}
+	nodeViews := make([]gin.H, 0, len(nodes))
+	for _, node := range nodes {
+		nodeViews = append(nodeViews, newNodeView(node))
+	}
+	lag := uint64(0)
+	if cursor.HeadNumber > cursor.BlockNumber {
+		lag = cursor.HeadNumber - cursor.BlockNumber
+	}
+	writeJSON(c, http.StatusOK, gin.H{
+		"status": ready.Status, "checks": ready.Checks,
+		"chain": gin.H{
+			"head": cursor.HeadNumber, "read": cursor.BlockNumber, "agreed": cursor.AgreedNumber, "finalized": cursor.FinalizedNumber,
+			"lagBlocks": lag, "readAt": instant(cursor.UpdatedAt), "blockTime": instant(cursor.BlockTime),
+		},
+		"nodes": nodeViews, "queues": gin.H{"unstarted": queues.Unstarted, "unsignalled": queues.Unsignalled},
+		"watcherUrl":        s.workflowURL(models.ChainWatchWorkflowID(models.NetworkERC20)),
+		"reconciliationUrl": s.scheduleURL(models.ReconciliationScheduleID(models.NetworkERC20)),
+	})
+	return nil
+}
+
+func (s *Server) scheduleURL(id string) *string {
+	if s.TemporalUIURL == "" {
+		return nil
+	}
+	address := s.TemporalUIURL + "/namespaces/" + url.PathEscape(s.TemporalNamespace) + "/schedules/" + url.PathEscape(id)
+	return &address
+}
+
+// alarmView is an alarm as admins see it.
+type alarmView struct {
+	ID             int64            `json:"id"`
+	Kind           models.AlarmKind `json:"kind"`
+	Subject        string           `json:"subject"`
+	Message        string           `json:"message"`
+	Count          int64            `json:"count"`
+	RaisedAt       instant          `json:"raisedAt"`
+	LastAt         instant          `json:"lastAt"`
+	ResolvedAt     *instant         `json:"resolvedAt"`
+	ResolvedBy     *string          `json:"resolvedBy"`
+	Resolution     *string          `json:"resolution"`
+	HaltsCrediting bool             `json:"haltsCrediting"`
+}
+
+func (s *Server) adminAlarms(c *gin.Context) error {
+	query, err := parseQuery(c.Request.URL, "open", "cursor", "limit")
+	if err != nil {
+		return err
+	}
+	var open *bool
+	if text, isThere := query["open"]; isThere {
+		value, err := strconv.ParseBool(text)
+		if err != nil {
+			return invalid("open", "invalid_parameter", "open must be true or false.")
+		}
+		open = &value
+	}
+	limit, err := query.limit()
+	if err != nil {
+		return err
+	}
+	alarms, next, err := s.Store.ListAlarms(c.Request.Context(), models.NetworkERC20, open, query["cursor"], limit)
+	if err != nil {
+		return fmt.Errorf("list the alarms: %w", err)
+	}
+	views := make([]alarmView, 0, len(alarms))
+	for _, a := range alarms {
+		view := alarmView{
+			ID: a.ID, Kind: a.Kind, Subject: a.Subject, Message: a.Message, Count: a.Count, RaisedAt: instant(a.RaisedAt), LastAt: instant(a.LastAt),
+			ResolvedBy: textOrNull(a.ResolvedBy), Resolution: textOrNull(a.Resolution), HaltsCrediting: a.Kind.HaltsCrediting(),
+		}
+		if a.ResolvedAt != nil {
+			at := instant(*a.ResolvedAt)
+			view.ResolvedAt = &at
+		}
+		views = append(views, view)
+	}
+	writeJSON(c, http.StatusOK, gin.H{"alarms": views, "nextCursor": textOrNull(next)})
+	return nil
+}
+
+func (s *Server) resolveAlarm(c *gin.Context) error {
+	unknown := &failure{status: http.StatusNotFound, code: "alarm_not_found", msg: "There is no open alarm with this number."}
+	id, err := strconv.ParseInt(c.Param("id"), 10, 64)
+	if err != nil {
+		return unknown.because(err)
+	}
+	body, err := readFields(c, "resolution")
+	if err != nil {
+		return err
+	}
+	resolution, err := body.text("resolution", 1, maxReasonRunes)
+	if err != nil {
+		return err
+	}
+	who := personOfRequest(c)
+	err = s.Store.ResolveAlarm(c.Request.Context(), id, who.account.Actor(), resolution)
+	if errors.Is(err, models.ErrNotFound) {
+		return unknown.because(err)
+	}
+	if err != nil {
+		return fmt.Errorf("resolve the alarm: %w", err)
+	}
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+func (s *Server) adminAudit(c *gin.Context) error {
+	query, err := parseQuery(c.Request.URL, "cursor", "actor", "action", "limit")
+	if err != nil {
+		return err
+	}
+	limit, err := query.limit()
+	if err != nil {
+		return err
+	}
+	entries, next, err := s.Store.ListAudit(c.Request.Context(), store.AuditFilter{Actor: query["actor"], Action: query["action"], Cursor: query["cursor"], Limit: limit})
+	if err != nil {
+		return fmt.Errorf("read the audit log: %w", err)
+	}
+	views := make([]gin.H, 0, len(entries))
+	for _, e := range entries {
+		views = append(views, gin.H{"id": e.ID, "at": instant(e.At), "actor": e.Actor, "action": e.Action, "subject": e.Subject, "detail": e.Detail, "address": e.Address})
+	}
+	writeJSON(c, http.StatusOK, gin.H{"entries": views, "nextCursor": textOrNull(next)})
+	return nil
+}
+
+// newNodeView shows what a worker last said of one of its Ethereum nodes.
+func newNodeView(node models.NodeHealth) gin.H {
+	return gin.H{
+		"name": node.Name, "state": node.State, "usable": node.State.IsUsable(), "reason": node.Reason, "head": node.Head,
+		"latencyMillis": node.LatencyMillis, "since": instant(node.Since), "updatedAt": instant(node.UpdatedAt),
+	}
+}

@@ -1,0 +1,351 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/mail"
+	"net/netip"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+
+	"paycow/internal/secrets"
+	"paycow/models"
+)
+
+// How often logging in may be tried in store.AttemptsWindow: for one account, and from one network address.
+const (
+	maxAttemptsPerAccount = 10
+	maxAttemptsPerAddress = 60
+)
+
+const (
+	minPasswordRunes = 12
+	maxPasswordBytes = 256
+	maxEmailBytes    = 254 // RFC 5321, section 4.5.3.1.3
+	maxNameRunes     = 100
+	maxWebsiteBytes  = 300
+	// maxHashing is how many passwords are hashed at once: each takes 19 MiB.
+	maxHashing = 4
+)
+
+var (
+	errLoginFailed  = &failure{status: http.StatusUnauthorized, code: "login_failed", msg: "E-mail address, password or code is wrong."}
+	errTOTPRequired = &failure{status: http.StatusUnauthorized, code: "totp_required", msg: "Please give the code of your authenticator app too."}
+)
+
+// absentPassword is compared when there is no account, so that an unknown address costs what a wrong password does.
+var absentPassword = secrets.HashPassword(models.NewID())
+
+// hashing waits for its turn to hash a password.
+func (s *Server) hashing(ctx context.Context, do func()) error {
+	select {
+	case s.hashers <- struct{}{}:
+		defer func() { <-s.hashers }()
+		do()
+		return nil
+	case <-ctx.Done():
+		return &failure{status: http.StatusServiceUnavailable, code: "busy", retryAfter: retryAfterOutage, msg: "Too many people log in at the moment; please try again.", cause: ctx.Err()}
+	}
+}
+
+// checkPassword tells whether the password is the account's. An account without one, or none at all, costs the same.
+func (s *Server) checkPassword(ctx context.Context, account models.Account, password string) (ok bool, err error) {
+	hash := account.PasswordHash
+	if hash == "" {
+		hash = absentPassword
+	}
+	var checkErr error
+	if err := s.hashing(ctx, func() { ok, checkErr = secrets.CheckPassword(password, hash) }); err != nil {
+		return false, err
+	}
+	return ok && account.PasswordHash != "", checkErr
+}
+
+// countAttempt counts one try to log in or to confirm something with a password, and refuses it when there were too many.
+func (s *Server) countAttempt(c *gin.Context, role models.Role, email string) error {
+	for _, subject := range []struct {
+		name  string
+		limit int64
+	}{{accountSubject(role, email), maxAttemptsPerAccount}, {"address:" + networkOf(c.ClientIP()), maxAttemptsPerAddress}} {
+		tries, until, err := s.Store.CountAttempt(c.Request.Context(), subject.name)
+		if err != nil {
+			return fmt.Errorf("count the attempt: %w", err)
+		}
+		if tries <= subject.limit {
+			continue
+		}
+		if tries == subject.limit+1 {
+			s.Logger.WarnContext(c, "too many attempts to log in", "address", c.ClientIP(), "role", string(role))
+			entry := models.AuditEntry{Actor: models.ActorSystem, Action: "login_limited", Subject: strings.SplitN(subject.name, ":", 2)[0], Detail: "Too many attempts to log in.", Address: c.ClientIP()}
+			if err := s.Store.Audit(c.Request.Context(), entry); err != nil {
+				return fmt.Errorf("write the audit log: %w", err)
+			}
+		}
+		return &failure{
+			status: http.StatusTooManyRequests, code: "too_many_attempts", retryAfter: max(time.Second, time.Until(until)),
+			msg: "There were too many attempts; please try again later.",
+		}
+	}
+	return nil
+}
+
+// accountSubject names an account whether it exists or not, without keeping what was typed in.
+func accountSubject(role models.Role, email string) string {
+	sum := sha256.Sum256([]byte(email))
+	return "account:" + string(role) + ":" + hex.EncodeToString(sum[:16])
+}
+
+// networkOf is what one customer of a provider has: an IPv4 address or the first half of an IPv6 one.
+func networkOf(address string) string {
+	parsed, err := netip.ParseAddr(address)
+	if err != nil || parsed.Unmap().Is4() {
+		return address
+	}
+	prefix, err := parsed.Prefix(64)
+	if err != nil {
+		return address
+	}
+	return prefix.String()
+}
+
+// normalEmail returns an address in lower case, or a 400.
+func normalEmail(text string) (string, error) {
+	email := strings.ToLower(text)
+	parsed, err := mail.ParseAddress(email)
+	if err != nil || parsed.Address != email || parsed.Name != "" || len(email) > maxEmailBytes || strings.ContainsAny(email, " \"<>") {
+		return "", invalid("email", "invalid_email", "email must be an e-mail address.")
+	}
+	return email, nil
+}
+
+// newPassword checks a password that somebody chooses (NIST SP 800-63B: length counts, composition does not).
+func newPassword(body fields, name, email string) (string, error) {
+	password, err := passwordOf(body, name)
+	if err != nil {
+		return "", err
+	}
+	if utf8.RuneCountInString(password) < minPasswordRunes {
+		return "", invalid(name, "invalid_password", "%s must have at least %d characters.", name, minPasswordRunes)
+	}
+	if strings.Contains(strings.ToLower(password), email) || strings.Trim(password, password[:1]) == "" {
+		return "", invalid(name, "invalid_password", "%s is too easy to guess.", name)
+	}
+	return password, nil
+}
+
+// passwordOf reads a password as it was typed in. Its value is never part of a message.
+func passwordOf(body fields, name string) (string, error) {
+	raw, isThere := body[name]
+	if !isThere {
+		return "", missingField(name)
+	}
+	if raw.Kind() != '"' {
+		return "", invalid(name, "invalid_field", "%s must be a string.", name)
+	}
+	password := unquote(raw)
+	if password == "" || len(password) > maxPasswordBytes || strings.ContainsRune(password, 0) {
+		return "", invalid(name, "invalid_password", "%s must have 1 to %d bytes and no NUL.", name, maxPasswordBytes)
+	}
+	return password, nil
+}
+
+// register takes a new operator's application. Whether the address is new cannot be told from the answer or its time.
+func (s *Server) register(c *gin.Context) error {
+	body, err := readFields(c, "email", "password", "name", "website")
+	if err != nil {
+		return err
+	}
+	email, err := emailOf(body)
+	if err != nil {
+		return err
+	}
+	password, err := newPassword(body, "password", email)
+	if err != nil {
+		return err
+	}
+	name, err := body.text("name", 1, maxNameRunes)
+	if err != nil {
+		return err
+	}
+	website, err := websiteOf(body)
+	if err != nil {
+		return err
+	}
+	if err := s.countAttempt(c, models.RoleOperator, email); err != nil {
+		return err
+	}
+	operator := models.Operator{ID: models.NewID(), Email: email, Name: name, Website: website, Status: models.OperatorPending}
+	if err := s.hashing(c.Request.Context(), func() { operator.PasswordHash = secrets.HashPassword(password) }); err != nil {
+		return err
+	}
+	err = s.Store.CreateOperator(c.Request.Context(), operator, nil)
+	switch {
+	case errors.Is(err, models.ErrAlreadyExists):
+		s.Logger.InfoContext(c, "somebody registers an address that is registered", "request_id", requestID(c))
+	case err != nil:
+		return fmt.Errorf("store the operator: %w", err)
+	default:
+		account := models.Account{Role: models.RoleOperator, ID: operator.ID, Email: email}
+		if err := s.Store.Audit(c.Request.Context(), auditOf(c, account, "operator_registered", "%s registered.", email)); err != nil {
+			return fmt.Errorf("write the audit log: %w", err)
+		}
+	}
+	writeJSON(c, http.StatusAccepted, gin.H{"msg": "Thank you. You can log in now; an admin looks at new accounts before they can be used."})
+	return nil
+}
+
+func emailOf(body fields) (string, error) {
+	text, err := body.text("email", 3, maxEmailBytes)
+	if err != nil {
+		return "", err
+	}
+	return normalEmail(text)
+}
+
+// login makes a session for whoever knows e-mail address, password and, where there is a second factor, its code.
+func (s *Server) login(role models.Role, next string) func(*gin.Context) error {
+	return func(c *gin.Context) error {
+		body, err := readFields(c, "email", "password", "code")
+		if err != nil {
+			return err
+		}
+		email, err := body.text("email", 1, maxEmailBytes)
+		if err != nil {
+			return err
+		}
+		email = strings.ToLower(email)
+		password, err := passwordOf(body, "password")
+		if err != nil {
+			return err
+		}
+		code := ""
+		if _, isThere := body["code"]; isThere {
+			if code, err = body.text("code", 1, 16); err != nil {
+				return err
+			}
+		}
+		if err := s.countAttempt(c, role, email); err != nil {
+			return err
+		}
+		ctx := c.Request.Context()
+		account, err := s.Store.AccountByEmail(ctx, role, email)
+		if err != nil && !errors.Is(err, models.ErrNotFound) {
+			return fmt.Errorf("read the account: %w", err)
+		}
+		ok, err := s.checkPassword(ctx, account, password)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return errLoginFailed
+		}
+		if account.HasTOTP() {
+			if code == "" {
+				return errTOTPRequired
+			}
+			if err := s.useCode(ctx, account, code); err != nil {
+				return err
+			}
+		}
+		if err := s.beginSession(c, account); err != nil {
+			return err
+		}
+		if err := s.Store.ForgetAttempts(ctx, accountSubject(role, email)); err != nil {
+			return fmt.Errorf("forget the attempts: %w", err)
+		}
+		if err := s.Store.Audit(ctx, auditOf(c, account, "logged_in", "Logged in.")); err != nil {
+			return fmt.Errorf("write the audit log: %w", err)
+		}
+		writeJSON(c, http.StatusOK, gin.H{"role": role, "next": next})
+		return nil
+	}
+}
+
+// beginSession ends the browser's session, if it has one, and begins another under a new token.
+func (s *Server) beginSession(c *gin.Context, account models.Account) error {
+	ctx := c.Request.Context()
+	if old, err := c.Request.Cookie(s.cookieName()); err == nil {
+		if err := s.Store.EndSession(ctx, secrets.HashSessionToken(old.Value)); err != nil {
+			return fmt.Errorf("end the old session: %w", err)
+		}
+	}
+	token, hash := secrets.NewSessionToken()
+	session := models.Session{TokenHash: hash, Role: account.Role, AccountID: account.ID, Address: c.ClientIP()}
+	if err := s.Store.CreateSession(ctx, session); err != nil {
+		return fmt.Errorf("make the session: %w", err)
+	}
+	s.setSession(c, token)
+	return nil
+}
+
+func (s *Server) logout(c *gin.Context) error {
+	if cookie, err := c.Request.Cookie(s.cookieName()); err == nil {
+		if err := s.Store.EndSession(c.Request.Context(), secrets.HashSessionToken(cookie.Value)); err != nil {
+			return fmt.Errorf("end the session: %w", err)
+		}
+	}
+	s.setSession(c, "")
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+// confirm checks the password of whoever has logged in already, before something delicate.
+func (s *Server) confirm(c *gin.Context, who person, body fields, name string) error {
+	password, err := passwordOf(body, name)
+	if err != nil {
+		return err
+	}
+	if err := s.countAttempt(c, who.account.Role, who.account.Email); err != nil {
+		return err
+	}
+	ok, err := s.checkPassword(c.Request.Context(), who.account, password)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return &failure{status: http.StatusForbidden, code: "wrong_password", field: name, msg: "The password is wrong."}
+	}
+	if err := s.Store.ForgetAttempts(c.Request.Context(), accountSubject(who.account.Role, who.account.Email)); err != nil {
+		return fmt.Errorf("forget the attempts: %w", err)
+	}
+	return nil
+}
+
+// changePassword ends every session of the account and gives this browser a new one.
+func (s *Server) changePassword(c *gin.Context) error {
+	who := personOfRequest(c)
+	body, err := readFields(c, "currentPassword", "newPassword")
+	if err != nil {
+		return err
+	}
+	password, err := newPassword(body, "newPassword", who.account.Email)
+	if err != nil {
+		return err
+	}
+	if err := s.confirm(c, who, body, "currentPassword"); err != nil {
+		return err
+	}
+	var hash string
+	if err := s.hashing(c.Request.Context(), func() { hash = secrets.HashPassword(password) }); err != nil {
+		return err
+	}
+	err = s.Store.SetPassword(c.Request.Context(), who.account, hash, auditOf(c, who.account, "password_changed", "Changed the password; all sessions ended."))
+	if errors.Is(err, models.ErrNotFound) {
+		return conflict("changed_meanwhile", "The password was changed in the meantime.")
+	}
+	if err != nil {
+		return fmt.Errorf("change the password: %w", err)
+	}
+	if err := s.beginSession(c, who.account); err != nil {
+		return err
+	}
+	c.Status(http.StatusNoContent)
+	return nil
+}

@@ -1,0 +1,190 @@
+// The story of an operator, from the application to the balance, and every page of operators and admins.
+import assert from 'node:assert/strict'
+import { test, after, before } from 'node:test'
+import { accessible, account, api, close, mine, open, shot, stack, until, wallet } from './tools.mjs'
+
+let rich
+before(async () => {
+  rich = await account(10n ** 18n, 1_000_000_000n)
+  await mine()
+})
+after(close)
+
+const phone = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true }
+const password = 'a long enough passphrase'
+// to opens a section by the navigation.
+const to = (page, name) => page.getByRole('navigation', { name: /Dashboard|Administration/ }).getByRole('link', { name })
+const view = (page, name) => page.locator(`section[data-view=${name}]`)
+
+async function logIn(page, email, secret) {
+  await page.getByLabel('E-mail').fill(email)
+  await page.getByLabel('Password', { exact: true }).fill(secret)
+  await page.getByRole('button', { name: 'Log in' }).click()
+}
+
+// everyLook shows a page that is open at phone and desktop width, light and dark.
+async function everyLook(page, name) {
+  const was = page.viewportSize()
+  for (const [look, size, colorScheme] of [
+    ['desktop-light', { width: 1280, height: 900 }, 'light'], ['desktop-dark', { width: 1280, height: 900 }, 'dark'],
+    ['phone-light', { width: 360, height: 740 }, 'light'], ['phone-dark', { width: 360, height: 740 }, 'dark'],
+  ]) {
+    await page.setViewportSize(size)
+    await page.emulateMedia({ colorScheme })
+    await page.waitForTimeout(150)
+    await accessible(page, `${name}, ${look}`)
+    await shot(page, `${name}-${look}`)
+  }
+  await page.setViewportSize(was)
+  await page.emulateMedia({ colorScheme: 'light' })
+}
+
+test('from the application to the balance', async () => {
+  // An operator applies and sees what happens next.
+  const operator = await open('/register.html')
+  operator.expected.push('401', '403')
+  await everyLook(operator, 'register')
+  await operator.getByLabel('Name of your shop').fill('Bookshop')
+  await operator.getByLabel('Website').fill('https://shop.example')
+  await operator.getByLabel('E-mail').fill('books@shop.example')
+  await operator.getByLabel('Password', { exact: true }).fill(password)
+  await operator.getByRole('button', { name: 'Open the account' }).click()
+  await operator.getByRole('heading', { name: 'We have your application' }).waitFor()
+  await accessible(operator, 'applied')
+  await operator.getByRole('link', { name: 'Log in' }).click()
+  await everyLook(operator, 'login')
+  await logIn(operator, 'books@shop.example', 'not the passphrase')
+  await operator.getByRole('alert').getByText('is wrong').waitFor()
+  await logIn(operator, 'books@shop.example', password)
+  await operator.waitForURL('**/dashboard.html*')
+  await operator.getByRole('heading', { name: 'Your application is with an admin' }).waitFor()
+  await everyLook(operator, 'dashboard-waiting')
+
+  // An admin approves.
+  const admin = await open('/admin.html')
+  admin.expected.push('401', '403')
+  await admin.waitForURL('**/login.html?admin*')
+  await logIn(admin, stack.admin.email, stack.admin.password)
+  await admin.waitForURL('**/admin.html*')
+  await admin.getByRole('heading', { name: 'Bookshop' }).waitFor()
+  await everyLook(admin, 'admin-operators')
+  await admin.locator('.request', { hasText: 'Bookshop' }).getByRole('button', { name: /^Approve/ }).click()
+  await admin.getByRole('dialog').getByLabel('Reason').fill('a shop that we know')
+  await accessible(admin, 'a dialog')
+  await admin.getByRole('dialog').getByRole('button', { name: 'Approve' }).click()
+  await admin.getByText('Nobody is waiting').waitFor()
+
+  // The operator copies the credentials, and its server makes a payment with them.
+  await to(operator, 'Credentials').waitFor({ timeout: 30_000 }) // by itself
+  assert.equal((await operator.content()).includes('sk_'), false)
+  await to(operator, 'Credentials').click()
+  const key = (await operator.locator('[data-key]').first().textContent()).trim()
+  await operator.locator('[data-reveal]').click()
+  await operator.getByRole('dialog').getByLabel('Password').fill(password)
+  await operator.getByRole('dialog').getByRole('button', { name: 'Show', exact: true }).click()
+  await until('the secret is shown', async () => (await operator.locator('[data-secret]').first().textContent()).startsWith('sk_'))
+  await operator.locator('[data-copy-secret]').click()
+  const secret = await operator.evaluate(() => navigator.clipboard.readText())
+  await everyLook(operator, 'dashboard-credentials')
+  const answer = await fetch(api + '/api/payment/create', {
+    method: 'POST', headers: { 'content-type': 'application/json', 'x-api-key': key, 'x-api-secret': secret },
+    body: JSON.stringify({ amount: 75.5, userId: 'reader_7', network: 'ERC20' }),
+  })
+  const payment = await answer.json()
+  assert.equal(answer.status, 200, JSON.stringify(payment))
+
+  // A payer pays with a wallet and sees it happen.
+  const payer = await open(new URL(payment.paymentUrl).pathname, phone, (page) => wallet(page, rich))
+  await payer.getByRole('button', { name: 'Pay with Test Wallet' }).tap()
+  await payer.getByText('Sent. Please do not pay again').waitFor()
+  for (const [blocks, status] of [[1, 'DETECTED'], [1, 'CONFIRMING'], [10, 'PAID']]) {
+    await mine(blocks)
+    await payer.locator(`[data-part=clock][data-status=${status}]`).waitFor({ state: 'attached', timeout: 60_000 })
+  }
+  payer.check()
+
+  // The operator finds it in the balance, the chart, the list and by its transaction.
+  await to(operator, 'Overview').click()
+  await until('the balance has it', async () => (await operator.locator('[data-stat=available]').textContent()) === '75.50')
+  await operator.getByText('The same figures as a table').click()
+  await operator.locator('[data-stat=table]').getByText('75.50').first().waitFor()
+  assert.ok(await operator.locator('[data-chart=volume] canvas').count() > 0, 'there is a chart')
+  await everyLook(operator, 'dashboard-overview')
+  await to(operator, 'Payments').click()
+  await operator.getByLabel('Search').fill('reader_7')
+  await operator.getByRole('button', { name: 'Search' }).click()
+  await view(operator, 'payments').getByText('reader_7').first().waitFor()
+  await everyLook(operator, 'dashboard-payments')
+  const download = operator.waitForEvent('download')
+  await operator.getByRole('button', { name: 'Download CSV' }).click()
+  assert.match((await download).suggestedFilename(), /\.csv$/)
+  await operator.goto(`${api}/dashboard.html#payment/${payment.paymentId}`)
+  await view(operator, 'payment').getByRole('heading', { name: 'Ledger entries' }).waitFor()
+  await until('the payment is shown', async () => (await view(operator, 'payment').textContent()).includes('PAID'))
+  await everyLook(operator, 'dashboard-payment')
+
+  // The admin finds it too, with its workflow.
+  await to(admin, 'Payments').click()
+  await view(admin, 'payments').getByText('books@shop.example').first().waitFor()
+  const workflow = await view(admin, 'payments').getByRole('link', { name: /Workflow/ }).first().getAttribute('href')
+  assert.equal(workflow, `${stack.temporalUiUrl}/namespaces/${stack.temporalNamespace}/workflows/${encodeURIComponent('payment/' + payment.paymentId)}`)
+  const ui = await fetch(workflow)
+  assert.equal(ui.status, 200)
+  await everyLook(admin, 'admin-payments')
+  for (const name of ['Health', 'Alarms', 'Audit log', 'Security']) {
+    await to(admin, new RegExp('^' + name)).click()
+    await admin.getByRole('heading', { name, level: 1 }).waitFor()
+    await admin.waitForTimeout(500)
+    await everyLook(admin, 'admin-' + name.toLowerCase().replace(' ', '-'))
+  }
+  await to(admin, /^Audit log/).click()
+  await view(admin, 'audit').getByText('a shop that we know').first().waitFor()
+  admin.check()
+
+  // Log out ends it.
+  await operator.getByRole('button', { name: 'Log out' }).click()
+  await operator.waitForURL('**/login.html*')
+  await operator.goto(api + '/dashboard.html')
+  await operator.waitForURL('**/login.html*')
+  operator.check()
+})
+
+test('rejecting a payment, settings and the second factor', async () => {
+  const page = await open('/login.html')
+  page.expected.push('401', '403')
+  await logIn(page, stack.operator.email, stack.operator.password)
+  await page.waitForURL('**/dashboard.html*')
+  const payment = await (await fetch(api + '/api/payment/create', {
+    method: 'POST', headers: { 'content-type': 'application/json', 'x-api-key': stack.operator.apiKey, 'x-api-secret': stack.operator.apiSecret },
+    body: JSON.stringify({ amount: 5, userId: '<img src=x onerror=alert(1)>', network: 'ERC20' }),
+  })).json()
+  await page.goto(`${api}/dashboard.html#payment/${payment.paymentId}`)
+  await page.getByRole('button', { name: 'Reject' }).click()
+  await page.getByRole('dialog').getByLabel('Reason').fill('out of stock')
+  await page.getByRole('dialog').getByRole('button', { name: 'Reject payment' }).click()
+  await until('it is rejected', async () => (await view(page, 'payment').textContent()).includes('out of stock'))
+  assert.equal(await view(page, 'payment').locator('img[src=x]').count(), 0, 'what a shop calls its users is text')
+
+  await to(page, 'Settings').click()
+  await page.getByLabel('Return origins').fill('https://shop.example')
+  await page.getByRole('button', { name: 'Save' }).click()
+  const back = await until('the origin counts', async () => {
+    const answer = await fetch(api + '/api/payment/create', {
+      method: 'POST', headers: { 'content-type': 'application/json', 'x-api-key': stack.operator.apiKey, 'x-api-secret': stack.operator.apiSecret },
+      body: JSON.stringify({ amount: 5, userId: 'u', network: 'ERC20', returnUrl: 'https://shop.example/orders/7' }),
+    })
+    return answer.status === 200 && answer.json()
+  })
+  await everyLook(page, 'dashboard-settings')
+  const payer = await open(new URL(back.paymentUrl).pathname)
+  assert.equal(await payer.getByRole('link', { name: 'Back to shop.example' }).getAttribute('href'), 'https://shop.example/orders/7')
+
+  await to(page, 'Security').click()
+  await page.getByRole('button', { name: 'Set up' }).click()
+  await page.getByRole('dialog').getByLabel('Password').fill(stack.operator.password)
+  await page.getByRole('dialog').locator('[type=submit]').click()
+  await page.getByText('Scan this code').waitFor()
+  await until('the key is shown', async () => /^[A-Z2-7]{32}$/.test((await page.locator('[data-totp=secret]').textContent()).replaceAll(' ', '')))
+  await everyLook(page, 'dashboard-security')
+  page.check()
+})

@@ -1,0 +1,20 @@
+package web
+
+import "io"
+
+// AppPage is a page of operators or admins. It is the same for everybody: its script fills it from the calls.
+type AppPage string
+
+// The pages of operators and admins.
+const (
+	PageRegister  AppPage = "register.html"
+	PageLogin     AppPage = "login.html"
+	PageDashboard AppPage = "dashboard.html"
+	PageAdmin     AppPage = "admin.html"
+)
+
+// AppPages returns every page of operators and admins.
+func AppPages() []AppPage { return []AppPage{PageRegister, PageLogin, PageDashboard, PageAdmin} }
+
+// WriteAppPage writes a page of operators or admins.
+func WriteAppPage(w io.Writer, page AppPage) error { return write(w, string(page), nil) }

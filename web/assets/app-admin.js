@@ -1,0 +1,326 @@
+// The admins' page.
+(() => {
+  'use strict';
+  const {
+    $, $$, el, call, query, explain, fill, amount, time, badge, short, external, toast, ask, table, empty, Pager, bindFilters, views, isLoggedOut,
+    showPayment, clearPayment, paymentColumns, security, bindSession,
+  } = window.paycow;
+
+  const ready = bindSession('admin');
+  let me;
+  let shown;
+
+  async function readMe() {
+    me = await call('GET', '/api/admin/me');
+    for (const place of $$('[data-me]')) {
+      if (place.matches('input')) place.value = me[place.dataset.me];
+      else place.textContent = me[place.dataset.me];
+    }
+    guard.update(me.totpEnabled);
+  }
+  const guard = security('admin', readMe);
+
+  const parts = (view) => {
+    const root = $(`[data-view="${view}"]`);
+    return { root, list: $('[data-list]', root), pager: new Pager($('[data-pager]', root), () => shown.load().then(() => $('[data-list]', root).scrollIntoView({ block: 'nearest' }))) };
+  };
+
+  function count(name, number) {
+    const place = $(`[data-count="${name}"]`);
+    place.hidden = !number;
+    fill(place, String(number), String(number), el('span', { class: 'visually-hidden' }, { operators: ' waiting', health: ' failing', alarms: ' open' }[name]));
+  }
+
+  // ---- What the tabs tell of, whichever is open ----
+
+  // glance keeps the counts in the navigation and the word on halted crediting up to date.
+  let glanced = false;
+  async function glance() {
+    const [waiting, alarms, health] = await Promise.all([
+      call('GET', '/api/admin/operators?status=PENDING'), call('GET', '/api/admin/alarms?open=true'), call('GET', '/api/admin/health'),
+    ]);
+    count('operators', waiting.operators.length && (waiting.nextCursor ? waiting.operators.length + '+' : waiting.operators.length));
+    count('alarms', alarms.alarms.length && (alarms.nextCursor ? alarms.alarms.length + '+' : alarms.alarms.length));
+    count('health', Object.values(health.checks).filter((check) => !check.ok).length);
+    if (!glanced) $('.side nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }); // the counts have moved it
+    glanced = true;
+    const halting = alarms.alarms.filter((alarm) => alarm.haltsCrediting);
+    const box = $('[data-halted]');
+    box.hidden = !halting.length;
+    fill(box, halting.map((alarm) => alarm.id).join(), halting.length ? ['Crediting stands still until this is resolved: ', halting.map((alarm) => alarm.message).join(' '), ' ', el('a', { href: '#alarms' }, 'Alarms')] : []);
+    return { waiting, alarms, health };
+  }
+
+  // ---- Operators ----
+
+  const operatorsPart = parts('operators');
+  const waitingPager = new Pager($('[data-waiting-pager]'), () => shown.load());
+  const showOperatorFilters = bindFilters($('[data-filters]', operatorsPart.root), 'operators');
+  let operatorFilters = {};
+
+  const decisions = {
+    approve: { label: 'Approve', class: 'primary', done: 'approved', text: 'The account becomes active and gets its first API key and secret.', required: false },
+    reject: { label: 'Reject', class: 'danger', done: 'rejected', danger: true, text: 'The account can never take payments. The operator reads your reason.', required: true },
+    suspend: { label: 'Suspend', class: 'danger', done: 'suspended', danger: true, text: 'Its API key makes no new payments. Open payments go on to their end and are credited. The operator reads your reason.', required: true },
+    reactivate: { label: 'Reactivate', class: '', done: 'reactivated', text: 'The account takes payments again with its credentials as they are.', required: false },
+  };
+  const possible = { PENDING: ['approve', 'reject'], ACTIVE: ['suspend'], SUSPENDED: ['reactivate'], REJECTED: [] };
+
+  const buttons = (operator) => (possible[operator.status] || []).map((what) => el('button', {
+    type: 'button', class: 'button small ' + decisions[what].class, 'data-key': what + operator.id, onclick: () => decide(operator, what),
+  }, decisions[what].label, el('span', { class: 'visually-hidden' }, ' ' + operator.name)));
+
+  async function decide(operator, what) {
+    const decision = decisions[what];
+    await ask({
+      title: `${decision.label} ${operator.name}?`,
+      text: [el('p', { class: 'muted' }, operator.email), decision.text],
+      fields: [{ name: 'reason', label: 'Reason', type: 'textarea', required: decision.required, maxlength: 500, hint: 'Stands in the audit log with your name.' }],
+      confirm: decision.label, danger: decision.danger,
+      run: async ({ reason }) => {
+        await call('POST', `/api/admin/operators/${encodeURIComponent(operator.id)}/${what}`, reason.trim() ? { reason: reason.trim() } : {});
+        toast(`${operator.name} is ${decision.done}.`);
+      },
+    });
+    await shown.load();
+    if (!document.activeElement || document.activeElement === document.body) $('#operators-title').focus();
+  }
+
+  const website = (operator) => (operator.website ? external(operator.website, operator.website.replace(/^https?:\/\/|\/$/g, ''), ' (another site)') : '');
+  const operatorColumns = [
+    { title: 'Operator', class: 'wrap full', cell: (o) => el('span', {}, el('strong', {}, o.name), el('span', { class: 'sub' }, o.email), o.website ? el('span', { class: 'sub' }, website(o)) : '') },
+    { title: 'Status', class: 'wrap', cell: (o) => el('span', {}, badge(o.status), o.statusReason ? el('span', { class: 'sub' }, o.statusReason) : '') },
+    { title: 'Payments', class: 'number', label: true, cell: (o) => el('a', { href: '#payments' + query({ operatorId: o.id }) }, String(o.payments), el('span', { class: 'visually-hidden' }, ' payments of ' + o.name)) },
+    { title: 'Volume, USDT', class: 'number', label: true, cell: (o) => amount(o.volume) },
+    { title: 'Since', label: true, class: 'nowrap', cell: (o) => time(o.createdAt) },
+    { title: 'Decide', isQuiet: true, class: 'full', cell: (o) => el('div', { class: 'actions' }, buttons(o)) },
+  ];
+
+  const operators = {
+    show(_, parameters) {
+      showOperatorFilters(parameters);
+      operatorFilters = { search: parameters.get('search') || '', status: parameters.get('status') || '' };
+      operatorsPart.pager.reset();
+      waitingPager.reset();
+    },
+    async load(isCurrent) {
+      const [waiting, all] = await Promise.all([
+        call('GET', '/api/admin/operators' + query({ status: 'PENDING', cursor: waitingPager.cursor })),
+        call('GET', '/api/admin/operators' + query({ ...operatorFilters, cursor: operatorsPart.pager.cursor })),
+      ]);
+      if (!isCurrent()) return;
+      fill($('[data-waiting]'), JSON.stringify(waiting.operators), () => el('div', { class: 'card' }, waiting.operators.length
+        ? waiting.operators.map((o) => el('div', { class: 'request' },
+          el('div', {}, el('h3', {}, o.name), el('p', { class: 'muted' }, o.email, o.website ? ' · ' : '', website(o)), el('p', { class: 'muted' }, 'applied ', time(o.createdAt))),
+          el('div', { class: 'actions' }, buttons(o))))
+        : empty('Nobody is waiting', 'New accounts appear here.')));
+      waitingPager.show(waiting.nextCursor);
+      fill(operatorsPart.list, JSON.stringify(all.operators), () => (all.operators.length ? table('Operators', operatorColumns, all.operators) : empty('No operators', 'None match these filters.')));
+      operatorsPart.pager.show(all.nextCursor);
+    },
+  };
+
+  // ---- Payments ----
+
+  const paymentsPart = parts('payments');
+  const showPaymentFilters = bindFilters($('[data-filters]', paymentsPart.root), 'payments');
+  let paymentFilters = {};
+  const workflow = (url, more) => (url ? external(url, 'Workflow', more) : el('span', { class: 'muted' }, '–'));
+  const listColumns = [
+    paymentColumns.amount, paymentColumns.status,
+    { title: 'Operator', label: true, class: 'wrap', cell: (p) => el('span', {}, p.operatorEmail) },
+    paymentColumns.user, paymentColumns.created,
+    { title: 'Engine', label: true, cell: (p) => workflow(p.workflowUrl, ' of payment ' + p.paymentReference) },
+  ];
+
+  const payments = {
+    show(_, parameters) {
+      showPaymentFilters(parameters);
+      paymentFilters = Object.fromEntries(['search', 'status', 'exception', 'operatorId'].map((name) => [name, parameters.get(name) || '']));
+      paymentsPart.pager.reset();
+    },
+    async load(isCurrent) {
+      const page = await call('GET', '/api/admin/payments' + query({ ...paymentFilters, cursor: paymentsPart.pager.cursor, limit: 25 }));
+      if (!isCurrent()) return;
+      const isFiltered = Object.values(paymentFilters).some(Boolean);
+      fill(paymentsPart.list, JSON.stringify([page.payments, isFiltered]), () => (page.payments.length ? table('Payments', listColumns, page.payments, { isLinked: true })
+        : isFiltered ? empty('Nothing matches', 'A search finds a whole reference, user, transaction, address or id.') : empty('No payments yet')));
+      paymentsPart.pager.show(page.nextCursor);
+    },
+  };
+
+  let paymentID = '';
+  const payment = {
+    tab: 'payments',
+    show(id) {
+      if (id !== paymentID) clearPayment();
+      paymentID = id;
+    },
+    async load(isCurrent) {
+      const found = await call('GET', '/api/admin/payment/' + encodeURIComponent(paymentID));
+      if (!isCurrent()) return;
+      showPayment(found, {
+        extra: [
+          ['Operator', el('a', { href: '#payments' + query({ operatorId: found.operatorId }) }, found.operatorEmail)],
+          ['Workflow', found.workflowUrl ? external(found.workflowUrl, 'Open in Temporal') : 'no link: PAYCOW_TEMPORAL_UI_URL is not set'],
+        ],
+      });
+    },
+  };
+
+  // ---- Health ----
+
+  const health = {
+    async load(isCurrent) {
+      const { health: now } = await glance();
+      if (!isCurrent()) return;
+      const isReady = now.status === 'ready';
+      const put = (name, value, make) => fill($(`[data-health="${name}"]`), JSON.stringify(value), make);
+      put('status', now.status, () => el('span', { class: 'badge ' + (isReady ? 'good' : 'bad') }, isReady ? 'READY' : 'NOT READY'));
+      put('checks', now.checks, () => Object.entries(now.checks).map(([name, check]) => el('li', {},
+        el('span', { class: 'badge ' + (check.ok ? 'good' : 'bad') }, check.ok ? 'OK' : 'FAILS'),
+        el('div', {}, el('strong', {}, name[0].toUpperCase() + name.slice(1)), check.reason ? el('p', { class: 'muted' }, check.reason) : ''))));
+      const fact = (name, value) => [el('dt', {}, name), el('dd', { class: 'amount' }, value ?? '–')];
+      const number = (value) => (value === null || value === undefined ? '–' : amount(value));
+      const { chain, queues } = now;
+      put('chain', chain, () => (chain ? [
+        ...fact('Newest block of the chain', number(chain.head)), ...fact('Read up to', number(chain.read)), ...fact('Nodes agree up to', number(chain.agreed)),
+        ...fact('Finalized', number(chain.finalized)), ...fact('Behind by', `${chain.lagBlocks} ${chain.lagBlocks === 1 ? 'block' : 'blocks'}`), ...fact('Last read', time(chain.readAt, true)),
+      ] : fact('Chain', 'No block has been read yet.')));
+      put('queues', queues, () => [...fact('Workflows not started yet', number(queues.unstarted)), ...fact('Transfers not signalled yet', number(queues.unsignalled))]);
+      put('nodes', now.nodes, () => (now.nodes?.length ? table('Ethereum nodes', nodeColumns, now.nodes) : empty('No node yet', 'No worker has told of its Ethereum nodes.')));
+      const links = [['Chain watcher', now.watcherUrl], ['Reconciliation', now.reconciliationUrl], ['All workflows', me.temporalUiUrl]].filter(([, url]) => url);
+      put('links', links, () => (links.length ? el('ul', {}, links.map(([name, url]) => el('li', {}, external(url, name, ' in Temporal')))) : el('p', { class: 'muted' }, 'Set PAYCOW_TEMPORAL_UI_URL to have links into Temporal’s pages.')));
+    },
+  };
+  const nodeColumns = [
+    { title: 'Node', class: 'wrap full', cell: (n) => el('span', {}, el('strong', {}, n.name), n.reason ? el('span', { class: 'sub' }, n.reason) : '') },
+    { title: 'State', cell: (n) => badge(n.state) },
+    { title: 'Head', class: 'number', label: true, cell: (n) => amount(n.head) },
+    { title: 'Latency', class: 'number', label: true, cell: (n) => (n.latencyMillis === undefined ? '–' : `${n.latencyMillis} ms`) },
+    { title: 'In this state since', label: true, class: 'nowrap', cell: (n) => time(n.since) },
+  ];
+
+  // ---- Alarms ----
+
+  const alarmsPart = parts('alarms');
+  const openPager = new Pager($('[data-open-pager]'), () => shown.load());
+
+  const openAlarm = (alarm) => el('article', { class: 'card alarm' + (alarm.haltsCrediting ? ' halts' : ''), 'aria-labelledby': 'alarm-' + alarm.id },
+    el('div', { class: 'alarm-head' },
+      el('div', {}, el('h3', { id: 'alarm-' + alarm.id }, words(alarm.kind)), alarm.haltsCrediting ? el('span', { class: 'badge bad outline' }, 'HALTS CREDITING') : ''),
+      el('button', { type: 'button', class: 'button small' + (alarm.haltsCrediting ? ' danger' : ''), 'data-key': 'resolve' + alarm.id, onclick: () => resolve(alarm) }, 'Resolve', el('span', { class: 'visually-hidden' }, ' alarm ' + alarm.id))),
+    el('p', {}, alarm.message),
+    el('p', { class: 'muted' }, alarm.subject ? el('span', {}, 'about ', el('code', {}, alarm.subject), ' · ') : '', 'since ', time(alarm.raisedAt, true),
+      alarm.count > 1 ? el('span', {}, ` · raised ${alarm.count} times, last `, time(alarm.lastAt, true)) : ''));
+
+  const words = (kind) => {
+    const text = kind.replaceAll('_', ' ').toLowerCase();
+    return text[0].toUpperCase() + text.slice(1);
+  };
+
+  async function resolve(alarm) {
+    await ask({
+      title: `Resolve “${words(alarm.kind)}”?`,
+      text: [alarm.message, ...(alarm.haltsCrediting ? [el('p', { class: 'alert bad' }, 'Crediting begins again at once. Make sure first that what the nodes now say is the truth.')] : [])],
+      fields: [{ name: 'resolution', label: 'What was found and done', type: 'textarea', required: true, maxlength: 500, hint: 'Stays with the alarm and in the audit log, with your name.' }],
+      confirm: 'Resolve', danger: alarm.haltsCrediting,
+      run: async ({ resolution }) => {
+        await call('POST', `/api/admin/alarms/${encodeURIComponent(alarm.id)}/resolve`, { resolution: resolution.trim() });
+        toast('Alarm resolved.');
+      },
+    });
+    await shown.load();
+    if (!document.activeElement || document.activeElement === document.body) $('#alarms-title').focus();
+  }
+
+  const oldColumns = [
+    { title: 'Alarm', class: 'wrap full', cell: (a) => el('span', {}, el('strong', {}, words(a.kind)), el('span', { class: 'sub' }, a.message)) },
+    { title: 'Raised', label: true, class: 'nowrap', cell: (a) => time(a.raisedAt) },
+    { title: 'Resolved', label: true, class: 'nowrap', cell: (a) => time(a.resolvedAt) },
+    { title: 'By', label: true, class: 'wrap full', cell: (a) => el('span', {}, a.resolvedBy, a.resolution ? el('span', { class: 'sub' }, a.resolution) : '') },
+  ];
+
+  const alarms = {
+    show() {
+      openPager.reset();
+      alarmsPart.pager.reset();
+    },
+    async load(isCurrent) {
+      const [open, old] = await Promise.all([
+        call('GET', '/api/admin/alarms' + query({ open: 'true', cursor: openPager.cursor })), call('GET', '/api/admin/alarms' + query({ open: 'false', cursor: alarmsPart.pager.cursor })),
+      ]);
+      if (!isCurrent()) return;
+      const halting = open.alarms.filter((alarm) => alarm.haltsCrediting);
+      fill($('[data-open-alarms]'), JSON.stringify(open.alarms), () => (open.alarms.length
+        ? [...halting, ...open.alarms.filter((alarm) => !alarm.haltsCrediting)].map(openAlarm)
+        : el('div', { class: 'card' }, empty('No open alarms', 'What a person must know of appears here.'))));
+      openPager.show(open.nextCursor);
+      fill(alarmsPart.list, JSON.stringify(old.alarms), () => (old.alarms.length ? table('Resolved alarms', oldColumns, old.alarms) : empty('None yet')));
+      alarmsPart.pager.show(old.nextCursor);
+    },
+  };
+
+  // ---- Audit log ----
+
+  const auditPart = parts('audit');
+  const showAuditFilters = bindFilters($('[data-filters]', auditPart.root), 'audit');
+  let auditFilters = {};
+  const auditColumns = [
+    { title: 'When', class: 'nowrap', cell: (entry) => time(entry.at, true) },
+    { title: 'Who', class: 'wrap', cell: (entry) => el('span', {}, entry.actor, entry.address ? el('span', { class: 'sub' }, entry.address) : '') },
+    { title: 'What', class: 'wrap', cell: (entry) => el('code', {}, entry.action) },
+    { title: 'About', label: true, class: 'wrap', cell: (entry) => about(entry.subject) },
+    { title: 'Detail', class: 'wrap full', cell: (entry) => document.createTextNode(entry.detail || '') },
+  ];
+  const about = (subject) => {
+    const payment = /^payment:([0-9a-f]{24})$/.exec(subject || '');
+    return payment ? el('a', { href: '#payment/' + payment[1] }, 'payment ', short(payment[1])) : document.createTextNode(subject || '–');
+  };
+
+  const audit = {
+    show(_, parameters) {
+      showAuditFilters(parameters);
+      auditFilters = { actor: parameters.get('actor') || '', action: parameters.get('action') || '' };
+      auditPart.pager.reset();
+    },
+    async load(isCurrent) {
+      const page = await call('GET', '/api/admin/audit' + query({ ...auditFilters, cursor: auditPart.pager.cursor }));
+      if (!isCurrent()) return;
+      fill(auditPart.list, JSON.stringify(page.entries), () => (page.entries.length ? table('Audit log', auditColumns, page.entries) : empty('No entries', 'None match these filters.')));
+      auditPart.pager.show(page.nextCursor);
+    },
+  };
+
+  // ---- The beginning ----
+
+  // withGlance keeps the navigation's counts fresh along with the view. What fails of them is not the view's failure.
+  const withGlance = (view) => ({
+    ...view,
+    load: async (isCurrent) => {
+      const counts = glance().catch((error) => { if (isLoggedOut(error)) throw error; });
+      await view.load?.(isCurrent);
+      await counts;
+    },
+  });
+
+  (async () => {
+    try {
+      await readMe();
+    } catch (error) {
+      if (isLoggedOut(error) || error.code === 'admins_only') {
+        window.paycow.onLoggedOut();
+        return;
+      }
+      $('[data-loading]').hidden = true;
+      $('[data-page-error]').textContent = explain(error);
+      setTimeout(() => location.reload(), 15_000);
+      return;
+    }
+    ready();
+    shown = views({
+      operators: withGlance(operators), payments: withGlance(payments), payment: withGlance(payment), health, alarms: withGlance(alarms), audit: withGlance(audit),
+      security: withGlance({ leave: guard.leave }),
+    }, 'operators');
+  })();
+})();

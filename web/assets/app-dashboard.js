@@ -1,0 +1,354 @@
+// The operator's dashboard.
+(() => {
+  'use strict';
+  const {
+    $, $$, el, call, send, query, explain, fill, amount, isZero, time, toast, copy, onSubmit, ask, table, empty, Pager, bindFilters, views,
+    badge, isLoggedOut, Failure, showPayment, clearPayment, paymentColumns, Chart, drawDays, security, bindSession,
+  } = window.paycow;
+
+  const ready = bindSession('operator');
+  let me;
+  let shown; // the views, once the page knows who is there
+
+  async function readMe() {
+    me = await call('GET', '/api/operator/me');
+    for (const place of $$('[data-me]')) {
+      const text = me[place.dataset.me] || '';
+      if (place.matches('input')) place.value = text;
+      else place.textContent = text;
+    }
+    const isActive = me.status === 'ACTIVE';
+    for (const link of $$('[data-for]')) link.hidden = (link.dataset.for === 'active') !== isActive;
+    guard.update(me.totpEnabled);
+  }
+  const guard = security('operator', readMe);
+
+  // ---- Where the account stands ----
+
+  const standings = {
+    PENDING: {
+      headline: 'Your application is with an admin', text: 'An admin of this installation looks at every new account. There is nothing for you to do.',
+      next: ['This page follows by itself once a decision is made; it need not stay open.', 'After approval your API key and secret are in the Credentials section here.', 'Until then you can read the documentation and turn on two-step login under Security.'],
+    },
+    REJECTED: {
+      headline: 'Your application was declined', text: 'This account cannot take payments.',
+      next: ['If you think that this is a mistake, write to whoever runs this installation and give your e-mail address.'],
+    },
+    SUSPENDED: {
+      headline: 'Your account is suspended', text: 'No new payments can be made with its API key. Nothing is lost: open payments go on to their end and what arrives is credited to your balance.',
+      next: ['Write to whoever runs this installation to settle the matter.', 'When an admin reactivates the account, your credentials work again as they are.'],
+    },
+  };
+
+  async function loadStanding(isCurrent) {
+    const before = me.status;
+    await readMe();
+    if (!isCurrent()) return;
+    if (me.status !== before && (me.status === 'ACTIVE' || before === 'ACTIVE')) {
+      location.reload();
+      return;
+    }
+    showStanding();
+  }
+
+  function showStanding() {
+    const standing = standings[me.status];
+    if (!standing) return;
+    fill($('[data-status="badge"]'), me.status, badge(me.status));
+    $('[data-status="headline"]').textContent = standing.headline;
+    $('[data-status="text"]').textContent = standing.text;
+    $('[data-status="reason-box"]').hidden = !me.statusReason;
+    $('[data-status="reason"]').textContent = me.statusReason || '';
+    fill($('[data-status="next"]'), me.status, standing.next.map((line) => el('li', {}, line)));
+  }
+
+  // Whoever is suspended while the dashboard is open sees where the account stands.
+  window.paycow.onForbidden = () => readMe().then(() => { if (me.status !== 'ACTIVE') location.reload(); }, () => {});
+
+  // ---- Overview ----
+
+  const charts = { volume: new Chart($('[data-chart="volume"]')), conversion: new Chart($('[data-chart="conversion"]')) };
+  const percent = (rate) => `${Math.round(Number(rate) * 1000) / 10}%`;
+  let days = 30;
+  for (const input of $$('[name="days"]')) {
+    input.addEventListener('change', () => {
+      days = Number(input.value);
+      shown.load();
+    });
+  }
+
+  const dayColumns = [
+    { title: 'Day (UTC)', class: 'nowrap', cell: (d) => el('strong', {}, d.date) },
+    { title: 'Created', class: 'number', label: true, cell: (d) => String(d.created) },
+    { title: 'Paid', class: 'number', label: true, cell: (d) => String(d.paid) },
+    { title: 'Volume, USDT', class: 'number', label: true, cell: (d) => amount(d.volume) },
+    { title: 'Conversion', class: 'number', label: true, cell: (d) => (d.created ? percent(Math.min(1, d.paid / d.created)) : '–') },
+  ];
+  const recentColumns = [paymentColumns.amount, paymentColumns.status, paymentColumns.user, paymentColumns.created];
+
+  const overview = {
+    async load(isCurrent) {
+      const [stats, recent] = await Promise.all([call('GET', '/api/operator/stats' + query({ days })), call('GET', '/api/payments?limit=5')]);
+      if (!isCurrent()) return;
+      const { totals, balance } = stats;
+      const put = (name, text, node) => {
+        const place = $(`[data-stat="${name}"]`);
+        place.closest('.figure')?.classList.toggle('long', String(text).length > 10);
+        fill(place, text, node ?? text);
+      };
+      put('available', balance.available, amount(balance.available));
+      put('pending', balance.pending, amount(balance.pending));
+      put('volume', totals.volume, amount(totals.volume));
+      put('volume-note', `${totals.paid} paid in ${stats.days.length} days`);
+      put('conversion', totals.conversion === null ? '–' : percent(totals.conversion));
+      put('conversion-note', `${totals.created} created, ${totals.open} open, ${totals.expired} expired, ${totals.rejected} rejected`);
+      const signature = JSON.stringify(stats.days);
+      if (fill($('[data-stat="table"]'), signature, () => table('Payments by day', dayColumns, [...stats.days].reverse()))) drawDays(charts, stats.days);
+      fill($('[data-recent]'), JSON.stringify(recent.payments), () => (recent.payments.length
+        ? table('Newest payments', recentColumns, recent.payments, { isLinked: true })
+        : el('p', { class: 'empty' }, el('strong', {}, 'No payments yet'), 'Make the first one with the request under ', el('a', { href: '#credentials' }, 'Credentials'), '.')));
+    },
+  };
+
+  // ---- Payments ----
+
+  const paymentsView = $('[data-view="payments"]');
+  const list = $('[data-list]', paymentsView);
+  const pager = new Pager($('[data-pager]', paymentsView), () => shown.load().then(() => $('#payments-title').scrollIntoView({ block: 'nearest' })));
+  const showFilters = bindFilters($('[data-filters]', paymentsView), 'payments');
+  let filters = {};
+
+  const listColumns = [paymentColumns.amount, paymentColumns.status, paymentColumns.user, paymentColumns.reference, paymentColumns.created];
+
+  // dayStart is the beginning of a day in the viewer's zone.
+  function dayStart(text, later = 0) {
+    const [year, month, date] = text.split('-').map(Number);
+    const at = new Date(year, month - 1, date + later);
+    return Number.isNaN(at.getTime()) ? '' : at.toISOString();
+  }
+
+  const payments = {
+    show(_, parameters) {
+      showFilters(parameters);
+      const pick = (name) => parameters.get(name) || '';
+      filters = {
+        search: pick('search'), status: pick('status'), exception: pick('exception'),
+        from: pick('from') && dayStart(pick('from')), to: pick('to') && dayStart(pick('to'), 1),
+      };
+      pager.reset();
+    },
+    async load(isCurrent) {
+      const page = await call('GET', '/api/payments' + query({ ...filters, cursor: pager.cursor, limit: 25 }));
+      if (!isCurrent()) return;
+      const isFiltered = Object.values(filters).some(Boolean);
+      fill(list, JSON.stringify([page.payments, isFiltered]), () => (page.payments.length ? table('Payments', listColumns, page.payments, { isLinked: true })
+        : isFiltered ? empty('Nothing matches', 'A search finds a whole reference, user, transaction, address or id.') : empty('No payments yet')));
+      pager.show(page.nextCursor);
+    },
+  };
+
+  // The CSV has all that the filters let through, not only the page that is seen.
+  $('[data-csv]').addEventListener('click', async (event) => {
+    const button = event.currentTarget;
+    if (button.getAttribute('aria-busy')) return;
+    button.setAttribute('aria-busy', 'true');
+    try {
+      const answer = await send('GET', '/api/payments' + query({ ...filters, limit: 200 }), undefined, 'text/csv');
+      const url = URL.createObjectURL(await answer.blob());
+      const link = el('a', { href: url, download: `paycow-payments-${new Date().toISOString().slice(0, 10)}.csv` });
+      document.body.append(link);
+      link.click();
+      link.remove();
+      setTimeout(() => URL.revokeObjectURL(url), 60_000);
+      toast('The CSV was downloaded.');
+    } catch (error) {
+      if (isLoggedOut(error)) window.paycow.onLoggedOut();
+      else $('[data-page-error]').textContent = error instanceof Failure ? explain(error) : 'The download broke off. Please try again.';
+    } finally {
+      button.removeAttribute('aria-busy');
+    }
+  });
+
+  // ---- One payment ----
+
+  let paymentID = '';
+  const payment = {
+    tab: 'payments',
+    show(id) {
+      if (id !== paymentID) clearPayment();
+      paymentID = id;
+    },
+    async load(isCurrent) {
+      const found = await call('GET', '/api/payment/' + encodeURIComponent(paymentID));
+      if (isCurrent()) write(found);
+    },
+  };
+
+  function write(found) {
+    const isOpen = !['PAID', 'EXPIRED', 'REJECTED'].includes(found.status);
+    const isAcceptable = found.status === 'EXPIRED' && ['UNDERPAID', 'PAID_LATE'].includes(found.exception);
+    showPayment(found, {
+      actions: [
+        found.paymentUrl && isOpen && { label: 'Copy checkout link', run: () => copy(found.paymentUrl, 'Checkout link') },
+        isAcceptable && { label: 'Accept', class: 'primary', run: () => decide(found, 'accept') },
+        isOpen && { label: 'Reject', class: 'danger', run: () => decide(found, 'reject') },
+      ].filter(Boolean),
+    });
+  }
+
+  async function decide(found, what) {
+    const isReject = what === 'reject';
+    await ask({
+      title: isReject ? 'Reject this payment?' : 'Accept this payment?',
+      text: isReject
+        ? ['The payer is told not to send anything any more. This cannot be taken back.', isZero(found.amountReceived) ? '' : 'A part has arrived already. It is credited to your balance all the same.'].filter(Boolean)
+        : [el('p', {}, 'It becomes PAID with ', amount(found.amountReceived), ' of ', amount(found.amountRequested), ' USDT received. This cannot be taken back.')],
+      fields: [{ name: 'reason', label: 'Reason', type: 'textarea', required: isReject, maxlength: 500, hint: 'Stands in the payment’s timeline.' }],
+      confirm: isReject ? 'Reject payment' : 'Accept payment', danger: isReject,
+      run: async ({ reason }) => {
+        const body = reason.trim() ? { reason: reason.trim() } : {};
+        try {
+          const after = await call('POST', `/api/payment/${encodeURIComponent(found._id)}/${what}`, body);
+          if (paymentID === after._id) write(after);
+          toast(isReject ? 'Payment rejected.' : 'Payment accepted.');
+        } catch (error) {
+          if (!(error instanceof Failure && error.code === 'decision_pending')) throw error;
+          toast('Handed over. The page shows it as soon as it is carried out.');
+        }
+      },
+    });
+    shown.load();
+    if (!document.activeElement || document.activeElement === document.body) $('#payment-title').focus();
+  }
+
+  // ---- Credentials ----
+
+  const secretFor = 60_000;
+  const mask = '•'.repeat(32);
+  let secret = '';
+  let hideTimer;
+
+  function hideSecret() {
+    clearTimeout(hideTimer);
+    secret = '';
+    $('[data-secret]').textContent = mask;
+    $('[data-secret]').setAttribute('aria-label', 'hidden');
+    $('[data-copy-secret]').hidden = true;
+    $('[data-reveal]').textContent = 'Show';
+    $('[data-secret-note]').textContent = 'Shown after your password, for a minute.';
+  }
+
+  function showSecret(text) {
+    clearTimeout(hideTimer);
+    secret = text;
+    $('[data-secret]').textContent = text;
+    $('[data-secret]').removeAttribute('aria-label');
+    $('[data-copy-secret]').hidden = false;
+    $('[data-reveal]').textContent = 'Hide';
+    $('[data-secret-note]').textContent = 'It is hidden again in a minute.';
+    hideTimer = setTimeout(hideSecret, secretFor);
+  }
+
+  function showKey() {
+    $('[data-key]').textContent = me.apiKey || '';
+    // In single quotes nothing means anything to a shell; neither a host nor a key has one.
+    $('[data-curl]').textContent = [
+      `curl -X POST '${me.publicUrl}/api/payment/create' \\`,
+      `  -H 'Content-Type: application/json' \\`,
+      `  -H 'x-api-key: ${me.apiKey}' \\`,
+      `  -H 'x-api-secret: YOUR_API_SECRET' \\`,
+      `  -d '{"amount": 50.00, "userId": "user-1", "network": "ERC20"}'`,
+    ].join('\n');
+  }
+
+  const passwordField = { name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password', required: true, maxlength: 256 };
+  $('[data-copy-key]').addEventListener('click', () => copy(me.apiKey, 'API key'));
+  $('[data-copy-secret]').addEventListener('click', () => copy(secret, 'API secret'));
+  $('[data-copy-curl]').addEventListener('click', () => copy($('[data-curl]').textContent, 'Request'));
+  $('[data-reveal]').addEventListener('click', () => {
+    if (secret) {
+      hideSecret();
+      return;
+    }
+    ask({
+      title: 'Show the API secret', text: 'Your password, please. The secret is hidden again after a minute.', fields: [passwordField], confirm: 'Show',
+      run: async ({ password }) => showSecret((await call('POST', '/api/operator/credentials/reveal', { password })).apiSecret),
+    });
+  });
+  $('[data-rotate]').addEventListener('click', () => ask({
+    title: 'Make new credentials?', text: 'Your server needs the new key and secret before the old ones end.',
+    fields: [
+      { name: 'graceHours', label: 'The old ones go on working for, in hours', type: 'number', min: 0, max: 168, step: 1, value: '24', required: true, inputmode: 'numeric', hint: '0 to 168 (a week). With 0 they stop at once: right when they may have been seen.' },
+      passwordField,
+    ],
+    confirm: 'Make new credentials', danger: true,
+    run: async ({ password, graceHours }) => {
+      const answer = await call('POST', '/api/operator/credentials/rotate', { password, graceHours: Number(graceHours) });
+      me.apiKey = answer.apiKey;
+      showKey();
+      showSecret(answer.apiSecret);
+      const old = $('[data-old-key]');
+      old.hidden = false;
+      old.replaceChildren(...(answer.oldValidUntil && new Date(answer.oldValidUntil) > new Date() ? ['New credentials are made. The old ones work until ', time(answer.oldValidUntil, true), '.'] : ['New credentials are made. The old ones no longer work.']));
+      toast('New credentials are made.');
+    },
+  }));
+
+  const credentials = {
+    show() {
+      hideSecret();
+      showKey();
+    },
+    leave: hideSecret,
+  };
+
+  // ---- Settings ----
+
+  const settingsForm = $('#settings-form');
+  const settings = {
+    async show() {
+      settingsForm.setAttribute('aria-busy', 'true');
+      try {
+        writeSettings(await call('GET', '/api/operator/settings'));
+      } catch (error) {
+        if (isLoggedOut(error)) window.paycow.onLoggedOut();
+        else $('[data-error]', settingsForm).textContent = explain(error);
+      } finally {
+        settingsForm.removeAttribute('aria-busy');
+      }
+    },
+  };
+  function writeSettings(now) {
+    settingsForm.elements.name.value = now.name || '';
+    settingsForm.elements.website.value = now.website || '';
+    settingsForm.elements.returnOrigins.value = (now.returnOrigins || []).join('\n');
+  }
+  onSubmit(settingsForm, async ({ name, website, returnOrigins }) => {
+    const origins = returnOrigins.split(/\s+/).filter(Boolean);
+    const after = await call('PUT', '/api/operator/settings', { name: name.trim(), website: website.trim(), returnOrigins: origins });
+    if (after) writeSettings(after);
+    await readMe();
+    toast('Saved.');
+  });
+
+  // ---- The beginning ----
+
+  (async () => {
+    try {
+      await readMe();
+    } catch (error) {
+      if (isLoggedOut(error)) {
+        window.paycow.onLoggedOut();
+        return;
+      }
+      $('[data-loading]').hidden = true;
+      $('[data-page-error]').textContent = explain(error);
+      setTimeout(() => location.reload(), 15_000);
+      return;
+    }
+    ready();
+    const account = { security: { leave: guard.leave } };
+    shown = me.status === 'ACTIVE' ? views({ ...account, overview, payments, payment, credentials, settings }, 'overview')
+      : views({ ...account, status: { show: showStanding, load: loadStanding } }, 'status');
+  })();
+})();

@@ -1,0 +1,74 @@
+// Logging in and opening an account.
+(() => {
+  'use strict';
+  const { $, $$, call, onSubmit, Failure } = window.paycow;
+
+  const register = $('#register-form');
+  if (register) {
+    onSubmit(register, async ({ name, website, email, password }) => {
+      await call('POST', '/api/operator/register', { email: email.trim(), password, name: name.trim(), ...(website.trim() && { website: website.trim() }) });
+      register.reset();
+      register.hidden = true;
+      $('#register-done').hidden = false;
+      document.title = 'Application received · PayCow';
+      $('#register-done-title').focus();
+    });
+  }
+
+  const login = $('#login-form');
+  if (!login) return;
+  const parameters = new URLSearchParams(location.search);
+  const role = parameters.has('admin') ? 'admin' : 'operator';
+  for (const part of $$('[data-who]')) part.hidden = part.dataset.who !== role;
+  if (role === 'admin') {
+    $('#login-title').textContent = 'Log in as admin';
+    document.title = 'Log in as admin · PayCow';
+  }
+  const notice = $('[data-notice]');
+  if (parameters.has('ended')) {
+    notice.textContent = 'Your session has ended. Please log in again.';
+    notice.hidden = false;
+  }
+
+  const code = $('#code');
+  function step(name) {
+    for (const part of $$('[data-step]', login)) part.hidden = part.dataset.step !== name;
+    code.disabled = name !== 'code';
+    code.value = '';
+    notice.hidden = true;
+    $('[data-submit]').textContent = name === 'code' ? 'Go on' : 'Log in';
+    (name === 'code' ? code : $('#email')).focus();
+  }
+  $('[data-again]').addEventListener('click', () => {
+    login.reset();
+    $('[data-error]', login).textContent = '';
+    step('password');
+  });
+  // Six digits are all there is to say: whoever has typed them need not press a button as well.
+  code.addEventListener('input', () => {
+    code.value = code.value.replace(/\D/g, '').slice(0, 6);
+    if (code.value.length === 6) login.requestSubmit();
+  });
+
+  onSubmit(login, async (values) => {
+    let answer;
+    try {
+      answer = await call('POST', `/api/${role}/login`, { email: values.email.trim(), password: values.password, ...(values.code && { code: values.code }) });
+    } catch (error) {
+      if (error instanceof Failure && error.code === 'totp_required' && !values.code) {
+        step('code');
+        return;
+      }
+      if (error instanceof Failure && error.code === 'login_failed') {
+        const text = values.code ? 'That code is wrong or was used already. Wait for the next one.' : 'The e-mail address or the password is wrong.';
+        code.value = '';
+        (values.code ? code : $('#password')).focus();
+        throw new Failure({ ...error, msg: text });
+      }
+      throw error;
+    }
+    // Only a path of this installation, whatever the answer says; the view that was asked for comes back.
+    const next = /^\/[a-z]+\.html$/.test(answer.next) ? answer.next : role === 'admin' ? '/admin.html' : '/dashboard.html';
+    location.assign(next + location.hash);
+  });
+})();

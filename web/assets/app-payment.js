@@ -1,0 +1,103 @@
+// One payment in full, as its operator and as admins see it.
+(() => {
+  'use strict';
+  const { $, el, fill, amount, isZero, time, badge, statusBadges, copyable, table, empty, short } = window.paycow;
+  const part = (name) => $(`[data-payment="${name}"]`);
+
+  const usdt = (digits) => el('span', {}, amount(digits), ' USDT');
+  const tone = { PENDING: '', DETECTED: 'wait', CONFIRMING: 'wait', PAID: 'good', EXPIRED: 'bad', REJECTED: 'bad' };
+
+  // advice says what an exception means and what can be done.
+  function advice(payment) {
+    const canAccept = payment.status === 'EXPIRED' && (payment.exception === 'UNDERPAID' || payment.exception === 'PAID_LATE');
+    const texts = {
+      UNDERPAID: ['wait', 'Less than the amount arrived in time. What arrived is in your balance.' + (canAccept ? ' You can accept the payment as it is.' : '')],
+      PAID_LATE: ['wait', 'The transfer came after the payment’s window. It is in your balance.' + (canAccept ? ' You can accept the payment.' : '')],
+      OVERPAID: ['wait', 'More than the amount arrived. All of it is in your balance.'],
+      REVERTED: ['bad', 'A reorganisation of the chain removed a transfer that was reported before. A credit that was given for it is taken back in the ledger.'],
+      ACCEPTED: ['good', 'You accepted this payment although it was short or late.'],
+      AFTER_REJECT: ['bad', 'A transfer arrived after the payment was rejected. It is in your balance; what to give back is between you and the payer.'],
+    };
+    return texts[payment.exception];
+  }
+
+  function facts(payment, extra) {
+    const rows = [
+      ['Requested', usdt(payment.amountRequested)],
+      ['Received', usdt(payment.amountReceived)],
+      ['Credited', usdt(payment.amountCredited)],
+      ['Confirmations', payment.txHash ? `${payment.confirmations} of ${payment.requiredConfirmations}` : `${payment.requiredConfirmations} needed`],
+      ...extra,
+      ['User', el('span', {}, payment.userId)],
+      ['Reference', copyable(payment.paymentReference, 'Reference')],
+      ['Payment id', copyable(payment._id, 'Payment id')],
+      ['Deposit address', payment.depositAddress ? copyable(payment.depositAddress, 'Deposit address') : 'withheld'],
+      ['Network', `${payment.currencyInfo} on ${payment.depositNetwork}`],
+      ['Created', time(payment.createdAt, true)],
+      ['Window ends', time(payment.expiresAt, true)],
+      payment.decision && ['Decision', payment.decision.toLowerCase()],
+      payment.reason && ['Reason', el('span', {}, payment.reason)],
+      payment.paymentUrl && ['Checkout page', el('span', { class: 'copyable' }, el('a', { href: payment.paymentUrl, target: '_blank', rel: 'noopener' }, 'Open', el('span', { class: 'visually-hidden' }, ' the checkout page in a new tab')), copyable(payment.paymentUrl, 'Checkout link', ' '))],
+    ];
+    return rows.filter(Boolean).map(([name, value]) => [el('dt', {}, name), el('dd', {}, value)]);
+  }
+
+  function timeline(events) {
+    return events.map((event) => el('li', { class: event.exception === 'REVERTED' ? 'bad' : tone[event.status] || '' },
+      el('p', {}, el('span', { class: 'what' }, event.status), event.exception ? el('span', {}, ' ', badge(event.exception, true)) : ''),
+      el('p', { class: 'muted' }, time(event.at, true)),
+      isZero(event.amountReceived) ? '' : el('p', { class: 'muted' }, 'received ', usdt(event.amountReceived), isZero(event.amountCredited) ? '' : el('span', {}, ', credited ', usdt(event.amountCredited))),
+      event.txHash ? el('p', { class: 'muted' }, short(event.txHash)) : '',
+      event.reason ? el('p', {}, '“', event.reason, '”') : ''));
+  }
+
+  const transferColumns = [
+    { title: 'Amount', class: 'nowrap', cell: (t) => el('strong', { class: t.state === 'REMOVED' ? 'struck' : null }, usdt(t.amount)) },
+    { title: 'State', cell: (t) => badge(t.state) },
+    { title: 'Confirmations', label: true, cell: (t) => String(t.confirmations) },
+    { title: 'Block', label: true, cell: (t) => el('span', {}, String(t.blockNumber), el('span', { class: 'sub' }, time(t.blockTime))) },
+    { title: 'Transaction', label: true, class: 'wrap full', cell: (t) => copyable(t.txHash, 'Transaction', short(t.txHash)) },
+    { title: 'From', label: true, class: 'wrap full', cell: (t) => copyable(t.from, 'Sender', short(t.from)) },
+  ];
+  const ledgerColumns = [
+    { title: 'Amount', class: 'nowrap', cell: (line) => el('strong', {}, usdt(line.amount)) },
+    { title: 'Kind', cell: (line) => el('span', { class: 'badge ' + (line.kind === 'CREDIT' ? 'good' : 'bad') }, line.kind) },
+    { title: 'Booked', label: true, cell: (line) => time(line.createdAt, true) },
+    { title: 'Entry', label: true, class: 'wrap', cell: (line) => el('span', { class: 'mono' }, String(line.id)) },
+  ];
+
+  // showPayment writes a payment into the page. extra are more facts; actions are the buttons that are possible now.
+  function showPayment(payment, { extra = [], actions = [] } = {}) {
+    const { serverTime, ...lasting } = payment; // changes with every answer and is not shown
+    const signature = JSON.stringify(lasting);
+    fill(part('amount'), payment.amountRequested, amount(payment.amountRequested));
+    fill(part('badges'), payment.status + payment.exception, statusBadges(payment));
+    const said = advice(payment);
+    const box = part('advice');
+    box.hidden = !said;
+    box.className = 'alert ' + (said ? said[0] : '');
+    box.textContent = said ? said[1] : '';
+    fill(part('facts'), signature, () => facts(payment, extra).flat());
+    fill(part('timeline'), signature, () => (payment.timeline.length ? timeline(payment.timeline) : [el('li', {}, el('span', { class: 'muted' }, 'Nothing has happened yet.'))]));
+    fill(part('transfers'), signature, () => (payment.transfers.length ? table('Transfers to the deposit address', transferColumns, payment.transfers) : empty('No transfers yet', 'They appear here as soon as one is in a block.')));
+    fill(part('ledger'), signature, () => (payment.ledger.length ? table('Ledger entries of this payment', ledgerColumns, payment.ledger) : empty('No entries yet', 'Each transfer is credited once it has all its confirmations.')));
+    fill(part('actions'), JSON.stringify(actions.map((action) => action.label)), () => actions.map((action) => el('button', { type: 'button', class: 'button ' + (action.class || ''), 'data-key': action.label, onclick: action.run }, action.label)));
+  }
+
+  // clearPayment empties the view, so that no payment is seen under another one's address.
+  function clearPayment() {
+    for (const name of ['amount', 'badges', 'facts', 'timeline', 'transfers', 'ledger', 'actions']) fill(part(name), '', '');
+    part('advice').hidden = true;
+  }
+
+  const status = { title: 'Status', cell: statusBadges };
+  const amountColumn = {
+    title: 'Amount', class: 'nowrap', cell: (p) => el('span', {}, el('a', { class: 'row-link', href: '#payment/' + p._id }, amount(p.amountRequested), ' USDT'),
+      isZero(p.amountReceived) || p.amountReceived === p.amountRequested ? '' : el('span', { class: 'sub' }, 'received ', amount(p.amountReceived))),
+  };
+  const user = { title: 'User', label: true, class: 'wrap', cell: (p) => el('span', {}, p.userId) };
+  const reference = { title: 'Reference', label: true, class: 'nowrap', cell: (p) => el('code', {}, p.paymentReference) };
+  const created = { title: 'Created', label: true, class: 'nowrap', cell: (p) => time(p.createdAt) };
+
+  Object.assign(window.paycow, { showPayment, clearPayment, paymentColumns: { amount: amountColumn, status, user, reference, created } });
+})();

@@ -1,0 +1,106 @@
+// Password and second factor. Operators and admins have the same calls under another path.
+(() => {
+  'use strict';
+  const { $, call, onSubmit, ask, copy, toast } = window.paycow;
+  const part = (name) => $(`[data-totp="${name}"]`);
+
+  // security binds the section for the given role; me is read again through reload after a change.
+  function security(role, reload) {
+    const path = `/api/${role}`;
+    onSubmit($('#password-form'), async ({ currentPassword, newPassword }) => {
+      await call('POST', path + '/password', { currentPassword, newPassword });
+      $('#password-form').reset();
+      toast('Password changed. Other sessions are ended.');
+    });
+
+    let isEnabled = false;
+    let secret = '';
+    function show(step) {
+      for (const name of ['off', 'setup', 'on']) part(name).hidden = name !== step;
+      const state = part('badge');
+      state.className = 'badge ' + (isEnabled ? 'good' : '');
+      state.textContent = isEnabled ? 'On' : 'Off';
+      if (step !== 'setup') { // the key is not kept in the page
+        secret = '';
+        part('secret').textContent = '';
+        part('qr').removeAttribute('src');
+        part('setup').reset();
+      }
+    }
+
+    part('start').addEventListener('click', () => ask({
+      title: 'Set up two-step login', text: 'Your password first, please.',
+      fields: [{ name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password', required: true, maxlength: 256 }],
+      confirm: 'Go on',
+      run: async ({ password }) => {
+        const answer = await call('POST', path + '/totp/start', { password });
+        secret = answer.secret;
+        part('secret').textContent = secret.match(/.{1,4}/g).join(' ');
+        part('qr').src = 'data:image/svg+xml,' + encodeURIComponent(answer.qrSvg);
+        show('setup');
+      },
+    }).then((isDone) => { if (isDone) $('#totp-code').focus(); }));
+    part('copy').addEventListener('click', () => copy(secret, 'Key'));
+    part('cancel').addEventListener('click', () => {
+      show('off');
+      part('start').focus();
+    });
+    onSubmit(part('setup'), async ({ code }) => {
+      await call('POST', path + '/totp/enable', { code: code.trim() });
+      update(true);
+      toast('Two-step login is on.');
+      part('disable').focus();
+      await reload();
+    });
+    part('disable').addEventListener('click', () => ask({
+      title: 'Turn two-step login off?', text: 'Your password alone will then open this account.',
+      fields: [
+        { name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password', required: true, maxlength: 256 },
+        { name: 'code', label: 'Code from the app', inputmode: 'numeric', autocomplete: 'one-time-code', pattern: '[0-9]{6}', maxlength: 6, required: true, class: 'code' },
+      ],
+      confirm: 'Turn off', danger: true,
+      run: async ({ password, code }) => {
+        await call('POST', path + '/totp/disable', { password, code: code.trim() });
+        update(false);
+        toast('Two-step login is off.');
+        await reload();
+      },
+    }).then((isDone) => { if (isDone) part('start').focus(); }));
+
+    function update(enabled) {
+      if (enabled === isEnabled && !part('setup').hidden) return; // in the middle of setting up
+      isEnabled = enabled;
+      show(enabled ? 'on' : 'off');
+    }
+    return { update, leave: () => show(isEnabled ? 'on' : 'off') };
+  }
+
+  // bindSession ends the session by its button, and says where the page goes when it has ended by itself. It returns what
+  // to call once the page knows who is there.
+  function bindSession(role) {
+    let isReady = false;
+    window.paycow.onLoggedOut = () => {
+      const words = [role === 'admin' && 'admin', isReady && 'ended'].filter(Boolean).join('&');
+      location.replace('/login.html' + (words && '?' + words) + location.hash);
+    };
+    $('[data-logout]').addEventListener('click', async () => {
+      try {
+        await call('POST', `/api/${role}/logout`);
+      } catch (error) {
+        if (!window.paycow.isLoggedOut(error)) {
+          toast(window.paycow.explain(error));
+          return;
+        }
+      }
+      location.replace(role === 'admin' ? '/login.html?admin' : '/login.html');
+    });
+    return () => {
+      isReady = true;
+      $('[data-logout]').hidden = false;
+      $('.side nav').hidden = false;
+      $('[data-loading]').hidden = true;
+    };
+  }
+
+  Object.assign(window.paycow, { security, bindSession });
+})();

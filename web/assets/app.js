@@ -1,0 +1,470 @@
+// What the pages of operators and admins share: calls, errors, amounts, times, forms, dialogs, lists and views.
+// Whatever comes from a call becomes text, never markup.
+(() => {
+  'use strict';
+
+  // ---- Calls ----
+
+  // Failure is an answer that says no, or no answer at all.
+  class Failure extends Error {
+    constructor({ status = 0, code = 'unreachable', msg, field = '', requestId = '', retryAfter = 0 }) {
+      super(msg);
+      Object.assign(this, { status, code, field, requestId, retryAfter });
+    }
+  }
+
+  // parseJSON keeps numbers with a decimal point as the text they are written in: amounts are exact, and floats are not.
+  function parseJSON(text) {
+    const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+\.\d+(?:[eE][+-]?\d+)?/g;
+    return JSON.parse(text.replace(tokens, (token) => (token[0] === '"' ? token : `"${token}"`)));
+  }
+
+  const patience = 30_000;
+
+  async function send(method, path, body, accept = 'application/json') {
+    const request = { method, headers: { Accept: accept }, credentials: 'same-origin', cache: 'no-store', redirect: 'error', signal: AbortSignal.timeout(patience) };
+    if (body !== undefined) {
+      request.headers['Content-Type'] = 'application/json';
+      request.body = JSON.stringify(body);
+    }
+    let answer;
+    try {
+      answer = await fetch(path, request);
+    } catch {
+      throw new Failure({ msg: 'PayCow did not answer. Please check your connection and try again.' });
+    }
+    if (answer.ok) return answer;
+    let said = {};
+    try { said = JSON.parse(await answer.text()); } catch { /* a proxy's page instead of our words */ }
+    throw new Failure({
+      status: answer.status, code: said.code || 'http_' + answer.status, field: said.field, requestId: said.requestId,
+      msg: said.msg || `The server answered with ${answer.status}. Please try again later.`,
+      retryAfter: Number(answer.headers.get('Retry-After')) || 0,
+    });
+  }
+
+  // call asks and returns the answer's body; undefined when it has none.
+  async function call(method, path, body) {
+    const answer = await send(method, path, body);
+    let text;
+    try {
+      text = await answer.text();
+    } catch {
+      throw new Failure({ msg: 'The answer broke off. Please try again.' });
+    }
+    return text === '' ? undefined : parseJSON(text);
+  }
+
+  // query makes a query string of what is not empty.
+  function query(parameters) {
+    const pairs = Object.entries(parameters).filter(([, value]) => value !== '' && value !== null && value !== undefined);
+    return pairs.length ? '?' + new URLSearchParams(pairs) : '';
+  }
+
+  // explain is what people are told of an error.
+  function explain(error) {
+    if (!(error instanceof Failure)) {
+      console.error(error);
+      return 'Something went wrong in this page. Please load it again.';
+    }
+    let text = error.message;
+    if (error.status === 429 && error.retryAfter) text += ` Try again in ${span(error.retryAfter)}.`;
+    if (error.status >= 500 && error.requestId) text += ` (request ${error.requestId})`;
+    return text;
+  }
+
+  function span(seconds) {
+    if (seconds < 90) return `${seconds} seconds`;
+    if (seconds < 5400) return `${Math.round(seconds / 60)} minutes`;
+    return `${Math.round(seconds / 3600)} hours`;
+  }
+
+  const isLoggedOut = (error) => error instanceof Failure && error.status === 401 && (error.code === 'not_logged_in' || error.code === 'unauthorized');
+
+  // ---- Making elements ----
+
+  // el makes an element. Properties beginning with "on" are listeners, others attributes; children are nodes or text.
+  function el(name, properties = {}, ...children) {
+    const element = document.createElement(name);
+    for (const [key, value] of Object.entries(properties)) {
+      if (value === null || value === undefined || value === false) continue;
+      if (key.startsWith('on')) element.addEventListener(key.slice(2), value);
+      else element.setAttribute(key, value === true ? '' : value);
+    }
+    element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ''));
+    return element;
+  }
+
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+  // fill replaces what an element holds, unless it would hold the same again: a reader's place and selection stay.
+  const signatures = new WeakMap();
+  function fill(element, signature, ...children) {
+    if (signatures.get(element) === signature) return false;
+    signatures.set(element, signature);
+    const focused = element.contains(document.activeElement) ? document.activeElement : null;
+    const key = focused && (focused.getAttribute('href') || focused.dataset.key);
+    element.replaceChildren(...children.flat().map((child) => (typeof child === 'function' ? child() : child)).flat());
+    if (key) $$('a[href],[data-key]', element).find((other) => (other.getAttribute('href') || other.dataset.key) === key)?.focus({ preventScroll: true });
+    return true;
+  }
+
+  // amount shows the digits as they came, set in groups of three by spacing only: what is copied is the number.
+  function amount(text) {
+    const digits = String(text);
+    const [, sign, whole, rest] = /^([-+]?)(\d+)(.*)$/.exec(digits) || ['', '', '', digits];
+    const node = el('span', { class: 'amount' }, sign);
+    const first = whole.length % 3 || 3;
+    if (whole) node.append(whole.slice(0, first));
+    for (let i = first; i < whole.length; i += 3) node.append(el('span', { class: 'g' }, whole.slice(i, i + 3)));
+    node.append(rest);
+    return node;
+  }
+
+  const isZero = (text) => /^[-+]?[0.]*$/.test(String(text));
+
+  // Words of dates are in the page's language, their order in the viewer's where that is English too.
+  const locale = /^en\b/i.test(navigator.language) ? navigator.language : 'en-GB';
+  const toTheMinute = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
+  const toTheSecond = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' });
+
+  // time shows an instant in the viewer's zone; the exact one is its title.
+  function time(text, isPrecise = false) {
+    if (!text) return document.createTextNode('–');
+    const at = new Date(text);
+    if (Number.isNaN(at.getTime())) return document.createTextNode(text);
+    const exact = at.toISOString().replace('T', ' ').replace('Z', ' UTC');
+    return el('time', { datetime: text, title: exact }, (isPrecise ? toTheSecond : toTheMinute).format(at));
+  }
+
+  const day = (date) => new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', timeZone: 'UTC' }).format(date);
+
+  // middle shortens a long hash for the eye; the whole of it stays in the title.
+  const short = (text) => (text.length > 17 ? el('code', { title: text }, `${text.slice(0, 8)}…${text.slice(-6)}`) : el('code', {}, text));
+
+  const tones = {
+    PENDING: 'wait', DETECTED: 'wait', CONFIRMING: 'wait', PAID: 'good', EXPIRED: '', REJECTED: 'bad',
+    ACTIVE: 'good', SUSPENDED: 'bad', UNDERPAID: 'bad', OVERPAID: 'wait', PAID_LATE: 'wait', REVERTED: 'bad', ACCEPTED: 'good',
+    AFTER_REJECT: 'bad', CREDITED: 'good', REMOVED: 'bad', OK: 'good', SLOW: 'wait', STALE: 'wait', SYNCING: 'wait', RATE_LIMITED: 'wait',
+    ERRORING: 'bad', WRONG_CHAIN: 'bad', LYING: 'bad',
+  };
+  const badge = (word, isOutline = false) => el('span', { class: `badge ${tones[word] || ''}${isOutline ? ' outline' : ''}` }, word.replaceAll('_', ' '));
+  const statusBadges = (payment) => el('span', { class: 'badges' }, badge(payment.status), payment.exception ? badge(payment.exception, true) : '');
+
+  // external is a link to a tool beside PayCow, such as the workflow engine's pages.
+  const external = (url, text, more = '') => (/^https?:\/\//.test(url)
+    ? el('a', { href: url, target: '_blank', rel: 'noopener noreferrer' }, text, more && el('span', { class: 'visually-hidden' }, more)) : text);
+
+  // ---- Saying things ----
+
+  let toastTimer;
+  function toast(text) {
+    const box = $('[data-toast]');
+    if (!box) return;
+    clearTimeout(toastTimer);
+    box.textContent = text;
+    toastTimer = setTimeout(() => { box.textContent = ''; }, 5000);
+  }
+
+  async function copy(text, what) {
+    try {
+      if (navigator.clipboard) {
+        await navigator.clipboard.writeText(text);
+      } else { // plain http to another machine has no clipboard interface
+        const box = el('textarea', { readonly: true, 'aria-hidden': 'true', class: 'visually-hidden' });
+        box.value = text;
+        document.body.append(box);
+        const before = document.activeElement;
+        box.select();
+        const done = document.execCommand('copy');
+        box.remove();
+        before?.focus();
+        if (!done) throw new Error('not copied');
+      }
+      toast(`${what} copied.`);
+    } catch {
+      toast('Your browser does not let the page copy. Please select the text and copy it.');
+    }
+  }
+
+  const copyable = (text, what, shown) => el('span', { class: 'copyable' }, shown || el('code', {}, text),
+    el('button', { class: 'button small', type: 'button', 'data-key': 'copy ' + what, onclick: () => copy(text, what) }, 'Copy', el('span', { class: 'visually-hidden' }, ' ' + what.toLowerCase())));
+
+  // ---- Forms ----
+
+  function complaint(input) {
+    const { validity } = input;
+    const label = labelOf(input);
+    if (validity.valueMissing) return `${label} is needed.`;
+    if (validity.typeMismatch && input.type === 'email') return 'This is not an e-mail address; one looks like name@example.com.';
+    if (validity.typeMismatch && input.type === 'url') return 'This is not an address of the web; one begins with https://.';
+    if (validity.tooShort) return `${label} must have at least ${input.minLength} characters; this has ${input.value.length}.`;
+    if (validity.patternMismatch) return `${label} must be ${input.maxLength} digits.`;
+    if (validity.rangeUnderflow || validity.rangeOverflow || validity.stepMismatch || validity.badInput) return `${label} must be a whole number from ${input.min} to ${input.max}.`;
+    return validity.valid ? '' : input.validationMessage;
+  }
+
+  const labelOf = (input) => {
+    const label = input.labels?.[0]?.cloneNode(true);
+    label?.querySelectorAll('.muted').forEach((part) => part.remove());
+    return label?.textContent.trim() || 'This';
+  };
+
+  function markField(input, message) {
+    const field = input.closest('.field');
+    const id = input.id + '-error';
+    const others = (input.getAttribute('aria-describedby') || '').split(' ').filter((name) => name && name !== id);
+    $('#' + CSS.escape(id))?.remove();
+    if (message) {
+      input.setAttribute('aria-invalid', 'true');
+      input.setAttribute('aria-describedby', [id, ...others].join(' '));
+      field.append(el('p', { class: 'field-error', id }, message));
+      return;
+    }
+    input.removeAttribute('aria-invalid');
+    if (others.length) input.setAttribute('aria-describedby', others.join(' '));
+    else input.removeAttribute('aria-describedby');
+  }
+
+  const inputsOf = (form) => $$('input,select,textarea', form).filter((input) => input.name && !input.disabled && !input.readOnly);
+
+  // onSubmit checks a form, says what is wrong beside the field, and runs the call once at a time.
+  function onSubmit(form, run) {
+    let busy = false;
+    form.addEventListener('submit', async (event) => {
+      event.preventDefault();
+      if (busy) return;
+      const alert = $('[data-error]', form);
+      alert.textContent = '';
+      const inputs = inputsOf(form);
+      const wrong = inputs.filter((input) => {
+        const message = complaint(input);
+        markField(input, message);
+        return message;
+      });
+      if (wrong.length) {
+        alert.textContent = wrong.length === 1 ? complaint(wrong[0]) : `${wrong.length} fields need another look.`;
+        wrong[0].focus();
+        return;
+      }
+      const button = event.submitter || $('[type=submit]', form);
+      busy = true;
+      button?.setAttribute('aria-busy', 'true');
+      try {
+        await run(Object.fromEntries(inputs.map((input) => [input.name, input.value])));
+      } catch (error) {
+        if (isLoggedOut(error) && api.onLoggedOut) {
+          api.onLoggedOut();
+          return;
+        }
+        const text = explain(error);
+        const input = error.field && inputs.find((other) => other.name === error.field);
+        if (input) {
+          markField(input, text);
+          input.focus();
+        }
+        alert.textContent = text;
+      } finally {
+        busy = false;
+        button?.removeAttribute('aria-busy');
+      }
+    });
+    form.addEventListener('input', (event) => {
+      if (event.target.getAttribute('aria-invalid')) markField(event.target, '');
+    });
+  }
+
+  // Passwords can be shown while they are typed, and are hidden again when the form goes.
+  function setShown(button, isShown) {
+    const input = document.getElementById(button.dataset.show);
+    input.type = isShown ? 'text' : 'password';
+    $('[data-word]', button).textContent = isShown ? 'Hide' : 'Show';
+  }
+  document.addEventListener('click', (event) => {
+    const button = event.target.closest('[data-show]');
+    if (button) setShown(button, $('[data-word]', button).textContent === 'Show');
+  });
+  document.addEventListener('submit', (event) => $$('[data-show]', event.target).forEach((button) => setShown(button, false)), true);
+
+  // ask opens a dialog with a form. It closes when its run succeeds; the promise tells whether it did.
+  let dialogs = 0;
+  function ask({ title, text = [], fields = [], confirm, danger = false, run }) {
+    const id = `dialog-${++dialogs}`;
+    const rows = fields.map((field) => {
+      const fieldID = `${id}-${field.name}`;
+      const common = { id: fieldID, name: field.name, required: field.required, maxlength: field.maxlength, 'aria-describedby': field.hint ? fieldID + '-hint' : null };
+      const input = field.type === 'textarea' ? el('textarea', { ...common, rows: 3 })
+        : el('input', { ...common, type: field.type || 'text', autocomplete: field.autocomplete, min: field.min, max: field.max, step: field.step, inputmode: field.inputmode, pattern: field.pattern, class: field.class });
+      input.value = field.value ?? '';
+      return el('div', { class: 'field' }, el('label', { for: fieldID }, field.label, field.required ? '' : el('span', { class: 'muted' }, ' (optional)')),
+        field.type === 'password' ? el('div', { class: 'password' }, input, el('button', { type: 'button', class: 'show', 'data-show': fieldID, 'aria-controls': fieldID },
+          el('span', { 'data-word': true }, 'Show'), el('span', { class: 'visually-hidden' }, ' password'))) : input,
+        field.hint ? el('p', { class: 'hint', id: fieldID + '-hint' }, field.hint) : '');
+    });
+    const form = el('form', { method: 'post', novalidate: true },
+      el('h2', { id: id + '-title' }, title),
+      ...[text].flat().map((line) => (line instanceof Node ? line : el('p', {}, line))),
+      el('div', { class: 'alert bad', role: 'alert', 'data-error': true }),
+      rows,
+      el('div', { class: 'actions' },
+        el('button', { type: 'button', class: 'button', onclick: () => dialog.close() }, 'Cancel'),
+        el('button', { type: 'submit', class: 'button primary' + (danger ? ' danger' : '') }, confirm)));
+    const dialog = el('dialog', { 'aria-labelledby': id + '-title' }, form);
+    document.body.append(dialog);
+    return new Promise((resolve) => {
+      let isDone = false;
+      onSubmit(form, async (values) => {
+        await run(values);
+        isDone = true;
+        dialog.close();
+      });
+      dialog.addEventListener('close', () => {
+        dialog.remove();
+        resolve(isDone);
+      });
+      dialog.showModal();
+      (inputsOf(form)[0] || $('.actions .button', form)).focus();
+    });
+  }
+
+  // ---- Lists ----
+
+  // table makes a list. On narrow screens its rows become cards, so the roles are said in full. A column is
+  // {title, cell(row), class, label}; label says that the card names the cell.
+  function table(caption, columns, rows, { rowClass = '', isLinked = false } = {}) {
+    return el('div', { class: 'scroll' }, el('table', { class: `table list${isLinked ? ' rows' : ''}`, role: 'table' },
+      el('caption', { class: 'visually-hidden' }, caption),
+      el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, columns.map((column) => el('th', { scope: 'col', role: 'columnheader', class: column.class }, column.isQuiet ? el('span', { class: 'visually-hidden' }, column.title) : column.title)))),
+      el('tbody', { role: 'rowgroup' }, rows.map((row) => el('tr', { role: 'row', class: rowClass && rowClass(row) },
+        columns.map((column) => el('td', { role: 'cell', class: column.class, 'data-label': column.label ? column.title : null }, column.cell(row))))))));
+  }
+
+  const empty = (title, text = '') => el('p', { class: 'empty' }, el('strong', {}, title), text);
+
+  // Pager remembers the cursors of the pages before, because a cursor leads only forwards.
+  class Pager {
+    constructor(element, onChange, words = ['Newer', 'Older']) {
+      Object.assign(this, { element, onChange, words, before: [], cursor: '' });
+    }
+
+    reset() {
+      this.before = [];
+      this.cursor = '';
+    }
+
+    show(next) {
+      fill(this.element, `${this.before.length} ${this.cursor} ${next}`, this.before.length || next ? [
+        el('button', { type: 'button', class: 'button', 'data-key': 'back', disabled: !this.before.length, onclick: () => this.go(() => { this.cursor = this.before.pop(); }) }, this.words[0]),
+        el('button', { type: 'button', class: 'button', 'data-key': 'on', disabled: !next, onclick: () => this.go(() => { this.before.push(this.cursor); this.cursor = next; }) }, this.words[1]),
+      ] : []);
+    }
+
+    go(change) {
+      change();
+      this.onChange();
+    }
+  }
+
+  // bindFilters keeps a list's filters in the address, so that they can be shared and survive going back.
+  function bindFilters(form, view) {
+    const apply = () => {
+      const values = Object.fromEntries(inputsOf(form).map((input) => [input.name, input.value.trim()]));
+      const target = '#' + view + query(values);
+      if (target !== location.hash) location.hash = target;
+    };
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      apply();
+    });
+    form.addEventListener('change', (event) => {
+      if (event.target.matches('select,input[type=date]')) apply();
+    });
+    $('[data-clear]', form)?.addEventListener('click', () => {
+      form.reset();
+      apply();
+    });
+    return (parameters) => inputsOf(form).forEach((input) => { input.value = parameters.get(input.name) || ''; });
+  }
+
+  // ---- Views ----
+
+  const pollEvery = 10_000;
+
+  // views shows the section that the address names: #name, #name/argument or #name?parameters. Each view has
+  // show(argument, parameters), called when it is opened, and load(), called then and every ten seconds while it is seen.
+  function views(all, home) {
+    const main = $('#main');
+    const pageError = $('[data-page-error]');
+    const pageTitle = document.title;
+    let current = '';
+    let generation = 0;
+    let timer;
+    let opened = false;
+
+    async function load() {
+      clearTimeout(timer);
+      const mine = ++generation;
+      const isCurrent = () => mine === generation;
+      try {
+        await all[current].load?.(isCurrent);
+        if (isCurrent()) pageError.textContent = '';
+      } catch (error) {
+        if (isLoggedOut(error)) {
+          api.onLoggedOut?.();
+          return;
+        }
+        if (error.status === 403) api.onForbidden?.();
+        if (isCurrent()) pageError.textContent = explain(error);
+      }
+      if (isCurrent() && !document.hidden) timer = setTimeout(load, pollEvery);
+    }
+
+    function open() {
+      const [path, search = ''] = location.hash.slice(1).split('?');
+      const [name, argument = ''] = path.split('/');
+      if (name === 'main') return; // the skip link
+      const view = all[name] ? name : home;
+      const isChange = view !== current || argument;
+      if (current && view !== current) all[current].leave?.();
+      current = view;
+      for (const section of $$('[data-view]')) section.hidden = section.dataset.view !== view;
+      const tab = all[view].tab || view;
+      for (const link of $$('.side nav a')) {
+        const isCurrent = link.getAttribute('href') === '#' + tab;
+        if (isCurrent) {
+          link.setAttribute('aria-current', 'page');
+          link.scrollIntoView?.({ block: 'nearest', inline: 'nearest' });
+        } else {
+          link.removeAttribute('aria-current');
+        }
+      }
+      pageError.textContent = '';
+      all[view].show?.(argument, new URLSearchParams(search));
+      const heading = $(`[data-view="${view}"] h1`);
+      document.title = `${heading.textContent} · ${pageTitle}`;
+      if (opened && isChange) {
+        window.scrollTo(0, 0);
+        heading.focus({ preventScroll: true });
+      }
+      opened = true;
+      load();
+    }
+
+    window.addEventListener('hashchange', open);
+    document.addEventListener('visibilitychange', () => {
+      if (document.hidden) clearTimeout(timer);
+      else load();
+    });
+    window.addEventListener('online', load);
+    open();
+    main.setAttribute('aria-busy', 'false');
+    return { load, show: open };
+  }
+
+  const api = {
+    Failure, parseJSON, send, call, query, explain, isLoggedOut, el, $, $$, fill, amount, isZero, time, day, short, badge,
+    statusBadges, external, toast, copy, copyable, onSubmit, ask, table, empty, Pager, bindFilters, views, onLoggedOut: null, onForbidden: null,
+  };
+  window.paycow = api;
+})();
