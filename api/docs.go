@@ -53,6 +53,8 @@ func documentedErrors() []web.ErrorCode {
 		{Status: http.StatusBadRequest, Code: "unsupported_network", Meaning: "The network is not ERC20.", Remedy: "Send ERC20."},
 		{Status: http.StatusBadRequest, Code: "unsupported_currency", Meaning: "The currency is not USDT.", Remedy: "Send USDT, or nothing."},
 		{Status: http.StatusBadRequest, Code: "invalid_idempotency_key", Meaning: "The Idempotency-Key is empty, too long, given twice or not printable ASCII.", Remedy: "Send 1 to 255 printable ASCII characters."},
+		{Status: http.StatusBadRequest, Code: "invalid_return_url", Meaning: "The returnUrl is no absolute https address, or longer than 2048 characters.", Remedy: "Mend the address."},
+		{Status: http.StatusBadRequest, Code: "return_url_not_allowed", Meaning: "The returnUrl is at an origin that is not on your allow-list.", Remedy: "Add the origin in the dashboard's settings."},
 		{Status: http.StatusBadRequest, Code: "malformed_query", Meaning: "The query string cannot be read.", Remedy: "Percent-encode its values."},
 		{Status: http.StatusBadRequest, Code: "unknown_parameter", Meaning: "A query parameter is not one of this call's.", Remedy: "Leave it out; msg lists those that are known."},
 		{Status: http.StatusBadRequest, Code: "invalid_parameter", Meaning: "A query parameter has a value that it cannot have.", Remedy: "Mend it; field names it."},
