@@ -31,6 +31,8 @@ type visitor struct {
 	*fixture
 	client *http.Client
 	site   string // Sec-Fetch-Site, "" for none
+	origin string // "" for none
+	from   string // X-Forwarded-For, "" for none
 }
 
 func (f *fixture) visitor() *visitor {
@@ -40,7 +42,7 @@ func (f *fixture) visitor() *visitor {
 	return &visitor{fixture: f, client: &http.Client{Jar: jar}, site: "same-origin"}
 }
 
-// do makes a request as the pages' scripts do. A body that is not a string is one of fields.
+// do makes a request as the pages' scripts do.
 func (v *visitor) do(method, path string, body map[string]any) answer {
 	v.Helper()
 	var reader io.Reader
@@ -54,6 +56,12 @@ func (v *visitor) do(method, path string, body map[string]any) answer {
 	}
 	if v.site != "" {
 		request.Header.Set("Sec-Fetch-Site", v.site)
+	}
+	if v.origin != "" {
+		request.Header.Set("Origin", v.origin)
+	}
+	if v.from != "" {
+		request.Header.Set("X-Forwarded-For", v.from)
 	}
 	response, err := v.client.Do(request)
 	require.NoError(v, err)
@@ -442,11 +450,81 @@ func TestStatistics(t *testing.T) {
 	}
 }
 
+// healthAnswer is what the admin page reads of the installation's health.
+type healthAnswer struct {
+	Status string
+	Checks map[string]check
+	Chain  struct {
+		Head, Read, Agreed, Finalized, LagBlocks uint64
+		ReadAt                                   *instant
+	}
+	Nodes                         []struct{ Name, State string }
+	Queues                        struct{ Unstarted, Unsignalled int64 }
+	WatcherURL, ReconciliationURL *string
+}
+
+// Admins see everybody's payments, each with its operator and, where the engine has a web UI, its workflow.
+func TestAdminsSeeEverybodysPayments(t *testing.T) {
+	t.Parallel()
+	f := setup(t, withKey, func(c *Config) { c.TemporalUIURL, c.TemporalNamespace = "https://temporal.example", "pay/cow" })
+	admin := f.admin("admin@example.org")
+	first, second := f.payment(f.account), f.payment(f.other)
+	f.record(second.ID, func(s *models.PaymentState) { s.Status, s.Exception = models.StatusExpired, models.ExceptionUnderpaid })
+	type listed struct {
+		ID            string `json:"_id"`
+		OperatorID    string
+		OperatorEmail string
+		WorkflowURL   *string
+	}
+	list := func(query string) (ids []string) {
+		payments := parse[struct{ Payments []listed }](t, admin.must(http.StatusOK, http.MethodGet, "/api/admin/payments"+query, nil).body).Payments
+		for _, p := range payments {
+			ids = append(ids, p.ID)
+			require.Equal(t, p.OperatorID+"@example.org", p.OperatorEmail)
+			require.Equal(t, "https://temporal.example/namespaces/pay%2Fcow/workflows/payment%2F"+p.ID, *p.WorkflowURL)
+		}
+		return ids
+	}
+	require.ElementsMatch(t, []string{first.ID, second.ID}, list(""))
+	require.Equal(t, []string{first.ID}, list("?operatorId="+first.OperatorID))
+	require.Equal(t, []string{second.ID}, list("?status=EXPIRED"))
+	require.Equal(t, []string{second.ID}, list("?exception=UNDERPAID"))
+	require.Equal(t, []string{second.ID}, list("?search="+second.Reference))
+	require.Empty(t, list("?operatorId="+first.OperatorID+"&search="+second.Reference))
+	require.Empty(t, list("?operatorId="+models.NewID()))
+	admin.must(http.StatusBadRequest, http.MethodGet, "/api/admin/payments?status=paid", nil)
+	admin.must(http.StatusBadRequest, http.MethodGet, "/api/admin/payments?operator=x", nil)
+	one := parse[map[string]any](t, admin.must(http.StatusOK, http.MethodGet, "/api/admin/payment/"+second.ID, nil).body)
+	require.Equal(t, second.OperatorID, one["operatorId"])
+	require.Equal(t, second.OperatorID+"@example.org", one["operatorEmail"])
+	require.Contains(t, one, "transfers")
+	admin.must(http.StatusNotFound, http.MethodGet, "/api/admin/payment/"+models.NewID(), nil)
+	require.NotContains(t, f.call(f.account, http.MethodGet, "/api/payment/"+first.ID, "").body, "workflowUrl")
+	require.Contains(t, admin.must(http.StatusOK, http.MethodGet, "/api/admin/me", nil).body, `"temporalUiUrl":"https://temporal.example"`)
+}
+
 func TestAdminsSeeHealthAndAlarms(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
 	admin := f.admin("admin@example.org")
-	admin.must(http.StatusOK, http.MethodGet, "/api/admin/health", nil)
+	health := func() healthAnswer {
+		return parse[healthAnswer](t, admin.must(http.StatusOK, http.MethodGet, "/api/admin/health", nil).body)
+	}
+	before := health()
+	require.Equal(t, "not_ready", before.Status)
+	require.Nil(t, before.Chain.ReadAt, "nothing was read yet")
+	require.Empty(t, before.Nodes)
+	require.Nil(t, before.WatcherURL)
+	require.Nil(t, before.ReconciliationURL)
+	f.startChain(100)
+	f.tellOfNodes(time.Now(), models.NodeOK, models.NodeLying)
+	f.payment(f.account)
+	after := health()
+	require.Equal(t, uint64(100), after.Chain.Read)
+	require.NotNil(t, after.Chain.ReadAt)
+	require.Len(t, after.Nodes, 2)
+	require.Equal(t, []string{string(models.NodeOK), string(models.NodeLying)}, []string{after.Nodes[0].State, after.Nodes[1].State})
+	require.Equal(t, int64(1), after.Queues.Unstarted)
 	require.NoError(t, f.store.Raise(t.Context(), models.Alarm{Network: models.NetworkERC20, Kind: models.AlarmReorgBelowFinality, Message: "deep"}))
 	open := parse[struct{ Alarms []alarmView }](t, admin.must(http.StatusOK, http.MethodGet, "/api/admin/alarms?open=true", nil).body)
 	require.Len(t, open.Alarms, 1)

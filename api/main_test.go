@@ -111,6 +111,7 @@ type fixture struct {
 	server  *Server
 	url     string
 	store   *store.Store
+	path    string // of the database
 	engine  *fakeEngine
 	starter *fakeStarter
 	log     *syncBuffer
@@ -142,11 +143,12 @@ func setup(t *testing.T, change ...func(*Config)) *fixture {
 	t.Helper()
 	log := &syncBuffer{}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "api.db"), logger)
+	path := filepath.Join(t.TempDir(), "api.db")
+	db, err := store.Open(t.Context(), "sqlite:"+path, logger)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	require.NoError(t, db.Migrate(t.Context()))
-	f := &fixture{T: t, store: db, engine: &fakeEngine{store: db}, starter: &fakeStarter{}, log: log}
+	f := &fixture{T: t, store: db, path: path, engine: &fakeEngine{store: db}, starter: &fakeStarter{}, log: log}
 	config := Config{
 		Store: db, Engine: f.engine, Starter: f.starter, Addresses: fakeAddresses{}, PublicURL: "http://paycow.test/", Logger: logger,
 		DecisionWait: 5 * time.Second, MaxAmount: 1000 * models.USDT,
