@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -238,13 +239,22 @@ func (s *Server) adminHealth(c *gin.Context) error {
 		"status": ready.Status, "checks": ready.Checks,
 		"chain": gin.H{
 			"head": cursor.HeadNumber, "read": cursor.BlockNumber, "agreed": cursor.AgreedNumber, "finalized": cursor.FinalizedNumber,
-			"lagBlocks": lag, "readAt": instant(cursor.UpdatedAt), "blockTime": instant(cursor.BlockTime),
+			"lagBlocks": lag, "readAt": instantOrNull(cursor.UpdatedAt), "blockTime": instantOrNull(cursor.BlockTime),
 		},
 		"nodes": nodeViews, "queues": gin.H{"unstarted": queues.Unstarted, "unsignalled": queues.Unsignalled},
 		"watcherUrl":        s.workflowURL(models.ChainWatchWorkflowID(models.NetworkERC20)),
 		"reconciliationUrl": s.scheduleURL(models.ReconciliationScheduleID(models.NetworkERC20)),
 	})
 	return nil
+}
+
+// instantOrNull returns nil for a time that never came.
+func instantOrNull(at time.Time) *instant {
+	if at.IsZero() {
+		return nil
+	}
+	kept := instant(at)
+	return &kept
 }
 
 func (s *Server) scheduleURL(id string) *string {
@@ -298,8 +308,7 @@ func (s *Server) adminAlarms(c *gin.Context) error {
 			ResolvedBy: textOrNull(a.ResolvedBy), Resolution: textOrNull(a.Resolution), HaltsCrediting: a.Kind.HaltsCrediting(),
 		}
 		if a.ResolvedAt != nil {
-			at := instant(*a.ResolvedAt)
-			view.ResolvedAt = &at
+			view.ResolvedAt = instantOrNull(*a.ResolvedAt)
 		}
 		views = append(views, view)
 	}
@@ -322,7 +331,7 @@ func (s *Server) resolveAlarm(c *gin.Context) error {
 		return err
 	}
 	who := personOfRequest(c)
-	err = s.Store.ResolveAlarm(c.Request.Context(), id, who.account.Actor(), resolution)
+	err = s.Store.ResolveAlarm(c.Request.Context(), id, who.account.Actor(), c.ClientIP(), resolution)
 	if errors.Is(err, models.ErrNotFound) {
 		return unknown.because(err)
 	}

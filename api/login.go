@@ -10,7 +10,9 @@ import (
 	"net/mail"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
@@ -27,7 +29,7 @@ const (
 
 const (
 	minPasswordRunes = 12
-	maxPasswordBytes = 256
+	maxPasswordRunes = 256
 	maxEmailBytes    = 254 // RFC 5321, section 4.5.3.1.3
 	maxNameRunes     = 100
 	maxWebsiteBytes  = 300
@@ -41,7 +43,7 @@ var (
 )
 
 // absentPassword is compared when there is no account, so that an unknown address costs what a wrong password does.
-var absentPassword = secrets.HashPassword(models.NewID())
+var absentPassword = sync.OnceValue(func() string { return secrets.HashPassword(models.NewID()) })
 
 // hashing waits for its turn to hash a password.
 func (s *Server) hashing(ctx context.Context, do func()) error {
@@ -59,7 +61,7 @@ func (s *Server) hashing(ctx context.Context, do func()) error {
 func (s *Server) checkPassword(ctx context.Context, account models.Account, password string) (ok bool, err error) {
 	hash := account.PasswordHash
 	if hash == "" {
-		hash = absentPassword
+		hash = absentPassword()
 	}
 	var checkErr error
 	if err := s.hashing(ctx, func() { ok, checkErr = secrets.CheckPassword(password, hash) }); err != nil {
@@ -68,12 +70,25 @@ func (s *Server) checkPassword(ctx context.Context, account models.Account, pass
 	return ok && account.PasswordHash != "", checkErr
 }
 
-// countAttempt counts one try to log in or to confirm something with a password, and refuses it when there were too many.
-func (s *Server) countAttempt(c *gin.Context, role models.Role, email string) error {
+// attempt is one try to log in, to register or to confirm something with a password.
+type attempt struct {
+	subject string // under which it is counted beside the network address
+	role    models.Role
+	email   string
+}
+
+// countAttempt counts a try and refuses it when there were too many. The network address comes first: one that is refused
+// must not use up the tries of the accounts it names.
+func (s *Server) countAttempt(c *gin.Context, try attempt) error {
 	for _, subject := range []struct {
 		name  string
 		limit int64
-	}{{accountSubject(role, email), maxAttemptsPerAccount}, {"address:" + networkOf(c.ClientIP()), maxAttemptsPerAddress}} {
+		// in the audit log
+		action, detail string
+	}{
+		{"address:" + networkOf(c.ClientIP()), maxAttemptsPerAddress, "address_limited", "Too many attempts from this network address."},
+		{try.subject, maxAttemptsPerAccount, "login_limited", "Too many attempts at this account."},
+	} {
 		tries, until, err := s.Store.CountAttempt(c.Request.Context(), subject.name)
 		if err != nil {
 			return fmt.Errorf("count the attempt: %w", err)
@@ -82,10 +97,9 @@ func (s *Server) countAttempt(c *gin.Context, role models.Role, email string) er
 			continue
 		}
 		if tries == subject.limit+1 {
-			s.Logger.WarnContext(c, "too many attempts to log in", "address", c.ClientIP(), "role", string(role))
-			entry := models.AuditEntry{Actor: models.ActorSystem, Action: "login_limited", Subject: strings.SplitN(subject.name, ":", 2)[0], Detail: "Too many attempts to log in.", Address: c.ClientIP()}
-			if err := s.Store.Audit(c.Request.Context(), entry); err != nil {
-				return fmt.Errorf("write the audit log: %w", err)
+			entry := models.AuditEntry{Actor: models.ActorSystem, Action: subject.action, Detail: subject.detail, Address: c.ClientIP()}
+			if err := s.auditLimit(c, try, entry); err != nil {
+				return err
 			}
 		}
 		return &failure{
@@ -96,10 +110,35 @@ func (s *Server) countAttempt(c *gin.Context, role models.Role, email string) er
 	return nil
 }
 
-// accountSubject names an account whether it exists or not, without keeping what was typed in.
-func accountSubject(role models.Role, email string) string {
+// auditLimit notes once a window that a limit was reached, and at which account where it exists. What was typed in for one
+// that does not is kept nowhere: people type their password there.
+func (s *Server) auditLimit(c *gin.Context, try attempt, entry models.AuditEntry) error {
+	account, err := s.Store.AccountByEmail(c.Request.Context(), try.role, try.email)
+	switch {
+	case err == nil:
+		entry.Subject = string(try.role) + ":" + account.ID
+	case errors.Is(err, models.ErrNotFound):
+		entry.Subject = string(try.role) + ":unknown"
+	default:
+		return fmt.Errorf("read the account: %w", err)
+	}
+	s.Logger.WarnContext(c, "too many attempts to log in", "request_id", requestID(c), "account", entry.Subject, "address", entry.Address)
+	if err := s.Store.Audit(c.Request.Context(), entry); err != nil {
+		return fmt.Errorf("write the audit log: %w", err)
+	}
+	return nil
+}
+
+// loginAttempt names an account whether it exists or not, without keeping what was typed in.
+func loginAttempt(role models.Role, email string) attempt {
 	sum := sha256.Sum256([]byte(email))
-	return "account:" + string(role) + ":" + hex.EncodeToString(sum[:16])
+	return attempt{subject: "account:" + string(role) + ":" + hex.EncodeToString(sum[:16]), role: role, email: email}
+}
+
+// confirmAttempt is counted apart from logins, so that nobody outside can keep somebody who has logged in from changing a
+// password or a key.
+func confirmAttempt(account models.Account) attempt {
+	return attempt{subject: "confirm:" + string(account.Role) + ":" + account.ID, role: account.Role, email: account.Email}
 }
 
 // networkOf is what one customer of a provider has: an IPv4 address or the first half of an IPv6 one.
@@ -119,11 +158,15 @@ func networkOf(address string) string {
 func normalEmail(text string) (string, error) {
 	email := strings.ToLower(text)
 	parsed, err := mail.ParseAddress(email)
-	if err != nil || parsed.Address != email || parsed.Name != "" || len(email) > maxEmailBytes || strings.ContainsAny(email, " \"<>") {
+	if err != nil || parsed.Address != email || parsed.Name != "" || len(email) > maxEmailBytes || strings.ContainsAny(email, " \"<>") || strings.ContainsFunc(email, isUnseen) {
 		return "", invalid("email", "invalid_email", "email must be an e-mail address.")
 	}
 	return email, nil
 }
+
+// isUnseen tells whether a character shows nothing or turns the text around, as only somebody uses it who wants to be taken
+// for another.
+func isUnseen(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }
 
 // newPassword checks a password that somebody chooses (NIST SP 800-63B: length counts, composition does not).
 func newPassword(body fields, name, email string) (string, error) {
@@ -134,7 +177,8 @@ func newPassword(body fields, name, email string) (string, error) {
 	if utf8.RuneCountInString(password) < minPasswordRunes {
 		return "", invalid(name, "invalid_password", "%s must have at least %d characters.", name, minPasswordRunes)
 	}
-	if strings.Contains(strings.ToLower(password), email) || strings.Trim(password, password[:1]) == "" {
+	first, _ := utf8.DecodeRuneInString(password)
+	if strings.Contains(strings.ToLower(password), email) || strings.Trim(password, string(first)) == "" {
 		return "", invalid(name, "invalid_password", "%s is too easy to guess.", name)
 	}
 	return password, nil
@@ -150,8 +194,8 @@ func passwordOf(body fields, name string) (string, error) {
 		return "", invalid(name, "invalid_field", "%s must be a string.", name)
 	}
 	password := unquote(raw)
-	if password == "" || len(password) > maxPasswordBytes || strings.ContainsRune(password, 0) {
-		return "", invalid(name, "invalid_password", "%s must have 1 to %d bytes and no NUL.", name, maxPasswordBytes)
+	if password == "" || utf8.RuneCountInString(password) > maxPasswordRunes || strings.ContainsRune(password, 0) {
+		return "", invalid(name, "invalid_password", "%s must have 1 to %d characters and no NUL.", name, maxPasswordRunes)
 	}
 	return password, nil
 }
@@ -178,27 +222,28 @@ func (s *Server) register(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.countAttempt(c, models.RoleOperator, email); err != nil {
+	if err := s.countAttempt(c, loginAttempt(models.RoleOperator, email)); err != nil {
 		return err
 	}
-	operator := models.Operator{ID: models.NewID(), Email: email, Name: name, Website: website, Status: models.OperatorPending}
+	operator := models.Operator{ID: models.NewID(), Email: email, Name: name, Website: website}
 	if err := s.hashing(c.Request.Context(), func() { operator.PasswordHash = secrets.HashPassword(password) }); err != nil {
 		return err
 	}
-	err = s.Store.CreateOperator(c.Request.Context(), operator, nil)
-	switch {
-	case errors.Is(err, models.ErrAlreadyExists):
-		s.Logger.InfoContext(c, "somebody registers an address that is registered", "request_id", requestID(c))
-	case err != nil:
+	isNew, err := s.Store.RegisterOperator(c.Request.Context(), operator, c.ClientIP())
+	if err != nil {
 		return fmt.Errorf("store the operator: %w", err)
-	default:
-		account := models.Account{Role: models.RoleOperator, ID: operator.ID, Email: email}
-		if err := s.Store.Audit(c.Request.Context(), auditOf(c, account, "operator_registered", "%s registered.", email)); err != nil {
-			return fmt.Errorf("write the audit log: %w", err)
-		}
+	}
+	if !isNew {
+		s.Logger.InfoContext(c, "somebody registers an address that is registered", "request_id", requestID(c))
 	}
 	writeJSON(c, http.StatusAccepted, gin.H{"msg": "Thank you. You can log in now; an admin looks at new accounts before they can be used."})
 	return nil
+}
+
+// codeOf reads a second factor's code. Apps show it in groups, and so it is copied.
+func codeOf(body fields) (string, error) {
+	code, err := body.text("code", 1, 16)
+	return strings.ReplaceAll(code, " ", ""), err
 }
 
 func emailOf(body fields) (string, error) {
@@ -227,11 +272,12 @@ func (s *Server) login(role models.Role, next string) func(*gin.Context) error {
 		}
 		code := ""
 		if _, isThere := body["code"]; isThere {
-			if code, err = body.text("code", 1, 16); err != nil {
+			if code, err = codeOf(body); err != nil {
 				return err
 			}
 		}
-		if err := s.countAttempt(c, role, email); err != nil {
+		try := loginAttempt(role, email)
+		if err := s.countAttempt(c, try); err != nil {
 			return err
 		}
 		ctx := c.Request.Context()
@@ -257,11 +303,8 @@ func (s *Server) login(role models.Role, next string) func(*gin.Context) error {
 		if err := s.beginSession(c, account); err != nil {
 			return err
 		}
-		if err := s.Store.ForgetAttempts(ctx, accountSubject(role, email)); err != nil {
+		if err := s.Store.ForgetAttempts(ctx, try.subject); err != nil {
 			return fmt.Errorf("forget the attempts: %w", err)
-		}
-		if err := s.Store.Audit(ctx, auditOf(c, account, "logged_in", "Logged in.")); err != nil {
-			return fmt.Errorf("write the audit log: %w", err)
 		}
 		writeJSON(c, http.StatusOK, gin.H{"role": role, "next": next})
 		return nil
@@ -270,15 +313,17 @@ func (s *Server) login(role models.Role, next string) func(*gin.Context) error {
 
 // beginSession ends the browser's session, if it has one, and begins another under a new token.
 func (s *Server) beginSession(c *gin.Context, account models.Account) error {
-	ctx := c.Request.Context()
-	if old, err := c.Request.Cookie(s.cookieName()); err == nil {
-		if err := s.Store.EndSession(ctx, secrets.HashSessionToken(old.Value)); err != nil {
-			return fmt.Errorf("end the old session: %w", err)
-		}
+	var old []byte
+	if cookie, err := c.Request.Cookie(s.cookieName()); err == nil {
+		old = secrets.HashSessionToken(cookie.Value)
 	}
 	token, hash := secrets.NewSessionToken()
-	session := models.Session{TokenHash: hash, Role: account.Role, AccountID: account.ID, Address: c.ClientIP()}
-	if err := s.Store.CreateSession(ctx, session); err != nil {
+	session := models.Session{TokenHash: hash, Address: c.ClientIP()}
+	err := s.Store.CreateSession(c.Request.Context(), account, session, old, auditOf(c, account, "logged_in", "Logged in."))
+	if errors.Is(err, models.ErrNotFound) {
+		return errLoginFailed.because(errors.New("the password or the second factor was changed meanwhile"))
+	}
+	if err != nil {
 		return fmt.Errorf("make the session: %w", err)
 	}
 	s.setSession(c, token)
@@ -298,11 +343,26 @@ func (s *Server) logout(c *gin.Context) error {
 
 // confirm checks the password of whoever has logged in already, before something delicate.
 func (s *Server) confirm(c *gin.Context, who person, body fields, name string) error {
+	if err := s.confirmPassword(c, who, body, name); err != nil {
+		return err
+	}
+	return s.forgetConfirms(c, who)
+}
+
+func (s *Server) forgetConfirms(c *gin.Context, who person) error {
+	if err := s.Store.ForgetAttempts(c.Request.Context(), confirmAttempt(who.account).subject); err != nil {
+		return fmt.Errorf("forget the attempts: %w", err)
+	}
+	return nil
+}
+
+// confirmPassword is confirm for what needs a code too: the attempt goes on counting until that is right as well.
+func (s *Server) confirmPassword(c *gin.Context, who person, body fields, name string) error {
 	password, err := passwordOf(body, name)
 	if err != nil {
 		return err
 	}
-	if err := s.countAttempt(c, who.account.Role, who.account.Email); err != nil {
+	if err := s.countAttempt(c, confirmAttempt(who.account)); err != nil {
 		return err
 	}
 	ok, err := s.checkPassword(c.Request.Context(), who.account, password)
@@ -311,9 +371,6 @@ func (s *Server) confirm(c *gin.Context, who person, body fields, name string) e
 	}
 	if !ok {
 		return &failure{status: http.StatusForbidden, code: "wrong_password", field: name, msg: "The password is wrong."}
-	}
-	if err := s.Store.ForgetAttempts(c.Request.Context(), accountSubject(who.account.Role, who.account.Email)); err != nil {
-		return fmt.Errorf("forget the attempts: %w", err)
 	}
 	return nil
 }
@@ -336,16 +393,17 @@ func (s *Server) changePassword(c *gin.Context) error {
 	if err := s.hashing(c.Request.Context(), func() { hash = secrets.HashPassword(password) }); err != nil {
 		return err
 	}
-	err = s.Store.SetPassword(c.Request.Context(), who.account, hash, auditOf(c, who.account, "password_changed", "Changed the password; all sessions ended."))
+	token, tokenHash := secrets.NewSessionToken()
+	session := models.Session{TokenHash: tokenHash, Address: c.ClientIP()}
+	entry := auditOf(c, who.account, "password_changed", "Changed the password; all other sessions ended.")
+	err = s.Store.SetPassword(c.Request.Context(), who.account, hash, session, entry)
 	if errors.Is(err, models.ErrNotFound) {
 		return conflict("changed_meanwhile", "The password was changed in the meantime.")
 	}
 	if err != nil {
 		return fmt.Errorf("change the password: %w", err)
 	}
-	if err := s.beginSession(c, who.account); err != nil {
-		return err
-	}
+	s.setSession(c, token)
 	c.Status(http.StatusNoContent)
 	return nil
 }

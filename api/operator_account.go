@@ -118,11 +118,13 @@ func (s *Server) rotateCredential(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	hours := 0
-	if raw, isThere := body["graceHours"]; isThere {
-		if hours, err = strconv.Atoi(string(raw)); err != nil || hours < 0 || hours > maxGraceHours {
-			return invalid("graceHours", "invalid_field", "graceHours must be a whole number from 0 to %d.", maxGraceHours)
-		}
+	raw, isThere := body["graceHours"]
+	if !isThere {
+		return missingField("graceHours") // what is forgotten must not cut a shop off
+	}
+	hours, err := strconv.Atoi(string(raw))
+	if err != nil || hours < 0 || hours > maxGraceHours {
+		return invalid("graceHours", "invalid_field", "graceHours must be a whole number from 0 to %d.", maxGraceHours)
 	}
 	operator, err := s.activeOperator(c)
 	if err != nil {

@@ -50,16 +50,16 @@ type Store interface {
 
 // AccountStore keeps accounts, sessions and what operators set themselves.
 type AccountStore interface {
-	CreateOperator(ctx context.Context, operator models.Operator, credential *models.Credential) error
+	RegisterOperator(ctx context.Context, operator models.Operator, address string) (isNew bool, err error)
 	Operator(ctx context.Context, id string) (models.Operator, error)
 	AccountByEmail(ctx context.Context, role models.Role, email string) (models.Account, error)
 	AccountByID(ctx context.Context, role models.Role, id string) (models.Account, error)
-	CreateSession(ctx context.Context, session models.Session) error
+	CreateSession(ctx context.Context, account models.Account, session models.Session, oldTokenHash []byte, entry models.AuditEntry) error
 	Session(ctx context.Context, tokenHash []byte) (models.Session, error)
 	EndSession(ctx context.Context, tokenHash []byte) error
 	CountAttempt(ctx context.Context, subject string) (tries int64, until time.Time, err error)
 	ForgetAttempts(ctx context.Context, subject string) error
-	SetPassword(ctx context.Context, account models.Account, hash string, entry models.AuditEntry) error
+	SetPassword(ctx context.Context, account models.Account, hash string, session models.Session, entry models.AuditEntry) error
 	OfferTOTP(ctx context.Context, account models.Account, sealed []byte) error
 	EnableTOTP(ctx context.Context, account models.Account, step int64, entry models.AuditEntry) error
 	DisableTOTP(ctx context.Context, account models.Account, entry models.AuditEntry) error
@@ -77,7 +77,7 @@ type AdminStore interface {
 	ChangeOperator(ctx context.Context, id string, from []models.OperatorStatus, to models.OperatorStatus, reason string,
 		credential *models.Credential, entry models.AuditEntry) (models.Operator, error)
 	ListAlarms(ctx context.Context, network string, open *bool, cursor string, limit int) (alarms []models.Alarm, nextCursor string, err error)
-	ResolveAlarm(ctx context.Context, id int64, by, resolution string) error
+	ResolveAlarm(ctx context.Context, id int64, by, address, resolution string) error
 	ListAudit(ctx context.Context, filter store.AuditFilter) (entries []models.AuditEntry, nextCursor string, err error)
 	Queues(ctx context.Context, head uint64) (store.QueueLengths, error)
 }
@@ -184,6 +184,7 @@ func New(config Config) *Server {
 		isHTTPS: strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
 	}
 	s.followers, s.hashers = newFollowers(s), make(chan struct{}, maxHashing)
+	absentPassword() // made now, so that the first login of somebody unknown does not take longer than the others
 	s.crossOrigin = http.NewCrossOriginProtection()
 	if err := s.crossOrigin.AddTrustedOrigin(originText(s.PublicURL)); err != nil {
 		s.Logger.Warn("the public URL is no origin", "error", err) // the browser's own word about the site still counts

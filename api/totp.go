@@ -52,6 +52,8 @@ func (s *Server) matchCode(account models.Account, sealed []byte, code string) (
 
 var errTOTPCode = &failure{status: http.StatusForbidden, code: "wrong_code", field: "code", msg: "The code is wrong or was used before."}
 
+var errFactorChanged = &failure{status: http.StatusConflict, code: "changed_meanwhile", msg: "The second factor was changed in the meantime."}
+
 // startTOTP hands out a new secret, which counts once a code has confirmed it.
 func (s *Server) startTOTP(c *gin.Context) error {
 	who := personOfRequest(c)
@@ -73,7 +75,11 @@ func (s *Server) startTOTP(c *gin.Context) error {
 	if err != nil {
 		return fmt.Errorf("seal the second factor: %w", err)
 	}
-	if err := s.Store.OfferTOTP(c.Request.Context(), who.account, sealed); err != nil {
+	err = s.Store.OfferTOTP(c.Request.Context(), who.account, sealed)
+	if errors.Is(err, models.ErrNotFound) {
+		return errFactorChanged.because(err)
+	}
+	if err != nil {
 		return fmt.Errorf("keep the second factor: %w", err)
 	}
 	picture, err := web.QRPicture(uri)
@@ -90,14 +96,14 @@ func (s *Server) enableTOTP(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	code, err := body.text("code", 1, 16)
+	code, err := codeOf(body)
 	if err != nil {
 		return err
 	}
 	if len(who.account.TOTPPending) == 0 || who.account.HasTOTP() {
 		return conflict("totp_not_started", "No second factor is waiting to be confirmed.")
 	}
-	if err := s.countAttempt(c, who.account.Role, who.account.Email); err != nil {
+	if err := s.countAttempt(c, confirmAttempt(who.account)); err != nil {
 		return err
 	}
 	step, err := s.matchCode(who.account, who.account.TOTPPending, code)
@@ -109,7 +115,7 @@ func (s *Server) enableTOTP(c *gin.Context) error {
 	}
 	err = s.Store.EnableTOTP(c.Request.Context(), who.account, step, auditOf(c, who.account, "totp_enabled", "Added a second factor."))
 	if errors.Is(err, models.ErrNotFound) {
-		return conflict("changed_meanwhile", "The second factor was changed in the meantime.")
+		return errFactorChanged.because(err)
 	}
 	if err != nil {
 		return fmt.Errorf("add the second factor: %w", err)
@@ -124,11 +130,11 @@ func (s *Server) disableTOTP(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	code, err := body.text("code", 1, 16)
+	code, err := codeOf(body)
 	if err != nil {
 		return err
 	}
-	if err := s.confirm(c, who, body, "password"); err != nil {
+	if err := s.confirmPassword(c, who, body, "password"); err != nil {
 		return err
 	}
 	if !who.account.HasTOTP() {
@@ -140,8 +146,15 @@ func (s *Server) disableTOTP(c *gin.Context) error {
 		}
 		return err
 	}
-	if err := s.Store.DisableTOTP(c.Request.Context(), who.account, auditOf(c, who.account, "totp_disabled", "Removed the second factor.")); err != nil {
+	err = s.Store.DisableTOTP(c.Request.Context(), who.account, auditOf(c, who.account, "totp_disabled", "Removed the second factor."))
+	if errors.Is(err, models.ErrNotFound) {
+		return errFactorChanged.because(err)
+	}
+	if err != nil {
 		return fmt.Errorf("remove the second factor: %w", err)
+	}
+	if err := s.forgetConfirms(c, who); err != nil {
+		return err
 	}
 	c.Status(http.StatusNoContent)
 	return nil

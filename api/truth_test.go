@@ -99,7 +99,7 @@ func TestReadinessIsRedWhileAnAlarmStopsCrediting(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.Equal(t, "Crediting is stopped by alarm 2 (REORG_BELOW_FINALITY) until an admin resolves it.", *view.Checks.Crediting.Reason)
 	require.NotContains(t, body, "node.internal")
-	require.NoError(t, f.store.ResolveAlarm(t.Context(), 2, models.ActorCLI, "looked at"))
+	require.NoError(t, f.store.ResolveAlarm(t.Context(), 2, models.ActorCLI, "", "looked at"))
 	status, _, body = f.ready()
 	require.Equal(t, http.StatusOK, status, body)
 }

@@ -57,9 +57,9 @@ func changeOne(tx *gorm.DB, account models.Account, where string, values []any, 
 	return nil
 }
 
-// SetPassword changes an account's password and ends all its sessions. Returns models.ErrNotFound when the password was
-// changed by somebody else meanwhile.
-func (s *Store) SetPassword(ctx context.Context, account models.Account, hash string, entry models.AuditEntry) error {
+// SetPassword changes an account's password, ends all its sessions and begins a new one for whoever changed it. Returns
+// models.ErrNotFound when the password was changed by somebody else meanwhile.
+func (s *Store) SetPassword(ctx context.Context, account models.Account, hash string, session models.Session, entry models.AuditEntry) error {
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		changes := map[string]any{"password_hash": hash, "updated_at": s.now()}
 		if err := changeOne(tx, account, "password_hash = ?", []any{account.PasswordHash}, changes); err != nil {
@@ -68,12 +68,16 @@ func (s *Store) SetPassword(ctx context.Context, account models.Account, hash st
 		if err := endSessions(tx, account.Role, account.ID); err != nil {
 			return err
 		}
+		if err := s.beginSession(tx, account, session); err != nil {
+			return err
+		}
 		return s.audit(tx, entry)
 	})
 	return wrap(err, "changing a password")
 }
 
-// OfferTOTP keeps a sealed secret until a code confirms it. An earlier offer is forgotten.
+// OfferTOTP keeps a sealed secret until a code confirms it. An earlier offer is forgotten. Returns models.ErrNotFound when
+// there is a second factor already.
 func (s *Store) OfferTOTP(ctx context.Context, account models.Account, sealed []byte) error {
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		return changeOne(tx, account, "length(totp_sealed) = 0", nil, map[string]any{"totp_pending": sealed, "updated_at": s.now()})
@@ -88,9 +92,10 @@ func (s *Store) EnableTOTP(ctx context.Context, account models.Account, step int
 		map[string]any{"totp_sealed": account.TOTPPending, "totp_pending": []byte{}, "totp_last_step": step, "updated_at": s.now()}, entry)
 }
 
-// DisableTOTP takes the second factor away.
+// DisableTOTP takes the second factor away that the account had when it was read. Returns models.ErrNotFound when it is
+// gone already.
 func (s *Store) DisableTOTP(ctx context.Context, account models.Account, entry models.AuditEntry) error {
-	return s.changeAccount(ctx, account, "length(totp_sealed) > 0", nil,
+	return s.changeAccount(ctx, account, "totp_sealed = ? AND length(totp_sealed) > 0", []any{account.TOTPSealed},
 		map[string]any{"totp_sealed": []byte{}, "totp_pending": []byte{}, "updated_at": s.now()}, entry)
 }
 

@@ -20,7 +20,7 @@ func TestAccountsUnderConcurrency(t *testing.T) {
 		account, err := f.AccountByEmail(ctx, models.RoleOperator, operator.Email)
 		require.NoError(t, err)
 		require.False(t, account.HasTOTP())
-		const many = 12
+		const many = 20
 		var used, rotated, counted [many]bool
 		var group sync.WaitGroup
 		for i := range many {
@@ -69,8 +69,9 @@ func TestThingsThatRunOut(t *testing.T) {
 		require.NoError(t, f.RotateCredential(ctx, first, next, now.Add(time.Hour), models.AuditEntry{Actor: "t", Action: "credential_rotated"}))
 		_, _, err := f.Credential(ctx, "pk_old")
 		require.NoError(t, err)
-		session := models.Session{TokenHash: []byte("hash"), Role: models.RoleOperator, AccountID: operator.ID}
-		require.NoError(t, f.CreateSession(ctx, session))
+		account := models.Account{Role: models.RoleOperator, ID: operator.ID, PasswordHash: "x"}
+		session := models.Session{TokenHash: []byte("hash")}
+		require.NoError(t, f.CreateSession(ctx, account, session, nil, models.AuditEntry{Actor: "t", Action: "logged_in"}))
 		now = now.Add(time.Hour)
 		_, _, err = f.Credential(ctx, "pk_old")
 		require.ErrorIs(t, err, models.ErrNotFound)
@@ -85,7 +86,7 @@ func TestThingsThatRunOut(t *testing.T) {
 		now = now.Add(8 * time.Hour)
 		_, err = f.Session(ctx, session.TokenHash)
 		require.ErrorIs(t, err, models.ErrNotFound, "it is too old")
-		require.NoError(t, f.CreateSession(ctx, models.Session{TokenHash: []byte("other"), Role: models.RoleOperator, AccountID: operator.ID}))
+		require.NoError(t, f.CreateSession(ctx, account, models.Session{TokenHash: []byte("other")}, nil, models.AuditEntry{Actor: "t", Action: "logged_in"}))
 		now = now.Add(models.SessionIdle)
 		_, err = f.Session(ctx, []byte("other"))
 		require.ErrorIs(t, err, models.ErrNotFound, "it was not used for long")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"gorm.io/gorm"
@@ -46,24 +45,22 @@ func (s *Store) ListOperators(ctx context.Context, f OperatorFilter) (operators 
 		pattern := "%" + escapeLike(f.Search) + "%"
 		query = query.Where(`(id = ? OR lower(email) LIKE lower(?) ESCAPE '\' OR lower(name) LIKE lower(?) ESCAPE '\')`, f.Search, pattern, pattern)
 	}
-	offset := 0
+	const waits = "CASE WHEN status = 'PENDING' THEN 1 ELSE 0 END"
 	if f.Cursor != "" {
-		text, err := decodeCursor(f.Cursor)
+		isWaiting, at, id, err := parseOperatorCursor(f.Cursor)
 		if err != nil {
 			return nil, "", err
 		}
-		if offset, err = strconv.Atoi(text); err != nil || offset < 0 || strconv.Itoa(offset) != text {
-			return nil, "", ErrBadCursor
-		}
+		query = query.Where("("+waits+", created_at, id) < (?, ?, ?)", isWaiting, at, id)
 	}
 	limit := pageLimit(f.Limit)
 	var rows []models.Operator
-	err = query.Order("CASE WHEN status = 'PENDING' THEN 0 ELSE 1 END, created_at DESC, id DESC").Offset(offset).Limit(limit + 1).Find(&rows).Error
+	err = query.Order(waits + " DESC, created_at DESC, id DESC").Limit(limit + 1).Find(&rows).Error
 	if err != nil {
 		return nil, "", wrap(err, "listing operators")
 	}
 	if len(rows) > limit {
-		rows, nextCursor = rows[:limit], encodeCursor(strconv.Itoa(offset+limit))
+		rows, nextCursor = rows[:limit], operatorCursor(rows[limit-1])
 	}
 	operators = make([]ListedOperator, len(rows))
 	for i, row := range rows {

@@ -52,24 +52,26 @@ func (s *Store) resolve(tx *gorm.DB, network string, kind models.AlarmKind, subj
 	if err != nil || len(open) == 0 {
 		return err
 	}
-	return s.closeAlarm(tx, open[0], by, resolution)
+	return s.closeAlarm(tx, open[0], models.AuditEntry{Actor: by}, resolution)
 }
 
-// ResolveAlarm closes an alarm by its number. Returns models.ErrNotFound when no open alarm has it.
-func (s *Store) ResolveAlarm(ctx context.Context, id int64, by, resolution string) error {
+// ResolveAlarm closes an alarm by its number; address is the network address of whoever does, "" on this machine itself.
+// Returns models.ErrNotFound when no open alarm has it.
+func (s *Store) ResolveAlarm(ctx context.Context, id int64, by, address, resolution string) error {
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		var open models.Alarm
 		if err := tx.Where("id = ? AND resolved_at IS NULL", id).Take(&open).Error; err != nil {
 			return err
 		}
-		return s.closeAlarm(tx, open, by, resolution)
+		return s.closeAlarm(tx, open, models.AuditEntry{Actor: by, Address: address}, resolution)
 	})
 	return wrap(err, "resolving an alarm")
 }
 
-func (s *Store) closeAlarm(tx *gorm.DB, alarm models.Alarm, by, resolution string) error {
+// closeAlarm closes an alarm; entry names who does.
+func (s *Store) closeAlarm(tx *gorm.DB, alarm models.Alarm, entry models.AuditEntry, resolution string) error {
 	closed := tx.Model(&models.Alarm{}).Where("id = ? AND resolved_at IS NULL", alarm.ID).
-		UpdateColumns(map[string]any{"resolved_at": s.now(), "resolved_by": by, "resolution": resolution})
+		UpdateColumns(map[string]any{"resolved_at": s.now(), "resolved_by": entry.Actor, "resolution": resolution})
 	if closed.Error != nil || closed.RowsAffected == 0 {
 		return closed.Error
 	}
@@ -81,9 +83,8 @@ func (s *Store) closeAlarm(tx *gorm.DB, alarm models.Alarm, by, resolution strin
 			return fmt.Errorf("giving up the floor of finality: %w", err)
 		}
 	}
-	return s.audit(tx, models.AuditEntry{
-		Actor: by, Action: "alarm_resolved", Subject: fmt.Sprintf("alarm:%d", alarm.ID), Detail: fmt.Sprintf("%s: %s", alarm.Kind, resolution),
-	})
+	entry.Action, entry.Subject, entry.Detail = "alarm_resolved", fmt.Sprintf("alarm:%d", alarm.ID), fmt.Sprintf("%s: %s", alarm.Kind, resolution)
+	return s.audit(tx, entry)
 }
 
 // OpenAlarms returns the alarms of a network that nobody has cleared, oldest first.

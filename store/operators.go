@@ -2,18 +2,24 @@ package store
 
 import (
 	"context"
+	"fmt"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"paycow/models"
 )
 
 // CreateOperator writes an operator and, unless it is nil, a first credential. Returns models.ErrAlreadyExists when the
-// e-mail address or the API key is taken.
+// e-mail address or the API key is taken. It is for the program's command line.
 func (s *Store) CreateOperator(ctx context.Context, operator models.Operator, credential *models.Credential) error {
 	operator.CreatedAt, operator.UpdatedAt = s.orNow(operator.CreatedAt), s.orNow(operator.UpdatedAt)
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		if err := tx.Create(&operator).Error; err != nil || credential == nil {
+		if err := tx.Create(&operator).Error; err != nil {
+			return err
+		}
+		entry := models.AuditEntry{Actor: models.ActorCLI, Action: "operator_created", Subject: "operator:" + operator.ID, Detail: operator.Email + " was made an operator."}
+		if err := s.audit(tx, entry); err != nil || credential == nil {
 			return err
 		}
 		row := *credential
@@ -25,6 +31,32 @@ func (s *Store) CreateOperator(ctx context.Context, operator models.Operator, cr
 		return tx.Create(&row).Error
 	})
 	return wrap(err, "creating an operator")
+}
+
+// RegisterOperator writes an operator that applies by itself, with its line in the audit log. An e-mail address that is
+// taken leaves its operator alone; the attempt is written to the audit log instead, so that both cost the same. isNew tells
+// which it was.
+func (s *Store) RegisterOperator(ctx context.Context, operator models.Operator, address string) (isNew bool, err error) {
+	operator.Status, operator.CreatedAt, operator.UpdatedAt = models.OperatorPending, s.now(), s.now()
+	err = s.write(ctx, func(tx *gorm.DB) error {
+		made := tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "email"}}, DoNothing: true}).Create(&operator)
+		if made.Error != nil {
+			return made.Error
+		}
+		isNew = made.RowsAffected == 1
+		var kept models.Operator
+		if err := tx.Where("email = ?", operator.Email).Take(&kept).Error; err != nil {
+			return fmt.Errorf("reading the operator: %w", err)
+		}
+		entry := models.AuditEntry{Subject: "operator:" + kept.ID, Address: address}
+		if isNew {
+			entry.Actor, entry.Action, entry.Detail = "operator:"+kept.ID, "operator_registered", kept.Email+" registered."
+		} else {
+			entry.Actor, entry.Action, entry.Detail = models.ActorSystem, "operator_registered_again", "Somebody registered "+kept.Email+" again; nothing was changed."
+		}
+		return s.audit(tx, entry)
+	})
+	return isNew, wrap(err, "registering an operator")
 }
 
 // Credential returns a credential that is in force, with its operator. Returns models.ErrNotFound when there is no such key
@@ -56,10 +88,17 @@ func (s *Store) CredentialsOf(ctx context.Context, operatorID string) ([]models.
 	return credentials, wrap(err, "reading an operator's credentials")
 }
 
-// CreateAdmin returns models.ErrAlreadyExists when the e-mail address is taken.
+// CreateAdmin stores an admin whom the program's own command line made, with a line in the audit log. Returns
+// models.ErrAlreadyExists when the e-mail address is taken.
 func (s *Store) CreateAdmin(ctx context.Context, admin models.Admin) error {
 	admin.CreatedAt, admin.UpdatedAt = s.orNow(admin.CreatedAt), s.orNow(admin.UpdatedAt)
-	return wrap(s.writer.WithContext(ctx).Create(&admin).Error, "creating an admin")
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		if err := tx.Create(&admin).Error; err != nil {
+			return err
+		}
+		return s.audit(tx, models.AuditEntry{Actor: models.ActorCLI, Action: "admin_created", Subject: "admin:" + admin.ID, Detail: admin.Email + " was made an admin."})
+	})
+	return wrap(err, "creating an admin")
 }
 
 // AdminByEmail returns models.ErrNotFound when there is none.

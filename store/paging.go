@@ -31,12 +31,42 @@ func parsePaymentCursor(cursor string) (createdAt time.Time, id string, err erro
 	if err != nil {
 		return time.Time{}, "", err
 	}
+	return parsePlace(text)
+}
+
+// parsePlace reads a place in a list that is ordered by time and id.
+func parsePlace(text string) (createdAt time.Time, id string, err error) {
 	millis, id, ok := strings.Cut(text, ".")
 	unixMilli, err := strconv.ParseInt(millis, 10, 64)
 	if err != nil || !ok || !isCanonicalInt(millis) || unixMilli < 0 || unixMilli > maxCursorMillis || len(id) != 24 || strings.Trim(id, "0123456789abcdef") != "" {
 		return time.Time{}, "", ErrBadCursor
 	}
 	return time.UnixMilli(unixMilli).UTC(), id, nil
+}
+
+// operatorCursor names the last operator of a page: whether it waits for approval, and where it stands among its like.
+func operatorCursor(o models.Operator) string {
+	isWaiting := "0."
+	if o.Status == models.OperatorPending {
+		isWaiting = "1."
+	}
+	return encodeCursor(isWaiting + strconv.FormatInt(o.CreatedAt.UnixMilli(), 10) + "." + o.ID)
+}
+
+func parseOperatorCursor(cursor string) (isWaiting int, createdAt time.Time, id string, err error) {
+	text, err := decodeCursor(cursor)
+	if err != nil {
+		return 0, time.Time{}, "", err
+	}
+	flag, place, _ := strings.Cut(text, ".")
+	if flag != "0" && flag != "1" {
+		return 0, time.Time{}, "", ErrBadCursor
+	}
+	if flag == "1" {
+		isWaiting = 1
+	}
+	createdAt, id, err = parsePlace(place)
+	return isWaiting, createdAt, id, err
 }
 
 // maxCursorMillis is in the year 9999, within what both databases hold.

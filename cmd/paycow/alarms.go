@@ -54,7 +54,7 @@ func alarmsCommand() *cli.Command {
 					return errors.New("--note must say what was found and done")
 				}
 				return withStore(ctx, cmd, func(db *store.Store) error {
-					err := db.ResolveAlarm(ctx, id, models.ActorCLI, note)
+					err := db.ResolveAlarm(ctx, id, models.ActorCLI, "", note)
 					if errors.Is(err, models.ErrNotFound) {
 						return fmt.Errorf("there is no open alarm %d", id)
 					}
