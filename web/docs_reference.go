@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html/template"
 	"net/http"
 	"slices"
 	"strconv"
@@ -138,6 +139,7 @@ type (
 		Ref         string             `json:"$ref"`
 		Type        oneOrMore          `json:"type"`
 		Format      string             `json:"format"`
+		Pattern     string             `json:"pattern"`
 		Description string             `json:"description"`
 		Enum        []json.RawMessage  `json:"enum"`
 		Minimum     *json.Number       `json:"minimum"`
@@ -381,6 +383,9 @@ func ruleOf(s apiSchema) string {
 	}
 	bound(textOf(s.MinLength), textOf(s.MaxLength), " characters")
 	bound(textOf(s.Minimum), textOf(s.Maximum), "")
+	if s.Pattern != "" && s.Format == "" {
+		rules = append(rules, "matches `"+s.Pattern+"`")
+	}
 	if len(s.Default) > 0 {
 		rules = append(rules, strings.Trim(string(s.Default), `"`)+" unless given")
 	}
@@ -416,4 +421,16 @@ func indented(text json.RawMessage) (string, error) {
 		return "", err
 	}
 	return laidOut.String(), nil
+}
+
+// prose writes a description, in which what stands between backticks is code.
+func prose(text string) template.HTML {
+	parts := strings.Split(text, "`")
+	for i := range parts {
+		parts[i] = template.HTMLEscapeString(parts[i])
+		if i%2 == 1 && i < len(parts)-1 {
+			parts[i] = "<code>" + parts[i] + "</code>"
+		}
+	}
+	return template.HTML(strings.Join(parts, "")) //nolint:gosec // every part is escaped
 }
