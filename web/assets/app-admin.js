@@ -92,7 +92,7 @@
     { title: 'Status', class: 'wrap', cell: (o) => el('span', {}, badge(o.status), o.statusReason ? el('span', { class: 'sub' }, o.statusReason) : '') },
     { title: 'Payments', class: 'number', label: true, cell: (o) => el('a', { href: '#payments' + query({ operatorId: o.id }) }, String(o.payments), el('span', { class: 'visually-hidden' }, ' payments of ' + o.name)) },
     { title: 'Volume, USDT', class: 'number', label: true, cell: (o) => amount(o.volume) },
-    { title: 'Since', label: true, class: 'nowrap', cell: (o) => time(o.createdAt) },
+    { title: 'Since', label: true, cell: (o) => time(o.createdAt) },
     { title: 'Decide', isQuiet: true, class: 'full', cell: (o) => el('div', { class: 'actions' }, buttons(o)) },
   ];
 
