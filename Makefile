@@ -73,6 +73,11 @@ fuzz: ## each fuzz target for a while (FUZZTIME=30s)
 bench: ## the benchmarks
 	go test -run '^$$' -bench . -benchmem $(ALONE)
 
+.PHONY: screenshots
+screenshots: test-deps ## take the pictures of docs/screenshots again, from the tests in the browser; all of them stay in bin/screenshots
+	PAYCOW_SCREENSHOTS=$(CURDIR)/bin/screenshots go test ./cmd/paycow -run TestPagesInABrowser -count=1
+	for picture in docs/screenshots/*.png; do cp "bin/screenshots/$${picture##*/}" "$$picture"; done
+
 .PHONY: verify
 verify: ## what is generated or downloaded is what it should be, and the slim build without C works
 	go mod verify

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// checkTimeout is how long each part has to answer.
-	checkTimeout = 2 * time.Second
+	// checkTimeout is how long each part has to answer: a busy machine is not a broken one.
+	checkTimeout = 5 * time.Second
 	// readinessLifetime is how long an answer is repeated, so that probing costs the parts nothing.
 	readinessLifetime = time.Second
 )

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -156,6 +157,7 @@ type Server struct {
 	ready     readiness
 	pauses    pauseCache
 	followers *followers
+	docs      func() (web.Page, error)
 	hashers   chan struct{}
 
 	crossOrigin *http.CrossOriginProtection
@@ -187,6 +189,7 @@ func New(config Config) *Server {
 	if err := s.crossOrigin.AddTrustedOrigin(originText(s.PublicURL)); err != nil {
 		s.Logger.Warn("the public URL is no origin", "error", err) // the browser's own word about the site still counts
 	}
+	s.docs = sync.OnceValues(s.renderDocs)
 	s.router = s.newRouter()
 	return s
 }
@@ -211,6 +214,7 @@ func (s *Server) newRouter() *gin.Engine {
 	router.NoMethod(s.handle(func(*gin.Context) error { return errMethodNotAllowed }))
 
 	router.GET("/", s.handle(s.home))
+	router.GET("/docs", s.handle(s.docsPage))
 	router.GET("/healthz", s.handle(s.healthz))
 	router.GET("/readyz", s.handle(s.readyz))
 	router.GET("/openapi.json", s.handle(s.openAPI))

@@ -424,6 +424,7 @@ func TestRunReportsWhileItCatchesUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	seen := []uint64{}
+	begin := time.Now()
 	err := NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet()).Run(ctx, func(_ context.Context, progress Progress) error {
 		seen = append(seen, progress.Cursor.Number)
 		if progress.CaughtUp {
@@ -433,7 +434,9 @@ func TestRunReportsWhileItCatchesUp(t *testing.T) {
 	})
 	require.ErrorIs(t, err, context.Canceled)
 	require.IsNonDecreasing(t, seen)
-	require.Less(t, len(seen), 2000, "not for each block")
+	// On a slow machine a report may be due at each block; what counts is that they keep their distance in time.
+	most := 2*int(time.Since(begin)/startAt(1).CatchUpReport) + 10 // between steps, and while one lets it wait
+	require.LessOrEqual(t, len(seen), most, "not for each block")
 	require.EqualValues(t, 4000, seen[len(seen)-1])
 }
 

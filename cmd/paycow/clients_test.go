@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"paycow/models"
+	"paycow/web"
 )
 
 // What the published examples hold in the places that an integrator changes.
@@ -112,6 +113,69 @@ func (c documentedClient) run(t *testing.T, s *stack) string {
 	return strings.TrimSpace(string(out))
 }
 
+// shownPrograms tells how the programs of the documentation page are run, by their language.
+var shownPrograms = map[string]struct {
+	command []string
+	needs   []string          // a command that succeeds, beside the program, where it can run
+	files   map[string]string // what its language wants beside it
+}{
+	"nodejs": {command: []string{"node", "payment.mjs"}, needs: []string{"node", "-e", "fetch"}},
+	"python": {command: []string{"python3", "payment.py"}, needs: []string{"python3", "-c", "import requests"}},
+	"go":     {command: []string{"go", "run", "payment.go"}, needs: []string{"go", "version"}},
+	"php":    {command: []string{"php", "payment.php"}, needs: []string{"php", "-r", "exit(function_exists('curl_init') ? 0 : 1);"}},
+	"curl":   {command: []string{"sh", "payment.sh"}, needs: []string{"curl", "--fail-with-body", "--version"}},
+	"csharp": {command: []string{"dotnet", "run"}, needs: []string{"dotnet", "restore"}, files: map[string]string{
+		"payment.csproj": `<Project Sdk="Microsoft.NET.Sdk"><PropertyGroup><OutputType>Exe</OutputType>` +
+			`<TargetFramework>net$(BundledNETCoreAppTargetFrameworkVersion)</TargetFramework>` +
+			`<ImplicitUsings>enable</ImplicitUsings><Nullable>enable</Nullable></PropertyGroup></Project>`,
+	}},
+	"rust": {command: []string{"cargo", "run", "--quiet"}, needs: []string{"cargo", "fetch", "--quiet"}, files: map[string]string{
+		"Cargo.toml": "[package]\nname = \"payment\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[[bin]]\nname = \"payment\"\npath = \"main.rs\"\n" +
+			"[dependencies]\nserde_json = \"1\"\nreqwest = { version = \"*\", features = [\"blocking\", \"json\"] }\n",
+	}},
+}
+
+// TestShownPrograms runs the very programs that /docs shows, with this stack's address in them as the page has it.
+func TestShownPrograms(t *testing.T) {
+	t.Parallel()
+	s := startStack(t)
+	for _, example := range web.Examples(s.url) {
+		t.Run(example.Name, func(t *testing.T) {
+			how := shownPrograms[example.ID]
+			require.NotEmpty(t, how.command)
+			dir := t.TempDir()
+			for name, text := range how.files {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+			}
+			require.NoError(t, os.WriteFile(filepath.Join(dir, example.File), []byte(example.Text), 0o600))
+			run := func(command []string, secret string) (stdout, stderr string, err error) {
+				cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
+				cmd.Dir = dir
+				cmd.Env = append(os.Environ(), "PAYCOW_API_KEY="+s.key, "PAYCOW_API_SECRET="+secret, "CARGO_NET_RETRY=0", "CARGO_HTTP_TIMEOUT=10")
+				var out, errors bytes.Buffer
+				cmd.Stdout, cmd.Stderr = &out, &errors
+				err = cmd.Run()
+				return strings.TrimSpace(out.String()), errors.String(), err
+			}
+			if _, complaint, err := run(how.needs, ""); err != nil {
+				t.Skipf("the %s program cannot run here: %s: %v %s", example.Name, strings.Join(how.needs, " "), err, complaint)
+			}
+			shop := s.in(t)
+			before := shop.list("user_123456")
+			printed, complaint, err := run(how.command, s.secret)
+			require.NoError(t, err, complaint)
+			after := shop.list("user_123456")
+			require.Len(t, after, len(before)+1, "the program makes one payment")
+			require.Equal(t, s.url+"/payment/"+after[0].ID+"\nPENDING", printed)
+			shop.requireNewPayment(after[0], "user_123456")
+
+			printed, complaint, err = run(how.command, "wrong")
+			require.Error(t, err, "a refused call is no success")
+			require.Contains(t, printed+complaint, "unauthorized", "the program tells why")
+		})
+	}
+}
+
 // TestRequestsAsClientsWriteThem sends the very bytes that the libraries of the published examples put on the wire, for the
 // languages that are not installed everywhere.
 func TestRequestsAsClientsWriteThem(t *testing.T) {
@@ -130,6 +194,17 @@ func TestRequestsAsClientsWriteThem(t *testing.T) {
 			"C#, sent in chunks by JsonContent", "user_123456",
 			"Host: " + host + "\r\n" + credentials + "Transfer-Encoding: chunked\r\nContent-Type: application/json; charset=utf-8\r\n",
 			`{"amount":50.00,"userId":"user_123456","network":"ERC20"}`,
+		},
+		{
+			// As the program on /docs sends it: JsonContent in chunks, the amount as text, a key.
+			"C#, the shown program", "user_123456",
+			"Host: " + host + "\r\n" + credentials + "Idempotency-Key: 0b5c7c1e-6f0c-4a53-9d0e-2f6f2f4d3c11\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json; charset=utf-8\r\n",
+			`{"amount":"50.00","userId":"user_123456","network":"ERC20"}`,
+		},
+		{
+			"Rust, the shown program", "user_123456",
+			credentials + "idempotency-key: order-1\r\ncontent-type: application/json\r\naccept: */*\r\nhost: " + host + "\r\n",
+			`{"amount":"50.00","network":"ERC20","userId":"user_123456"}`,
 		},
 		{
 			// serde_json sorts the keys of json! and keeps the fraction.

@@ -92,7 +92,7 @@
     { title: 'Status', class: 'wrap', cell: (o) => el('span', {}, badge(o.status), o.statusReason ? el('span', { class: 'sub' }, o.statusReason) : '') },
     { title: 'Payments', class: 'number', label: true, cell: (o) => el('a', { href: '#payments' + query({ operatorId: o.id }) }, String(o.payments), el('span', { class: 'visually-hidden' }, ' payments of ' + o.name)) },
     { title: 'Volume, USDT', class: 'number', label: true, cell: (o) => amount(o.volume) },
-    { title: 'Since', label: true, class: 'nowrap', cell: (o) => time(o.createdAt) },
+    { title: 'Since', label: true, cell: (o) => time(o.createdAt) },
     { title: 'Decide', isQuiet: true, class: 'full', cell: (o) => el('div', { class: 'actions' }, buttons(o)) },
   ];
 
@@ -128,7 +128,7 @@
   const workflow = (url, more) => (url ? external(url, 'Workflow', more) : el('span', { class: 'muted' }, '–'));
   const listColumns = [
     paymentColumns.amount, paymentColumns.status,
-    { title: 'Operator', label: true, class: 'wrap', cell: (p) => el('span', {}, p.operatorEmail) },
+    { title: 'Operator', label: true, class: 'wrap wide', cell: (p) => el('span', {}, p.operatorEmail) },
     paymentColumns.user, paymentColumns.created,
     { title: 'Engine', label: true, cell: (p) => workflow(p.workflowUrl, ' of payment ' + p.paymentReference) },
   ];
@@ -268,14 +268,17 @@
   let auditFilters = {};
   const auditColumns = [
     { title: 'When', class: 'nowrap', cell: (entry) => time(entry.at, true) },
-    { title: 'Who', class: 'wrap', cell: (entry) => el('span', {}, entry.actor, entry.address ? el('span', { class: 'sub' }, entry.address) : '') },
-    { title: 'What', class: 'wrap', cell: (entry) => el('code', {}, entry.action) },
+    { title: 'Who', class: 'wrap wide', cell: (entry) => el('span', {}, about(entry.actor), entry.address ? el('span', { class: 'sub' }, entry.address) : '') },
+    { title: 'What', class: 'nowrap', cell: (entry) => el('code', {}, entry.action) },
     { title: 'About', label: true, class: 'wrap', cell: (entry) => about(entry.subject) },
     { title: 'Detail', class: 'wrap full', cell: (entry) => document.createTextNode(entry.detail || '') },
   ];
   const about = (subject) => {
-    const payment = /^payment:([0-9a-f]{24})$/.exec(subject || '');
-    return payment ? el('a', { href: '#payment/' + payment[1] }, 'payment ', short(payment[1])) : document.createTextNode(subject || '–');
+    const [, kind, id] = /^([a-z]+):([0-9a-f]{24})$/.exec(subject || '') || [];
+    if (!id) return document.createTextNode(subject || '–');
+    const name = [kind + ' ', short(id)];
+    if (kind === 'payment') return el('a', { href: '#payment/' + id }, name);
+    return kind === 'operator' ? el('a', { href: '#operators' + query({ search: id }) }, name) : el('span', {}, name);
   };
 
   const audit = {

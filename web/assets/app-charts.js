@@ -90,7 +90,7 @@
       data: [x, days.map((d) => Number(d.volume))], // for the height of a bar a float will do
       options: {
         cursor, axes: axes((v) => compact.format(v)),
-        scales: { x: dayScale, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 10] } },
+        scales: { x: dayScale, y: { range: (_, min, max) => [Math.min(0, min * 1.08), max > 0 ? max * 1.08 : 10] } }, // a day's reversals may outweigh its credits
         series: [{}, { fill: colour('--accent'), stroke: colour('--accent'), width: 0, paths: bars(0.7), points: { show: false } }],
         hooks: { setCursor: [tip(box, (i) => [headline(i), el('span', {}, amount(days[i].volume), ' USDT')])] },
       },
@@ -100,7 +100,7 @@
     const created = days.reduce((sum, d) => sum + d.created, 0);
     const paid = days.reduce((sum, d) => sum + d.paid, 0);
     charts.conversion.set(`Payments by day from ${first} to ${last}: ${created} created, ${paid} paid. The figures are in the table below.`, (box) => ({
-      data: [x, days.map((d) => d.created), days.map((d) => d.paid), days.map(rate)],
+      data: [x, days.map((d) => d.created || null), days.map((d) => d.paid || null), days.map(rate)],
       options: {
         cursor, axes: axes((v) => (Number.isInteger(v) ? compact.format(v) : ''), (v) => v + '%'),
         scales: { x: dayScale, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 5] }, rate: { range: [0, 104] } },

@@ -99,9 +99,9 @@
       put('available', balance.available, amount(balance.available));
       put('pending', balance.pending, amount(balance.pending));
       put('volume', totals.volume, amount(totals.volume));
-      put('volume-note', `${totals.paid} paid in ${stats.days.length} days`);
+      put('volume-note', `Credited in ${stats.days.length} days; ${totals.paid} of ${totals.created} payments paid`);
       put('conversion', totals.conversion === null ? '–' : percent(totals.conversion));
-      put('conversion-note', `${totals.created} created, ${totals.open} open, ${totals.expired} expired, ${totals.rejected} rejected`);
+      put('conversion-note', `Of ${totals.paid + totals.expired + totals.rejected} that have ended; ${totals.open} open`);
       const signature = JSON.stringify(stats.days);
       if (fill($('[data-stat="table"]'), signature, () => table('Payments by day', dayColumns, [...stats.days].reverse()))) drawDays(charts, stats.days);
       fill($('[data-recent]'), JSON.stringify(recent.payments), () => (recent.payments.length

@@ -333,11 +333,20 @@
   // table makes a list. On narrow screens its rows become cards, so the roles are said in full. A column is
   // {title, cell(row), class, label}; label says that the card names the cell.
   function table(caption, columns, rows, { rowClass = '', isLinked = false } = {}) {
-    return el('div', { class: 'scroll' }, el('table', { class: `table list${isLinked ? ' rows' : ''}`, role: 'table' },
+    const box = el('div', { class: 'scroll' }, el('table', { class: `table list${isLinked ? ' rows' : ''}`, role: 'table' },
       el('caption', { class: 'visually-hidden' }, caption),
       el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, columns.map((column) => el('th', { scope: 'col', role: 'columnheader', class: column.class }, column.isQuiet ? el('span', { class: 'visually-hidden' }, column.title) : column.title)))),
       el('tbody', { role: 'rowgroup' }, rows.map((row) => el('tr', { role: 'row', class: rowClass && rowClass(row) },
         columns.map((column) => el('td', { role: 'cell', class: column.class, 'data-label': column.label ? column.title : null }, column.cell(row))))))));
+    // What scrolls sideways must be reachable by keyboard, and only that.
+    new ResizeObserver(() => {
+      const isWide = box.scrollWidth > box.clientWidth;
+      for (const [name, value] of Object.entries({ tabindex: '0', role: 'region', 'aria-label': caption + ', table' })) {
+        if (isWide) box.setAttribute(name, value);
+        else box.removeAttribute(name);
+      }
+    }).observe(box);
+    return box;
   }
 
   const empty = (title, text = '') => el('p', { class: 'empty' }, el('strong', {}, title), text);

@@ -188,3 +188,18 @@ test('rejecting a payment, settings and the second factor', async () => {
   await everyLook(page, 'dashboard-security')
   page.check()
 })
+
+test('the front page, the documentation and a page that is not there', async () => {
+  for (const [path, name, heading] of [['/', 'home', /PayCow|USDT/], ['/docs', 'docs', /./], ['/payment/000000000000000000000000', 'missing', 'Not found']]) {
+    const page = await open(path, {}, (page) => page.expected.push('404'))
+    await page.getByRole('heading', { level: 1, name: heading }).waitFor()
+    for (const [look, size, colorScheme] of [['desktop-light', { width: 1280, height: 900 }, 'light'], ['phone-dark', { width: 360, height: 740 }, 'dark']]) {
+      await page.setViewportSize(size)
+      await page.emulateMedia({ colorScheme })
+      await accessible(page, `${name}, ${look}`)
+      await shot(page, `${name}-${look}`, { fullPage: name !== 'docs' })
+    }
+    page.check()
+    await page.context().close()
+  }
+})

@@ -1,0 +1,297 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/stretchr/testify/require"
+
+	"paycow/models"
+	"paycow/web"
+)
+
+// public reads a public page.
+func (f *fixture) public(path string, headers ...string) answer {
+	f.Helper()
+	request, err := http.NewRequestWithContext(f.Context(), http.MethodGet, f.url+path, nil)
+	require.NoError(f, err)
+	request.Header.Set("Accept-Encoding", "identity")
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response := httptest.NewRecorder()
+	f.server.Handler().ServeHTTP(response, request)
+	return answer{response.Code, response.Header(), response.Body.String()}
+}
+
+func TestDocsPage(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	page := f.public("/docs")
+	require.Equal(t, http.StatusOK, page.status)
+	require.Equal(t, "text/html; charset=utf-8", page.header.Get("Content-Type"))
+	require.Equal(t, web.ContentSecurityPolicy, page.header.Get("Content-Security-Policy"))
+	require.Equal(t, "no-cache", page.header.Get("Cache-Control"))
+	require.Contains(t, page.body, "http://paycow.test/api/payment/create")
+	require.Contains(t, page.body, "at most 1000.00 here")
+	require.Contains(t, page.body, "Payers have\n1 hour until")
+
+	small := f.public("/docs", "Accept-Encoding", "gzip")
+	require.Equal(t, "gzip", small.header.Get("Content-Encoding"))
+	require.Less(t, len(small.body), len(page.body)/3)
+
+	again := f.public("/docs", "If-None-Match", page.header.Get("ETag"))
+	require.Equal(t, http.StatusNotModified, again.status)
+	require.Empty(t, again.body)
+}
+
+// Whatever the public pages lead to is there.
+func TestPublicPagesLinksResolve(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	for _, name := range []string{"/", "/docs"} {
+		for _, found := range regexp.MustCompile(`(?:href|src)="(/[^"#]*)`).FindAllStringSubmatch(f.public(name).body, -1) {
+			got := f.public(html.UnescapeString(found[1]))
+			require.Contains(t, []int{http.StatusOK, http.StatusServiceUnavailable}, got.status, "%s leads to %s", name, found[1]) // 503 is /readyz of a test
+		}
+	}
+}
+
+// The page speaks of no call that is not there.
+func TestDocsNameOnlyCallsThatExist(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	var known []string
+	for _, route := range f.server.router.Routes() {
+		known = append(known, regexp.MustCompile(`:\w+`).ReplaceAllString(route.Path, "{}"))
+	}
+	page := html.UnescapeString(f.public("/docs").body)
+	mentioned := regexp.MustCompile(`(?:http://paycow\.test|[\s>"'}])(/(?:api|payment)/[A-Za-z0-9/{}$_-]+)`).FindAllStringSubmatch(page, -1)
+	require.Greater(t, len(mentioned), 30)
+	for _, found := range mentioned {
+		path := regexp.MustCompile(`\$?\{[^}]*\}|\$\w+|[0-9a-f]{24}`).ReplaceAllString(found[1], "{}")
+		path = strings.TrimSuffix(path, "/") // a program that puts the id behind it
+		require.True(t, slices.ContainsFunc(known, func(k string) bool { return k == path || k == path+"/{}" }), "%s is no call (%s)", found[1], path)
+	}
+}
+
+// Every command that the page shows does what its label says, word for word but for the credentials and the id.
+func TestDocsSnippetsRun(t *testing.T) {
+	t.Parallel()
+	for _, program := range []string{"sh", "curl"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("the commands cannot run here: %v", err)
+		}
+	}
+	f := setup(t)
+	late := f.payment(f.account)
+	f.record(late.ID, func(s *models.PaymentState) { s.Status, s.Exception = models.StatusExpired, models.ExceptionPaidLate })
+	wants := map[string]struct{ payment, has string }{
+		"create.sh":     {"", `"checkoutUrl":"http://paycow.test/payment/`},
+		"idempotent.sh": {"", `"paymentId":"`},
+		"status.sh":     {late.ID, `"exception":"PAID_LATE"`},
+		"full.sh":       {late.ID, `"timeline":[`},
+		"list.sh":       {"", `"nextCursor":null`},
+		"csv.sh":        {"", "_id,userId,amountRequested"},
+		"reject.sh":     {f.payment(f.account).ID, `"reason":"The customer cancelled the order."`},
+		"accept.sh":     {late.ID, `"exception":"ACCEPTED"`},
+		"balance.sh":    {"", `"available":`},
+		"ledger.sh":     {"", `"entries":`},
+	}
+	snippets := web.Snippets(f.url)
+	for name := range snippets {
+		require.True(t, wants[name].has != "" || !strings.HasSuffix(name, ".sh"), "nobody runs %s", name)
+	}
+	for _, name := range []string{"create.sh", "idempotent.sh", "status.sh", "full.sh", "list.sh", "csv.sh", "reject.sh", "accept.sh", "balance.sh", "ledger.sh"} {
+		cmd := exec.CommandContext(t.Context(), "sh", "-euc", snippets[name])
+		cmd.Env = append(os.Environ(), "PAYCOW_API_KEY="+f.account.APIKey, "PAYCOW_API_SECRET="+f.account.APISecret, "PAYMENT_ID="+wants[name].payment)
+		out, err := cmd.Output()
+		require.NoError(t, err, name)
+		require.Contains(t, string(out), wants[name].has, name)
+	}
+}
+
+// statusOf are the statuses of the functions that make failures, and the constants that failures name.
+var statusOf = map[string]int{
+	"invalid": http.StatusBadRequest, "conflict": http.StatusConflict, "refuse": http.StatusForbidden,
+	"StatusBadRequest": http.StatusBadRequest, "StatusUnauthorized": http.StatusUnauthorized, "StatusForbidden": http.StatusForbidden,
+	"StatusNotFound": http.StatusNotFound, "StatusMethodNotAllowed": http.StatusMethodNotAllowed, "StatusConflict": http.StatusConflict,
+	"StatusRequestEntityTooLarge": http.StatusRequestEntityTooLarge, "StatusUnsupportedMediaType": http.StatusUnsupportedMediaType,
+	"StatusUnprocessableEntity": http.StatusUnprocessableEntity, "StatusTooManyRequests": http.StatusTooManyRequests,
+	"StatusInternalServerError": http.StatusInternalServerError, "StatusServiceUnavailable": http.StatusServiceUnavailable,
+}
+
+// ofPages are the sources of calls that only our own pages make. Their codes are between them and the pages.
+var ofPages = []string{"admin.go", "checkout.go", "followers.go", "health.go", "login.go", "session.go", "totp.go"}
+
+// codesInSource finds every failure that the package's source makes: its code and its status, as "409 code". What ends in
+// an underscore is only the beginning of a code.
+func codesInSource(t *testing.T) (codes []string) {
+	t.Helper()
+	names, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") || name == "docs.go" {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		ast.Inspect(file, func(node ast.Node) bool {
+			status, code := 0, ""
+			switch node := node.(type) {
+			case *ast.CompositeLit:
+				for _, element := range node.Elts {
+					pair, ok := element.(*ast.KeyValueExpr)
+					if !ok {
+						continue
+					}
+					switch fmt.Sprint(pair.Key) {
+					case "code":
+						code = leadingText(pair.Value)
+					case "status":
+						if selector, ok := pair.Value.(*ast.SelectorExpr); ok {
+							status = statusOf[selector.Sel.Name]
+						}
+					}
+				}
+			case *ast.CallExpr:
+				callee, ok := node.Fun.(*ast.Ident)
+				if !ok || len(node.Args) == 0 {
+					return true
+				}
+				switch status = statusOf[callee.Name]; {
+				case callee.Name == "invalid", callee.Name == "checkText":
+					code, status = leadingText(node.Args[min(1, len(node.Args)-1)]), http.StatusBadRequest
+					if callee.Name == "checkText" {
+						code = leadingText(node.Args[0])
+					}
+				case status != 0:
+					code = leadingText(node.Args[0])
+				case slices.ContainsFunc(node.Args, func(a ast.Expr) bool { return strings.HasPrefix(leadingText(a), "unsupported_") }):
+					status = http.StatusBadRequest // body.only hands its last argument on
+				}
+			}
+			if status != 0 && regexp.MustCompile(`^[a-z]+(_[a-z]*)*$`).MatchString(code) {
+				codes = append(codes, fmt.Sprintf("%s %d %s", name, status, code))
+			}
+			return true
+		})
+		source, err := os.ReadFile(name)
+		require.NoError(t, err)
+		for _, found := range regexp.MustCompile(`"(unsupported_(?:network|currency))"`).FindAllStringSubmatch(string(source), -1) {
+			codes = append(codes, fmt.Sprintf("%s %d %s", name, http.StatusBadRequest, found[1]))
+		}
+	}
+	return codes
+}
+
+// leadingText returns the text of a literal, or of the one that a sum begins with.
+func leadingText(expression ast.Expr) string {
+	switch e := expression.(type) {
+	case *ast.BasicLit:
+		text, _ := strconv.Unquote(e.Value)
+		return text
+	case *ast.BinaryExpr:
+		return leadingText(e.X)
+	}
+	return ""
+}
+
+// The page's table of errors and the code say the same: each documented code is made somewhere, with that status, and each
+// code that an integrator can meet is documented.
+func TestDocumentedErrorsAreThoseOfTheCode(t *testing.T) {
+	t.Parallel()
+	inCode := codesInSource(t)
+	require.Greater(t, len(inCode), 30)
+	isSame := func(inSource, documented string) bool {
+		_, inSource, _ = strings.Cut(inSource, " ")
+		return inSource == documented || strings.HasSuffix(inSource, "_") && strings.HasPrefix(documented, inSource)
+	}
+	var documented []string
+	for _, e := range documentedErrors() {
+		line := fmt.Sprintf("%d %s", e.Status, e.Code)
+		require.NotContains(t, documented, line)
+		documented = append(documented, line)
+		require.True(t, slices.ContainsFunc(inCode, func(c string) bool { return isSame(c, line) }), "%s is documented, and no code makes it", line)
+	}
+	for _, c := range inCode {
+		file, _, _ := strings.Cut(c, " ")
+		if slices.Contains(ofPages, file) || strings.HasPrefix(file, "operator_") {
+			continue
+		}
+		require.True(t, slices.ContainsFunc(documented, func(d string) bool { return isSame(c, d) }), "%s is not in the table of /docs", c)
+	}
+}
+
+// Lint: the document is valid OpenAPI 3.1, and keeps the rules of the house.
+func TestOpenAPILint(t *testing.T) {
+	t.Parallel()
+	loaded, err := openapi3.NewLoader().LoadFromData(openAPIDocument)
+	require.NoError(t, err)
+	require.NoError(t, loaded.Validate(context.Background(), openapi3.IsOpenAPI31OrLater()))
+
+	declared, operations := map[string]bool{}, map[string]string{}
+	for _, tag := range loaded.Tags {
+		declared[tag.Name] = true
+	}
+	for path, item := range loaded.Paths.Map() {
+		for method, operation := range item.Operations() {
+			where := method + " " + path
+			require.NotEmpty(t, operation.OperationID, where)
+			require.Empty(t, operations[operation.OperationID], "%s has the operationId of another call", where)
+			operations[operation.OperationID] = where
+			require.NotEmpty(t, operation.Summary, where)
+			require.NotNil(t, operation.Security, "%s does not say what it must be sent with", where)
+			require.NotEmpty(t, operation.Tags, where)
+			for _, tag := range operation.Tags {
+				require.True(t, declared[tag], "%s: the tag %s is not declared", where, tag)
+			}
+			for _, parameter := range operation.Parameters {
+				require.NotEmpty(t, parameter.Value.Description, "%s: %s", where, parameter.Value.Name)
+				require.NotNil(t, parameter.Value.Schema, "%s: %s", where, parameter.Value.Name)
+			}
+			for _, found := range regexp.MustCompile(`\{(\w+)\}`).FindAllStringSubmatch(path, -1) {
+				require.NotNil(t, operation.Parameters.GetByInAndName("path", found[1]), "%s: {%s} is no parameter", where, found[1])
+			}
+			require.NotNil(t, operation.Responses.Status(http.StatusOK), where)
+			if strings.HasPrefix(path, "/api/") {
+				for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusInternalServerError, http.StatusServiceUnavailable} {
+					require.NotNil(t, operation.Responses.Status(status), "%s does not tell of %d", where, status)
+				}
+			}
+			for status, response := range operation.Responses.Map() {
+				require.NotEmpty(t, *response.Value.Description, "%s %s", where, status)
+			}
+		}
+	}
+	// What nobody refers to is a leftover.
+	for kind, names := range map[string][]string{
+		"schemas": keysOf(loaded.Components.Schemas), "responses": keysOf(loaded.Components.Responses), "parameters": keysOf(loaded.Components.Parameters),
+	} {
+		for _, name := range names {
+			require.Contains(t, string(openAPIDocument), `"#/components/`+kind+`/`+name+`"`)
+		}
+	}
+}
+
+func keysOf[M ~map[string]V, V any](m M) (names []string) {
+	for name := range m {
+		names = append(names, name)
+	}
+	return names
+}

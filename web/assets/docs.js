@@ -1,0 +1,42 @@
+// Copy buttons and the chosen language. The page says everything without this script.
+const announcement = document.getElementById('announce');
+const remembered = 'paycow.docs.language';
+
+function announce(text) {
+  announcement.textContent = '';
+  setTimeout(() => { announcement.textContent = text; }, 50);
+}
+
+if (navigator.clipboard) {
+  for (const button of document.querySelectorAll('button.copy')) {
+    const visible = button.firstChild;
+    const word = visible.data;
+    button.hidden = false;
+    button.addEventListener('click', async () => {
+      const code = button.closest('figure').querySelector('code');
+      try {
+        await navigator.clipboard.writeText(code.textContent);
+        visible.data = 'Copied';
+        announce('Copied.');
+        setTimeout(() => { visible.data = word; }, 2000);
+      } catch {
+        getSelection().selectAllChildren(code);
+        announce('Your browser does not allow copying. The text is selected.');
+      }
+    });
+  }
+}
+
+const languages = document.querySelectorAll('input[name=language]');
+let chosen = null;
+try { chosen = localStorage.getItem(remembered); } catch { /* storage may be switched off */ }
+for (const input of languages) {
+  if (input.value === chosen) input.checked = true;
+  input.addEventListener('change', () => {
+    try { localStorage.setItem(remembered, input.value); } catch { /* then it is not remembered */ }
+  });
+}
+
+// On narrow screens the contents begin closed, so that the text comes first.
+const contents = document.querySelector('.contents details');
+if (matchMedia('(max-width:60rem)').matches) contents.open = false;

@@ -1,0 +1,1 @@
+curl "https://pay.example.com/payment/data/$PAYMENT_ID"
