@@ -301,7 +301,7 @@ func TestSessions(t *testing.T) {
 	f := setup(t, withKey)
 	first, second := f.registered(newEmail), f.visitor()
 	stolen := first.cookie()
-	require.True(t, stolen != nil)
+	require.NotNil(t, stolen)
 	second.must(http.StatusOK, http.MethodPost, "/api/operator/login", fieldsOf{"email": newEmail, "password": goodPassword})
 	require.NotEqual(t, stolen.Value, second.cookie().Value)
 	with := func(cookie string) int {

@@ -6,8 +6,8 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
-
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -26,9 +26,7 @@ func (f *fixture) openStream(id string, header http.Header) (response *http.Resp
 	f.Cleanup(cancel)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url+"/payment/"+id+"/events?lang=en", nil)
 	require.NoError(f, err)
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
 	response, err = http.DefaultClient.Do(request)
 	require.NoError(f, err)
 	f.Cleanup(func() { _ = response.Body.Close() })

@@ -248,27 +248,30 @@ func emailOf(body fields) (string, error) {
 	return normalEmail(text)
 }
 
+// readLogin reads what was typed in to log in; code is "" when there is none.
+func readLogin(c *gin.Context) (email, password, code string, err error) {
+	body, err := readFields(c, "email", "password", "code")
+	if err != nil {
+		return "", "", "", err
+	}
+	if email, err = body.text("email", 1, maxEmailBytes); err != nil {
+		return "", "", "", err
+	}
+	if password, err = passwordOf(body, "password"); err != nil {
+		return "", "", "", err
+	}
+	if _, isThere := body["code"]; isThere {
+		code, err = codeOf(body)
+	}
+	return strings.ToLower(email), password, code, err
+}
+
 // login makes a session for whoever knows e-mail address, password and, where there is a second factor, its code.
 func (s *Server) login(role models.Role, next string) func(*gin.Context) error {
 	return func(c *gin.Context) error {
-		body, err := readFields(c, "email", "password", "code")
+		email, password, code, err := readLogin(c)
 		if err != nil {
 			return err
-		}
-		email, err := body.text("email", 1, maxEmailBytes)
-		if err != nil {
-			return err
-		}
-		email = strings.ToLower(email)
-		password, err := passwordOf(body, "password")
-		if err != nil {
-			return err
-		}
-		code := ""
-		if _, isThere := body["code"]; isThere {
-			if code, err = codeOf(body); err != nil {
-				return err
-			}
 		}
 		try := loginAttempt(role, email)
 		if err := s.countAttempt(c, try); err != nil {

@@ -41,7 +41,7 @@ func (s *Server) cookieName() string {
 
 // setSession gives the browser a session's token, or takes it away when the token is "".
 func (s *Server) setSession(c *gin.Context, token string) {
-	cookie := &http.Cookie{
+	cookie := &http.Cookie{ //nolint:gosec // without https, as in development, no browser would keep a secure one
 		Name: s.cookieName(), Value: token, Path: "/", HttpOnly: true, Secure: s.isHTTPS, SameSite: http.SameSiteLaxMode,
 		MaxAge: int(models.SessionLifetime.Seconds()),
 	}

@@ -105,7 +105,7 @@ func TestStatisticsByDay(t *testing.T) {
 			_, _, err := f.CreatePayment(ctx, NewPayment{
 				OperatorID: operator.ID, UserID: "u", Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: 1,
 				CreatedAt: at, ExpiresAt: at.Add(time.Hour),
-			}, func(index uint32) (string, error) { return "0xstats" + string(rune('a'+i)), nil })
+			}, func(uint32) (string, error) { return "0xstats" + string(rune('a'+i)), nil })
 			require.NoError(t, err)
 		}
 		stats, err := f.Statistics(ctx, operator.ID, 30)

@@ -315,7 +315,8 @@ func TestSeenOnTheirWay(t *testing.T) {
 		now := time.Now().UTC().Truncate(time.Millisecond)
 		f.now = func() time.Time { return now }
 		require.NoError(t, f.NoteSeen(ctx, models.NetworkERC20, []SeenTransfer{
-			{TxHash: txHash(1), To: p.DepositAddress, Amount: 20 * models.USDT}, {TxHash: txHash(2), To: p.DepositAddress, Amount: 30 * models.USDT},
+			{TxHash: txHash(1), To: p.DepositAddress, Amount: 20 * models.USDT},
+			{TxHash: txHash(2), To: p.DepositAddress, Amount: 30 * models.USDT},
 			{TxHash: txHash(3), To: "0xSomebody", Amount: 5},
 		}))
 		sums := func() map[string]models.Amount {

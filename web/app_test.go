@@ -105,7 +105,7 @@ func TestAppPages(t *testing.T) {
 					require.Contains(t, e.attrs, "defer")
 				}
 				for _, name := range []string{"aria-labelledby", "aria-describedby", "aria-controls"} {
-					for _, id := range strings.Fields(e.attrs[name]) {
+					for id := range strings.FieldsSeq(e.attrs[name]) {
 						require.True(t, ids[id], "%s names %s, which is not there", name, id)
 					}
 				}

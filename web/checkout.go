@@ -158,9 +158,9 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 		}
 	}
 	if page.ShowPay {
-		return page, page.askFor(missing)
+		err = page.askFor(missing)
 	}
-	return page, nil
+	return page, err
 }
 
 // askFor fills in what it takes to send an amount: its text, the wallet's call and the QR codes.

@@ -63,7 +63,7 @@ func TestPublicPagesAnchorsResolveAndIDsAreUnique(t *testing.T) {
 		links := regexp.MustCompile(`(?:href="#|for="|aria-labelledby="|url\(#)([^")]*)`).FindAllStringSubmatch(page, -1)
 		require.NotEmpty(t, links)
 		for _, found := range links {
-			for _, id := range strings.Fields(found[1]) {
+			for id := range strings.FieldsSeq(found[1]) {
 				require.True(t, ids[id], "%s: nothing has the id %s", name, id)
 			}
 		}

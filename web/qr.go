@@ -57,6 +57,7 @@ func QRPicture(text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	//nolint:gocritic // the quotes are SVG's
 	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" shape-rendering="crispEdges"><rect width="%d" height="%d" fill="#fff"/><path d="%s"/></svg>`,
 		size, size, size, size, path), nil
 }

@@ -182,8 +182,16 @@ func TestLanguages(t *testing.T) {
 func TestFindLanguage(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ chosen, accept, want string }{
-		{"", "", "en"}, {"de", "fr", "de"}, {"xx", "fr-CA,en;q=0.5", "fr"}, {"", "pt-BR", "pt"}, {"", "zh-TW", "zh"}, {"", "ar-EG,en", "ar"},
-		{"", "ja", "en"}, {"", ";;;=,,", "en"}, {"../../en", "nl,de;q=0.3", "de"}, {"", strings.Repeat("de,", 10_000), "de"},
+		{"", "", "en"},
+		{"de", "fr", "de"},
+		{"xx", "fr-CA,en;q=0.5", "fr"},
+		{"", "pt-BR", "pt"},
+		{"", "zh-TW", "zh"},
+		{"", "ar-EG,en", "ar"},
+		{"", "ja", "en"},
+		{"", ";;;=,,", "en"},
+		{"../../en", "nl,de;q=0.3", "de"},
+		{"", strings.Repeat("de,", 10_000), "de"},
 	} {
 		require.Equal(t, c.want, FindLanguage(c.chosen, c.accept).Tag, "%q %.20q", c.chosen, c.accept)
 	}

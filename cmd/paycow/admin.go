@@ -84,7 +84,7 @@ func createAdmin(ctx context.Context, db *store.Store, email, password string) e
 // readNewPassword asks for a password twice, without showing it, or reads the first line of what is no terminal. A password is
 // never a flag: command lines can be seen by others.
 func readNewPassword(ctx context.Context, in *os.File, prompt io.Writer) (string, error) {
-	if !term.IsTerminal(int(in.Fd())) { //nolint:gosec // a file descriptor fits
+	if !term.IsTerminal(int(in.Fd())) {
 		line, err := bufio.NewReader(io.LimitReader(in, secrets.MaxPasswordBytes+2)).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
 			return "", fmt.Errorf("read the password: %w", err)
@@ -110,7 +110,7 @@ func readNewPassword(ctx context.Context, in *os.File, prompt io.Writer) (string
 // readHidden reads a line from a terminal without showing it. Whoever gives up (ctx) gets the terminal back as it was: the
 // program catches the interrupt, so reading would go on and leave nothing to be seen of what is typed next.
 func readHidden(ctx context.Context, in *os.File) (string, error) {
-	fd := int(in.Fd()) //nolint:gosec // a file descriptor fits
+	fd := int(in.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
 		return "", fmt.Errorf("read the password: %w", err)

@@ -48,7 +48,7 @@ func (s *shownText) String() string {
 
 func newAdminBench(t *testing.T) *adminBench {
 	t.Helper()
-	settingsOf(t, nil) //nolint:errcheck // it clears the environment
+	settingsOf(t, nil)
 	url := "sqlite:" + filepath.Join(t.TempDir(), "paycow.db")
 	db, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)

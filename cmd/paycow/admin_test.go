@@ -49,7 +49,7 @@ func TestAdminCreate(t *testing.T) {
 	require.Contains(t, out, "already")
 	db, err := store.Open(t.Context(), database, newLogger(os.Stderr, Settings{}))
 	require.NoError(t, err)
-	defer db.Close() //nolint:errcheck // nothing is under way
+	defer db.Close()
 	account, err := db.AccountByEmail(t.Context(), models.RoleAdmin, "admin@example.org")
 	require.NoError(t, err)
 	ok, err := secrets.CheckPassword("a long enough password", account.PasswordHash)
