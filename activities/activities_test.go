@@ -261,14 +261,14 @@ func TestNothingIsBookedBeforeTheChainConfirmsIt(t *testing.T) {
 	state := models.PaymentState{Status: models.StatusPaid, AmountReceived: 50 * models.USDT, AmountCredited: 50 * models.USDT, Version: 2}
 	input := models.CreditInput{PaymentID: p.ID, OperatorID: b.operator, DepositAddress: p.DepositAddress, Confirmations: 12, Credits: snapshot.Transfers, State: state}
 
-	b.verifier.err = chain.ErrNotCanonical
+	b.verifier.err = models.ErrNotCanonical
 	refused, err := b.CreditPayment(t.Context(), input)
 	require.NoError(t, err)
 	require.False(t, refused.Recorded)
-	require.Equal(t, []models.UnverifiedTransfer{{TransferKey: input.Credits[0].TransferKey, Reason: chain.ErrNotCanonical.Error()}}, refused.Unverified)
+	require.Equal(t, []models.UnverifiedTransfer{{TransferKey: input.Credits[0].TransferKey, Reason: models.ErrNotCanonical.Error()}}, refused.Unverified)
 	input.Await = true
 	_, err = b.CreditPayment(t.Context(), input)
-	require.ErrorContains(t, err, chain.ErrNotCanonical.Error(), "tried again until the chain shows it")
+	require.ErrorContains(t, err, models.ErrNotCanonical.Error(), "tried again until the chain shows it")
 	input.Await = false
 	available, _, err := b.store.Balance(t.Context(), b.operator)
 	require.NoError(t, err)

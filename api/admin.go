@@ -126,7 +126,7 @@ func (s *Server) changeOperator(name string) func(*gin.Context) error {
 		switch {
 		case errors.Is(err, models.ErrNotFound):
 			return errUnknownOperator.because(err)
-		case errors.Is(err, store.ErrNotPossible):
+		case errors.Is(err, models.ErrNotPossible):
 			return conflict("not_possible", fmt.Sprintf("Only an operator that is %s can be changed so; this one is %s.", listOf(change.from), operator.Status))
 		case err != nil:
 			return fmt.Errorf("change the operator: %w", err)

@@ -14,7 +14,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"paycow/models"
-	"paycow/store"
 	"paycow/web"
 )
 
@@ -79,7 +78,7 @@ func asFailure(err error) *failure {
 	switch {
 	case errors.Is(err, models.ErrNotFound):
 		return errUnknownPayment.because(err)
-	case errors.Is(err, store.ErrBadCursor):
+	case errors.Is(err, models.ErrBadCursor):
 		return errBadCursor.because(err)
 	case errors.Is(err, context.Canceled):
 		return (&failure{status: statusClientGone, code: "client_gone", msg: "The request was given up."}).because(err)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 
+	"paycow/models"
+
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 )
@@ -18,7 +20,7 @@ func believableLogs(ctx context.Context, node Endpoint, token common.Address, he
 	}
 	for _, log := range logs {
 		if log.BlockHash != header.Hash || log.BlockNumber != header.Number || log.Removed {
-			return nil, fmt.Errorf("%w: %s: logs of block %d hold one of another block", ErrDoubtful, node.Name(), header.Number)
+			return nil, fmt.Errorf("%w: %s: logs of block %d hold one of another block", models.ErrDoubtful, node.Name(), header.Number)
 		}
 	}
 	if len(logs) > 0 || !header.mayHoldLogs(token) {
@@ -27,7 +29,7 @@ func believableLogs(ctx context.Context, node Endpoint, token common.Address, he
 	receipts, err := node.ReceiptsByBlockHash(ctx, header.Hash)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: no logs in block %d although its bloom filter speaks of some, and its receipts cannot be had: %w",
-			ErrDoubtful, node.Name(), header.Number, err)
+			models.ErrDoubtful, node.Name(), header.Number, err)
 	}
 	logs, err = logsOfReceipts(receipts, token, header)
 	if err != nil {
@@ -52,7 +54,7 @@ func logsOfReceipts(receipts []*types.Receipt, token common.Address, header Head
 				bloom.Add(topic.Bytes())
 			}
 			if log.BlockHash != header.Hash {
-				return nil, fmt.Errorf("%w: receipts of block %d hold a log of another block", ErrDoubtful, header.Number)
+				return nil, fmt.Errorf("%w: receipts of block %d hold a log of another block", models.ErrDoubtful, header.Number)
 			}
 			if isWatched(*log, token) {
 				logs = append(logs, *log)
@@ -60,7 +62,7 @@ func logsOfReceipts(receipts []*types.Receipt, token common.Address, header Head
 		}
 	}
 	if bloom != header.Bloom {
-		return nil, fmt.Errorf("%w: the receipts of block %d are not complete", ErrDoubtful, header.Number)
+		return nil, fmt.Errorf("%w: the receipts of block %d are not complete", models.ErrDoubtful, header.Number)
 	}
 	return logs, nil
 }

@@ -59,7 +59,7 @@ func (c *CrossCheck) readBlock(ctx context.Context, m Member, number uint64) rea
 		return r
 	}
 	if r.header.Number != number {
-		r.err = fmt.Errorf("%w: %s: asked for block %d it gives block %d", ErrDoubtful, m.Name(), number, r.header.Number)
+		r.err = fmt.Errorf("%w: %s: asked for block %d it gives block %d", models.ErrDoubtful, m.Name(), number, r.header.Number)
 		return r
 	}
 	logs, err := believableLogs(ctx, m, c.config.Token, r.header, c.logger)
@@ -431,7 +431,7 @@ func (c *CrossCheck) readRange(ctx context.Context, m Member, from, to uint64) r
 	byBlock := map[uint64][]types.Log{}
 	for _, log := range logs {
 		if log.Removed || log.BlockNumber < from || log.BlockNumber > to {
-			r.err = fmt.Errorf("%w: %s: logs of blocks %d to %d hold one of block %d", ErrDoubtful, m.Name(), from, to, log.BlockNumber)
+			r.err = fmt.Errorf("%w: %s: logs of blocks %d to %d hold one of block %d", models.ErrDoubtful, m.Name(), from, to, log.BlockNumber)
 			return r
 		}
 		byBlock[log.BlockNumber] = append(byBlock[log.BlockNumber], log)

@@ -2,7 +2,6 @@ package chain
 
 import (
 	"cmp"
-	"errors"
 	"math/big"
 	"slices"
 
@@ -15,17 +14,6 @@ import (
 
 // transferTopic is the first topic of every ERC-20 Transfer log.
 var transferTopic = crypto.Keccak256Hash([]byte("Transfer(address,address,uint256)"))
-
-// Why a log that claims to be a transfer of the token is not taken as one.
-var (
-	// ErrAmountTooLarge means that the value does not fit 64 bits. No supply of USDT comes near; if it pays one of our
-	// addresses, somebody must look.
-	ErrAmountTooLarge = errors.New("the transfer's value does not fit 64 bits")
-	// ErrMalformedLog means that the log has not the form of a Transfer(address,address,uint256).
-	ErrMalformedLog = errors.New("the log is not a well-formed Transfer")
-	// ErrForeignLog means that the log belongs to another block, was removed by a reorg, or is there twice.
-	ErrForeignLog = errors.New("the log does not belong to this block")
-)
 
 // Rejected is a Transfer log of the token that was not decoded.
 type Rejected struct {
@@ -58,7 +46,7 @@ func DecodeTransfers(chainID uint64, token common.Address, block models.BlockRef
 	for _, log := range candidates {
 		reject := Rejected{TxHash: log.TxHash.Hex(), LogIndex: log.Index}
 		if log.Removed || log.BlockHash.Hex() != block.Hash || seen[log.Index] {
-			reject.Reason = ErrForeignLog
+			reject.Reason = models.ErrForeignLog
 			rejected = append(rejected, reject)
 			continue
 		}
@@ -69,12 +57,12 @@ func DecodeTransfers(chainID uint64, token common.Address, block models.BlockRef
 
 		from, to, value, ok := transferFields(log)
 		if !ok {
-			reject.Reason = ErrMalformedLog
+			reject.Reason = models.ErrMalformedLog
 			rejected = append(rejected, reject)
 			continue
 		}
 		if !value.IsInt64() {
-			reject.From, reject.To, reject.Value, reject.Reason = from, to, value.String(), ErrAmountTooLarge
+			reject.From, reject.To, reject.Value, reject.Reason = from, to, value.String(), models.ErrAmountTooLarge
 			rejected = append(rejected, reject)
 			continue
 		}

@@ -44,23 +44,23 @@ func TestDecodeTransfers(t *testing.T) {
 		"a transfer":                     {log: blockLog(1, 3, pay(ourAddress1, 5)), amount: 5},
 		"the least":                      {log: blockLog(1, 3, value("1")), amount: 1},
 		"the most":                       {log: blockLog(1, 3, value("9223372036854775807")), amount: 1<<63 - 1},
-		"one more than the most":         {log: blockLog(1, 3, value("9223372036854775808")), reason: ErrAmountTooLarge},
-		"64 bits":                        {log: blockLog(1, 3, value("18446744073709551615")), reason: ErrAmountTooLarge},
-		"64 bits and one":                {log: blockLog(1, 3, value("18446744073709551617")), reason: ErrAmountTooLarge},
-		"256 bits":                       {log: blockLog(1, 3, payment{to: ourAddress1, value: new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))}), reason: ErrAmountTooLarge},
+		"one more than the most":         {log: blockLog(1, 3, value("9223372036854775808")), reason: models.ErrAmountTooLarge},
+		"64 bits":                        {log: blockLog(1, 3, value("18446744073709551615")), reason: models.ErrAmountTooLarge},
+		"64 bits and one":                {log: blockLog(1, 3, value("18446744073709551617")), reason: models.ErrAmountTooLarge},
+		"256 bits":                       {log: blockLog(1, 3, payment{to: ourAddress1, value: new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))}), reason: models.ErrAmountTooLarge},
 		"nothing":                        {log: blockLog(1, 3, pay(ourAddress1, 0))},
 		"another contract":               {log: spoil(func(l *types.Log) { l.Address = stranger })},
 		"another event":                  {log: spoil(func(l *types.Log) { l.Topics[0][31]++ })},
 		"no topics":                      {log: spoil(func(l *types.Log) { l.Topics = nil })},
-		"value as a topic, as in an NFT": {log: spoil(func(l *types.Log) { l.Topics, l.Data = append(l.Topics, common.BytesToHash(l.Data)), nil }), reason: ErrMalformedLog},
-		"recipient not indexed":          {log: spoil(func(l *types.Log) { l.Topics = l.Topics[:2] }), reason: ErrMalformedLog},
-		"no data":                        {log: spoil(func(l *types.Log) { l.Data = nil }), reason: ErrMalformedLog},
-		"data a byte short":              {log: spoil(func(l *types.Log) { l.Data = l.Data[1:] }), reason: ErrMalformedLog},
-		"data a byte long":               {log: spoil(func(l *types.Log) { l.Data = append(l.Data, 0) }), reason: ErrMalformedLog},
-		"recipient wider than 20 bytes":  {log: spoil(func(l *types.Log) { l.Topics[2][11] = 1 }), reason: ErrMalformedLog},
-		"sender wider than 20 bytes":     {log: spoil(func(l *types.Log) { l.Topics[1][0] = 0x80 }), reason: ErrMalformedLog},
-		"removed":                        {log: spoil(func(l *types.Log) { l.Removed = true }), reason: ErrForeignLog},
-		"another block":                  {log: spoil(func(l *types.Log) { l.BlockHash[31]++ }), reason: ErrForeignLog},
+		"value as a topic, as in an NFT": {log: spoil(func(l *types.Log) { l.Topics, l.Data = append(l.Topics, common.BytesToHash(l.Data)), nil }), reason: models.ErrMalformedLog},
+		"recipient not indexed":          {log: spoil(func(l *types.Log) { l.Topics = l.Topics[:2] }), reason: models.ErrMalformedLog},
+		"no data":                        {log: spoil(func(l *types.Log) { l.Data = nil }), reason: models.ErrMalformedLog},
+		"data a byte short":              {log: spoil(func(l *types.Log) { l.Data = l.Data[1:] }), reason: models.ErrMalformedLog},
+		"data a byte long":               {log: spoil(func(l *types.Log) { l.Data = append(l.Data, 0) }), reason: models.ErrMalformedLog},
+		"recipient wider than 20 bytes":  {log: spoil(func(l *types.Log) { l.Topics[2][11] = 1 }), reason: models.ErrMalformedLog},
+		"sender wider than 20 bytes":     {log: spoil(func(l *types.Log) { l.Topics[1][0] = 0x80 }), reason: models.ErrMalformedLog},
+		"removed":                        {log: spoil(func(l *types.Log) { l.Removed = true }), reason: models.ErrForeignLog},
+		"another block":                  {log: spoil(func(l *types.Log) { l.BlockHash[31]++ }), reason: models.ErrForeignLog},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestDecodeTransfers(t *testing.T) {
 				require.Equal(t, common.Hash{1}.Hex(), rejected[0].TxHash)
 				require.EqualValues(t, 3, rejected[0].LogIndex)
 			}
-			if errors.Is(test.reason, ErrAmountTooLarge) {
+			if errors.Is(test.reason, models.ErrAmountTooLarge) {
 				require.Equal(t, ourAddress1.Hex(), rejected[0].To)
 			}
 			if test.amount == 0 {

@@ -202,7 +202,7 @@ func (c *fakeChain) HeaderByNumber(_ context.Context, number uint64) (Header, er
 		return Header{}, err
 	}
 	if number >= uint64(len(c.visible())) {
-		return Header{}, ErrBlockNotFound
+		return Header{}, models.ErrBlockNotFound
 	}
 	return c.blocks[number].header, nil
 }
@@ -280,11 +280,11 @@ func (c *fakeChain) ReceiptsByBlockHash(_ context.Context, hash common.Hash) ([]
 }
 
 func (c *fakeChain) SubscribeHeads(context.Context, chan<- Header) (ethereum.Subscription, error) {
-	return nil, ErrNoSubscriptions
+	return nil, models.ErrNoSubscriptions
 }
 
 func (c *fakeChain) SubscribePending(context.Context, chan<- PendingTransaction) (ethereum.Subscription, error) {
-	return nil, ErrNoSubscriptions
+	return nil, models.ErrNoSubscriptions
 }
 
 func (c *fakeChain) Name() string { return "fake" }

@@ -12,20 +12,6 @@ import (
 	"paycow/models"
 )
 
-// What a Step can fail with, besides errors of the node and of the store. All are worth a retry; the first two usually
-// need a person.
-var (
-	// ErrReorgTooDeep means that none of the blocks we remember is in the node's chain.
-	ErrReorgTooDeep = errors.New("the node's chain shares no block with what was read before; the node is on another chain, or a reorg went deeper than the blocks kept")
-	// ErrWrongChain means that the node follows another chain than the one configured.
-	ErrWrongChain = errors.New("the node follows another chain")
-	// ErrReorgBelowFinality means that the node's chain differs below a block that was final. Nothing is taken back then,
-	// until an admin has decided.
-	ErrReorgBelowFinality = errors.New("the node's chain differs from what was final before")
-	// ErrDoubtful means that the node's answers contradict each other or themselves.
-	ErrDoubtful = errors.New("the node's answer is doubtful")
-)
-
 // BlockStore is where the follower keeps what it has read.
 type BlockStore interface {
 	// Cursor returns how far the chain has been read. Returns models.ErrNotFound before the first InitCursor.
@@ -378,7 +364,7 @@ func (f *Follower) reportRejected(rejected []Rejected) {
 func (f *Follower) watchDoubt(ctx context.Context, err error) {
 	switch {
 	case ctx.Err() != nil:
-	case errors.Is(err, ErrDoubtful):
+	case errors.Is(err, models.ErrDoubtful):
 		if f.doubt.since.IsZero() {
 			f.doubt = doubt{since: time.Now()}
 			if f.cursor != nil {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"paycow/models"
+
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
@@ -200,7 +202,7 @@ func TestReorgDeeperThanWhatIsKept(t *testing.T) {
 	}
 	for range 3 {
 		_, err := follower.Step(t.Context())
-		require.ErrorIs(t, err, ErrReorgTooDeep)
+		require.ErrorIs(t, err, models.ErrReorgTooDeep)
 	}
 	require.Equal(t, before, store.block(), "nothing is guessed")
 	require.Len(t, store.canonical(), 1)
@@ -218,13 +220,13 @@ func TestAnotherChainFromItsFirstBlock(t *testing.T) {
 	store := ourStore()
 	catchUp(t, NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet()))
 	_, err := NewFollower(startAt(1), other, store, &memoryAlarms{}, quiet()).Step(t.Context())
-	require.ErrorIs(t, err, ErrReorgTooDeep)
+	require.ErrorIs(t, err, models.ErrReorgTooDeep)
 
 	config := startAt(1)
 	config.ChainID = 1
 	pool := NewPool([]Endpoint{chain}, PoolConfig{ChainID: 1, Token: testToken, Quorum: 1}, &memoryAlarms{}, quiet())
 	_, err = NewFollower(config, pool, ourStore(), &memoryAlarms{}, quiet()).Step(t.Context())
-	require.ErrorIs(t, err, ErrWrongChain)
+	require.ErrorIs(t, err, models.ErrWrongChain)
 }
 
 func TestDeepReorgAcrossRangesTakesFewCalls(t *testing.T) {
@@ -327,7 +329,7 @@ func TestEmptyAnswersAreDoubted(t *testing.T) {
 		chain.emptyAnswers, chain.noReceipts = 3, true
 		for range 3 {
 			progress, err := follower.Step(t.Context())
-			require.ErrorIs(t, err, ErrDoubtful)
+			require.ErrorIs(t, err, models.ErrDoubtful)
 			require.Zero(t, progress.Cursor.Number)
 			require.EqualValues(t, 101, progress.Head)
 		}
@@ -340,7 +342,7 @@ func TestEmptyAnswersAreDoubted(t *testing.T) {
 		chain, store, follower := newCase(90)
 		chain.emptyAnswers = 1
 		_, err := follower.Step(t.Context())
-		require.ErrorIs(t, err, ErrDoubtful)
+		require.ErrorIs(t, err, models.ErrDoubtful)
 		catchUp(t, follower)
 		require.Len(t, store.canonical(), 1)
 	})
@@ -365,7 +367,7 @@ func TestEmptyAnswersAreDoubted(t *testing.T) {
 		}
 		chain.blocks[5].noise = nil
 		_, err := follower.Step(t.Context())
-		require.ErrorIs(t, err, ErrDoubtful)
+		require.ErrorIs(t, err, models.ErrDoubtful)
 		require.EqualValues(t, 4, store.block().Number)
 	})
 	t.Run("all of a range", func(t *testing.T) {
@@ -383,7 +385,7 @@ func TestEmptyAnswersAreDoubted(t *testing.T) {
 		follower := NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet())
 		for range 2 {
 			_, err := follower.Step(t.Context())
-			require.ErrorIs(t, err, ErrDoubtful)
+			require.ErrorIs(t, err, models.ErrDoubtful)
 		}
 		catchUp(t, follower)
 		require.Len(t, store.canonical(), 1)

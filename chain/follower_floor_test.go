@@ -42,7 +42,7 @@ func TestNothingIsWalkedBackBelowFinality(t *testing.T) {
 		}
 		for range 3 {
 			_, err = follower.Step(t.Context())
-			require.ErrorIs(t, err, ErrReorgBelowFinality)
+			require.ErrorIs(t, err, models.ErrReorgBelowFinality)
 			require.Equal(t, before, store.block())
 		}
 		require.True(t, alarms.isOpen(models.AlarmReorgBelowFinality))
@@ -63,7 +63,7 @@ func TestLongDoubtRaisesAnAlarm(t *testing.T) {
 		follower := NewFollower(startAt(1), chain, store, alarms, quiet())
 		for minute := range 4 {
 			_, err := follower.Step(t.Context())
-			require.ErrorIs(t, err, ErrDoubtful)
+			require.ErrorIs(t, err, models.ErrDoubtful)
 			require.Equal(t, minute >= 2, alarms.isOpen(models.AlarmBlockDoubtful))
 			time.Sleep(time.Minute)
 		}

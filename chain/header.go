@@ -15,9 +15,6 @@ import (
 	"paycow/models"
 )
 
-// ErrBlockNotFound means that the node does not have the block asked for, or not yet.
-var ErrBlockNotFound = errors.New("the node does not have this block")
-
 // Header is the part of a block's header that following the chain needs. The hash is the one the node states: computing
 // it here would break with every fork of Ethereum that adds a field to the header.
 type Header struct {

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"paycow/models"
+
 	"github.com/ethereum/go-ethereum"
 )
 
@@ -36,7 +38,7 @@ func (w *headWatch) run(ctx context.Context) {
 	for {
 		incoming := make(chan Header, 16)
 		subscription, err := w.source.SubscribeHeads(ctx, incoming)
-		if errors.Is(err, ErrNoSubscriptions) {
+		if errors.Is(err, models.ErrNoSubscriptions) {
 			return // polling is all there is
 		}
 		if err == nil {

@@ -115,7 +115,7 @@ func (w *MempoolWatch) Run(ctx context.Context) error {
 
 // watch follows one subscription until it ends.
 func (w *MempoolWatch) watch(ctx context.Context) error {
-	failure := ErrNoSubscriptions
+	failure := models.ErrNoSubscriptions
 	for _, member := range w.panel.Members() {
 		pending := make(chan PendingTransaction, w.config.BatchMax)
 		subscription, err := member.SubscribePending(ctx, pending)

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"paycow/models"
+
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -24,9 +26,6 @@ import (
 
 // DefaultCallTimeout bounds one RPC call, reconnecting included.
 const DefaultCallTimeout = 10 * time.Second
-
-// ErrNoSubscriptions means that the endpoint offers no subscriptions, so its head must be polled.
-var ErrNoSubscriptions = errors.New("the endpoint offers no subscriptions")
 
 // Node is one Ethereum RPC endpoint. It is safe for concurrent use. A connection is made by the first call and made
 // again by the next call after it broke, so a node that is away costs failing calls and never a restart.
@@ -122,7 +121,7 @@ func (n *Node) FinalizedNumber(ctx context.Context) (number uint64, ok bool, err
 	switch {
 	case err == nil:
 		return header.Number, true, nil
-	case errors.Is(err, ErrBlockNotFound), errors.As(err, &refusal):
+	case errors.Is(err, models.ErrBlockNotFound), errors.As(err, &refusal):
 		return 0, false, nil // geth answers with an error, others with null
 	default:
 		return 0, false, err
@@ -137,7 +136,7 @@ func (n *Node) header(ctx context.Context, block string) (Header, error) {
 			return Header{}, err
 		}
 		if header == nil {
-			return Header{}, ErrBlockNotFound
+			return Header{}, models.ErrBlockNotFound
 		}
 		return *header, nil
 	})
@@ -260,7 +259,7 @@ func (n *Node) subscribe(ctx context.Context, channel any, what ...any) (ethereu
 	case err == nil:
 		return subscription, nil
 	case errors.Is(err, rpc.ErrNotificationsUnsupported), errors.As(err, &refusal) && (refusal.ErrorCode() == methodNotFound || refusal.ErrorCode() == invalidParams):
-		return nil, ErrNoSubscriptions
+		return nil, models.ErrNoSubscriptions
 	default:
 		return nil, err
 	}

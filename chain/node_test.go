@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"paycow/models"
+
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/stretchr/testify/require"
 )
@@ -91,7 +93,7 @@ func TestNodeAnswers(t *testing.T) {
 		require.False(t, head.mayHoldLogs(testToken))
 
 		_, err = node.HeaderByNumber(t.Context(), 6)
-		require.ErrorIs(t, err, ErrBlockNotFound)
+		require.ErrorIs(t, err, models.ErrBlockNotFound)
 		_, ok, err := node.Receipt(t.Context(), common.Hash{1})
 		require.NoError(t, err)
 		require.False(t, ok)
@@ -111,7 +113,7 @@ func TestNodeAnswers(t *testing.T) {
 	require.True(t, ok)
 	require.EqualValues(t, 3, number)
 	_, err = node.SubscribeHeads(t.Context(), make(chan Header))
-	require.ErrorIs(t, err, ErrNoSubscriptions)
+	require.ErrorIs(t, err, models.ErrNoSubscriptions)
 }
 
 func TestHeaderNeedsAllItsFields(t *testing.T) {

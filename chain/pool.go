@@ -259,7 +259,7 @@ func (p *Pool) whyNone() error {
 		reasons = append(reasons, fmt.Errorf("%s: %s", m.name, reason))
 	}
 	if wrong == len(p.members) {
-		return fmt.Errorf("%w: %w", ErrWrongChain, errors.Join(reasons...))
+		return fmt.Errorf("%w: %w", models.ErrWrongChain, errors.Join(reasons...))
 	}
 	return fmt.Errorf("%w: %w", errNoNode, errors.Join(reasons...))
 }

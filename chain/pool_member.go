@@ -212,7 +212,7 @@ func (m *member) learn(ctx context.Context, permitted bool, took time.Duration, 
 // isAnswer tells whether the node did what it is there for: it gave an answer, be it that it refuses or does not have it.
 func isAnswer(err error) bool {
 	var refusal rpc.Error
-	return err == nil || errors.As(err, &refusal) || errors.Is(err, ErrBlockNotFound) || errors.Is(err, ErrNoSubscriptions)
+	return err == nil || errors.As(err, &refusal) || errors.Is(err, models.ErrBlockNotFound) || errors.Is(err, models.ErrNoSubscriptions)
 }
 
 // checkChain refuses a node of another chain, for good. It asks at the first call and after each trouble, because what
@@ -242,7 +242,7 @@ func (m *member) checkChain(ctx context.Context) error {
 		}
 	}
 	if wrong != 0 {
-		return fmt.Errorf("%s: %w: chain id %d, configured is %d", m.name, ErrWrongChain, wrong, m.pool.config.ChainID)
+		return fmt.Errorf("%s: %w: chain id %d, configured is %d", m.name, models.ErrWrongChain, wrong, m.pool.config.ChainID)
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"paycow/models"
+
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -126,7 +128,7 @@ func (p *Pool) AgreedHeader(ctx context.Context, number uint64) (Header, error) 
 			return answer.value, nil // the others need not be waited for
 		}
 	}
-	return Header{}, fmt.Errorf("%w: no block %d that %d of %d nodes have", ErrQuorumMissing, number, p.config.Quorum, len(members))
+	return Header{}, fmt.Errorf("%w: no block %d that %d of %d nodes have", models.ErrQuorumMissing, number, p.config.Quorum, len(members))
 }
 
 // answered is what one node answered.
@@ -224,12 +226,12 @@ func (p *Pool) SubscribeHeads(ctx context.Context, heads chan<- Header) (ethereu
 		if err == nil {
 			return subscription, nil
 		}
-		if !errors.Is(err, ErrNoSubscriptions) {
+		if !errors.Is(err, models.ErrNoSubscriptions) {
 			failures = append(failures, err)
 		}
 	}
 	if len(failures) == 0 && len(candidates) == len(p.members) {
-		return nil, ErrNoSubscriptions
+		return nil, models.ErrNoSubscriptions
 	}
 	return nil, errors.Join(append(failures, errors.New("no node offers a subscription now"))...)
 }

@@ -113,11 +113,11 @@ func (n *faultyNode) SubscribeHeads(ctx context.Context, _ chan<- Header) (ether
 	if err := n.answer(ctx); err != nil {
 		return nil, err
 	}
-	return nil, ErrNoSubscriptions
+	return nil, models.ErrNoSubscriptions
 }
 
 func (n *faultyNode) SubscribePending(context.Context, chan<- PendingTransaction) (ethereum.Subscription, error) {
-	return nil, ErrNoSubscriptions
+	return nil, models.ErrNoSubscriptions
 }
 
 // alarmList remembers what was raised.
@@ -327,7 +327,7 @@ func TestTheFirstBlockIsTheQuorums(t *testing.T) {
 		require.Equal(t, a.head.Hash, header.Hash)
 		b.set(func(n *faultyNode) { n.err = errAway })
 		_, err = poolOf(2, nil, liar, a, b).AgreedHeader(t.Context(), 0)
-		require.ErrorIs(t, err, ErrQuorumMissing)
+		require.ErrorIs(t, err, models.ErrQuorumMissing)
 	})
 }
 
@@ -384,7 +384,7 @@ func TestQuorumOfTheVerifier(t *testing.T) {
 				} else {
 					require.Error(t, err, "quorum %d, combination %d", quorum, combination)
 					if quorum > 1 {
-						require.ErrorIs(t, err, ErrQuorumMissing)
+						require.ErrorIs(t, err, models.ErrQuorumMissing)
 					}
 				}
 			})
@@ -406,7 +406,7 @@ func TestReceiptsThatDoNotMakeUpTheirRootAreNoProof(t *testing.T) {
 			Block: models.BlockRef{Number: 80, Hash: log.BlockHash.Hex()},
 		}
 		verifier := NewVerifier(poolOf(1, nil, node), VerifierConfig{Token: testToken})
-		require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), toVerify(ourAddress1, notice)), ErrDoubtful)
+		require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), toVerify(ourAddress1, notice)), models.ErrDoubtful)
 		node.set(func(n *faultyNode) { n.head.ReceiptsRoot = receiptsRoot(n.receipts) })
 		require.NoError(t, verifier.VerifyTransfer(t.Context(), toVerify(ourAddress1, notice)))
 		// What was proved once stays proved, for the logs of that block and no others.
@@ -432,9 +432,9 @@ func TestLargeAmountsWaitForFinality(t *testing.T) {
 		wanted.AtStake = 100
 		require.NoError(t, verifier.VerifyTransfer(t.Context(), wanted), "not above")
 		wanted.AtStake = 101
-		require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), wanted), ErrNotFinalYet, "no finality known")
+		require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), wanted), models.ErrNotFinalYet, "no finality known")
 		node.set(func(n *faultyNode) { n.finalized = 79 })
-		require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), wanted), ErrNotFinalYet)
+		require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), wanted), models.ErrNotFinalYet)
 		node.set(func(n *faultyNode) { n.finalized = 80 })
 		require.NoError(t, verifier.VerifyTransfer(t.Context(), wanted))
 	})

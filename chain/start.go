@@ -75,7 +75,7 @@ func (f *Follower) lastBlockBefore(ctx context.Context, at time.Time, highest He
 // below it was ever stored, so any canonical block below it will do that no transfer to us can lie under.
 // Returns ErrReorgTooDeep when there is more history than that.
 func (f *Follower) startAgain(ctx context.Context, head Header, lowest models.BlockRef) (Header, error) {
-	tooDeep := fmt.Errorf("%w: lowest block kept %s, cursor %s, head %d", ErrReorgTooDeep, lowest, f.cursor.Block(), head.Number)
+	tooDeep := fmt.Errorf("%w: lowest block kept %s, cursor %s, head %d", models.ErrReorgTooDeep, lowest, f.cursor.Block(), head.Number)
 	if lowest.Number == 0 {
 		return Header{}, tooDeep // even the genesis block differs
 	}

@@ -14,20 +14,6 @@ import (
 	"paycow/models"
 )
 
-// What VerifyTransfer can find wrong. Any other error of it means that no node could be asked.
-var (
-	// ErrNotConfirmedYet means that the transfer's block is not yet deep enough.
-	ErrNotConfirmedYet = errors.New("the transfer has too few confirmations")
-	// ErrNotCanonical means that the chain does not hold the transfer in the block we know it in.
-	ErrNotCanonical = errors.New("the transfer is not in the canonical chain")
-	// ErrTransferDiffers means that the transaction is there and does not make this transfer.
-	ErrTransferDiffers = errors.New("the transaction does not make this transfer")
-	// ErrNotFinalYet means that so large an amount waits until its block is final.
-	ErrNotFinalYet = errors.New("the transfer's block is not final yet")
-	// ErrQuorumMissing means that fewer nodes than the quorum confirm the transfer now.
-	ErrQuorumMissing = errors.New("too few nodes agree")
-)
-
 // VerifierConfig is what a verifier has to know.
 type VerifierConfig struct {
 	Token common.Address
@@ -79,7 +65,7 @@ func (v *Verifier) verify(ctx context.Context, wanted Verification) error {
 	quorum := v.panel.Quorum()
 	members := v.panel.Members()
 	if len(members) < quorum {
-		return fmt.Errorf("%w: %d of %d needed nodes can be asked", ErrQuorumMissing, len(members), quorum)
+		return fmt.Errorf("%w: %d of %d needed nodes can be asked", models.ErrQuorumMissing, len(members), quorum)
 	}
 	var agreeing, others []testimony
 	for next := 0; next < len(members) && len(agreeing) < quorum; {
@@ -91,7 +77,7 @@ func (v *Verifier) verify(ctx context.Context, wanted Verification) error {
 				continue
 			}
 			if said.err == nil {
-				said.err = fmt.Errorf("%w: it states another receipts root for block %d", ErrDoubtful, wanted.Notice.Block.Number)
+				said.err = fmt.Errorf("%w: it states another receipts root for block %d", models.ErrDoubtful, wanted.Notice.Block.Number)
 			}
 			others = append(others, said)
 		}
@@ -105,7 +91,7 @@ func (v *Verifier) verify(ctx context.Context, wanted Verification) error {
 	}
 	for _, said := range others {
 		// The same block hash cannot hold two different sets of logs: a node that says so was contradicted.
-		if quorum > 1 && errors.Is(said.err, ErrTransferDiffers) {
+		if quorum > 1 && errors.Is(said.err, models.ErrTransferDiffers) {
 			v.panel.Report(said.member.Name(), models.NodeLying, fmt.Sprintf("of transfer %s it says other than %d nodes: %v", wanted.Notice.TransferKey, quorum, said.err))
 		}
 	}
@@ -132,14 +118,14 @@ func (v *Verifier) notAgreed(agreeing, others []testimony) error {
 		return others[0].err
 	}
 	var reasons []string
-	sentinel := ErrQuorumMissing
+	sentinel := models.ErrQuorumMissing
 	definite := len(agreeing) == 0
 	for _, said := range others {
 		reasons = append(reasons, fmt.Sprintf("%s: %v", said.member.Name(), said.err))
-		definite = definite && (errors.Is(said.err, ErrNotConfirmedYet) || errors.Is(said.err, ErrNotCanonical) || errors.Is(said.err, ErrTransferDiffers) || errors.Is(said.err, ErrNotFinalYet))
+		definite = definite && (errors.Is(said.err, models.ErrNotConfirmedYet) || errors.Is(said.err, models.ErrNotCanonical) || errors.Is(said.err, models.ErrTransferDiffers) || errors.Is(said.err, models.ErrNotFinalYet))
 	}
 	if definite && len(others) > 0 {
-		sentinel = fmt.Errorf("%w: %w", ErrQuorumMissing, others[0].err)
+		sentinel = fmt.Errorf("%w: %w", models.ErrQuorumMissing, others[0].err)
 	}
 	return fmt.Errorf("%w: %d of %d needed nodes confirm it (%s)", sentinel, len(agreeing), v.panel.Quorum(), strings.Join(reasons, "; "))
 }
@@ -152,7 +138,7 @@ func (v *Verifier) ask(ctx context.Context, node Endpoint, wanted Verification) 
 		return Header{}, err
 	}
 	if have := models.Confirmations(head.Number, n.Block.Number); have < wanted.Confirmations {
-		return Header{}, fmt.Errorf("%w: %d of %d", ErrNotConfirmedYet, have, wanted.Confirmations)
+		return Header{}, fmt.Errorf("%w: %d of %d", models.ErrNotConfirmedYet, have, wanted.Confirmations)
 	}
 	if v.config.FinalizedAbove > 0 && max(wanted.AtStake, n.Amount) > v.config.FinalizedAbove {
 		finalized, ok, err := node.FinalizedNumber(ctx)
@@ -160,7 +146,7 @@ func (v *Verifier) ask(ctx context.Context, node Endpoint, wanted Verification) 
 			return Header{}, err
 		}
 		if !ok || finalized < n.Block.Number {
-			return Header{}, fmt.Errorf("%w: it is in block %d and block %d is final", ErrNotFinalYet, n.Block.Number, finalized)
+			return Header{}, fmt.Errorf("%w: it is in block %d and block %d is final", models.ErrNotFinalYet, n.Block.Number, finalized)
 		}
 	}
 	receipt, ok, err := node.Receipt(ctx, common.HexToHash(n.TxHash))
@@ -168,10 +154,10 @@ func (v *Verifier) ask(ctx context.Context, node Endpoint, wanted Verification) 
 		return Header{}, err
 	}
 	if !ok {
-		return Header{}, fmt.Errorf("%w: there is no receipt", ErrNotCanonical)
+		return Header{}, fmt.Errorf("%w: there is no receipt", models.ErrNotCanonical)
 	}
 	if receipt.BlockHash.Hex() != n.Block.Hash {
-		return Header{}, fmt.Errorf("%w: its receipt is of block %s", ErrNotCanonical, receipt.BlockHash.Hex())
+		return Header{}, fmt.Errorf("%w: its receipt is of block %s", models.ErrNotCanonical, receipt.BlockHash.Hex())
 	}
 	if err := receiptMakes(receipt, v.config.Token, wanted.DepositAddress, n); err != nil {
 		return Header{}, err
@@ -183,7 +169,7 @@ func (v *Verifier) ask(ctx context.Context, node Endpoint, wanted Verification) 
 		return Header{}, err
 	}
 	if canonical.Hash.Hex() != n.Block.Hash {
-		return Header{}, fmt.Errorf("%w: block %d is %s", ErrNotCanonical, n.Block.Number, canonical.Hash.Hex())
+		return Header{}, fmt.Errorf("%w: block %d is %s", models.ErrNotCanonical, n.Block.Number, canonical.Hash.Hex())
 	}
 	return canonical, nil
 }
@@ -191,7 +177,7 @@ func (v *Verifier) ask(ctx context.Context, node Endpoint, wanted Verification) 
 // receiptMakes checks that the transaction's logs hold the noticed transfer.
 func receiptMakes(receipt *types.Receipt, token common.Address, depositAddress string, n models.TransferNotice) error {
 	if receipt.Status != types.ReceiptStatusSuccessful {
-		return fmt.Errorf("%w: the transaction failed", ErrTransferDiffers)
+		return fmt.Errorf("%w: the transaction failed", models.ErrTransferDiffers)
 	}
 	logs := make([]types.Log, 0, len(receipt.Logs))
 	for _, log := range receipt.Logs {
@@ -205,11 +191,11 @@ func receiptMakes(receipt *types.Receipt, token common.Address, depositAddress s
 			continue
 		}
 		if transfer.To != depositAddress || transfer.Amount != n.Amount {
-			return fmt.Errorf("%w: it pays %s %s", ErrTransferDiffers, transfer.To, transfer.Amount)
+			return fmt.Errorf("%w: it pays %s %s", models.ErrTransferDiffers, transfer.To, transfer.Amount)
 		}
 		return nil
 	}
-	return fmt.Errorf("%w: it has no such log", ErrTransferDiffers)
+	return fmt.Errorf("%w: it has no such log", models.ErrTransferDiffers)
 }
 
 // provedBlocks bounds how many blocks are remembered as proved.
@@ -236,7 +222,7 @@ func (v *Verifier) proveReceipts(ctx context.Context, agreeing []testimony, want
 			return err
 		}
 		if root := receiptsRoot(receipts); root != said.header.ReceiptsRoot {
-			err := fmt.Errorf("%w: the receipts of block %d make up the root %s, its header states %s", ErrDoubtful, n.Block.Number, root, said.header.ReceiptsRoot)
+			err := fmt.Errorf("%w: the receipts of block %d make up the root %s, its header states %s", models.ErrDoubtful, n.Block.Number, root, said.header.ReceiptsRoot)
 			if v.panel.Quorum() > 1 {
 				v.panel.Report(said.member.Name(), models.NodeLying, err.Error())
 			}
@@ -274,5 +260,5 @@ func holds(transfers []models.TokenTransfer, wanted Verification) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: the block's receipts do not hold it", ErrTransferDiffers)
+	return fmt.Errorf("%w: the block's receipts do not hold it", models.ErrTransferDiffers)
 }

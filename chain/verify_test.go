@@ -45,7 +45,7 @@ func TestVerifyTransfer(t *testing.T) {
 		return verifier.VerifyTransfer(t.Context(), toVerify(ourAddress1, n))
 	}
 
-	require.ErrorIs(t, verify(notice), ErrNotConfirmedYet, "11 confirmations")
+	require.ErrorIs(t, verify(notice), models.ErrNotConfirmedYet, "11 confirmations")
 	geth.mineEmpty(1)
 	require.NoError(t, verify(notice), "12 confirmations")
 	require.NoError(t, verify(noticeOf(t, geth, ourAddress1, 3)))
@@ -59,22 +59,22 @@ func TestVerifyTransfer(t *testing.T) {
 		notice models.TransferNotice
 		want   error
 	}{
-		"more than it pays":         {change(func(n *models.TransferNotice) { n.Amount++ }), ErrTransferDiffers},
-		"less than it pays":         {change(func(n *models.TransferNotice) { n.Amount-- }), ErrTransferDiffers},
-		"another's log":             {change(func(n *models.TransferNotice) { n.Ordinal = 0 }), ErrTransferDiffers},
-		"the log without value":     {change(func(n *models.TransferNotice) { n.Ordinal = 2 }), ErrTransferDiffers},
-		"no such log":               {change(func(n *models.TransferNotice) { n.Ordinal = 4 }), ErrTransferDiffers},
-		"no such transaction":       {change(func(n *models.TransferNotice) { n.TxHash = common.Hash{5}.Hex() }), ErrNotCanonical},
-		"another block":             {change(func(n *models.TransferNotice) { n.Block.Hash = geth.ref(2).Hash }), ErrNotCanonical},
-		"another number":            {change(func(n *models.TransferNotice) { n.Block.Number-- }), ErrNotCanonical},
-		"block above the head":      {change(func(n *models.TransferNotice) { n.Block.Number += 100 }), ErrNotConfirmedYet},
-		"no block at all":           {change(func(n *models.TransferNotice) { n.Block = models.BlockRef{} }), ErrNotConfirmedYet},
-		"an unknown block's number": {change(func(n *models.TransferNotice) { n.Block = models.BlockRef{Number: 1} }), ErrNotCanonical},
+		"more than it pays":         {change(func(n *models.TransferNotice) { n.Amount++ }), models.ErrTransferDiffers},
+		"less than it pays":         {change(func(n *models.TransferNotice) { n.Amount-- }), models.ErrTransferDiffers},
+		"another's log":             {change(func(n *models.TransferNotice) { n.Ordinal = 0 }), models.ErrTransferDiffers},
+		"the log without value":     {change(func(n *models.TransferNotice) { n.Ordinal = 2 }), models.ErrTransferDiffers},
+		"no such log":               {change(func(n *models.TransferNotice) { n.Ordinal = 4 }), models.ErrTransferDiffers},
+		"no such transaction":       {change(func(n *models.TransferNotice) { n.TxHash = common.Hash{5}.Hex() }), models.ErrNotCanonical},
+		"another block":             {change(func(n *models.TransferNotice) { n.Block.Hash = geth.ref(2).Hash }), models.ErrNotCanonical},
+		"another number":            {change(func(n *models.TransferNotice) { n.Block.Number-- }), models.ErrNotCanonical},
+		"block above the head":      {change(func(n *models.TransferNotice) { n.Block.Number += 100 }), models.ErrNotConfirmedYet},
+		"no block at all":           {change(func(n *models.TransferNotice) { n.Block = models.BlockRef{} }), models.ErrNotConfirmedYet},
+		"an unknown block's number": {change(func(n *models.TransferNotice) { n.Block = models.BlockRef{Number: 1} }), models.ErrNotCanonical},
 	} {
 		t.Run(name, func(t *testing.T) { require.ErrorIs(t, verify(test.notice), test.want) })
 	}
-	require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), toVerify(ourAddress2, notice)), ErrTransferDiffers, "another address")
-	require.ErrorIs(t, verifierOf(stranger, dial(t, geth.httpURL())).VerifyTransfer(t.Context(), toVerify(ourAddress1, notice)), ErrTransferDiffers, "another token")
+	require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), toVerify(ourAddress2, notice)), models.ErrTransferDiffers, "another address")
+	require.ErrorIs(t, verifierOf(stranger, dial(t, geth.httpURL())).VerifyTransfer(t.Context(), toVerify(ourAddress1, notice)), models.ErrTransferDiffers, "another token")
 }
 
 func TestVerifyTransferAfterAReorg(t *testing.T) {
@@ -92,11 +92,11 @@ func TestVerifyTransferAfterAReorg(t *testing.T) {
 	require.NoError(t, verify(before))
 
 	geth.reorg(15, func(int) []*types.Transaction { return nil })
-	require.ErrorIs(t, verify(before), ErrNotCanonical, "gone")
+	require.ErrorIs(t, verify(before), models.ErrNotCanonical, "gone")
 
 	geth.mine(tx)
 	geth.mineEmpty(11)
-	require.ErrorIs(t, verify(before), ErrNotCanonical, "mined again elsewhere")
+	require.ErrorIs(t, verify(before), models.ErrNotCanonical, "mined again elsewhere")
 	require.NoError(t, verify(noticeOf(t, geth, ourAddress1, 0)))
 }
 
@@ -126,17 +126,17 @@ func TestVerifyTransferInADeadBlockOrAFailedTransaction(t *testing.T) {
 	failed := *receipt
 	failed.Status = types.ReceiptStatusFailed
 	err = verifierOf(testToken, deadReceipts{node, &failed}).VerifyTransfer(t.Context(), toVerify(ourAddress1, notice))
-	require.ErrorIs(t, err, ErrTransferDiffers)
+	require.ErrorIs(t, err, models.ErrTransferDiffers)
 
 	geth.reorg(12, func(int) []*types.Transaction { return nil })
 	err = verifierOf(testToken, deadReceipts{node, receipt}).VerifyTransfer(t.Context(), toVerify(ourAddress1, notice))
-	require.ErrorIs(t, err, ErrNotCanonical)
+	require.ErrorIs(t, err, models.ErrNotCanonical)
 
 	node.Close()
 	require.NoError(t, geth.stack.Close())
 	err = verifierOf(testToken, node).VerifyTransfer(t.Context(), toVerify(ourAddress1, notice))
 	require.Error(t, err)
-	for _, sentinel := range []error{ErrNotCanonical, ErrNotConfirmedYet, ErrTransferDiffers} {
+	for _, sentinel := range []error{models.ErrNotCanonical, models.ErrNotConfirmedYet, models.ErrTransferDiffers} {
 		require.NotErrorIs(t, err, sentinel, "a node that is away says nothing about the transfer")
 	}
 }

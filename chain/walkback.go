@@ -16,7 +16,7 @@ func (f *Follower) walkBack(ctx context.Context, head Header) (Progress, error) 
 		return Progress{}, fmt.Errorf("find the common ancestor of a reorg at block %d: %w", cursor.Number, err)
 	}
 	if ancestor.Number >= cursor.Number {
-		return Progress{}, fmt.Errorf("%w: block %d is canonical and the block after it is not its child", ErrDoubtful, cursor.Number)
+		return Progress{}, fmt.Errorf("%w: block %d is canonical and the block after it is not its child", models.ErrDoubtful, cursor.Number)
 	}
 	if err := f.checkFloor(ctx, ancestor); err != nil {
 		return Progress{}, err
@@ -45,7 +45,7 @@ func (f *Follower) checkFloor(ctx context.Context, ancestor models.BlockRef) err
 	if ancestor.Number >= cursor.FinalizedNumber {
 		return nil
 	}
-	err = fmt.Errorf("%w: block %d was final, the chain differs above block %d", ErrReorgBelowFinality, cursor.FinalizedNumber, ancestor.Number)
+	err = fmt.Errorf("%w: block %d was final, the chain differs above block %d", models.ErrReorgBelowFinality, cursor.FinalizedNumber, ancestor.Number)
 	f.raise(ctx, models.AlarmReorgBelowFinality, "",
 		fmt.Sprintf("The chain that the node shows differs from ours above block %d, although block %d was final; nothing is credited until this is cleared.", ancestor.Number, cursor.FinalizedNumber))
 	return err

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"paycow/models"
+
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rpc"
@@ -158,7 +160,7 @@ func (f *Follower) checkEmptyRange(ctx context.Context, first, last Header) erro
 			return err
 		}
 		if !next.follows(header.Ref()) {
-			return fmt.Errorf("%w: block %d is not the child of the one before", ErrDoubtful, next.Number)
+			return fmt.Errorf("%w: block %d is not the child of the one before", models.ErrDoubtful, next.Number)
 		}
 		header = next
 	}
@@ -171,14 +173,14 @@ func (f *Follower) checkEmptyBlock(ctx context.Context, header Header) error {
 	}
 	receipts, err := f.source.ReceiptsByBlockHash(ctx, header.Hash)
 	if err != nil {
-		return fmt.Errorf("%w: nothing in block %d although its bloom filter speaks of something, and its receipts cannot be had: %w", ErrDoubtful, header.Number, err)
+		return fmt.Errorf("%w: nothing in block %d although its bloom filter speaks of something, and its receipts cannot be had: %w", models.ErrDoubtful, header.Number, err)
 	}
 	missing, err := logsOfReceipts(receipts, f.config.Token, header)
 	if err != nil {
 		return err
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("%w: the range left out the transfers of block %d", ErrDoubtful, header.Number)
+		return fmt.Errorf("%w: the range left out the transfers of block %d", models.ErrDoubtful, header.Number)
 	}
 	return nil
 }
@@ -190,7 +192,7 @@ func (f *Follower) windowContent(ctx context.Context, first, last Header, logs [
 	byBlock := make(map[uint64][]types.Log)
 	for _, log := range logs {
 		if log.BlockNumber < first.Number || log.BlockNumber > last.Number || log.Removed {
-			return found, fmt.Errorf("%w: logs of blocks %d to %d hold one of block %d", ErrDoubtful, first.Number, last.Number, log.BlockNumber)
+			return found, fmt.Errorf("%w: logs of blocks %d to %d hold one of block %d", models.ErrDoubtful, first.Number, last.Number, log.BlockNumber)
 		}
 		byBlock[log.BlockNumber] = append(byBlock[log.BlockNumber], log)
 	}
@@ -209,7 +211,7 @@ func (f *Follower) windowContent(ctx context.Context, first, last Header, logs [
 		}
 		for _, log := range blockLogs {
 			if log.BlockHash != header.Hash {
-				return found, fmt.Errorf("%w: logs of block %d are of another block", ErrDoubtful, number)
+				return found, fmt.Errorf("%w: logs of block %d are of another block", models.ErrDoubtful, number)
 			}
 		}
 		decoded := DecodeLogs(f.config.ChainID, f.config.Token, header.Ref(), blockLogs)

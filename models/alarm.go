@@ -24,6 +24,15 @@ const (
 	AlarmCreditedWithoutNode AlarmKind = "CREDIT_CONTRADICTED"  // a credited transfer is not in the chain that the quorum agrees on
 )
 
+// AlarmKinds lists every kind.
+func AlarmKinds() []AlarmKind {
+	return []AlarmKind{
+		AlarmNodeLying, AlarmNodeWrongChain, AlarmQuorumMissing, AlarmBlockDoubtful, AlarmTransferMissed,
+		AlarmTransferDisproved, AlarmReorgBelowFinality, AlarmAmountTooLarge, AlarmTokenPaused, AlarmTokenFeeChanged,
+		AlarmTokenDeprecated, AlarmAddressBlacklisted, AlarmFundsDestroyed, AlarmBooksDiffer, AlarmCreditedWithoutNode,
+	}
+}
+
 // HaltsCrediting tells whether nothing is credited and nothing expires while an alarm of this kind is open.
 func (k AlarmKind) HaltsCrediting() bool { return k == AlarmReorgBelowFinality }
 

@@ -3,7 +3,6 @@
 package models
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -19,15 +18,6 @@ const USDT Amount = 1_000_000
 
 // amountDecimals is how many decimals the token has.
 const amountDecimals = 6
-
-var (
-	// ErrAmountSyntax means that a text is not a decimal number.
-	ErrAmountSyntax = errors.New("amount is not a decimal number")
-	// ErrAmountPrecision means that a number has more decimals than the token.
-	ErrAmountPrecision = errors.New("amount has more than 6 decimals")
-	// ErrAmountRange means that a number of micro-USDT does not fit 64 bits.
-	ErrAmountRange = errors.New("amount is out of range")
-)
 
 // ParseAmount reads a decimal number of USDT written as a JSON number (RFC 8259, section 6), so "50", "50.0", "5e1"
 // and "50.000000" are equal. No float is involved.

@@ -2,17 +2,88 @@ package models
 
 import "errors"
 
+// Errors that callers tell apart. Every package of the product returns these and declares none of its own.
+
+// Errors of the database.
 var (
-	// ErrNotFound means that there is no such row, or not for this operator.
+	// ErrNotFound means that there is no such row, or that it belongs to another operator.
 	ErrNotFound = errors.New("not found")
-	// ErrIdempotencyMismatch means that the idempotency key was used with another body.
+	// ErrAlreadyExists means that a unique value is taken.
+	ErrAlreadyExists = errors.New("already exists")
+	// ErrIdempotencyMismatch means that the idempotency key was used with another request body.
 	ErrIdempotencyMismatch = errors.New("idempotency key was used with another body")
 	// ErrCursorMoved means that another follower has moved the chain cursor since it was read.
 	ErrCursorMoved = errors.New("the chain cursor was moved by another follower")
-	// ErrAlreadyExists means that a unique value is taken.
-	ErrAlreadyExists = errors.New("already exists")
 	// ErrLedgerUnbalanced means that the entries of a booking do not sum to zero.
 	ErrLedgerUnbalanced = errors.New("ledger entries do not sum to zero")
-	// ErrCreditingHalted means that an open alarm keeps everything from being credited or expired until an admin clears it.
-	ErrCreditingHalted = errors.New("crediting stands still until an alarm is cleared")
+	// ErrCreditingHalted means that an open alarm stops every credit and every expiry until an admin resolves it.
+	ErrCreditingHalted = errors.New("crediting is halted until an alarm is resolved")
+	// ErrBadCursor means that a paging cursor was not issued by the store.
+	ErrBadCursor = errors.New("malformed paging cursor")
+	// ErrSchemaBehind means that the database lacks migrations.
+	ErrSchemaBehind = errors.New("the database schema is older than this program: run `paycow migrate`")
+	// ErrNotPossible means that an operator's status does not allow the change.
+	ErrNotPossible = errors.New("not possible in this status")
+)
+
+// Errors of reading the chain. All of them are worth a retry; ErrReorgTooDeep, ErrWrongChain and ErrReorgBelowFinality
+// usually need a person.
+var (
+	// ErrBlockNotFound means that the node does not have the block, or not yet.
+	ErrBlockNotFound = errors.New("the node does not have this block")
+	// ErrReorgTooDeep means that the node's chain holds none of the blocks that are remembered.
+	ErrReorgTooDeep = errors.New("the node's chain shares no block with what was read before; the node is on another chain, or a reorg went deeper than the blocks kept")
+	// ErrWrongChain means that the node follows another chain than the one configured.
+	ErrWrongChain = errors.New("the node follows another chain")
+	// ErrReorgBelowFinality means that the node's chain differs below a block that was final. Nothing is taken back until an
+	// admin has decided.
+	ErrReorgBelowFinality = errors.New("the node's chain differs from what was final before")
+	// ErrDoubtful means that a node's answers contradict each other or themselves.
+	ErrDoubtful = errors.New("the node's answer is doubtful")
+	// ErrNoSubscriptions means that the node offers no subscriptions, so its head must be polled.
+	ErrNoSubscriptions = errors.New("the node offers no subscriptions")
+)
+
+// Reasons why a log of the token is not taken as a transfer.
+var (
+	// ErrAmountTooLarge means that the value does not fit 64 bits. No supply of USDT comes near that.
+	ErrAmountTooLarge = errors.New("the transfer's value does not fit 64 bits")
+	// ErrMalformedLog means that the log does not have the form of Transfer(address,address,uint256) (ERC-20).
+	ErrMalformedLog = errors.New("the log is not a well-formed Transfer")
+	// ErrForeignLog means that the log belongs to another block, was removed by a reorg, or appears twice.
+	ErrForeignLog = errors.New("the log does not belong to this block")
+)
+
+// Reasons why a transfer is not verified. Any other error of a verification means that no node could be asked.
+var (
+	// ErrNotConfirmedYet means that the transfer's block is not deep enough yet.
+	ErrNotConfirmedYet = errors.New("the transfer has too few confirmations")
+	// ErrNotCanonical means that the canonical chain does not hold the transfer in the block in which it is known.
+	ErrNotCanonical = errors.New("the transfer is not in the canonical chain")
+	// ErrTransferDiffers means that the transaction exists and does not make this transfer.
+	ErrTransferDiffers = errors.New("the transaction does not make this transfer")
+	// ErrNotFinalYet means that an amount this large waits until its block is final.
+	ErrNotFinalYet = errors.New("the transfer's block is not final yet")
+	// ErrQuorumMissing means that fewer nodes than the quorum agree.
+	ErrQuorumMissing = errors.New("too few nodes agree")
+)
+
+// Errors of what people type and of sealed secrets.
+var (
+	// ErrEmail means that a text is not an e-mail address.
+	ErrEmail = errors.New("not an e-mail address")
+	// ErrSealBroken means that a sealed secret was changed, moved to another API key, or sealed with another master key.
+	ErrSealBroken = errors.New("the sealed secret does not open with this master key")
+	// ErrPasswordHash means that a stored password hash is not an Argon2id hash in PHC string form.
+	ErrPasswordHash = errors.New("the stored password hash is not an Argon2id PHC string")
+)
+
+// Errors of reading an amount.
+var (
+	// ErrAmountSyntax means that a text is not a decimal number.
+	ErrAmountSyntax = errors.New("amount is not a decimal number")
+	// ErrAmountPrecision means that a number has more decimals than the token.
+	ErrAmountPrecision = errors.New("amount has more than 6 decimals")
+	// ErrAmountRange means that a number of micro-USDT does not fit 64 bits.
+	ErrAmountRange = errors.New("amount is out of range")
 )

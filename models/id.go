@@ -6,12 +6,13 @@ import (
 )
 
 // NewID returns 24 lower-case hex digits from the system's random generator (96 bits).
-func NewID() string { return randomHex(12) }
+func NewID() string { return RandomHex(12) }
 
 // NewReference returns 16 lower-case hex digits from the system's random generator.
-func NewReference() string { return randomHex(8) }
+func NewReference() string { return RandomHex(8) }
 
-func randomHex(bytes int) string {
+// RandomHex returns the given number of bytes from the system's random generator as lower-case hex digits.
+func RandomHex(bytes int) string {
 	b := make([]byte, bytes)
 	rand.Read(b) // never fails: crypto/rand ends the process instead
 	return hex.EncodeToString(b)

@@ -17,6 +17,11 @@ const (
 	NodeLying       NodeState = "LYING"       // it was contradicted
 )
 
+// NodeStates lists every state, the usable ones first.
+func NodeStates() []NodeState {
+	return []NodeState{NodeOK, NodeSlow, NodeErroring, NodeRateLimited, NodeStale, NodeSyncing, NodeWrongChain, NodeLying}
+}
+
 // IsUsable tells whether a node in this state is believed.
 func (s NodeState) IsUsable() bool { return s == NodeOK || s == NodeSlow }
 

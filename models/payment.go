@@ -8,9 +8,6 @@ const (
 	CurrencyUSDT = "USDT"
 )
 
-// DefaultConfirmations is how many confirmations a transfer needs before it is credited, in blocks.
-const DefaultConfirmations = 12
-
 // ConfirmingFrom is how many confirmations, in blocks, the full amount needs for CONFIRMING.
 const ConfirmingFrom = 2
 

@@ -16,6 +16,7 @@ import (
 	"github.com/ethereum/go-ethereum/rpc"
 
 	"paycow/chain"
+	"paycow/models"
 )
 
 // fakeNode is a node that sees the honest chain late, and fails and lies by the seed.
@@ -110,7 +111,7 @@ func (n *fakeNode) HeaderByNumber(ctx context.Context, number uint64) (chain.Hea
 	}
 	view := n.chain()
 	if number >= uint64(len(view)) {
-		return chain.Header{}, chain.ErrBlockNotFound
+		return chain.Header{}, models.ErrBlockNotFound
 	}
 	header := n.shown(view[number].header)
 	if n.lies(fate) {
@@ -226,11 +227,11 @@ func (n *fakeNode) Balances(_ context.Context, _ common.Address, addresses []com
 }
 
 func (n *fakeNode) SubscribeHeads(context.Context, chan<- chain.Header) (ethereum.Subscription, error) {
-	return nil, chain.ErrNoSubscriptions
+	return nil, models.ErrNoSubscriptions
 }
 
 func (n *fakeNode) SubscribePending(context.Context, chan<- chain.PendingTransaction) (ethereum.Subscription, error) {
-	return nil, chain.ErrNoSubscriptions
+	return nil, models.ErrNoSubscriptions
 }
 
 // refusal is an error that a node answers with.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -94,9 +93,6 @@ func escapeLike(text string) string {
 	return string(escaped)
 }
 
-// ErrNotPossible means that an operator's status does not allow the change.
-var ErrNotPossible = errors.New("not possible in this status")
-
 // ChangeOperator moves an operator from one of some statuses to another, with the admin's reason, and writes the audit log.
 // credential, if not nil, becomes the operator's first one. Whoever may not use the API any more keeps the sessions, to see
 // why. Returns models.ErrNotFound or ErrNotPossible.
@@ -110,7 +106,7 @@ func (s *Store) ChangeOperator(ctx context.Context, id string, from []models.Ope
 			return err
 		}
 		if !slices.Contains(from, operator.Status) {
-			return ErrNotPossible
+			return models.ErrNotPossible
 		}
 		operator.Status, operator.StatusReason, operator.UpdatedAt = to, reason, s.now()
 		err := tx.Model(&models.Operator{}).Where("id = ?", id).

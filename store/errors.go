@@ -13,9 +13,6 @@ import (
 	"paycow/models"
 )
 
-// ErrBadCursor means that a paging cursor is not one that this package handed out.
-var ErrBadCursor = errors.New("malformed paging cursor")
-
 // Postgres's codes, as its appendix on error codes lists them.
 const (
 	pgUniqueViolation      = "23505"

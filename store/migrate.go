@@ -4,9 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
+
+	"paycow/models"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -14,9 +15,6 @@ import (
 
 //go:embed migrations/postgres/*.sql migrations/sqlite/*.sql
 var migrations embed.FS
-
-// ErrSchemaBehind means that migrations are missing.
-var ErrSchemaBehind = errors.New("the database schema is older than this program: run `paycow migrate`")
 
 // Migrate brings the schema up to date. Several processes may call it at once: on Postgres they queue at a session lock,
 // on SQLite the later one finds the work done.
@@ -51,7 +49,7 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 		return err
 	}
 	if !s.read(ctx).Migrator().HasTable(goose.DefaultTablename) {
-		return ErrSchemaBehind
+		return models.ErrSchemaBehind
 	}
 	var applied []int64
 	err = s.read(ctx).Raw("SELECT version_id FROM " + goose.DefaultTablename + " WHERE is_applied").Scan(&applied).Error
@@ -64,7 +62,7 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	}
 	for _, source := range provider.ListSources() {
 		if !has[source.Version] {
-			return ErrSchemaBehind
+			return models.ErrSchemaBehind
 		}
 	}
 	return nil

@@ -52,7 +52,7 @@ func TestSchemaCheck(t *testing.T) {
 		t.Helper()
 		first := open(t, url)
 		err := first.CheckSchema(t.Context())
-		require.ErrorIs(t, err, ErrSchemaBehind)
+		require.ErrorIs(t, err, models.ErrSchemaBehind)
 		require.Contains(t, err.Error(), "paycow migrate")
 
 		var wg sync.WaitGroup // several processes start at once

@@ -39,7 +39,7 @@ func parsePlace(text string) (createdAt time.Time, id string, err error) {
 	millis, id, ok := strings.Cut(text, ".")
 	unixMilli, err := strconv.ParseInt(millis, 10, 64)
 	if err != nil || !ok || !isCanonicalInt(millis) || unixMilli < 0 || unixMilli > maxCursorMillis || len(id) != 24 || strings.Trim(id, "0123456789abcdef") != "" {
-		return time.Time{}, "", ErrBadCursor
+		return time.Time{}, "", models.ErrBadCursor
 	}
 	return time.UnixMilli(unixMilli).UTC(), id, nil
 }
@@ -60,7 +60,7 @@ func parseOperatorCursor(cursor string) (isWaiting int, createdAt time.Time, id 
 	}
 	flag, place, _ := strings.Cut(text, ".")
 	if flag != "0" && flag != "1" {
-		return 0, time.Time{}, "", ErrBadCursor
+		return 0, time.Time{}, "", models.ErrBadCursor
 	}
 	if flag == "1" {
 		isWaiting = 1
@@ -81,7 +81,7 @@ func parseLedgerCursor(cursor string) (entryID int64, err error) {
 	}
 	entryID, err = strconv.ParseInt(text, 10, 64)
 	if err != nil || entryID <= 0 || !isCanonicalInt(text) {
-		return 0, ErrBadCursor
+		return 0, models.ErrBadCursor
 	}
 	return entryID, nil
 }
@@ -96,11 +96,11 @@ func encodeCursor(text string) string { return base64.RawURLEncoding.EncodeToStr
 
 func decodeCursor(cursor string) (string, error) {
 	if len(cursor) > 100 {
-		return "", ErrBadCursor
+		return "", models.ErrBadCursor
 	}
 	text, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	if err != nil {
-		return "", ErrBadCursor
+		return "", models.ErrBadCursor
 	}
 	return string(text), nil
 }

@@ -279,10 +279,10 @@ func TestGarbageCursors(t *testing.T) {
 			string(make([]byte, 10_000)),
 		} {
 			_, _, err := f.ListPayments(t.Context(), PaymentFilter{OperatorID: f.operator.ID, Cursor: cursor})
-			require.ErrorIs(t, err, ErrBadCursor, "%q", cursor)
+			require.ErrorIs(t, err, models.ErrBadCursor, "%q", cursor)
 			_, _, err = f.Ledger(t.Context(), f.operator.ID, cursor, 10)
 			if cursor != encodeCursor("1") {
-				require.ErrorIs(t, err, ErrBadCursor, "%q", cursor)
+				require.ErrorIs(t, err, models.ErrBadCursor, "%q", cursor)
 			}
 		}
 		_, _, err := f.ListPayments(t.Context(), PaymentFilter{OperatorID: f.operator.ID, Cursor: encodeCursor("1." + id)})

@@ -208,7 +208,7 @@ func TestOperatorsArePagedWhileTheyChange(t *testing.T) {
 		require.Len(t, seen, many+1, "the fixture's own operator is one of them")
 		for _, cursor := range []string{"x", encodeCursor("."), encodeCursor("2.1.x"), encodeCursor("1.1"), encodeCursor("1.-5." + models.NewID()), encodeCursor("0.01." + models.NewID())} {
 			_, _, err := f.ListOperators(ctx, OperatorFilter{Cursor: cursor})
-			require.ErrorIs(t, err, ErrBadCursor, cursor)
+			require.ErrorIs(t, err, models.ErrBadCursor, cursor)
 		}
 	})
 }

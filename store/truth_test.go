@@ -341,7 +341,7 @@ func TestMigrationFromTheFirstSchema(t *testing.T) {
 		require.NoError(t, err)
 		_, err = provider.UpTo(ctx, 20261123120000)
 		require.NoError(t, err)
-		require.ErrorIs(t, s.CheckSchema(ctx), ErrSchemaBehind)
+		require.ErrorIs(t, s.CheckSchema(ctx), models.ErrSchemaBehind)
 		at := epoch
 		for _, row := range []struct {
 			statement string

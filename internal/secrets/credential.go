@@ -9,7 +9,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
 
 	"paycow/models"
@@ -23,9 +22,6 @@ const (
 	apiKeyPrefix = "pk_"
 	secretPrefix = "sk_"
 )
-
-// ErrSealBroken means that a sealed secret was changed, moved to another API key, or sealed with another master key.
-var ErrSealBroken = errors.New("the sealed secret does not open with this master key")
 
 // NewCredential makes an API key and its secret of 256 random bits for an operator. The credential holds the secret's hash
 // and the secret sealed with the master key; the secret itself is returned once. The caller fills in CreatedAt.
@@ -65,7 +61,7 @@ func Open(owner string, sealed, masterKey []byte) (string, error) {
 	}
 	secret, err := aead.Open(nil, nil, sealed, []byte(owner))
 	if err != nil {
-		return "", ErrSealBroken
+		return "", models.ErrSealBroken
 	}
 	return string(secret), nil
 }

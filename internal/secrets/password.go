@@ -3,10 +3,11 @@ package secrets
 import (
 	"crypto/subtle"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"paycow/models"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -52,9 +53,6 @@ func PasswordProblem(password, email string) string {
 	}
 }
 
-// ErrPasswordHash means that a stored password hash is not Argon2id in PHC string form.
-var ErrPasswordHash = errors.New("the stored password hash is not an Argon2id PHC string")
-
 // HashPassword returns the Argon2id hash of a password with a new salt, in PHC string form.
 func HashPassword(password string) string {
 	salt := randomBytes(argonSaltBytes)
@@ -67,20 +65,20 @@ func HashPassword(password string) string {
 func CheckPassword(password, phc string) (bool, error) {
 	parts := strings.Split(phc, "$")
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
-		return false, ErrPasswordHash
+		return false, models.ErrPasswordHash
 	}
 	var memoryKiB, passes uint32
 	var lanes uint8
 	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memoryKiB, &passes, &lanes); err != nil {
-		return false, ErrPasswordHash
+		return false, models.ErrPasswordHash
 	}
 	if memoryKiB == 0 || passes == 0 || lanes == 0 || memoryKiB > argonMaxMemoryKiB || passes > argonMaxPasses || lanes > argonMaxLanes {
-		return false, ErrPasswordHash
+		return false, models.ErrPasswordHash
 	}
 	salt, saltErr := base64.RawStdEncoding.DecodeString(parts[4])
 	want, hashErr := base64.RawStdEncoding.DecodeString(parts[5])
 	if saltErr != nil || hashErr != nil || len(salt) < 8 || len(want) < 16 || len(want) > 64 {
-		return false, ErrPasswordHash
+		return false, models.ErrPasswordHash
 	}
 	got := argon2.IDKey([]byte(password), salt, passes, memoryKiB, lanes, uint32(len(want))) //nolint:gosec // at most 64, checked above
 	return subtle.ConstantTimeCompare(got, want) == 1, nil

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"paycow/models"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -29,23 +31,23 @@ func TestCredentialOpensOnlyWithItsKeyAndMasterKey(t *testing.T) {
 	swapped := first
 	swapped.SecretSealed = second.SecretSealed
 	_, err = OpenSecret(swapped, masterKey)
-	require.ErrorIs(t, err, ErrSealBroken, "a sealed secret must not open under another API key")
+	require.ErrorIs(t, err, models.ErrSealBroken, "a sealed secret must not open under another API key")
 
 	_, err = OpenSecret(first, bytes.Repeat([]byte{8}, MasterKeyBytes))
-	require.ErrorIs(t, err, ErrSealBroken)
+	require.ErrorIs(t, err, models.ErrSealBroken)
 
 	for i := range first.SecretSealed {
 		changed := first
 		changed.SecretSealed = bytes.Clone(first.SecretSealed)
 		changed.SecretSealed[i] ^= 1
 		_, err = OpenSecret(changed, masterKey)
-		require.ErrorIs(t, err, ErrSealBroken)
+		require.ErrorIs(t, err, models.ErrSealBroken)
 	}
 	for _, sealed := range [][]byte{nil, {}, {1, 2, 3}} {
 		changed := first
 		changed.SecretSealed = sealed
 		_, err = OpenSecret(changed, masterKey)
-		require.ErrorIs(t, err, ErrSealBroken)
+		require.ErrorIs(t, err, models.ErrSealBroken)
 	}
 	for _, key := range [][]byte{nil, make([]byte, 16), make([]byte, 33)} {
 		_, _, err = NewCredential("op1", key)
@@ -79,6 +81,6 @@ func TestPasswordHashFromABrokenRow(t *testing.T) {
 	} {
 		ok, err := CheckPassword("x", broken)
 		require.False(t, ok)
-		require.ErrorIs(t, err, ErrPasswordHash, broken)
+		require.ErrorIs(t, err, models.ErrPasswordHash, broken)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"paycow/models"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -87,7 +89,7 @@ func TestSealIsBoundToItsOwner(t *testing.T) {
 	require.Equal(t, rfcSecret, opened)
 	for _, owner := range []string{"totp:operator:2", "totp:admin:1", "", "pk_1"} {
 		_, err = Open(owner, sealed, masterKey)
-		require.ErrorIs(t, err, ErrSealBroken, owner)
+		require.ErrorIs(t, err, models.ErrSealBroken, owner)
 	}
 }
 

@@ -1,0 +1,22 @@
+package models
+
+import "time"
+
+// The defaults of an installation. A setting may replace each of them; nothing else states them.
+const (
+	// DefaultConfirmations is how many confirmations a transfer needs before it is credited, in blocks.
+	DefaultConfirmations = 12
+	// DefaultMaxAmount is the largest amount of one payment, in micro-USDT.
+	DefaultMaxAmount = 1_000_000 * USDT
+	// DefaultPaymentWindow is the time from a payment's creation to its expiry.
+	DefaultPaymentWindow = time.Hour
+	// DefaultBlockTime is the usual time between two blocks: a slot of Ethereum's consensus layer
+	// (SECONDS_PER_SLOT in the consensus specifications).
+	DefaultBlockTime = 12 * time.Second
+	// DefaultReconcileInterval is the time from one scheduled reconciliation to the next.
+	DefaultReconcileInterval = 10 * time.Minute
+)
+
+// Quorum returns how many of the given number of Ethereum nodes must agree before anything is credited or expires, unless a
+// setting says otherwise: one node decides alone, and of several nodes two must agree.
+func Quorum(nodes int) int { return min(nodes, 2) }
