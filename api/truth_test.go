@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"paycow/models"
-	"paycow/store"
 )
 
 // tellOfNodes does what a watching worker does: it tells of its nodes, whose names must never be shown.
@@ -171,7 +170,7 @@ func TestCheckoutTellsOfATransferOnItsWay(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	p := f.payment(f.account)
-	require.NoError(t, f.store.NoteSeen(t.Context(), models.NetworkERC20, []store.SeenTransfer{{TxHash: hexHash(1), To: p.DepositAddress, Amount: 50 * models.USDT}}))
+	require.NoError(t, f.store.NoteSeen(t.Context(), models.NetworkERC20, []models.SeenTransfer{{TxHash: hexHash(1), To: p.DepositAddress, Amount: 50 * models.USDT}}))
 	page := f.call(f.account, http.MethodGet, "/payment/"+p.ID, "").body
 	require.Contains(t, page, "A transfer of 50.00 USDT was seen in the network. It counts once it is in a block.")
 	view := parse[publicView](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body)
