@@ -17,7 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"paycow/models"
-	"paycow/store"
 )
 
 // openStream follows a payment's page and returns a function that reads the next event's name and data.
@@ -231,7 +230,7 @@ func TestCheckoutTellsOfATransferOnItsWay(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	p := f.payment(f.account)
-	require.NoError(t, f.store.NoteSeen(t.Context(), models.NetworkERC20, []store.SeenTransfer{{TxHash: hexHash(1), To: p.DepositAddress, Amount: 50 * models.USDT}}))
+	require.NoError(t, f.store.NoteSeen(t.Context(), models.NetworkERC20, []models.SeenTransfer{{TxHash: hexHash(1), To: p.DepositAddress, Amount: 50 * models.USDT}}))
 	page := f.call(f.account, http.MethodGet, "/payment/"+p.ID, "").body
 	require.Contains(t, page, "A transfer of 50.00 USDT was seen in the network. It counts once it is in a block.")
 	view := parse[publicView](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body)
