@@ -106,3 +106,23 @@ func (s *Store) UseTOTPStep(ctx context.Context, account models.Account, step in
 		UpdateColumns(map[string]any{"totp_last_step": step})
 	return update.RowsAffected == 1, wrap(update.Error, "noting a used code")
 }
+
+// CreateAdmin stores an admin whom the program's own command line made, with a line in the audit log. Returns
+// models.ErrAlreadyExists when the e-mail address is taken.
+func (s *Store) CreateAdmin(ctx context.Context, admin models.Admin) error {
+	admin.CreatedAt, admin.UpdatedAt = s.orNow(admin.CreatedAt), s.orNow(admin.UpdatedAt)
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		if err := tx.Create(&admin).Error; err != nil {
+			return err
+		}
+		return s.audit(tx, models.AuditEntry{Actor: models.ActorCLI, Action: "admin_created", Subject: "admin:" + admin.ID, Detail: admin.Email + " was made an admin."})
+	})
+	return wrap(err, "creating an admin")
+}
+
+// AdminByEmail returns models.ErrNotFound when there is none.
+func (s *Store) AdminByEmail(ctx context.Context, email string) (models.Admin, error) {
+	var admin models.Admin
+	err := s.read(ctx).Where("email = ?", email).Take(&admin).Error
+	return admin, wrap(err, "reading an admin")
+}

@@ -94,13 +94,6 @@ func (s *Store) OpenAlarms(ctx context.Context, network string) ([]models.Alarm,
 	return alarms, wrap(err, "reading the open alarms")
 }
 
-// Alarms returns the newest alarms of a network, cleared or not, newest first.
-func (s *Store) Alarms(ctx context.Context, network string, limit int) ([]models.Alarm, error) {
-	var alarms []models.Alarm
-	err := s.read(ctx).Where("network = ?", network).Order("id DESC").Limit(limit).Find(&alarms).Error
-	return alarms, wrap(err, "reading the alarms")
-}
-
 // refuseWhileHalted returns models.ErrCreditingHalted while an alarm is open that stops crediting.
 func refuseWhileHalted(tx *gorm.DB, network string) error {
 	var halting int64
@@ -114,26 +107,26 @@ func refuseWhileHalted(tx *gorm.DB, network string) error {
 	return nil
 }
 
-// Audit appends a line to the record of who did what.
-func (s *Store) Audit(ctx context.Context, entry models.AuditEntry) error {
-	return wrap(s.write(ctx, func(tx *gorm.DB) error { return s.audit(tx, entry) }), "writing the audit log")
-}
-
-func (s *Store) audit(tx *gorm.DB, entry models.AuditEntry) error {
-	entry.At = s.now()
-	if err := tx.Table("audit_log").Create(&entry).Error; err != nil {
-		return fmt.Errorf("writing the audit log: %w", err)
+// ListAlarms returns a page of a network's alarms, newest first; open says which, nil for both. Returns ErrBadCursor.
+func (s *Store) ListAlarms(ctx context.Context, network string, open *bool, cursor string, limit int) (alarms []models.Alarm, nextCursor string, err error) {
+	query := s.read(ctx).Where("network = ?", network)
+	if open != nil {
+		query = query.Where("(resolved_at IS NULL) = ?", *open)
 	}
-	return nil
-}
-
-// AuditLog returns the newest lines before the one with the given number (0 for the newest of all), newest first.
-func (s *Store) AuditLog(ctx context.Context, before int64, limit int) ([]models.AuditEntry, error) {
-	query := s.read(ctx).Table("audit_log")
-	if before > 0 {
-		query = query.Where("id < ?", before)
+	if cursor != "" {
+		id, err := parseLedgerCursor(cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		query = query.Where("id < ?", id)
 	}
-	var entries []models.AuditEntry
-	err := query.Order("id DESC").Limit(limit).Find(&entries).Error
-	return entries, wrap(err, "reading the audit log")
+	limit = pageLimit(limit)
+	if err := query.Order("id DESC").Limit(limit + 1).Find(&alarms).Error; err != nil {
+		return nil, "", wrap(err, "listing alarms")
+	}
+	if len(alarms) > limit {
+		alarms = alarms[:limit]
+		nextCursor = ledgerCursor(alarms[limit-1].ID)
+	}
+	return alarms, nextCursor, nil
 }

@@ -132,3 +132,10 @@ func paymentOfKey(db *gorm.DB, in NewPayment) (models.Payment, error) {
 func keysInForceSince(in NewPayment) time.Time {
 	return in.CreatedAt.Add(-models.IdempotencyKeyLifetime)
 }
+
+// PaymentOfKey returns the payment that an idempotency key made, without making one. Returns models.ErrNotFound when the
+// key is not in force, and models.ErrIdempotencyMismatch when it was used with another RequestHash.
+func (s *Store) PaymentOfKey(ctx context.Context, in NewPayment) (models.Payment, error) {
+	in.CreatedAt = toMillis(in.CreatedAt)
+	return paymentOfKey(s.read(ctx), in)
+}

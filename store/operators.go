@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -59,21 +60,6 @@ func (s *Store) RegisterOperator(ctx context.Context, operator models.Operator, 
 	return isNew, wrap(err, "registering an operator")
 }
 
-// Credential returns a credential that is in force, with its operator. Returns models.ErrNotFound when there is no such key
-// or it is not in force any more.
-func (s *Store) Credential(ctx context.Context, apiKey string) (models.Credential, models.Operator, error) {
-	var credential models.Credential
-	err := s.read(ctx).Where("api_key = ? AND revoked_at IS NULL AND (valid_until IS NULL OR valid_until > ?)", apiKey, s.now()).Take(&credential).Error
-	if err != nil {
-		return models.Credential{}, models.Operator{}, wrap(err, "reading a credential")
-	}
-	var operator models.Operator
-	if err := s.read(ctx).Where("id = ?", credential.OperatorID).Take(&operator).Error; err != nil {
-		return models.Credential{}, models.Operator{}, wrap(err, "reading a credential's operator")
-	}
-	return credential, operator, nil
-}
-
 // OperatorByEmail returns models.ErrNotFound when there is none.
 func (s *Store) OperatorByEmail(ctx context.Context, email string) (models.Operator, error) {
 	var operator models.Operator
@@ -81,29 +67,114 @@ func (s *Store) OperatorByEmail(ctx context.Context, email string) (models.Opera
 	return operator, wrap(err, "reading an operator")
 }
 
-// CredentialsOf returns an operator's credentials, oldest first, the revoked ones too.
-func (s *Store) CredentialsOf(ctx context.Context, operatorID string) ([]models.Credential, error) {
-	var credentials []models.Credential
-	err := s.read(ctx).Where("operator_id = ?", operatorID).Order("created_at, api_key").Find(&credentials).Error
-	return credentials, wrap(err, "reading an operator's credentials")
+// Operator returns models.ErrNotFound when there is none.
+func (s *Store) Operator(ctx context.Context, id string) (models.Operator, error) {
+	var operator models.Operator
+	err := s.read(ctx).Where("id = ?", id).Take(&operator).Error
+	return operator, wrap(err, "reading an operator")
 }
 
-// CreateAdmin stores an admin whom the program's own command line made, with a line in the audit log. Returns
-// models.ErrAlreadyExists when the e-mail address is taken.
-func (s *Store) CreateAdmin(ctx context.Context, admin models.Admin) error {
-	admin.CreatedAt, admin.UpdatedAt = s.orNow(admin.CreatedAt), s.orNow(admin.UpdatedAt)
+// OperatorFilter says which operators to list. Empty fields do not filter.
+type OperatorFilter struct {
+	Status models.OperatorStatus
+	Search string // a part of the e-mail address or of the name, or an id
+	Cursor string
+	Limit  int
+}
+
+// ListedOperator is an operator with what its payments come to.
+type ListedOperator struct {
+	models.Operator
+	Payments int64
+	Volume   models.Amount // credited, in micro-USDT
+}
+
+// ListOperators returns a page of operators: those who wait for approval first, else the newest first. nextCursor is "" on the
+// last page. Returns ErrBadCursor.
+func (s *Store) ListOperators(ctx context.Context, f OperatorFilter) (operators []ListedOperator, nextCursor string, err error) {
+	query := s.read(ctx).Model(&models.Operator{})
+	if f.Status != "" {
+		query = query.Where("status = ?", f.Status)
+	}
+	if f.Search != "" {
+		pattern := "%" + escapeLike(f.Search) + "%"
+		query = query.Where(`(id = ? OR lower(email) LIKE lower(?) ESCAPE '\' OR lower(name) LIKE lower(?) ESCAPE '\')`, f.Search, pattern, pattern)
+	}
+	const waits = "CASE WHEN status = 'PENDING' THEN 1 ELSE 0 END"
+	if f.Cursor != "" {
+		isWaiting, at, id, err := parseOperatorCursor(f.Cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		query = query.Where("("+waits+", created_at, id) < (?, ?, ?)", isWaiting, at, id)
+	}
+	limit := pageLimit(f.Limit)
+	var rows []models.Operator
+	err = query.Order(waits + " DESC, created_at DESC, id DESC").Limit(limit + 1).Find(&rows).Error
+	if err != nil {
+		return nil, "", wrap(err, "listing operators")
+	}
+	if len(rows) > limit {
+		rows, nextCursor = rows[:limit], operatorCursor(rows[limit-1])
+	}
+	operators = make([]ListedOperator, len(rows))
+	for i, row := range rows {
+		operators[i].Operator = row
+		if err := s.addTotals(ctx, &operators[i]); err != nil {
+			return nil, "", err
+		}
+	}
+	return operators, nextCursor, nil
+}
+
+// escapeLike makes a text match itself in a LIKE pattern whose escape character is the backslash.
+func escapeLike(text string) string {
+	var escaped []rune
+	for _, r := range text {
+		if r == '%' || r == '_' || r == '\\' {
+			escaped = append(escaped, '\\')
+		}
+		escaped = append(escaped, r)
+	}
+	return string(escaped)
+}
+
+// ChangeOperator moves an operator from one of some statuses to another, with the admin's reason, and writes the audit log.
+// credential, if not nil, becomes the operator's first one. Whoever may not use the API any more keeps the sessions, to see
+// why. Returns models.ErrNotFound or ErrNotPossible.
+func (s *Store) ChangeOperator(ctx context.Context, id string, from []models.OperatorStatus, to models.OperatorStatus, reason string,
+	credential *models.Credential, entry models.AuditEntry,
+) (models.Operator, error) {
+	var operator models.Operator
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		if err := tx.Create(&admin).Error; err != nil {
+		operator = models.Operator{}
+		if err := tx.Clauses(rowLock).Where("id = ?", id).Take(&operator).Error; err != nil {
 			return err
 		}
-		return s.audit(tx, models.AuditEntry{Actor: models.ActorCLI, Action: "admin_created", Subject: "admin:" + admin.ID, Detail: admin.Email + " was made an admin."})
+		if !slices.Contains(from, operator.Status) {
+			return models.ErrNotPossible
+		}
+		operator.Status, operator.StatusReason, operator.UpdatedAt = to, reason, s.now()
+		err := tx.Model(&models.Operator{}).Where("id = ?", id).
+			UpdateColumns(map[string]any{"status": to, "status_reason": reason, "updated_at": operator.UpdatedAt}).Error
+		if err != nil {
+			return err
+		}
+		if credential != nil {
+			row := *credential
+			row.CreatedAt = s.now()
+			if err := tx.Create(&row).Error; err != nil {
+				return fmt.Errorf("the first credential: %w", err)
+			}
+		}
+		return s.audit(tx, entry)
 	})
-	return wrap(err, "creating an admin")
+	return operator, wrap(err, "changing an operator's status")
 }
 
-// AdminByEmail returns models.ErrNotFound when there is none.
-func (s *Store) AdminByEmail(ctx context.Context, email string) (models.Admin, error) {
-	var admin models.Admin
-	err := s.read(ctx).Where("email = ?", email).Take(&admin).Error
-	return admin, wrap(err, "reading an admin")
+// SetOperatorSettings changes what an operator says of itself.
+func (s *Store) SetOperatorSettings(ctx context.Context, id, name, website, returnOrigins string, entry models.AuditEntry) error {
+	account := models.Account{Role: models.RoleOperator, ID: id}
+	return s.changeAccount(ctx, account, "1 = 1", nil,
+		map[string]any{"name": name, "website": website, "return_origins": returnOrigins, "updated_at": s.now()}, entry)
 }

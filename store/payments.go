@@ -91,15 +91,6 @@ func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) (payments []m
 	return payments, nextCursor, nil
 }
 
-// Transfers returns every transfer known for a payment in the order of the chain, also those that a reorg removed.
-func (s *Store) Transfers(ctx context.Context, paymentID string) ([]models.Transfer, error) {
-	var transfers []models.Transfer
-	err := s.read(ctx).Where("payment_id = ?", paymentID).Order(chainOrder).Find(&transfers).Error
-	return transfers, wrap(err, "reading a payment's transfers")
-}
-
-const chainOrder = "block_number, log_index, tx_hash, ordinal, chain_id"
-
 // Events returns a payment's timeline, oldest first.
 func (s *Store) Events(ctx context.Context, paymentID string) ([]models.PaymentEvent, error) {
 	var events []models.PaymentEvent
@@ -133,3 +124,18 @@ func (s *Store) MarkStarted(ctx context.Context, paymentIDs []string, at time.Ti
 
 // batchRows bounds how many rows one statement names, far below the databases' limits on parameters.
 const batchRows = 500
+
+// PaymentsByID returns those of the payments that there are, in no order, in one statement for each few hundred.
+func (s *Store) PaymentsByID(ctx context.Context, ids []string) ([]models.Payment, error) {
+	var all []models.Payment
+	for len(ids) > 0 {
+		batch := ids[:min(len(ids), batchRows)]
+		ids = ids[len(batch):]
+		var some []models.Payment
+		if err := s.read(ctx).Where("id IN ?", batch).Find(&some).Error; err != nil {
+			return nil, wrap(err, "reading payments")
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}

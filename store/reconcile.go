@@ -170,3 +170,19 @@ func (s *Store) SignalledUncredited(ctx context.Context, network string, toldBef
 		Order(chainOrder).Limit(limit).Find(&transfers).Error
 	return transfers, wrap(err, "reading the signalled transfers")
 }
+
+// PutReconciliation keeps a report.
+func (s *Store) PutReconciliation(ctx context.Context, report models.Reconciliation) error {
+	if report.Differences == nil {
+		report.Differences = []models.Difference{}
+	}
+	report.StartedAt, report.FinishedAt = toMillis(report.StartedAt), toMillis(report.FinishedAt)
+	return wrap(s.write(ctx, func(tx *gorm.DB) error { return tx.Create(&report).Error }), "keeping a reconciliation's report")
+}
+
+// LastReconciliation returns the newest report. Returns models.ErrNotFound.
+func (s *Store) LastReconciliation(ctx context.Context, network string) (models.Reconciliation, error) {
+	var report models.Reconciliation
+	err := s.read(ctx).Where("network = ?", network).Order("id DESC").Take(&report).Error
+	return report, wrap(err, "reading the last reconciliation")
+}

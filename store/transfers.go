@@ -2,10 +2,12 @@ package store
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -137,3 +139,168 @@ func (s *Store) uncanonize(tx *gorm.DB, network string, above uint64) error {
 	}
 	return nil
 }
+
+// storeOversized keeps transfers to us that do not fit 64 bits, each with an alarm.
+func (s *Store) storeOversized(tx *gorm.DB, network string, oversized []models.OversizedTransfer) error {
+	for _, o := range oversized {
+		payments, err := s.paymentsOfAddresses(tx, network, []models.TokenTransfer{{To: o.To}})
+		if err != nil {
+			return err
+		}
+		paymentID, ours := payments[o.To]
+		if !ours {
+			continue
+		}
+		row := quarantinedTransfer{
+			TransferKey: o.TransferKey, PaymentID: paymentID, FromAddress: o.From, Value: o.Value, LogIndex: o.LogIndex,
+			BlockNumber: o.Block.Number, BlockHash: o.Block.Hash, BlockTime: toMillis(o.Block.Time), Canonical: true,
+		}
+		if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
+			return fmt.Errorf("putting a transfer into quarantine: %w", err)
+		}
+		err = s.raise(tx, models.Alarm{
+			Network: network, Kind: models.AlarmAmountTooLarge, Subject: o.String(),
+			Message: fmt.Sprintf("A transfer of %s micro-USDT to %s (payment %s, transaction %s) does not fit 64 bits and is in quarantine; it is not credited.",
+				o.Value, o.To, paymentID, o.TxHash),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quarantinedTransfer is the row of a transfer that nobody credits.
+type quarantinedTransfer struct {
+	models.TransferKey `gorm:"embedded"`
+	PaymentID          string `gorm:"primaryKey"`
+	FromAddress        string
+	Value              string
+	LogIndex           uint
+	BlockNumber        uint64
+	BlockHash          string
+	BlockTime          time.Time
+	Canonical          bool
+}
+
+// sweep is the row of a transfer from one of our addresses.
+type sweep struct {
+	models.TransferKey `gorm:"embedded"`
+	FromAddress        string `gorm:"primaryKey"`
+	ToAddress          string
+	Amount             models.Amount
+	LogIndex           uint
+	BlockNumber        uint64
+	BlockHash          string
+	BlockTime          time.Time
+	Canonical          bool
+}
+
+// storeFound keeps the transfers that pay or drain an address of ours.
+func (s *Store) storeFound(tx *gorm.DB, network string, transfers []models.TokenTransfer) error {
+	rows, err := s.ownTransfers(tx, network, transfers)
+	if err != nil {
+		return err
+	}
+	if err := storeTransfers(tx, rows); err != nil {
+		return err
+	}
+	return s.storeSweeps(tx, network, transfers)
+}
+
+func (s *Store) storeSweeps(tx *gorm.DB, network string, transfers []models.TokenTransfer) error {
+	senders := make([]models.TokenTransfer, len(transfers))
+	for i := range transfers {
+		senders[i].To = transfers[i].From
+	}
+	ours, err := s.paymentsOfAddresses(tx, network, senders)
+	if err != nil || len(ours) == 0 {
+		return err
+	}
+	seen := map[models.TransferKey]bool{}
+	var rows []sweep
+	for _, t := range transfers {
+		if ours[t.From] == "" || t.Amount <= 0 || seen[t.TransferKey] {
+			continue
+		}
+		seen[t.TransferKey] = true
+		rows = append(rows, sweep{
+			TransferKey: t.TransferKey, FromAddress: t.From, ToAddress: t.To, Amount: t.Amount, LogIndex: t.LogIndex,
+			BlockNumber: t.Block.Number, BlockHash: t.Block.Hash, BlockTime: toMillis(t.Block.Time), Canonical: true,
+		})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	slices.SortFunc(rows, func(a, b sweep) int {
+		return cmp.Or(strings.Compare(a.TxHash, b.TxHash), cmp.Compare(a.Ordinal, b.Ordinal))
+	})
+	if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).CreateInBatches(rows, batchRows).Error; err != nil {
+		return fmt.Errorf("storing sweeps: %w", err)
+	}
+	return nil
+}
+
+// StoredTransfers returns the canonical transfers to and from our addresses in a range of blocks, both ends included.
+func (s *Store) StoredTransfers(ctx context.Context, network string, from, to uint64) ([]models.TokenTransfer, error) {
+	type row struct {
+		models.TransferKey `gorm:"embedded"`
+		FromAddress        string
+		ToAddress          string
+		Amount             models.Amount
+		LogIndex           uint
+		BlockNumber        uint64
+		BlockHash          string
+		BlockTime          time.Time
+	}
+	var incoming, outgoing []row
+	err := s.read(ctx).Table("transfers t").
+		Select("t.chain_id, t.tx_hash, t.ordinal, t.from_address, p.deposit_address AS to_address, t.amount, t.log_index, t.block_number, t.block_hash, t.block_time").
+		Joins("JOIN payments p ON p.id = t.payment_id").
+		Where("t.canonical AND t.block_number BETWEEN ? AND ? AND p.network = ?", from, to, network).Find(&incoming).Error
+	if err == nil {
+		err = s.read(ctx).Table("sweeps").Where("canonical AND block_number BETWEEN ? AND ?", from, to).Find(&outgoing).Error
+	}
+	if err != nil {
+		return nil, wrap(err, "reading the transfers of a range")
+	}
+	var found []models.TokenTransfer
+	known := map[models.TransferKey]bool{}
+	for _, r := range append(incoming, outgoing...) {
+		if known[r.TransferKey] {
+			continue // from one of our addresses to another
+		}
+		known[r.TransferKey] = true
+		found = append(found, models.TokenTransfer{
+			TransferKey: r.TransferKey, From: r.FromAddress, To: r.ToAddress, Amount: r.Amount, LogIndex: r.LogIndex,
+			Block: models.BlockRef{Number: r.BlockNumber, Hash: r.BlockHash, Time: r.BlockTime},
+		})
+	}
+	return found, nil
+}
+
+// OurAddresses returns those of the addresses (EIP-55 form) that are deposit addresses of the network.
+func (s *Store) OurAddresses(ctx context.Context, network string, addresses []string) ([]string, error) {
+	transfers := make([]models.TokenTransfer, len(addresses))
+	for i, address := range addresses {
+		transfers[i].To = address
+	}
+	payments, err := s.paymentsOfAddresses(s.read(ctx), network, transfers)
+	if err != nil {
+		return nil, err
+	}
+	ours := make([]string, 0, len(payments))
+	for address := range payments {
+		ours = append(ours, address)
+	}
+	return ours, nil
+}
+
+// Transfers returns every transfer known for a payment in the order of the chain, also those that a reorg removed.
+func (s *Store) Transfers(ctx context.Context, paymentID string) ([]models.Transfer, error) {
+	var transfers []models.Transfer
+	err := s.read(ctx).Where("payment_id = ?", paymentID).Order(chainOrder).Find(&transfers).Error
+	return transfers, wrap(err, "reading a payment's transfers")
+}
+
+const chainOrder = "block_number, log_index, tx_hash, ordinal, chain_id"
