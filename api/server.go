@@ -67,7 +67,7 @@ type AccountStore interface {
 	CurrentCredential(ctx context.Context, operatorID string) (models.Credential, error)
 	RotateCredential(ctx context.Context, current, next models.Credential, oldUntil time.Time, entry models.AuditEntry) error
 	SetOperatorSettings(ctx context.Context, id, name, website, returnOrigins string, entry models.AuditEntry) error
-	Statistics(ctx context.Context, operatorID string, days int) (store.Statistics, error)
+	OperatorFigures(ctx context.Context, operatorID string, days int) (store.Figures, error)
 	Audit(ctx context.Context, entry models.AuditEntry) error
 }
 
@@ -76,10 +76,10 @@ type AdminStore interface {
 	ListOperators(ctx context.Context, filter store.OperatorFilter) (operators []store.ListedOperator, nextCursor string, err error)
 	ChangeOperator(ctx context.Context, id string, from []models.OperatorStatus, to models.OperatorStatus, reason string,
 		credential *models.Credential, entry models.AuditEntry) (models.Operator, error)
-	ListAlarms(ctx context.Context, network string, open *bool, cursor string, limit int) (alarms []models.Alarm, nextCursor string, err error)
+	ListAlarms(ctx context.Context, filter store.AlarmFilter) (alarms []models.Alarm, nextCursor string, err error)
 	ResolveAlarm(ctx context.Context, id int64, by, address, resolution string) error
 	ListAudit(ctx context.Context, filter store.AuditFilter) (entries []models.AuditEntry, nextCursor string, err error)
-	Queues(ctx context.Context, head uint64) (store.QueueLengths, error)
+	QueueFigures(ctx context.Context, head uint64) (store.Figures, error)
 }
 
 // Engine is what the API needs of the workflow engine.

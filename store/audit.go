@@ -9,26 +9,32 @@ import (
 	"paycow/models"
 )
 
-// Audit appends a line to the record of who did what.
+// Audit appends a line to the audit log.
 func (s *Store) Audit(ctx context.Context, entry models.AuditEntry) error {
-	return wrap(s.write(ctx, func(tx *gorm.DB) error { return s.audit(tx, entry) }), "writing the audit log")
+	return s.write(ctx, func(tx *gorm.DB) error { return s.audit(tx, entry) })
 }
 
 func (s *Store) audit(tx *gorm.DB, entry models.AuditEntry) error {
 	entry.At = s.now()
 	if err := tx.Table("audit_log").Create(&entry).Error; err != nil {
-		return fmt.Errorf("writing the audit log: %w", err)
+		return fmt.Errorf("write the audit log: %w", err)
 	}
 	return nil
 }
 
-// AuditFilter says which lines of the audit log to list. Empty fields do not filter.
+// AuditFilter selects lines of the audit log. Empty fields do not filter.
 type AuditFilter struct {
-	Actor, Action, Cursor string
-	Limit                 int
+	Actor, Action string
+	Cursor        string // of the page before; "" for the first page
+	Limit         int
 }
 
-// ListAudit returns a page of the audit log, newest first. Returns ErrBadCursor.
+var auditOrder = pageOrder[models.AuditEntry]{
+	idColumn("id", func(e models.AuditEntry) int64 { return e.ID }),
+}
+
+// ListAudit returns a page of the audit log, newest first. nextCursor is "" on the last page. Returns
+// models.ErrBadCursor.
 func (s *Store) ListAudit(ctx context.Context, f AuditFilter) (entries []models.AuditEntry, nextCursor string, err error) {
 	query := s.read(ctx).Table("audit_log")
 	if f.Actor != "" {
@@ -37,20 +43,6 @@ func (s *Store) ListAudit(ctx context.Context, f AuditFilter) (entries []models.
 	if f.Action != "" {
 		query = query.Where("action = ?", f.Action)
 	}
-	if f.Cursor != "" {
-		id, err := parseLedgerCursor(f.Cursor)
-		if err != nil {
-			return nil, "", err
-		}
-		query = query.Where("id < ?", id)
-	}
-	limit := pageLimit(f.Limit)
-	if err := query.Order("id DESC").Limit(limit + 1).Find(&entries).Error; err != nil {
-		return nil, "", wrap(err, "reading the audit log")
-	}
-	if len(entries) > limit {
-		entries = entries[:limit]
-		nextCursor = ledgerCursor(entries[limit-1].ID)
-	}
-	return entries, nextCursor, nil
+	entries, nextCursor, err = readPage(query, auditOrder, f.Cursor, f.Limit)
+	return entries, nextCursor, wrap(err, "list the audit log")
 }

@@ -18,7 +18,7 @@ func (s *Store) gormConfig() *gorm.Config {
 		SkipDefaultTransaction: true, // every change of more than one row opens its own
 		DisableAutomaticPing:   true, // Open pings with the caller's context
 		NowFunc:                s.now,
-		Logger:                 quietLogger{s.logger},
+		Logger:                 quietLogger{s.log},
 	}
 }
 

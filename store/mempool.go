@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -10,16 +11,16 @@ import (
 	"paycow/models"
 )
 
-// seenFor is how long a transaction that was seen on its way is shown: longer ones were dropped or replaced.
+// seenFor is how long a pending transaction is shown after a node last held it. Older ones were dropped or replaced.
 const seenFor = time.Hour
 
-// NoteSeen keeps those that would pay an address of ours, for a while.
+// stillOnItsWay holds for a pending transaction that was seen since the given time and is in no block that was read.
+const stillOnItsWay = `seen_at >= ? AND NOT EXISTS
+	(SELECT 1 FROM transfers t WHERE t.payment_id = seen_transactions.payment_id AND t.tx_hash = seen_transactions.tx_hash)`
+
+// NoteSeen stores the pending transfers that would pay a deposit address of the network, and forgets old ones.
 func (s *Store) NoteSeen(ctx context.Context, network string, seen []models.SeenTransfer) error {
-	transfers := make([]models.TokenTransfer, len(seen))
-	for i := range seen {
-		transfers[i].To = seen[i].To
-	}
-	payments, err := s.paymentsOfAddresses(s.read(ctx), network, transfers)
+	payments, err := s.paymentsOfAddresses(s.read(ctx), network, pluck(seen, func(t models.SeenTransfer) string { return t.To }))
 	if err != nil || len(payments) == 0 {
 		return err
 	}
@@ -37,18 +38,18 @@ func (s *Store) NoteSeen(ctx context.Context, network string, seen []models.Seen
 		}
 		return tx.Where("seen_at < ?", now.Add(-seenFor)).Delete(&models.SeenTransaction{}).Error
 	})
-	return wrap(err, "noting transactions on their way")
+	return wrap(err, "note pending transfers")
 }
 
-// OnTheirWay sums up, by payment, what nodes hold in their pools for these payments. Payments without any are left out.
+// OnTheirWay returns for each of the payments the sum of its pending transfers, in micro-USDT. Payments without any are
+// left out.
 func (s *Store) OnTheirWay(ctx context.Context, paymentIDs []string) (map[string]models.Amount, error) {
 	sums := map[string]models.Amount{}
-	for len(paymentIDs) > 0 {
-		batch := paymentIDs[:min(len(paymentIDs), batchRows)]
-		paymentIDs = paymentIDs[len(batch):]
+	for batch := range slices.Chunk(paymentIDs, batchRows) {
 		var seen []models.SeenTransaction
-		if err := s.read(ctx).Where("payment_id IN ? AND "+stillOnItsWay, batch, s.now().Add(-seenFor)).Find(&seen).Error; err != nil {
-			return nil, wrap(err, "reading transactions on their way")
+		err := s.read(ctx).Where("payment_id IN ? AND "+stillOnItsWay, batch, s.now().Add(-seenFor)).Find(&seen).Error
+		if err != nil {
+			return nil, wrap(err, "read pending transfers")
 		}
 		for _, transaction := range seen {
 			sums[transaction.PaymentID] = sums[transaction.PaymentID].AddSaturating(transaction.Amount)
@@ -56,7 +57,3 @@ func (s *Store) OnTheirWay(ctx context.Context, paymentIDs []string) (map[string
 	}
 	return sums, nil
 }
-
-// stillOnItsWay is true of a seen transaction that is fresh and in no block that was read.
-const stillOnItsWay = `seen_at >= ? AND NOT EXISTS
-	(SELECT 1 FROM transfers t WHERE t.payment_id = seen_transactions.payment_id AND t.tx_hash = seen_transactions.tx_hash)`

@@ -24,15 +24,15 @@ func (s *Store) PutNodeHealth(ctx context.Context, network string, nodes []model
 			node.HeadTime, node.Since, node.UpdatedAt = toMillis(node.HeadTime), toMillis(node.Since), toMillis(node.UpdatedAt)
 			rows[i] = node
 		}
-		// Two workers may hand the chain over to each other at this moment; the later one is right.
+		// While one worker hands the chain over to another, both may write: the later report stands.
 		return tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&rows).Error
 	})
-	return wrap(err, "keeping the nodes' health")
+	return wrap(err, "store the nodes' health")
 }
 
-// NodeHealth returns what was last known of a network's nodes, in order of preference.
+// NodeHealth returns what is known of a network's nodes, in order of preference.
 func (s *Store) NodeHealth(ctx context.Context, network string) ([]models.NodeHealth, error) {
 	var nodes []models.NodeHealth
 	err := s.read(ctx).Where("network = ?", network).Order("position").Find(&nodes).Error
-	return nodes, wrap(err, "reading the nodes' health")
+	return nodes, wrap(err, "read the nodes' health")
 }

@@ -153,15 +153,6 @@ func (s *Store) ExpectedBalances(ctx context.Context, network string, atBlock ui
 	return balances, nil
 }
 
-// OpenPayments returns payments that have not ended and were made before a time, in order of their ids after the given one.
-func (s *Store) OpenPayments(ctx context.Context, network string, madeBefore time.Time, after string, limit int) ([]models.Payment, error) {
-	var payments []models.Payment
-	err := s.read(ctx).Where("network = ? AND status IN ? AND created_at < ? AND id > ?", network,
-		[]models.Status{models.StatusPending, models.StatusDetected, models.StatusConfirming}, madeBefore, after).
-		Order("id").Limit(limit).Find(&payments).Error
-	return payments, wrap(err, "reading the open payments")
-}
-
 // SignalledUncredited returns canonical transfers whose payment was told of them and that are not credited, oldest first.
 func (s *Store) SignalledUncredited(ctx context.Context, network string, toldBefore time.Time, limit int) ([]models.Transfer, error) {
 	var transfers []models.Transfer

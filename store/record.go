@@ -122,7 +122,7 @@ func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result model
 			return err
 		}
 		// The follower waits, so that pauses, cursor and transfers are of one moment.
-		if err := lockCursor(tx, in.Network); err != nil && !errors.Is(err, models.ErrNotFound) {
+		if _, err := lockCursor(tx, in.Network); err != nil && !errors.Is(err, models.ErrNotFound) {
 			return err
 		}
 		p.ExpiresAt = in.ExpiresAt // as the workflow was promised it
