@@ -110,6 +110,7 @@ func (b *bundle) payment() models.Payment {
 	b.t.Helper()
 	b.made++
 	p, _, err := b.store.CreatePayment(b.t.Context(), store.NewPayment{
+		ID: models.NewID(), Reference: models.NewReference(),
 		OperatorID: b.operator, UserID: "user", Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: 50 * models.USDT,
 		CreatedAt: block(100).Time, ExpiresAt: block(400).Time,
 	}, func(index uint32) (string, error) {

@@ -13,6 +13,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"paycow/models"
+
 	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -128,7 +130,7 @@ func syntaxFailure(err error) error {
 	}
 	field, at := "", "The body"
 	for name := range syntax.JSONPointer.Tokens() {
-		field, at = shorten(name), "The field "+quote(name)
+		field, at = models.Shorten(name, maxShownRunes), "The field "+quote(name)
 		break
 	}
 	// The package has no exported values for the errors that are told apart by their text.
@@ -150,10 +152,10 @@ func syntaxFailure(err error) error {
 func unknownField(name string, known []string) error {
 	for _, right := range known {
 		if strings.EqualFold(name, right) {
-			return invalid(shorten(name), "unknown_field", "The field %s is unknown; it is spelled %s.", quote(name), quote(right))
+			return invalid(models.Shorten(name, maxShownRunes), "unknown_field", "The field %s is unknown; it is spelled %s.", quote(name), quote(right))
 		}
 	}
-	return invalid(shorten(name), "unknown_field", "The field %s is unknown.", quote(name))
+	return invalid(models.Shorten(name, maxShownRunes), "unknown_field", "The field %s is unknown.", quote(name))
 }
 
 // text returns a member that must be a string of minimum to maximum characters without control characters.
@@ -216,14 +218,7 @@ func kindName(raw jsontext.Value) string {
 // maxShownRunes is how much of a client's own text an error repeats.
 const maxShownRunes = 64
 
-func shorten(text string) string {
-	if runes := []rune(text); len(runes) > maxShownRunes {
-		return string(runes[:maxShownRunes]) + "…"
-	}
-	return text
-}
-
-func quote(text string) string { return strconv.QuoteToGraphic(shorten(text)) }
+func quote(text string) string { return strconv.QuoteToGraphic(models.Shorten(text, maxShownRunes)) }
 
 // stringList reads an array of at most so many strings.
 func stringList(raw jsontext.Value, name string, most int) ([]string, error) {

@@ -59,7 +59,7 @@ func (s *Server) checkout(ctx context.Context, id string, language web.Language)
 	if p.Status == models.StatusPending {
 		sums, err := s.Store.OnTheirWay(ctx, []string{p.ID})
 		if err != nil { // it promises nothing, so it is only left out
-			s.Logger.WarnContext(ctx, "transfers on their way cannot be read", "payment_id", p.ID, "error", err)
+			s.Log.WarnContext(ctx, "transfers on their way cannot be read", "payment_id", p.ID, "error", err)
 		}
 		checkout.OnItsWay = sums[p.ID]
 	}
@@ -134,7 +134,7 @@ func (s *Server) checkoutEvents(c *gin.Context) error {
 			}
 			next, err := s.checkoutParts(c.Request.Context(), id, language)
 			if err != nil {
-				s.Logger.WarnContext(c, "an open checkout page cannot be told", "payment_id", id, "error", err)
+				s.Log.WarnContext(c, "an open checkout page cannot be told", "payment_id", id, "error", err)
 				return nil // the page connects again, and asks
 			}
 			if bytes.Equal(next, parts) {

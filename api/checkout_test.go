@@ -224,3 +224,16 @@ func TestFaucet(t *testing.T) {
 	without := setup(t)
 	require.Equal(t, http.StatusNotFound, without.call(without.account, http.MethodPost, "/payment/"+without.payment(without.account).ID+"/faucet", "").status)
 }
+
+// What is on its way is told of on the page, and nowhere counted.
+func TestCheckoutTellsOfATransferOnItsWay(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	p := f.payment(f.account)
+	require.NoError(t, f.store.NoteSeen(t.Context(), models.NetworkERC20, []models.SeenTransfer{{TxHash: hexHash(1), To: p.DepositAddress, Amount: 50 * models.USDT}}))
+	page := f.call(f.account, http.MethodGet, "/payment/"+p.ID, "").body
+	require.Contains(t, page, "A transfer of 50.00 USDT was seen in the network. It counts once it is in a block.")
+	view := parse[publicView](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body)
+	require.Equal(t, models.StatusPending, view.Status)
+	require.Zero(t, view.AmountReceived)
+}

@@ -33,8 +33,8 @@ type CheckStore interface {
 	CreditedTransfers(ctx context.Context, keys []models.TransferKey) ([]models.TransferKey, error)
 	// SetAgreed notes up to where the quorum agrees. It only goes up, and not above the cursor.
 	SetAgreed(ctx context.Context, network string, block models.BlockRef) error
-	// SetSecond notes up to which block the finalized blocks were read a second time.
-	SetSecond(ctx context.Context, network string, number uint64) error
+	// SetRechecked notes up to which block the finalized blocks were read a second time.
+	SetRechecked(ctx context.Context, network string, number uint64) error
 }
 
 // CrossCheckConfig is what a CrossCheck has to know. Zero durations and numbers mean the defaults beside them.
@@ -179,14 +179,14 @@ func (c *CrossCheck) second(ctx context.Context, cursor models.ChainCursor) (wor
 	if c.panel.Quorum() > 1 {
 		until = min(until, cursor.AgreedNumber)
 	}
-	if until < cursor.SecondNumber+c.config.RangeMin {
+	if until < cursor.RecheckedNumber+c.config.RangeMin {
 		return false, nil
 	}
-	until = min(until, cursor.SecondNumber+c.config.RangeMax)
-	if _, err := c.checkRange(ctx, cursor.SecondNumber+1, until, c.witnesses(), nil); err != nil {
+	until = min(until, cursor.RecheckedNumber+c.config.RangeMax)
+	if _, err := c.checkRange(ctx, cursor.RecheckedNumber+1, until, c.witnesses(), nil); err != nil {
 		return false, err
 	}
-	if err := c.store.SetSecond(ctx, c.config.Network, until); err != nil {
+	if err := c.store.SetRechecked(ctx, c.config.Network, until); err != nil {
 		return false, fmt.Errorf("note block %d as read twice: %w", until, err)
 	}
 	return true, nil

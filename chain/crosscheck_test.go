@@ -240,7 +240,7 @@ func TestSecondReadingHealsAndCostsLittle(t *testing.T) {
 	require.Equal(t, chain.truth(store.ours, 0), store.canonical())
 	require.True(t, alarms.isOpen(models.AlarmTransferMissed))
 	cursor, _ := store.Cursor(t.Context(), "")
-	require.EqualValues(t, 60, cursor.SecondNumber)
+	require.EqualValues(t, 60, cursor.RecheckedNumber)
 }
 
 func TestRescanIsSafeToRepeat(t *testing.T) {

@@ -18,8 +18,8 @@ type ChainCursor struct {
 	// Finalized is the newest block that the quorum called final: the chain below it must not change any more.
 	FinalizedNumber uint64
 	FinalizedHash   string
-	// SecondNumber is the block up to which finalized blocks were read a second time.
-	SecondNumber uint64
+	// RecheckedNumber is the block up to which finalized blocks were read a second time.
+	RecheckedNumber uint64 `gorm:"column:second_number"`
 
 	UpdatedAt time.Time
 }
@@ -55,6 +55,13 @@ type OversizedTransfer struct {
 	Value    string // decimal micro-USDT
 	LogIndex uint
 	Block    BlockRef
+}
+
+// SeenTransfer is a pending transaction, in a node's pool, that would pay an address. It may never be mined.
+type SeenTransfer struct {
+	TxHash string
+	To     string // EIP-55 form
+	Amount Amount // micro-USDT, as the calldata states it
 }
 
 // SeenTransaction is a transaction that a node holds in its pool and that would pay one of our addresses. It promises

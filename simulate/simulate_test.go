@@ -347,6 +347,7 @@ func simulate(t testing.TB, template string, seed uint64, broken mutant) *simula
 	sim.db = &fragileStore{Store: db, seed: seed, mutant: broken, calls: map[string]int{}, trouble: func() uint64 { return sim.trouble }}
 	for i := range 3 {
 		p, _, err := db.CreatePayment(ctx, store.NewPayment{
+			ID: models.NewID(), Reference: models.NewReference(),
 			OperatorID: operator.ID, UserID: "user", Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: 50 * models.USDT,
 			Confirmations: sim.required(), CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Duration(3+sim.rnd("window", i)%4) * time.Minute),
 		}, func(index uint32) (string, error) {

@@ -103,6 +103,7 @@ func TestStatisticsByDay(t *testing.T) {
 		require.NoError(t, f.CreateOperator(ctx, operator, nil))
 		for i, at := range []time.Time{now.Add(-time.Hour), now, now.Add(-40 * 24 * time.Hour)} {
 			_, _, err := f.CreatePayment(ctx, NewPayment{
+				ID: models.NewID(), Reference: models.NewReference(),
 				OperatorID: operator.ID, UserID: "u", Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: 1,
 				CreatedAt: at, ExpiresAt: at.Add(time.Hour),
 			}, func(uint32) (string, error) { return "0xstats" + string(rune('a'+i)), nil })

@@ -27,7 +27,7 @@ func (s *Store) InitCursor(ctx context.Context, network string, block models.Blo
 	cursor := models.ChainCursor{
 		Network: network, BlockNumber: block.Number, BlockHash: block.Hash, BlockTime: toMillis(block.Time),
 		HeadNumber: max(head, block.Number), UpdatedAt: s.now(),
-		AgreedNumber: block.Number, AgreedHash: block.Hash, AgreedTime: toMillis(block.Time), SecondNumber: block.Number,
+		AgreedNumber: block.Number, AgreedHash: block.Hash, AgreedTime: toMillis(block.Time), RecheckedNumber: block.Number,
 	}
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		result := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&cursor)
@@ -225,8 +225,8 @@ func (s *Store) SetFinalized(ctx context.Context, network string, block models.B
 	return wrap(err, "noting the finalized block")
 }
 
-// SetSecond notes up to which block finalized blocks were read a second time. It only goes up.
-func (s *Store) SetSecond(ctx context.Context, network string, number uint64) error {
+// SetRechecked notes up to which block finalized blocks were read a second time. It only goes up.
+func (s *Store) SetRechecked(ctx context.Context, network string, number uint64) error {
 	err := s.writer.WithContext(ctx).Model(&models.ChainCursor{}).
 		Where("network = ? AND second_number < ? AND block_number >= ?", network, number, number).
 		UpdateColumns(map[string]any{"second_number": number}).Error

@@ -16,6 +16,8 @@ import (
 
 // NewPayment is what a payment is made from.
 type NewPayment struct {
+	ID              string // models.NewID
+	Reference       string // models.NewReference
 	OperatorID      string
 	UserID          string
 	Network         string
@@ -34,7 +36,8 @@ type NewPayment struct {
 //
 // created is false when the idempotency key had made a payment before; that one is returned. Any number of calls with one
 // key may run at once: the key is inserted first, so all but one wait at its unique index and then read what that one made.
-// Returns models.ErrIdempotencyMismatch when the key was used with another RequestHash.
+// Returns models.ErrIdempotencyMismatch when the key was used with another RequestHash, and models.ErrAlreadyExists when the
+// id or the reference belongs to another payment.
 func (s *Store) CreatePayment(ctx context.Context, in NewPayment, derive func(index uint32) (string, error)) (p models.Payment, created bool, err error) {
 	in.CreatedAt, in.ExpiresAt = toMillis(in.CreatedAt), toMillis(in.ExpiresAt)
 	if in.IdempotencyKey != "" { // a look first, so that a repeat costs neither an address nor a write
@@ -52,7 +55,7 @@ func (s *Store) CreatePayment(ctx context.Context, in NewPayment, derive func(in
 		return models.Payment{}, false, fmt.Errorf("deriving the deposit address: %w", err)
 	}
 	made := models.Payment{
-		ID: models.NewID(), OperatorID: in.OperatorID, UserID: in.UserID, Reference: models.NewReference(), Network: in.Network,
+		ID: in.ID, OperatorID: in.OperatorID, UserID: in.UserID, Reference: in.Reference, Network: in.Network,
 		Currency: in.Currency, AmountRequested: in.AmountRequested, DepositAddress: address, AddressIndex: index,
 		CreatedAt: in.CreatedAt, ExpiresAt: in.ExpiresAt, UpdatedAt: in.CreatedAt,
 		Confirmations: cmp.Or(in.Confirmations, models.DefaultConfirmations), ReturnURL: in.ReturnURL,

@@ -79,9 +79,16 @@ func derive(index uint32) (string, error) { return fmt.Sprintf("0xAd%038d", inde
 
 func (f *fixture) newPayment() NewPayment {
 	return NewPayment{
+		ID: models.NewID(), Reference: models.NewReference(),
 		OperatorID: f.operator.ID, UserID: "user_123456", Network: models.NetworkERC20, Currency: models.CurrencyUSDT,
 		AmountRequested: 50 * models.USDT, CreatedAt: epoch, ExpiresAt: epoch.Add(time.Hour),
 	}
+}
+
+// renamed is the same request with another id and reference, as a client's second try brings.
+func renamed(in NewPayment) NewPayment {
+	in.ID, in.Reference = models.NewID(), models.NewReference()
+	return in
 }
 
 func (f *fixture) create(t testing.TB) models.Payment {

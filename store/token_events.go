@@ -170,15 +170,8 @@ func movedEnd(p models.Payment, end time.Time) time.Time {
 // seenFor is how long a transaction that was seen on its way is shown: longer ones were dropped or replaced.
 const seenFor = time.Hour
 
-// SeenTransfer is a transaction in a node's pool that would pay an address.
-type SeenTransfer struct {
-	TxHash string
-	To     string // EIP-55 form
-	Amount models.Amount
-}
-
 // NoteSeen keeps those that would pay an address of ours, for a while.
-func (s *Store) NoteSeen(ctx context.Context, network string, seen []SeenTransfer) error {
+func (s *Store) NoteSeen(ctx context.Context, network string, seen []models.SeenTransfer) error {
 	transfers := make([]models.TokenTransfer, len(seen))
 	for i := range seen {
 		transfers[i].To = seen[i].To

@@ -26,7 +26,6 @@ import (
 	"github.com/urfave/cli/v3"
 	"golang.org/x/sync/errgroup"
 
-	"paycow/api"
 	"paycow/chain"
 	"paycow/devstack/engine"
 	"paycow/devstack/localchain"
@@ -144,7 +143,7 @@ func runDev(ctx context.Context, cmd *cli.Command) (err error) {
 func (d *dev) readFlags() error {
 	s := Settings{
 		HTTPAddr: d.cmd.String("http"), Confirmations: d.cmd.Uint64("confirmations"), PaymentWindow: d.cmd.Duration("window"),
-		BlockTime: d.cmd.Duration("block-time"), MaxAmount: api.DefaultMaxAmount, WatchMempool: true, ReconcileEvery: devReconcileEvery,
+		BlockTime: d.cmd.Duration("block-time"), MaxAmount: models.DefaultMaxAmount, WatchMempool: true, ReconcileEvery: devReconcileEvery,
 		MetricsAddr: d.cmd.String("metrics"),
 	}
 	var wrong []error

@@ -5,15 +5,14 @@ import (
 
 	"paycow/chain"
 	"paycow/models"
-	"paycow/store"
 )
 
 // mempoolWatch returns what looks for transfers on their way.
 func (p *parts) mempoolWatch(pool *chain.Pool) *chain.MempoolWatch {
 	note := func(ctx context.Context, network string, seen []chain.SeenTransfer) error {
-		rows := make([]store.SeenTransfer, len(seen))
+		rows := make([]models.SeenTransfer, len(seen))
 		for i, s := range seen {
-			rows[i] = store.SeenTransfer(s)
+			rows[i] = models.SeenTransfer(s)
 		}
 		return p.store.NoteSeen(ctx, network, rows)
 	}

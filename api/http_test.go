@@ -1,18 +1,15 @@
 package api
 
 import (
-	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"paycow/api/apitest"
 	"paycow/models"
 )
 
@@ -121,86 +118,15 @@ func TestTLSOfOurOwnIsHTTPS(t *testing.T) {
 	require.Equal(t, strictTransport, response.Header.Get("Strict-Transport-Security"))
 }
 
-// panickingAddresses stands for a fault of ours.
-type panickingAddresses struct{}
-
-func (panickingAddresses) Address(uint32) (string, error) { panic("secret detail of the fault") }
-
-func TestPanic(t *testing.T) {
+func TestBadInput(t *testing.T) {
 	t.Parallel()
-	f := setup(t, func(c *Config) { c.Addresses = panickingAddresses{} })
-	got := f.call(f.account, http.MethodPost, "/api/payment/create", `{"amount":1,"userId":"u","network":"ERC20"}`)
-	require.Equal(t, http.StatusInternalServerError, got.status)
-	require.Equal(t, errorBody{Msg: errInternal.msg, Code: "internal_error", RequestID: got.header.Get("X-Request-Id")}, parse[errorBody](t, got.body))
-	require.Contains(t, f.log.String(), "secret detail of the fault")
-	require.Contains(t, f.log.String(), got.header.Get("X-Request-Id"))
-}
-
-func TestReadiness(t *testing.T) {
-	t.Parallel()
-	clock := time.Now()
-	f := setup(t, func(c *Config) {
-		c.Clock, c.LagLimit, c.BlockTime = func() time.Time { return clock }, time.Minute, 12*time.Second
+	f := setup(t)
+	apitest.BadInput(t, apitest.Target{
+		BaseURL: f.url, Account: f.account, Other: f.other, MaxAmount: f.server.MaxAmount,
+		Inactive: []apitest.Inactive{
+			{Account: f.operator(models.OperatorPending), Code: "account_pending"},
+			{Account: f.operator(models.OperatorSuspended), Code: "account_suspended"},
+			{Account: f.operator(models.OperatorRejected), Code: "account_rejected"},
+		},
 	})
-	ready := func() (int, readyView) {
-		f.server.ready.at = time.Time{}
-		got := f.call(f.account, http.MethodGet, "/readyz", "")
-		return got.status, parse[readyView](t, got.body)
-	}
-	status, view := ready()
-	require.Equal(t, http.StatusServiceUnavailable, status)
-	require.True(t, view.Checks.Database.OK)
-	require.Equal(t, "The chain watcher has not read a block yet.", *view.Checks.Chain.Reason)
-
-	f.startChain(100)
-	_, view = ready()
-	require.True(t, view.Checks.Chain.OK)
-	require.Equal(t, "No worker has told of its Ethereum nodes yet.", *view.Checks.Nodes.Reason)
-	f.tellOfNodes(clock, models.NodeOK)
-	status, view = ready()
-	require.Equal(t, http.StatusOK, status)
-	require.Equal(t, "ready", view.Status)
-
-	require.NoError(t, f.store.SetHead(t.Context(), models.NetworkERC20, 105))
-	status, _ = ready()
-	require.Equal(t, http.StatusOK, status, "a lag within the limit")
-	require.NoError(t, f.store.SetHead(t.Context(), models.NetworkERC20, 106))
-	status, view = ready()
-	require.Equal(t, http.StatusServiceUnavailable, status)
-	require.Contains(t, *view.Checks.Chain.Reason, "is 100, the chain is at 106")
-
-	require.NoError(t, f.store.SetHead(t.Context(), models.NetworkERC20, 100))
-	clock = clock.Add(2 * time.Minute)
-	_, view = ready()
-	require.Equal(t, "No worker has told of its Ethereum nodes for 2m0s.", *view.Checks.Nodes.Reason)
-	require.Contains(t, *view.Checks.Chain.Reason, "the limit is 1m0s")
-
-	f.engine.pingErr = errors.New("dial tcp 10.0.0.7:7233")
-	_, view = ready()
-	require.False(t, view.Checks.Temporal.OK)
-	require.NotContains(t, *view.Checks.Temporal.Reason, "10.0.0.7")
-}
-
-// stateError and codeError look like the drivers' errors.
-type (
-	stateError string
-	codeError  int
-)
-
-func (e stateError) Error() string    { return string(e) }
-func (e stateError) SQLState() string { return string(e) }
-func (e codeError) Error() string     { return fmt.Sprint(int(e)) }
-func (e codeError) Code() int         { return int(e) }
-
-func TestOutages(t *testing.T) {
-	t.Parallel()
-	for err, want := range map[error]int{
-		fmt.Errorf("read: %w", &net.OpError{Op: "dial", Err: errors.New("refused")}): 503,
-		stateError("57P01"): 503, stateError("53300"): 503, stateError("08006"): 503, stateError("28P01"): 503,
-		stateError("23505"): 500, stateError("42P01"): 500, stateError("57014"): 500,
-		codeError(5): 503, codeError(261): 503, codeError(13): 503, codeError(1): 500, codeError(2067): 500,
-		errors.New("boom"): 500, io.ErrUnexpectedEOF: 503, models.ErrNotFound: 404,
-	} {
-		require.Equal(t, want, asFailure(fmt.Errorf("wrapped: %w", err)).status, "%v", err)
-	}
 }

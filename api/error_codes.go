@@ -2,43 +2,9 @@ package api
 
 import (
 	"net/http"
-	"strings"
-
-	"github.com/gin-gonic/gin"
 
 	"paycow/web"
 )
-
-// renderDocs makes the documentation page, which is done once.
-func (s *Server) renderDocs() (web.Page, error) {
-	return web.NewDocs(web.DocsConfig{
-		PublicURL: s.PublicURL, OpenAPI: openAPIDocument, Errors: documentedErrors(),
-		Confirmations: s.Confirmations, Window: s.PaymentWindow, MaxAmount: s.MaxAmount,
-	})
-}
-
-// docsPage answers with the developers' documentation. It is kept by browsers and asked for again by its tag.
-func (s *Server) docsPage(c *gin.Context) error {
-	page, err := s.docs()
-	if err != nil {
-		return err
-	}
-	c.Header("Cache-Control", "no-cache")
-	c.Header("Content-Security-Policy", web.ContentSecurityPolicy)
-	c.Header("Vary", "Accept-Encoding")
-	c.Header("ETag", page.ETag)
-	if strings.Contains(c.Request.Header.Get("If-None-Match"), page.ETag) {
-		c.Status(http.StatusNotModified)
-		return nil
-	}
-	content := page.Content
-	if takesGzip(c.Request) {
-		c.Header("Content-Encoding", "gzip")
-		content = page.Gzipped
-	}
-	c.Data(http.StatusOK, "text/html; charset=utf-8", content)
-	return nil
-}
 
 // documentedErrors are the codes that integrators meet. A test compares them with those in the code.
 func documentedErrors() []web.ErrorCode {

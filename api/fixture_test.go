@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -150,7 +151,7 @@ func setup(t *testing.T, change ...func(*Config)) *fixture {
 	require.NoError(t, db.Migrate(t.Context()))
 	f := &fixture{T: t, store: db, path: path, engine: &fakeEngine{store: db}, starter: &fakeStarter{}, log: log}
 	config := Config{
-		Store: db, Engine: f.engine, Starter: f.starter, Addresses: fakeAddresses{}, PublicURL: "http://paycow.test/", Logger: logger,
+		Store: db, Engine: f.engine, Starter: f.starter, Addresses: fakeAddresses{}, PublicURL: "http://paycow.test/", Log: logger,
 		DecisionWait: 5 * time.Second, MaxAmount: 1000 * models.USDT,
 	}
 	for _, c := range change {
@@ -249,3 +250,20 @@ func (f *fixture) record(id string, change func(*models.PaymentState)) models.Pa
 	require.True(f, result.Recorded)
 	return f.row(id)
 }
+
+// UnmarshalJSON reads an instant as the API writes it, so that tests can read answers into the types they were made of.
+func (i *instant) UnmarshalJSON(text []byte) error {
+	at, err := time.Parse(`"`+instantLayout+`"`, string(text))
+	*i = instant(at)
+	return err
+}
+
+// parse reads an answer.
+func parse[T any](t require.TestingT, body string) T {
+	var value T
+	require.NoError(t, json.Unmarshal([]byte(body), &value), body)
+	return value
+}
+
+// hexHash makes a hash of a number.
+func hexHash(n uint64) string { return fmt.Sprintf("0x%064x", n) }

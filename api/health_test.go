@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -8,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"paycow/models"
-	"paycow/store"
 )
 
 // tellOfNodes does what a watching worker does: it tells of its nodes, whose names must never be shown.
@@ -32,6 +32,51 @@ func (f *fixture) ready() (status int, view readyView, body string) {
 	f.server.ready.mutex.Unlock()
 	got := f.call(f.account, http.MethodGet, "/readyz", "")
 	return got.status, parse[readyView](f, got.body), got.body
+}
+
+func TestReadiness(t *testing.T) {
+	t.Parallel()
+	clock := time.Now()
+	f := setup(t, func(c *Config) {
+		c.Clock, c.LagLimit, c.BlockTime = func() time.Time { return clock }, time.Minute, 12*time.Second
+	})
+	ready := func() (int, readyView) {
+		f.server.ready.at = time.Time{}
+		got := f.call(f.account, http.MethodGet, "/readyz", "")
+		return got.status, parse[readyView](t, got.body)
+	}
+	status, view := ready()
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.True(t, view.Checks.Database.OK)
+	require.Equal(t, "The chain watcher has not read a block yet.", *view.Checks.Chain.Reason)
+
+	f.startChain(100)
+	_, view = ready()
+	require.True(t, view.Checks.Chain.OK)
+	require.Equal(t, "No worker has told of its Ethereum nodes yet.", *view.Checks.Nodes.Reason)
+	f.tellOfNodes(clock, models.NodeOK)
+	status, view = ready()
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, "ready", view.Status)
+
+	require.NoError(t, f.store.SetHead(t.Context(), models.NetworkERC20, 105))
+	status, _ = ready()
+	require.Equal(t, http.StatusOK, status, "a lag within the limit")
+	require.NoError(t, f.store.SetHead(t.Context(), models.NetworkERC20, 106))
+	status, view = ready()
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.Contains(t, *view.Checks.Chain.Reason, "is 100, the chain is at 106")
+
+	require.NoError(t, f.store.SetHead(t.Context(), models.NetworkERC20, 100))
+	clock = clock.Add(2 * time.Minute)
+	_, view = ready()
+	require.Equal(t, "No worker has told of its Ethereum nodes for 2m0s.", *view.Checks.Nodes.Reason)
+	require.Contains(t, *view.Checks.Chain.Reason, "the limit is 1m0s")
+
+	f.engine.pingErr = errors.New("dial tcp 10.0.0.7:7233")
+	_, view = ready()
+	require.False(t, view.Checks.Temporal.OK)
+	require.NotContains(t, *view.Checks.Temporal.Reason, "10.0.0.7")
 }
 
 func TestReadinessCountsTheQuorum(t *testing.T) {
@@ -102,79 +147,4 @@ func TestReadinessIsRedWhileAnAlarmStopsCrediting(t *testing.T) {
 	require.NoError(t, f.store.ResolveAlarm(t.Context(), 2, models.ActorCLI, "", "looked at"))
 	status, _, body = f.ready()
 	require.Equal(t, http.StatusOK, status, body)
-}
-
-// A lowered maximum concerns new payments only: what was made before is answered again.
-func TestRepeatedCreateAboveALoweredMaximum(t *testing.T) {
-	t.Parallel()
-	f := setup(t)
-	create := func(amount, key string) answer {
-		return f.call(f.account, http.MethodPost, "/api/payment/create", `{"amount":`+amount+`,"userId":"u","network":"ERC20"}`, "Idempotency-Key", key)
-	}
-	first := create("900", "k")
-	require.Equal(t, http.StatusOK, first.status)
-	f.server.MaxAmount = 100 * models.USDT
-	again := create("900.00", "k")
-	require.Equal(t, http.StatusOK, again.status, again.body)
-	require.Equal(t, first.body, again.body)
-	require.Equal(t, "true", again.header.Get("Idempotent-Replayed"))
-	require.Equal(t, http.StatusUnprocessableEntity, create("901", "k").status, "another body")
-	for _, refused := range []answer{create("900", "new"), f.call(f.account, http.MethodPost, "/api/payment/create", `{"amount":900,"userId":"u","network":"ERC20"}`)} {
-		require.Equal(t, http.StatusBadRequest, refused.status)
-		require.Equal(t, "amount must be at most 100.00 USDT.", parse[errorBody](t, refused.body).Msg)
-	}
-	require.EqualValues(t, 1, f.payment(f.account).AddressIndex, "a refused amount uses no address up")
-}
-
-// A payment keeps the confirmations it was made with, whatever the setting says later.
-func TestConfirmationsAreThePaymentsOwn(t *testing.T) {
-	t.Parallel()
-	f := setup(t, func(c *Config) { c.Confirmations = 20 })
-	p := f.payment(f.account)
-	f.server.Confirmations = 3
-	require.EqualValues(t, 20, parse[publicView](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body).RequiredConfirmations)
-	require.EqualValues(t, 3, parse[publicView](t, f.call(f.account, http.MethodGet, "/payment/data/"+f.payment(f.account).ID, "").body).RequiredConfirmations)
-}
-
-// While the token is paused the end that is shown moves with the clock, and afterwards it stays where the pause has put it.
-func TestExpiryShownIsMovedByAPause(t *testing.T) {
-	t.Parallel()
-	clock := time.Now().UTC().Truncate(time.Second)
-	f := setup(t, func(c *Config) { c.Clock = func() time.Time { return clock } })
-	p := f.payment(f.account)
-	require.NoError(t, f.store.InitCursor(t.Context(), models.NetworkERC20, models.BlockRef{Number: 100, Hash: hexHash(100), Time: clock}, 100))
-	from := models.BlockRef{Number: 100, Hash: hexHash(100)}
-	event := func(kind models.TokenEventKind, number uint64, at time.Time) {
-		to := models.BlockRef{Number: number, Hash: hexHash(number), Time: at}
-		require.NoError(t, f.store.Advance(t.Context(), models.NetworkERC20, models.BlockBatch{From: from, To: to, Head: number, Agreed: true, Events: []models.TokenEvent{{
-			TransferKey: models.TransferKey{ChainID: 1, TxHash: hexHash(number)}, Kind: kind, BlockNumber: number, BlockHash: to.Hash, BlockTime: at, Canonical: true,
-		}}}))
-		from = to
-	}
-	shown := func() time.Time {
-		f.server.pauses.mutex.Lock()
-		f.server.pauses.byName = nil
-		f.server.pauses.mutex.Unlock()
-		return time.Time(parse[publicView](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body).ExpiresAt)
-	}
-	require.True(t, p.ExpiresAt.Equal(shown()))
-	event(models.TokenPause, 101, clock.Add(10*time.Minute))
-	clock = clock.Add(15 * time.Minute)
-	require.True(t, p.ExpiresAt.Add(5*time.Minute).Equal(shown()))
-	event(models.TokenUnpause, 102, clock)
-	clock = clock.Add(time.Hour)
-	require.True(t, p.ExpiresAt.Add(5*time.Minute).Equal(shown()))
-}
-
-// What is on its way is told of on the page, and nowhere counted.
-func TestCheckoutTellsOfATransferOnItsWay(t *testing.T) {
-	t.Parallel()
-	f := setup(t)
-	p := f.payment(f.account)
-	require.NoError(t, f.store.NoteSeen(t.Context(), models.NetworkERC20, []store.SeenTransfer{{TxHash: hexHash(1), To: p.DepositAddress, Amount: 50 * models.USDT}}))
-	page := f.call(f.account, http.MethodGet, "/payment/"+p.ID, "").body
-	require.Contains(t, page, "A transfer of 50.00 USDT was seen in the network. It counts once it is in a block.")
-	view := parse[publicView](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body)
-	require.Equal(t, models.StatusPending, view.Status)
-	require.Zero(t, view.AmountReceived)
 }
