@@ -126,7 +126,7 @@ func (s *Server) arguments() []string {
 	if !s.opts.durable {
 		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
 	}
-	args := []string{"-D", s.dataDir()}
+	args := append(make([]string, 0, 2+2*len(settings)), "-D", s.dataDir())
 	for _, setting := range settings {
 		args = append(args, "-c", setting)
 	}
