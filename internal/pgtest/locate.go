@@ -52,7 +52,7 @@ type owner struct {
 // findOwner picks the user to run the server as. PostgreSQL refuses to run as root, so root runs it as an unprivileged user.
 func findOwner() (*owner, error) {
 	if os.Geteuid() != 0 {
-		return nil, nil
+		return nil, nil //nolint:nilnil // no owner: the server runs as ourselves
 	}
 	for _, name := range []string{"postgres", "nobody"} {
 		u, err := user.Lookup(name)

@@ -129,7 +129,7 @@ func (s *Server) arguments() []string {
 		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off",
 			"wal_level=minimal", "max_wal_senders=0", "max_wal_size=128MB")
 	}
-	args := []string{"-D", s.dataDir()}
+	args := append(make([]string, 0, 2+2*len(settings)), "-D", s.dataDir())
 	for _, setting := range settings {
 		args = append(args, "-c", setting)
 	}
