@@ -424,7 +424,7 @@ func TestTwentyAtOnce(t *testing.T) {
 		require.Equal(t, i >= many/2, v.me().Email == "second@example.org")
 	}
 	require.Len(t, tokens, many)
-	require.Equal(t, maxHashing, cap(f.server.hashers))
+	require.Equal(t, maxHashing, cap(f.server.passwords.turns))
 }
 
 // What people do to accounts stands in the audit log with who and from where, and nothing secret with it. Nothing secret is

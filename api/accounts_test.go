@@ -101,7 +101,7 @@ type fieldsOf = map[string]any
 
 func (f *fixture) admin(email string) *visitor {
 	f.Helper()
-	require.NoError(f, f.store.CreateAdmin(f.Context(), models.Admin{ID: models.NewID(), Email: email, PasswordHash: secrets.HashPassword(goodPassword)}))
+	require.NoError(f, f.store.CreateAdmin(f.Context(), models.Admin{ID: models.NewID(), Email: email, PasswordHash: cheapHash(goodPassword)}))
 	v := f.visitor()
 	v.must(http.StatusOK, http.MethodPost, "/api/admin/login", fieldsOf{"email": email, "password": goodPassword})
 	return v
@@ -355,7 +355,7 @@ func TestCookieOverHTTPS(t *testing.T) {
 		c.PublicURL = "https://pay.example"
 		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
-	require.NoError(t, f.store.CreateAdmin(t.Context(), models.Admin{ID: models.NewID(), Email: "a@example.org", PasswordHash: secrets.HashPassword(goodPassword)}))
+	require.NoError(t, f.store.CreateAdmin(t.Context(), models.Admin{ID: models.NewID(), Email: "a@example.org", PasswordHash: cheapHash(goodPassword)}))
 	got := f.call(f.account, http.MethodPost, "/api/admin/login", mustJSON(t, fieldsOf{"email": "a@example.org", "password": goodPassword}), "X-Forwarded-Proto", "https")
 	require.Equal(t, http.StatusOK, got.status, got.body)
 	cookie := got.header.Get("Set-Cookie")

@@ -55,9 +55,45 @@ func TestDocsPage(t *testing.T) {
 	require.Equal(t, "gzip", small.header.Get("Content-Encoding"))
 	require.Less(t, len(small.body), len(page.body)/3)
 
-	again := f.public("/docs", "If-None-Match", page.header.Get("ETag"))
-	require.Equal(t, http.StatusNotModified, again.status)
-	require.Empty(t, again.body)
+	for _, headers := range [][]string{{}, {"Accept-Encoding", "gzip"}} {
+		again := f.public("/docs", append(headers, "If-None-Match", page.header.Get("ETag"))...)
+		require.Equal(t, http.StatusNotModified, again.status)
+		require.Empty(t, again.body)
+		require.Equal(t, page.header.Get("ETag"), again.header.Get("ETag"))
+	}
+	require.Equal(t, http.StatusOK, f.public("/docs", "If-None-Match", `"other"`).status)
+}
+
+// Pages are compressed for clients that accept gzip; the answers of calls never are.
+func TestCompression(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	for accept, want := range map[string]string{
+		"": "", "gzip": "gzip", "br, GZIP;q=0.5": "gzip", "gzip;q=0": "", "gzip; q=0.000": "", "identity": "", "gzip;q=0.001": "gzip",
+		"xgzip": "", "gzip, zstd": "gzip",
+	} {
+		page := f.public("/", "Accept-Encoding", accept)
+		require.Equal(t, want, page.header.Get("Content-Encoding"), accept)
+		require.Equal(t, "Accept-Encoding", page.header.Get("Vary"))
+		require.Equal(t, want == "", strings.Contains(page.body, "<!doctype html>"), accept)
+	}
+	require.Empty(t, f.public("/openapi.json", "Accept-Encoding", "gzip").header.Get("Content-Encoding"))
+	list := f.call(f.account, http.MethodGet, "/api/payments", "", "Accept-Encoding", "gzip")
+	require.Empty(t, list.header.Get("Content-Encoding"))
+}
+
+// An asset answers range requests and conditional requests.
+func TestAssetRequests(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	path := regexp.MustCompile(`/assets/[^"]+\.css`).FindString(f.public("/").body)
+	whole := f.public(path)
+	require.Equal(t, http.StatusOK, whole.status)
+	part := f.public(path, "Range", "bytes=0-9")
+	require.Equal(t, http.StatusPartialContent, part.status)
+	require.Equal(t, whole.body[:10], part.body)
+	require.Equal(t, http.StatusNotModified, f.public(path, "If-None-Match", whole.header.Get("ETag")).status)
+	require.Equal(t, http.StatusOK, f.public(path, "If-None-Match", `W/"other"`).status)
 }
 
 // Whatever the public pages lead to is there.

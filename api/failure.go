@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -124,12 +123,12 @@ func (s *Server) fail(c *gin.Context, err error) {
 }
 
 func (s *Server) failPage(c *gin.Context, f *failure) {
-	var page bytes.Buffer
 	problem := web.Problem{Title: pageTitle(f.status), Message: f.msg, RequestID: requestID(c)}
-	if err := web.WriteProblem(&page, problem); err != nil {
+	err := writePage(c, f.status, func(w io.Writer) error { return web.WriteProblem(w, problem) })
+	if err != nil {
 		s.Log.ErrorContext(c, "render the error page", "request_id", requestID(c), "error", err)
+		c.Status(f.status)
 	}
-	writePage(c, f.status, page.Bytes())
 }
 
 func pageTitle(status int) string {

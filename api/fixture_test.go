@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alexedwards/argon2id"
 	"github.com/stretchr/testify/require"
 
 	"paycow/api/apitest"
@@ -140,6 +141,15 @@ func (b *syncBuffer) String() string {
 
 var masterKey = bytes.Repeat([]byte{1}, secrets.MasterKeyBytes)
 
+// cheapHash hashes a password with the least that Argon2id can do, because the tests hash hundreds.
+func cheapHash(password string) string {
+	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+	if err != nil {
+		panic(err)
+	}
+	return hash
+}
+
 func setup(t *testing.T, change ...func(*Config)) *fixture {
 	t.Helper()
 	log := &syncBuffer{}
@@ -157,7 +167,7 @@ func setup(t *testing.T, change ...func(*Config)) *fixture {
 	for _, c := range change {
 		c(&config)
 	}
-	f.server = New(config)
+	f.server = newServer(config, cheapHash)
 	listener := httptest.NewServer(f.server.Handler())
 	t.Cleanup(listener.Close)
 	f.url = listener.URL

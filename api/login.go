@@ -51,7 +51,7 @@ func (s *Server) login(role models.Role, next string) func(*gin.Context) error {
 		if err != nil && !errors.Is(err, models.ErrNotFound) {
 			return fmt.Errorf("read the account: %w", err)
 		}
-		ok, err := s.checkPassword(ctx, account, password)
+		ok, err := s.passwords.check(ctx, account, password)
 		if err != nil {
 			return err
 		}

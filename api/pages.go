@@ -2,90 +2,100 @@ package api
 
 import (
 	"bytes"
+	"compress/gzip"
 	_ "embed"
+	"io"
 	"net/http"
-	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/klauspost/compress/gzhttp"
 
 	"paycow/web"
 )
 
-func (s *Server) home(c *gin.Context) error {
+const htmlType = "text/html; charset=utf-8"
+
+// compressed negotiates the content coding of pages and assets with the client. Answers of calls are not compressed: some
+// hold a secret next to text that the caller chose, and their length would reveal it.
+var compressed = newCompressor()
+
+func newCompressor() func(http.Handler) http.HandlerFunc {
+	wrap, err := gzhttp.NewWrapper(gzhttp.CompressionLevel(gzip.BestCompression), gzhttp.EnableZstd(false))
+	if err != nil {
+		panic(err) // only for a level that does not exist
+	}
+	return wrap
+}
+
+// writePage renders a page and sends it. vary names the request headers that the page depends on.
+func writePage(c *gin.Context, status int, render func(io.Writer) error, vary ...string) error {
 	var page bytes.Buffer
-	if err := web.WriteHome(&page); err != nil {
+	if err := render(&page); err != nil {
 		return err
 	}
-	writePage(c, http.StatusOK, page.Bytes())
+	c.Header("Content-Type", htmlType)
+	c.Header("Content-Security-Policy", web.ContentSecurityPolicy)
+	for _, name := range vary {
+		c.Writer.Header().Add("Vary", name)
+	}
+	compressed(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = page.WriteTo(w) // an error means that the client has gone
+	})).ServeHTTP(c.Writer, c.Request)
 	return nil
 }
 
-// addAppPages serves the pages of operators and admins. They hold nothing of anybody: what they show comes from calls.
+// serveContent sends content that does not change while the process runs, and answers conditional and range requests. The
+// tag is weak, because it is the same for the plain and the compressed form.
+func serveContent(c *gin.Context, contentType, tag string, content []byte) {
+	c.Header("Content-Type", contentType)
+	c.Header("ETag", `W/"`+tag+`"`)
+	compressed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+	})).ServeHTTP(c.Writer, c.Request)
+}
+
+func (*Server) home(c *gin.Context) error { return writePage(c, http.StatusOK, web.WriteHome) }
+
+// addAppPages serves the pages of operators and admins. The pages are the same for everybody: their scripts fill them with
+// the answers of calls.
 func (s *Server) addAppPages(router gin.IRoutes) {
 	for _, page := range web.AppPages() {
 		router.GET("/"+string(page), s.handle(func(c *gin.Context) error {
-			var text bytes.Buffer
-			if err := web.WriteAppPage(&text, page); err != nil {
-				return err
-			}
-			writePage(c, http.StatusOK, text.Bytes())
-			return nil
+			return writePage(c, http.StatusOK, func(w io.Writer) error { return web.WriteAppPage(w, page) })
 		}))
 	}
 }
 
-// asset serves what pages load. The address changes with the content, so it may be kept for ever.
-func (s *Server) asset(c *gin.Context) error {
+// asset serves a file that pages load. Its address changes with its content, so browsers may keep it for good.
+func (*Server) asset(c *gin.Context) error {
 	asset, ok := web.FindAsset(c.Param("version"), c.Param("name"))
 	if !ok {
 		return errNoRoute
 	}
 	c.Header("Cache-Control", "public, max-age=31536000, immutable")
-	c.Header("Vary", "Accept-Encoding")
-	content := asset.Content
-	if takesGzip(c.Request) && len(asset.Gzipped) < len(content) {
-		c.Header("Content-Encoding", "gzip")
-		content = asset.Gzipped
-	}
-	c.Data(http.StatusOK, asset.ContentType, content)
+	serveContent(c, asset.ContentType, asset.Version, asset.Content)
 	return nil
-}
-
-// takesGzip tells whether the client has said that it takes gzip and has not refused it with a weight of 0 (RFC 9110,
-// section 12.5.3).
-func takesGzip(r *http.Request) bool {
-	for item := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
-		coding, weight, _ := strings.Cut(strings.ToLower(item), ";")
-		if coding = strings.TrimSpace(coding); coding != "gzip" && coding != "*" {
-			continue
-		}
-		digits := strings.Trim(strings.TrimPrefix(strings.TrimSpace(weight), "q="), "0.")
-		return strings.TrimSpace(weight) == "" || digits != ""
-	}
-	return false
 }
 
 //go:embed openapi.json
 var openAPIDocument []byte
 
-func (s *Server) openAPI(c *gin.Context) error {
+func (*Server) openAPI(c *gin.Context) error {
 	c.Data(http.StatusOK, "application/json; charset=utf-8", openAPIDocument)
 	return nil
 }
 
-// writePage writes a page, compressed for whoever takes it so. No page holds a secret, so its length tells nothing.
-// vary names further request headers that it depends on.
-func writePage(c *gin.Context, status int, page []byte, vary ...string) {
-	c.Header("Content-Security-Policy", web.ContentSecurityPolicy)
-	c.Header("Vary", strings.Join(append([]string{"Accept-Encoding"}, vary...), ", "))
-	if takesGzip(c.Request) {
-		c.Header("Content-Encoding", "gzip")
-		page = web.Gzip(page)
-	}
-	c.Data(status, "text/html; charset=utf-8", page)
+// renderDocs renders the developer documentation, which New calls at most once.
+func (s *Server) renderDocs() (web.Page, error) {
+	return web.NewDocs(web.DocsConfig{
+		PublicURL: s.PublicURL, OpenAPI: openAPIDocument, Errors: documentedErrors(),
+		Confirmations: s.Confirmations, Window: s.PaymentWindow, MaxAmount: s.MaxAmount,
+	})
 }
 
-// docsPage answers with the developers' documentation. It is kept by browsers and asked for again by its tag.
+// docsPage serves the developer documentation. Browsers keep it and revalidate it by its tag.
 func (s *Server) docsPage(c *gin.Context) error {
 	page, err := s.docs()
 	if err != nil {
@@ -93,25 +103,6 @@ func (s *Server) docsPage(c *gin.Context) error {
 	}
 	c.Header("Cache-Control", "no-cache")
 	c.Header("Content-Security-Policy", web.ContentSecurityPolicy)
-	c.Header("Vary", "Accept-Encoding")
-	c.Header("ETag", page.ETag)
-	if strings.Contains(c.Request.Header.Get("If-None-Match"), page.ETag) {
-		c.Status(http.StatusNotModified)
-		return nil
-	}
-	content := page.Content
-	if takesGzip(c.Request) {
-		c.Header("Content-Encoding", "gzip")
-		content = page.Gzipped
-	}
-	c.Data(http.StatusOK, "text/html; charset=utf-8", content)
+	serveContent(c, htmlType, page.Version, page.Content)
 	return nil
-}
-
-// renderDocs makes the documentation page, which is done once.
-func (s *Server) renderDocs() (web.Page, error) {
-	return web.NewDocs(web.DocsConfig{
-		PublicURL: s.PublicURL, OpenAPI: openAPIDocument, Errors: documentedErrors(),
-		Confirmations: s.Confirmations, Window: s.PaymentWindow, MaxAmount: s.MaxAmount,
-	})
 }

@@ -1,12 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
@@ -18,29 +18,45 @@ import (
 // maxHashing is how many passwords are hashed at once: each takes 19 MiB.
 const maxHashing = 4
 
-// absentPassword is compared when there is no account, so that an unknown address costs what a wrong password does.
-var absentPassword = sync.OnceValue(func() string { return secrets.HashPassword(models.NewID()) })
+// passwords hashes and checks passwords, at most maxHashing at a time.
+type passwords struct {
+	hash  func(password string) string
+	turns chan struct{}
+	// absent is the hash of a random password. It is compared when there is no account, so that an unknown address costs as
+	// much time as a wrong password does.
+	absent string
+}
 
-// hashing waits for its turn to hash a password.
-func (s *Server) hashing(ctx context.Context, do func()) error {
+func newPasswords(hash func(password string) string) passwords {
+	return passwords{hash: hash, turns: make(chan struct{}, maxHashing), absent: hash(models.NewID())}
+}
+
+// takeTurn waits until few enough passwords are being hashed, then calls do. Returns a 503 if ctx ends first.
+func (p passwords) takeTurn(ctx context.Context, do func()) error {
 	select {
-	case s.hashers <- struct{}{}:
-		defer func() { <-s.hashers }()
+	case p.turns <- struct{}{}:
+		defer func() { <-p.turns }()
 		do()
 		return nil
 	case <-ctx.Done():
-		return &failure{status: http.StatusServiceUnavailable, code: "busy", retryAfter: retryAfterOutage, msg: "Too many people log in at the moment; please try again.", cause: ctx.Err()}
+		return &failure{
+			status: http.StatusServiceUnavailable, code: "busy", retryAfter: retryAfterOutage,
+			msg: "Too many people are logging in at the moment; please try again.", cause: ctx.Err(),
+		}
 	}
 }
 
-// checkPassword tells whether the password is the account's. An account without one, or none at all, costs the same.
-func (s *Server) checkPassword(ctx context.Context, account models.Account, password string) (ok bool, err error) {
-	hash := account.PasswordHash
-	if hash == "" {
-		hash = absentPassword()
-	}
+// hashed returns the hash of a new password.
+func (p passwords) hashed(ctx context.Context, password string) (hash string, err error) {
+	err = p.takeTurn(ctx, func() { hash = p.hash(password) })
+	return hash, err
+}
+
+// check reports whether the password is the account's. An account without a password, or no account at all, takes as long.
+func (p passwords) check(ctx context.Context, account models.Account, password string) (ok bool, err error) {
+	hash := cmp.Or(account.PasswordHash, p.absent)
 	var checkErr error
-	if err := s.hashing(ctx, func() { ok, checkErr = secrets.CheckPassword(password, hash) }); err != nil {
+	if err := p.takeTurn(ctx, func() { ok, checkErr = secrets.CheckPassword(password, hash) }); err != nil {
 		return false, err
 	}
 	return ok && account.PasswordHash != "", checkErr
@@ -91,7 +107,7 @@ func (s *Server) confirmPassword(c *gin.Context, who person, body fields, name s
 	if err := s.countAttempt(c, confirmAttempt(who.account)); err != nil {
 		return err
 	}
-	ok, err := s.checkPassword(c.Request.Context(), who.account, password)
+	ok, err := s.passwords.check(c.Request.Context(), who.account, password)
 	if err != nil {
 		return err
 	}
@@ -115,8 +131,8 @@ func (s *Server) changePassword(c *gin.Context) error {
 	if err := s.confirm(c, who, body, "currentPassword"); err != nil {
 		return err
 	}
-	var hash string
-	if err := s.hashing(c.Request.Context(), func() { hash = secrets.HashPassword(password) }); err != nil {
+	hash, err := s.passwords.hashed(c.Request.Context(), password)
+	if err != nil {
 		return err
 	}
 	token, tokenHash := secrets.NewSessionToken()

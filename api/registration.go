@@ -7,7 +7,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"paycow/internal/secrets"
 	"paycow/models"
 )
 
@@ -42,7 +41,7 @@ func (s *Server) register(c *gin.Context) error {
 		return err
 	}
 	operator := models.Operator{ID: models.NewID(), Email: email, Name: name, Website: website}
-	if err := s.hashing(c.Request.Context(), func() { operator.PasswordHash = secrets.HashPassword(password) }); err != nil {
+	if operator.PasswordHash, err = s.passwords.hashed(c.Request.Context(), password); err != nil {
 		return err
 	}
 	isNew, err := s.Store.RegisterOperator(c.Request.Context(), operator, c.ClientIP())

@@ -16,6 +16,7 @@ import (
 	"github.com/gin-gonic/gin"
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"paycow/internal/secrets"
 	"paycow/models"
 	"paycow/store"
 	"paycow/web"
@@ -94,14 +95,16 @@ type Server struct {
 	pauses    pauseCache
 	followers *followers
 	docs      func() (web.Page, error)
-	hashers   chan struct{}
+	passwords passwords
 
 	crossOrigin *http.CrossOriginProtection
 	isHTTPS     bool
 }
 
 // New returns a server for this configuration.
-func New(config Config) *Server {
+func New(config Config) *Server { return newServer(config, secrets.HashPassword) }
+
+func newServer(config Config, hash func(password string) string) *Server {
 	config.PublicURL = strings.TrimRight(config.PublicURL, "/")
 	setDefault(&config.Confirmations, models.DefaultConfirmations)
 	setDefault(&config.PaymentWindow, models.DefaultPaymentWindow)
@@ -119,8 +122,7 @@ func New(config Config) *Server {
 		Config: config, states: newStateReader(config.Engine, config.Log), addresses: newCache[uint32, string](addressCacheEntries),
 		isHTTPS: strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
 	}
-	s.followers, s.hashers = newFollowers(s), make(chan struct{}, maxHashing)
-	absentPassword() // made now, so that the first login of somebody unknown does not take longer than the others
+	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.crossOrigin = http.NewCrossOriginProtection()
 	if err := s.crossOrigin.AddTrustedOrigin(originText(s.PublicURL)); err != nil {
 		s.Log.Warn("the public URL is no origin", "error", err) // the browser's own word about the site still counts

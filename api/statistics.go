@@ -52,7 +52,7 @@ func (s *Server) operatorStats(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	stats, err := s.Store.Statistics(c.Request.Context(), operator.ID, days)
+	stats, err := s.Store.OperatorFigures(c.Request.Context(), operator.ID, days)
 	if err != nil {
 		return fmt.Errorf("read the statistics: %w", err)
 	}

@@ -38,7 +38,7 @@ type Reconciliation struct {
 	WorkflowsStarted   int64 `json:"workflowsStarted"` // that were missing
 	// Unchecked says in a sentence what could not be compared, "" when everything was.
 	Unchecked   string       `json:"unchecked"`
-	Differences []Difference `json:"differences" gorm:"serializer:json"`
+	Differences []Difference `gorm:"serializer:json" json:"differences"`
 }
 
 // OK tells whether everything was compared and nothing differed.

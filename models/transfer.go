@@ -23,9 +23,9 @@ func (b BlockRef) String() string {
 // TransferKey is the identity of a transfer. It stays the same when a reorg mines the transaction again elsewhere, because
 // the ordinal counts the token's Transfer logs of the transaction, not the block's.
 type TransferKey struct {
-	ChainID uint64 `json:"chainId" gorm:"primaryKey;autoIncrement:false"`
-	TxHash  string `json:"txHash" gorm:"primaryKey"` // 0x and 64 lower-case hex digits
-	Ordinal int    `json:"ordinal" gorm:"primaryKey;autoIncrement:false"`
+	ChainID uint64 `gorm:"primaryKey;autoIncrement:false" json:"chainId"`
+	TxHash  string `gorm:"primaryKey"                     json:"txHash"` // 0x and 64 lower-case hex digits
+	Ordinal int    `gorm:"primaryKey;autoIncrement:false" json:"ordinal"`
 }
 
 // String returns the key as ledger external ids carry it.

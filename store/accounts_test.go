@@ -109,7 +109,7 @@ func TestStatisticsByDay(t *testing.T) {
 			}, func(uint32) (string, error) { return "0xstats" + string(rune('a'+i)), nil })
 			require.NoError(t, err)
 		}
-		stats, err := f.Statistics(ctx, operator.ID, 30)
+		stats, err := f.OperatorFigures(ctx, operator.ID, 30)
 		require.NoError(t, err)
 		require.Len(t, stats.Days, 30)
 		require.Equal(t, DayFigures{Day: "2026-03-02", Created: 1}, stats.Days[29])

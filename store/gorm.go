@@ -18,7 +18,7 @@ func (s *Store) gormConfig() *gorm.Config {
 		SkipDefaultTransaction: true, // every change of more than one row opens its own
 		DisableAutomaticPing:   true, // Open pings with the caller's context
 		NowFunc:                s.now,
-		Logger:                 quietLogger{s.logger},
+		Logger:                 quietLogger{log: s.log, slow: slowStatement},
 	}
 }
 
@@ -27,7 +27,10 @@ const slowStatement = 500 * time.Millisecond
 
 // quietLogger is GORM's way to the log. It says which function was slow and never shows a statement: GORM puts the values
 // into the text of some (those read with Scan), whatever its ParamsFilter says. Errors are left to those who get them.
-type quietLogger struct{ log *slog.Logger }
+type quietLogger struct {
+	log  *slog.Logger
+	slow time.Duration // from which on a statement is worth a line
+}
 
 var _ logger.Interface = quietLogger{}
 
@@ -45,7 +48,7 @@ func (l quietLogger) Error(ctx context.Context, message string, _ ...any) {
 }
 
 func (l quietLogger) Trace(ctx context.Context, begin time.Time, _ func() (string, int64), _ error) {
-	if elapsed := time.Since(begin); elapsed > slowStatement {
+	if elapsed := time.Since(begin); elapsed > l.slow {
 		caller := utils.CallerFrame()
 		l.log.WarnContext(ctx, "slow database statement", "function", caller.Function, "line", caller.Line, "elapsed_ms", elapsed.Milliseconds())
 	}

@@ -33,7 +33,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return fmt.Errorf("migrating the database: %w", err)
 	}
 	for _, result := range results {
-		s.logger.InfoContext(ctx, "database migrated", "migration", result.Source.Path, "elapsed_ms", result.Duration.Milliseconds())
+		s.log.InfoContext(ctx, "database migrated", "migration", result.Source.Path, "elapsed_ms", result.Duration.Milliseconds())
 	}
 	return nil
 }

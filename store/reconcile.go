@@ -153,15 +153,6 @@ func (s *Store) ExpectedBalances(ctx context.Context, network string, atBlock ui
 	return balances, nil
 }
 
-// OpenPayments returns payments that have not ended and were made before a time, in order of their ids after the given one.
-func (s *Store) OpenPayments(ctx context.Context, network string, madeBefore time.Time, after string, limit int) ([]models.Payment, error) {
-	var payments []models.Payment
-	err := s.read(ctx).Where("network = ? AND status IN ? AND created_at < ? AND id > ?", network,
-		[]models.Status{models.StatusPending, models.StatusDetected, models.StatusConfirming}, madeBefore, after).
-		Order("id").Limit(limit).Find(&payments).Error
-	return payments, wrap(err, "reading the open payments")
-}
-
 // SignalledUncredited returns canonical transfers whose payment was told of them and that are not credited, oldest first.
 func (s *Store) SignalledUncredited(ctx context.Context, network string, toldBefore time.Time, limit int) ([]models.Transfer, error) {
 	var transfers []models.Transfer
@@ -169,4 +160,20 @@ func (s *Store) SignalledUncredited(ctx context.Context, network string, toldBef
 		AND EXISTS (SELECT 1 FROM payments p WHERE p.id = transfers.payment_id AND p.network = ?)`, toldBefore, network).
 		Order(chainOrder).Limit(limit).Find(&transfers).Error
 	return transfers, wrap(err, "reading the signalled transfers")
+}
+
+// PutReconciliation keeps a report.
+func (s *Store) PutReconciliation(ctx context.Context, report models.Reconciliation) error {
+	if report.Differences == nil {
+		report.Differences = []models.Difference{}
+	}
+	report.StartedAt, report.FinishedAt = toMillis(report.StartedAt), toMillis(report.FinishedAt)
+	return wrap(s.write(ctx, func(tx *gorm.DB) error { return tx.Create(&report).Error }), "keeping a reconciliation's report")
+}
+
+// LastReconciliation returns the newest report. Returns models.ErrNotFound.
+func (s *Store) LastReconciliation(ctx context.Context, network string) (models.Reconciliation, error) {
+	var report models.Reconciliation
+	err := s.read(ctx).Where("network = ?", network).Order("id DESC").Take(&report).Error
+	return report, wrap(err, "reading the last reconciliation")
 }

@@ -122,7 +122,7 @@ func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result model
 			return err
 		}
 		// The follower waits, so that pauses, cursor and transfers are of one moment.
-		if err := lockCursor(tx, in.Network); err != nil && !errors.Is(err, models.ErrNotFound) {
+		if _, err := lockCursor(tx, in.Network); err != nil && !errors.Is(err, models.ErrNotFound) {
 			return err
 		}
 		p.ExpiresAt = in.ExpiresAt // as the workflow was promised it
@@ -138,22 +138,22 @@ func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result model
 		result.ScannedPast = view.AgreedTime.After(end) && !paused
 		switch err := refuseWhileHalted(tx, in.Network); {
 		case errors.Is(err, models.ErrCreditingHalted):
-			result.ScannedPast, result.Waits = false, "An alarm stops crediting and expiry until an admin clears it."
+			result.ScannedPast, result.Wait = false, models.ExpiryWaitHalted
 		case err != nil:
 			return err
 		case paused:
-			result.Waits = "The token is paused, so nobody can pay; the window goes on when it is not any more."
+			result.Wait = models.ExpiryWaitPaused
 		case !result.ScannedPast && view.BlockTime.After(end):
-			result.Waits = fmt.Sprintf("The chain is read past the window's end, but too few nodes agree on it yet: they do up to block %d.", view.AgreedNumber)
+			result.Wait, result.WaitBlock = models.ExpiryWaitQuorum, view.AgreedNumber
 		case !result.ScannedPast:
-			result.Waits = fmt.Sprintf("The chain is not read past the window's end yet: it is up to block %d.", view.BlockNumber)
+			result.Wait, result.WaitBlock = models.ExpiryWaitScan, view.BlockNumber
 		}
 		if p.Version != in.State.Version-1 {
 			result.RecordResult, err = s.resultOf(tx, p, in.State)
 			// What was recorded was recorded rightly, even when a reorg has taken the cursor back since.
 			result.ScannedPast = result.ScannedPast || result.Recorded
 			if result.ScannedPast {
-				result.Waits = ""
+				result.Wait, result.WaitBlock = "", 0
 			}
 			return err
 		}
@@ -168,26 +168,4 @@ func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result model
 		return err
 	})
 	return result, wrap(err, "expiring a payment")
-}
-
-// windowView is how far the chain was read and whether it holds a transfer of a payment's window.
-type windowView struct {
-	BlockNumber  uint64
-	BlockTime    time.Time
-	AgreedNumber uint64
-	AgreedTime   time.Time
-	Paid         bool
-}
-
-// viewOfWindow reads both in one statement, hence of one moment: a block that is being stored or taken back meanwhile is
-// seen in both or in neither.
-func viewOfWindow(tx *gorm.DB, in models.ExpireInput, end time.Time) (windowView, error) {
-	var view windowView
-	err := tx.Raw(`SELECT c.block_number AS block_number, c.block_time AS block_time, c.agreed_number AS agreed_number, c.agreed_time AS agreed_time,
-		EXISTS (SELECT 1 FROM transfers t WHERE t.payment_id = ? AND t.canonical AND t.block_time <= ?) AS paid
-		FROM chain_cursors c WHERE c.network = ?`, in.PaymentID, toMillis(end), in.Network).Scan(&view).Error
-	if err != nil {
-		return view, fmt.Errorf("reading the chain's view of the window: %w", err)
-	}
-	return view, nil
 }

@@ -21,7 +21,7 @@ type Store struct {
 	// its own, so that reads do not wait for writes.
 	writer    *gorm.DB
 	reader    *gorm.DB
-	logger    *slog.Logger
+	log       *slog.Logger
 	addresses *addressAllocator
 	now       func() time.Time
 }
@@ -36,8 +36,8 @@ const (
 
 // Open connects to the database that the URL names: "postgres://…", "sqlite:<path>" or a bare path that ends in ".db". It
 // does not migrate. The errors never hold the URL, which may carry a password.
-func Open(ctx context.Context, databaseURL string, logger *slog.Logger) (*Store, error) {
-	s := &Store{logger: logger, now: func() time.Time { return toMillis(time.Now()) }}
+func Open(ctx context.Context, databaseURL string, log *slog.Logger) (*Store, error) {
+	s := &Store{log: log, now: func() time.Time { return toMillis(time.Now()) }}
 	var err error
 	switch {
 	case strings.HasPrefix(databaseURL, "postgres://"), strings.HasPrefix(databaseURL, "postgresql://"):
@@ -96,7 +96,10 @@ func (s *Store) pools() []*gorm.DB {
 	return []*gorm.DB{s.writer, s.reader}
 }
 
-// maxAttempts bounds how often a transaction that the database gave up (deadlock) is run again.
+// batchRows is how many rows one statement names at most, far below the databases' limits on parameters.
+const batchRows = 500
+
+// maxAttempts is how often a transaction is run at most when the database gives it up (deadlock).
 const maxAttempts = 4
 
 // write runs fn in a transaction. The database may make it run again from the start, so fn must keep nothing from an
@@ -107,7 +110,7 @@ func (s *Store) write(ctx context.Context, fn func(tx *gorm.DB) error) error {
 		if err == nil || attempt == maxAttempts || !isRetryable(err) {
 			return err
 		}
-		s.logger.DebugContext(ctx, "running a transaction again", "attempt", attempt, "error", err)
+		s.log.DebugContext(ctx, "running a transaction again", "attempt", attempt, "error", err)
 	}
 }
 

@@ -26,7 +26,7 @@ type metricsStore interface {
 	Cursor(ctx context.Context, network string) (models.ChainCursor, error)
 	NodeHealth(ctx context.Context, network string) ([]models.NodeHealth, error)
 	OpenAlarms(ctx context.Context, network string) ([]models.Alarm, error)
-	Figures(ctx context.Context, network string) (store.Figures, error)
+	NetworkFigures(ctx context.Context, network string) (store.Figures, error)
 	LastReconciliation(ctx context.Context, network string) (models.Reconciliation, error)
 }
 
@@ -167,12 +167,12 @@ var paymentStatuses = []models.Status{
 }
 
 func (f *figures) collectPayments(ctx context.Context, out chan<- prometheus.Metric) error {
-	counts, err := f.store.Figures(ctx, f.network)
+	counts, err := f.store.NetworkFigures(ctx, f.network)
 	if err != nil {
 		return err
 	}
 	for _, status := range paymentStatuses {
-		f.send(out, metricPayments, float64(counts.Payments[status]), status.String())
+		f.send(out, metricPayments, float64(counts.ByStatus[status]), status.String())
 	}
 	f.send(out, metricUncredited, float64(counts.Uncredited))
 	f.send(out, metricUnstarted, float64(counts.Unstarted))
