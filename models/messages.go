@@ -42,7 +42,7 @@ const (
 	SignalReject      = "reject"    // DecisionSignal
 	SignalAccept      = "accept"    // DecisionSignal
 	QueryPaymentState = "state"     // answers PaymentState
-	QueryTransfers    = "known"     // answers TransfersSignal: every transfer the run knows of
+	QueryTransfers    = "transfers" // answers TransfersSignal: every transfer that the run knows of
 )
 
 // Names of the search attributes of the Payment workflow, as list filters in the Temporal UI use them.
@@ -168,19 +168,40 @@ type RecordResult struct {
 	Snapshot *PaymentSnapshot `json:"snapshot"`
 }
 
-// ExpireResult tells how an expiry went.
+// ExpireResult is the outcome of an attempt to expire a payment.
 type ExpireResult struct {
 	RecordResult
-	// ScannedPast is true when every block up to the payment's expiresAt has been read.
+	// ScannedPast is true when every block up to the end of the payment's window has been read and agreed on.
 	ScannedPast bool `json:"scannedPast"`
-	// WindowEnd is when the payment's window really ends; while the token is paused that is not known and Waits says so.
+	// WindowEnd is when the payment's window really ends. While the token is paused it is not known, and Paused is true.
 	WindowEnd time.Time `json:"windowEnd,omitzero"`
-	// Waits says in a sentence what keeps the answer from being given: the chain is not read far enough, the quorum is
-	// missing, the token is paused. "" when the answer was given.
+	Paused    bool      `json:"paused,omitempty"`
+	// Wait is why the payment cannot expire yet, "" when it could or when a transfer came in time.
+	Wait ExpiryWait `json:"wait,omitempty"`
+	// WaitBlock is the number of the newest block that was read (ExpiryWaitScan) or agreed on (ExpiryWaitQuorum), else 0.
+	WaitBlock uint64 `json:"waitBlock,omitempty"`
+	// Waits is the reason in a sentence, as results recorded before Wait existed carry it. Nothing writes it any more.
 	Waits string `json:"waits,omitempty"`
-	// Paused is true while the token is paused, so that the window's end is not known.
-	Paused bool `json:"paused,omitempty"`
 }
+
+// ExpiryWait is why a payment whose window has ended cannot expire yet.
+type ExpiryWait string
+
+// The reasons why an expiry waits.
+const (
+	ExpiryWaitHalted ExpiryWait = "CREDITING_HALTED" // an open alarm stops crediting and expiry
+	ExpiryWaitPaused ExpiryWait = "TOKEN_PAUSED"     // nobody can pay; the window goes on after the pause
+	ExpiryWaitQuorum ExpiryWait = "QUORUM_BEHIND"    // the chain is read past the window, but too few nodes agree on it
+	ExpiryWaitScan   ExpiryWait = "SCAN_BEHIND"      // the chain is not read past the window
+)
+
+// ExpiryWaits lists every reason why an expiry waits.
+func ExpiryWaits() []ExpiryWait {
+	return []ExpiryWait{ExpiryWaitHalted, ExpiryWaitPaused, ExpiryWaitQuorum, ExpiryWaitScan}
+}
+
+// String returns the reason as results carry it.
+func (w ExpiryWait) String() string { return string(w) }
 
 // ChainWatchInput starts the watcher of a network.
 type ChainWatchInput struct {

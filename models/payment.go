@@ -54,7 +54,6 @@ type Decision string
 
 // The decisions.
 const (
-	DecisionNone   Decision = ""
 	DecisionReject Decision = "REJECT"
 	DecisionAccept Decision = "ACCEPT"
 )

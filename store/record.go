@@ -138,22 +138,22 @@ func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result model
 		result.ScannedPast = view.AgreedTime.After(end) && !paused
 		switch err := refuseWhileHalted(tx, in.Network); {
 		case errors.Is(err, models.ErrCreditingHalted):
-			result.ScannedPast, result.Waits = false, "An alarm stops crediting and expiry until an admin clears it."
+			result.ScannedPast, result.Wait = false, models.ExpiryWaitHalted
 		case err != nil:
 			return err
 		case paused:
-			result.Waits = "The token is paused, so nobody can pay; the window goes on when it is not any more."
+			result.Wait = models.ExpiryWaitPaused
 		case !result.ScannedPast && view.BlockTime.After(end):
-			result.Waits = fmt.Sprintf("The chain is read past the window's end, but too few nodes agree on it yet: they do up to block %d.", view.AgreedNumber)
+			result.Wait, result.WaitBlock = models.ExpiryWaitQuorum, view.AgreedNumber
 		case !result.ScannedPast:
-			result.Waits = fmt.Sprintf("The chain is not read past the window's end yet: it is up to block %d.", view.BlockNumber)
+			result.Wait, result.WaitBlock = models.ExpiryWaitScan, view.BlockNumber
 		}
 		if p.Version != in.State.Version-1 {
 			result.RecordResult, err = s.resultOf(tx, p, in.State)
 			// What was recorded was recorded rightly, even when a reorg has taken the cursor back since.
 			result.ScannedPast = result.ScannedPast || result.Recorded
 			if result.ScannedPast {
-				result.Waits = ""
+				result.Wait, result.WaitBlock = "", 0
 			}
 			return err
 		}
