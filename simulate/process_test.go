@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"paycow/activities"
 	"paycow/chain"
 	"paycow/models"
+	"paycow/rules"
 	"paycow/store"
 )
 
@@ -87,6 +89,8 @@ func (s *fragileStore) InitCursor(ctx context.Context, network string, block mod
 
 func (s *fragileStore) Advance(ctx context.Context, network string, batch models.BlockBatch) error {
 	switch s.mutant { //nolint:exhaustive // the others break something else
+	case pauseIgnored:
+		batch.Events = nil
 	case dedupeByTxHash:
 		seen := map[string]bool{}
 		var kept []models.TokenTransfer
@@ -233,8 +237,8 @@ func (sim *simulation) startProcess() {
 	sim.process = p
 }
 
-// tell signals every payment what is due, as activities.FollowChain does after each commit.
-func (sim *simulation) tell(ctx context.Context) {
+// sendSignals signals every payment what is due, as activities.FollowChain does after each commit.
+func (sim *simulation) sendSignals(ctx context.Context) {
 	cursor, err := sim.db.Cursor(ctx, models.NetworkERC20)
 	if err != nil {
 		return
@@ -244,13 +248,15 @@ func (sim *simulation) tell(ctx context.Context) {
 		sim.t.Fatalf("read what is due: %v", err)
 	}
 	for _, d := range due {
+		r := sim.runs[slices.IndexFunc(sim.runs, func(r *run) bool { return r.payment.ID == d.Payment.ID })]
 		signal := models.TransfersSignal{WindowEnd: d.WindowEnd}
 		for _, transfer := range d.Transfers {
 			signal.Transfers = append(signal.Transfers, transfer.Notice(cursor.BlockNumber))
 		}
-		sim.signalWithStart(d.Payment, signal)
+		sim.tracef("payment %d is signalled %d transfers at block %d", r.number, len(signal.Transfers), cursor.BlockNumber)
+		sim.signal(r, func(p *rules.Payment) { p.ApplyTransfers(signal) })
 		if err := sim.db.MarkSignalled(ctx, d.Transfers, cursor.BlockNumber, d.Payment.Confirmations); err != nil {
-			sim.tracef("payment %s told, and the mark was not written: %v", d.Payment.ID, err)
+			sim.tracef("payment %d: the signal was sent and not noted: %v", r.number, err)
 		}
 		if sim.db.isKilled() {
 			return
