@@ -177,6 +177,21 @@ func (v impatient) VerifyTransfer(ctx context.Context, wanted chain.Verification
 	return v.Verifier.VerifyTransfer(ctx, wanted)
 }
 
+// oneByOne is a verifier that verifies one transfer at a time, in an order that follows from the seed. Several at once would ask
+// the nodes in an order that the scheduler decides, and which of them meets a node's fault would differ from run to run.
+type oneByOne struct {
+	activities.TransferVerifier
+	seed uint64
+	turn chan struct{}
+}
+
+func (v oneByOne) VerifyTransfer(ctx context.Context, wanted chain.Verification) error {
+	time.Sleep(time.Duration(draw(v.seed, "verify", wanted.Notice.TransferKey.String()) % uint64(time.Millisecond)))
+	v.turn <- struct{}{}
+	defer func() { <-v.turn }()
+	return v.TransferVerifier.VerifyTransfer(ctx, wanted)
+}
+
 // steadfast is a source whose headers always follow one another, so that no reorg is noticed.
 type steadfast struct {
 	chain.BlockSource
@@ -209,7 +224,7 @@ func (sim *simulation) startProcess() {
 	quiet := slog.New(slog.DiscardHandler)
 	endpoints := make([]chain.Endpoint, len(sim.nodes))
 	for i, node := range sim.nodes {
-		endpoints[i] = node
+		endpoints[i] = newPunctual(node)
 	}
 	quorum := sim.quorum
 	if sim.mutant == quorumIgnored {
@@ -233,6 +248,7 @@ func (sim *simulation) startProcess() {
 	case elevenConfirmations:
 		verifying = impatient{verifier}
 	}
+	verifying = oneByOne{verifying, sim.seed, make(chan struct{}, 1)}
 	p.activities = activities.New(activities.Dependencies{Payments: s, Signals: s, Verifier: verifying}, activities.Settings{Network: models.NetworkERC20}, quiet)
 	sim.process = p
 }
