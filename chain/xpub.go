@@ -10,12 +10,6 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 )
 
-// AddressSource derives deposit addresses. The same index always gives the same address.
-type AddressSource interface {
-	// Address returns the address of an index in EIP-55 form.
-	Address(index uint32) (string, error)
-}
-
 // accountDepth is how deep m/44'/60'/0' lies below the master key.
 const accountDepth = 3
 
@@ -25,20 +19,26 @@ type XPub struct {
 	external *hdkeychain.ExtendedKey // m/44'/60'/0'/0
 }
 
-// NewXPub reads a public account key. The errors are one sentence each and never repeat the key.
+// NewXPub parses a public account key. Each error is one sentence and never repeats the key.
 func NewXPub(xpub string) (*XPub, error) {
 	account, err := hdkeychain.NewKeyFromString(strings.TrimSpace(xpub))
 	if err != nil {
-		return nil, errors.New("the key is not a BIP-32 extended key; export the xpub of the account m/44'/60'/0' from your wallet")
+		return nil, errors.New(
+			"the key is not a BIP-32 extended key; export the xpub of the account m/44'/60'/0' from your wallet",
+		)
 	}
 	if account.IsPrivate() {
-		return nil, errors.New("the key is a private key (xprv), which must never be on this machine; give the public xpub of the account m/44'/60'/0'")
+		return nil, errors.New(
+			"the key is a private key (xprv), which must never be on this machine; use the public xpub of the account m/44'/60'/0'",
+		)
 	}
 	if !account.IsForNet(&chaincfg.MainNetParams) {
 		return nil, errors.New("the key does not begin with xpub; export the account m/44'/60'/0' as an xpub")
 	}
 	if account.Depth() != accountDepth {
-		return nil, fmt.Errorf("the key lies at depth %d and not %d; give the xpub of the account m/44'/60'/0'", account.Depth(), accountDepth)
+		return nil, fmt.Errorf(
+			"the key is at depth %d instead of %d; use the xpub of the account m/44'/60'/0'", account.Depth(), accountDepth,
+		)
 	}
 	external, err := account.Derive(0)
 	if err != nil {
@@ -63,8 +63,8 @@ func (x *XPub) Address(index uint32) (string, error) {
 	return crypto.PubkeyToAddress(*public.ToECDSA()).Hex(), nil
 }
 
-// NewDevXPub makes the xpub of the account m/44'/60'/0' from a BIP-32 seed of 16 to 64 bytes. It is for development and
-// tests: elsewhere no seed comes near the server.
+// NewDevXPub derives the xpub of the account m/44'/60'/0' from a BIP-32 seed of 16 to 64 bytes. It is for development and
+// tests only: no other server may know a seed.
 func NewDevXPub(seed []byte) (string, error) {
 	key, err := hdkeychain.NewMaster(seed, &chaincfg.MainNetParams)
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 // breakerThreshold is how many calls of a node must fail in a row before it is left alone for a while.
 const breakerThreshold = 3
 
-// member is a node of a pool together with what is thought of it.
+// member is a node of a pool and what is known about its health.
 type member struct {
 	pool     *Pool
 	endpoint Endpoint
@@ -30,20 +30,20 @@ type member struct {
 	breaker  circuitbreaker.CircuitBreaker[any]
 
 	mu          sync.Mutex
-	chainOK     bool // the chain id was asked since the last trouble
+	chainOK     bool // the chain id was checked since the last failure
 	wrongChain  uint64
 	lyingUntil  time.Time
 	lyingReason string
-	// limitedUntil is how long the node asked to be left alone.
+	// limitedUntil is when the pause ends that the node asked for.
 	limitedUntil time.Time
-	// lateUntil is how long others are preferred because the node did not answer before they did.
-	lateUntil time.Time
-	syncing   bool
-	head      Header
-	headAt    time.Time     // when the node told of it
-	heardAt   time.Time     // of the last call that succeeded
-	latency   time.Duration // usual, weighted towards the latest
-	lastError string
+	// lateUntil is when the time ends in which others are preferred, because they answered before this node did.
+	lateUntil  time.Time
+	syncing    bool
+	head       Header
+	headAt     time.Time     // when the node reported the head
+	answeredAt time.Time     // of the last call that succeeded
+	latency    time.Duration // moving average, weighted towards the latest call
+	lastError  string
 
 	shownState models.NodeState
 	since      time.Time
@@ -52,18 +52,18 @@ type member struct {
 func newMember(p *Pool, endpoint Endpoint, name string, position int) *member {
 	return &member{
 		pool: p, endpoint: endpoint, name: name, position: position,
-		breaker: circuitbreaker.NewBuilder[any]().WithFailureThreshold(breakerThreshold).WithDelay(p.config.BreakerDelay).Build(),
+		breaker: circuitbreaker.NewBuilder[any]().WithFailureThreshold(breakerThreshold).WithDelay(breakerDelay).Build(),
 	}
 }
 
-// state judges the node, with the reason in a sentence when all is not well.
+// state returns the state of the node, and the reason in one sentence unless it is OK.
 func (m *member) state() (models.NodeState, string) {
 	agreed, known := m.pool.agreedHead()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
 	config := m.pool.config
-	headIsFresh := !m.headAt.IsZero() && now.Sub(m.headAt) < config.HeadMaxAge
+	headIsFresh := !m.headAt.IsZero() && now.Sub(m.headAt) < headFreshFor
 	switch {
 	case m.wrongChain != 0:
 		return models.NodeWrongChain, fmt.Sprintf("it follows chain %d instead of %d", m.wrongChain, config.ChainID)
@@ -75,20 +75,20 @@ func (m *member) state() (models.NodeState, string) {
 		return models.NodeErroring, "its calls fail: " + m.lastError
 	case m.syncing:
 		return models.NodeSyncing, "it is still catching up with its peers"
-	case known && headIsFresh && m.head.Number+config.StaleBlocks < agreed:
+	case known && headIsFresh && m.head.Number+staleBlocks < agreed:
 		return models.NodeStale, fmt.Sprintf("it is at block %d while others are at %d", m.head.Number, agreed)
 	case config.BlockTime > 0 && headIsFresh && now.Sub(m.head.Time) > max(staleBlockTimes*config.BlockTime, staleAtLeast):
 		return models.NodeStale, "its newest block is from " + m.head.Time.UTC().Format(time.RFC3339)
 	case now.Before(m.lateUntil):
 		return models.NodeSlow, "others answered before it did"
-	case m.latency > config.SlowAfter:
+	case m.latency > slowAfter:
 		return models.NodeSlow, fmt.Sprintf("it usually takes %s to answer", m.latency.Round(10*time.Millisecond))
 	default:
 		return models.NodeOK, ""
 	}
 }
 
-// A head is far behind the clock when so many usual block times, and at least so long, have passed since.
+// A head is stale when so many usual block times, and at least so much time, have passed since it was mined.
 const (
 	staleBlockTimes = 20
 	staleAtLeast    = 3 * time.Minute
@@ -108,14 +108,14 @@ func (m *member) health() models.NodeHealth {
 	}
 }
 
-// distrust notes that the node was contradicted. It returns whether that is news.
+// distrust puts the node into quarantine. It reports whether it was not there yet.
 func (m *member) distrust(reason string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	news := !now.Before(m.lyingUntil)
-	m.lyingUntil, m.lyingReason = now.Add(m.pool.config.LyingFor), reason
-	return news
+	isNew := !now.Before(m.lyingUntil)
+	m.lyingUntil, m.lyingReason = now.Add(m.pool.quarantine), reason
+	return isNew
 }
 
 func (m *member) freshHead() (Header, bool) {
@@ -123,13 +123,13 @@ func (m *member) freshHead() (Header, bool) {
 	defer m.mu.Unlock()
 	now := time.Now()
 	believed := m.wrongChain == 0 && !now.Before(m.lyingUntil)
-	return m.head, believed && !m.headAt.IsZero() && now.Sub(m.headAt) < m.pool.config.HeadMaxAge
+	return m.head, believed && !m.headAt.IsZero() && now.Sub(m.headAt) < headFreshFor
 }
 
-func (m *member) heardLately(within time.Duration) bool {
+func (m *member) answeredWithin(within time.Duration) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.wrongChain != 0 || time.Since(m.heardAt) < within && time.Since(m.headAt) < within || time.Now().Before(m.limitedUntil)
+	return m.wrongChain != 0 || time.Since(m.answeredAt) < within && time.Since(m.headAt) < within || time.Now().Before(m.limitedUntil)
 }
 
 func (m *member) noteHead(head Header) {
@@ -138,17 +138,17 @@ func (m *member) noteHead(head Header) {
 	m.head, m.headAt = head, time.Now()
 }
 
-// noteLate lets others be asked before the node for a while.
+// noteLate makes others be asked before the node for a while.
 func (m *member) noteLate() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.lateUntil = time.Now().Add(m.pool.config.BreakerDelay)
+	m.lateUntil = time.Now().Add(breakerDelay)
 }
 
-// probe finds out how the node does.
+// probe updates what is known about the node.
 func (m *member) probe(ctx context.Context) {
 	if _, err := m.HeadHeader(ctx); err != nil {
-		return // noted already
+		return // recorded already
 	}
 	syncing, err := tracked(ctx, m, m.endpoint.Syncing)
 	if err == nil {
@@ -158,38 +158,38 @@ func (m *member) probe(ctx context.Context) {
 	}
 }
 
-// tracked makes a call to the node and learns from how it goes.
+// tracked makes a call to the node and updates its health from the outcome.
 func tracked[T any](ctx context.Context, m *member, do func(context.Context) (T, error)) (T, error) {
 	var none T
 	if err := m.checkChain(ctx); err != nil {
 		return none, err
 	}
-	permitted := m.breaker.TryAcquirePermit() // a node whose breaker is open is asked when no other is left
+	permitted := m.breaker.TryAcquirePermit() // a node whose breaker is open is still asked when no other is left
 	started := time.Now()
 	value, err := do(ctx)
-	m.learn(ctx, permitted, time.Since(started), err)
+	m.record(ctx, permitted, time.Since(started), err)
 	return value, err
 }
 
-// learn draws the conclusions from a call's outcome.
-func (m *member) learn(ctx context.Context, permitted bool, took time.Duration, err error) {
+// record updates the node's health from the outcome of a call.
+func (m *member) record(ctx context.Context, permitted bool, took time.Duration, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
 	var status rpc.HTTPError
 	switch {
 	case err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
-		// Another node was quicker or we are stopping. That it was slow is all that can be said.
+		// Another node was quicker, or the caller stops. All it says about this node is how long it took at least.
 		m.latency = (m.latency*4 + took) / 5
-		if took >= m.pool.config.HedgeAfter {
-			m.lateUntil = now.Add(m.pool.config.BreakerDelay) // the next call begins with another
+		if took >= hedgeAfter {
+			m.lateUntil = now.Add(breakerDelay) // the next call asks another node first
 		}
 		if permitted {
 			m.breaker.RecordSuccess()
 		}
 		return
 	case isAnswer(err):
-		m.heardAt = now
+		m.answeredAt = now
 		m.latency = (m.latency*4 + took) / 5
 		m.lastError = ""
 		if permitted {
@@ -197,7 +197,7 @@ func (m *member) learn(ctx context.Context, permitted bool, took time.Duration, 
 		}
 		return
 	case errors.As(err, &status) && status.StatusCode == http.StatusTooManyRequests:
-		pause := m.pool.config.RetryAfter
+		pause := rateLimitPause
 		if limited, ok := errors.AsType[*RateLimitError](err); ok && limited.After > 0 {
 			pause = limited.After
 		}
@@ -209,14 +209,14 @@ func (m *member) learn(ctx context.Context, permitted bool, took time.Duration, 
 	}
 }
 
-// isAnswer tells whether the node did what it is there for: it gave an answer, be it that it refuses or does not have it.
+// isAnswer reports whether the node did its job: a refusal, and not having a block, are answers too.
 func isAnswer(err error) bool {
 	var refusal rpc.Error
 	return err == nil || errors.As(err, &refusal) || errors.Is(err, models.ErrBlockNotFound) || errors.Is(err, models.ErrNoSubscriptions)
 }
 
-// checkChain refuses a node of another chain, for good. It asks at the first call and after each trouble, because what
-// answers behind a URL can change.
+// checkChain excludes a node of another chain for good. It checks the chain id at the first call and again after each
+// failure, because the node behind a URL can change.
 func (m *member) checkChain(ctx context.Context) error {
 	m.mu.Lock()
 	wrong, checked := m.wrongChain, m.chainOK
@@ -225,20 +225,20 @@ func (m *member) checkChain(ctx context.Context) error {
 		permitted := m.breaker.TryAcquirePermit()
 		started := time.Now()
 		id, err := m.endpoint.ChainID(ctx)
-		m.learn(ctx, permitted, time.Since(started), err)
+		m.record(ctx, permitted, time.Since(started), err)
 		if err != nil {
 			return err
 		}
 		m.mu.Lock()
 		m.chainOK = id == m.pool.config.ChainID
-		news := !m.chainOK && m.wrongChain == 0
-		if news {
+		isNew := !m.chainOK && m.wrongChain == 0
+		if isNew {
 			m.wrongChain = id
 		}
 		wrong = m.wrongChain
 		m.mu.Unlock()
-		if news {
-			m.pool.raise(models.AlarmNodeWrongChain, m.name, fmt.Sprintf("it follows chain %d instead of %d", id, m.pool.config.ChainID))
+		if isNew {
+			m.pool.raise(ctx, models.AlarmNodeWrongChain, m.name, fmt.Sprintf("it follows chain %d instead of %d", id, m.pool.config.ChainID))
 		}
 	}
 	if wrong != 0 {
@@ -247,7 +247,7 @@ func (m *member) checkChain(ctx context.Context) error {
 	return nil
 }
 
-// The rest makes a member an Endpoint.
+// The methods below make a member an Endpoint whose calls are tracked.
 
 func (m *member) Name() string { return m.name }
 

@@ -25,8 +25,8 @@ func noticeOf(t *testing.T, geth *gethChain, ours common.Address, ordinal int) m
 
 // verifierOf asks these nodes, one of which is enough.
 func verifierOf(token common.Address, nodes ...Endpoint) *Verifier {
-	pool := NewPool(nodes, PoolConfig{ChainID: testChainID, Token: token}, nil, quiet())
-	return NewVerifier(pool, VerifierConfig{Token: token})
+	config := Config{ChainID: testChainID, Token: token}
+	return NewVerifier(config, NewPool(nodes, config, nil, quiet()))
 }
 
 func toVerify(address common.Address, notice models.TransferNotice) Verification {

@@ -7,13 +7,9 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/crypto"
 
 	"paycow/models"
 )
-
-// transferTopic is the first topic of every ERC-20 Transfer log.
-var transferTopic = crypto.Keccak256Hash([]byte("Transfer(address,address,uint256)"))
 
 // Rejected is a Transfer log of the token that was not decoded.
 type Rejected struct {
@@ -26,10 +22,10 @@ type Rejected struct {
 	Reason   error
 }
 
-// DecodeTransfers reads the token's transfers out of a block's logs, in any order, ordered by log index. Logs of other
-// contracts, other events and transfers of nothing are passed over in silence.
-// The ordinal counts all the token's Transfer logs of a transaction, also those without value and the malformed ones, so
-// that it does not depend on what we make of them.
+// DecodeTransfers decodes the token's transfers from a block's logs, in any order, and returns them ordered by log index. It
+// ignores logs of other contracts, other events and transfers of nothing.
+// The ordinal counts all Transfer logs of the token in a transaction, including those without value and malformed ones, so
+// that it does not depend on how they are judged.
 func DecodeTransfers(chainID uint64, token common.Address, block models.BlockRef, logs []types.Log) ([]models.TokenTransfer, []Rejected) {
 	candidates := make([]types.Log, 0, len(logs))
 	for _, log := range logs {
@@ -37,7 +33,7 @@ func DecodeTransfers(chainID uint64, token common.Address, block models.BlockRef
 			candidates = append(candidates, log)
 		}
 	}
-	slices.SortStableFunc(candidates, func(a, b types.Log) int { return cmp.Compare(a.Index, b.Index) })
+	slices.SortStableFunc(candidates, byIndex)
 
 	var transfers []models.TokenTransfer
 	var rejected []Rejected
@@ -67,7 +63,7 @@ func DecodeTransfers(chainID uint64, token common.Address, block models.BlockRef
 			continue
 		}
 		if value.Sign() == 0 {
-			continue // anyone can send nothing in anyone's name; it is only spam
+			continue // spam: anyone can send nothing in anyone's name
 		}
 		transfers = append(transfers, models.TokenTransfer{
 			TransferKey: models.TransferKey{ChainID: chainID, TxHash: log.TxHash.Hex(), Ordinal: ordinal},
@@ -77,20 +73,28 @@ func DecodeTransfers(chainID uint64, token common.Address, block models.BlockRef
 	return transfers, rejected
 }
 
+// byIndex orders logs by their position in the block.
+func byIndex(a, b types.Log) int { return cmp.Compare(a.Index, b.Index) }
+
+// transferFields decodes a Transfer log. ok is false when the log is malformed.
 func transferFields(log types.Log) (from, to string, value *big.Int, ok bool) {
-	if len(log.Topics) != 3 || len(log.Data) != common.HashLength {
+	from, to, ok = transferParties(log)
+	if !ok {
 		return "", "", nil, false
+	}
+	values, ok := unpackStrictly(tokenABI.Events["Transfer"].Inputs, log.Data)
+	if !ok {
+		return "", "", nil, false
+	}
+	return from, to, values[0].(*big.Int), true
+}
+
+// transferParties returns the sender and the recipient of a Transfer log in EIP-55 form. ok is false when the log is malformed.
+func transferParties(log types.Log) (from, to string, ok bool) {
+	if len(log.Topics) != 3 || len(log.Data) != common.HashLength {
+		return "", "", false
 	}
 	from, okFrom := topicAddress(log.Topics[1])
 	to, okTo := topicAddress(log.Topics[2])
-	return from, to, new(big.Int).SetBytes(log.Data), okFrom && okTo
-}
-
-// topicAddress reads an address in EIP-55 form out of a topic. Anything before its 20 bytes means that it is none.
-func topicAddress(topic common.Hash) (string, bool) {
-	const padding = common.HashLength - common.AddressLength
-	if [padding]byte(topic[:padding]) != ([padding]byte{}) {
-		return "", false
-	}
-	return common.BytesToAddress(topic[padding:]).Hex(), true
+	return from, to, okFrom && okTo
 }

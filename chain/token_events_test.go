@@ -98,7 +98,7 @@ func TestDecodePending(t *testing.T) {
 		}
 		return PendingTransaction{Hash: txHash(1), To: &testToken, Input: input}
 	}
-	want := SeenTransfer{TxHash: txHash(1).Hex(), To: ourAddress1.Hex(), Amount: 5}
+	want := models.SeenTransfer{TxHash: txHash(1).Hex(), To: ourAddress1.Hex(), Amount: 5}
 	for _, transaction := range []PendingTransaction{
 		call("transfer(address,uint256)", ourAddress1[:], []byte{5}),
 		call("transferFrom(address,address,uint256)", stranger[:], ourAddress1[:], []byte{5}),

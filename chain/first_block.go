@@ -8,10 +8,10 @@ import (
 	"paycow/models"
 )
 
-// startMargin is how far before the oldest payment reading begins: clocks differ, and block times are the proposers'.
+// startMargin is how long before the oldest payment reading begins: clocks differ, and proposers choose the block times.
 const startMargin = 10 * time.Minute
 
-// initCursor chooses the block after which reading begins. The head is read first: a payment made after that can only be
+// initCursor chooses the block after which reading begins. The head is read first: a payment created after that can only be
 // paid above it.
 func (f *Follower) initCursor(ctx context.Context) error {
 	head, err := f.source.HeadHeader(ctx)
@@ -23,32 +23,24 @@ func (f *Follower) initCursor(ctx context.Context) error {
 		return fmt.Errorf("read the oldest payment: %w", err)
 	}
 	start := head
-	switch {
-	case f.config.StartBlock != nil:
-		number := max(*f.config.StartBlock, 1) - 1
-		if number > head.Number {
-			return fmt.Errorf("the configured start block %d is above the node's head %d", *f.config.StartBlock, head.Number)
+	if ok {
+		if start, err = f.lastBlockBefore(ctx, oldest.Add(-startMargin), head); err != nil {
+			return err
 		}
-		start, err = f.source.HeaderByNumber(ctx, number)
-	case ok:
-		start, err = f.lastBlockBefore(ctx, oldest.Add(-startMargin), head)
 	}
-	if err != nil {
-		return err
-	}
-	// Whatever is read later hangs on this block, so one node's word is not enough for it.
+	// Every later block descends from this one, so one node's word is not enough for it.
 	if start, err = f.source.AgreedHeader(ctx, start.Number); err != nil {
 		return err
 	}
-	f.logger.Info("reading the chain begins", "block", start.Number, "head", head.Number)
+	f.log.InfoContext(ctx, "reading the chain begins", "block", start.Number, "head", head.Number)
 	if err := f.store.InitCursor(ctx, f.config.Network, start.Ref(), head.Number); err != nil {
 		return fmt.Errorf("set the first cursor: %w", err)
 	}
 	return nil
 }
 
-// lastBlockBefore searches the last block with a time not after the given one, at or below a known block. Before the
-// chain's beginning that is block 0.
+// lastBlockBefore returns the last block whose time is not after the given one, at or below a known block. It is block 0
+// when the chain began later.
 func (f *Follower) lastBlockBefore(ctx context.Context, at time.Time, highest Header) (Header, error) {
 	if !highest.Time.After(at) {
 		return highest, nil
@@ -71,11 +63,11 @@ func (f *Follower) lastBlockBefore(ctx context.Context, at time.Time, highest He
 	return best, nil
 }
 
-// startAgain finds where to read again when the very first block we ever kept was itself taken away by a reorg. Nothing
-// below it was ever stored, so any canonical block below it will do that no transfer to us can lie under.
-// Returns ErrReorgTooDeep when there is more history than that.
+// startAgain returns the block after which to read when a reorg removed even the lowest stored block. Nothing below it was
+// ever stored, so any canonical block works that is below every possible transfer to us.
+// Returns models.ErrReorgTooDeep when older blocks were read and are no longer stored.
 func (f *Follower) startAgain(ctx context.Context, head Header, lowest models.BlockRef) (Header, error) {
-	tooDeep := fmt.Errorf("%w: lowest block kept %s, cursor %s, head %d", models.ErrReorgTooDeep, lowest, f.cursor.Block(), head.Number)
+	tooDeep := fmt.Errorf("%w: lowest stored block %s, cursor %s, head %d", models.ErrReorgTooDeep, lowest, f.cursor.Block(), head.Number)
 	if lowest.Number == 0 {
 		return Header{}, tooDeep // even the genesis block differs
 	}

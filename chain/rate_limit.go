@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// RateLimitError is a node's refusal of a call because there were too many, with the pause it asked for.
+// RateLimitError means that a node refused a call because there were too many, and holds the pause that it asked for.
 type RateLimitError struct {
 	After time.Duration // 0 when the node did not say
 	cause error
@@ -25,10 +25,10 @@ func (e *RateLimitError) Error() string {
 // Unwrap returns the cause.
 func (e *RateLimitError) Unwrap() error { return e.cause }
 
-// retryAfterMax bounds a pause that a node asks for: a mistake there must not lose the node for a day.
+// retryAfterMax bounds the pause that a node can ask for: a mistake there must not exclude the node for a day.
 const retryAfterMax = 10 * time.Minute
 
-// retryAfterTransport remembers the Retry-After header of the last 429, which go-ethereum's client does not hand on.
+// retryAfterTransport remembers the Retry-After header of the last 429, which go-ethereum's client does not pass on.
 type retryAfterTransport struct {
 	base http.RoundTripper
 	mu   sync.Mutex

@@ -8,7 +8,7 @@ import (
 	"paycow/models"
 )
 
-// walkBack takes the cursor back to the newest block that we and the node's chain have in common.
+// walkBack moves the cursor back to the newest stored block that is in the node's chain.
 func (f *Follower) walkBack(ctx context.Context, head Header) (Progress, error) {
 	cursor := f.cursor.Block()
 	ancestor, err := f.commonAncestor(ctx, head)
@@ -25,40 +25,23 @@ func (f *Follower) walkBack(ctx context.Context, head Header) (Progress, error) 
 		return Progress{}, fmt.Errorf("rewind the cursor to block %d: %w", ancestor.Number, err)
 	}
 	depth := cursor.Number - ancestor.Number
-	f.logger.Warn("the chain was reorganised", "block", ancestor.Number, "depth", depth, "head", head.Number)
+	f.log.WarnContext(ctx, "the chain was reorganized", "block", ancestor.Number, "depth", depth, "head", head.Number)
 	f.moveCursor(ancestor)
-	f.finalized = finality{} // what was final for a chain that is gone says nothing
-	f.noteHead(ctx)
+	f.finalized = finality{} // the answer was about a chain that is gone
+	f.storeHead(ctx)
 	progress := f.progress()
 	progress.Rewound = depth
 	return progress, nil
 }
 
-// checkFloor refuses to walk back below the block that was final. Crediting stands still then, until an admin has cleared
-// the alarm, which also gives the floor up.
-func (f *Follower) checkFloor(ctx context.Context, ancestor models.BlockRef) error {
-	cursor, err := f.store.Cursor(ctx, f.config.Network)
-	if err != nil {
-		return fmt.Errorf("read the chain cursor: %w", err)
-	}
-	f.cursor.FinalizedNumber, f.cursor.FinalizedHash = cursor.FinalizedNumber, cursor.FinalizedHash
-	if ancestor.Number >= cursor.FinalizedNumber {
-		return nil
-	}
-	err = fmt.Errorf("%w: block %d was final, the chain differs above block %d", models.ErrReorgBelowFinality, cursor.FinalizedNumber, ancestor.Number)
-	f.raise(ctx, models.AlarmReorgBelowFinality, "",
-		fmt.Sprintf("The chain that the node shows differs from ours above block %d, although block %d was final; nothing is credited until this is cleared.", ancestor.Number, cursor.FinalizedNumber))
-	return err
-}
-
-// commonAncestor searches downwards in steps that double, then between the last two steps. Two chains that have a block in
-// common have all the blocks below it in common, so few headers decide even a deep reorg.
+// commonAncestor returns the newest stored block that is in the node's chain. It searches down in steps that double, then
+// between the last two steps: two chains that share a block share all blocks below it, so few headers find even a deep reorg.
 func (f *Follower) commonAncestor(ctx context.Context, head Header) (models.BlockRef, error) {
 	lowest, err := f.lowestKnown(ctx)
 	if err != nil {
 		return models.BlockRef{}, err
 	}
-	differs := min(head.Number, f.cursor.BlockNumber) + 1 // this number and those above are not common
+	differs := min(head.Number, f.cursor.BlockNumber) + 1 // blocks from this number on are not common
 	var match *models.BlockRef
 	for distance := uint64(1); match == nil; distance *= 2 {
 		if differs <= lowest.Number {
@@ -106,7 +89,7 @@ func (f *Follower) commonAncestor(ctx context.Context, head Header) (models.Bloc
 	return *match, nil
 }
 
-// isCanonical asks the node whether a block of ours is in its chain.
+// isCanonical reports whether a stored block is in the node's chain.
 func (f *Follower) isCanonical(ctx context.Context, block models.BlockRef) (bool, error) {
 	header, err := f.source.HeaderByNumber(ctx, block.Number)
 	if err != nil {
@@ -115,7 +98,7 @@ func (f *Follower) isCanonical(ctx context.Context, block models.BlockRef) (bool
 	return header.Hash.Hex() == block.Hash, nil
 }
 
-// knownAtOrBelow returns the highest block we remember at or below a number and not below the floor. Blocks read in
+// knownAtOrBelow returns the highest stored block at or below a number and not below the floor. Blocks that were read in
 // ranges leave gaps. Returns models.ErrNotFound.
 func (f *Follower) knownAtOrBelow(ctx context.Context, number, floor uint64) (models.BlockRef, error) {
 	if number >= f.cursor.BlockNumber {
@@ -135,17 +118,17 @@ func (f *Follower) knownAtOrBelow(ctx context.Context, number, floor uint64) (mo
 			break
 		}
 	}
-	return models.BlockRef{}, fmt.Errorf("a block read before: %w", models.ErrNotFound)
+	return models.BlockRef{}, fmt.Errorf("find a stored block at or below block %d: %w", number, models.ErrNotFound)
 }
 
-// lowestKnown returns the lowest block we remember, which is the cursor's when nothing else is kept.
+// lowestKnown returns the lowest stored block, which is the cursor's when no other is kept.
 func (f *Follower) lowestKnown(ctx context.Context) (models.BlockRef, error) {
 	lowest, err := f.store.LowestRecentBlock(ctx, f.config.Network)
 	if errors.Is(err, models.ErrNotFound) || (err == nil && lowest.Number > f.cursor.BlockNumber) {
 		return f.cursor.Block(), nil
 	}
 	if err != nil {
-		return models.BlockRef{}, fmt.Errorf("read the lowest block kept: %w", err)
+		return models.BlockRef{}, fmt.Errorf("read the lowest stored block: %w", err)
 	}
 	return lowest, nil
 }

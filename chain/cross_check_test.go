@@ -94,37 +94,38 @@ func (n *namedNode) spoil(logs []types.Log) []types.Log {
 	return logs
 }
 
-// fakePanel is the nodes without those that were reported.
-type fakePanel struct {
-	nodes    []*namedNode
-	quorum   int
-	reported map[string]bool
+// panel is nodes over one model chain and the pool of them.
+type panel struct {
+	nodes []*namedNode
+	pool  *Pool
 }
 
-func (p *fakePanel) Members() []Member {
-	var members []Member
-	for _, n := range p.nodes {
-		if !p.reported[n.name] {
-			members = append(members, n)
-		}
-	}
-	return members
-}
-
-func (p *fakePanel) Quorum() int { return p.quorum }
-
-func (p *fakePanel) Report(name string, _ models.NodeState, _ string) { p.reported[name] = true }
-
-func newPanel(chain *fakeChain, quorum int, lies ...int) *fakePanel {
-	p := &fakePanel{quorum: quorum, reported: map[string]bool{}}
+func newPanel(chain *fakeChain, quorum int, lies ...int) *panel {
+	p := &panel{}
+	var endpoints []Endpoint
 	for i, lie := range lies {
 		p.nodes = append(p.nodes, &namedNode{fakeChain: chain, name: fmt.Sprint("node", i), lie: lie})
+		endpoints = append(endpoints, p.nodes[i])
 	}
+	config := testConfig()
+	config.Quorum = quorum
+	p.pool = NewPool(endpoints, config, nil, quiet())
 	return p
 }
 
-func newCheck(p *fakePanel, store *memoryStore, alarms Alarms) *CrossCheck {
-	return NewCrossCheck(CrossCheckConfig{Network: models.NetworkERC20, ChainID: testChainID, Token: testToken}, p, store, alarms, quiet())
+// reported returns the names of the nodes that were contradicted.
+func (p *panel) reported() map[string]bool {
+	lying := map[string]bool{}
+	for _, health := range p.pool.Health() {
+		if health.State == models.NodeLying {
+			lying[health.Name] = true
+		}
+	}
+	return lying
+}
+
+func newCheck(p *panel, store *memoryStore, alarms Alarms) *CrossCheck {
+	return NewCrossCheck(p.pool.config, p.pool, store, alarms, quiet())
 }
 
 // exhaust steps until nothing is left to compare.
@@ -162,15 +163,15 @@ func TestOneLiarOfThreeChangesNothing(t *testing.T) {
 		panel := newPanel(chain, 2, lies...)
 		store, alarms := ourStore(), &memoryAlarms{}
 		config := startAt(1)
-		config.Quorum, config.WindowsFrom = 2, rapid.Uint64Range(1, 64).Draw(t, "windows from")
+		config.quorum, config.rangesFrom = 2, rapid.Uint64Range(1, 64).Draw(t, "windows from")
 		source := panel.nodes[rapid.IntRange(0, nodes-1).Draw(t, "source")]
 		follow := func(check *CrossCheck) {
-			follower := NewFollower(config, source, store, alarms, quiet())
+			follower := config.follower(source, store, alarms)
 			for range 200 {
 				progress, err := follower.Step(context.Background())
 				if err != nil {
 					source = panel.nodes[(liar+1)%nodes]
-					follower = NewFollower(config, source, store, alarms, quiet())
+					follower = config.follower(source, store, alarms)
 					continue
 				}
 				if rapid.Bool().Draw(t, "between") {
@@ -197,12 +198,12 @@ func TestOneLiarOfThreeChangesNothing(t *testing.T) {
 			follow(check)
 			exhaust(t, check)
 		}
-		for name := range panel.reported {
+		for name := range panel.reported() {
 			require.Equal(t, panel.nodes[liar].name, name, "an honest node was accused")
 		}
 		cursor, err := store.Cursor(context.Background(), "")
 		require.NoError(t, err)
-		if nodes == 3 || !panel.reported[panel.nodes[liar].name] {
+		if nodes == 3 || !panel.reported()[panel.nodes[liar].name] {
 			require.EqualValues(t, chain.height(), cursor.AgreedNumber)
 			require.Equal(t, chain.truth(store.ours, 0), canonicalOurs(store))
 		}
@@ -223,7 +224,7 @@ func TestSecondReadingHealsAndCostsLittle(t *testing.T) {
 	}
 	panel := newPanel(chain, 1, lieHideFirst)
 	store, alarms := ourStore(), &memoryAlarms{}
-	catchUp(t, NewFollower(startAt(1), panel.nodes[0], store, alarms, quiet()))
+	catchUp(t, startAt(1).follower(panel.nodes[0], store, alarms))
 	require.Len(t, store.canonical(), 1)
 	check := newCheck(panel, store, alarms)
 	clear(chain.calls)
@@ -252,7 +253,7 @@ func TestRescanIsSafeToRepeat(t *testing.T) {
 	for _, lie := range []int{lieHideFirst, lieExtra, lieMore, lieLast} {
 		panel := newPanel(chain, 1, lie)
 		store := ourStore()
-		catchUp(t, NewFollower(startAt(1), panel.nodes[0], store, &memoryAlarms{}, quiet()))
+		catchUp(t, startAt(1).follower(panel.nodes[0], store, &memoryAlarms{}))
 		require.NotEqual(t, chain.truth(store.ours, 0), canonicalOurs(store))
 		panel.nodes[0].lie = lieNone
 		check := newCheck(panel, store, &memoryAlarms{})
@@ -275,15 +276,15 @@ func TestACreditThatIsDisprovedRaisesItsOwnAlarm(t *testing.T) {
 	panel := newPanel(chain, 2, lieExtra, lieNone, lieNone)
 	store, alarms := ourStore(), &memoryAlarms{}
 	config := startAt(1)
-	config.Quorum = 2
-	catchUp(t, NewFollower(config, panel.nodes[0], store, alarms, quiet()))
+	config.quorum = 2
+	catchUp(t, config.follower(panel.nodes[0], store, alarms))
 	require.Len(t, store.canonical(), 1)
 	store.credited = map[models.TransferKey]bool{store.canonical()[0].TransferKey: true}
 	exhaust(t, newCheck(panel, store, alarms))
 	require.Empty(t, store.canonical())
 	require.True(t, alarms.isOpen(models.AlarmTransferDisproved))
 	require.True(t, alarms.isOpen(models.AlarmCreditedWithoutNode))
-	require.True(t, panel.reported["node0"])
+	require.True(t, panel.reported()["node0"])
 }
 
 func TestTooFewNodesRaiseAnAlarmThatResolves(t *testing.T) {
@@ -294,8 +295,8 @@ func TestTooFewNodesRaiseAnAlarmThatResolves(t *testing.T) {
 		panel := newPanel(chain, 2, lieNone, lieNone)
 		store, alarms := ourStore(), &memoryAlarms{}
 		config := startAt(1)
-		config.Quorum = 2
-		catchUp(t, NewFollower(config, panel.nodes[0], store, alarms, quiet()))
+		config.quorum = 2
+		catchUp(t, config.follower(panel.nodes[0], store, alarms))
 		panel.nodes[1].down.Store(true)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
