@@ -11,12 +11,12 @@ import (
 	"paycow/models"
 )
 
-// verifyConcurrency is how many transfers of one booking are verified at once.
+// verifyConcurrency is how many transfers of one CreditPayment are verified at once.
 const verifyConcurrency = 4
 
-// CreditPayment reads each transfer to be credited from the chain again and then, in one transaction, books credits and
-// reversals together with the state that follows. When a credit cannot be verified now, or an alarm stops crediting,
-// nothing is booked: the answer says which and why or, with input.Await, the activity fails, to be tried again.
+// CreditPayment reads each transfer to be credited from the chain again. Then it books credits and reversals, together with
+// the state that follows, in one transaction. When a credit cannot be verified now, or an alarm stops crediting, nothing is
+// booked: the result says which credits and why or, with input.Await, the activity fails and Temporal repeats it.
 func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput) (models.CreditResult, error) {
 	unverified, err := a.verifyCredits(ctx, input)
 	if err != nil {
@@ -41,7 +41,7 @@ func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput
 	return result, nil
 }
 
-// verifyCredits returns the credits that cannot be verified now, in their order.
+// verifyCredits returns the credits that cannot be verified now, in the order of the input.
 func (a *Activities) verifyCredits(ctx context.Context, input models.CreditInput) ([]models.UnverifiedTransfer, error) {
 	reasons := make([]error, len(input.Credits))
 	var group errgroup.Group
@@ -54,7 +54,7 @@ func (a *Activities) verifyCredits(ctx context.Context, input models.CreditInput
 			return nil
 		})
 	}
-	_ = group.Wait() // the reasons say it all
+	_ = group.Wait() // the errors are in reasons
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("verify the payment's transfers: %w", ctx.Err())
 	}
@@ -69,9 +69,9 @@ func (a *Activities) verifyCredits(ctx context.Context, input models.CreditInput
 	return unverified, nil
 }
 
-// waitOrAnswer ends an attempt in which nothing was booked.
+// waitOrAnswer returns the result of an attempt that booked nothing, or the error that makes Temporal repeat it.
 func waitOrAnswer(input models.CreditInput, unverified []models.UnverifiedTransfer) (models.CreditResult, error) {
-	// When some can be verified now, the others must not hold them up: the next attempt is for those alone.
+	// Credits that can be verified must not wait for the others: the next attempt is for them alone.
 	if input.Await && len(unverified) == len(input.Credits) {
 		return models.CreditResult{}, errors.New(unverified[0].Reason)
 	}

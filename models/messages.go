@@ -214,6 +214,13 @@ type ChainWatchInput struct {
 	HeartbeatSeconds int64 `json:"heartbeatSeconds"`
 }
 
+// ReconciliationSummary is the part of a report that a workflow's history keeps. The whole report is in the database.
+type ReconciliationSummary struct {
+	Differences      int    `json:"differences"`
+	WorkflowsStarted int64  `json:"workflowsStarted"`
+	Unchecked        string `json:"unchecked,omitempty"` // the parts that could not be compared, and why
+}
+
 // ReconciliationInput is the input of a reconciliation.
 type ReconciliationInput struct {
 	Network string `json:"network"`

@@ -76,26 +76,31 @@ func (End) Summary() string { return "" }
 
 // Details returns the Markdown that the Temporal UI shows for a payment: its state, its transfers, and what it waits for.
 func (p *Payment) Details(effect Effect) string {
-	var b strings.Builder
 	state := p.state()
-	b.WriteString(fmt.Sprintf("**%s**: received **%s** of **%s %s**",
-		describe(state), state.AmountReceived, p.input.AmountRequested, p.input.Currency))
+	text := fmt.Sprintf("**%s**: received **%s** of **%s %s**",
+		describe(state), state.AmountReceived, p.input.AmountRequested, p.input.Currency)
 	if state.AmountCredited > 0 {
-		b.WriteString(fmt.Sprintf(", credited %s", state.AmountCredited))
+		text += fmt.Sprintf(", credited %s", state.AmountCredited)
 	}
-	b.WriteString(fmt.Sprintf("\n\nDeposit address `%s` (%s), reference `%s`\n", p.input.DepositAddress, p.input.Network, p.input.Reference))
-	if transfers := p.transfers.all(); len(transfers) > 0 {
-		b.WriteString("\n| transaction | amount | block | state |\n| --- | --- | --- | --- |\n")
-		for i, n := range transfers {
-			if i == maxShownTransfers {
-				b.WriteString(fmt.Sprintf("| and %d more | | | |\n", len(transfers)-i))
-				break
-			}
-			b.WriteString(fmt.Sprintf("| `%s` (%d) | %s | %d | %s |\n", n.TxHash, n.Ordinal, n.Amount, n.Block.Number, p.describeTransfer(n)))
+	text += fmt.Sprintf("\n\nDeposit address %#q (%s), reference %#q\n", p.input.DepositAddress, p.input.Network, p.input.Reference)
+	return text + p.describeTransfers() + "\n" + p.describeEffect(state, effect) + "\n"
+}
+
+// describeTransfers returns the table of the transfers, "" when there are none.
+func (p *Payment) describeTransfers() string {
+	transfers := p.transfers.all()
+	if len(transfers) == 0 {
+		return ""
+	}
+	rows := []string{"", "| transaction | amount | block | state |", "| --- | --- | --- | --- |"}
+	for i, n := range transfers {
+		if i == maxShownTransfers {
+			rows = append(rows, fmt.Sprintf("| and %d more | | | |", len(transfers)-i))
+			break
 		}
+		rows = append(rows, fmt.Sprintf("| %#q (%d) | %s | %d | %s |", n.TxHash, n.Ordinal, n.Amount, n.Block.Number, p.describeTransfer(n)))
 	}
-	b.WriteString("\n" + p.describeEffect(state, effect) + "\n")
-	return b.String()
+	return strings.Join(rows, "\n") + "\n"
 }
 
 func (p *Payment) describeTransfer(n models.TransferNotice) string {

@@ -24,7 +24,7 @@ import (
 // moment; it is then either in force or refused.
 type Payment struct {
 	input        models.PaymentInput
-	transfers    transferSet
+	transfers    *transferSet
 	windowClosed bool
 	rejected     bool
 	accepted     bool

@@ -17,6 +17,7 @@ import (
 // there.
 func Payment(ctx workflow.Context, input models.PaymentInput) (models.PaymentResult, error) {
 	p := &payment{
+		id:        input.PaymentID,
 		rules:     rules.NewPayment(input),
 		transfers: workflow.GetSignalChannel(ctx, models.SignalTransfers),
 		rejects:   workflow.GetSignalChannel(ctx, models.SignalReject),
@@ -73,6 +74,7 @@ func Payment(ctx workflow.Context, input models.PaymentInput) (models.PaymentRes
 
 // payment is one run of the Payment workflow.
 type payment struct {
+	id        string
 	rules     *rules.Payment
 	transfers workflow.ReceiveChannel
 	rejects   workflow.ReceiveChannel
@@ -114,7 +116,7 @@ func (p *payment) takeSignals(ctx workflow.Context) bool {
 		}
 		arrived = true
 		if !p.rules.ApplyReject(decision.Reason) {
-			workflow.GetLogger(ctx).Info("rejection refused", "status", p.rules.Recorded().Status)
+			workflow.GetLogger(ctx).Info("rejection refused", "payment_id", p.id, "status", p.rules.Recorded().Status)
 		}
 	}
 	for {
@@ -124,7 +126,7 @@ func (p *payment) takeSignals(ctx workflow.Context) bool {
 		}
 		arrived = true
 		if !p.rules.ApplyAccept(decision) {
-			workflow.GetLogger(ctx).Info("acceptance refused", "status", p.rules.Recorded().Status)
+			workflow.GetLogger(ctx).Info("acceptance refused", "payment_id", p.id, "status", p.rules.Recorded().Status)
 		}
 	}
 	return arrived

@@ -68,7 +68,7 @@ func Describe(state models.PaymentState) string {
 
 // Timeline returns the recorded states as Describe names them.
 func (s *Store) Timeline() []string {
-	var timeline []string
+	timeline := make([]string, 0, len(s.States))
 	for _, state := range s.States {
 		timeline = append(timeline, Describe(state))
 	}
