@@ -1,7 +1,4 @@
-// Package outbox starts the workflows of committed payments. The rows whose workflow is not known to be started are a
-// transactional outbox: the process that made a row works it off at once, any process works off what is left over, and
-// because a workflow id starts once only, doing it twice does no harm.
-package outbox
+package engine
 
 import (
 	"context"
@@ -12,15 +9,15 @@ import (
 	"paycow/models"
 )
 
-// Store is the outbox's side of the database.
-type Store interface {
+// OutboxStore is what the outbox needs of the database.
+type OutboxStore interface {
 	// UnstartedPayments returns the oldest payments first.
 	UnstartedPayments(ctx context.Context, createdBefore time.Time, limit int) ([]models.Payment, error)
 	MarkStarted(ctx context.Context, paymentIDs []string, at time.Time) error
 }
 
-// Engine starts workflows. That one was started before is no error.
-type Engine interface {
+// PaymentStarter starts the workflow of a payment. It returns nil if the workflow was started before.
+type PaymentStarter interface {
 	StartPayment(ctx context.Context, p models.Payment) error
 }
 
@@ -40,15 +37,15 @@ const (
 
 // Outbox starts workflows for payments.
 type Outbox struct {
-	store  Store
-	engine Engine
-	log    *slog.Logger
-	queue  chan models.Payment
+	store   OutboxStore
+	starter PaymentStarter
+	log     *slog.Logger
+	queue   chan models.Payment
 }
 
-// New returns an outbox; Run works it off.
-func New(store Store, engine Engine, log *slog.Logger) *Outbox {
-	return &Outbox{store: store, engine: engine, log: log, queue: make(chan models.Payment, notifyQueue)}
+// NewOutbox returns an outbox. It does nothing before Run.
+func NewOutbox(store OutboxStore, starter PaymentStarter, log *slog.Logger) *Outbox {
+	return &Outbox{store: store, starter: starter, log: log, queue: make(chan models.Payment, notifyQueue)}
 }
 
 // Notify says that a payment has been committed. It never blocks.
@@ -130,7 +127,7 @@ func (o *Outbox) sweep(ctx context.Context) (int, error) {
 }
 
 func (o *Outbox) start(ctx context.Context, p models.Payment) error {
-	if err := o.engine.StartPayment(ctx, p); err != nil {
+	if err := o.starter.StartPayment(ctx, p); err != nil {
 		return err
 	}
 	return o.store.MarkStarted(ctx, []string{p.ID}, time.Now())

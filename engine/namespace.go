@@ -1,4 +1,4 @@
-package worker
+package engine
 
 import (
 	"context"
@@ -14,8 +14,6 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/types/known/durationpb"
-
-	"paycow/models"
 )
 
 const (
@@ -25,19 +23,6 @@ const (
 
 	ensurePause = 100 * time.Millisecond
 )
-
-// SearchAttributes are the custom attributes that payments carry. TxHash is a
-// list because several transfers may pay one payment; `TxHash="0x…"` finds a
-// payment by any of them.
-func SearchAttributes() map[string]enumspb.IndexedValueType {
-	return map[string]enumspb.IndexedValueType{
-		models.AttributePaymentStatus:    enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-		models.AttributeOperatorID:       enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-		models.AttributeDepositAddress:   enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-		models.AttributePaymentReference: enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-		models.AttributeTxHash:           enumspb.INDEXED_VALUE_TYPE_KEYWORD_LIST,
-	}
-}
 
 // EnsureNamespace makes the namespace with its retention and the custom search
 // attributes, and changes nothing that is already there. It returns when a

@@ -1,4 +1,4 @@
-package workflows
+package engine
 
 import (
 	"context"
@@ -16,32 +16,37 @@ import (
 	"paycow/models"
 )
 
-// Engine starts, signals and queries workflows for the other processes.
-type Engine struct {
-	client      client.Client
-	settings    EngineSettings
-	callTimeout time.Duration
+// Client starts, signals and queries workflows.
+type Client struct {
+	temporal client.Client
+	settings ClientSettings
 }
 
-// EngineSettings are what every payment's workflow is started with.
-type EngineSettings struct {
+// ClientSettings are what every payment's workflow is started with.
+type ClientSettings struct {
 	Confirmations uint64        // a transfer needs before it is credited, in blocks
 	ExpiryGrace   time.Duration // after expiresAt, until the chain has usually been read past it
 }
 
-// NewEngine returns an engine on a connected client.
-func NewEngine(c client.Client, settings EngineSettings) *Engine {
-	return &Engine{client: c, settings: settings, callTimeout: 5 * time.Second}
+// maxSummaryRunes keeps a workflow's summary below the 400 bytes that Temporal accepts, whatever the payer's id is.
+const maxSummaryRunes = 64
+
+// callTimeout bounds one call that changes something, in case the caller's context does not.
+const callTimeout = 5 * time.Second
+
+// NewClient returns a client that talks to Temporal through c.
+func NewClient(c client.Client, settings ClientSettings) *Client {
+	return &Client{temporal: c, settings: settings}
 }
 
 // StartPayment starts the payment's workflow. That it was started before is no error: the id allows one only.
-func (e *Engine) StartPayment(ctx context.Context, p models.Payment) error {
-	ctx, cancel := context.WithTimeout(ctx, e.callTimeout)
+func (c *Client) StartPayment(ctx context.Context, p models.Payment) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	options := e.startOptions(p)
+	options := c.startOptions(p)
 	options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
 	options.WorkflowExecutionErrorWhenAlreadyStarted = true
-	_, err := e.client.ExecuteWorkflow(ctx, options, models.WorkflowPayment, e.input(p))
+	_, err := c.temporal.ExecuteWorkflow(ctx, options, models.WorkflowPayment, c.input(p))
 	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
 		return nil
 	}
@@ -52,26 +57,26 @@ func (e *Engine) StartPayment(ctx context.Context, p models.Payment) error {
 }
 
 // SignalTransfers tells a payment of its transfers, starting its workflow when none is running.
-func (e *Engine) SignalTransfers(ctx context.Context, p models.Payment, signal models.TransfersSignal) error {
-	return e.signal(ctx, p, models.SignalTransfers, signal)
+func (c *Client) SignalTransfers(ctx context.Context, p models.Payment, signal models.TransfersSignal) error {
+	return c.signal(ctx, p, models.SignalTransfers, signal)
 }
 
 // SignalReject hands an operator's rejection to the payment's workflow.
-func (e *Engine) SignalReject(ctx context.Context, p models.Payment, decision models.DecisionSignal) error {
-	return e.signal(ctx, p, models.SignalReject, decision)
+func (c *Client) SignalReject(ctx context.Context, p models.Payment, decision models.DecisionSignal) error {
+	return c.signal(ctx, p, models.SignalReject, decision)
 }
 
 // SignalAccept hands an operator's acceptance to the payment's workflow.
-func (e *Engine) SignalAccept(ctx context.Context, p models.Payment, decision models.DecisionSignal) error {
-	return e.signal(ctx, p, models.SignalAccept, decision)
+func (c *Client) SignalAccept(ctx context.Context, p models.Payment, decision models.DecisionSignal) error {
+	return c.signal(ctx, p, models.SignalAccept, decision)
 }
 
-func (e *Engine) signal(ctx context.Context, p models.Payment, name string, payload any) error {
-	ctx, cancel := context.WithTimeout(ctx, e.callTimeout)
+func (c *Client) signal(ctx context.Context, p models.Payment, name string, payload any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	input := e.input(p)
+	input := c.input(p)
 	input.Resume = true
-	_, err := e.client.SignalWithStartWorkflow(ctx, models.PaymentWorkflowID(p.ID), name, payload, e.startOptions(p), models.WorkflowPayment, input)
+	_, err := c.temporal.SignalWithStartWorkflow(ctx, models.PaymentWorkflowID(p.ID), name, payload, c.startOptions(p), models.WorkflowPayment, input)
 	if err != nil {
 		return fmt.Errorf("signal %s: %w", name, err)
 	}
@@ -79,9 +84,9 @@ func (e *Engine) signal(ctx context.Context, p models.Payment, name string, payl
 }
 
 // QueryState asks the payment's workflow for its state. Returns models.ErrNotFound when there is no such workflow.
-func (e *Engine) QueryState(ctx context.Context, paymentID string) (models.PaymentState, error) {
+func (c *Client) QueryState(ctx context.Context, paymentID string) (models.PaymentState, error) {
 	var state models.PaymentState
-	value, err := e.client.QueryWorkflow(ctx, models.PaymentWorkflowID(paymentID), "", models.QueryPaymentState)
+	value, err := c.temporal.QueryWorkflow(ctx, models.PaymentWorkflowID(paymentID), "", models.QueryPaymentState)
 	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 		return state, models.ErrNotFound
 	}
@@ -95,16 +100,16 @@ func (e *Engine) QueryState(ctx context.Context, paymentID string) (models.Payme
 }
 
 // Ping tells whether the engine answers.
-func (e *Engine) Ping(ctx context.Context) error {
-	if _, err := e.client.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
+func (c *Client) Ping(ctx context.Context) error {
+	if _, err := c.temporal.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
 		return fmt.Errorf("workflow engine: %w", err)
 	}
 	return nil
 }
 
 // EnsureChainWatch starts the network's watcher unless it is running.
-func (e *Engine) EnsureChainWatch(ctx context.Context, input models.ChainWatchInput) error {
-	_, err := e.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+func (c *Client) EnsureChainWatch(ctx context.Context, input models.ChainWatchInput) error {
+	_, err := c.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       models.ChainWatchWorkflowID(input.Network),
 		TaskQueue:                models.TaskQueue,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
@@ -118,10 +123,10 @@ func (e *Engine) EnsureChainWatch(ctx context.Context, input models.ChainWatchIn
 }
 
 // EnsureReconciliation makes sure that the books of a network are compared at that interval.
-func (e *Engine) EnsureReconciliation(ctx context.Context, network string, every time.Duration) error {
+func (c *Client) EnsureReconciliation(ctx context.Context, network string, every time.Duration) error {
 	id := models.ReconciliationScheduleID(network)
 	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every}}}
-	_, err := e.client.ScheduleClient().Create(ctx, client.ScheduleOptions{
+	_, err := c.temporal.ScheduleClient().Create(ctx, client.ScheduleOptions{
 		ID: id, Spec: spec, Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
 		// What was missed while the engine was away need not be made up for: one comparison sees all.
 		CatchupWindow: time.Minute,
@@ -131,7 +136,7 @@ func (e *Engine) EnsureReconciliation(ctx context.Context, network string, every
 		},
 	})
 	if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
-		return e.adjustReconciliation(ctx, id, spec, every)
+		return c.adjustReconciliation(ctx, id, spec, every)
 	}
 	if err != nil {
 		return fmt.Errorf("schedule the reconciliation: %w", err)
@@ -140,8 +145,8 @@ func (e *Engine) EnsureReconciliation(ctx context.Context, network string, every
 }
 
 // adjustReconciliation changes the interval of the schedule when the setting has changed.
-func (e *Engine) adjustReconciliation(ctx context.Context, id string, spec client.ScheduleSpec, every time.Duration) error {
-	handle := e.client.ScheduleClient().GetHandle(ctx, id)
+func (c *Client) adjustReconciliation(ctx context.Context, id string, spec client.ScheduleSpec, every time.Duration) error {
+	handle := c.temporal.ScheduleClient().GetHandle(ctx, id)
 	now, err := handle.Describe(ctx)
 	if err != nil {
 		return fmt.Errorf("read the schedule of the reconciliation: %w", err)
@@ -161,11 +166,11 @@ func (e *Engine) adjustReconciliation(ctx context.Context, id string, spec clien
 }
 
 // RunningPayments lists the payments whose workflow is running, as the visibility store knows them. It may lag behind.
-func (e *Engine) RunningPayments(ctx context.Context) (map[string]bool, error) {
+func (c *Client) RunningPayments(ctx context.Context) (map[string]bool, error) {
 	running := map[string]bool{}
 	var page []byte
 	for {
-		answer, err := e.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		answer, err := c.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 			Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", models.WorkflowPayment), PageSize: 1000, NextPageToken: page,
 		})
 		if err != nil {
@@ -183,8 +188,8 @@ func (e *Engine) RunningPayments(ctx context.Context) (map[string]bool, error) {
 }
 
 // IsRunning tells whether a payment's workflow is running now.
-func (e *Engine) IsRunning(ctx context.Context, paymentID string) (bool, error) {
-	answer, err := e.client.DescribeWorkflowExecution(ctx, models.PaymentWorkflowID(paymentID), "")
+func (c *Client) IsRunning(ctx context.Context, paymentID string) (bool, error) {
+	answer, err := c.temporal.DescribeWorkflowExecution(ctx, models.PaymentWorkflowID(paymentID), "")
 	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 		return false, nil
 	}
@@ -196,23 +201,23 @@ func (e *Engine) IsRunning(ctx context.Context, paymentID string) (bool, error) 
 
 // Resume starts a workflow for a payment that has none running; it begins by reading the payment's row. That one is running
 // after all is no error.
-func (e *Engine) Resume(ctx context.Context, p models.Payment) error {
-	ctx, cancel := context.WithTimeout(ctx, e.callTimeout)
+func (c *Client) Resume(ctx context.Context, p models.Payment) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	input := e.input(p)
+	input := c.input(p)
 	input.Resume = true
-	options := e.startOptions(p)
+	options := c.startOptions(p)
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
-	if _, err := e.client.ExecuteWorkflow(ctx, options, models.WorkflowPayment, input); err != nil {
+	if _, err := c.temporal.ExecuteWorkflow(ctx, options, models.WorkflowPayment, input); err != nil {
 		return fmt.Errorf("start workflow: %w", err)
 	}
 	return nil
 }
 
 // KnownTransfers asks a payment's workflow for the transfers it knows. Returns models.ErrNotFound when there is none.
-func (e *Engine) KnownTransfers(ctx context.Context, paymentID string) ([]models.TransferNotice, error) {
+func (c *Client) KnownTransfers(ctx context.Context, paymentID string) ([]models.TransferNotice, error) {
 	var known models.TransfersSignal
-	value, err := e.client.QueryWorkflow(ctx, models.PaymentWorkflowID(paymentID), "", models.QueryTransfers)
+	value, err := c.temporal.QueryWorkflow(ctx, models.PaymentWorkflowID(paymentID), "", models.QueryTransfers)
 	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 		return nil, models.ErrNotFound
 	}
@@ -225,33 +230,24 @@ func (e *Engine) KnownTransfers(ctx context.Context, paymentID string) ([]models
 	return known.Transfers, nil
 }
 
-func (e *Engine) input(p models.Payment) models.PaymentInput {
-	return models.NewPaymentInput(p, e.settings.Confirmations, e.settings.ExpiryGrace)
+func (c *Client) input(p models.Payment) models.PaymentInput {
+	return models.NewPaymentInput(p, c.settings.Confirmations, c.settings.ExpiryGrace)
 }
 
-func (e *Engine) startOptions(p models.Payment) client.StartWorkflowOptions {
+func (c *Client) startOptions(p models.Payment) client.StartWorkflowOptions {
 	attributes := []temporal.SearchAttributeUpdate{
-		AttributePaymentStatus.ValueSet(p.Status.String()),
-		AttributeOperatorID.ValueSet(p.OperatorID),
-		AttributeDepositAddress.ValueSet(p.DepositAddress),
-		AttributePaymentReference.ValueSet(p.Reference),
+		paymentStatusKey.ValueSet(p.Status.String()),
+		operatorIDKey.ValueSet(p.OperatorID),
+		depositAddressKey.ValueSet(p.DepositAddress),
+		paymentReferenceKey.ValueSet(p.Reference),
 	}
 	if p.TxHash != "" {
-		attributes = append(attributes, AttributeTxHash.ValueSet([]string{p.TxHash}))
+		attributes = append(attributes, txHashKey.ValueSet([]string{p.TxHash}))
 	}
 	return client.StartWorkflowOptions{
 		ID:                    models.PaymentWorkflowID(p.ID),
 		TaskQueue:             models.TaskQueue,
 		TypedSearchAttributes: temporal.NewSearchAttributes(attributes...),
-		StaticSummary:         fmt.Sprintf("%s %s for %s", p.Currency, p.AmountRequested, shortened(p.UserID)),
+		StaticSummary:         fmt.Sprintf("%s %s for %s", p.Currency, p.AmountRequested, models.Shorten(p.UserID, maxSummaryRunes)),
 	}
-}
-
-// shortened keeps a text within what the engine takes for a summary (400 bytes).
-func shortened(text string) string {
-	const longestRunes = 64
-	if runes := []rune(text); len(runes) > longestRunes {
-		return string(runes[:longestRunes]) + "…"
-	}
-	return text
 }
