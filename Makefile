@@ -1,7 +1,6 @@
 # Everything that is done to PayCow by hand or by CI. `make` alone lists it.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # What stands alone: everything without the development stack. Quick to build and to test.
 ALONE = $(shell go list ./... | grep -Ev '^paycow/(devstack|cmd)(/|$$)')
 
@@ -20,14 +19,16 @@ build: ## build bin/paycow with the development stack, and bin/paycow-slim as th
 	@ls -l bin/paycow bin/paycow-slim
 
 .PHONY: test
-test: test-deps vet ## what CI runs: vet, unit tests with the race detector, end-to-end tests on real parts
+test: test-deps ## what CI runs: the checks, then all tests with the race detector, on real parts too
+	@scripts/checks
 	@scripts/test all
 
-.PHONY: test-all
-test-all: lint verify test ## test, lint and verify
+.PHONY: checks
+checks: ## the checks of `make test`: format-check, workflowcheck, verify, vet, lint
+	@scripts/checks
 
 .PHONY: unit
-unit: ## the tests of the packages that stand alone, without the race detector: for every day
+unit: ## the tests for every day: the packages that stand alone, without the race detector
 	@RACE=0 scripts/test unit
 
 .PHONY: test-race
@@ -48,12 +49,20 @@ vet: ## go vet, for both builds of the program
 	go vet -tags slim ./cmd/paycow
 
 .PHONY: lint
-lint: ## golangci-lint with the rules of .golangci.yml; the first run builds it, which takes minutes
-	go run $(GOLANGCI_LINT) run
+lint: ## golangci-lint with the rules of .golangci.yml, the arrows between the packages among them
+	@lint=$$(scripts/tool golangci-lint) && "$$lint" run --allow-parallel-runners
 
 .PHONY: format
-format: ## put the sources into the one format
-	go run $(GOLANGCI_LINT) fmt
+format: ## format the sources
+	@lint=$$(scripts/tool golangci-lint) && "$$lint" fmt
+
+.PHONY: format-check
+format-check: ## show what `make format` would change, and fail if it would change anything
+	@lint=$$(scripts/tool golangci-lint) && "$$lint" fmt --diff
+
+.PHONY: workflowcheck
+workflowcheck: ## Temporal's check that workflows run the same when their history is replayed
+	@check=$$(scripts/tool workflowcheck) && "$$check" -config .workflowcheck.yml -test=false ./workflows/...
 
 SEEDS ?= 10000
 .PHONY: simulate
@@ -81,7 +90,6 @@ screenshots: test-deps ## take the pictures of docs/screenshots again, from the 
 .PHONY: verify
 verify: ## what is generated or downloaded is what it should be, and the slim build without C works
 	go mod verify
-	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not formatted: $$unformatted"; exit 1; }
 	go test -run 'Artefacts|Compiler' ./devstack/token
 	go test -run Compose ./internal/deploy
 	CGO_ENABLED=0 go build -tags slim -trimpath -o bin/paycow-slim ./cmd/paycow

@@ -30,7 +30,7 @@ type bundle struct {
 	store    *store.Store
 	engine   *fakeEngine
 	verifier *fakeVerifier
-	follow   activities.Follow
+	watch    func(ctx context.Context, onProgress func(context.Context, chain.Progress) error) error
 	env      *testsuite.TestActivityEnvironment
 	operator string
 	cursor   models.BlockRef
@@ -89,9 +89,7 @@ func setup(t *testing.T) *bundle {
 	require.NoError(t, db.CreateOperator(t.Context(), models.Operator{ID: b.operator, Email: "shop@example.com", Status: models.OperatorActive}, nil))
 	b.Activities = activities.New(activities.Dependencies{
 		Payments: db, Signals: db, Verifier: b.verifier, Engine: b.engine,
-		Follow: func(ctx context.Context, onProgress func(context.Context, chain.Progress) error) error {
-			return b.follow(ctx, onProgress)
-		},
+		Watcher: b,
 	}, activities.Settings{Network: models.NetworkERC20}, quiet)
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(quiet))
@@ -102,6 +100,11 @@ func setup(t *testing.T) *bundle {
 	return b
 }
 
+// Watch makes the bundle a watcher that does what the test says.
+func (b *bundle) Watch(ctx context.Context, onProgress func(context.Context, chain.Progress) error) error {
+	return b.watch(ctx, onProgress)
+}
+
 func block(number uint64) models.BlockRef {
 	return models.BlockRef{Number: number, Hash: fmt.Sprintf("0x%064x", number), Time: time.Unix(1_800_000_000+int64(number)*12, 0).UTC()}
 }
@@ -110,6 +113,7 @@ func (b *bundle) payment() models.Payment {
 	b.t.Helper()
 	b.made++
 	p, _, err := b.store.CreatePayment(b.t.Context(), store.NewPayment{
+		ID: models.NewID(), Reference: models.NewReference(),
 		OperatorID: b.operator, UserID: "user", Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: 50 * models.USDT,
 		CreatedAt: block(100).Time, ExpiresAt: block(400).Time,
 	}, func(index uint32) (string, error) {
@@ -139,7 +143,7 @@ func (b *bundle) progress() {
 	b.t.Helper()
 	ctx, cancel := context.WithCancel(b.t.Context())
 	b.env.SetWorkerStopChannel(stopped(ctx))
-	b.follow = func(runCtx context.Context, onProgress func(context.Context, chain.Progress) error) error {
+	b.watch = func(runCtx context.Context, onProgress func(context.Context, chain.Progress) error) error {
 		require.NoError(b.t, onProgress(runCtx, chain.Progress{Cursor: b.cursor, Head: b.cursor.Number}))
 		cancel()
 		<-runCtx.Done()
@@ -235,7 +239,7 @@ func TestOnePaymentThatCannotBeToldHoldsUpNoOther(t *testing.T) {
 func TestFollowChainEndsAfterItsRun(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.follow = func(ctx context.Context, _ func(context.Context, chain.Progress) error) error {
+	b.watch = func(ctx context.Context, _ func(context.Context, chain.Progress) error) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}

@@ -63,7 +63,7 @@ func (a *Activities) verifyCredits(ctx context.Context, input models.CreditInput
 		if reasons[i] != nil {
 			a.log.WarnContext(ctx, "transfer not verified", "payment_id", input.PaymentID, "tx_hash", notice.TxHash,
 				"block", notice.Block.Number, "error", reasons[i])
-			unverified = append(unverified, models.UnverifiedTransfer{TransferKey: notice.TransferKey, Reason: shorten(reasons[i].Error())})
+			unverified = append(unverified, models.UnverifiedTransfer{TransferKey: notice.TransferKey, Reason: models.Shorten(reasons[i].Error(), maxReasonRunes)})
 		}
 	}
 	return unverified, nil
@@ -78,16 +78,8 @@ func waitOrAnswer(input models.CreditInput, unverified []models.UnverifiedTransf
 	return models.CreditResult{Unverified: unverified}, nil
 }
 
-// reasonRunes bounds a reason, because it becomes part of a workflow's history.
-const reasonRunes = 400
-
-func shorten(text string) string {
-	runes := []rune(text)
-	if len(runes) <= reasonRunes {
-		return text
-	}
-	return string(runes[:reasonRunes]) + "…"
-}
+// maxReasonRunes bounds a reason, in characters, because it becomes part of a workflow's history.
+const maxReasonRunes = 400
 
 func (a *Activities) logBooking(ctx context.Context, input models.CreditInput) {
 	for _, notice := range input.Credits {

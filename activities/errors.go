@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -18,13 +19,18 @@ const (
 	scanRetryDelayMax = time.Minute
 )
 
-// errNotScannedPast makes the engine ask again, and shows the reason in its UI. It is benign: nothing is wrong, so nothing is logged or counted as a failure.
-func errNotScannedPast(ctx context.Context, reason string) error {
+// errNotScannedPast makes Temporal repeat the activity and show the reason in its UI. It is benign: nothing is wrong, so nothing
+// is logged or counted as a failure.
+func errNotScannedPast(ctx context.Context, result models.ExpireResult) error {
 	delay := scanRetryDelay
 	if activity.IsActivity(ctx) {
 		delay = min(time.Duration(activity.GetInfo(ctx).Attempt)*scanRetryDelay, scanRetryDelayMax)
 	}
-	return temporal.NewApplicationErrorWithOptions(reason, "NotScannedPast",
+	message := "the payment cannot expire yet: " + result.Wait.String()
+	if result.WaitBlock != 0 {
+		message += fmt.Sprintf(" at block %d", result.WaitBlock)
+	}
+	return temporal.NewApplicationErrorWithOptions(message, "NotScannedPast",
 		temporal.ApplicationErrorOptions{NextRetryDelay: delay, Category: temporal.ApplicationErrorCategoryBenign})
 }
 

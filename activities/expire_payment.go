@@ -14,7 +14,7 @@ func (a *Activities) ExpirePayment(ctx context.Context, input models.ExpireInput
 	case err != nil:
 		return result, classify(err)
 	case !result.ScannedPast && input.AwaitScan:
-		return result, errNotScannedPast(ctx, result.Waits)
+		return result, errNotScannedPast(ctx, result)
 	case result.Recorded:
 		a.log.InfoContext(ctx, "payment expired", "payment_id", input.PaymentID, "status", input.State.Status)
 	}

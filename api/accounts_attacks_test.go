@@ -348,10 +348,10 @@ func TestForwardedAddressOfAStrangerIsNotBelieved(t *testing.T) {
 // Whoever knows the password cannot find the code by trying, neither when logging in nor when taking the second factor away.
 func TestCodesCannotBeTried(t *testing.T) {
 	t.Parallel()
-	f := setup(t, withKey)
+	f := setup(t, withKey, stoppedClock)
 	v := f.registered(newEmail)
 	offer := parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/totp/start", fieldsOf{"password": goodPassword}).body)
-	step := secrets.TOTPStep(time.Now())
+	step := secrets.TOTPStep(f.server.Clock())
 	code, err := secrets.TOTPCode(offer["secret"], step)
 	require.NoError(t, err)
 	v.must(http.StatusNoContent, http.MethodPost, "/api/operator/totp/enable", fieldsOf{"code": code[:3] + " " + code[3:]})
@@ -424,14 +424,16 @@ func TestTwentyAtOnce(t *testing.T) {
 		require.Equal(t, i >= many/2, v.me().Email == "second@example.org")
 	}
 	require.Len(t, tokens, many)
-	require.Equal(t, maxHashing, cap(f.server.hashers))
+	require.Equal(t, maxHashing, cap(f.server.passwords.turns))
 }
 
 // What people do to accounts stands in the audit log with who and from where, and nothing secret with it. Nothing secret is
 // in the log or in any answer that does not exist to show it.
 func TestAuditOfPeople(t *testing.T) {
 	t.Parallel()
-	f := setup(t, withKey, func(c *Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	f := setup(t, withKey, stoppedClock, func(c *Config) {
+		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
 	v := f.approved(newEmail)
 	v.from = "198.51.100.7"
 	admin := f.visitor()
@@ -440,7 +442,7 @@ func TestAuditOfPeople(t *testing.T) {
 	secret := parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/credentials/reveal", fieldsOf{"password": goodPassword}).body)
 	next := parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/credentials/rotate", fieldsOf{"password": goodPassword, "graceHours": 0}).body)
 	offer := parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/totp/start", fieldsOf{"password": goodPassword}).body)
-	step := secrets.TOTPStep(time.Now())
+	step := secrets.TOTPStep(f.server.Clock())
 	codes := make([]string, 2)
 	for i := range codes {
 		var err error

@@ -101,7 +101,7 @@ type fieldsOf = map[string]any
 
 func (f *fixture) admin(email string) *visitor {
 	f.Helper()
-	require.NoError(f, f.store.CreateAdmin(f.Context(), models.Admin{ID: models.NewID(), Email: email, PasswordHash: secrets.HashPassword(goodPassword)}))
+	require.NoError(f, f.store.CreateAdmin(f.Context(), models.Admin{ID: models.NewID(), Email: email, PasswordHash: cheapHash(goodPassword)}))
 	v := f.visitor()
 	v.must(http.StatusOK, http.MethodPost, "/api/admin/login", fieldsOf{"email": email, "password": goodPassword})
 	return v
@@ -123,6 +123,12 @@ func (v *visitor) me() meView {
 }
 
 func withKey(c *Config) { c.MasterKey = masterKey }
+
+// stoppedClock stops the server's clock, so that a code stays valid however long a test takes.
+func stoppedClock(c *Config) {
+	now := time.Now()
+	c.Clock = func() time.Time { return now }
+}
 
 // The whole way of an operator: register, wait, be approved, see the secret, take payments, be suspended, come back.
 func TestOperatorsWay(t *testing.T) {
@@ -349,7 +355,7 @@ func TestCookieOverHTTPS(t *testing.T) {
 		c.PublicURL = "https://pay.example"
 		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
-	require.NoError(t, f.store.CreateAdmin(t.Context(), models.Admin{ID: models.NewID(), Email: "a@example.org", PasswordHash: secrets.HashPassword(goodPassword)}))
+	require.NoError(t, f.store.CreateAdmin(t.Context(), models.Admin{ID: models.NewID(), Email: "a@example.org", PasswordHash: cheapHash(goodPassword)}))
 	got := f.call(f.account, http.MethodPost, "/api/admin/login", mustJSON(t, fieldsOf{"email": "a@example.org", "password": goodPassword}), "X-Forwarded-Proto", "https")
 	require.Equal(t, http.StatusOK, got.status, got.body)
 	cookie := got.header.Get("Set-Cookie")
@@ -362,7 +368,7 @@ func TestCookieOverHTTPS(t *testing.T) {
 // A second factor is asked for after the password only, each code is good once, and taking it away needs both.
 func TestSecondFactor(t *testing.T) {
 	t.Parallel()
-	f := setup(t, withKey)
+	f := setup(t, withKey, stoppedClock)
 	v := f.registered(newEmail)
 	v.must(http.StatusForbidden, http.MethodPost, "/api/operator/totp/start", fieldsOf{"password": "wrong"})
 	v.must(http.StatusConflict, http.MethodPost, "/api/operator/totp/enable", fieldsOf{"code": "000000"})
@@ -374,7 +380,7 @@ func TestSecondFactor(t *testing.T) {
 		require.NoError(t, err)
 		return text
 	}
-	step := secrets.TOTPStep(time.Now())
+	step := secrets.TOTPStep(f.server.Clock())
 	v.must(http.StatusForbidden, http.MethodPost, "/api/operator/totp/enable", fieldsOf{"code": code(step + 100)})
 	require.False(t, v.me().TOTPEnabled)
 	v.must(http.StatusNoContent, http.MethodPost, "/api/operator/totp/enable", fieldsOf{"code": code(step - 1)})

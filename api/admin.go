@@ -223,7 +223,7 @@ func (s *Server) adminHealth(c *gin.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the nodes: %w", err)
 	}
-	queues, err := s.Store.Queues(ctx, cursor.BlockNumber)
+	queues, err := s.Store.QueueFigures(ctx, cursor.BlockNumber)
 	if err != nil {
 		return fmt.Errorf("read the queues: %w", err)
 	}
@@ -297,7 +297,9 @@ func (s *Server) adminAlarms(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	alarms, next, err := s.Store.ListAlarms(c.Request.Context(), models.NetworkERC20, open, query["cursor"], limit)
+	alarms, next, err := s.Store.ListAlarms(c.Request.Context(), store.AlarmFilter{
+		Network: models.NetworkERC20, Open: open, Cursor: query["cursor"], Limit: limit,
+	})
 	if err != nil {
 		return fmt.Errorf("list the alarms: %w", err)
 	}

@@ -2,9 +2,9 @@ package api
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"slices"
@@ -13,7 +13,10 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"paycow/models"
+
 	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -21,8 +24,14 @@ import (
 const maxBodyBytes = 64 << 10
 
 var (
-	errBodyTooLarge = &failure{status: http.StatusRequestEntityTooLarge, code: "body_too_large", msg: "The body is larger than 64 KiB."}
-	errNotJSON      = &failure{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", msg: "Content-Type must be application/json, with the charset utf-8 if any, and without a Content-Encoding."}
+	errBodyTooLarge = &failure{
+		status: http.StatusRequestEntityTooLarge, code: "body_too_large", msg: "The request body must be at most 64 KiB.",
+	}
+	errNotJSON = &failure{
+		status: http.StatusUnsupportedMediaType, code: "unsupported_media_type",
+		msg: "Content-Type must be application/json in UTF-8, and Content-Encoding must not be set.",
+	}
+	errNotAnObject = invalid("", "malformed_json", "The body must be a JSON object.")
 )
 
 // fields are the members of a JSON object by name, as their raw text.
@@ -70,74 +79,50 @@ func readBody(c *gin.Context) ([]byte, error) {
 	return body, nil
 }
 
-// parseFields is strict where JSON libraries are usually kind: names are case-sensitive, may not repeat and must be known;
-// nothing may follow the object; the text is UTF-8. What it refuses could otherwise mean one thing here and another elsewhere.
+// parseFields reads one JSON object. The decoder is strict: names are case-sensitive and may not repeat, nothing may follow
+// the object, and the text is UTF-8. A lenient reading could mean one thing here and another thing elsewhere.
 func parseFields(body []byte, known ...string) (fields, error) {
 	if len(bytes.Trim(body, " \t\r\n")) == 0 {
 		return nil, invalid("", "malformed_json", "The body is empty; it must be a JSON object.")
 	}
-	decoder := jsontext.NewDecoder(bytes.NewReader(body))
-	if kind := decoder.PeekKind(); kind != '{' {
-		return nil, notAnObject(decoder)
-	}
-	if _, err := decoder.ReadToken(); err != nil {
+	var values fields
+	if err := json.Unmarshal(body, &values); err != nil {
 		return nil, syntaxFailure(err)
 	}
-	values := fields{}
-	var unknown []string
-	for decoder.PeekKind() != '}' {
-		name, err := decoder.ReadToken()
-		if err != nil {
-			return nil, syntaxFailure(err)
-		}
-		key := name.String() // the token itself is valid only until the next read
-		value, err := decoder.ReadValue()
-		if err != nil {
-			return nil, syntaxFailure(err)
-		}
-		values[key] = value.Clone()
-		if !slices.Contains(known, key) {
-			unknown = append(unknown, key)
-		}
+	if values == nil { // the body is null
+		return nil, errNotAnObject
 	}
-	if _, err := decoder.ReadToken(); err != nil {
-		return nil, syntaxFailure(err)
-	}
-	if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, invalid("", "malformed_json", "There is something after the JSON object.")
-	}
-	if len(unknown) > 0 {
-		return nil, unknownField(unknown[0], known)
+	for _, name := range slices.Sorted(maps.Keys(values)) { // the same body always gets the same error
+		if !slices.Contains(known, name) {
+			return nil, unknownField(name, known)
+		}
 	}
 	return values, nil
 }
 
-// notAnObject tells a valid value of another kind from text that is no JSON at all.
-func notAnObject(decoder *jsontext.Decoder) error {
-	if _, err := decoder.ReadValue(); err != nil {
-		return syntaxFailure(err)
-	}
-	return invalid("", "malformed_json", "The body must be a JSON object.")
-}
-
 // syntaxFailure says in one sentence what is wrong with the JSON text, and at which field.
 func syntaxFailure(err error) error {
+	if _, ok := errors.AsType[*json.SemanticError](err); ok { // valid JSON, but not an object
+		return errNotAnObject.because(err)
+	}
 	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
 	if !ok {
 		return invalid("", "malformed_json", "The body ends before the JSON object does.").because(err)
 	}
 	field, at := "", "The body"
 	for name := range syntax.JSONPointer.Tokens() {
-		field, at = shorten(name), "The field "+quote(name)
+		field, at = models.Shorten(name, maxShownRunes), "The field "+quote(name)
 		break
 	}
-	// The package has no exported values for the errors that are told apart by their text.
+	// The package exports no values for the errors that are told apart by their text.
 	text := syntax.Error()
 	switch {
 	case errors.Is(err, jsontext.ErrDuplicateName):
 		return invalid(field, "duplicate_field", "%s appears more than once.", at).because(err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return invalid(field, "malformed_json", "The body ends before the JSON object does.").because(err)
+	case strings.Contains(text, "after top-level value"):
+		return invalid("", "malformed_json", "The body has text after the JSON object.").because(err)
 	case strings.Contains(text, "exceeded max depth"):
 		return invalid(field, "malformed_json", "%s is nested too deeply.", at).because(err)
 	case strings.Contains(text, "invalid UTF-8"):
@@ -150,10 +135,10 @@ func syntaxFailure(err error) error {
 func unknownField(name string, known []string) error {
 	for _, right := range known {
 		if strings.EqualFold(name, right) {
-			return invalid(shorten(name), "unknown_field", "The field %s is unknown; it is spelled %s.", quote(name), quote(right))
+			return invalid(models.Shorten(name, maxShownRunes), "unknown_field", "The field %s is unknown; it is spelled %s.", quote(name), quote(right))
 		}
 	}
-	return invalid(shorten(name), "unknown_field", "The field %s is unknown.", quote(name))
+	return invalid(models.Shorten(name, maxShownRunes), "unknown_field", "The field %s is unknown.", quote(name))
 }
 
 // text returns a member that must be a string of minimum to maximum characters without control characters.
@@ -216,14 +201,7 @@ func kindName(raw jsontext.Value) string {
 // maxShownRunes is how much of a client's own text an error repeats.
 const maxShownRunes = 64
 
-func shorten(text string) string {
-	if runes := []rune(text); len(runes) > maxShownRunes {
-		return string(runes[:maxShownRunes]) + "…"
-	}
-	return text
-}
-
-func quote(text string) string { return strconv.QuoteToGraphic(shorten(text)) }
+func quote(text string) string { return strconv.QuoteToGraphic(models.Shorten(text, maxShownRunes)) }
 
 // stringList reads an array of at most so many strings.
 func stringList(raw jsontext.Value, name string, most int) ([]string, error) {

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
+	"github.com/gin-contrib/sse"
 	"github.com/gin-gonic/gin"
 
 	"paycow/models"
@@ -31,13 +33,8 @@ func (s *Server) checkoutPage(c *gin.Context) error {
 		return err
 	}
 	_, checkout.FaucetSent = c.GetQuery("sent")
-	var page bytes.Buffer
-	if err := web.WriteCheckout(&page, checkout); err != nil {
-		return err
-	}
 	c.Header("Content-Language", checkout.Language.Tag)
-	writePage(c, http.StatusOK, page.Bytes(), "Accept-Language")
-	return nil
+	return writePage(c, http.StatusOK, func(w io.Writer) error { return web.WriteCheckout(w, checkout) }, "Accept-Language")
 }
 
 // checkout reads what the checkout page shows of a payment.
@@ -59,7 +56,7 @@ func (s *Server) checkout(ctx context.Context, id string, language web.Language)
 	if p.Status == models.StatusPending {
 		sums, err := s.Store.OnTheirWay(ctx, []string{p.ID})
 		if err != nil { // it promises nothing, so it is only left out
-			s.Logger.WarnContext(ctx, "transfers on their way cannot be read", "payment_id", p.ID, "error", err)
+			s.Log.WarnContext(ctx, "transfers on their way cannot be read", "payment_id", p.ID, "error", err)
 		}
 		checkout.OnItsWay = sums[p.ID]
 	}
@@ -75,7 +72,8 @@ func languageOf(c *gin.Context) web.Language {
 const (
 	aliveInterval  = 15 * time.Second
 	streamLifetime = 15 * time.Minute
-	streamRetry    = 2 * time.Second
+	// streamRetryMillis is how long a page waits before it connects again, in milliseconds.
+	streamRetryMillis = 2000
 	// streamWriteTimeout is how long a client may take to receive one message.
 	streamWriteTimeout = 10 * time.Second
 )
@@ -93,7 +91,7 @@ func (s *Server) checkoutEvents(c *gin.Context) error {
 	}
 	defer s.followers.remove(follower)
 	language := languageOf(c)
-	parts, err := s.checkoutParts(c.Request.Context(), id, language)
+	state, err := s.checkoutState(c.Request.Context(), id, language)
 	if err != nil {
 		return err
 	}
@@ -102,16 +100,20 @@ func (s *Server) checkoutEvents(c *gin.Context) error {
 		return err
 	}
 	c.Header("Content-Type", "text/event-stream; charset=utf-8")
-	c.Header("X-Accel-Buffering", "no") // proxies must hand each message on at once
+	c.Header("X-Accel-Buffering", "no") // proxies must pass each message on at once
 	c.Status(http.StatusOK)
-	send := func(format string, values ...any) bool {
+	send := func(event sse.Event) bool {
+		var message bytes.Buffer
 		_ = stream.SetWriteDeadline(time.Now().Add(streamWriteTimeout))
-		if _, err := fmt.Fprintf(c.Writer, format, values...); err != nil {
+		if err := sse.Encode(&message, event); err != nil {
+			return false
+		}
+		if _, err := message.WriteTo(c.Writer); err != nil {
 			return false // the payer has gone
 		}
 		return stream.Flush() == nil
 	}
-	if !send("retry: %d\nevent: state\ndata: %s\n\n", streamRetry.Milliseconds(), parts) {
+	if !send(sse.Event{Event: "state", Retry: streamRetryMillis, Data: state}) {
 		return nil
 	}
 	alive := time.NewTicker(aliveInterval)
@@ -125,42 +127,42 @@ func (s *Server) checkoutEvents(c *gin.Context) error {
 		case <-end.C:
 			return nil
 		case <-alive.C:
-			if !send("event: alive\ndata:\n\n") {
+			if !send(sse.Event{Event: "alive", Data: ""}) {
 				return nil
 			}
 		case _, isOpen := <-follower.news:
 			if !isOpen {
 				return nil // the process ends
 			}
-			next, err := s.checkoutParts(c.Request.Context(), id, language)
+			next, err := s.checkoutState(c.Request.Context(), id, language)
 			if err != nil {
-				s.Logger.WarnContext(c, "an open checkout page cannot be told", "payment_id", id, "error", err)
+				s.Log.WarnContext(c, "an open checkout page cannot be told", "payment_id", id, "error", err)
 				return nil // the page connects again, and asks
 			}
-			if bytes.Equal(next, parts) {
+			if bytes.Equal(next, state) {
 				continue
 			}
-			parts = next
-			if !send("event: state\ndata: %s\n\n", parts) {
+			state = next
+			if !send(sse.Event{Event: "state", Data: state}) {
 				return nil
 			}
 		}
 	}
 }
 
-// checkoutParts renders the parts of the page that change, as a JSON string on one line.
-func (s *Server) checkoutParts(ctx context.Context, id string, language web.Language) ([]byte, error) {
+// checkoutState renders the part of the page that changes, as a JSON string on one line.
+func (s *Server) checkoutState(ctx context.Context, id string, language web.Language) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	checkout, err := s.checkout(ctx, id, language)
 	if err != nil {
 		return nil, err
 	}
-	var parts bytes.Buffer
-	if err := web.WriteCheckoutParts(&parts, checkout); err != nil {
+	var state bytes.Buffer
+	if err := web.WriteCheckoutState(&state, checkout); err != nil {
 		return nil, err
 	}
-	return json.Marshal(parts.String())
+	return json.Marshal(state.String())
 }
 
 // payFromFaucet sends what is missing from the test faucet, and leads back to the page.

@@ -39,10 +39,10 @@ func (f *fixture) openStream(id string, header http.Header) (response *http.Resp
 				if event != "" {
 					return event, data
 				}
-			case strings.HasPrefix(line, "event: "):
-				event = strings.TrimPrefix(line, "event: ")
-			case strings.HasPrefix(line, "data: "):
-				require.NoError(f, json.Unmarshal([]byte(strings.TrimPrefix(line, "data: ")), &data))
+			case strings.HasPrefix(line, "event:"):
+				event = strings.TrimPrefix(line, "event:")
+			case strings.HasPrefix(line, "data:"):
+				require.NoError(f, json.Unmarshal([]byte(strings.TrimPrefix(line, "data:")), &data))
 			}
 		}
 		return "end", ""
@@ -178,15 +178,6 @@ func TestFirstVisitIsSmall(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, f.get("/assets/000000000000/checkout.js", http.Header{}).StatusCode)
 }
 
-func TestTakesGzip(t *testing.T) {
-	t.Parallel()
-	for accept, want := range map[string]bool{
-		"": false, "gzip": true, "br, GZIP;q=0.5": true, "gzip;q=0": false, "gzip; q=0.000": false, "*": true, "identity": false, "gzip;q=0.001": true, "xgzip": false,
-	} {
-		require.Equal(t, want, takesGzip(&http.Request{Header: http.Header{"Accept-Encoding": {accept}}}), accept)
-	}
-}
-
 // The test faucet pays what is missing; other sites cannot make it, and without one there is no such address.
 func TestFaucet(t *testing.T) {
 	t.Parallel()
@@ -223,4 +214,17 @@ func TestFaucet(t *testing.T) {
 
 	without := setup(t)
 	require.Equal(t, http.StatusNotFound, without.call(without.account, http.MethodPost, "/payment/"+without.payment(without.account).ID+"/faucet", "").status)
+}
+
+// What is on its way is told of on the page, and nowhere counted.
+func TestCheckoutTellsOfATransferOnItsWay(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	p := f.payment(f.account)
+	require.NoError(t, f.store.NoteSeen(t.Context(), models.NetworkERC20, []models.SeenTransfer{{TxHash: hexHash(1), To: p.DepositAddress, Amount: 50 * models.USDT}}))
+	page := f.call(f.account, http.MethodGet, "/payment/"+p.ID, "").body
+	require.Contains(t, page, "A transfer of 50.00 USDT was seen in the network. It counts once it is in a block.")
+	view := parse[publicView](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body)
+	require.Equal(t, models.StatusPending, view.Status)
+	require.Zero(t, view.AmountReceived)
 }

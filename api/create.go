@@ -67,6 +67,7 @@ func (s *Server) createPayment(c *gin.Context) error {
 	// Answers carry milliseconds, so the row does too: what was read is what was stored.
 	now := s.Clock().UTC().Truncate(time.Millisecond)
 	payment, isNew, err := s.createOrRepeat(c.Request.Context(), store.NewPayment{
+		ID: models.NewID(), Reference: models.NewReference(),
 		OperatorID: operatorOfRequest(c).ID, UserID: wanted.UserID, Network: wanted.Network, Currency: wanted.Currency,
 		AmountRequested: wanted.Amount, CreatedAt: now, ExpiresAt: now.Add(s.PaymentWindow),
 		IdempotencyKey: idempotencyKey, RequestHash: wanted.hash(),

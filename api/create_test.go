@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -150,45 +149,24 @@ func TestAChangedAddressIsNeverShown(t *testing.T) {
 	require.Contains(t, f.log.String(), "level=ERROR")
 }
 
-func TestDatabaseAway(t *testing.T) {
+// A lowered maximum concerns new payments only: what was made before is answered again.
+func TestRepeatedCreateAboveALoweredMaximum(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	p := f.payment(f.account)
-	require.NoError(t, f.store.Close())
-	for _, path := range []string{"/api/payments", "/payment/data/" + p.ID, "/api/balance"} {
-		got := f.call(f.account, http.MethodGet, path, "")
-		require.Equal(t, http.StatusServiceUnavailable, got.status, got.body)
-		require.Equal(t, "database_unavailable", parse[errorBody](t, got.body).Code)
-		require.Equal(t, "5", got.header.Get("Retry-After"))
+	create := func(amount, key string) answer {
+		return f.call(f.account, http.MethodPost, "/api/payment/create", `{"amount":`+amount+`,"userId":"u","network":"ERC20"}`, "Idempotency-Key", key)
 	}
-	page := f.call(f.account, http.MethodGet, "/payment/"+p.ID, "")
-	require.Equal(t, http.StatusServiceUnavailable, page.status)
-	require.Contains(t, page.body, "<!doctype html>")
-	ready := f.call(f.account, http.MethodGet, "/readyz", "")
-	require.Equal(t, http.StatusServiceUnavailable, ready.status)
-	require.Contains(t, ready.body, `"database":{"ok":false,"reason":"The database does not answer`)
-}
-
-// pausedStore holds up a call until its context ends.
-type pausedStore struct{ Store }
-
-func (pausedStore) Balance(ctx context.Context, _ string) (available, pending models.Amount, err error) {
-	<-ctx.Done()
-	return 0, 0, ctx.Err()
-}
-
-func TestClientThatWentAwayIsNotAnError(t *testing.T) {
-	t.Parallel()
-	f := setup(t)
-	f.server.Store = pausedStore{f.store}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url+"/api/balance", nil)
-	require.NoError(t, err)
-	request.Header.Set("x-api-key", f.account.APIKey)
-	request.Header.Set("x-api-secret", f.account.APISecret)
-	_, err = http.DefaultClient.Do(request)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.Eventually(t, func() bool { return strings.Contains(f.log.String(), "status=499") }, 5*time.Second, 5*time.Millisecond)
-	require.NotContains(t, f.log.String(), "level=ERROR")
+	first := create("900", "k")
+	require.Equal(t, http.StatusOK, first.status)
+	f.server.MaxAmount = 100 * models.USDT
+	again := create("900.00", "k")
+	require.Equal(t, http.StatusOK, again.status, again.body)
+	require.Equal(t, first.body, again.body)
+	require.Equal(t, "true", again.header.Get("Idempotent-Replayed"))
+	require.Equal(t, http.StatusUnprocessableEntity, create("901", "k").status, "another body")
+	for _, refused := range []answer{create("900", "new"), f.call(f.account, http.MethodPost, "/api/payment/create", `{"amount":900,"userId":"u","network":"ERC20"}`)} {
+		require.Equal(t, http.StatusBadRequest, refused.status)
+		require.Equal(t, "amount must be at most 100.00 USDT.", parse[errorBody](t, refused.body).Msg)
+	}
+	require.EqualValues(t, 1, f.payment(f.account).AddressIndex, "a refused amount uses no address up")
 }

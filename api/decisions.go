@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"paycow/internal/retry"
 	"paycow/models"
 )
 
@@ -89,34 +91,33 @@ func (s *Server) decide(c *gin.Context, reason string, d decision) error {
 	return nil
 }
 
-// awaitDecision reads the row until it shows the decision, or shows that it came too late.
+// errUndecided is what a read of the row returns while its workflow has not decided.
+var errUndecided = errors.New("the payment's workflow has not decided yet")
+
+// awaitDecision reads the row until it shows the decision, or shows that the decision came too late.
 func (s *Server) awaitDecision(ctx context.Context, payment models.Payment, d decision) error {
-	deadline := time.NewTimer(s.DecisionWait)
-	defer deadline.Stop()
-	pause := decisionPauseMin
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-deadline.C:
-			return &failure{
-				status: http.StatusServiceUnavailable, code: "decision_pending", retryAfter: retryAfterDecision,
-				msg: "The decision was handed over and is not carried out yet; read the payment to see what came of it.",
-			}
-		case <-time.After(pause):
-		}
+	ctx, cancel := context.WithTimeout(ctx, s.DecisionWait)
+	defer cancel()
+	err := retry.Until(ctx, retry.Policy{Pause: decisionPauseMin, MaxPause: decisionPauseMax}, func() error {
 		row, err := s.Store.OperatorPayment(ctx, payment.OperatorID, payment.ID)
 		if err != nil {
-			return fmt.Errorf("read the payment again: %w", err)
+			return retry.Permanent(fmt.Errorf("read the payment again: %w", err))
 		}
 		if row.Status == d.done {
 			return nil
 		}
 		if err := d.possible(row); err != nil {
-			return err
+			return retry.Permanent(err)
 		}
-		pause = min(pause*3/2, decisionPauseMax)
+		return errUndecided
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &failure{
+			status: http.StatusServiceUnavailable, code: "decision_pending", retryAfter: retryAfterDecision, cause: err,
+			msg: "The decision was accepted but has not taken effect yet; read the payment to see the result.",
+		}
 	}
+	return err
 }
 
 func canReject(p models.Payment) error {

@@ -1,12 +1,16 @@
 package api
 
 import (
-	"bytes"
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -119,12 +123,12 @@ func (s *Server) fail(c *gin.Context, err error) {
 }
 
 func (s *Server) failPage(c *gin.Context, f *failure) {
-	var page bytes.Buffer
 	problem := web.Problem{Title: pageTitle(f.status), Message: f.msg, RequestID: requestID(c)}
-	if err := web.WriteProblem(&page, problem); err != nil {
-		s.Logger.ErrorContext(c, "render the error page", "request_id", requestID(c), "error", err)
+	err := writePage(c, f.status, func(w io.Writer) error { return web.WriteProblem(w, problem) })
+	if err != nil {
+		s.Log.ErrorContext(c, "render the error page", "request_id", requestID(c), "error", err)
+		c.Status(f.status)
 	}
-	writePage(c, f.status, page.Bytes())
 }
 
 func pageTitle(status int) string {
@@ -146,7 +150,7 @@ func (s *Server) logFailure(c *gin.Context, f *failure) {
 	case f.status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
-	s.Logger.Log(c, level, "request failed", "request_id", requestID(c), "method", c.Request.Method, "route", c.FullPath(),
+	s.Log.Log(c, level, "request failed", "request_id", requestID(c), "method", c.Request.Method, "route", c.FullPath(),
 		"status", f.status, "operator_id", operatorID(c), "payment_id", c.Param("id"), "error", f)
 }
 
@@ -158,4 +162,45 @@ func isPage(path string) bool {
 		}
 	}
 	return path != "/healthz" && path != "/readyz" && path != "/openapi.json"
+}
+
+// SQLite's result codes for a database that is busy, locked, unreadable, full or cannot be opened.
+var sqliteOutages = []int{5, 6, 10, 13, 14}
+
+// isOutage tells whether an error means that the database is away for the moment, as opposed to a fault of ours. The
+// drivers' own error types are recognised by their methods, so that this package knows neither driver.
+func isOutage(err error) bool {
+	for _, away := range []error{context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone, io.ErrUnexpectedEOF, net.ErrClosed} {
+		if errors.Is(err, away) {
+			return true
+		}
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	if postgres, ok := errors.AsType[interface {
+		error
+		SQLState() string
+	}](err); ok {
+		return isPostgresOutage(postgres.SQLState())
+	}
+	if sqlite, ok := errors.AsType[interface {
+		error
+		Code() int
+	}](err); ok {
+		return slices.Contains(sqliteOutages, sqlite.Code()&0xff)
+	}
+	// database/sql has no exported value for the error of a pool that was closed.
+	return err != nil && strings.Contains(err.Error(), "sql: database is closed")
+}
+
+// isPostgresOutage knows the SQLSTATE classes of connection trouble (08), refused log-ins (28), lack of resources (53),
+// an operator's intervention (57P) and errors outside the server (58).
+func isPostgresOutage(state string) bool {
+	for _, class := range []string{"08", "28", "53", "57P", "58"} {
+		if strings.HasPrefix(state, class) {
+			return true
+		}
+	}
+	return false
 }

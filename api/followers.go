@@ -117,7 +117,7 @@ func (f *followers) look() {
 		f.mutex.Unlock()
 		stamps, err := f.stamps(ids)
 		if err != nil {
-			f.server.Logger.Warn("open checkout pages cannot be told", "pages", len(ids), "error", err)
+			f.server.Log.Warn("open checkout pages cannot be told", "pages", len(ids), "error", err)
 			continue
 		}
 		f.tell(stamps)

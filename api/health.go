@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,7 +90,7 @@ func (s *Server) readyNow(ctx context.Context) readyView {
 			err := part.ask(ctx)
 			part.result.OK = err == nil
 			if err != nil {
-				s.Logger.WarnContext(ctx, "not ready", "part", part.name, "error", err)
+				s.Log.WarnContext(ctx, "not ready", "part", part.name, "error", err)
 				part.result.Reason = textOrNull(reasonOf(err))
 			}
 		})
@@ -163,18 +164,10 @@ func (s *Server) checkNodes(ctx context.Context) error {
 	if age := s.Clock().Sub(newest).Round(time.Second); age > nodesMaxAge {
 		return &failure{code: "nodes_unknown", msg: fmt.Sprintf("No worker has told of its Ethereum nodes for %s.", age)}
 	}
-	if needed := s.quorumOf(len(nodes)); usable < needed {
+	if needed := cmp.Or(s.Quorum, models.Quorum(len(nodes))); usable < needed {
 		return &failure{code: "quorum_missing", msg: fmt.Sprintf("%d of %d Ethereum nodes can be used, and %d must agree before anything is credited or expires.", usable, len(nodes), needed)}
 	}
 	return nil
-}
-
-// quorumOf is how many of so many nodes must agree.
-func (s *Server) quorumOf(nodes int) int {
-	if s.Quorum > 0 {
-		return s.Quorum
-	}
-	return min(nodes, 2)
 }
 
 // checkCrediting tells whether an open alarm stops crediting.

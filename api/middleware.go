@@ -13,7 +13,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"paycow/models"
-	"paycow/web"
 )
 
 // requestTimeout bounds every call but those that wait for a decision or stream.
@@ -63,7 +62,7 @@ func (s *Server) identify(c *gin.Context) {
 		c.Header(name, value)
 	}
 	c.Next()
-	s.Logger.DebugContext(c, "request", "request_id", id, "method", c.Request.Method, "route", c.FullPath(), "status", c.Writer.Status(),
+	s.Log.DebugContext(c, "request", "request_id", id, "method", c.Request.Method, "route", c.FullPath(), "status", c.Writer.Status(),
 		"operator_id", operatorID(c), "duration_ms", time.Since(begin).Milliseconds())
 }
 
@@ -77,7 +76,7 @@ func (s *Server) recoverPanic(c *gin.Context) {
 		if cause == http.ErrAbortHandler { //nolint:errorlint // the server compares it the same way
 			panic(cause)
 		}
-		s.Logger.Error("panic", "request_id", requestID(c), "route", c.FullPath(), "error", fmt.Sprint(cause), "stack", string(debug.Stack()))
+		s.Log.Error("panic", "request_id", requestID(c), "route", c.FullPath(), "error", fmt.Sprint(cause), "stack", string(debug.Stack()))
 		s.fail(c, errInternal.because(fmt.Errorf("panic: %v", cause)))
 	}()
 	c.Next()
@@ -133,16 +132,4 @@ func writeJSON(c *gin.Context, status int, answer any) {
 		panic(fmt.Errorf("encode the answer: %w", err)) // our own types always encode
 	}
 	c.Data(status, "application/json; charset=utf-8", body)
-}
-
-// writePage writes a page, compressed for whoever takes it so. No page holds a secret, so its length tells nothing.
-// vary names further request headers that it depends on.
-func writePage(c *gin.Context, status int, page []byte, vary ...string) {
-	c.Header("Content-Security-Policy", web.ContentSecurityPolicy)
-	c.Header("Vary", strings.Join(append([]string{"Accept-Encoding"}, vary...), ", "))
-	if takesGzip(c.Request) {
-		c.Header("Content-Encoding", "gzip")
-		page = web.Gzip(page)
-	}
-	c.Data(status, "text/html; charset=utf-8", page)
 }

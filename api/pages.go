@@ -2,18 +2,107 @@ package api
 
 import (
 	"bytes"
+	"compress/gzip"
+	_ "embed"
+	"io"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/klauspost/compress/gzhttp"
 
 	"paycow/web"
 )
 
-func (s *Server) home(c *gin.Context) error {
+const htmlType = "text/html; charset=utf-8"
+
+// compressed negotiates the content coding of pages and assets with the client. Answers of calls are not compressed: some
+// hold a secret next to text that the caller chose, and their length would reveal it.
+var compressed = newCompressor()
+
+func newCompressor() func(http.Handler) http.HandlerFunc {
+	wrap, err := gzhttp.NewWrapper(gzhttp.CompressionLevel(gzip.BestCompression), gzhttp.EnableZstd(false))
+	if err != nil {
+		panic(err) // only for a level that does not exist
+	}
+	return wrap
+}
+
+// writePage renders a page and sends it. vary names the request headers that the page depends on.
+func writePage(c *gin.Context, status int, render func(io.Writer) error, vary ...string) error {
 	var page bytes.Buffer
-	if err := web.WriteHome(&page); err != nil {
+	if err := render(&page); err != nil {
 		return err
 	}
-	writePage(c, http.StatusOK, page.Bytes())
+	c.Header("Content-Type", htmlType)
+	c.Header("Content-Security-Policy", web.ContentSecurityPolicy)
+	for _, name := range vary {
+		c.Writer.Header().Add("Vary", name)
+	}
+	compressed(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = page.WriteTo(w) // an error means that the client has gone
+	})).ServeHTTP(c.Writer, c.Request)
+	return nil
+}
+
+// serveContent sends content that does not change while the process runs, and answers conditional and range requests. The
+// tag is weak, because it is the same for the plain and the compressed form.
+func serveContent(c *gin.Context, contentType, tag string, content []byte) {
+	c.Header("Content-Type", contentType)
+	c.Header("ETag", `W/"`+tag+`"`)
+	compressed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+	})).ServeHTTP(c.Writer, c.Request)
+}
+
+func (*Server) home(c *gin.Context) error { return writePage(c, http.StatusOK, web.WriteHome) }
+
+// addAppPages serves the pages of operators and admins. The pages are the same for everybody: their scripts fill them with
+// the answers of calls.
+func (s *Server) addAppPages(router gin.IRoutes) {
+	for _, page := range web.AppPages() {
+		router.GET("/"+string(page), s.handle(func(c *gin.Context) error {
+			return writePage(c, http.StatusOK, func(w io.Writer) error { return web.WriteAppPage(w, page) })
+		}))
+	}
+}
+
+// asset serves a file that pages load. Its address changes with its content, so browsers may keep it for good.
+func (*Server) asset(c *gin.Context) error {
+	asset, ok := web.FindAsset(c.Param("version"), c.Param("name"))
+	if !ok {
+		return errNoRoute
+	}
+	c.Header("Cache-Control", "public, max-age=31536000, immutable")
+	serveContent(c, asset.ContentType, asset.Version, asset.Content)
+	return nil
+}
+
+//go:embed openapi.json
+var openAPIDocument []byte
+
+func (*Server) openAPI(c *gin.Context) error {
+	c.Data(http.StatusOK, "application/json; charset=utf-8", openAPIDocument)
+	return nil
+}
+
+// renderDocs renders the developer documentation, which New calls at most once.
+func (s *Server) renderDocs() (web.Page, error) {
+	return web.NewDocs(web.DocsConfig{
+		PublicURL: s.PublicURL, OpenAPI: openAPIDocument, Errors: documentedErrors(),
+		Confirmations: s.Confirmations, Window: s.PaymentWindow, MaxAmount: s.MaxAmount,
+	})
+}
+
+// docsPage serves the developer documentation. Browsers keep it and revalidate it by its tag.
+func (s *Server) docsPage(c *gin.Context) error {
+	page, err := s.docs()
+	if err != nil {
+		return err
+	}
+	c.Header("Cache-Control", "no-cache")
+	c.Header("Content-Security-Policy", web.ContentSecurityPolicy)
+	serveContent(c, htmlType, page.Version, page.Content)
 	return nil
 }

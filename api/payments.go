@@ -56,7 +56,7 @@ func (s *Server) newListedPayment(ctx context.Context, p models.Payment, head ui
 	listed := listedPayment{paymentView: s.newPaymentView(ctx, p, head), AmountCredited: p.AmountCredited}
 	if err := s.checkAddress(p); err != nil {
 		// One changed row must not hide all the others.
-		s.Logger.Error("the address of a listed payment is withheld", "payment_id", p.ID, "operator_id", p.OperatorID, "error", err)
+		s.Log.Error("the address of a listed payment is withheld", "payment_id", p.ID, "operator_id", p.OperatorID, "error", err)
 		listed.DepositAddress = nil
 	}
 	return listed
@@ -160,4 +160,42 @@ func normalSearch(text string) string {
 	default:
 		return text
 	}
+}
+
+// paymentIDOf returns the id in the path. A malformed one is as unknown as any other.
+func paymentIDOf(c *gin.Context) (string, error) {
+	id := c.Param("id")
+	if !isLowerHex(id, 24) {
+		return "", errUnknownPayment
+	}
+	return id, nil
+}
+
+func isLowerHex(text string, digits int) bool {
+	if len(text) != digits {
+		return false
+	}
+	for i := range digits {
+		if (text[i] < '0' || text[i] > '9') && (text[i] < 'a' || text[i] > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// checkAddress derives the payment's address again and refuses a row that holds another: whoever could write to the
+// database could otherwise send payers' money to themselves.
+func (s *Server) checkAddress(p models.Payment) error {
+	derived, ok := s.addresses.Get(p.AddressIndex)
+	if !ok {
+		var err error
+		if derived, err = s.Addresses.Address(p.AddressIndex); err != nil {
+			return fmt.Errorf("derive the address of payment %s: %w", p.ID, err)
+		}
+		s.addresses.Add(p.AddressIndex, derived)
+	}
+	if derived != p.DepositAddress {
+		return errInternal.because(fmt.Errorf("payment %s: the row's deposit address %s is not the one of index %d", p.ID, p.DepositAddress, p.AddressIndex))
+	}
+	return nil
 }

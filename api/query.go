@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"paycow/models"
 )
 
 const (
@@ -33,7 +35,7 @@ func parseQuery(address *url.URL, known ...string) (parameters, error) {
 	for _, name := range names {
 		switch texts := values[name]; {
 		case !slices.Contains(known, name):
-			return nil, invalid(shorten(name), "unknown_parameter", "The parameter %s is unknown; known are %s.", quote(name), strings.Join(known, ", "))
+			return nil, invalid(models.Shorten(name, maxShownRunes), "unknown_parameter", "The parameter %s is unknown; known are %s.", quote(name), strings.Join(known, ", "))
 		case len(texts) > 1:
 			return nil, invalid(name, "invalid_parameter", "%s is given more than once.", name)
 		default:

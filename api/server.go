@@ -16,71 +16,11 @@ import (
 	"github.com/gin-gonic/gin"
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"paycow/internal/secrets"
 	"paycow/models"
 	"paycow/store"
 	"paycow/web"
 )
-
-// Store is what the API needs of the database. Errors are those of package store.
-type Store interface {
-	Ping(ctx context.Context) error
-	Credential(ctx context.Context, apiKey string) (models.Credential, models.Operator, error)
-	CreatePayment(ctx context.Context, payment store.NewPayment, derive func(index uint32) (string, error)) (p models.Payment, created bool, err error)
-	Payment(ctx context.Context, id string) (models.Payment, error)
-	OperatorPayment(ctx context.Context, operatorID, id string) (models.Payment, error)
-	ListPayments(ctx context.Context, filter store.PaymentFilter) (payments []models.Payment, nextCursor string, err error)
-	Transfers(ctx context.Context, paymentID string) ([]models.Transfer, error)
-	Events(ctx context.Context, paymentID string) ([]models.PaymentEvent, error)
-	LedgerOfPayment(ctx context.Context, paymentID string) ([]store.LedgerLine, error)
-	Ledger(ctx context.Context, operatorID, cursor string, limit int) (lines []store.LedgerLine, nextCursor string, err error)
-	Balance(ctx context.Context, operatorID string) (available, pending models.Amount, err error)
-	Cursor(ctx context.Context, network string) (models.ChainCursor, error)
-	// PaymentOfKey returns the payment that the idempotency key made, models.ErrNotFound when the key is not in force, or
-	// models.ErrIdempotencyMismatch.
-	PaymentOfKey(ctx context.Context, payment store.NewPayment) (models.Payment, error)
-	Pauses(ctx context.Context, network string) ([]models.Pause, error)
-	PaymentsByID(ctx context.Context, ids []string) ([]models.Payment, error)
-	// OnTheirWay sums up by payment what nodes hold in their pools.
-	OnTheirWay(ctx context.Context, paymentIDs []string) (map[string]models.Amount, error)
-	NodeHealth(ctx context.Context, network string) ([]models.NodeHealth, error)
-	OpenAlarms(ctx context.Context, network string) ([]models.Alarm, error)
-	AccountStore
-	AdminStore
-}
-
-// AccountStore keeps accounts, sessions and what operators set themselves.
-type AccountStore interface {
-	RegisterOperator(ctx context.Context, operator models.Operator, address string) (isNew bool, err error)
-	Operator(ctx context.Context, id string) (models.Operator, error)
-	AccountByEmail(ctx context.Context, role models.Role, email string) (models.Account, error)
-	AccountByID(ctx context.Context, role models.Role, id string) (models.Account, error)
-	CreateSession(ctx context.Context, account models.Account, session models.Session, oldTokenHash []byte, entry models.AuditEntry) error
-	Session(ctx context.Context, tokenHash []byte) (models.Session, error)
-	EndSession(ctx context.Context, tokenHash []byte) error
-	CountAttempt(ctx context.Context, subject string) (tries int64, until time.Time, err error)
-	ForgetAttempts(ctx context.Context, subject string) error
-	SetPassword(ctx context.Context, account models.Account, hash string, session models.Session, entry models.AuditEntry) error
-	OfferTOTP(ctx context.Context, account models.Account, sealed []byte) error
-	EnableTOTP(ctx context.Context, account models.Account, step int64, entry models.AuditEntry) error
-	DisableTOTP(ctx context.Context, account models.Account, entry models.AuditEntry) error
-	UseTOTPStep(ctx context.Context, account models.Account, step int64) (bool, error)
-	CurrentCredential(ctx context.Context, operatorID string) (models.Credential, error)
-	RotateCredential(ctx context.Context, current, next models.Credential, oldUntil time.Time, entry models.AuditEntry) error
-	SetOperatorSettings(ctx context.Context, id, name, website, returnOrigins string, entry models.AuditEntry) error
-	Statistics(ctx context.Context, operatorID string, days int) (store.Statistics, error)
-	Audit(ctx context.Context, entry models.AuditEntry) error
-}
-
-// AdminStore is what admins see and change.
-type AdminStore interface {
-	ListOperators(ctx context.Context, filter store.OperatorFilter) (operators []store.ListedOperator, nextCursor string, err error)
-	ChangeOperator(ctx context.Context, id string, from []models.OperatorStatus, to models.OperatorStatus, reason string,
-		credential *models.Credential, entry models.AuditEntry) (models.Operator, error)
-	ListAlarms(ctx context.Context, network string, open *bool, cursor string, limit int) (alarms []models.Alarm, nextCursor string, err error)
-	ResolveAlarm(ctx context.Context, id int64, by, address, resolution string) error
-	ListAudit(ctx context.Context, filter store.AuditFilter) (entries []models.AuditEntry, nextCursor string, err error)
-	Queues(ctx context.Context, head uint64) (store.QueueLengths, error)
-}
 
 // Engine is what the API needs of the workflow engine.
 type Engine interface {
@@ -103,13 +43,10 @@ type Addresses interface {
 	Address(index uint32) (string, error)
 }
 
-// DefaultMaxAmount is the largest amount of one payment unless the configuration says otherwise.
-const DefaultMaxAmount = 1_000_000 * models.USDT
-
 // Config is all that the API is made of. Store, Engine, Starter, Addresses and PublicURL are needed; zero values of the
 // others take the default named beside them.
 type Config struct {
-	Store     Store
+	Store     *store.Store
 	Engine    Engine
 	Starter   Starter
 	Addresses Addresses
@@ -122,7 +59,7 @@ type Config struct {
 	Confirmations uint64        // that a new payment's transfers need, in blocks; default models.DefaultConfirmations
 	Quorum        int           // nodes that must agree; default 1 when the worker tells of one node, else 2
 	PaymentWindow time.Duration // from a payment's creation to its expiry; default 1 h
-	MaxAmount     models.Amount // of one payment; default DefaultMaxAmount
+	MaxAmount     models.Amount // of one payment; default models.DefaultMaxAmount
 	BlockTime     time.Duration // usual time between blocks; default 12 s
 	LagLimit      time.Duration // how old the newest block read may be before /readyz says no; default 10 block times and 30 s
 	// MasterKey seals API secrets and second factors. Without it nobody can be approved and no secret shown.
@@ -138,8 +75,8 @@ type Config struct {
 	// otherwise.
 	Faucet func(ctx context.Context, address string, amount models.Amount) (txHash string, err error)
 
-	Clock  func() time.Time // default time.Now
-	Logger *slog.Logger     // default slog.Default()
+	Clock func() time.Time // default time.Now
+	Log   *slog.Logger     // default slog.Default()
 }
 
 // Limits of the in-memory caches, in entries.
@@ -158,36 +95,37 @@ type Server struct {
 	pauses    pauseCache
 	followers *followers
 	docs      func() (web.Page, error)
-	hashers   chan struct{}
+	passwords passwords
 
 	crossOrigin *http.CrossOriginProtection
 	isHTTPS     bool
 }
 
 // New returns a server for this configuration.
-func New(config Config) *Server {
+func New(config Config) *Server { return newServer(config, secrets.HashPassword) }
+
+func newServer(config Config, hash func(password string) string) *Server {
 	config.PublicURL = strings.TrimRight(config.PublicURL, "/")
 	setDefault(&config.Confirmations, models.DefaultConfirmations)
-	setDefault(&config.PaymentWindow, time.Hour)
-	setDefault(&config.MaxAmount, DefaultMaxAmount)
-	setDefault(&config.BlockTime, 12*time.Second)
+	setDefault(&config.PaymentWindow, models.DefaultPaymentWindow)
+	setDefault(&config.MaxAmount, models.DefaultMaxAmount)
+	setDefault(&config.BlockTime, models.DefaultBlockTime)
 	setDefault(&config.LagLimit, 10*config.BlockTime+30*time.Second)
 	setDefault(&config.DecisionWait, 8*time.Second)
 	if config.Clock == nil {
 		config.Clock = time.Now
 	}
-	if config.Logger == nil {
-		config.Logger = slog.Default()
+	if config.Log == nil {
+		config.Log = slog.Default()
 	}
 	s := &Server{
-		Config: config, states: newStateReader(config.Engine, config.Logger), addresses: newCache[uint32, string](addressCacheEntries),
+		Config: config, states: newStateReader(config.Engine, config.Log), addresses: newCache[uint32, string](addressCacheEntries),
 		isHTTPS: strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
 	}
-	s.followers, s.hashers = newFollowers(s), make(chan struct{}, maxHashing)
-	absentPassword() // made now, so that the first login of somebody unknown does not take longer than the others
+	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.crossOrigin = http.NewCrossOriginProtection()
 	if err := s.crossOrigin.AddTrustedOrigin(originText(s.PublicURL)); err != nil {
-		s.Logger.Warn("the public URL is no origin", "error", err) // the browser's own word about the site still counts
+		s.Log.Warn("the public URL is no origin", "error", err) // the browser's own word about the site still counts
 	}
 	s.docs = sync.OnceValues(s.renderDocs)
 	s.router = s.newRouter()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -164,4 +165,10 @@ func (s *Server) disableTOTP(c *gin.Context) error {
 func isFailure(err error, code string) bool {
 	f, ok := errors.AsType[*failure](err)
 	return ok && f.code == code
+}
+
+// codeOf reads a second factor's code. Apps show it in groups, and so it is copied.
+func codeOf(body fields) (string, error) {
+	code, err := body.text("code", 1, 16)
+	return strings.ReplaceAll(code, " ", ""), err
 }

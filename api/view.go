@@ -2,11 +2,8 @@ package api
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
-
-	"github.com/gin-gonic/gin"
 
 	"paycow/models"
 	"paycow/store"
@@ -108,54 +105,6 @@ func (s *Server) newPaymentView(ctx context.Context, p models.Payment, head uint
 		PaymentReference: p.Reference, TxHash: textOrNull(p.TxHash), ExpiresAt: instant(s.windowEnd(ctx, p)), CreatedAt: instant(p.CreatedAt),
 		Exception: p.Exception, RequiredConfirmations: required,
 	}
-}
-
-// requiredConfirmations is what the payment was made with: a changed setting concerns new payments only.
-func (s *Server) requiredConfirmations(p models.Payment) uint64 {
-	if p.Confirmations == 0 {
-		return s.Confirmations
-	}
-	return p.Confirmations
-}
-
-// live returns a payment with its newest state, and the newest block number read of its network. The block is read last:
-// the confirmations shown are never fewer than those the state rests on.
-func (s *Server) live(ctx context.Context, row models.Payment) (p models.Payment, head uint64, err error) {
-	if err := s.checkAddress(row); err != nil {
-		return models.Payment{}, 0, err
-	}
-	row.PaymentState = s.states.current(ctx, row)
-	head, err = s.head(ctx, row.Network)
-	return row, head, err
-}
-
-// head returns the newest block number read, 0 before the first.
-func (s *Server) head(ctx context.Context, network string) (uint64, error) {
-	cursor, err := s.Store.Cursor(ctx, network)
-	if errors.Is(err, models.ErrNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("read the chain cursor: %w", err)
-	}
-	return cursor.BlockNumber, nil
-}
-
-// checkAddress derives the payment's address again and refuses a row that holds another: whoever could write to the
-// database could otherwise send payers' money to themselves.
-func (s *Server) checkAddress(p models.Payment) error {
-	derived, ok := s.addresses.Get(p.AddressIndex)
-	if !ok {
-		var err error
-		if derived, err = s.Addresses.Address(p.AddressIndex); err != nil {
-			return fmt.Errorf("derive the address of payment %s: %w", p.ID, err)
-		}
-		s.addresses.Add(p.AddressIndex, derived)
-	}
-	if derived != p.DepositAddress {
-		return errInternal.because(fmt.Errorf("payment %s: the row's deposit address %s is not the one of index %d", p.ID, p.DepositAddress, p.AddressIndex))
-	}
-	return nil
 }
 
 // maxConsistentReads is how often the full view is read again when the payment changes in between.
@@ -266,25 +215,4 @@ func textOrNull(text string) *string {
 		return nil
 	}
 	return &text
-}
-
-// paymentIDOf returns the id in the path. A malformed one is as unknown as any other.
-func paymentIDOf(c *gin.Context) (string, error) {
-	id := c.Param("id")
-	if !isLowerHex(id, 24) {
-		return "", errUnknownPayment
-	}
-	return id, nil
-}
-
-func isLowerHex(text string, digits int) bool {
-	if len(text) != digits {
-		return false
-	}
-	for i := range digits {
-		if (text[i] < '0' || text[i] > '9') && (text[i] < 'a' || text[i] > 'f') {
-			return false
-		}
-	}
-	return true
 }

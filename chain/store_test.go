@@ -58,7 +58,7 @@ func (s *memoryStore) InitCursor(_ context.Context, network string, block models
 	if s.cursor == nil {
 		s.cursor = &models.ChainCursor{
 			Network: network, BlockNumber: block.Number, BlockHash: block.Hash, BlockTime: block.Time, HeadNumber: head,
-			AgreedNumber: block.Number, AgreedHash: block.Hash, AgreedTime: block.Time, SecondNumber: block.Number,
+			AgreedNumber: block.Number, AgreedHash: block.Hash, AgreedTime: block.Time, RecheckedNumber: block.Number,
 		}
 		s.blocks[block.Number] = block
 	}
@@ -157,7 +157,7 @@ func (s *memoryStore) Rewind(_ context.Context, _ string, from, to models.BlockR
 	if s.cursor.AgreedNumber > to.Number {
 		s.cursor.AgreedNumber, s.cursor.AgreedHash, s.cursor.AgreedTime = to.Number, to.Hash, to.Time
 	}
-	s.cursor.SecondNumber = min(s.cursor.SecondNumber, to.Number)
+	s.cursor.RecheckedNumber = min(s.cursor.RecheckedNumber, to.Number)
 	if s.cursor.FinalizedNumber > to.Number {
 		s.cursor.FinalizedNumber, s.cursor.FinalizedHash = to.Number, to.Hash
 	}
@@ -242,10 +242,10 @@ func (s *memoryStore) SetAgreed(_ context.Context, _ string, block models.BlockR
 	return nil
 }
 
-func (s *memoryStore) SetSecond(_ context.Context, _ string, number uint64) error {
+func (s *memoryStore) SetRechecked(_ context.Context, _ string, number uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cursor.SecondNumber = max(s.cursor.SecondNumber, number)
+	s.cursor.RecheckedNumber = max(s.cursor.RecheckedNumber, number)
 	return nil
 }
 

@@ -55,6 +55,7 @@ func setup(t *testing.T, payments int) (*store.Store, *fakeStarter, []models.Pay
 	var made []models.Payment
 	for i := range payments {
 		p, _, err := db.CreatePayment(t.Context(), store.NewPayment{
+			ID: models.NewID(), Reference: models.NewReference(),
 			OperatorID: operator.ID, UserID: "user", Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: models.USDT,
 			CreatedAt: time.Now().Add(-time.Minute + time.Duration(i)*time.Millisecond), ExpiresAt: time.Now().Add(time.Hour),
 		}, func(index uint32) (string, error) { return fmt.Sprintf("0x%040d", index), nil })

@@ -212,16 +212,15 @@ func (sim *simulation) startProcess() {
 		quorum = 1
 	}
 	p := &process{}
-	p.pool = chain.NewPool(endpoints, chain.PoolConfig{
-		Network: models.NetworkERC20, ChainID: chainID, Token: tokenAddress, Quorum: quorum, BlockTime: blockTime, LyingFor: time.Minute,
-	}, s, quiet)
+	config := chain.Config{Network: models.NetworkERC20, ChainID: chainID, Token: tokenAddress, Quorum: quorum, BlockTime: blockTime}
+	p.pool = chain.NewPool(endpoints, config, s, quiet, chain.WithQuarantine(time.Minute))
 	var source chain.BlockSource = p.pool
 	if sim.mutant == noWalkBack {
 		source = steadfast{p.pool, s}
 	}
-	p.follower = chain.NewFollower(chain.FollowerConfig{Network: models.NetworkERC20, ChainID: chainID, Token: tokenAddress, Quorum: quorum, WindowsFrom: 8}, source, s, s, quiet)
-	p.check = chain.NewCrossCheck(chain.CrossCheckConfig{Network: models.NetworkERC20, ChainID: chainID, Token: tokenAddress}, p.pool, s, s, quiet)
-	verifier := chain.NewVerifier(p.pool, chain.VerifierConfig{Token: tokenAddress})
+	p.follower = chain.NewFollower(config, source, s, s, quiet, chain.WithRangesFrom(8))
+	p.check = chain.NewCrossCheck(config, p.pool, s, s, quiet)
+	verifier := chain.NewVerifier(config, p.pool)
 	var verifying activities.TransferVerifier = verifier
 	switch sim.mutant { //nolint:exhaustive // the others break something else
 	case unverified:

@@ -18,8 +18,8 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"paycow/models"
+	"paycow/rules"
 	"paycow/store"
-	"paycow/workflows"
 )
 
 var (
@@ -74,7 +74,7 @@ const formerSteps = 16
 // run is one payment's workflow. It survives the process; when it was terminated, the next signal starts it again.
 type run struct {
 	payment models.Payment
-	rules   *workflows.Rules
+	rules   *rules.Payment
 	alive   bool
 }
 
@@ -107,10 +107,10 @@ func (sim *simulation) signalWithStart(p models.Payment, signal models.Transfers
 		if err != nil {
 			sim.t.Fatalf("read payment %s: %v", p.ID, err)
 		}
-		r.alive, r.rules = true, workflows.NewRules(models.NewPaymentInput(p, sim.required(), blockTime))
-		r.rules.TakeSnapshot(snapshot)
+		r.alive, r.rules = true, rules.NewPayment(models.NewPaymentInput(p, sim.required(), blockTime))
+		r.rules.ApplySnapshot(snapshot)
 	}
-	r.rules.TakeTransfers(signal)
+	r.rules.ApplyTransfers(signal)
 }
 
 // drive does what the payment's rules want, through the activities, as the Payment workflow does. An effect whose answer
@@ -122,24 +122,24 @@ func (sim *simulation) drive(ctx context.Context, r *run) {
 			return
 		}
 		switch effect := r.rules.Next(time.Now()).(type) {
-		case nil:
-			r.rules.Rest()
+		case rules.Wait:
+			r.rules.ApplyWake(false)
 			return
-		case workflows.EffectEnd:
+		case rules.End:
 			r.alive = false
-		case workflows.EffectLoad:
-			snapshot, err := act.LoadPayment(ctx, r.payment.ID)
+		case rules.Load:
+			snapshot, err := act.LoadPayment(ctx, effect.PaymentID)
 			if err != nil {
 				return
 			}
-			r.rules.TakeSnapshot(snapshot)
-		case workflows.EffectRecord:
+			r.rules.ApplySnapshot(snapshot)
+		case rules.Record:
 			result, err := act.RecordPayment(ctx, effect.Input)
 			if err != nil {
 				return
 			}
-			r.rules.TakeRecorded(effect, result)
-		case workflows.EffectSettle:
+			r.rules.ApplyRecordResult(effect, result)
+		case rules.Credit:
 			result, err := act.CreditPayment(ctx, effect.Input)
 			if err != nil {
 				return
@@ -148,21 +148,29 @@ func (sim *simulation) drive(ctx context.Context, r *run) {
 				sim.tracef("payment %s: credited %d, reversed %d, %s", r.payment.ID, len(effect.Input.Credits), len(effect.Input.Reversals), effect.Input.State.Status)
 				sim.judgeCredits(effect.Input)
 			}
-			r.rules.TakeSettled(effect, result)
-		case workflows.EffectExpire:
+			r.rules.ApplyCreditResult(effect, result)
+		case rules.Expire:
 			result, err := sim.expire(ctx, effect.Input)
+			sim.judgeExpired(r.payment, result)
+			if err != nil {
+				result = models.ExpireResult{}
+			}
+			r.rules.ApplyExpireResult(effect, result, time.Now())
+		case rules.AwaitScan:
+			result, err := sim.expire(ctx, effect.Input)
+			sim.judgeExpired(r.payment, result)
 			if err != nil {
 				return
 			}
-			if result.Recorded {
-				sim.tracef("payment %s: expired", r.payment.ID)
-				sim.judgeExpiry(r.payment)
-			}
-			r.rules.TakeExpired(effect, result)
-			if !result.ScannedPast {
-				return
-			}
+			r.rules.ApplyScanResult(effect, result)
 		}
+	}
+}
+
+func (sim *simulation) judgeExpired(p models.Payment, result models.ExpireResult) {
+	if result.Recorded {
+		sim.tracef("payment %s: expired", p.ID)
+		sim.judgeExpiry(p)
 	}
 }
 
@@ -339,6 +347,7 @@ func simulate(t testing.TB, template string, seed uint64, broken mutant) *simula
 	sim.db = &fragileStore{Store: db, seed: seed, mutant: broken, calls: map[string]int{}, trouble: func() uint64 { return sim.trouble }}
 	for i := range 3 {
 		p, _, err := db.CreatePayment(ctx, store.NewPayment{
+			ID: models.NewID(), Reference: models.NewReference(),
 			OperatorID: operator.ID, UserID: "user", Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: 50 * models.USDT,
 			Confirmations: sim.required(), CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Duration(3+sim.rnd("window", i)%4) * time.Minute),
 		}, func(index uint32) (string, error) {
@@ -347,7 +356,7 @@ func simulate(t testing.TB, template string, seed uint64, broken mutant) *simula
 		if err != nil {
 			t.Fatal(err)
 		}
-		sim.runs[p.ID] = &run{payment: p, rules: workflows.NewRules(models.NewPaymentInput(p, sim.required(), blockTime)), alive: true}
+		sim.runs[p.ID] = &run{payment: p, rules: rules.NewPayment(models.NewPaymentInput(p, sim.required(), blockTime)), alive: true}
 		sim.order = append(sim.order, p.ID)
 	}
 	for _, node := range sim.nodes {
@@ -414,7 +423,7 @@ func (sim *simulation) turn(ctx context.Context, calm bool) {
 	if !calm && sim.rnd("terminate")%15 == 0 {
 		sim.runs[sim.order[sim.rnd("whom")%3]].alive = false
 	}
-	if r := sim.runs[sim.order[sim.rnd("rejected")%3]]; !calm && sim.rnd("reject")%80 == 0 && r.alive && r.rules.TakeReject("the operator's will") {
+	if r := sim.runs[sim.order[sim.rnd("rejected")%3]]; !calm && sim.rnd("reject")%80 == 0 && r.alive && r.rules.ApplyReject("the operator's will") {
 		sim.tracef("payment %s is rejected", r.payment.ID)
 	}
 	if calm { // what reconciliation does

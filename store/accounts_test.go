@@ -103,12 +103,13 @@ func TestStatisticsByDay(t *testing.T) {
 		require.NoError(t, f.CreateOperator(ctx, operator, nil))
 		for i, at := range []time.Time{now.Add(-time.Hour), now, now.Add(-40 * 24 * time.Hour)} {
 			_, _, err := f.CreatePayment(ctx, NewPayment{
+				ID: models.NewID(), Reference: models.NewReference(),
 				OperatorID: operator.ID, UserID: "u", Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: 1,
 				CreatedAt: at, ExpiresAt: at.Add(time.Hour),
 			}, func(uint32) (string, error) { return "0xstats" + string(rune('a'+i)), nil })
 			require.NoError(t, err)
 		}
-		stats, err := f.Statistics(ctx, operator.ID, 30)
+		stats, err := f.OperatorFigures(ctx, operator.ID, 30)
 		require.NoError(t, err)
 		require.Len(t, stats.Days, 30)
 		require.Equal(t, DayFigures{Day: "2026-03-02", Created: 1}, stats.Days[29])

@@ -10,11 +10,11 @@ import (
 	"paycow/models"
 )
 
-// Raise opens an alarm, or counts it when one of its kind and subject is open: a unique index decides between several that
-// raise it at once. The first time is written to the audit log.
+// Raise opens an alarm, or counts it when one of its kind and subject is open: a unique index decides between several
+// callers at once. The first time is written to the audit log.
 func (s *Store) Raise(ctx context.Context, alarm models.Alarm) error {
 	err := s.write(ctx, func(tx *gorm.DB) error { return s.raise(tx, alarm) })
-	return wrap(err, "raising an alarm")
+	return wrap(err, "raise an alarm")
 }
 
 func (s *Store) raise(tx *gorm.DB, alarm models.Alarm) error {
@@ -27,12 +27,14 @@ func (s *Store) raise(tx *gorm.DB, alarm models.Alarm) error {
 			clause.Assignments(map[string]any{"count": gorm.Expr("alarms.count + 1")})...),
 	}).Create(&alarm).Error
 	if err != nil {
-		return fmt.Errorf("alarm %s: %w", alarm.Kind, err)
+		return fmt.Errorf("write alarm %s: %w", alarm.Kind, err)
 	}
 	var open models.Alarm
-	err = tx.Where("network = ? AND kind = ? AND subject = ? AND resolved_at IS NULL", alarm.Network, alarm.Kind, alarm.Subject).Take(&open).Error
-	if err != nil || open.Count > 1 {
-		return err
+	if err := openAlarms(tx, alarm.Network, alarm.Kind).Where("subject = ?", alarm.Subject).Take(&open).Error; err != nil {
+		return fmt.Errorf("read alarm %s: %w", alarm.Kind, err)
+	}
+	if open.Count > 1 {
+		return nil
 	}
 	return s.audit(tx, models.AuditEntry{
 		Actor: models.ActorSystem, Action: "alarm_raised", Subject: fmt.Sprintf("alarm:%d", open.ID),
@@ -40,23 +42,30 @@ func (s *Store) raise(tx *gorm.DB, alarm models.Alarm) error {
 	})
 }
 
+// openAlarms selects the open alarms of a kind.
+func openAlarms(tx *gorm.DB, network string, kind models.AlarmKind) *gorm.DB {
+	return tx.Model(&models.Alarm{}).Where("network = ? AND kind = ? AND resolved_at IS NULL", network, kind)
+}
+
 // Resolve closes the open alarm of that kind and subject, if there is one.
 func (s *Store) Resolve(ctx context.Context, network string, kind models.AlarmKind, subject, by, resolution string) error {
 	err := s.write(ctx, func(tx *gorm.DB) error { return s.resolve(tx, network, kind, subject, by, resolution) })
-	return wrap(err, "resolving an alarm")
+	return wrap(err, "resolve an alarm")
 }
 
 func (s *Store) resolve(tx *gorm.DB, network string, kind models.AlarmKind, subject, by, resolution string) error {
 	var open []models.Alarm
-	err := tx.Where("network = ? AND kind = ? AND subject = ? AND resolved_at IS NULL", network, kind, subject).Limit(1).Find(&open).Error
-	if err != nil || len(open) == 0 {
-		return err
+	if err := openAlarms(tx, network, kind).Where("subject = ?", subject).Limit(1).Find(&open).Error; err != nil {
+		return fmt.Errorf("read alarm %s: %w", kind, err)
+	}
+	if len(open) == 0 {
+		return nil
 	}
 	return s.closeAlarm(tx, open[0], models.AuditEntry{Actor: by}, resolution)
 }
 
-// ResolveAlarm closes an alarm by its number; address is the network address of whoever does, "" on this machine itself.
-// Returns models.ErrNotFound when no open alarm has it.
+// ResolveAlarm closes an alarm by its number. by names the person for the audit log; address is the person's network
+// address, "" on this machine itself. Returns models.ErrNotFound when no open alarm has this number.
 func (s *Store) ResolveAlarm(ctx context.Context, id int64, by, address, resolution string) error {
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		var open models.Alarm
@@ -65,75 +74,71 @@ func (s *Store) ResolveAlarm(ctx context.Context, id int64, by, address, resolut
 		}
 		return s.closeAlarm(tx, open, models.AuditEntry{Actor: by, Address: address}, resolution)
 	})
-	return wrap(err, "resolving an alarm")
+	return wrap(err, "resolve an alarm")
 }
 
-// closeAlarm closes an alarm; entry names who does.
+// closeAlarm closes an alarm and writes the audit log. entry holds the actor and the actor's address.
 func (s *Store) closeAlarm(tx *gorm.DB, alarm models.Alarm, entry models.AuditEntry, resolution string) error {
 	closed := tx.Model(&models.Alarm{}).Where("id = ? AND resolved_at IS NULL", alarm.ID).
 		UpdateColumns(map[string]any{"resolved_at": s.now(), "resolved_by": entry.Actor, "resolution": resolution})
-	if closed.Error != nil || closed.RowsAffected == 0 {
-		return closed.Error
+	if closed.Error != nil {
+		return fmt.Errorf("close alarm %d: %w", alarm.ID, closed.Error)
+	}
+	if closed.RowsAffected == 0 {
+		return nil
 	}
 	if alarm.Kind == models.AlarmReorgBelowFinality {
-		// Whoever cleared it has decided that the chain is right as the nodes show it now, so it may be walked back.
+		// By resolving it, the admin accepts the chain as the nodes show it now, so the cursor may go back below the block
+		// that was final.
 		err := tx.Model(&models.ChainCursor{}).Where("network = ?", alarm.Network).
 			UpdateColumns(map[string]any{"finalized_number": 0, "finalized_hash": ""}).Error
 		if err != nil {
-			return fmt.Errorf("giving up the floor of finality: %w", err)
+			return fmt.Errorf("reset the finalized block: %w", err)
 		}
 	}
-	entry.Action, entry.Subject, entry.Detail = "alarm_resolved", fmt.Sprintf("alarm:%d", alarm.ID), fmt.Sprintf("%s: %s", alarm.Kind, resolution)
+	entry.Action, entry.Subject = "alarm_resolved", fmt.Sprintf("alarm:%d", alarm.ID)
+	entry.Detail = fmt.Sprintf("%s: %s", alarm.Kind, resolution)
 	return s.audit(tx, entry)
 }
 
-// OpenAlarms returns the alarms of a network that nobody has cleared, oldest first.
+// OpenAlarms returns all open alarms of a network, oldest first.
 func (s *Store) OpenAlarms(ctx context.Context, network string) ([]models.Alarm, error) {
 	var alarms []models.Alarm
 	err := s.read(ctx).Where("network = ? AND resolved_at IS NULL", network).Order("id").Find(&alarms).Error
-	return alarms, wrap(err, "reading the open alarms")
+	return alarms, wrap(err, "read the open alarms")
 }
 
-// Alarms returns the newest alarms of a network, cleared or not, newest first.
-func (s *Store) Alarms(ctx context.Context, network string, limit int) ([]models.Alarm, error) {
-	var alarms []models.Alarm
-	err := s.read(ctx).Where("network = ?", network).Order("id DESC").Limit(limit).Find(&alarms).Error
-	return alarms, wrap(err, "reading the alarms")
+// AlarmFilter selects alarms.
+type AlarmFilter struct {
+	Network string
+	Open    *bool  // true for open alarms, false for resolved ones, nil for both
+	Cursor  string // of the page before; "" for the first page
+	Limit   int
 }
 
-// refuseWhileHalted returns models.ErrCreditingHalted while an alarm is open that stops crediting.
+var alarmOrder = pageOrder[models.Alarm]{
+	idColumn("id", func(a models.Alarm) int64 { return a.ID }),
+}
+
+// ListAlarms returns a page of a network's alarms, newest first. nextCursor is "" on the last page. Returns
+// models.ErrBadCursor.
+func (s *Store) ListAlarms(ctx context.Context, f AlarmFilter) (alarms []models.Alarm, nextCursor string, err error) {
+	query := s.read(ctx).Where("network = ?", f.Network)
+	if f.Open != nil {
+		query = query.Where("(resolved_at IS NULL) = ?", *f.Open)
+	}
+	alarms, nextCursor, err = readPage(query, alarmOrder, f.Cursor, f.Limit)
+	return alarms, nextCursor, wrap(err, "list the alarms")
+}
+
+// refuseWhileHalted returns models.ErrCreditingHalted while an open alarm stops crediting.
 func refuseWhileHalted(tx *gorm.DB, network string) error {
 	var halting int64
-	err := tx.Model(&models.Alarm{}).Where("network = ? AND kind = ? AND resolved_at IS NULL", network, models.AlarmReorgBelowFinality).Count(&halting).Error
-	if err != nil {
-		return fmt.Errorf("looking for alarms that stop crediting: %w", err)
+	if err := openAlarms(tx, network, models.AlarmReorgBelowFinality).Count(&halting).Error; err != nil {
+		return fmt.Errorf("look for alarms that stop crediting: %w", err)
 	}
 	if halting > 0 {
 		return models.ErrCreditingHalted
 	}
 	return nil
-}
-
-// Audit appends a line to the record of who did what.
-func (s *Store) Audit(ctx context.Context, entry models.AuditEntry) error {
-	return wrap(s.write(ctx, func(tx *gorm.DB) error { return s.audit(tx, entry) }), "writing the audit log")
-}
-
-func (s *Store) audit(tx *gorm.DB, entry models.AuditEntry) error {
-	entry.At = s.now()
-	if err := tx.Table("audit_log").Create(&entry).Error; err != nil {
-		return fmt.Errorf("writing the audit log: %w", err)
-	}
-	return nil
-}
-
-// AuditLog returns the newest lines before the one with the given number (0 for the newest of all), newest first.
-func (s *Store) AuditLog(ctx context.Context, before int64, limit int) ([]models.AuditEntry, error) {
-	query := s.read(ctx).Table("audit_log")
-	if before > 0 {
-		query = query.Where("id < ?", before)
-	}
-	var entries []models.AuditEntry
-	err := query.Order("id DESC").Limit(limit).Find(&entries).Error
-	return entries, wrap(err, "reading the audit log")
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -12,22 +11,23 @@ import (
 	"paycow/models"
 )
 
-// keptBlocks is how many of the newest chain_blocks rows are kept: the deepest reorg that can be walked back.
+// keptBlocks is how many of the newest blocks are remembered: the deepest reorg that can be walked back, in blocks.
 const keptBlocks = 4096
 
-// Cursor returns how far a network has been read. Returns models.ErrNotFound before the first block.
+// Cursor returns how far a network has been read. Returns models.ErrNotFound before InitCursor.
 func (s *Store) Cursor(ctx context.Context, network string) (models.ChainCursor, error) {
 	var cursor models.ChainCursor
 	err := s.read(ctx).Where("network = ?", network).Take(&cursor).Error
-	return cursor, wrap(err, "reading the chain cursor")
+	return cursor, wrap(err, "read the chain cursor")
 }
 
-// InitCursor sets a network's first cursor. It has no effect when there is one.
+// InitCursor sets a network's first cursor. It has no effect when the network has a cursor.
 func (s *Store) InitCursor(ctx context.Context, network string, block models.BlockRef, head uint64) error {
 	cursor := models.ChainCursor{
 		Network: network, BlockNumber: block.Number, BlockHash: block.Hash, BlockTime: toMillis(block.Time),
 		HeadNumber: max(head, block.Number), UpdatedAt: s.now(),
-		AgreedNumber: block.Number, AgreedHash: block.Hash, AgreedTime: toMillis(block.Time), SecondNumber: block.Number,
+		AgreedNumber: block.Number, AgreedHash: block.Hash, AgreedTime: toMillis(block.Time),
+		RecheckedNumber: block.Number,
 	}
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		result := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&cursor)
@@ -36,25 +36,15 @@ func (s *Store) InitCursor(ctx context.Context, network string, block models.Blo
 		}
 		return putBlock(tx, network, block)
 	})
-	return wrap(err, "setting the first chain cursor")
+	return wrap(err, "set the first chain cursor")
 }
 
-// OldestPaymentAt returns when the first payment on a network was made; ok is false when there is none.
-func (s *Store) OldestPaymentAt(ctx context.Context, network string) (at time.Time, ok bool, err error) {
-	var oldest []models.Payment
-	err = s.read(ctx).Select("created_at").Where("network = ?", network).Order("created_at").Limit(1).Find(&oldest).Error
-	if err != nil || len(oldest) == 0 {
-		return time.Time{}, false, wrap(err, "reading the oldest payment")
-	}
-	return oldest[0].CreatedAt, true, nil
-}
-
-// RecentBlock returns the block of that number as it was read. Returns models.ErrNotFound when it is not kept.
+// RecentBlock returns the block of that number as it was read. Returns models.ErrNotFound when it is not remembered.
 func (s *Store) RecentBlock(ctx context.Context, network string, number uint64) (models.BlockRef, error) {
 	return blockRef(s.read(ctx).Where("network = ? AND number = ?", network, number))
 }
 
-// LowestRecentBlock returns the oldest block that is kept. Returns models.ErrNotFound when there is none.
+// LowestRecentBlock returns the lowest block that is remembered. Returns models.ErrNotFound when no block is.
 func (s *Store) LowestRecentBlock(ctx context.Context, network string) (models.BlockRef, error) {
 	return blockRef(s.read(ctx).Where("network = ?", network).Order("number"))
 }
@@ -62,43 +52,29 @@ func (s *Store) LowestRecentBlock(ctx context.Context, network string) (models.B
 func blockRef(query *gorm.DB) (models.BlockRef, error) {
 	var block models.ChainBlock
 	if err := query.Take(&block).Error; err != nil {
-		return models.BlockRef{}, wrap(err, "reading a recent block")
+		return models.BlockRef{}, wrap(err, "read a recent block")
 	}
 	return models.BlockRef{Number: block.Number, Hash: block.Hash, Time: block.BlockTime}, nil
 }
 
-// SetHead notes the newest block number the node has told us of.
+// SetHead notes the newest block number that a node has reported.
 func (s *Store) SetHead(ctx context.Context, network string, head uint64) error {
 	err := s.writer.WithContext(ctx).Model(&models.ChainCursor{}).Where("network = ?", network).
 		UpdateColumns(map[string]any{"head_number": head, "updated_at": s.now()}).Error
-	return wrap(err, "noting the chain's head")
+	return wrap(err, "note the chain's head")
 }
 
-// Advance moves the cursor from one block to a later one and stores what concerns our addresses and the token itself in
-// between, in one transaction: transfers to and from us, events of the token, amounts beyond 64 bits, and their alarms. A transfer that is new or changed is due to be signalled; one that is known stays untouched.
-// Returns models.ErrCursorMoved when the cursor does not stand on the batch's beginning.
+// Advance moves the cursor from one block to a later one and stores what the blocks in between hold for us, in one
+// transaction: transfers to and from our addresses, events of the token, amounts beyond 64 bits, and their alarms. A transfer
+// that is new or has changed is due to be signalled; one that is known stays untouched.
+// Returns models.ErrCursorMoved when the cursor is not at the batch's beginning.
 func (s *Store) Advance(ctx context.Context, network string, batch models.BlockBatch) error {
-	from, to := batch.From, batch.To
-	if to.Number <= from.Number {
-		return fmt.Errorf("advancing the chain cursor: block %d does not come after block %d", to.Number, from.Number)
+	if err := checkBatch(batch); err != nil {
+		return wrap(err, "advance the chain cursor")
 	}
-	for _, transfer := range batch.Transfers {
-		if transfer.Block.Number <= from.Number || transfer.Block.Number > to.Number {
-			return fmt.Errorf("advancing the chain cursor: the transfer in block %d is not between blocks %d and %d", transfer.Block.Number, from.Number, to.Number)
-		}
-	}
-	for _, event := range batch.Events {
-		if event.BlockNumber <= from.Number || event.BlockNumber > to.Number {
-			return fmt.Errorf("advancing the chain cursor: the token's event in block %d is not between blocks %d and %d", event.BlockNumber, from.Number, to.Number)
-		}
-	}
-	for _, transfer := range batch.Oversized {
-		if transfer.Block.Number <= from.Number || transfer.Block.Number > to.Number {
-			return fmt.Errorf("advancing the chain cursor: the oversized transfer in block %d is not between blocks %d and %d", transfer.Block.Number, from.Number, to.Number)
-		}
-	}
+	to := batch.To
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		if err := s.moveCursor(tx, network, from, to, max(batch.Head, to.Number)); err != nil {
+		if err := s.moveCursor(tx, network, batch.From, to, max(batch.Head, to.Number)); err != nil {
 			return err
 		}
 		if batch.Agreed {
@@ -120,14 +96,44 @@ func (s *Store) Advance(ctx context.Context, network string, batch models.BlockB
 		}
 		return dropOldBlocks(tx, network)
 	})
-	return wrap(err, "advancing the chain cursor")
+	return wrap(err, "advance the chain cursor")
 }
 
-// Rewind takes the cursor back to a common ancestor. Transfers above it are no longer canonical, which their payments are
-// due to be told; blocks above it are forgotten. Returns models.ErrCursorMoved when the cursor does not stand on from.
+// checkBatch refuses a batch that does not go forward or holds something outside its blocks.
+func checkBatch(batch models.BlockBatch) error {
+	from, to := batch.From.Number, batch.To.Number
+	if to <= from {
+		return fmt.Errorf("block %d does not come after block %d", to, from)
+	}
+	outside := func(what string, block uint64) error {
+		if block > from && block <= to {
+			return nil
+		}
+		return fmt.Errorf("the %s in block %d is not between blocks %d and %d", what, block, from, to)
+	}
+	for _, transfer := range batch.Transfers {
+		if err := outside("transfer", transfer.Block.Number); err != nil {
+			return err
+		}
+	}
+	for _, event := range batch.Events {
+		if err := outside("event of the token", event.BlockNumber); err != nil {
+			return err
+		}
+	}
+	for _, transfer := range batch.Oversized {
+		if err := outside("oversized transfer", transfer.Block.Number); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Rewind moves the cursor back to a common ancestor. Transfers above it are no longer canonical and due to be signalled;
+// blocks above it are forgotten. Returns models.ErrCursorMoved when the cursor is not at from.
 func (s *Store) Rewind(ctx context.Context, network string, from, to models.BlockRef) error {
 	if to.Number >= from.Number {
-		return fmt.Errorf("rewinding the chain cursor: block %d does not come before block %d", to.Number, from.Number)
+		return fmt.Errorf("rewind the chain cursor: block %d does not come before block %d", to.Number, from.Number)
 	}
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		if err := s.moveCursor(tx, network, from, to, 0); err != nil {
@@ -143,15 +149,15 @@ func (s *Store) Rewind(ctx context.Context, network string, from, to models.Bloc
 			return err
 		}
 		if err := tx.Where("network = ? AND number > ?", network, to.Number).Delete(&models.ChainBlock{}).Error; err != nil {
-			return fmt.Errorf("forgetting blocks: %w", err)
+			return fmt.Errorf("forget blocks: %w", err)
 		}
 		return putBlock(tx, network, to)
 	})
-	return wrap(err, "rewinding the chain cursor")
+	return wrap(err, "rewind the chain cursor")
 }
 
-// moveCursor sets the cursor when it stands on from. Its row lock makes followers of one network take turns. A head of 0
-// leaves the known head alone.
+// moveCursor sets the cursor if it is at from. Its row lock makes the followers of one network take turns. A head of 0 leaves
+// the known head alone.
 func (s *Store) moveCursor(tx *gorm.DB, network string, from, to models.BlockRef, head uint64) error {
 	columns := map[string]any{
 		"block_number": to.Number, "block_hash": to.Hash, "block_time": toMillis(to.Time), "updated_at": s.now(),
@@ -162,7 +168,7 @@ func (s *Store) moveCursor(tx *gorm.DB, network string, from, to models.BlockRef
 	moved := tx.Model(&models.ChainCursor{}).
 		Where("network = ? AND block_number = ? AND block_hash = ?", network, from.Number, from.Hash).UpdateColumns(columns)
 	if moved.Error != nil {
-		return fmt.Errorf("moving the cursor: %w", moved.Error)
+		return fmt.Errorf("move the cursor: %w", moved.Error)
 	}
 	if moved.RowsAffected == 0 {
 		return models.ErrCursorMoved
@@ -170,17 +176,18 @@ func (s *Store) moveCursor(tx *gorm.DB, network string, from, to models.BlockRef
 	return nil
 }
 
-// setAgreed moves the agreed block up.
+// setAgreed moves the agreed block up, never down and never above the cursor.
 func setAgreed(tx *gorm.DB, network string, block models.BlockRef) error {
-	err := tx.Model(&models.ChainCursor{}).Where("network = ? AND agreed_number < ? AND block_number >= ?", network, block.Number, block.Number).
+	err := tx.Model(&models.ChainCursor{}).
+		Where("network = ? AND agreed_number < ? AND block_number >= ?", network, block.Number, block.Number).
 		UpdateColumns(map[string]any{"agreed_number": block.Number, "agreed_hash": block.Hash, "agreed_time": toMillis(block.Time)}).Error
 	if err != nil {
-		return fmt.Errorf("moving the agreed block: %w", err)
+		return fmt.Errorf("move the agreed block: %w", err)
 	}
 	return nil
 }
 
-// lowerMarks takes every mark that stands above a block down to it.
+// lowerMarks moves every mark that is above a block down to it.
 func lowerMarks(tx *gorm.DB, network string, to models.BlockRef) error {
 	for _, mark := range []struct {
 		column  string
@@ -190,64 +197,69 @@ func lowerMarks(tx *gorm.DB, network string, to models.BlockRef) error {
 		{"finalized_number", map[string]any{"finalized_number": to.Number, "finalized_hash": to.Hash}},
 		{"second_number", map[string]any{"second_number": to.Number}},
 	} {
-		err := tx.Model(&models.ChainCursor{}).Where("network = ? AND "+mark.column+" > ?", network, to.Number).UpdateColumns(mark.changes).Error
+		err := tx.Model(&models.ChainCursor{}).Where("network = ? AND "+mark.column+" > ?", network, to.Number).
+			UpdateColumns(mark.changes).Error
 		if err != nil {
-			return fmt.Errorf("taking %s down: %w", mark.column, err)
+			return fmt.Errorf("lower %s: %w", mark.column, err)
 		}
 	}
 	return nil
 }
 
-// SetAgreed notes the newest block up to which the quorum's nodes gave the same transfers. It only goes up, and never above
-// the cursor.
+// SetAgreed notes the newest block up to which the nodes of the quorum gave the same transfers. It only goes up, and never
+// above the cursor. Returns models.ErrCursorMoved when the block is not among those that were read.
 func (s *Store) SetAgreed(ctx context.Context, network string, block models.BlockRef) error {
 	return wrap(s.write(ctx, func(tx *gorm.DB) error {
-		if err := lockCursor(tx, network); err != nil {
+		if _, err := lockCursor(tx, network); err != nil {
 			return err
 		}
 		var known models.ChainBlock
 		err := tx.Where("network = ? AND number = ?", network, block.Number).Take(&known).Error
 		if errors.Is(err, gorm.ErrRecordNotFound) || err == nil && known.Hash != block.Hash {
-			return models.ErrCursorMoved // a reorg took the block away meanwhile
+			return models.ErrCursorMoved // a reorg removed the block meanwhile
 		}
 		if err != nil {
 			return err
 		}
 		return setAgreed(tx, network, block)
-	}), "noting the agreed block")
+	}), "note the agreed block")
 }
 
-// SetFinalized notes the newest block below which the chain must not change any more. It only goes up.
+// SetFinalized notes the newest block up to which the chain must no longer change. It only goes up, and never above the
+// cursor.
 func (s *Store) SetFinalized(ctx context.Context, network string, block models.BlockRef) error {
 	err := s.writer.WithContext(ctx).Model(&models.ChainCursor{}).
 		Where("network = ? AND finalized_number < ? AND block_number >= ?", network, block.Number, block.Number).
 		UpdateColumns(map[string]any{"finalized_number": block.Number, "finalized_hash": block.Hash}).Error
-	return wrap(err, "noting the finalized block")
+	return wrap(err, "note the finalized block")
 }
 
-// SetSecond notes up to which block finalized blocks were read a second time. It only goes up.
-func (s *Store) SetSecond(ctx context.Context, network string, number uint64) error {
+// SetRechecked notes the block up to which finalized blocks were read a second time. It only goes up, and never above the
+// cursor.
+func (s *Store) SetRechecked(ctx context.Context, network string, number uint64) error {
 	err := s.writer.WithContext(ctx).Model(&models.ChainCursor{}).
 		Where("network = ? AND second_number < ? AND block_number >= ?", network, number, number).
-		UpdateColumns(map[string]any{"second_number": number}).Error
-	return wrap(err, "noting the second reading")
+		UpdateColumn("second_number", number).Error
+	return wrap(err, "note the rechecked block")
 }
 
-// KnownBlockAbove returns the lowest block that is kept above one number and not above another. Returns models.ErrNotFound.
+// KnownBlockAbove returns the lowest remembered block with above < number <= atMost. Returns models.ErrNotFound.
 func (s *Store) KnownBlockAbove(ctx context.Context, network string, above, atMost uint64) (models.BlockRef, error) {
 	return blockRef(s.read(ctx).Where("network = ? AND number > ? AND number <= ?", network, above, atMost).Order("number"))
 }
 
-// lockCursor keeps the followers of a network from moving the cursor until the transaction ends.
-func lockCursor(tx *gorm.DB, network string) error {
+// lockCursor reads a network's cursor and keeps its followers from moving it until the transaction ends. Returns
+// models.ErrNotFound before InitCursor.
+func lockCursor(tx *gorm.DB, network string) (models.ChainCursor, error) {
 	var cursor models.ChainCursor
-	return wrap(tx.Clauses(rowLock).Where("network = ?", network).Take(&cursor).Error, "locking the chain cursor")
+	err := tx.Clauses(rowLock).Where("network = ?", network).Take(&cursor).Error
+	return cursor, wrap(err, "lock the chain cursor")
 }
 
 func putBlock(tx *gorm.DB, network string, block models.BlockRef) error {
 	row := models.ChainBlock{Network: network, Number: block.Number, Hash: block.Hash, BlockTime: toMillis(block.Time)}
 	if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
-		return fmt.Errorf("keeping block %d: %w", block.Number, err)
+		return fmt.Errorf("remember block %d: %w", block.Number, err)
 	}
 	return nil
 }
@@ -262,7 +274,7 @@ func dropOldBlocks(tx *gorm.DB, network string) error {
 		err = tx.Where("network = ? AND number < ?", network, oldest.Number).Delete(&models.ChainBlock{}).Error
 	}
 	if err != nil {
-		return fmt.Errorf("dropping old blocks: %w", err)
+		return fmt.Errorf("forget old blocks: %w", err)
 	}
 	return nil
 }

@@ -16,12 +16,14 @@ import (
 
 // NewPayment is what a payment is made from.
 type NewPayment struct {
+	ID              string // models.NewID
+	Reference       string // models.NewReference
 	OperatorID      string
 	UserID          string
 	Network         string
 	Currency        string
-	AmountRequested models.Amount
-	Confirmations   uint64 // its transfers need, in blocks; 0 = the default
+	AmountRequested models.Amount // micro-USDT
+	Confirmations   uint64        // that its transfers need, in blocks; 0 for the default
 	CreatedAt       time.Time
 	ExpiresAt       time.Time
 	ReturnURL       string // "" for none
@@ -32,12 +34,15 @@ type NewPayment struct {
 // CreatePayment gives a payment the next address and writes its row, its first event, its deposit address and its
 // idempotency key in one transaction. derive returns the address of an index in EIP-55 form.
 //
-// created is false when the idempotency key had made a payment before; that one is returned. Any number of calls with one
-// key may run at once: the key is inserted first, so all but one wait at its unique index and then read what that one made.
-// Returns models.ErrIdempotencyMismatch when the key was used with another RequestHash.
-func (s *Store) CreatePayment(ctx context.Context, in NewPayment, derive func(index uint32) (string, error)) (p models.Payment, created bool, err error) {
+// created is false when the idempotency key had already created a payment; that payment is returned. Any number of calls
+// with one key may run at once: the key is inserted first, so all but one wait at its unique index and then read the
+// payment of the call that won. Returns models.ErrIdempotencyMismatch when the key was used with another RequestHash, and
+// models.ErrAlreadyExists when the id or the reference belongs to another payment.
+func (s *Store) CreatePayment(
+	ctx context.Context, in NewPayment, derive func(index uint32) (string, error),
+) (p models.Payment, created bool, err error) {
 	in.CreatedAt, in.ExpiresAt = toMillis(in.CreatedAt), toMillis(in.ExpiresAt)
-	if in.IdempotencyKey != "" { // a look first, so that a repeat costs neither an address nor a write
+	if in.IdempotencyKey != "" { // look first, so that a repeated call costs neither an address nor a write
 		p, err := paymentOfKey(s.read(ctx), in)
 		if !errors.Is(err, models.ErrNotFound) {
 			return p, false, err
@@ -47,12 +52,12 @@ func (s *Store) CreatePayment(ctx context.Context, in NewPayment, derive func(in
 	if err != nil {
 		return models.Payment{}, false, err
 	}
-	address, err := derive(index) // when it fails, the index stays unused: the next call gets another
+	address, err := derive(index) // when it fails, the index stays unused: the next call gets another one
 	if err != nil {
-		return models.Payment{}, false, fmt.Errorf("deriving the deposit address: %w", err)
+		return models.Payment{}, false, fmt.Errorf("derive the deposit address: %w", err)
 	}
 	made := models.Payment{
-		ID: models.NewID(), OperatorID: in.OperatorID, UserID: in.UserID, Reference: models.NewReference(), Network: in.Network,
+		ID: in.ID, OperatorID: in.OperatorID, UserID: in.UserID, Reference: in.Reference, Network: in.Network,
 		Currency: in.Currency, AmountRequested: in.AmountRequested, DepositAddress: address, AddressIndex: index,
 		CreatedAt: in.CreatedAt, ExpiresAt: in.ExpiresAt, UpdatedAt: in.CreatedAt,
 		Confirmations: cmp.Or(in.Confirmations, models.DefaultConfirmations), ReturnURL: in.ReturnURL,
@@ -61,7 +66,7 @@ func (s *Store) CreatePayment(ctx context.Context, in NewPayment, derive func(in
 	err = s.write(ctx, func(tx *gorm.DB) error {
 		p, created = made, true
 		if in.IdempotencyKey != "" {
-			first, err := insertKey(tx, in, made.ID)
+			first, err := insertKey(tx, in)
 			if err != nil {
 				return err
 			}
@@ -77,14 +82,16 @@ func (s *Store) CreatePayment(ctx context.Context, in NewPayment, derive func(in
 		s.addresses.putBack(index)
 	}
 	if err != nil {
-		return models.Payment{}, false, wrap(err, "creating a payment")
+		return models.Payment{}, false, wrap(err, "create a payment")
 	}
 	return p, created, nil
 }
 
 func insertPayment(tx *gorm.DB, p models.Payment) error {
 	event := eventOf(p.ID, p.PaymentState, p.CreatedAt)
-	address := models.DepositAddress{Address: p.DepositAddress, PaymentID: p.ID, Index: p.AddressIndex, CreatedAt: p.CreatedAt}
+	address := models.DepositAddress{
+		Address: p.DepositAddress, PaymentID: p.ID, Index: p.AddressIndex, CreatedAt: p.CreatedAt,
+	}
 	for _, row := range []any{&p, &event, &address} {
 		if err := tx.Create(row).Error; err != nil {
 			return err
@@ -93,35 +100,42 @@ func insertPayment(tx *gorm.DB, p models.Payment) error {
 	return nil
 }
 
-// insertKey claims an idempotency key for a payment. first is false when the key is in force already. A key past its
-// lifetime counts as absent and is taken over; of several that try, the row's lock lets one succeed.
-func insertKey(tx *gorm.DB, in NewPayment, paymentID string) (first bool, err error) {
+// insertKey claims an idempotency key for the new payment. first is false when the key is already in force. A key past its
+// lifetime counts as absent and is taken over; the row's lock lets one of several callers succeed.
+func insertKey(tx *gorm.DB, in NewPayment) (first bool, err error) {
 	key := models.IdempotencyKey{
-		OperatorID: in.OperatorID, Key: in.IdempotencyKey, RequestHash: in.RequestHash, PaymentID: paymentID, CreatedAt: in.CreatedAt,
+		OperatorID: in.OperatorID, Key: in.IdempotencyKey, RequestHash: in.RequestHash, PaymentID: in.ID, CreatedAt: in.CreatedAt,
 	}
 	result := tx.Clauses(clause.OnConflict{
 		Columns:   []clause.Column{{Name: "operator_id"}, {Name: "idempotency_key"}},
 		DoUpdates: clause.AssignmentColumns([]string{"request_hash", "payment_id", "created_at"}),
-		Where:     clause.Where{Exprs: []clause.Expression{gorm.Expr("idempotency_keys.created_at < ?", keysInForceSince(in))}},
+		Where: clause.Where{Exprs: []clause.Expression{
+			gorm.Expr("idempotency_keys.created_at < ?", keysInForceSince(in)),
+		}},
 	}).Create(&key)
 	return result.RowsAffected == 1, result.Error
 }
 
-// paymentOfKey returns the payment that the idempotency key made, models.ErrNotFound when the key is not in force, or
-// models.ErrIdempotencyMismatch.
+// PaymentOfKey returns the payment that the idempotency key created, without creating one. Returns models.ErrNotFound when
+// the key is not in force, and models.ErrIdempotencyMismatch when it was used with another RequestHash.
+func (s *Store) PaymentOfKey(ctx context.Context, in NewPayment) (models.Payment, error) {
+	in.CreatedAt = toMillis(in.CreatedAt)
+	return paymentOfKey(s.read(ctx), in)
+}
+
 func paymentOfKey(db *gorm.DB, in NewPayment) (models.Payment, error) {
 	var key models.IdempotencyKey
-	err := db.Where("operator_id = ? AND idempotency_key = ? AND created_at >= ?", in.OperatorID, in.IdempotencyKey, keysInForceSince(in)).
-		Take(&key).Error
+	err := db.Where("operator_id = ? AND idempotency_key = ? AND created_at >= ?",
+		in.OperatorID, in.IdempotencyKey, keysInForceSince(in)).Take(&key).Error
 	if err != nil {
-		return models.Payment{}, wrap(err, "reading an idempotency key")
+		return models.Payment{}, wrap(err, "read an idempotency key")
 	}
 	if !bytes.Equal(key.RequestHash, in.RequestHash) {
 		return models.Payment{}, models.ErrIdempotencyMismatch
 	}
 	var p models.Payment
 	if err := db.Where("id = ?", key.PaymentID).Take(&p).Error; err != nil {
-		return models.Payment{}, fmt.Errorf("reading the payment of an idempotency key: %w", err)
+		return models.Payment{}, fmt.Errorf("read the payment of an idempotency key: %w", err)
 	}
 	return p, nil
 }

@@ -3,18 +3,21 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 
 	"paycow/models"
 )
 
-// Credit books transfers to the operator's balance, takes back credits of transfers that a reorg removed or changed, and
+// Credit books transfers to the operator's balance, reverses credits of transfers that a reorg removed or changed, and
 // records the state that follows, all in one transaction. When the row has moved on, or a transfer is no longer what the
-// caller saw, nothing is written: Recorded is false and Snapshot has the present. Reversals go first, so a transfer that
-// came back with another amount can be in both lists.
-// Returns models.ErrCreditingHalted while an alarm stops crediting, models.ErrNotFound, and models.ErrAlreadyExists while another payment still holds the credit of the same
-// transfer (a contract call that was mined again with another recipient): once that is reversed, the call succeeds.
+// caller saw, nothing is written: Recorded is false and Snapshot holds the present. Reversals are booked first, so a
+// transfer that came back with another amount can be in both lists.
+//
+// Returns models.ErrCreditingHalted while an alarm stops crediting, models.ErrNotFound, and models.ErrAlreadyExists while
+// another payment still holds the credit of the same transfer (a contract call that was mined again with another
+// recipient): once that credit is reversed, the call succeeds.
 func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result models.CreditResult, err error) {
 	err = s.write(ctx, func(tx *gorm.DB) error {
 		result = models.CreditResult{}
@@ -26,7 +29,7 @@ func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result model
 			return fmt.Errorf("the payment is not of operator %s", in.OperatorID)
 		}
 		if p.Version != in.State.Version-1 {
-			// Even when the row says the same, it may stand on other bookings; only the snapshot tells.
+			// Even a row in the wanted state may stand on other bookings; only the snapshot shows them.
 			snapshot, err := s.snapshotOf(tx, p)
 			result.Snapshot = &snapshot
 			return err
@@ -51,10 +54,10 @@ func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result model
 		result.RecordResult, err = s.record(tx, in.PaymentID, in.State)
 		return err
 	})
-	return result, wrap(err, "crediting a payment")
+	return result, wrap(err, "credit a payment")
 }
 
-// transferBooking is one entry into or out of the ledger for a transfer.
+// transferBooking is one booking of a transfer into or out of the operator's account.
 type transferBooking struct {
 	kind   models.LedgerKind
 	key    models.TransferKey
@@ -65,7 +68,7 @@ type transferBooking struct {
 func planBookings(tx *gorm.DB, p models.Payment, in models.CreditInput) ([]transferBooking, error) {
 	var rows []models.Transfer
 	if err := tx.Clauses(rowLock).Where("payment_id = ?", p.ID).Order(lockOrder).Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("locking the payment's transfers: %w", err)
+		return nil, fmt.Errorf("lock the payment's transfers: %w", err)
 	}
 	transfers := make(map[models.TransferKey]*models.Transfer, len(rows))
 	for i := range rows {
@@ -92,7 +95,7 @@ func planBookings(tx *gorm.DB, p models.Payment, in models.CreditInput) ([]trans
 	return bookings, nil
 }
 
-// lockOrder is the order in which every transaction that locks several transfers takes them, so that none waits in a ring.
+// lockOrder is the order in which every transaction locks several transfers, so that no two wait for each other.
 const lockOrder = "chain_id, tx_hash, ordinal, payment_id"
 
 func (s *Store) bookTransfer(tx *gorm.DB, p models.Payment, b transferBooking) error {
@@ -108,7 +111,7 @@ func (s *Store) bookTransfer(tx *gorm.DB, p models.Payment, b transferBooking) e
 	case models.LedgerReversal:
 		err := s.audit(tx, models.AuditEntry{
 			Actor: models.ActorSystem, Action: "credit_reversed", Subject: "payment:" + p.ID,
-			Detail: fmt.Sprintf("A reorg took away or changed transfer %s, so its credit of %s USDT is reversed.", b.key, b.amount),
+			Detail: fmt.Sprintf("A reorg removed or changed transfer %s, so its credit of %s USDT is reversed.", b.key, b.amount),
 		})
 		if err != nil {
 			return err
@@ -123,15 +126,14 @@ func (s *Store) bookTransfer(tx *gorm.DB, p models.Payment, b transferBooking) e
 	if err != nil {
 		return err
 	}
-	err = tx.Model(&models.Transfer{}).
-		Where("chain_id = ? AND tx_hash = ? AND ordinal = ? AND payment_id = ?", b.key.ChainID, b.key.TxHash, b.key.Ordinal, p.ID).
-		UpdateColumns(map[string]any{
-			"credited_amount": credited, "updated_at": header.CreatedAt,
-			// What agrees with the chain need not be told again.
-			"signal_due_at": gorm.Expr("CASE WHEN CAST(? AS bigint) = (CASE WHEN canonical THEN amount ELSE 0 END) THEN NULL ELSE signal_due_at END", credited),
-		}).Error
+	err = rowOf(tx, b.key, p.ID).UpdateColumns(map[string]any{
+		"credited_amount": credited, "updated_at": header.CreatedAt,
+		// A transfer whose credit agrees with the chain is no longer due to be signalled.
+		"signal_due_at": gorm.Expr(`CASE WHEN CAST(? AS bigint) = (CASE WHEN canonical THEN amount ELSE 0 END)
+			THEN NULL ELSE signal_due_at END`, credited),
+	}).Error
 	if err != nil {
-		return fmt.Errorf("noting what was booked for transfer %s: %w", b.key, err)
+		return fmt.Errorf("note what was booked for transfer %s: %w", b.key, err)
 	}
 	return nil
 }
@@ -144,7 +146,28 @@ func reversalsOf(tx *gorm.DB, key models.TransferKey) (int, error) {
 	err := tx.Model(&models.LedgerTransaction{}).
 		Where("external_id = ? OR (external_id > ? AND external_id < ?)", first, first+"#", first+"$").Count(&count).Error
 	if err != nil {
-		return 0, fmt.Errorf("counting the reversals of transfer %s: %w", key, err)
+		return 0, fmt.Errorf("count the reversals of transfer %s: %w", key, err)
 	}
 	return int(count), nil
+}
+
+// CreditedTransfers returns those of the transfers for which the ledger holds a credit.
+func (s *Store) CreditedTransfers(ctx context.Context, keys []models.TransferKey) ([]models.TransferKey, error) {
+	hashes := make([]string, len(keys))
+	for i, key := range keys {
+		hashes[i] = key.TxHash
+	}
+	var credited []models.TransferKey
+	for batch := range slices.Chunk(hashes, batchRows) {
+		var rows []models.Transfer
+		if err := s.read(ctx).Where("tx_hash IN ? AND credited_amount <> 0", batch).Find(&rows).Error; err != nil {
+			return nil, wrap(err, "look for credited transfers")
+		}
+		for _, row := range rows {
+			if slices.Contains(keys, row.TransferKey) && !slices.Contains(credited, row.TransferKey) {
+				credited = append(credited, row.TransferKey)
+			}
+		}
+	}
+	return credited, nil
 }

@@ -2,44 +2,165 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"paycow/models"
 )
 
-// Figures are counts of a network's payments and transfers, as metrics show them.
+// Figures are counts of payments and transfers, and sums of credits. Each call says which fields it sets; the others are
+// zero.
 type Figures struct {
-	Payments   map[models.Status]int64
-	Unstarted  int64 // payments whose workflow is not known to have been started
-	Uncredited int64 // payments with a canonical transfer that the ledger does not hold
+	Payments    int64
+	ByStatus    map[models.Status]int64
+	Volume      models.Amount // credited less reversed, in micro-USDT
+	Unstarted   int64         // payments whose workflow is not known to have been started
+	Unsignalled int64         // transfers that are due to be signalled to their payment's workflow
+	Uncredited  int64         // payments with a canonical transfer that the ledger does not hold
+	Days        []DayFigures  // oldest first, without gaps
 }
 
-// Figures counts a network's payments and transfers.
-func (s *Store) Figures(ctx context.Context, network string) (Figures, error) {
-	figures := Figures{Payments: map[models.Status]int64{}}
+// DayFigures are the figures of one day (UTC).
+type DayFigures struct {
+	Day     string        // 2006-01-02
+	Created int64         // payments created on this day
+	Paid    int64         // those of them that are paid by now
+	Volume  models.Amount // credited less reversed on this day, in micro-USDT
+}
+
+// NetworkFigures counts the payments and transfers of a network. It sets Payments, ByStatus, Unstarted and Uncredited.
+func (s *Store) NetworkFigures(ctx context.Context, network string) (Figures, error) {
+	figures := Figures{ByStatus: map[models.Status]int64{}}
 	var counts []struct {
 		Status models.Status
 		Count  int64
 	}
-	err := s.read(ctx).Model(&models.Payment{}).Select("status, count(*) AS count").Where("network = ?", network).Group("status").Scan(&counts).Error
+	err := s.read(ctx).Model(&models.Payment{}).Select("status, count(*) AS count").Where("network = ?", network).
+		Group("status").Scan(&counts).Error
 	if err != nil {
-		return figures, wrap(err, "counting payments")
+		return figures, wrap(err, "count payments")
 	}
 	for _, c := range counts {
-		figures.Payments[c.Status] = c.Count
+		figures.ByStatus[c.Status] = c.Count
+		figures.Payments += c.Count
 	}
-	err = s.read(ctx).Model(&models.Payment{}).Where("workflow_started_at IS NULL AND network = ?", network).Count(&figures.Unstarted).Error
+	err = s.read(ctx).Model(&models.Payment{}).Where("workflow_started_at IS NULL AND network = ?", network).
+		Count(&figures.Unstarted).Error
 	if err != nil {
-		return figures, wrap(err, "counting payments to start")
+		return figures, wrap(err, "count the payments to start")
 	}
-	// The partial index transfers_uncredited holds just these.
+	// The partial index transfers_uncredited holds exactly these.
 	err = s.read(ctx).Model(&models.Transfer{}).Where("canonical AND credited_amount = 0").
 		Distinct("payment_id").Count(&figures.Uncredited).Error
-	return figures, wrap(err, "counting payments to credit")
+	return figures, wrap(err, "count the payments to credit")
 }
 
-// PaymentOfKey returns the payment that an idempotency key made, without making one. Returns models.ErrNotFound when the
-// key is not in force, and models.ErrIdempotencyMismatch when it was used with another RequestHash.
-func (s *Store) PaymentOfKey(ctx context.Context, in NewPayment) (models.Payment, error) {
-	in.CreatedAt = toMillis(in.CreatedAt)
-	return paymentOfKey(s.read(ctx), in)
+// QueueFigures counts what waits for the workflow engine when the chain has been read up to the given block. It sets
+// Unstarted and Unsignalled.
+func (s *Store) QueueFigures(ctx context.Context, head uint64) (Figures, error) {
+	var figures Figures
+	err := s.read(ctx).Model(&models.Payment{}).Where("workflow_started_at IS NULL").Count(&figures.Unstarted).Error
+	if err != nil {
+		return figures, wrap(err, "count the payments to start")
+	}
+	err = s.read(ctx).Model(&models.Transfer{}).Where("signal_due_at <= ?", head).Count(&figures.Unsignalled).Error
+	return figures, wrap(err, "count the due signals")
+}
+
+// OperatorFigures returns an operator's figures of the given number of days up to and including today. It sets Payments and
+// ByStatus of the payments created on these days, Volume, and Days.
+func (s *Store) OperatorFigures(ctx context.Context, operatorID string, days int) (Figures, error) {
+	today := s.now().UTC().Truncate(24 * time.Hour)
+	since := today.AddDate(0, 0, 1-days)
+	figures := Figures{ByStatus: map[models.Status]int64{}, Days: make([]DayFigures, days)}
+	byDay := make(map[string]*DayFigures, days)
+	for i := range days {
+		day := since.AddDate(0, 0, i).Format(time.DateOnly)
+		figures.Days[i].Day = day
+		byDay[day] = &figures.Days[i]
+	}
+	var payments []struct {
+		Day    string
+		Status models.Status
+		Count  int64
+	}
+	err := s.read(ctx).Model(&models.Payment{}).Select(s.dayOf("created_at")+" AS day, status, count(*) AS count").
+		Where("operator_id = ? AND created_at >= ?", operatorID, since).Group("1, 2").Scan(&payments).Error
+	if err != nil {
+		return figures, wrap(err, "count an operator's payments")
+	}
+	for _, row := range payments {
+		figures.Payments += row.Count
+		figures.ByStatus[row.Status] += row.Count
+		if day := byDay[row.Day]; day != nil {
+			day.Created += row.Count
+			if row.Status == models.StatusPaid {
+				day.Paid += row.Count
+			}
+		}
+	}
+	var credits []struct {
+		Day    string
+		Volume models.Amount
+	}
+	err = s.read(ctx).Model(&models.LedgerEntry{}).
+		Select(s.dayOf("created_at")+" AS day, CAST(sum(amount) AS bigint) AS volume").
+		Where("account = ? AND created_at >= ?", models.OperatorAvailableAccount(operatorID), since).
+		Group("day").Scan(&credits).Error
+	if err != nil {
+		return figures, wrap(err, "add up an operator's credits")
+	}
+	for _, row := range credits {
+		figures.Volume = figures.Volume.AddSaturating(row.Volume)
+		if day := byDay[row.Day]; day != nil {
+			day.Volume = row.Volume
+		}
+	}
+	return figures, nil
+}
+
+// dayOf is the SQL for the day (UTC) of a time, in the form 2006-01-02.
+func (s *Store) dayOf(column string) string {
+	if s.engine == enginePostgres {
+		return "to_char(" + column + " AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
+	}
+	return "strftime('%Y-%m-%d', " + column + " / 1000000, 'unixepoch')" // times are stored in microseconds
+}
+
+// operatorTotals returns the figures of each operator's whole time, by its id. It sets Payments and Volume.
+func (s *Store) operatorTotals(ctx context.Context, operators []models.Operator) (map[string]Figures, error) {
+	ids, accounts := make([]string, len(operators)), make([]string, len(operators))
+	ofAccount := make(map[string]string, len(operators))
+	for i, o := range operators {
+		ids[i], accounts[i] = o.ID, models.OperatorAvailableAccount(o.ID)
+		ofAccount[accounts[i]] = o.ID
+	}
+	totals := make(map[string]Figures, len(operators))
+	var counts []struct {
+		OperatorID string
+		Count      int64
+	}
+	err := s.read(ctx).Model(&models.Payment{}).Select("operator_id, count(*) AS count").Where("operator_id IN ?", ids).
+		Group("operator_id").Scan(&counts).Error
+	if err != nil {
+		return nil, fmt.Errorf("count the operators' payments: %w", err)
+	}
+	for _, row := range counts {
+		totals[row.OperatorID] = Figures{Payments: row.Count}
+	}
+	var sums []struct {
+		Account string
+		Volume  models.Amount
+	}
+	err = s.read(ctx).Model(&models.LedgerEntry{}).Select("account, CAST(sum(amount) AS bigint) AS volume").
+		Where("account IN ?", accounts).Group("account").Scan(&sums).Error
+	if err != nil {
+		return nil, fmt.Errorf("add up the operators' credits: %w", err)
+	}
+	for _, row := range sums {
+		figures := totals[ofAccount[row.Account]]
+		figures.Volume = row.Volume
+		totals[ofAccount[row.Account]] = figures
+	}
+	return totals, nil
 }

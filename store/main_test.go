@@ -2,9 +2,12 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,7 +27,7 @@ func onBoth(t *testing.T, test func(t *testing.T, f *fixture)) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		test(t, newFixture(t, sqliteURL(t)))
+		test(t, newFixture(t, migratedSQLite(t)))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
@@ -33,6 +36,43 @@ func onBoth(t *testing.T, test func(t *testing.T, f *fixture)) {
 }
 
 func sqliteURL(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "paycow.db") }
+
+// migratedSQLite is a copy of one file that has been migrated.
+func migratedSQLite(t testing.TB) string {
+	t.Helper()
+	content, err := migratedFile()
+	require.NoError(t, err)
+	url := sqliteURL(t)
+	require.NoError(t, os.WriteFile(strings.TrimPrefix(url, "sqlite:"), content, 0o600))
+	return url
+}
+
+var migratedFile = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "paycow-store-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "paycow.db")
+	if err := migrate("sqlite:" + path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+func newPostgresFixture(t testing.TB) *fixture {
+	t.Helper()
+	return newFixture(t, pgtest.Start(t).NewDatabaseFrom(t, "migrated", migrate))
+}
+
+// migrate brings a database to the newest schema and closes it.
+func migrate(url string) error {
+	s, err := Open(context.Background(), url, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.Migrate(context.Background()), s.Close())
+}
 
 // fixture is a migrated store with an operator and a chain cursor at block 100.
 type fixture struct {
@@ -47,7 +87,6 @@ var epoch = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 func newFixture(t testing.TB, url string) *fixture {
 	t.Helper()
 	f := &fixture{Store: open(t, url), url: url}
-	require.NoError(t, f.Migrate(t.Context()))
 	f.operator = f.addOperator(t)
 	f.tip = block(100, "main")
 	require.NoError(t, f.InitCursor(t.Context(), models.NetworkERC20, f.tip, 100))
@@ -79,9 +118,16 @@ func derive(index uint32) (string, error) { return fmt.Sprintf("0xAd%038d", inde
 
 func (f *fixture) newPayment() NewPayment {
 	return NewPayment{
+		ID: models.NewID(), Reference: models.NewReference(),
 		OperatorID: f.operator.ID, UserID: "user_123456", Network: models.NetworkERC20, Currency: models.CurrencyUSDT,
 		AmountRequested: 50 * models.USDT, CreatedAt: epoch, ExpiresAt: epoch.Add(time.Hour),
 	}
+}
+
+// renamed is the same request with another id and reference, as a client's second try brings.
+func renamed(in NewPayment) NewPayment {
+	in.ID, in.Reference = models.NewID(), models.NewReference()
+	return in
 }
 
 func (f *fixture) create(t testing.TB) models.Payment {
@@ -216,11 +262,6 @@ func withTimeout(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	return ctx
-}
-
-func newPostgresFixture(t testing.TB) *fixture {
-	t.Helper()
-	return newFixture(t, pgtest.Start(t).NewDatabase(t))
 }
 
 // batch is what a follower with a quorum of one has read.

@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -10,16 +13,19 @@ import (
 	"paycow/models"
 )
 
-// CreateOperator writes an operator and, unless it is nil, a first credential. Returns models.ErrAlreadyExists when the
-// e-mail address or the API key is taken. It is for the program's command line.
+// CreateOperator stores an operator and, unless it is nil, its first credential. It is for the program's command line.
+// Returns models.ErrAlreadyExists when the e-mail address or the API key is taken.
 func (s *Store) CreateOperator(ctx context.Context, operator models.Operator, credential *models.Credential) error {
 	operator.CreatedAt, operator.UpdatedAt = s.orNow(operator.CreatedAt), s.orNow(operator.UpdatedAt)
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		if err := tx.Create(&operator).Error; err != nil {
 			return err
 		}
-		entry := models.AuditEntry{Actor: models.ActorCLI, Action: "operator_created", Subject: "operator:" + operator.ID, Detail: operator.Email + " was made an operator."}
-		if err := s.audit(tx, entry); err != nil || credential == nil {
+		err := s.audit(tx, models.AuditEntry{
+			Actor: models.ActorCLI, Action: "operator_created", Subject: "operator:" + operator.ID,
+			Detail: operator.Email + " was made an operator.",
+		})
+		if err != nil || credential == nil {
 			return err
 		}
 		row := *credential
@@ -30,12 +36,12 @@ func (s *Store) CreateOperator(ctx context.Context, operator models.Operator, cr
 		}
 		return tx.Create(&row).Error
 	})
-	return wrap(err, "creating an operator")
+	return wrap(err, "create an operator")
 }
 
-// RegisterOperator writes an operator that applies by itself, with its line in the audit log. An e-mail address that is
-// taken leaves its operator alone; the attempt is written to the audit log instead, so that both cost the same. isNew tells
-// which it was.
+// RegisterOperator stores an operator that applies by itself, with a line in the audit log. address is the network address
+// of whoever registers. When the e-mail address is taken, its operator stays as it is and the attempt is written to the
+// audit log, so that both cases cost the same. isNew reports which case it was.
 func (s *Store) RegisterOperator(ctx context.Context, operator models.Operator, address string) (isNew bool, err error) {
 	operator.Status, operator.CreatedAt, operator.UpdatedAt = models.OperatorPending, s.now(), s.now()
 	err = s.write(ctx, func(tx *gorm.DB) error {
@@ -46,64 +52,123 @@ func (s *Store) RegisterOperator(ctx context.Context, operator models.Operator, 
 		isNew = made.RowsAffected == 1
 		var kept models.Operator
 		if err := tx.Where("email = ?", operator.Email).Take(&kept).Error; err != nil {
-			return fmt.Errorf("reading the operator: %w", err)
+			return fmt.Errorf("read the operator: %w", err)
 		}
 		entry := models.AuditEntry{Subject: "operator:" + kept.ID, Address: address}
 		if isNew {
-			entry.Actor, entry.Action, entry.Detail = "operator:"+kept.ID, "operator_registered", kept.Email+" registered."
+			entry.Actor, entry.Action = "operator:"+kept.ID, "operator_registered"
+			entry.Detail = kept.Email + " registered."
 		} else {
-			entry.Actor, entry.Action, entry.Detail = models.ActorSystem, "operator_registered_again", "Somebody registered "+kept.Email+" again; nothing was changed."
+			entry.Actor, entry.Action = models.ActorSystem, "operator_registered_again"
+			entry.Detail = "Somebody registered " + kept.Email + " again; nothing was changed."
 		}
 		return s.audit(tx, entry)
 	})
-	return isNew, wrap(err, "registering an operator")
+	return isNew, wrap(err, "register an operator")
 }
 
-// Credential returns a credential that is in force, with its operator. Returns models.ErrNotFound when there is no such key
-// or it is not in force any more.
-func (s *Store) Credential(ctx context.Context, apiKey string) (models.Credential, models.Operator, error) {
-	var credential models.Credential
-	err := s.read(ctx).Where("api_key = ? AND revoked_at IS NULL AND (valid_until IS NULL OR valid_until > ?)", apiKey, s.now()).Take(&credential).Error
-	if err != nil {
-		return models.Credential{}, models.Operator{}, wrap(err, "reading a credential")
-	}
+// Operator returns an operator. Returns models.ErrNotFound.
+func (s *Store) Operator(ctx context.Context, id string) (models.Operator, error) {
 	var operator models.Operator
-	if err := s.read(ctx).Where("id = ?", credential.OperatorID).Take(&operator).Error; err != nil {
-		return models.Credential{}, models.Operator{}, wrap(err, "reading a credential's operator")
-	}
-	return credential, operator, nil
+	err := s.read(ctx).Where("id = ?", id).Take(&operator).Error
+	return operator, wrap(err, "read an operator")
 }
 
-// OperatorByEmail returns models.ErrNotFound when there is none.
+// OperatorByEmail returns the operator with an e-mail address in the form of models.NormalEmail. Returns
+// models.ErrNotFound.
 func (s *Store) OperatorByEmail(ctx context.Context, email string) (models.Operator, error) {
 	var operator models.Operator
 	err := s.read(ctx).Where("email = ?", email).Take(&operator).Error
-	return operator, wrap(err, "reading an operator")
+	return operator, wrap(err, "read an operator")
 }
 
-// CredentialsOf returns an operator's credentials, oldest first, the revoked ones too.
-func (s *Store) CredentialsOf(ctx context.Context, operatorID string) ([]models.Credential, error) {
-	var credentials []models.Credential
-	err := s.read(ctx).Where("operator_id = ?", operatorID).Order("created_at, api_key").Find(&credentials).Error
-	return credentials, wrap(err, "reading an operator's credentials")
+// OperatorFilter selects operators. Empty fields do not filter.
+type OperatorFilter struct {
+	Status models.OperatorStatus
+	Search string // part of the e-mail address or of the name, or an id
+	Cursor string // of the page before; "" for the first page
+	Limit  int
 }
 
-// CreateAdmin stores an admin whom the program's own command line made, with a line in the audit log. Returns
-// models.ErrAlreadyExists when the e-mail address is taken.
-func (s *Store) CreateAdmin(ctx context.Context, admin models.Admin) error {
-	admin.CreatedAt, admin.UpdatedAt = s.orNow(admin.CreatedAt), s.orNow(admin.UpdatedAt)
+// ListedOperator is an operator with figures of all its payments: Payments and Volume.
+type ListedOperator struct {
+	models.Operator
+	Figures
+}
+
+var operatorOrder = pageOrder[models.Operator]{
+	flagColumn("CASE WHEN status = 'PENDING' THEN 1 ELSE 0 END", func(o models.Operator) bool { return o.Status == models.OperatorPending }),
+	timeColumn("created_at", func(o models.Operator) time.Time { return o.CreatedAt }),
+	hexColumn("id", func(o models.Operator) string { return o.ID }),
+}
+
+// ListOperators returns a page of operators: first those that wait for approval, then the others, newest first in both
+// groups. nextCursor is "" on the last page. Returns models.ErrBadCursor.
+func (s *Store) ListOperators(ctx context.Context, f OperatorFilter) (operators []ListedOperator, nextCursor string, err error) {
+	query := s.read(ctx)
+	if f.Status != "" {
+		query = query.Where("status = ?", f.Status)
+	}
+	if f.Search != "" {
+		pattern := "%" + escapeLike.Replace(f.Search) + "%"
+		query = query.Where(`(id = ? OR lower(email) LIKE lower(?) ESCAPE '\' OR lower(name) LIKE lower(?) ESCAPE '\')`,
+			f.Search, pattern, pattern)
+	}
+	rows, nextCursor, err := readPage(query, operatorOrder, f.Cursor, f.Limit)
+	if err != nil {
+		return nil, "", wrap(err, "list operators")
+	}
+	totals, err := s.operatorTotals(ctx, rows)
+	if err != nil {
+		return nil, "", err
+	}
+	operators = make([]ListedOperator, len(rows))
+	for i, row := range rows {
+		operators[i] = ListedOperator{Operator: row, Figures: totals[row.ID]}
+	}
+	return operators, nextCursor, nil
+}
+
+// escapeLike makes a text match only itself in a LIKE pattern whose escape character is the backslash.
+var escapeLike = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
+
+// ChangeOperator moves an operator from one of the statuses in from to another, with the admin's reason, and writes the
+// audit log. credential, unless it is nil, becomes the operator's first one. Sessions stay: an operator that may no longer
+// use the API can still log in and see why. Returns models.ErrNotFound or models.ErrNotPossible.
+func (s *Store) ChangeOperator(
+	ctx context.Context, id string, from []models.OperatorStatus, to models.OperatorStatus, reason string,
+	credential *models.Credential, entry models.AuditEntry,
+) (models.Operator, error) {
+	var operator models.Operator
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		if err := tx.Create(&admin).Error; err != nil {
+		operator = models.Operator{}
+		if err := tx.Clauses(rowLock).Where("id = ?", id).Take(&operator).Error; err != nil {
 			return err
 		}
-		return s.audit(tx, models.AuditEntry{Actor: models.ActorCLI, Action: "admin_created", Subject: "admin:" + admin.ID, Detail: admin.Email + " was made an admin."})
+		if !slices.Contains(from, operator.Status) {
+			return models.ErrNotPossible
+		}
+		operator.Status, operator.StatusReason, operator.UpdatedAt = to, reason, s.now()
+		err := tx.Model(&models.Operator{}).Where("id = ?", id).
+			UpdateColumns(map[string]any{"status": to, "status_reason": reason, "updated_at": operator.UpdatedAt}).Error
+		if err != nil {
+			return err
+		}
+		if credential != nil {
+			row := *credential
+			row.CreatedAt = s.now()
+			if err := tx.Create(&row).Error; err != nil {
+				return fmt.Errorf("store the first credential: %w", err)
+			}
+		}
+		return s.audit(tx, entry)
 	})
-	return wrap(err, "creating an admin")
+	return operator, wrap(err, "change an operator's status")
 }
 
-// AdminByEmail returns models.ErrNotFound when there is none.
-func (s *Store) AdminByEmail(ctx context.Context, email string) (models.Admin, error) {
-	var admin models.Admin
-	err := s.read(ctx).Where("email = ?", email).Take(&admin).Error
-	return admin, wrap(err, "reading an admin")
+// SetOperatorSettings changes what operators set themselves, and writes the audit log. Returns models.ErrNotFound.
+func (s *Store) SetOperatorSettings(ctx context.Context, id, name, website, returnOrigins string, entry models.AuditEntry) error {
+	return s.changeAccount(ctx, models.Account{Role: models.RoleOperator, ID: id}, map[string]any{
+		"name": name, "website": website, "return_origins": returnOrigins, "updated_at": s.now(),
+	}, entry)
 }

@@ -6,90 +6,144 @@ import (
 	"strings"
 	"time"
 
+	"gorm.io/gorm"
+
 	"paycow/models"
 )
 
+// How many rows a page holds: when its reader names no limit, and at most.
 const (
 	defaultPageRows = 50
 	maxPageRows     = 1000
 )
 
-func pageLimit(limit int) int {
-	if limit <= 0 {
-		return defaultPageRows
-	}
-	return min(limit, maxPageRows)
+// pageOrder is the order of a list that is read page by page: descending by these columns, which are unique together.
+type pageOrder[T any] []pageColumn[T]
+
+// pageColumn is one column of a pageOrder.
+type pageColumn[T any] struct {
+	sql    string // a column or an expression
+	format func(row T) string
+	parse  func(text string) (value any, ok bool)
 }
 
-// paymentCursor names the last payment of a page by what the list is ordered by.
-func paymentCursor(p models.Payment) string {
-	return encodeCursor(strconv.FormatInt(p.CreatedAt.UnixMilli(), 10) + "." + p.ID)
+// idColumn orders rows by a number that the database gives them, from 1.
+func idColumn[T any](sql string, id func(row T) int64) pageColumn[T] {
+	return pageColumn[T]{
+		sql:    sql,
+		format: func(row T) string { return strconv.FormatInt(id(row), 10) },
+		parse: func(text string) (any, bool) {
+			n, ok := parseCanonicalInt(text)
+			return n, ok && n > 0
+		},
+	}
 }
 
-func parsePaymentCursor(cursor string) (createdAt time.Time, id string, err error) {
-	text, err := decodeCursor(cursor)
-	if err != nil {
-		return time.Time{}, "", err
+// timeColumn orders rows by a time in whole milliseconds.
+func timeColumn[T any](sql string, at func(row T) time.Time) pageColumn[T] {
+	return pageColumn[T]{
+		sql:    sql,
+		format: func(row T) string { return strconv.FormatInt(at(row).UnixMilli(), 10) },
+		parse: func(text string) (any, bool) {
+			n, ok := parseCanonicalInt(text)
+			return time.UnixMilli(n).UTC(), ok && n >= 0 && n <= maxCursorMillis
+		},
 	}
-	return parsePlace(text)
 }
 
-// parsePlace reads a place in a list that is ordered by time and id.
-func parsePlace(text string) (createdAt time.Time, id string, err error) {
-	millis, id, ok := strings.Cut(text, ".")
-	unixMilli, err := strconv.ParseInt(millis, 10, 64)
-	if err != nil || !ok || !isCanonicalInt(millis) || unixMilli < 0 || unixMilli > maxCursorMillis || len(id) != 24 || strings.Trim(id, "0123456789abcdef") != "" {
-		return time.Time{}, "", models.ErrBadCursor
-	}
-	return time.UnixMilli(unixMilli).UTC(), id, nil
-}
-
-// operatorCursor names the last operator of a page: whether it waits for approval, and where it stands among its like.
-func operatorCursor(o models.Operator) string {
-	isWaiting := "0."
-	if o.Status == models.OperatorPending {
-		isWaiting = "1."
-	}
-	return encodeCursor(isWaiting + strconv.FormatInt(o.CreatedAt.UnixMilli(), 10) + "." + o.ID)
-}
-
-func parseOperatorCursor(cursor string) (isWaiting int, createdAt time.Time, id string, err error) {
-	text, err := decodeCursor(cursor)
-	if err != nil {
-		return 0, time.Time{}, "", err
-	}
-	flag, place, _ := strings.Cut(text, ".")
-	if flag != "0" && flag != "1" {
-		return 0, time.Time{}, "", models.ErrBadCursor
-	}
-	if flag == "1" {
-		isWaiting = 1
-	}
-	createdAt, id, err = parsePlace(place)
-	return isWaiting, createdAt, id, err
-}
-
-// maxCursorMillis is in the year 9999, within what both databases hold.
+// maxCursorMillis is in the year 9999, which both databases can store.
 const maxCursorMillis = 253_402_300_799_999
 
-func ledgerCursor(entryID int64) string { return encodeCursor(strconv.FormatInt(entryID, 10)) }
-
-func parseLedgerCursor(cursor string) (entryID int64, err error) {
-	text, err := decodeCursor(cursor)
-	if err != nil {
-		return 0, err
+// hexColumn orders rows by an id of models.NewID.
+func hexColumn[T any](sql string, id func(row T) string) pageColumn[T] {
+	return pageColumn[T]{
+		sql:    sql,
+		format: id,
+		parse: func(text string) (any, bool) {
+			return text, len(text) == 24 && strings.Trim(text, "0123456789abcdef") == ""
+		},
 	}
-	entryID, err = strconv.ParseInt(text, 10, 64)
-	if err != nil || entryID <= 0 || !isCanonicalInt(text) {
-		return 0, models.ErrBadCursor
-	}
-	return entryID, nil
 }
 
-// isCanonicalInt refuses other spellings of a number ("+1", "007"), so that a page has one cursor.
-func isCanonicalInt(text string) bool {
+// flagColumn puts the rows for which a condition holds first. The SQL expression is 1 for them and 0 for the others.
+func flagColumn[T any](sql string, holds func(row T) bool) pageColumn[T] {
+	return pageColumn[T]{
+		sql: sql,
+		format: func(row T) string {
+			if holds(row) {
+				return "1"
+			}
+			return "0"
+		},
+		parse: func(text string) (any, bool) {
+			n, ok := parseCanonicalInt(text)
+			return n, ok && (n == 0 || n == 1)
+		},
+	}
+}
+
+// readPage reads one page of a query's rows. cursor is the nextCursor of the page before, "" for the first page; limit is
+// the number of rows, 0 for the default. nextCursor is "" on the last page. Returns models.ErrBadCursor.
+func readPage[T any](query *gorm.DB, order pageOrder[T], cursor string, limit int) (rows []T, nextCursor string, err error) {
+	columns := make([]string, len(order))
+	for i, column := range order {
+		columns[i] = column.sql
+	}
+	if cursor != "" {
+		place, err := order.parse(cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		query = query.Where("("+strings.Join(columns, ", ")+") < ?", place)
+	}
+	if limit <= 0 {
+		limit = defaultPageRows
+	}
+	limit = min(limit, maxPageRows)
+	// One row more than the page holds tells whether another page follows.
+	if err := query.Order(strings.Join(columns, " DESC, ") + " DESC").Limit(limit + 1).Find(&rows).Error; err != nil {
+		return nil, "", err
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		nextCursor = order.cursor(rows[limit-1])
+	}
+	return rows, nextCursor, nil
+}
+
+// cursor names a row by its place in the order.
+func (o pageOrder[T]) cursor(row T) string {
+	place := make([]string, len(o))
+	for i, column := range o {
+		place[i] = column.format(row)
+	}
+	return encodeCursor(strings.Join(place, "."))
+}
+
+// parse returns the values of the columns at the place that a cursor names.
+func (o pageOrder[T]) parse(cursor string) ([]any, error) {
+	text, err := decodeCursor(cursor)
+	if err != nil {
+		return nil, err
+	}
+	place := strings.Split(text, ".")
+	if len(place) != len(o) {
+		return nil, models.ErrBadCursor
+	}
+	values := make([]any, len(o))
+	for i, column := range o {
+		var ok bool
+		if values[i], ok = column.parse(place[i]); !ok {
+			return nil, models.ErrBadCursor
+		}
+	}
+	return values, nil
+}
+
+// parseCanonicalInt refuses other spellings of a number ("+1", "007"), so that each page has one cursor.
+func parseCanonicalInt(text string) (n int64, ok bool) {
 	n, err := strconv.ParseInt(text, 10, 64)
-	return err == nil && strconv.FormatInt(n, 10) == text
+	return n, err == nil && strconv.FormatInt(n, 10) == text
 }
 
 func encodeCursor(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }

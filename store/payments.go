@@ -2,26 +2,42 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
+
+	"gorm.io/gorm"
 
 	"paycow/models"
 )
 
-// Payment returns models.ErrNotFound when there is none.
+// Payment returns a payment, whichever operator's it is. Returns models.ErrNotFound.
 func (s *Store) Payment(ctx context.Context, id string) (models.Payment, error) {
 	var p models.Payment
 	err := s.read(ctx).Where("id = ?", id).Take(&p).Error
-	return p, wrap(err, "reading a payment")
+	return p, wrap(err, "read a payment")
 }
 
-// OperatorPayment returns models.ErrNotFound when there is none or it is another operator's.
+// OperatorPayment returns a payment of an operator. Returns models.ErrNotFound also when it is another operator's.
 func (s *Store) OperatorPayment(ctx context.Context, operatorID, id string) (models.Payment, error) {
 	var p models.Payment
 	err := s.read(ctx).Where("id = ? AND operator_id = ?", id, operatorID).Take(&p).Error
-	return p, wrap(err, "reading an operator's payment")
+	return p, wrap(err, "read an operator's payment")
 }
 
-// PaymentFilter says which of an operator's payments to list. Empty fields do not filter, but OperatorID always does unless
+// PaymentsByID returns the payments with these ids, in no particular order. Ids without a payment are left out.
+func (s *Store) PaymentsByID(ctx context.Context, ids []string) ([]models.Payment, error) {
+	payments := make([]models.Payment, 0, len(ids))
+	for batch := range slices.Chunk(ids, batchRows) {
+		var some []models.Payment
+		if err := s.read(ctx).Where("id IN ?", batch).Find(&some).Error; err != nil {
+			return nil, wrap(err, "read payments")
+		}
+		payments = append(payments, some...)
+	}
+	return payments, nil
+}
+
+// PaymentFilter selects payments. Empty fields do not filter, except OperatorID: without it no payment is found unless
 // EveryOperator is set, which is for admins.
 type PaymentFilter struct {
 	OperatorID    string
@@ -38,22 +54,21 @@ type PaymentFilter struct {
 	Limit     int
 }
 
-// ListPayments returns a page of an operator's payments, newest first. nextCursor is "" on the last page. Returns
-// ErrBadCursor for a cursor that is none.
+func (f PaymentFilter) ofOneOperator() bool { return !f.EveryOperator || f.OperatorID != "" }
+
+var paymentOrder = pageOrder[models.Payment]{
+	timeColumn("created_at", func(p models.Payment) time.Time { return p.CreatedAt }),
+	hexColumn("id", func(p models.Payment) string { return p.ID }),
+}
+
+// ListPayments returns a page of payments, newest first. nextCursor is "" on the last page. Returns models.ErrBadCursor.
 func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) (payments []models.Payment, nextCursor string, err error) {
 	query := s.read(ctx)
-	if !f.EveryOperator || f.OperatorID != "" {
+	if f.ofOneOperator() {
 		query = query.Where("operator_id = ?", f.OperatorID)
 	}
 	if f.Search != "" {
-		// Each branch has an index; together they find few rows. That of the users begins with the operator.
-		owners := s.read(ctx).Model(&models.Operator{}).Select("id")
-		if !f.EveryOperator || f.OperatorID != "" {
-			owners = owners.Where("id = ?", f.OperatorID)
-		}
-		query = query.Where(`id IN (SELECT id FROM payments WHERE id = ? UNION SELECT id FROM payments WHERE reference = ?
-			UNION SELECT id FROM payments WHERE operator_id IN (?) AND user_id = ? UNION SELECT payment_id FROM transfers WHERE tx_hash = ?
-			UNION SELECT payment_id FROM deposit_addresses WHERE address = ?)`, f.Search, f.Search, owners, f.Search, f.Search, f.Search)
+		query = query.Where("id IN (?)", s.searched(ctx, f))
 	}
 	if f.Status != "" {
 		query = query.Where("status = ?", f.Status)
@@ -65,7 +80,8 @@ func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) (payments []m
 		query = query.Where("reference = ?", f.Reference)
 	}
 	if f.Exception != models.ExceptionNone {
-		query = query.Where("exception = ? AND exception <> ''", f.Exception) // the second half names the partial index
+		// The second half makes the databases use the partial index.
+		query = query.Where("exception = ? AND exception <> ''", f.Exception)
 	}
 	if !f.From.IsZero() {
 		query = query.Where("created_at >= ?", ceilMillis(f.From))
@@ -73,38 +89,30 @@ func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) (payments []m
 	if !f.To.IsZero() {
 		query = query.Where("created_at < ?", ceilMillis(f.To))
 	}
-	if f.Cursor != "" {
-		at, id, err := parsePaymentCursor(f.Cursor)
-		if err != nil {
-			return nil, "", err
-		}
-		query = query.Where("(created_at, id) < (?, ?)", at, id)
-	}
-	limit := pageLimit(f.Limit)
-	if err := query.Order("created_at DESC, id DESC").Limit(limit + 1).Find(&payments).Error; err != nil {
-		return nil, "", wrap(err, "listing payments")
-	}
-	if len(payments) > limit {
-		payments = payments[:limit]
-		nextCursor = paymentCursor(payments[limit-1])
-	}
-	return payments, nextCursor, nil
+	payments, nextCursor, err = readPage(query, paymentOrder, f.Cursor, f.Limit)
+	return payments, nextCursor, wrap(err, "list payments")
 }
 
-// Transfers returns every transfer known for a payment in the order of the chain, also those that a reorg removed.
-func (s *Store) Transfers(ctx context.Context, paymentID string) ([]models.Transfer, error) {
-	var transfers []models.Transfer
-	err := s.read(ctx).Where("payment_id = ?", paymentID).Order(chainOrder).Find(&transfers).Error
-	return transfers, wrap(err, "reading a payment's transfers")
+// searched selects the ids of the payments that a search finds. Each branch uses an index of its own and finds few rows;
+// the index on users begins with the operator.
+func (s *Store) searched(ctx context.Context, f PaymentFilter) *gorm.DB {
+	owners := s.read(ctx).Model(&models.Operator{}).Select("id")
+	if f.ofOneOperator() {
+		owners = owners.Where("id = ?", f.OperatorID)
+	}
+	return s.read(ctx).Raw(`SELECT id FROM payments WHERE id = ?
+		UNION SELECT id FROM payments WHERE reference = ?
+		UNION SELECT id FROM payments WHERE operator_id IN (?) AND user_id = ?
+		UNION SELECT payment_id FROM transfers WHERE tx_hash = ?
+		UNION SELECT payment_id FROM deposit_addresses WHERE address = ?`,
+		f.Search, f.Search, owners, f.Search, f.Search, f.Search)
 }
-
-const chainOrder = "block_number, log_index, tx_hash, ordinal, chain_id"
 
 // Events returns a payment's timeline, oldest first.
 func (s *Store) Events(ctx context.Context, paymentID string) ([]models.PaymentEvent, error) {
 	var events []models.PaymentEvent
 	err := s.read(ctx).Where("payment_id = ?", paymentID).Order("version").Find(&events).Error
-	return events, wrap(err, "reading a payment's events")
+	return events, wrap(err, "read a payment's events")
 }
 
 // UnstartedPayments returns the outbox, oldest first: payments created before the given time whose workflow is not known to
@@ -113,23 +121,38 @@ func (s *Store) UnstartedPayments(ctx context.Context, createdBefore time.Time, 
 	var payments []models.Payment
 	err := s.read(ctx).Where("workflow_started_at IS NULL AND created_at < ?", ceilMillis(createdBefore)).
 		Order("created_at, id").Limit(limit).Find(&payments).Error
-	return payments, wrap(err, "reading the payments to start")
+	return payments, wrap(err, "read the payments to start")
 }
 
 // MarkStarted notes that the workflows of these payments have been started. A time noted before stays.
 func (s *Store) MarkStarted(ctx context.Context, paymentIDs []string, at time.Time) error {
-	for len(paymentIDs) > 0 {
-		batch := paymentIDs[:min(len(paymentIDs), batchRows)]
-		paymentIDs = paymentIDs[len(batch):]
-		// UpdateColumn: updated_at tells of the payment's state, which this leaves alone.
+	for batch := range slices.Chunk(paymentIDs, batchRows) {
+		// UpdateColumn leaves updated_at alone: it is the time of the payment's last change of state.
 		err := s.writer.WithContext(ctx).Model(&models.Payment{}).Where("id IN ? AND workflow_started_at IS NULL", batch).
 			UpdateColumn("workflow_started_at", toMillis(at)).Error
 		if err != nil {
-			return wrap(err, "noting started workflows")
+			return wrap(err, "note started workflows")
 		}
 	}
 	return nil
 }
 
-// batchRows bounds how many rows one statement names, far below the databases' limits on parameters.
-const batchRows = 500
+// OpenPayments returns payments of a network that have not ended and were created before the given time, in the order of
+// their ids, from the first id after the given one.
+func (s *Store) OpenPayments(ctx context.Context, network string, createdBefore time.Time, after string, limit int) ([]models.Payment, error) {
+	var payments []models.Payment
+	err := s.read(ctx).Where("network = ? AND status IN ? AND created_at < ? AND id > ?", network,
+		[]models.Status{models.StatusPending, models.StatusDetected, models.StatusConfirming}, createdBefore, after).
+		Order("id").Limit(limit).Find(&payments).Error
+	return payments, wrap(err, "read the open payments")
+}
+
+// OldestPaymentAt returns when the first payment on a network was created. ok is false when there is no payment.
+func (s *Store) OldestPaymentAt(ctx context.Context, network string) (at time.Time, ok bool, err error) {
+	var oldest []models.Payment
+	err = s.read(ctx).Select("created_at").Where("network = ?", network).Order("created_at").Limit(1).Find(&oldest).Error
+	if err != nil || len(oldest) == 0 {
+		return time.Time{}, false, wrap(err, "read the oldest payment")
+	}
+	return oldest[0].CreatedAt, true, nil
+}

@@ -37,7 +37,9 @@ func TestCreatedPaymentEqualsWhatIsRead(t *testing.T) {
 		require.ErrorIs(t, err, models.ErrNotFound)
 		_, err = f.Payment(t.Context(), models.NewID())
 		require.ErrorIs(t, err, models.ErrNotFound)
-		_, _, err = f.CreatePayment(t.Context(), NewPayment{OperatorID: "nobody", AmountRequested: 1, CreatedAt: epoch, ExpiresAt: epoch}, derive)
+		nobodys := f.newPayment()
+		nobodys.OperatorID = "nobody"
+		_, _, err = f.CreatePayment(t.Context(), nobodys, derive)
 		require.Error(t, err, "an operator must exist")
 	})
 }
@@ -52,7 +54,7 @@ func TestOneIdempotencyKeyAHundredTimesAtOnce(t *testing.T) {
 		payments := make([]models.Payment, callers)
 		together(callers, func(i int) {
 			s := []*Store{f.Store, second}[i%2]
-			p, created, err := s.CreatePayment(withTimeout(t), in, derive)
+			p, created, err := s.CreatePayment(withTimeout(t), renamed(in), derive)
 			assert.NoError(t, err)
 			payments[i] = p
 			if created {
@@ -79,7 +81,7 @@ func TestIdempotencyKey(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, created)
 		restarted := open(t, f.url)
-		again := in
+		again := renamed(in)
 		again.CreatedAt, again.ExpiresAt = in.CreatedAt.Add(time.Minute), in.ExpiresAt.Add(time.Minute)
 		p, created, err := restarted.CreatePayment(ctx, again, derive)
 		require.NoError(t, err)
@@ -91,7 +93,7 @@ func TestIdempotencyKey(t *testing.T) {
 		_, _, err = f.CreatePayment(ctx, other, derive)
 		require.ErrorIs(t, err, models.ErrIdempotencyMismatch)
 
-		stranger := in
+		stranger := renamed(in)
 		stranger.OperatorID = f.addOperator(t).ID
 		_, created, err = f.CreatePayment(ctx, stranger, derive)
 		require.NoError(t, err)
@@ -107,7 +109,7 @@ func TestIdempotencyKey(t *testing.T) {
 		ids := make([]string, 20)
 		var made atomic.Int64
 		together(len(ids), func(i int) {
-			p, created, err := f.CreatePayment(withTimeout(t), expired, derive)
+			p, created, err := f.CreatePayment(withTimeout(t), renamed(expired), derive)
 			assert.NoError(t, err)
 			if created {
 				made.Add(1)
@@ -144,6 +146,27 @@ func TestFailedCreateLeavesNothing(t *testing.T) {
 		_, created, err := f.CreatePayment(t.Context(), in, derive)
 		require.NoError(t, err)
 		require.True(t, created, "the key was not used up")
+	})
+}
+
+func TestIDAndReferenceBelongToOnePayment(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		first := f.create(t)
+		for name, take := range map[string]func(in *NewPayment){
+			"id":        func(in *NewPayment) { in.ID = first.ID },
+			"reference": func(in *NewPayment) { in.Reference = first.Reference },
+		} {
+			in := f.newPayment()
+			in.IdempotencyKey, in.RequestHash = name, []byte("body")
+			take(&in)
+			_, _, err := f.CreatePayment(t.Context(), in, derive)
+			require.ErrorIs(t, err, models.ErrAlreadyExists, name)
+			_, err = f.PaymentOfKey(t.Context(), in)
+			require.ErrorIs(t, err, models.ErrNotFound, "the key of a payment that was not made is free: %s", name)
+		}
+		list, _, err := f.ListPayments(t.Context(), PaymentFilter{OperatorID: f.operator.ID})
+		require.NoError(t, err)
+		require.Equal(t, []models.Payment{first}, list)
 	})
 }
 

@@ -11,28 +11,32 @@ import (
 	"paycow/models"
 )
 
-// CreateSession stores a new session in the place of the browser's old one (nil for none), writes the audit log and forgets
-// the sessions that have run out. Returns models.ErrNotFound when the account's password or second factor is not the one
-// that was checked any more: a login that overlaps their change must not outlive it.
-func (s *Store) CreateSession(ctx context.Context, account models.Account, session models.Session, oldTokenHash []byte, entry models.AuditEntry) error {
+// CreateSession stores a new session in place of the browser's old one (nil for none), writes the audit log and deletes
+// sessions that have expired. Returns models.ErrNotFound when the account's password or second factor was changed since
+// account was read: a login that overlaps such a change gets no session.
+func (s *Store) CreateSession(
+	ctx context.Context, account models.Account, session models.Session, oldTokenHash []byte, entry models.AuditEntry,
+) error {
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		var same models.Account
-		err := tx.Table(tableOf(account.Role)).Clauses(rowLock).Where("id = ? AND password_hash = ?", account.ID, account.PasswordHash).Take(&same).Error
+		err := tx.Table(tableOf(account.Role)).Clauses(rowLock).
+			Where("id = ? AND password_hash = ?", account.ID, account.PasswordHash).Take(&same).Error
 		if err != nil {
 			return err
 		}
 		if !bytes.Equal(same.TOTPSealed, account.TOTPSealed) {
 			return models.ErrNotFound
 		}
-		if err := tx.Where("token_hash = ? OR expires_at <= ?", oldTokenHash, s.now()).Delete(&models.Session{}).Error; err != nil {
-			return fmt.Errorf("forgetting old sessions: %w", err)
+		err = tx.Where("token_hash = ? OR expires_at <= ?", oldTokenHash, s.now()).Delete(&models.Session{}).Error
+		if err != nil {
+			return fmt.Errorf("delete old sessions: %w", err)
 		}
 		if err := s.beginSession(tx, account, session); err != nil {
 			return err
 		}
 		return s.audit(tx, entry)
 	})
-	return wrap(err, "making a session")
+	return wrap(err, "create a session")
 }
 
 func (s *Store) beginSession(tx *gorm.DB, account models.Account, session models.Session) error {
@@ -40,62 +44,69 @@ func (s *Store) beginSession(tx *gorm.DB, account models.Account, session models
 	session.Role, session.AccountID = account.Role, account.ID
 	session.CreatedAt, session.SeenAt, session.ExpiresAt = now, now, now.Add(models.SessionLifetime)
 	if err := tx.Create(&session).Error; err != nil {
-		return fmt.Errorf("storing a session: %w", err)
+		return fmt.Errorf("store a session: %w", err)
 	}
 	return nil
 }
 
-// seenEvery is how exactly a session's last use is kept: each exact one would be a write a request.
+// seenEvery is the precision of a session's last use, so that not every request writes.
 const seenEvery = time.Minute
 
-// Session returns a session that has not run out, and notes its use. Returns models.ErrNotFound.
+// Session returns a session that has not expired, and notes its use. Returns models.ErrNotFound.
 func (s *Store) Session(ctx context.Context, tokenHash []byte) (models.Session, error) {
 	var session models.Session
 	now := s.now()
-	err := s.read(ctx).Where("token_hash = ? AND expires_at > ? AND seen_at > ?", tokenHash, now, now.Add(-models.SessionIdle)).Take(&session).Error
+	err := s.read(ctx).
+		Where("token_hash = ? AND expires_at > ? AND seen_at > ?", tokenHash, now, now.Add(-models.SessionIdle)).
+		Take(&session).Error
 	if err != nil {
-		return models.Session{}, wrap(err, "reading a session")
+		return models.Session{}, wrap(err, "read a session")
 	}
 	if now.Sub(session.SeenAt) >= seenEvery {
-		err = s.writer.WithContext(ctx).Model(&models.Session{}).Where("token_hash = ?", tokenHash).UpdateColumn("seen_at", now).Error
+		err = s.writer.WithContext(ctx).Model(&models.Session{}).Where("token_hash = ?", tokenHash).
+			UpdateColumn("seen_at", now).Error
 	}
-	return session, wrap(err, "noting a session's use")
+	return session, wrap(err, "note a session's use")
 }
 
-// EndSession ends one session. That there is none is no error.
+// EndSession ends one session, if it exists.
 func (s *Store) EndSession(ctx context.Context, tokenHash []byte) error {
-	return wrap(s.writer.WithContext(ctx).Where("token_hash = ?", tokenHash).Delete(&models.Session{}).Error, "ending a session")
+	err := s.writer.WithContext(ctx).Where("token_hash = ?", tokenHash).Delete(&models.Session{}).Error
+	return wrap(err, "end a session")
 }
 
 func endSessions(tx *gorm.DB, role models.Role, accountID string) error {
 	if err := tx.Where("role = ? AND account_id = ?", role, accountID).Delete(&models.Session{}).Error; err != nil {
-		return fmt.Errorf("ending the sessions of %s %s: %w", role, accountID, err)
+		return fmt.Errorf("end the sessions of %s %s: %w", role, accountID, err)
 	}
 	return nil
 }
 
-// AttemptsWindow is the time in which attempts are counted together.
+// AttemptsWindow is the time in which attempts to log in are counted together.
 const AttemptsWindow = 15 * time.Minute
 
-// CountAttempt counts one attempt of a subject and returns how many there were in the present window and when it ends. The
-// attempt is counted before its outcome is known, so that many at once get no more tries than many in a row.
+// CountAttempt counts one attempt of a subject. It returns how many attempts there were in the present window, and when that
+// window ends. An attempt is counted before its outcome is known, so many at once get no more tries than many in a row.
 func (s *Store) CountAttempt(ctx context.Context, subject string) (tries int64, until time.Time, err error) {
 	now := s.now()
 	floor := now.Add(-AttemptsWindow)
 	var row models.LoginAttempt
-	// One statement for one row: whoever counts waits for nobody but those who count the same subject.
+	// One statement for one row: callers wait only for others that count the same subject.
 	err = s.writer.WithContext(ctx).Raw(`INSERT INTO login_attempts (subject, tries, begun_at) VALUES (?, 1, ?)
 		ON CONFLICT (subject) DO UPDATE SET
 			tries = CASE WHEN login_attempts.begun_at <= ? THEN 1 ELSE login_attempts.tries + 1 END,
 			begun_at = CASE WHEN login_attempts.begun_at <= ? THEN excluded.begun_at ELSE login_attempts.begun_at END
 		RETURNING subject, tries, begun_at`, subject, now, floor, floor).Scan(&row).Error
 	if err == nil && row.Tries == 1 {
-		err = s.write(ctx, func(tx *gorm.DB) error { return tx.Where("begun_at <= ?", floor).Delete(&models.LoginAttempt{}).Error })
+		err = s.write(ctx, func(tx *gorm.DB) error {
+			return tx.Where("begun_at <= ?", floor).Delete(&models.LoginAttempt{}).Error
+		})
 	}
-	return row.Tries, row.BegunAt.Add(AttemptsWindow), wrap(err, "counting an attempt")
+	return row.Tries, row.BegunAt.Add(AttemptsWindow), wrap(err, "count an attempt")
 }
 
-// ForgetAttempts starts a subject's count anew, after an attempt that succeeded.
+// ForgetAttempts resets a subject's count after an attempt that succeeded.
 func (s *Store) ForgetAttempts(ctx context.Context, subject string) error {
-	return wrap(s.writer.WithContext(ctx).Exec("DELETE FROM login_attempts WHERE subject = ?", subject).Error, "forgetting attempts")
+	err := s.writer.WithContext(ctx).Where("subject = ?", subject).Delete(&models.LoginAttempt{}).Error
+	return wrap(err, "forget attempts")
 }

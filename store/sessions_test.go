@@ -281,7 +281,7 @@ func TestPagesReadThroughIndexes(t *testing.T) {
 				return err
 			},
 			"figures": func() error {
-				_, err := read.Statistics(ctx, f.operator.ID, 7)
+				_, err := read.OperatorFigures(ctx, f.operator.ID, 7)
 				return err
 			},
 			"what one person did": func() error {
@@ -289,7 +289,7 @@ func TestPagesReadThroughIndexes(t *testing.T) {
 				return err
 			},
 			"queues": func() error {
-				_, err := read.Queues(ctx, 100)
+				_, err := read.QueueFigures(ctx, 100)
 				return err
 			},
 		} {
@@ -386,7 +386,7 @@ func (f *fixture) fill(t *testing.T, many int) {
 		return nil
 	}))
 	require.NoError(t, f.writer.Exec("ANALYZE").Error)
-	stats, err := f.Statistics(t.Context(), f.operator.ID, 7)
+	stats, err := f.OperatorFigures(t.Context(), f.operator.ID, 7)
 	require.NoError(t, err)
 	require.Positive(t, stats.Volume)
 	require.Positive(t, stats.ByStatus[models.StatusPaid])

@@ -11,7 +11,7 @@ import (
 	"paycow/models"
 )
 
-// DueSignal is what a payment's workflow must be told of.
+// DueSignal is a payment whose workflow is due to be signalled, with the transfers that it is due to be sent.
 type DueSignal struct {
 	Payment   models.Payment
 	Transfers []models.Transfer
@@ -19,14 +19,15 @@ type DueSignal struct {
 	WindowEnd time.Time
 }
 
-// DueSignals returns transfers that are due when the head is at the given block number, longest due first, grouped by
-// payment. limit bounds the transfers.
+// DueSignals returns the transfers that are due when the head is at the given block number, longest due first, grouped by
+// payment. limit bounds the number of transfers.
 func (s *Store) DueSignals(ctx context.Context, network string, head uint64, limit int) ([]DueSignal, error) {
 	var due []models.Transfer
-	err := s.read(ctx).Where("signal_due_at <= ? AND EXISTS (SELECT 1 FROM payments p WHERE p.id = transfers.payment_id AND p.network = ?)", head, network).
+	err := s.read(ctx).Where(`signal_due_at <= ?
+		AND EXISTS (SELECT 1 FROM payments p WHERE p.id = transfers.payment_id AND p.network = ?)`, head, network).
 		Order("signal_due_at, payment_id, " + chainOrder).Limit(limit).Find(&due).Error
 	if err != nil || len(due) == 0 {
-		return nil, wrap(err, "reading the due signals")
+		return nil, wrap(err, "read the due signals")
 	}
 	position := make(map[string]int)
 	var signals []DueSignal
@@ -41,74 +42,70 @@ func (s *Store) DueSignals(ctx context.Context, network string, head uint64, lim
 		}
 		signals[i].Transfers = append(signals[i].Transfers, transfer)
 	}
-	for batch := range slices.Chunk(ids, batchRows*10) {
-		var payments []models.Payment
-		if err := s.read(ctx).Where("id IN ?", batch).Find(&payments).Error; err != nil {
-			return nil, wrap(err, "reading the payments to signal")
-		}
-		pauses, err := pausesOf(s.read(ctx))
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range payments {
-			end, _ := models.WindowEnd(p.CreatedAt, p.ExpiresAt, pauses, s.now())
-			signals[position[p.ID]].Payment, signals[position[p.ID]].WindowEnd = p, movedEnd(p, end)
-		}
+	payments, err := s.PaymentsByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	pauses, err := pausesOf(s.read(ctx))
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range payments {
+		end, _ := models.WindowEnd(p.CreatedAt, p.ExpiresAt, pauses, s.now())
+		signals[position[p.ID]].Payment, signals[position[p.ID]].WindowEnd = p, movedEnd(p, end)
 	}
 	return signals, nil
 }
 
-// MarkSignalled notes that a workflow was told of these transfers with the head at the given block number, and when it must
-// be told again: at the transfer's next milestone, and after the last one until the ledger holds it. A transfer that changed since it was read stays due.
+// MarkSignalled notes that a workflow was signalled these transfers with the head at the given block number, and when they
+// are due again: at the transfer's next milestone, and after the last one with growing pauses until the ledger agrees with
+// the chain. A transfer that changed since it was read stays due.
 func (s *Store) MarkSignalled(ctx context.Context, transfers []models.Transfer, head, required uint64) error {
+	err := s.eachOfRevision(ctx, transfers, func(row *gorm.DB, t models.Transfer) error {
+		var reached uint64
+		// A signal that the engine accepted can still be lost with the run that got it (terminated by hand, an engine
+		// restored from a backup), so the transfer is due again until the ledger agrees with the chain.
+		dueAt := head + max(required, models.Confirmations(head, t.BlockNumber))
+		if t.Canonical {
+			reached = models.LastMilestone(models.Confirmations(head, t.BlockNumber), required)
+			if next, ok := models.NextMilestone(reached, required); ok {
+				dueAt = t.BlockNumber + next - 1
+			}
+		}
+		return row.UpdateColumns(map[string]any{
+			"signalled_confirmations": reached, "updated_at": s.now(),
+			"signal_due_at": gorm.Expr(`CASE WHEN credited_amount = (CASE WHEN canonical THEN amount ELSE 0 END)
+				THEN NULL ELSE CAST(? AS bigint) END`, dueAt),
+		}).Error
+	})
+	return wrap(err, "note signalled transfers")
+}
+
+// DeferSignals puts transfers whose payment could not be signalled behind the others, until the head reaches a block number.
+// Otherwise a batch full of payments that always fail would keep all others from being signalled.
+func (s *Store) DeferSignals(ctx context.Context, transfers []models.Transfer, until uint64) error {
+	err := s.eachOfRevision(ctx, transfers, func(row *gorm.DB, _ models.Transfer) error {
+		return row.Where("signal_due_at < ?", until).UpdateColumn("signal_due_at", until).Error
+	})
+	return wrap(err, "defer signals")
+}
+
+// eachOfRevision calls change for each transfer in lockOrder, in one transaction. row selects the transfer's row if it still
+// has the transfer's revision.
+func (s *Store) eachOfRevision(
+	ctx context.Context, transfers []models.Transfer, change func(row *gorm.DB, t models.Transfer) error,
+) error {
 	if len(transfers) == 0 {
 		return nil
 	}
-	ordered := slices.Clone(transfers)
-	slices.SortFunc(ordered, compareByLockOrder)
-	err := s.write(ctx, func(tx *gorm.DB) error {
+	ordered := slices.SortedFunc(slices.Values(transfers), compareByLockOrder)
+	return s.write(ctx, func(tx *gorm.DB) error {
 		for _, t := range ordered {
-			var reached uint64
-			// Until the ledger agrees with the chain, the workflow is told again once in a while: a signal that an engine
-			// accepted can still be lost with the run that got it (terminated by hand, an engine restored from a backup).
-			dueAt := head + max(required, models.Confirmations(head, t.BlockNumber)) // with growing pauses
-			if t.Canonical {
-				reached = models.LastMilestone(models.Confirmations(head, t.BlockNumber), required)
-				if next, ok := models.NextMilestone(reached, required); ok {
-					dueAt = t.BlockNumber + next - 1
-				}
-			}
-			err := tx.Model(&models.Transfer{}).
-				Where("chain_id = ? AND tx_hash = ? AND ordinal = ? AND payment_id = ? AND revision = ?", t.ChainID, t.TxHash, t.Ordinal, t.PaymentID, t.Revision).
-				UpdateColumns(map[string]any{
-					"signalled_confirmations": reached, "updated_at": s.now(),
-					"signal_due_at": gorm.Expr("CASE WHEN credited_amount = (CASE WHEN canonical THEN amount ELSE 0 END) THEN NULL ELSE CAST(? AS bigint) END", dueAt),
-				}).Error
-			if err != nil {
-				return fmt.Errorf("transfer %s: %w", t.TransferKey, err)
+			row := rowOf(tx, t.TransferKey, t.PaymentID).Where("revision = ?", t.Revision)
+			if err := change(row, t); err != nil {
+				return fmt.Errorf("change transfer %s: %w", t.TransferKey, err)
 			}
 		}
 		return nil
 	})
-	return wrap(err, "noting signalled transfers")
-}
-
-// DeferSignals puts transfers whose payment could not be told behind the others, until the head reaches a block number.
-// Without it as many hopeless payments as a batch holds would keep all others from being told.
-func (s *Store) DeferSignals(ctx context.Context, transfers []models.Transfer, until uint64) error {
-	ordered := slices.Clone(transfers)
-	slices.SortFunc(ordered, compareByLockOrder)
-	err := s.write(ctx, func(tx *gorm.DB) error {
-		for _, t := range ordered {
-			err := tx.Model(&models.Transfer{}).
-				Where("chain_id = ? AND tx_hash = ? AND ordinal = ? AND payment_id = ? AND revision = ? AND signal_due_at < ?",
-					t.ChainID, t.TxHash, t.Ordinal, t.PaymentID, t.Revision, until).
-				UpdateColumns(map[string]any{"signal_due_at": until}).Error
-			if err != nil {
-				return fmt.Errorf("transfer %s: %w", t.TransferKey, err)
-			}
-		}
-		return nil
-	})
-	return wrap(err, "deferring signals")
 }

@@ -2,10 +2,13 @@ package store
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -13,9 +16,36 @@ import (
 	"paycow/models"
 )
 
-// ownTransfers returns rows for the transfers that pay an address of ours, in lockOrder.
+// chainOrder is the order in which transfers stand in the chain.
+const chainOrder = "block_number, log_index, tx_hash, ordinal, chain_id"
+
+// Transfers returns every transfer known for a payment in the order of the chain, including those that a reorg removed.
+func (s *Store) Transfers(ctx context.Context, paymentID string) ([]models.Transfer, error) {
+	transfers, err := transfersOf(s.read(ctx), paymentID)
+	return transfers, wrap(err, "read a payment's transfers")
+}
+
+func transfersOf(db *gorm.DB, paymentID string) ([]models.Transfer, error) {
+	var transfers []models.Transfer
+	err := db.Where("payment_id = ?", paymentID).Order(chainOrder).Find(&transfers).Error
+	return transfers, err
+}
+
+// storeFound stores the transfers to and from our addresses.
+func (s *Store) storeFound(tx *gorm.DB, network string, transfers []models.TokenTransfer) error {
+	rows, err := s.ownTransfers(tx, network, transfers)
+	if err != nil {
+		return err
+	}
+	if err := storeTransfers(tx, rows); err != nil {
+		return err
+	}
+	return s.storeSweeps(tx, network, transfers)
+}
+
+// ownTransfers returns rows for the transfers to our addresses, in lockOrder.
 func (s *Store) ownTransfers(tx *gorm.DB, network string, transfers []models.TokenTransfer) ([]models.Transfer, error) {
-	payments, err := s.paymentsOfAddresses(tx, network, transfers)
+	payments, err := s.paymentsOfAddresses(tx, network, pluck(transfers, func(t models.TokenTransfer) string { return t.To }))
 	if err != nil || len(payments) == 0 {
 		return nil, err
 	}
@@ -34,12 +64,7 @@ func (s *Store) ownTransfers(tx *gorm.DB, network string, transfers []models.Tok
 			Revision: 1, SignalDueAt: &dueAt, CreatedAt: now, UpdatedAt: now,
 		}
 	}
-	rows := make([]models.Transfer, 0, len(seen))
-	for _, row := range seen {
-		rows = append(rows, row)
-	}
-	slices.SortFunc(rows, compareByLockOrder)
-	return rows, nil
+	return slices.SortedFunc(maps.Values(seen), compareByLockOrder), nil
 }
 
 // rowKey is the primary key of a transfer's row.
@@ -48,48 +73,22 @@ type rowKey struct {
 	paymentID string
 }
 
+// rowOf selects the row of a transfer.
+func rowOf(tx *gorm.DB, key models.TransferKey, paymentID string) *gorm.DB {
+	return tx.Model(&models.Transfer{}).Where("chain_id = ? AND tx_hash = ? AND ordinal = ? AND payment_id = ?",
+		key.ChainID, key.TxHash, key.Ordinal, paymentID)
+}
+
 func compareByLockOrder(a, b models.Transfer) int {
-	return cmp.Or(cmp.Compare(a.ChainID, b.ChainID), strings.Compare(a.TxHash, b.TxHash), cmp.Compare(a.Ordinal, b.Ordinal),
-		strings.Compare(a.PaymentID, b.PaymentID))
+	return cmp.Or(compareKeys(a.TransferKey, b.TransferKey), strings.Compare(a.PaymentID, b.PaymentID))
 }
 
-// paymentsOfAddresses maps those recipients that are our addresses to their payments, with one indexed statement however
-// many there are: they travel as one JSON parameter.
-func (s *Store) paymentsOfAddresses(tx *gorm.DB, network string, transfers []models.TokenTransfer) (map[string]string, error) {
-	if len(transfers) == 0 {
-		return nil, nil
-	}
-	recipients := make(map[string]bool, len(transfers))
-	for _, t := range transfers {
-		recipients[t.To] = true
-	}
-	list := make([]string, 0, len(recipients))
-	for address := range recipients {
-		list = append(list, address)
-	}
-	parameter, err := json.Marshal(list)
-	if err != nil {
-		return nil, fmt.Errorf("listing the recipients: %w", err)
-	}
-	unfold := "SELECT value FROM json_each(?)"
-	if s.engine == enginePostgres {
-		unfold = "SELECT jsonb_array_elements_text(CAST(? AS jsonb))"
-	}
-	var found []models.DepositAddress
-	err = tx.Raw(`SELECT d.address, d.payment_id FROM deposit_addresses d
-		JOIN payments p ON p.id = d.payment_id AND p.network = ? WHERE d.address IN (`+unfold+`)`, network, string(parameter)).Scan(&found).Error
-	if err != nil {
-		return nil, fmt.Errorf("matching the recipients with our addresses: %w", err)
-	}
-	payments := make(map[string]string, len(found))
-	for _, address := range found {
-		payments[address.Address] = address.PaymentID
-	}
-	return payments, nil
+func compareKeys(a, b models.TransferKey) int {
+	return cmp.Or(cmp.Compare(a.ChainID, b.ChainID), strings.Compare(a.TxHash, b.TxHash), cmp.Compare(a.Ordinal, b.Ordinal))
 }
 
-// storeTransfers writes the rows. One that exists is changed, with a new revision, only when the chain says something else
-// of it than before.
+// storeTransfers writes the rows. An existing row changes, and gets a new revision, only when the chain now says something
+// else about the transfer.
 func storeTransfers(tx *gorm.DB, rows []models.Transfer) error {
 	if len(rows) == 0 {
 		return nil
@@ -102,38 +101,208 @@ func storeTransfers(tx *gorm.DB, rows []models.Transfer) error {
 	err := tx.Clauses(clause.OnConflict{
 		Columns:   []clause.Column{{Name: "chain_id"}, {Name: "tx_hash"}, {Name: "ordinal"}, {Name: "payment_id"}},
 		DoUpdates: changes,
-		Where: clause.Where{Exprs: []clause.Expression{gorm.Expr(`NOT transfers.canonical OR transfers.block_hash <> excluded.block_hash
-			OR transfers.amount <> excluded.amount OR transfers.log_index <> excluded.log_index`)}},
+		Where: clause.Where{Exprs: []clause.Expression{gorm.Expr(`NOT transfers.canonical
+			OR transfers.block_hash <> excluded.block_hash OR transfers.amount <> excluded.amount
+			OR transfers.log_index <> excluded.log_index`)}},
 	}).CreateInBatches(rows, batchRows).Error
 	if err != nil {
-		return fmt.Errorf("storing transfers: %w", err)
+		return fmt.Errorf("store transfers: %w", err)
 	}
 	return nil
 }
 
-// uncanonize marks the transfers above a block as taken away and due to be signalled at once.
+// uncanonize marks the transfers, sweeps and events above a block as removed by a reorg. The transfers are due to be
+// signalled at once.
 func (s *Store) uncanonize(tx *gorm.DB, network string, above uint64) error {
-	const taken = "canonical AND block_number > ? AND EXISTS (SELECT 1 FROM payments p WHERE p.id = transfers.payment_id AND p.network = ?)"
+	const removed = `canonical AND block_number > ?
+		AND EXISTS (SELECT 1 FROM payments p WHERE p.id = transfers.payment_id AND p.network = ?)`
 	var locked []models.Transfer
-	err := tx.Clauses(rowLock).Select("chain_id").Where(taken, above, network).Order(lockOrder).Find(&locked).Error
+	err := tx.Clauses(rowLock).Select("chain_id").Where(removed, above, network).Order(lockOrder).Find(&locked).Error
 	if err != nil {
-		return fmt.Errorf("locking the transfers above block %d: %w", above, err)
+		return fmt.Errorf("lock the transfers above block %d: %w", above, err)
 	}
 	// Sweeps, events and quarantine have no network of their own: an installation watches one chain.
 	for _, table := range []string{"sweeps", "token_events", "quarantined_transfers"} {
-		if err := tx.Table(table).Where("canonical AND block_number > ?", above).UpdateColumns(map[string]any{"canonical": false}).Error; err != nil {
-			return fmt.Errorf("taking away %s above block %d: %w", table, above, err)
+		err := tx.Table(table).Where("canonical AND block_number > ?", above).UpdateColumn("canonical", false).Error
+		if err != nil {
+			return fmt.Errorf("mark %s above block %d as removed: %w", table, above, err)
 		}
 	}
 	if len(locked) == 0 {
 		return nil
 	}
-	err = tx.Model(&models.Transfer{}).Where(taken, above, network).UpdateColumns(map[string]any{
-		"canonical": false, "revision": gorm.Expr("revision + 1"), "signalled_confirmations": 0, "signal_due_at": 0,
-		"updated_at": s.now(),
-	}).Error
+	err = tx.Model(&models.Transfer{}).Where(removed, above, network).UpdateColumns(s.removal()).Error
 	if err != nil {
-		return fmt.Errorf("taking away the transfers above block %d: %w", above, err)
+		return fmt.Errorf("mark the transfers above block %d as removed: %w", above, err)
 	}
 	return nil
+}
+
+// removal is the change of a transfer's row when the transfer turns out not to be in the chain.
+func (s *Store) removal() map[string]any {
+	return map[string]any{
+		"canonical": false, "revision": gorm.Expr("revision + 1"), "signalled_confirmations": 0, "signal_due_at": 0,
+		"updated_at": s.now(),
+	}
+}
+
+// sweep is the row of a transfer from one of our addresses.
+type sweep struct {
+	models.TransferKey `gorm:"embedded"`
+	FromAddress        string `gorm:"primaryKey"`
+	ToAddress          string
+	Amount             models.Amount
+	LogIndex           uint
+	BlockNumber        uint64
+	BlockHash          string
+	BlockTime          time.Time
+	Canonical          bool
+}
+
+func (s *Store) storeSweeps(tx *gorm.DB, network string, transfers []models.TokenTransfer) error {
+	ours, err := s.paymentsOfAddresses(tx, network, pluck(transfers, func(t models.TokenTransfer) string { return t.From }))
+	if err != nil || len(ours) == 0 {
+		return err
+	}
+	seen := map[models.TransferKey]bool{}
+	var rows []sweep
+	for _, t := range transfers {
+		if ours[t.From] == "" || t.Amount <= 0 || seen[t.TransferKey] {
+			continue
+		}
+		seen[t.TransferKey] = true
+		rows = append(rows, sweep{
+			TransferKey: t.TransferKey, FromAddress: t.From, ToAddress: t.To, Amount: t.Amount, LogIndex: t.LogIndex,
+			BlockNumber: t.Block.Number, BlockHash: t.Block.Hash, BlockTime: toMillis(t.Block.Time), Canonical: true,
+		})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	slices.SortFunc(rows, func(a, b sweep) int { return compareKeys(a.TransferKey, b.TransferKey) })
+	if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).CreateInBatches(rows, batchRows).Error; err != nil {
+		return fmt.Errorf("store sweeps: %w", err)
+	}
+	return nil
+}
+
+// StoredTransfers returns the canonical transfers to and from our addresses in the blocks from one number to another,
+// inclusive.
+func (s *Store) StoredTransfers(ctx context.Context, network string, from, to uint64) ([]models.TokenTransfer, error) {
+	var incoming, outgoing []sweep
+	err := s.read(ctx).Table("transfers t").
+		Select(`t.chain_id, t.tx_hash, t.ordinal, t.from_address, p.deposit_address AS to_address, t.amount, t.log_index,
+			t.block_number, t.block_hash, t.block_time`).
+		Joins("JOIN payments p ON p.id = t.payment_id").
+		Where("t.canonical AND t.block_number BETWEEN ? AND ? AND p.network = ?", from, to, network).Find(&incoming).Error
+	if err == nil {
+		err = s.read(ctx).Where("canonical AND block_number BETWEEN ? AND ?", from, to).Find(&outgoing).Error
+	}
+	if err != nil {
+		return nil, wrap(err, "read the transfers of a range")
+	}
+	var found []models.TokenTransfer
+	known := map[models.TransferKey]bool{}
+	for _, row := range append(incoming, outgoing...) {
+		if known[row.TransferKey] {
+			continue // from one of our addresses to another
+		}
+		known[row.TransferKey] = true
+		found = append(found, models.TokenTransfer{
+			TransferKey: row.TransferKey, From: row.FromAddress, To: row.ToAddress, Amount: row.Amount, LogIndex: row.LogIndex,
+			Block: models.BlockRef{Number: row.BlockNumber, Hash: row.BlockHash, Time: row.BlockTime},
+		})
+	}
+	return found, nil
+}
+
+// quarantinedTransfer is the row of a transfer to us that is never credited.
+type quarantinedTransfer struct {
+	models.TransferKey `gorm:"embedded"`
+	PaymentID          string `gorm:"primaryKey"`
+	FromAddress        string
+	Value              string
+	LogIndex           uint
+	BlockNumber        uint64
+	BlockHash          string
+	BlockTime          time.Time
+	Canonical          bool
+}
+
+// storeOversized stores transfers to us that do not fit 64 bits, each with an alarm.
+func (s *Store) storeOversized(tx *gorm.DB, network string, oversized []models.OversizedTransfer) error {
+	payments, err := s.paymentsOfAddresses(tx, network, pluck(oversized, func(t models.OversizedTransfer) string { return t.To }))
+	if err != nil {
+		return err
+	}
+	for _, o := range oversized {
+		paymentID, ours := payments[o.To]
+		if !ours {
+			continue
+		}
+		row := quarantinedTransfer{
+			TransferKey: o.TransferKey, PaymentID: paymentID, FromAddress: o.From, Value: o.Value, LogIndex: o.LogIndex,
+			BlockNumber: o.Block.Number, BlockHash: o.Block.Hash, BlockTime: toMillis(o.Block.Time), Canonical: true,
+		}
+		if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
+			return fmt.Errorf("store a transfer beyond 64 bits: %w", err)
+		}
+		err := s.raise(tx, models.Alarm{
+			Network: network, Kind: models.AlarmAmountTooLarge, Subject: o.String(),
+			Message: fmt.Sprintf("A transfer of %s micro-USDT to %s (payment %s, transaction %s) does not fit 64 bits and is in quarantine; it is not credited.",
+				o.Value, o.To, paymentID, o.TxHash),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// OurAddresses returns those of the addresses (EIP-55 form) that are deposit addresses of the network, in no particular
+// order.
+func (s *Store) OurAddresses(ctx context.Context, network string, addresses []string) ([]string, error) {
+	payments, err := s.paymentsOfAddresses(s.read(ctx), network, addresses)
+	if err != nil {
+		return nil, wrap(err, "look for our addresses")
+	}
+	return slices.Collect(maps.Keys(payments)), nil
+}
+
+// paymentsOfAddresses maps those of the addresses that are deposit addresses of the network to their payments' ids. It runs
+// one indexed statement, however many addresses there are: they are passed as one JSON parameter.
+func (s *Store) paymentsOfAddresses(db *gorm.DB, network string, addresses []string) (map[string]string, error) {
+	if len(addresses) == 0 {
+		return nil, nil
+	}
+	unique := slices.Compact(slices.Sorted(slices.Values(addresses)))
+	parameter, err := json.Marshal(unique)
+	if err != nil {
+		return nil, fmt.Errorf("encode the addresses: %w", err)
+	}
+	unfold := "SELECT value FROM json_each(?)"
+	if s.engine == enginePostgres {
+		unfold = "SELECT jsonb_array_elements_text(CAST(? AS jsonb))"
+	}
+	var found []models.DepositAddress
+	err = db.Raw(`SELECT d.address, d.payment_id FROM deposit_addresses d
+		JOIN payments p ON p.id = d.payment_id AND p.network = ? WHERE d.address IN (`+unfold+`)`,
+		network, string(parameter)).Scan(&found).Error
+	if err != nil {
+		return nil, fmt.Errorf("match addresses with ours: %w", err)
+	}
+	payments := make(map[string]string, len(found))
+	for _, address := range found {
+		payments[address.Address] = address.PaymentID
+	}
+	return payments, nil
+}
+
+// pluck returns one text of each row.
+func pluck[T any](rows []T, text func(row T) string) []string {
+	texts := make([]string, len(rows))
+	for i, row := range rows {
+		texts[i] = text(row)
+	}
+	return texts
 }

@@ -72,7 +72,7 @@ func TestHaltingAlarm(t *testing.T) {
 		result, err := f.Expire(ctx, expiry)
 		require.NoError(t, err)
 		require.False(t, result.Recorded)
-		require.Contains(t, result.Waits, "alarm")
+		require.Equal(t, models.ExpiryWaitHalted, result.Wait)
 		f.requireBalance(t, 0, 50*models.USDT)
 		require.NoError(t, f.ResolveAlarm(ctx, f.openAlarms(t)[models.AlarmReorgBelowFinality].ID, "cli", "192.0.2.1", "looked at it"))
 		credited, err := f.Credit(ctx, credit)
@@ -141,15 +141,16 @@ func TestAgreedMark(t *testing.T) {
 		result, err := f.Expire(ctx, expiry)
 		require.NoError(t, err)
 		require.False(t, result.Recorded)
-		require.Contains(t, result.Waits, "too few nodes agree")
+		require.Equal(t, models.ExpiryWaitQuorum, result.Wait)
+		require.Equal(t, f.tip.Number, result.WaitBlock)
 		require.ErrorIs(t, f.SetAgreed(ctx, models.NetworkERC20, block(500, "dead")), models.ErrCursorMoved)
 		require.NoError(t, f.SetAgreed(ctx, models.NetworkERC20, far))
 		require.NoError(t, f.SetFinalized(ctx, models.NetworkERC20, far))
-		require.NoError(t, f.SetSecond(ctx, models.NetworkERC20, 500))
+		require.NoError(t, f.SetRechecked(ctx, models.NetworkERC20, 500))
 		require.NoError(t, f.Rewind(ctx, models.NetworkERC20, far, f.tip))
 		cursor, err := f.Cursor(ctx, models.NetworkERC20)
 		require.NoError(t, err)
-		require.Equal(t, []uint64{f.tip.Number, f.tip.Number, f.tip.Number}, []uint64{cursor.AgreedNumber, cursor.FinalizedNumber, cursor.SecondNumber})
+		require.Equal(t, []uint64{f.tip.Number, f.tip.Number, f.tip.Number}, []uint64{cursor.AgreedNumber, cursor.FinalizedNumber, cursor.RecheckedNumber})
 		result, err = f.Expire(ctx, expiry)
 		require.NoError(t, err)
 		require.False(t, result.Recorded)
@@ -314,7 +315,7 @@ func TestSeenOnTheirWay(t *testing.T) {
 		p, other := f.create(t), f.create(t)
 		now := time.Now().UTC().Truncate(time.Millisecond)
 		f.now = func() time.Time { return now }
-		require.NoError(t, f.NoteSeen(ctx, models.NetworkERC20, []SeenTransfer{
+		require.NoError(t, f.NoteSeen(ctx, models.NetworkERC20, []models.SeenTransfer{
 			{TxHash: txHash(1), To: p.DepositAddress, Amount: 20 * models.USDT},
 			{TxHash: txHash(2), To: p.DepositAddress, Amount: 30 * models.USDT},
 			{TxHash: txHash(3), To: "0xSomebody", Amount: 5},
@@ -367,7 +368,7 @@ func TestMigrationFromTheFirstSchema(t *testing.T) {
 		cursor, err := s.Cursor(ctx, models.NetworkERC20)
 		require.NoError(t, err)
 		require.Equal(t, cursor.Block(), cursor.Agreed())
-		require.EqualValues(t, 100, cursor.SecondNumber)
+		require.EqualValues(t, 100, cursor.RecheckedNumber)
 		_, operator, err := s.Credential(ctx, "pk_1")
 		require.NoError(t, err)
 		require.False(t, operator.HasTOTP())

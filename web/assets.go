@@ -1,9 +1,7 @@
 package web
 
 import (
-	"bytes"
 	"cmp"
-	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -31,7 +29,6 @@ type Asset struct {
 	Version     string // of its content; part of its address, so that a browser may keep it for ever
 	ContentType string
 	Content     []byte
-	Gzipped     []byte
 }
 
 // Path is where the asset is served.
@@ -73,11 +70,7 @@ func mustReadAssets() map[string]Asset {
 			}
 			content = append(content, text...)
 		}
-		sum := sha256.Sum256(content)
-		found[name] = Asset{
-			Name: name, Version: hex.EncodeToString(sum[:6]), ContentType: contentType(name),
-			Content: content, Gzipped: Gzip(content),
-		}
+		found[name] = Asset{Name: name, Version: versionOf(content), ContentType: contentType(name), Content: content}
 		return nil
 	})
 	if err != nil {
@@ -91,14 +84,8 @@ func contentType(name string) string {
 	return cmp.Or(mime.TypeByExtension(path.Ext(name)), "text/plain; charset=utf-8")
 }
 
-// Gzip compresses a page or an asset as small as gzip can.
-func Gzip(content []byte) []byte {
-	var small bytes.Buffer
-	w, err := gzip.NewWriterLevel(&small, gzip.BestCompression)
-	if err != nil {
-		panic(err) // only for a level that does not exist
-	}
-	_, _ = w.Write(content) // into memory
-	_ = w.Close()
-	return small.Bytes()
+// versionOf returns a name for the content: it changes when the content does.
+func versionOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:6])
 }

@@ -3,23 +3,18 @@ package web
 import (
 	"bytes"
 	"compress/gzip"
-	"io"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// An asset's address changes with its content, its compressed form is the same content, and no other address finds it.
+// An asset is found at its own address and at no other.
 func TestAssets(t *testing.T) {
 	t.Parallel()
 	require.NotEmpty(t, assets)
 	for name, asset := range assets {
 		require.NotEmpty(t, asset.ContentType, name)
-		unzip, err := gzip.NewReader(bytes.NewReader(asset.Gzipped))
-		require.NoError(t, err)
-		content, err := io.ReadAll(unzip)
-		require.NoError(t, err)
-		require.Equal(t, string(asset.Content), string(content), name)
+		require.NotEmpty(t, asset.Content, name)
 		found, ok := FindAsset(asset.Version, name)
 		require.True(t, ok)
 		require.Equal(t, asset.Path(), found.Path())
@@ -31,4 +26,16 @@ func TestAssets(t *testing.T) {
 	_, err := assetPath("missing.css")
 	require.Error(t, err)
 	require.Contains(t, string(assets["checkout.css"].Content), "color-scheme", "a bundle begins with the base")
+}
+
+// gzippedSize returns the compressed size of a page or an asset, in bytes.
+func gzippedSize(t *testing.T, content []byte) int {
+	t.Helper()
+	var small bytes.Buffer
+	w, err := gzip.NewWriterLevel(&small, gzip.BestCompression)
+	require.NoError(t, err)
+	_, err = w.Write(content)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return small.Len()
 }

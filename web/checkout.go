@@ -96,8 +96,8 @@ type qrPicture struct {
 // WriteCheckout writes the hosted checkout page.
 func WriteCheckout(w io.Writer, c Checkout) error { return writeCheckout(w, "checkout.html", c) }
 
-// WriteCheckoutParts writes the parts of the checkout page that change, for a page that is open already.
-func WriteCheckoutParts(w io.Writer, c Checkout) error { return writeCheckout(w, "checkout-parts", c) }
+// WriteCheckoutState writes the part of the checkout page that changes, for a page that is open already.
+func WriteCheckoutState(w io.Writer, c Checkout) error { return writeCheckout(w, "checkout-state", c) }
 
 func writeCheckout(w io.Writer, template string, c Checkout) error {
 	page, err := newCheckoutPage(c)
@@ -166,13 +166,15 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 // askFor fills in what it takes to send an amount: its text, the wallet's call and the QR codes.
 func (page *checkoutPage) askFor(amount models.Amount) error {
 	page.Amount, page.AmountUnits = amount.String(), int64(amount)
-	page.Call = transferCall(page.Address, amount)
+	var err error
+	if page.Call, err = transferCall(page.Address, amount); err != nil {
+		return err
+	}
 	page.AddressGroups = groupAddress(page.Address)
 	for _, code := range []qrPicture{
 		{Kind: "request", Content: paymentRequest(page.Token, page.ChainID, page.Address, amount)},
 		{Kind: "address", Content: page.Address},
 	} {
-		var err error
 		if code.Label, err = page.T("qr_" + code.Kind); err != nil {
 			return err
 		}

@@ -2,9 +2,7 @@ package web
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"fmt"
 	"net/url"
 	"slices"
@@ -45,8 +43,7 @@ type ErrorCode struct {
 // Page is a page that stays the same as long as the process lives.
 type Page struct {
 	Content []byte
-	Gzipped []byte
-	ETag    string
+	Version string // changes when the content does
 }
 
 // Example is a whole program that makes a payment and reads its status.
@@ -179,8 +176,7 @@ func newPage(name string, data any) (Page, error) {
 	if err := write(&text, name, data); err != nil {
 		return Page{}, err
 	}
-	sum := sha256.Sum256(text.Bytes())
-	return Page{Content: text.Bytes(), Gzipped: Gzip(text.Bytes()), ETag: `"` + hex.EncodeToString(sum[:8]) + `"`}, nil
+	return Page{Content: text.Bytes(), Version: versionOf(text.Bytes())}, nil
 }
 
 // span writes a time span in words.

@@ -2,9 +2,14 @@ package web
 
 import (
 	"fmt"
+	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/boombuler/barcode/qr"
+	"github.com/ethereum/go-ethereum/accounts/abi"
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
 
 	"paycow/models"
 )
@@ -45,10 +50,28 @@ func paymentRequest(token string, chainID uint64, address string, amount models.
 	return fmt.Sprintf("ethereum:%s@%d/transfer?address=%s&uint256=%d", token, chainID, address, int64(amount))
 }
 
-// transferCall is the call of the token's transfer(address,uint256), encoded as the contract ABI says: the function's
-// selector, then each argument in 32 bytes.
-func transferCall(address string, amount models.Amount) string {
-	return fmt.Sprintf("0xa9059cbb%064s%064x", strings.ToLower(strings.TrimPrefix(address, "0x")), int64(amount))
+// transferMethod is the token's transfer(address,uint256) (ERC-20).
+var transferMethod = newTransferMethod()
+
+func newTransferMethod() abi.Method {
+	argument := func(kind string) abi.Argument {
+		parsed, err := abi.NewType(kind, "", nil)
+		if err != nil {
+			panic(err) // only for a type that does not exist
+		}
+		return abi.Argument{Type: parsed}
+	}
+	return abi.NewMethod("transfer", "transfer", abi.Function, "nonpayable", false, false,
+		abi.Arguments{argument("address"), argument("uint256")}, nil)
+}
+
+// transferCall returns the call data that transfers an amount of the token to an address, in hex.
+func transferCall(address string, amount models.Amount) (string, error) {
+	arguments, err := transferMethod.Inputs.Pack(common.HexToAddress(address), big.NewInt(int64(amount)))
+	if err != nil {
+		return "", fmt.Errorf("encode the transfer: %w", err)
+	}
+	return hexutil.Encode(slices.Concat(transferMethod.ID, arguments)), nil
 }
 
 // QRPicture is the QR code of a text as an SVG document.

@@ -1,70 +1,69 @@
-// Package workflows holds what PayCow decides: the life of a payment, and the watching of a chain. Effects are activities;
-// the code here is deterministic and holds data only.
+// Package workflows holds PayCow's Temporal workflows: the life of a payment, the watching of a chain, and the comparison of
+// the books. Package rules decides what a payment does; the code here carries that out durably. It is deterministic and holds
+// data only, and everything that reaches outside is an activity.
 package workflows
 
 import (
 	"fmt"
-	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"paycow/models"
+	"paycow/rules"
 )
 
-// Payment is the life of one payment session, from its creation until nothing is left to wait for. A transfer or a decision
-// that comes after the end starts another run of the same id, which reads the payment's row and goes on from there.
+// Payment is the life of one payment session, from its creation until there is nothing left to wait for. A transfer or a
+// decision that comes later starts another run with the same workflow id, which reads the payment's row and continues from
+// there.
 func Payment(ctx workflow.Context, input models.PaymentInput) (models.PaymentResult, error) {
 	p := &payment{
-		fold:      newFold(input),
+		rules:     rules.NewPayment(input),
 		transfers: workflow.GetSignalChannel(ctx, models.SignalTransfers),
 		rejects:   workflow.GetSignalChannel(ctx, models.SignalReject),
 		accepts:   workflow.GetSignalChannel(ctx, models.SignalAccept),
 	}
-	if err := workflow.SetQueryHandler(ctx, models.QueryPaymentState, func() (models.PaymentState, error) {
-		return p.fold.recorded, nil
-	}); err != nil {
-		return models.PaymentResult{}, fmt.Errorf("set the query handler: %w", err)
-	}
-	if err := workflow.SetQueryHandler(ctx, models.QueryTransfers, func() (models.TransfersSignal, error) {
-		return models.TransfersSignal{Transfers: p.fold.matching(func(models.TransferNotice) bool { return true }), WindowEnd: p.fold.extendedTo}, nil
-	}); err != nil {
-		return models.PaymentResult{}, fmt.Errorf("set the query handler: %w", err)
+	if err := p.answerQueries(ctx); err != nil {
+		return models.PaymentResult{}, err
 	}
 	if input.Resume {
-		if err := p.load(ctx); err != nil {
+		if err := p.load(ctx, rules.Load{PaymentID: input.PaymentID}); err != nil {
 			return models.PaymentResult{}, err
 		}
 	}
 	for {
-		p.takeSignals(ctx)
-		todo := p.fold.next(workflow.Now(ctx))
-		workflow.SetCurrentDetails(ctx, p.fold.details(todo))
-		if todo != actionRecord { // a record that follows at once would only make a second upsert of it
-			if err := p.showSearchAttributes(ctx); err != nil {
+		// The order of these steps decides the order of the commands in every history. It must not change.
+		if p.rules.TakesSignals() {
+			p.takeSignals(ctx)
+		}
+		effect := p.rules.Next(workflow.Now(ctx))
+		workflow.SetCurrentDetails(ctx, p.rules.Details(effect))
+		if _, changesStatus := effect.(rules.Record); !changesStatus { // before a Record it would be a second upsert of one change
+			if err := p.upsertSearchAttributes(ctx); err != nil {
 				return models.PaymentResult{}, err
 			}
 		}
 		var err error
-		switch todo {
-		case actionLoad:
-			err = p.load(ctx)
-		case actionSettle:
-			err = p.settle(ctx, p.fold.credits(), false)
-		case actionSettleHeld:
-			err = p.settle(ctx, p.fold.heldCredits(), true)
-		case actionRecord:
-			err = p.record(ctx)
-		case actionExpire:
-			err = p.expire(ctx)
-		case actionWait:
+		switch effect := effect.(type) {
+		case rules.Load:
+			err = p.load(ctx, effect)
+		case rules.Record:
+			err = p.record(ctx, effect)
+		case rules.Credit:
+			err = p.credit(ctx, effect)
+		case rules.Expire:
+			err = p.expire(ctx, effect)
+		case rules.AwaitScan:
+			err = p.awaitScan(ctx, effect)
+		case rules.Wait:
 			if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 				input.Resume = true
 				return models.PaymentResult{}, workflow.NewContinueAsNewError(ctx, models.WorkflowPayment, input)
 			}
-			err = p.wait(ctx)
-		case actionEnd:
-			return models.PaymentResult{State: p.fold.recorded}, nil
+			err = p.wait(ctx, effect)
+		case rules.End:
+			return models.PaymentResult{State: effect.State}, nil
+		default:
+			err = fmt.Errorf("no way to carry out the effect %T", effect)
 		}
 		if err != nil {
 			return models.PaymentResult{}, err
@@ -74,27 +73,39 @@ func Payment(ctx workflow.Context, input models.PaymentInput) (models.PaymentRes
 
 // payment is one run of the Payment workflow.
 type payment struct {
-	fold      *fold
+	rules     *rules.Payment
 	transfers workflow.ReceiveChannel
 	rejects   workflow.ReceiveChannel
 	accepts   workflow.ReceiveChannel
-	timer     workflow.Future // runs until the expiry is to be asked for; nil before it is needed
+	timer     workflow.Future // fires when the expiry is to be checked; nil before it is needed
 }
 
-// takeSignals folds in every signal that has arrived and tells whether there was any.
+func (p *payment) answerQueries(ctx workflow.Context) error {
+	err := workflow.SetQueryHandler(ctx, models.QueryPaymentState, func() (models.PaymentState, error) {
+		return p.rules.Recorded(), nil
+	})
+	if err != nil {
+		return fmt.Errorf("set the query handler: %w", err)
+	}
+	err = workflow.SetQueryHandler(ctx, models.QueryTransfers, func() (models.TransfersSignal, error) {
+		return p.rules.Transfers(), nil
+	})
+	if err != nil {
+		return fmt.Errorf("set the query handler: %w", err)
+	}
+	return nil
+}
+
+// takeSignals applies every signal that has arrived and reports whether there were any.
 func (p *payment) takeSignals(ctx workflow.Context) bool {
 	arrived := false
 	for {
-		var transfers models.TransfersSignal
-		if !p.transfers.ReceiveAsync(&transfers) {
+		var signal models.TransfersSignal
+		if !p.transfers.ReceiveAsync(&signal) {
 			break
 		}
 		arrived = true
-		p.fold.heard()
-		p.fold.extend(transfers.WindowEnd)
-		for _, notice := range transfers.Transfers {
-			p.fold.foldTransfer(notice)
-		}
+		p.rules.ApplyTransfers(signal)
 	}
 	for {
 		var decision models.DecisionSignal
@@ -102,9 +113,8 @@ func (p *payment) takeSignals(ctx workflow.Context) bool {
 			break
 		}
 		arrived = true
-		p.fold.heard()
-		if !p.fold.foldReject(decision.Reason) {
-			workflow.GetLogger(ctx).Info("rejection refused", "payment_id", p.fold.input.PaymentID, "status", p.fold.recorded.Status)
+		if !p.rules.ApplyReject(decision.Reason) {
+			workflow.GetLogger(ctx).Info("rejection refused", "status", p.rules.Recorded().Status)
 		}
 	}
 	for {
@@ -113,15 +123,14 @@ func (p *payment) takeSignals(ctx workflow.Context) bool {
 			break
 		}
 		arrived = true
-		p.fold.heard()
-		if !p.fold.foldAccept(decision) {
-			workflow.GetLogger(ctx).Info("acceptance refused", "payment_id", p.fold.input.PaymentID, "status", p.fold.recorded.Status)
+		if !p.rules.ApplyAccept(decision) {
+			workflow.GetLogger(ctx).Info("acceptance refused", "status", p.rules.Recorded().Status)
 		}
 	}
 	return arrived
 }
 
-// signals returns a selector that is ready when a signal has come. It takes none of them.
+// signals returns a selector that is ready when a signal has arrived. It receives none of them.
 func (p *payment) signals(ctx workflow.Context) workflow.Selector {
 	selector := workflow.NewSelector(ctx)
 	for _, channel := range []workflow.ReceiveChannel{p.transfers, p.rejects, p.accepts} {
@@ -130,117 +139,107 @@ func (p *payment) signals(ctx workflow.Context) workflow.Selector {
 	return selector
 }
 
-// wait returns when a signal has come or the expiry is due.
-func (p *payment) wait(ctx workflow.Context) error {
+// wait returns when a signal has arrived or the expiry is to be checked.
+func (p *payment) wait(ctx workflow.Context, effect rules.Wait) error {
 	selector := p.signals(ctx)
-	if p.fold.expiryIsOpen(p.fold.state()) {
+	if !effect.Until.IsZero() {
 		if p.timer == nil || p.timer.IsReady() {
-			p.timer = workflow.NewTimerWithOptions(ctx, p.fold.expiryCheckAt().Sub(workflow.Now(ctx)), workflow.TimerOptions{
-				Summary: "expires at " + p.fold.input.ExpiresAt.UTC().Format(time.RFC3339),
-			})
+			options := workflow.TimerOptions{Summary: effect.Summary()}
+			p.timer = workflow.NewTimerWithOptions(ctx, effect.Until.Sub(workflow.Now(ctx)), options)
 		}
 		selector.AddFuture(p.timer, func(workflow.Future) {})
 	}
 	selector.Select(ctx)
-	p.fold.rested()
-	if p.timer != nil && p.timer.IsReady() {
-		p.fold.heard()
-	}
+	p.rules.ApplyWake(p.timer != nil && p.timer.IsReady())
 	return ctx.Err()
 }
 
-// load takes over the payment's row and transfers.
-func (p *payment) load(ctx workflow.Context) error {
-	var snapshot models.PaymentSnapshot
-	err := quickly(ctx, "read the payment's row", models.ActivityLoadPayment, p.fold.input.PaymentID, &snapshot)
+func (p *payment) load(ctx workflow.Context, effect rules.Load) error {
+	snapshot, err := quickly[models.PaymentSnapshot](ctx, effect, models.ActivityLoadPayment, effect.PaymentID)
 	if err != nil {
 		return fmt.Errorf("load the payment: %w", err)
 	}
-	p.fold.foldSnapshot(snapshot)
+	p.rules.ApplySnapshot(snapshot)
 	return nil
 }
 
-// record writes the state to the row.
-func (p *payment) record(ctx workflow.Context) error {
-	state := p.fold.state()
-	state.Version++
-	var result models.RecordResult
-	err := quickly(ctx, "record "+describe(state), models.ActivityRecordPayment,
-		models.RecordInput{PaymentID: p.fold.input.PaymentID, State: state}, &result)
+func (p *payment) record(ctx workflow.Context, effect rules.Record) error {
+	result, err := quickly[models.RecordResult](ctx, effect, models.ActivityRecordPayment, effect.Input)
 	if err != nil {
 		return fmt.Errorf("record the payment's state: %w", err)
 	}
-	p.fold.takeOver(state, result)
+	p.rules.ApplyRecordResult(effect, result)
 	return nil
 }
 
-// settle books what the chain shows. The activity verifies each transfer again. Those that it cannot verify are held, so
-// that the others need not wait for them; when only such are left, await makes the activity try until it succeeds. News that
-// arrive meanwhile (a reorg, another transfer) end the attempt, and the next one starts from what is known then. An attempt
-// that was booked although it was given up has moved the row's version, which the next one finds out.
-func (p *payment) settle(ctx workflow.Context, credits []models.TransferNotice, await bool) error {
-	reversals := p.fold.reversals()
-	input, after := p.fold.settlement(credits, reversals, await)
-	var result models.CreditResult
-	done, err := p.patiently(ctx, summarizeSettlement(credits, reversals, input.State), models.ActivityCreditPayment, input, &result)
+// credit books what the chain shows. The activity verifies each transfer again.
+func (p *payment) credit(ctx workflow.Context, effect rules.Credit) error {
+	result, done, err := patiently[models.CreditResult](ctx, p, effect, models.ActivityCreditPayment, effect.Input)
 	if err != nil {
 		return fmt.Errorf("book the payment's transfers: %w", err)
 	}
-	if !done {
-		p.fold.distrust()
-		return nil
+	if done {
+		p.rules.ApplyCreditResult(effect, result)
 	}
-	p.fold.takeSettled(input.State, after, result)
 	return nil
 }
 
-// expire asks whether nothing came within the window, and records that in the same step. Usually the chain has been read
-// far enough when the timer fires; when it has not, because a node or we were away, the question is repeated until it has.
-func (p *payment) expire(ctx workflow.Context) error {
-	question := p.fold.expiry()
+// expire asks once, with a local activity, whether a transfer came in time. Usually the chain has been read far enough by
+// then. When it has not, or the question failed, the rules go on with AwaitScan.
+func (p *payment) expire(ctx workflow.Context, effect rules.Expire) error {
 	var result models.ExpireResult
-	err := workflow.ExecuteLocalActivity(localOptions(ctx, "ask whether anything came in time"), models.ActivityExpirePayment, question).Get(ctx, &result)
-	if err != nil || !result.ScannedPast {
+	err := workflow.ExecuteLocalActivity(localOptions(ctx, effect.Summary()), models.ActivityExpirePayment, effect.Input).Get(ctx, &result)
+	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if p.fold.extend(result.WindowEnd); !result.Paused && workflow.Now(ctx).Before(p.fold.expiryCheckAt()) {
-			return nil // the token was paused for a while, so the window goes on
-		}
-		workflow.SetCurrentDetails(ctx, p.fold.details(actionExpire)+"\n"+result.Waits+"\n")
-		question.AwaitScan = true
 		result = models.ExpireResult{}
-		done, err := p.patiently(ctx, "wait until the chain is read past the end of the window", models.ActivityExpirePayment, question, &result)
-		if err != nil {
-			return fmt.Errorf("expire the payment: %w", err)
-		}
-		if !done {
-			p.fold.distrust()
-			return nil
-		}
 	}
-	p.fold.closeWindow()
-	p.fold.takeOver(question.State, result.RecordResult)
+	p.rules.ApplyExpireResult(effect, result, workflow.Now(ctx))
 	return nil
 }
 
-// showSearchAttributes makes the payment's status and transactions searchable. Each upsert is a write to the engine's
-// visibility store, so there is none without a change.
-func (p *payment) showSearchAttributes(ctx workflow.Context) error {
-	shown := workflow.GetTypedSearchAttributes(ctx)
-	var updates []temporal.SearchAttributeUpdate
-	if status, _ := shown.GetKeyword(AttributePaymentStatus); status != p.fold.recorded.Status.String() {
-		updates = append(updates, AttributePaymentStatus.ValueSet(p.fold.recorded.Status.String()))
+// awaitScan repeats the question until the chain has been read far enough.
+func (p *payment) awaitScan(ctx workflow.Context, effect rules.AwaitScan) error {
+	result, done, err := patiently[models.ExpireResult](ctx, p, effect, models.ActivityExpirePayment, effect.Input)
+	if err != nil {
+		return fmt.Errorf("expire the payment: %w", err)
 	}
-	hashes := p.fold.txHashes()
-	if known, _ := shown.GetKeywordList(AttributeTxHash); len(hashes) > len(known) {
-		updates = append(updates, AttributeTxHash.ValueSet(hashes))
-	}
-	if len(updates) == 0 {
-		return nil
-	}
-	if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
-		return fmt.Errorf("upsert search attributes: %w", err)
+	if done {
+		p.rules.ApplyScanResult(effect, result)
 	}
 	return nil
+}
+
+// quickly runs an activity as a local one. When that fails (the database is away), it becomes an ordinary activity, which
+// Temporal repeats until it succeeds.
+func quickly[T any](ctx workflow.Context, effect rules.Effect, activity string, input any) (result T, err error) {
+	summary := effect.Summary()
+	err = workflow.ExecuteLocalActivity(localOptions(ctx, summary), activity, input).Get(ctx, &result)
+	if err == nil || ctx.Err() != nil {
+		return result, err
+	}
+	err = workflow.ExecuteActivity(activityOptions(ctx, summary), activity, input).Get(ctx, &result)
+	return result, err
+}
+
+// patiently runs an activity that may take long, and returns its result with done = true. When a signal arrives first, it
+// cancels the activity, applies the signal and the interruption, and returns done = false: whether the activity had its effect
+// is not known then.
+func patiently[T any](ctx workflow.Context, p *payment, effect rules.Effect, activity string, input any) (result T, done bool, err error) {
+	activityCtx, cancel := workflow.WithCancel(activityOptions(ctx, effect.Summary()))
+	defer cancel()
+	future := workflow.ExecuteActivity(activityCtx, activity, input)
+	for !future.IsReady() {
+		p.signals(ctx).AddFuture(future, func(workflow.Future) {}).Select(ctx)
+		if ctx.Err() != nil {
+			return result, false, ctx.Err()
+		}
+		if !future.IsReady() && p.takeSignals(ctx) {
+			p.rules.ApplyInterruption()
+			return result, false, nil
+		}
+	}
+	err = future.Get(ctx, &result)
+	return result, true, err
 }

@@ -15,20 +15,26 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"paycow/models"
+	"paycow/rules/rulestest"
+)
+
+var (
+	created   = rulestest.Created
+	testInput = rulestest.Input()
 )
 
 // bench is a Payment workflow in Temporal's test environment, whose clock skips ahead, over the model store.
 type bench struct {
 	*testsuite.TestWorkflowEnvironment
 	t  *testing.T
-	db *modelStore
+	db *rulestest.Store
 }
 
 func setup(t *testing.T) *bench {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	b := &bench{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t, db: newModelStore()}
+	b := &bench{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t, db: rulestest.NewStore()}
 	b.SetStartTime(created)
 	b.RegisterWorkflowWithOptions(Payment, workflow.RegisterOptions{Name: models.WorkflowPayment})
 	for name, method := range map[string]any{
@@ -37,7 +43,7 @@ func setup(t *testing.T) *bench {
 	} {
 		b.RegisterActivityWithOptions(method, activity.RegisterOptions{Name: name})
 	}
-	b.db.scanned = true
+	b.db.Scanned = true
 	return b
 }
 
@@ -56,7 +62,7 @@ func transfer(i int, amount models.Amount, mined time.Duration) models.TransferN
 // tell changes the transfer's row and signals the workflow.
 func (b *bench) tell(n models.TransferNotice, confirmations uint64) {
 	n.Confirmations = confirmations
-	b.SignalWorkflow(models.SignalTransfers, models.TransfersSignal{Transfers: []models.TransferNotice{b.db.put(n)}})
+	b.SignalWorkflow(models.SignalTransfers, models.TransfersSignal{Transfers: []models.TransferNotice{b.db.Put(n)}})
 }
 
 // arrive plays an ordinary transfer: seen, two confirmations, twelve.
@@ -74,17 +80,8 @@ func (b *bench) run(input models.PaymentInput) models.PaymentState {
 	require.NoError(b.t, b.GetWorkflowError())
 	var result models.PaymentResult
 	require.NoError(b.t, b.GetWorkflowResult(&result))
-	require.Equal(b.t, b.db.state, result.State)
-	return b.db.state
-}
-
-// timeline returns the recorded statuses with their exceptions.
-func (b *bench) timeline() []string {
-	var said []string
-	for _, s := range b.db.states {
-		said = append(said, describe(s))
-	}
-	return said
+	require.Equal(b.t, b.db.State, result.State)
+	return b.db.State
 }
 
 func TestEveryEnding(t *testing.T) {
@@ -121,10 +118,10 @@ func TestEveryEnding(t *testing.T) {
 		},
 		"mined in time, heard of long after": {
 			play: func(b *bench) {
-				b.db.scanned = false
+				b.db.Scanned = false
 				b.at(late+time.Minute, func() {
 					b.tell(transfer(0, 50*models.USDT, time.Minute), 12)
-					b.db.scanned = true
+					b.db.Scanned = true
 				})
 			},
 			timeline: []string{"PAID"}, credited: 50 * models.USDT,
@@ -132,13 +129,13 @@ func TestEveryEnding(t *testing.T) {
 		"seen by the database before its signal when the window ends": {
 			play: func(b *bench) {
 				n := transfer(0, 50*models.USDT, time.Minute)
-				b.db.put(n)
+				b.db.Put(n)
 				b.at(2*time.Hour, func() { b.tell(n, 12) })
 			},
 			timeline: []string{"DETECTED", "PAID"}, credited: 50 * models.USDT,
 		},
 		"the chain is read past the window only later": {
-			play:     func(b *bench) { b.db.scanned, b.db.unscanned = false, 6 },
+			play:     func(b *bench) { b.db.Scanned, b.db.Unscanned = false, 6 },
 			timeline: []string{"EXPIRED"},
 		},
 		"rejected": {
@@ -210,10 +207,10 @@ func TestEveryEnding(t *testing.T) {
 		},
 		"late while the window is being closed": {
 			play: func(b *bench) {
-				b.db.scanned = false
+				b.db.Scanned = false
 				b.at(late, func() {
 					b.tell(transfer(0, 50*models.USDT, late), 1)
-					b.db.scanned = true
+					b.db.Scanned = true
 				})
 				b.at(late+time.Hour, func() { b.tell(transfer(0, 50*models.USDT, late), 12) })
 			},
@@ -225,7 +222,7 @@ func TestEveryEnding(t *testing.T) {
 			b := setup(t)
 			c.play(b)
 			state := b.run(testInput)
-			require.Equal(t, c.timeline, b.timeline())
+			require.Equal(t, c.timeline, b.db.Timeline())
 			require.Equal(t, c.credited, state.AmountCredited)
 		})
 	}
@@ -285,16 +282,16 @@ func TestResumedRuns(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
 			b.SetStartTime(created.Add(2 * time.Hour))
-			b.db.state = c.row
+			b.db.State = c.row
 			for _, n := range c.known {
-				b.db.transfers[n.TransferKey] = n
-				b.db.booked[n.TransferKey.String()] = n.CreditedAmount
+				b.db.Transfers[n.TransferKey] = n
+				b.db.Booked[n.TransferKey.String()] = n.CreditedAmount
 			}
 			c.play(b)
 			input := testInput
 			input.Resume = true
 			state := b.run(input)
-			require.Equal(t, c.timeline, b.timeline())
+			require.Equal(t, c.timeline, b.db.Timeline())
 			require.Equal(t, c.credited, state.AmountCredited)
 		})
 	}
@@ -312,26 +309,10 @@ func TestDatabaseAway(t *testing.T) {
 	b := setup(t)
 	b.arrive(transfer(0, 50*models.USDT, time.Minute), time.Minute)
 	for _, minute := range []time.Duration{time.Minute, 72 * time.Second, 190 * time.Second} {
-		b.at(minute, func() { b.db.failures = 5 })
+		b.at(minute, func() { b.db.Failures = 5 })
 	}
 	require.Equal(t, models.StatusPaid, b.run(testInput).Status)
-	require.Equal(t, 50*models.USDT, b.db.state.AmountCredited)
-}
-
-// TestDetails shows what an admin reads in the engine's UI.
-func TestDetails(t *testing.T) {
-	t.Parallel()
-	f := newFold(testInput)
-	require.Contains(t, f.details(actionWait), "**PENDING**: received **0.00** of **50.00 USDT**")
-	require.Contains(t, f.details(actionWait), "Waits for a transfer until 2026-03-12T22:30:00Z.")
-	n := transfer(0, 20*models.USDT, time.Minute)
-	f.foldTransfer(n)
-	details := f.details(actionWait)
-	require.Contains(t, details, "**DETECTED**: received **20.00** of **50.00 USDT**")
-	require.Contains(t, details, n.TxHash)
-	require.Contains(t, details, "Waits for 12 confirmations, which block 111 brings.")
-	require.Contains(t, f.details(actionExpire), "expires only then")
-	require.Contains(t, f.details(actionEnd), "Ended.")
+	require.Equal(t, 50*models.USDT, b.db.State.AmountCredited)
 }
 
 func TestLongSummaryIsCut(t *testing.T) {
@@ -348,7 +329,7 @@ func TestFloodOfDust(t *testing.T) {
 	for i := range 205 {
 		n := transfer(0, 1, time.Minute)
 		n.Ordinal, n.Confirmations = i, 12
-		dust = append(dust, b.db.put(n))
+		dust = append(dust, b.db.Put(n))
 	}
 	largest := 0
 	b.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, args converter.EncodedValues) {
@@ -361,9 +342,9 @@ func TestFloodOfDust(t *testing.T) {
 	b.at(2*time.Minute, func() { b.SignalWorkflow(models.SignalTransfers, models.TransfersSignal{Transfers: dust}) })
 	b.arrive(transfer(1, 50*models.USDT, 3*time.Minute), 3*time.Minute)
 	state := b.run(testInput)
-	require.Equal(t, "PAID (OVERPAID)", describe(state))
+	require.Equal(t, "PAID (OVERPAID)", rulestest.Describe(state))
 	require.Equal(t, 50*models.USDT+205, state.AmountCredited)
-	require.Equal(t, maxSettled, largest)
+	require.Equal(t, 20, largest)
 }
 
 // TestHandTypedReason shows that a reason which no database takes is made fit before it is recorded.
@@ -382,8 +363,8 @@ func TestRejectedWhileTheNodeIsAway(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.at(time.Minute, func() { b.tell(transfer(0, 50*models.USDT, time.Minute), 12) })
-	b.db.unverified = 6
+	b.db.Unverified = 6
 	b.at(61*time.Second, func() { b.SignalWorkflow(models.SignalReject, models.DecisionSignal{Reason: "no"}) })
-	require.Equal(t, "REJECTED (AFTER_REJECT)", describe(b.run(testInput)))
-	require.Equal(t, []string{"REJECTED", "REJECTED (AFTER_REJECT)"}, b.timeline())
+	require.Equal(t, "REJECTED (AFTER_REJECT)", rulestest.Describe(b.run(testInput)))
+	require.Equal(t, []string{"REJECTED", "REJECTED (AFTER_REJECT)"}, b.db.Timeline())
 }

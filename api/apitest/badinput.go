@@ -209,9 +209,9 @@ func (t Target) badBodies() []badCase {
 		malformed("trailing comma", `{"amount":50,"userId":"u","network":"ERC20",}`, "", "The body is not valid JSON (near byte 43)."),
 		malformed("single quotes", `{'amount':50}`, "", "The body is not valid JSON (near byte 1)."),
 		malformed("comment", `{/**/"amount":50}`, "", "The body is not valid JSON (near byte 1)."),
-		malformed("trailing object", goodBody+goodBody, "", "There is something after the JSON object."),
-		malformed("trailing brace", goodBody+`}`, "", "There is something after the JSON object."),
-		malformed("trailing NUL", goodBody+"\x00", "", "There is something after the JSON object."),
+		malformed("trailing object", goodBody+goodBody, "", "The body has text after the JSON object."),
+		malformed("trailing brace", goodBody+`}`, "", "The body has text after the JSON object."),
+		malformed("trailing NUL", goodBody+"\x00", "", "The body has text after the JSON object."),
 		malformed("deep nesting", `{"amount":`+repeat(30000, "["), "amount", `The field "amount" is nested too deeply.`),
 		malformed("deep nesting of objects", `{"userId":`+repeat(12000, `{"":`), "userId", `The field "userId" is nested too deeply.`),
 		create("duplicate key", `{"amount":50,"userId":"u","network":"ERC20","amount":60}`, "duplicate_field", "amount", `The field "amount" appears more than once.`),
@@ -237,7 +237,7 @@ func (t Target) badHeaders() []badCase {
 	}
 	notJSON := func(name string, headers ...header) badCase {
 		return with(name, goodBody, http.StatusUnsupportedMediaType, "unsupported_media_type", "",
-			"Content-Type must be application/json, with the charset utf-8 if any, and without a Content-Encoding.", headers...)
+			"Content-Type must be application/json in UTF-8, and Content-Encoding must not be set.", headers...)
 	}
 	contentType := func(value string) badCase { return notJSON("content type "+value, header{"Content-Type", value}) }
 	badKey := func(name string, values ...string) badCase {
@@ -251,7 +251,7 @@ func (t Target) badHeaders() []badCase {
 	const limitBytes = 64 << 10
 	padded := func(bytes int) string { return goodBody + repeat(bytes-len(goodBody), " ") }
 	tooLarge := func(name, body string, isChunked bool) badCase {
-		c := with(name, body, http.StatusRequestEntityTooLarge, "body_too_large", "", "The body is larger than 64 KiB.", jsonType)
+		c := with(name, body, http.StatusRequestEntityTooLarge, "body_too_large", "", "The request body must be at most 64 KiB.", jsonType)
 		c.isChunked = isChunked
 		return c
 	}
@@ -412,7 +412,7 @@ func (t Target) badDecisions(open, foreign string) []badCase {
 	}
 	for _, call := range []string{"reject", "accept"} {
 		noType := decide("no content type", call, open, `{"reason":"r"}`, http.StatusUnsupportedMediaType, "unsupported_media_type", "",
-			"Content-Type must be application/json, with the charset utf-8 if any, and without a Content-Encoding.")
+			"Content-Type must be application/json in UTF-8, and Content-Encoding must not be set.")
 		noType.headers = t.Account.headers()
 		cases = append(cases, noType,
 			body("null reason", call, `{"reason":null}`, "invalid_field", "reason", "reason must be a string, not null."),
@@ -425,7 +425,7 @@ func (t Target) badDecisions(open, foreign string) []badCase {
 			noPayment("unknown payment", call, unknownID),
 			noPayment("malformed id", call, "x"),
 			noPayment("another operator's payment", call, foreign),
-			decide("too large", call, open, `{"reason":"r"}`+repeat(64<<10, " "), http.StatusRequestEntityTooLarge, "body_too_large", "", "The body is larger than 64 KiB."),
+			decide("too large", call, open, `{"reason":"r"}`+repeat(64<<10, " "), http.StatusRequestEntityTooLarge, "body_too_large", "", "The request body must be at most 64 KiB."),
 		)
 	}
 	return cases

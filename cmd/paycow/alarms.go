@@ -31,7 +31,8 @@ func alarmsCommand() *cli.Command {
 				list := db.OpenAlarms
 				if cmd.Bool("all") {
 					list = func(ctx context.Context, network string) ([]models.Alarm, error) {
-						return db.Alarms(ctx, network, alarmsShown)
+						alarms, _, err := db.ListAlarms(ctx, store.AlarmFilter{Network: network, Limit: alarmsShown})
+						return alarms, err
 					}
 				}
 				alarms, err := list(ctx, models.NetworkERC20)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"paycow/api"
 	"paycow/api/apitest"
 	"paycow/internal/secrets"
 	"paycow/models"
@@ -36,6 +35,6 @@ func TestBadInput(t *testing.T) {
 			{Account: account(models.OperatorSuspended), Code: "account_suspended"},
 			{Account: account(models.OperatorRejected), Code: "account_rejected"},
 		},
-		MaxAmount: api.DefaultMaxAmount,
+		MaxAmount: models.DefaultMaxAmount,
 	})
 }

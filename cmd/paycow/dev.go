@@ -26,7 +26,6 @@ import (
 	"github.com/urfave/cli/v3"
 	"golang.org/x/sync/errgroup"
 
-	"paycow/api"
 	"paycow/chain"
 	"paycow/devstack/localchain"
 	"paycow/devstack/temporal"
@@ -144,7 +143,7 @@ func runDev(ctx context.Context, cmd *cli.Command) (err error) {
 func (d *dev) readFlags() error {
 	s := Settings{
 		HTTPAddr: d.cmd.String("http"), Confirmations: d.cmd.Uint64("confirmations"), PaymentWindow: d.cmd.Duration("window"),
-		BlockTime: d.cmd.Duration("block-time"), MaxAmount: api.DefaultMaxAmount, WatchMempool: true, ReconcileEvery: devReconcileEvery,
+		BlockTime: d.cmd.Duration("block-time"), MaxAmount: models.DefaultMaxAmount, WatchMempool: true, ReconcileEvery: devReconcileEvery,
 		MetricsAddr: d.cmd.String("metrics"),
 	}
 	var wrong []error
@@ -314,7 +313,7 @@ func (d *dev) useOutsideNodes(ctx context.Context) error {
 	}
 	d.node = strings.Join(names, ", ")
 	d.sayf("using the Ethereum nodes at %s, of which %d must agree", d.node, d.settings.RPCQuorum)
-	if err := checkToken(ctx, d.settings, d.log); err != nil {
+	if err := chain.CheckTokenContract(ctx, d.settings.RPCURLs, d.settings.chainConfig(), d.log); err != nil {
 		return fmt.Errorf("--token: %w", err)
 	}
 	return nil

@@ -64,7 +64,7 @@ func TestEveryEnding(t *testing.T) {
 		details := currentDetails(t, temporal, id)
 		require.Contains(t, details, "**CONFIRMING**: received **50.00** of **50.00 USDT**")
 		require.Contains(t, details, fee.Hash().Hex())
-		require.Contains(t, details, "Waits for 12 confirmations, which block ")
+		require.Contains(t, details, "Waiting for 12 confirmations, reached at block ")
 		described, err := temporal.DescribeWorkflowExecution(t.Context(), id, "")
 		require.NoError(t, err)
 		var summary string

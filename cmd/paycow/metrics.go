@@ -26,7 +26,7 @@ type metricsStore interface {
 	Cursor(ctx context.Context, network string) (models.ChainCursor, error)
 	NodeHealth(ctx context.Context, network string) ([]models.NodeHealth, error)
 	OpenAlarms(ctx context.Context, network string) ([]models.Alarm, error)
-	Figures(ctx context.Context, network string) (store.Figures, error)
+	NetworkFigures(ctx context.Context, network string) (store.Figures, error)
 	LastReconciliation(ctx context.Context, network string) (models.Reconciliation, error)
 }
 
@@ -48,7 +48,7 @@ var (
 	metricCursor       = metric("chain_cursor_block", "Newest block number that was read.")
 	metricAgreed       = metric("chain_agreed_block", "Newest block number up to which the nodes agree.")
 	metricFinalized    = metric("chain_finalized_block", "Newest block number that is final.")
-	metricSecond       = metric("chain_second_block", "Newest block number that was read a second time.")
+	metricRechecked    = metric("chain_rechecked_block", "Newest block number that was read a second time.")
 	metricLag          = metric("chain_lag_seconds", "Age of the newest block that was read, in seconds.")
 	metricNodes        = metric("rpc_nodes", "Ethereum nodes by state.", "state")
 	metricNeeded       = metric("rpc_quorum_needed", "Ethereum nodes that must agree before anything is credited or expires.")
@@ -98,7 +98,7 @@ func (f *figures) collectChain(ctx context.Context, out chan<- prometheus.Metric
 	f.send(out, metricCursor, float64(cursor.BlockNumber))
 	f.send(out, metricAgreed, float64(cursor.AgreedNumber))
 	f.send(out, metricFinalized, float64(cursor.FinalizedNumber))
-	f.send(out, metricSecond, float64(cursor.SecondNumber))
+	f.send(out, metricRechecked, float64(cursor.RecheckedNumber))
 	f.send(out, metricLag, time.Since(cursor.BlockTime).Seconds())
 	return nil
 }
@@ -167,12 +167,12 @@ var paymentStatuses = []models.Status{
 }
 
 func (f *figures) collectPayments(ctx context.Context, out chan<- prometheus.Metric) error {
-	counts, err := f.store.Figures(ctx, f.network)
+	counts, err := f.store.NetworkFigures(ctx, f.network)
 	if err != nil {
 		return err
 	}
 	for _, status := range paymentStatuses {
-		f.send(out, metricPayments, float64(counts.Payments[status]), status.String())
+		f.send(out, metricPayments, float64(counts.ByStatus[status]), status.String())
 	}
 	f.send(out, metricUncredited, float64(counts.Uncredited))
 	f.send(out, metricUnstarted, float64(counts.Unstarted))

@@ -87,7 +87,7 @@ func (p *parts) serveAPI(ctx context.Context, listener net.Listener) error {
 		Store: p.store, Engine: p.engine, Starter: p.outbox, Addresses: p.settings.XPub,
 		PublicURL: p.settings.PublicURL, TrustedProxies: p.settings.TrustedProxies,
 		Confirmations: p.settings.Confirmations, Quorum: p.settings.RPCQuorum, PaymentWindow: p.settings.PaymentWindow, MaxAmount: p.settings.MaxAmount,
-		BlockTime: p.settings.BlockTime, LagLimit: lagLimit, Logger: p.log,
+		BlockTime: p.settings.BlockTime, LagLimit: lagLimit, Log: p.log,
 		Network: p.network(), Faucet: p.faucet, MasterKey: p.settings.MasterKey,
 		TemporalUIURL: p.settings.TemporalUIURL, TemporalNamespace: p.settings.Temporal.Namespace,
 	})

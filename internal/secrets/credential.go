@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 
 	"paycow/models"
@@ -26,7 +25,7 @@ const (
 // NewCredential makes an API key and its secret of 256 random bits for an operator. The credential holds the secret's hash
 // and the secret sealed with the master key; the secret itself is returned once. The caller fills in CreatedAt.
 func NewCredential(operatorID string, masterKey []byte) (credential models.Credential, secret string, err error) {
-	apiKey := apiKeyPrefix + randomHex(16)
+	apiKey := apiKeyPrefix + models.RandomHex(16)
 	secret = secretPrefix + base64.RawURLEncoding.EncodeToString(randomBytes(32))
 	sealed, err := Seal(apiKey, secret, masterKey)
 	if err != nil {
@@ -95,5 +94,3 @@ func randomBytes(count int) []byte {
 	rand.Read(b) // never fails: crypto/rand ends the process instead
 	return b
 }
-
-func randomHex(count int) string { return hex.EncodeToString(randomBytes(count)) }

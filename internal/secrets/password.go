@@ -1,31 +1,24 @@
 package secrets
 
 import (
-	"crypto/subtle"
-	"encoding/base64"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/alexedwards/argon2id"
+
 	"paycow/models"
-
-	"golang.org/x/crypto/argon2"
 )
 
-// The Argon2id parameters are OWASP's recommendation of 19 MiB, two passes and one lane.
-const (
-	argonMemoryKiB = 19 * 1024
-	argonPasses    = 2
-	argonLanes     = 1
-	argonSaltBytes = 16
-	argonHashBytes = 32
-)
+// The Argon2id parameters of new hashes: OWASP's recommendation of 19 MiB, two passes and one lane.
+var argonParams = argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
-// The most a stored hash may ask for, so that a tampered row cannot make a login eat the machine.
+// The most that a stored hash may ask for, so that a tampered row cannot make a login exhaust memory or time.
 const (
 	argonMaxMemoryKiB = 256 * 1024
 	argonMaxPasses    = 16
 	argonMaxLanes     = 16
+	argonMaxKeyBytes  = 64
 )
 
 // How long a password that somebody chooses may be, in characters. Length counts and composition does not (NIST SP 800-63B).
@@ -55,31 +48,26 @@ func PasswordProblem(password, email string) string {
 
 // HashPassword returns the Argon2id hash of a password with a new salt, in PHC string form.
 func HashPassword(password string) string {
-	salt := randomBytes(argonSaltBytes)
-	hash := argon2.IDKey([]byte(password), salt, argonPasses, argonMemoryKiB, argonLanes, argonHashBytes)
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemoryKiB, argonPasses, argonLanes,
-		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(hash))
+	hash, err := argon2id.CreateHash(password, &argonParams)
+	if err != nil {
+		panic(err) // only when the system's random generator fails, which ends the process first
+	}
+	return hash
 }
 
-// CheckPassword tells whether the password has this hash. Returns ErrPasswordHash when the hash cannot be read.
-func CheckPassword(password, phc string) (bool, error) {
-	parts := strings.Split(phc, "$")
-	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
+// CheckPassword reports whether the password has this hash. Returns ErrPasswordHash if the hash cannot be read or asks for
+// more memory, passes or lanes than are allowed.
+func CheckPassword(password, hash string) (bool, error) {
+	params, _, _, err := argon2id.DecodeHash(hash)
+	if err != nil || !strings.HasPrefix(hash, "$") || !isAllowed(*params) {
 		return false, models.ErrPasswordHash
 	}
-	var memoryKiB, passes uint32
-	var lanes uint8
-	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memoryKiB, &passes, &lanes); err != nil {
-		return false, models.ErrPasswordHash
-	}
-	if memoryKiB == 0 || passes == 0 || lanes == 0 || memoryKiB > argonMaxMemoryKiB || passes > argonMaxPasses || lanes > argonMaxLanes {
-		return false, models.ErrPasswordHash
-	}
-	salt, saltErr := base64.RawStdEncoding.DecodeString(parts[4])
-	want, hashErr := base64.RawStdEncoding.DecodeString(parts[5])
-	if saltErr != nil || hashErr != nil || len(salt) < 8 || len(want) < 16 || len(want) > 64 {
-		return false, models.ErrPasswordHash
-	}
-	got := argon2.IDKey([]byte(password), salt, passes, memoryKiB, lanes, uint32(len(want))) //nolint:gosec // at most 64, checked above
-	return subtle.ConstantTimeCompare(got, want) == 1, nil
+	return argon2id.ComparePasswordAndHash(password, hash)
+}
+
+func isAllowed(p argon2id.Params) bool {
+	return p.Memory > 0 && p.Memory <= argonMaxMemoryKiB &&
+		p.Iterations > 0 && p.Iterations <= argonMaxPasses &&
+		p.Parallelism > 0 && p.Parallelism <= argonMaxLanes &&
+		p.SaltLength >= 8 && p.KeyLength >= 16 && p.KeyLength <= argonMaxKeyBytes
 }

@@ -64,6 +64,10 @@ func TestPassword(t *testing.T) {
 	ok, err := CheckPassword("correct horse", hash)
 	require.NoError(t, err)
 	require.True(t, ok)
+	const stored = "$argon2id$v=19$m=19456,t=2,p=1$S/I8j9uBBrYe+o+ySOKjTA$+EEA3A8p63T1Gpu6ntt2tyaJ+dmFcG1JlB57d6mNlkc"
+	ok, err = CheckPassword("correct horse", stored)
+	require.NoError(t, err)
+	require.True(t, ok, "the hashes of earlier versions stay readable")
 	for _, wrong := range []string{"", "correct hors", "correct horse ", "Correct horse"} {
 		ok, err = CheckPassword(wrong, hash)
 		require.NoError(t, err)
@@ -76,7 +80,8 @@ func TestPasswordHashFromABrokenRow(t *testing.T) {
 	good := HashPassword("x")
 	for _, broken := range []string{
 		"", "$", "plain", strings.Replace(good, "argon2id", "argon2i", 1), strings.Replace(good, "v=19", "v=16", 1),
-		strings.Replace(good, "m=19456", "m=4294967295", 1), strings.Replace(good, "t=2", "t=0", 1), strings.Replace(good, "p=1", "p=0", 1),
+		strings.Replace(good, "m=19456", "m=4294967295", 1), strings.Replace(good, "m=19456", "m=262145", 1),
+		strings.Replace(good, "t=2", "t=17", 1), strings.Replace(good, "p=1", "p=17", 1), "x" + good, strings.Replace(good, "t=2", "t=0", 1), strings.Replace(good, "p=1", "p=0", 1),
 		good + "$", good[:strings.LastIndex(good, "$")+1], good[:strings.LastIndex(good, "$")] + "$????",
 	} {
 		ok, err := CheckPassword("x", broken)

@@ -1,0 +1,279 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+	"github.com/stretchr/testify/require"
+
+	"paycow/api/apitest"
+	"paycow/internal/secrets"
+	"paycow/models"
+	"paycow/store"
+)
+
+// fakeEngine stands in for the workflow engine: it answers queries from a table and carries decisions out on the row, or
+// does whatever a test puts in its place.
+type fakeEngine struct {
+	store   *store.Store
+	queries atomic.Int64
+	signals atomic.Int64
+	mutex   sync.Mutex
+	query   func(ctx context.Context, paymentID string) (models.PaymentState, error)
+	decide  func(ctx context.Context, payment models.Payment, status models.Status, decision models.DecisionSignal) error
+	pingErr error
+}
+
+func (f *fakeEngine) QueryState(ctx context.Context, paymentID string) (models.PaymentState, error) {
+	f.queries.Add(1)
+	f.mutex.Lock()
+	query := f.query
+	f.mutex.Unlock()
+	if query == nil {
+		return models.PaymentState{}, models.ErrNotFound
+	}
+	return query(ctx, paymentID)
+}
+
+func (f *fakeEngine) onQuery(query func(ctx context.Context, paymentID string) (models.PaymentState, error)) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.query = query
+}
+
+func (f *fakeEngine) SignalReject(ctx context.Context, p models.Payment, d models.DecisionSignal) error {
+	return f.signal(ctx, p, models.StatusRejected, d)
+}
+
+func (f *fakeEngine) SignalAccept(ctx context.Context, p models.Payment, d models.DecisionSignal) error {
+	return f.signal(ctx, p, models.StatusPaid, d)
+}
+
+func (f *fakeEngine) signal(ctx context.Context, p models.Payment, status models.Status, d models.DecisionSignal) error {
+	f.signals.Add(1)
+	if f.decide != nil {
+		return f.decide(ctx, p, status, d)
+	}
+	state := p.PaymentState
+	state.Version, state.Status, state.Reason = state.Version+1, status, d.Reason
+	if status == models.StatusPaid {
+		state.Exception = models.ExceptionAccepted
+	}
+	result, err := f.store.Record(ctx, models.RecordInput{PaymentID: p.ID, State: state})
+	if err == nil && !result.Recorded {
+		err = errors.New("the row has moved")
+	}
+	return err
+}
+
+func (f *fakeEngine) Ping(context.Context) error { return f.pingErr }
+
+// fakeStarter remembers whom it was told of.
+type fakeStarter struct {
+	mutex sync.Mutex
+	told  []string
+}
+
+func (f *fakeStarter) Notify(p models.Payment) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.told = append(f.told, p.ID)
+}
+
+func (f *fakeStarter) count() int {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return len(f.told)
+}
+
+// fakeAddresses gives each index an address of its own.
+type fakeAddresses struct{}
+
+func (fakeAddresses) Address(index uint32) (string, error) {
+	return fmt.Sprintf("0x%040x", index+1), nil
+}
+
+// fixture is an API on a real database with two operators.
+type fixture struct {
+	*testing.T
+	server  *Server
+	url     string
+	store   *store.Store
+	path    string // of the database
+	engine  *fakeEngine
+	starter *fakeStarter
+	log     *syncBuffer
+	account apitest.Account
+	other   apitest.Account
+}
+
+// syncBuffer is a log that can be read while it is written.
+type syncBuffer struct {
+	mutex  sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.buffer.String()
+}
+
+var masterKey = bytes.Repeat([]byte{1}, secrets.MasterKeyBytes)
+
+// cheapHash hashes a password with the least that Argon2id can do, because the tests hash hundreds.
+func cheapHash(password string) string {
+	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+	if err != nil {
+		panic(err)
+	}
+	return hash
+}
+
+func setup(t *testing.T, change ...func(*Config)) *fixture {
+	t.Helper()
+	log := &syncBuffer{}
+	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	path := filepath.Join(t.TempDir(), "api.db")
+	db, err := store.Open(t.Context(), "sqlite:"+path, logger)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	require.NoError(t, db.Migrate(t.Context()))
+	f := &fixture{T: t, store: db, path: path, engine: &fakeEngine{store: db}, starter: &fakeStarter{}, log: log}
+	config := Config{
+		Store: db, Engine: f.engine, Starter: f.starter, Addresses: fakeAddresses{}, PublicURL: "http://paycow.test/", Log: logger,
+		DecisionWait: 5 * time.Second, MaxAmount: 1000 * models.USDT,
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	f.server = newServer(config, cheapHash)
+	listener := httptest.NewServer(f.server.Handler())
+	t.Cleanup(listener.Close)
+	f.url = listener.URL
+	f.account = f.operator(models.OperatorActive)
+	f.other = f.operator(models.OperatorActive)
+	return f
+}
+
+// operator makes an operator and returns its credentials.
+func (f *fixture) operator(status models.OperatorStatus) apitest.Account {
+	f.Helper()
+	now := time.Now().UTC()
+	operator := models.Operator{ID: models.NewID(), Name: "Shop", Status: status, PasswordHash: "x", CreatedAt: now, UpdatedAt: now}
+	operator.Email = operator.ID + "@example.org"
+	credential, secret, err := secrets.NewCredential(operator.ID, masterKey)
+	require.NoError(f, err)
+	credential.CreatedAt = now
+	require.NoError(f, f.store.CreateOperator(f.Context(), operator, &credential))
+	return apitest.Account{APIKey: credential.APIKey, APISecret: secret}
+}
+
+// operatorID returns the id of an account's operator.
+func (f *fixture) operatorID(account apitest.Account) string {
+	f.Helper()
+	credential, _, err := f.store.Credential(f.Context(), account.APIKey)
+	require.NoError(f, err)
+	return credential.OperatorID
+}
+
+// answer is an HTTP answer read whole.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// call sends a request with the account's credentials. More headers come in pairs of name and value.
+func (f *fixture) call(account apitest.Account, method, path, body string, headers ...string) answer {
+	f.Helper()
+	request, err := http.NewRequestWithContext(f.Context(), method, f.url+path, strings.NewReader(body))
+	require.NoError(f, err)
+	request.Header.Set("x-api-key", account.APIKey)
+	request.Header.Set("x-api-secret", account.APISecret)
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(request)
+	require.NoError(f, err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(f, err)
+	return answer{response.StatusCode, response.Header, string(text)}
+}
+
+// payment makes a payment of 50 USDT through the API and returns its row.
+func (f *fixture) payment(account apitest.Account) models.Payment {
+	f.Helper()
+	got := f.call(account, http.MethodPost, "/api/payment/create", `{"amount":50.00,"userId":"user_123456","network":"ERC20"}`)
+	require.Equal(f, http.StatusOK, got.status, got.body)
+	return f.row(parse[created](f, got.body).PaymentID)
+}
+
+// started makes a payment whose workflow is known to run.
+func (f *fixture) started(account apitest.Account) models.Payment {
+	f.Helper()
+	p := f.payment(account)
+	require.NoError(f, f.store.MarkStarted(f.Context(), []string{p.ID}, time.Now()))
+	return f.row(p.ID)
+}
+
+func (f *fixture) row(id string) models.Payment {
+	f.Helper()
+	row, err := f.store.Payment(f.Context(), id)
+	require.NoError(f, err)
+	return row
+}
+
+// record writes the payment's next state.
+func (f *fixture) record(id string, change func(*models.PaymentState)) models.Payment {
+	f.Helper()
+	state := f.row(id).PaymentState
+	state.Version++
+	change(&state)
+	result, err := f.store.Record(f.Context(), models.RecordInput{PaymentID: id, State: state})
+	require.NoError(f, err)
+	require.True(f, result.Recorded)
+	return f.row(id)
+}
+
+// UnmarshalJSON reads an instant as the API writes it, so that tests can read answers into the types they were made of.
+func (i *instant) UnmarshalJSON(text []byte) error {
+	at, err := time.Parse(`"`+instantLayout+`"`, string(text))
+	*i = instant(at)
+	return err
+}
+
+// parse reads an answer.
+func parse[T any](t require.TestingT, body string) T {
+	var value T
+	require.NoError(t, json.Unmarshal([]byte(body), &value), body)
+	return value
+}
+
+// hexHash makes a hash of a number.
+func hexHash(n uint64) string { return fmt.Sprintf("0x%064x", n) }

@@ -1,0 +1,143 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"paycow/models"
+)
+
+// meView is what an operator may know of its own account. No secret is in it.
+type meView struct {
+	ID            string                `json:"id"`
+	Email         string                `json:"email"`
+	Name          string                `json:"name"`
+	Website       string                `json:"website"`
+	Status        models.OperatorStatus `json:"status"`
+	StatusReason  string                `json:"statusReason"`
+	TOTPEnabled   bool                  `json:"totpEnabled"`
+	CreatedAt     instant               `json:"createdAt"`
+	APIKey        *string               `json:"apiKey"`
+	PublicURL     string                `json:"publicUrl"`
+	ReturnOrigins []string              `json:"returnOrigins"`
+}
+
+func (s *Server) me(c *gin.Context) error {
+	who := personOfRequest(c)
+	ctx := c.Request.Context()
+	operator, err := s.Store.Operator(ctx, who.account.ID)
+	if err != nil {
+		return fmt.Errorf("read the operator: %w", err)
+	}
+	view := meView{
+		ID: operator.ID, Email: operator.Email, Name: operator.Name, Website: operator.Website, Status: operator.Status, StatusReason: operator.StatusReason,
+		TOTPEnabled: who.account.HasTOTP(), CreatedAt: instant(operator.CreatedAt), PublicURL: s.PublicURL, ReturnOrigins: operator.Origins(),
+	}
+	if view.ReturnOrigins == nil {
+		view.ReturnOrigins = []string{}
+	}
+	credential, err := s.Store.CurrentCredential(ctx, operator.ID)
+	if err == nil {
+		view.APIKey = &credential.APIKey
+	} else if !errors.Is(err, models.ErrNotFound) {
+		return fmt.Errorf("read the credential: %w", err)
+	}
+	writeJSON(c, http.StatusOK, view)
+	return nil
+}
+
+// activeOperator returns the operator who has logged in, or why it may not use its account.
+func (s *Server) activeOperator(c *gin.Context) (models.Operator, error) {
+	operator, err := s.Store.Operator(c.Request.Context(), personOfRequest(c).account.ID)
+	if err != nil {
+		return models.Operator{}, fmt.Errorf("read the operator: %w", err)
+	}
+	return operator, mayUse(operator)
+}
+
+// settingsView is what an operator says of itself.
+type settingsView struct {
+	Name          string   `json:"name"`
+	Website       string   `json:"website"`
+	ReturnOrigins []string `json:"returnOrigins"`
+}
+
+func (s *Server) operatorSettings(c *gin.Context) error {
+	operator, err := s.Store.Operator(c.Request.Context(), personOfRequest(c).account.ID)
+	if err != nil {
+		return fmt.Errorf("read the operator: %w", err)
+	}
+	view := settingsView{Name: operator.Name, Website: operator.Website, ReturnOrigins: operator.Origins()}
+	if view.ReturnOrigins == nil {
+		view.ReturnOrigins = []string{}
+	}
+	writeJSON(c, http.StatusOK, view)
+	return nil
+}
+
+func (s *Server) putOperatorSettings(c *gin.Context) error {
+	who := personOfRequest(c)
+	body, err := readFields(c, "name", "website", "returnOrigins")
+	if err != nil {
+		return err
+	}
+	name, err := body.text("name", 1, maxNameRunes)
+	if err != nil {
+		return err
+	}
+	website, err := websiteOf(body)
+	if err != nil {
+		return err
+	}
+	raw, isThere := body["returnOrigins"]
+	if !isThere {
+		return missingField("returnOrigins")
+	}
+	texts, err := stringList(raw, "returnOrigins", maxReturnOrigins)
+	if err != nil {
+		return err
+	}
+	origins := []string{}
+	for _, text := range texts {
+		address, err := s.shopURL("returnOrigins", text)
+		if err != nil {
+			return err
+		}
+		if origin := originOf(address); !strings.EqualFold(origin, strings.TrimSuffix(text, "/")) {
+			return invalid("returnOrigins", "invalid_return_origin", "returnOrigins must be origins such as https://shop.example, without a path.")
+		} else if !slices.Contains(origins, origin) {
+			origins = append(origins, origin)
+		}
+	}
+	entry := auditOf(c, who.account, "settings_changed", "Changed the settings; payers may return to %d origins.", len(origins))
+	if err := s.Store.SetOperatorSettings(c.Request.Context(), who.account.ID, name, website, strings.Join(origins, "\n"), entry); err != nil {
+		return fmt.Errorf("keep the settings: %w", err)
+	}
+	writeJSON(c, http.StatusOK, settingsView{Name: name, Website: website, ReturnOrigins: origins})
+	return nil
+}
+
+// shopURL reads an address at an operator's shop: https, or http on this machine while the installation itself is no https.
+func (s *Server) shopURL(field, text string) (*url.URL, error) {
+	address, err := url.Parse(text)
+	if err != nil || address.Host == "" || address.User != nil || address.Opaque != "" || len(text) > maxReturnURLBytes || !isPrintableASCII(text) {
+		return nil, invalid(field, "invalid_return_url", "%s must be an absolute https URL of at most %d ASCII characters.", field, maxReturnURLBytes)
+	}
+	isLocal := !s.isHTTPS && address.Scheme == "http" && slices.Contains([]string{"localhost", "127.0.0.1"}, address.Hostname())
+	if address.Scheme != "https" && !isLocal {
+		return nil, invalid(field, "invalid_return_url", "%s must begin with https.", field)
+	}
+	return address, nil
+}
+
+const maxReturnURLBytes = 2048
+
+func originOf(address *url.URL) string { return address.Scheme + "://" + strings.ToLower(address.Host) }
+
+const maxReturnOrigins = 20

@@ -1,0 +1,83 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/gin-gonic/gin"
+
+	"paycow/models"
+)
+
+const (
+	maxNameRunes    = 100
+	maxWebsiteBytes = 300
+)
+
+// register takes a new operator's application. Whether the address is new cannot be told from the answer or its time.
+func (s *Server) register(c *gin.Context) error {
+	body, err := readFields(c, "email", "password", "name", "website")
+	if err != nil {
+		return err
+	}
+	email, err := emailOf(body)
+	if err != nil {
+		return err
+	}
+	password, err := newPassword(body, "password", email)
+	if err != nil {
+		return err
+	}
+	name, err := body.text("name", 1, maxNameRunes)
+	if err != nil {
+		return err
+	}
+	website, err := websiteOf(body)
+	if err != nil {
+		return err
+	}
+	if err := s.countAttempt(c, loginAttempt(models.RoleOperator, email)); err != nil {
+		return err
+	}
+	operator := models.Operator{ID: models.NewID(), Email: email, Name: name, Website: website}
+	if operator.PasswordHash, err = s.passwords.hashed(c.Request.Context(), password); err != nil {
+		return err
+	}
+	isNew, err := s.Store.RegisterOperator(c.Request.Context(), operator, c.ClientIP())
+	if err != nil {
+		return fmt.Errorf("store the operator: %w", err)
+	}
+	if !isNew {
+		s.Log.InfoContext(c, "somebody registers an address that is registered", "request_id", requestID(c))
+	}
+	writeJSON(c, http.StatusAccepted, gin.H{"msg": "Thank you. You can log in now; an admin looks at new accounts before they can be used."})
+	return nil
+}
+
+func emailOf(body fields) (string, error) {
+	text, err := body.text("email", 3, models.MaxEmailBytes)
+	if err != nil {
+		return "", err
+	}
+	email, err := models.NormalEmail(text)
+	if err != nil {
+		return "", invalid("email", "invalid_email", "email must be an e-mail address.").because(err)
+	}
+	return email, nil
+}
+
+func websiteOf(body fields) (string, error) {
+	if raw, isThere := body["website"]; !isThere || string(raw) == `""` {
+		return "", nil
+	}
+	website, err := body.text("website", 1, maxWebsiteBytes)
+	if err != nil {
+		return "", err
+	}
+	address, err := url.Parse(website)
+	if err != nil || (address.Scheme != "https" && address.Scheme != "http") || address.Host == "" || address.User != nil {
+		return "", invalid("website", "invalid_website", "website must be an address such as https://shop.example.")
+	}
+	return website, nil
+}

@@ -1,0 +1,100 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"paycow/internal/secrets"
+	"paycow/models"
+)
+
+const maxGraceHours = 7 * 24
+
+var errNoCredential = &failure{status: http.StatusConflict, code: "no_credential", msg: "This account has no API key yet."}
+
+func (s *Server) revealCredential(c *gin.Context) error {
+	who := personOfRequest(c)
+	body, err := readFields(c, "password")
+	if err != nil {
+		return err
+	}
+	operator, err := s.activeOperator(c)
+	if err != nil {
+		return err
+	}
+	if err := s.confirm(c, who, body, "password"); err != nil {
+		return err
+	}
+	credential, err := s.currentCredential(c, operator)
+	if err != nil {
+		return err
+	}
+	secret, err := secrets.OpenSecret(credential, s.MasterKey)
+	if err != nil {
+		return fmt.Errorf("open the secret of %s: %w", credential.APIKey, err)
+	}
+	if err := s.Store.Audit(c.Request.Context(), auditOf(c, who.account, "secret_revealed", "Looked at the secret of %s.", credential.APIKey)); err != nil {
+		return fmt.Errorf("write the audit log: %w", err)
+	}
+	writeJSON(c, http.StatusOK, gin.H{"apiKey": credential.APIKey, "apiSecret": secret})
+	return nil
+}
+
+func (s *Server) currentCredential(c *gin.Context, operator models.Operator) (models.Credential, error) {
+	credential, err := s.Store.CurrentCredential(c.Request.Context(), operator.ID)
+	if errors.Is(err, models.ErrNotFound) {
+		return credential, errNoCredential.because(err)
+	}
+	if err != nil {
+		return credential, fmt.Errorf("read the credential: %w", err)
+	}
+	return credential, nil
+}
+
+// rotateCredential makes a new key and secret. The old ones work for the hours that were asked for, and no longer.
+func (s *Server) rotateCredential(c *gin.Context) error {
+	who := personOfRequest(c)
+	body, err := readFields(c, "password", "graceHours")
+	if err != nil {
+		return err
+	}
+	raw, isThere := body["graceHours"]
+	if !isThere {
+		return missingField("graceHours") // what is forgotten must not cut a shop off
+	}
+	hours, err := strconv.Atoi(string(raw))
+	if err != nil || hours < 0 || hours > maxGraceHours {
+		return invalid("graceHours", "invalid_field", "graceHours must be a whole number from 0 to %d.", maxGraceHours)
+	}
+	operator, err := s.activeOperator(c)
+	if err != nil {
+		return err
+	}
+	if err := s.confirm(c, who, body, "password"); err != nil {
+		return err
+	}
+	current, err := s.currentCredential(c, operator)
+	if err != nil {
+		return err
+	}
+	next, secret, err := secrets.NewCredential(operator.ID, s.MasterKey)
+	if err != nil {
+		return fmt.Errorf("make a credential: %w", err)
+	}
+	until := s.Clock().Add(time.Duration(hours) * time.Hour).UTC().Truncate(time.Millisecond)
+	entry := auditOf(c, who.account, "credential_rotated", "%s takes the place of %s, which works until %s.", next.APIKey, current.APIKey, until.Format(time.RFC3339))
+	err = s.Store.RotateCredential(c.Request.Context(), current, next, until, entry)
+	if errors.Is(err, models.ErrNotFound) {
+		return conflict("changed_meanwhile", "The API key was rotated in the meantime.")
+	}
+	if err != nil {
+		return fmt.Errorf("rotate the credential: %w", err)
+	}
+	writeJSON(c, http.StatusOK, gin.H{"apiKey": next.APIKey, "apiSecret": secret, "oldValidUntil": instant(until)})
+	return nil
+}

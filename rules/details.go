@@ -1,0 +1,179 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"paycow/models"
+)
+
+// maxSearchableHashes bounds the TxHash search attribute, so that a flood of tiny transfers cannot grow it past what
+// Temporal's visibility store takes.
+const maxSearchableHashes = 20
+
+// maxShownTransfers bounds the table of transfers in the details text.
+const maxShownTransfers = 50
+
+// TxHashes returns the hashes of the first transactions known for the payment, in the order of the chain.
+func (p *Payment) TxHashes() []string {
+	var hashes []string
+	seen := map[string]bool{}
+	for _, n := range p.transfers.all() {
+		if !seen[n.TxHash] && len(hashes) < maxSearchableHashes {
+			seen[n.TxHash] = true
+			hashes = append(hashes, n.TxHash)
+		}
+	}
+	return hashes
+}
+
+// describe names a state in a few words.
+func describe(state models.PaymentState) string {
+	if state.Exception == models.ExceptionNone {
+		return state.Status.String()
+	}
+	return fmt.Sprintf("%s (%s)", state.Status, state.Exception)
+}
+
+// Summary implements Effect.
+func (Load) Summary() string { return "read the payment's row" }
+
+// Summary implements Effect.
+func (e Record) Summary() string { return "record " + describe(e.Input.State) }
+
+// Summary implements Effect.
+func (e Credit) Summary() string {
+	var parts []string
+	if len(e.Input.Credits) > 0 {
+		total := models.Amount(0)
+		for _, n := range e.Input.Credits {
+			total = total.AddSaturating(n.Amount)
+		}
+		parts = append(parts, fmt.Sprintf("verify and credit USDT %s", total))
+	}
+	if len(e.Input.Reversals) > 0 {
+		total := models.Amount(0)
+		for _, n := range e.Input.Reversals {
+			total = total.AddSaturating(n.CreditedAmount)
+		}
+		parts = append(parts, fmt.Sprintf("reverse USDT %s", total))
+	}
+	return strings.Join(parts, ", ") + " → " + describe(e.Input.State)
+}
+
+// Summary implements Effect.
+func (Expire) Summary() string { return "check whether a transfer came in time" }
+
+// Summary implements Effect.
+func (AwaitScan) Summary() string { return "wait until the chain is read past the end of the window" }
+
+// Summary implements Effect.
+func (e Wait) Summary() string { return "expires at " + instant(e.ExpiresAt) }
+
+// Summary implements Effect.
+func (End) Summary() string { return "" }
+
+// Details returns the Markdown that the Temporal UI shows for a payment: its state, its transfers, and what it waits for.
+func (p *Payment) Details(effect Effect) string {
+	var b strings.Builder
+	state := p.state()
+	b.WriteString(fmt.Sprintf("**%s**: received **%s** of **%s %s**",
+		describe(state), state.AmountReceived, p.input.AmountRequested, p.input.Currency))
+	if state.AmountCredited > 0 {
+		b.WriteString(fmt.Sprintf(", credited %s", state.AmountCredited))
+	}
+	b.WriteString(fmt.Sprintf("\n\nDeposit address `%s` (%s), reference `%s`\n", p.input.DepositAddress, p.input.Network, p.input.Reference))
+	if transfers := p.transfers.all(); len(transfers) > 0 {
+		b.WriteString("\n| transaction | amount | block | state |\n| --- | --- | --- | --- |\n")
+		for i, n := range transfers {
+			if i == maxShownTransfers {
+				b.WriteString(fmt.Sprintf("| and %d more | | | |\n", len(transfers)-i))
+				break
+			}
+			b.WriteString(fmt.Sprintf("| `%s` (%d) | %s | %d | %s |\n", n.TxHash, n.Ordinal, n.Amount, n.Block.Number, p.describeTransfer(n)))
+		}
+	}
+	b.WriteString("\n" + p.describeEffect(state, effect) + "\n")
+	return b.String()
+}
+
+func (p *Payment) describeTransfer(n models.TransferNotice) string {
+	switch {
+	case !n.Canonical && n.CreditedAmount != 0:
+		return "removed by a reorg, credit to be reversed"
+	case !n.Canonical:
+		return "removed by a reorg"
+	case n.CreditedAmount != 0:
+		return "credited"
+	case p.isHeld(n):
+		return "confirmed, not verified yet"
+	case p.isConfirmed(n):
+		return "confirmed, to be credited"
+	default:
+		return fmt.Sprintf("at least %d of %d confirmations", n.Confirmations, p.input.Confirmations)
+	}
+}
+
+// describeEffect says in a sentence what the payment does or waits for.
+func (p *Payment) describeEffect(state models.PaymentState, effect Effect) string {
+	end := instant(p.windowEnd())
+	switch effect := effect.(type) {
+	case Load:
+		return "Reading the payment's row."
+	case Record:
+		return "Recording the new state."
+	case Credit:
+		if effect.Input.Await {
+			return "Waiting until the quorum of Ethereum nodes confirms what is to be credited, and asking again and again: " + p.whyHeld()
+		}
+		return "Reading the confirmed transfers from the chain again before booking them. " +
+			"A transfer that the nodes do not confirm waits without holding up the others."
+	case Expire:
+		return p.describeExpiry(end)
+	case AwaitScan:
+		return strings.TrimSpace(p.describeExpiry(end) + "\n\n" + describeExpiryWait(effect.Answer))
+	case End:
+		return "Ended. A later transfer starts another run and is credited."
+	}
+	unconfirmed := p.unconfirmed()
+	switch {
+	case len(unconfirmed) > 0:
+		newest := unconfirmed[len(unconfirmed)-1]
+		return fmt.Sprintf("Waiting for %d confirmations, reached at block %d.", p.input.Confirmations, newest.Block.Number+p.input.Confirmations-1)
+	case state.AmountReceived > 0:
+		return "Waiting for the rest of the amount until " + end + "."
+	default:
+		return "Waiting for a transfer until " + end + "."
+	}
+}
+
+func (*Payment) describeExpiry(end string) string {
+	return "Waiting until the chain has been read past the end of the window, " + end + ". The payment expires only then."
+}
+
+// describeExpiryWait says in a sentence why a payment cannot expire yet, "" when that is not known.
+func describeExpiryWait(answer models.ExpireResult) string {
+	switch answer.Wait {
+	case models.ExpiryWaitHalted:
+		return "An open alarm stops crediting and expiry until an admin resolves it."
+	case models.ExpiryWaitPaused:
+		return "The token is paused, so nobody can pay. The window is extended by the length of the pause."
+	case models.ExpiryWaitQuorum:
+		return fmt.Sprintf("The chain has been read past the end of the window, but too few nodes agree on it: so far up to block %d.", answer.WaitBlock)
+	case models.ExpiryWaitScan:
+		return fmt.Sprintf("The chain has been read up to block %d, which is before the end of the window.", answer.WaitBlock)
+	default:
+		return answer.Waits
+	}
+}
+
+// whyHeld returns the reason of the first held transfer.
+func (p *Payment) whyHeld() string {
+	for _, n := range p.heldCredits() {
+		return p.held[n.TransferKey]
+	}
+	return ""
+}
+
+func instant(at time.Time) string { return at.UTC().Format(time.RFC3339) }

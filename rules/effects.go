@@ -1,0 +1,202 @@
+package rules
+
+import (
+	"time"
+
+	"paycow/models"
+)
+
+// Effect is what a payment wants done next. The driver carries it out and applies the outcome; then it asks Next again.
+type Effect interface {
+	// Summary is the line that the Temporal UI shows for the effect, "" for an effect that Temporal shows nothing for.
+	Summary() string
+}
+
+// The effects.
+type (
+	// Load reads the payment's row and transfers, because the row may hold more than is known. Outcome: ApplySnapshot.
+	Load struct{ PaymentID string }
+
+	// Record writes a state to the payment's row. Outcome: ApplyRecordResult.
+	Record struct{ Input models.RecordInput }
+
+	// Credit verifies transfers on the chain again and books credits and reversals together with the state that follows.
+	// With Input.Await it covers only transfers that could not be verified before, and is repeated until they can be.
+	// A signal interrupts it. Outcome: ApplyCreditResult or ApplyInterruption.
+	Credit struct{ Input models.CreditInput }
+
+	// Expire asks once whether no transfer came within the window and, if so, records the expiry. Outcome:
+	// ApplyExpireResult; the zero result when the question failed.
+	Expire struct{ Input models.ExpireInput }
+
+	// AwaitScan repeats the question of Expire until the chain has been read past the window. Nothing may be applied between
+	// the outcome of Expire and it. A signal interrupts it. Outcome: ApplyScanResult or ApplyInterruption.
+	AwaitScan struct {
+		Input  models.ExpireInput
+		Answer models.ExpireResult // what Expire found
+	}
+
+	// Wait waits for a signal or, unless Until is zero, for the time at which the expiry can be asked for. A timer that is
+	// running already is not moved. Outcome: ApplyWake.
+	Wait struct {
+		Until     time.Time
+		ExpiresAt time.Time // as promised at the payment's creation
+	}
+
+	// End says that there is nothing left to wait for.
+	End struct{ State models.PaymentState }
+)
+
+// Next decides what to do at the given time.
+func (p *Payment) Next(now time.Time) Effect {
+	if p.awaitScan != nil {
+		return *p.awaitScan
+	}
+	state := p.state()
+	switch {
+	case state.Decision != p.recorded.Decision:
+		return p.record() // a decision waits for no node
+	case p.undecided != nil:
+		return p.load()
+	case len(p.credits()) > 0 || len(p.reversals()) > 0:
+		return p.credit(p.credits(), false)
+	case !state.Same(p.recorded):
+		return p.record()
+	case p.unsynced > 1:
+		return p.load() // a dropped workflow task may have written something in between
+	case p.canExpire(state) && !now.Before(p.expiryCheckAt()):
+		return p.expire()
+	case len(p.heldCredits()) > 0:
+		return p.credit(p.heldCredits(), true)
+	case state.Status.IsFinal() && len(p.unconfirmed()) == 0:
+		return End{State: p.recorded}
+	default:
+		return p.wait(state)
+	}
+}
+
+// TakesSignals reports whether signals that have arrived are to be applied before the next effect. They are not between Expire
+// and AwaitScan, which ask one question.
+func (p *Payment) TakesSignals() bool { return p.awaitScan == nil }
+
+// canExpire reports whether the chain still has to be asked for the payment's expiry. While transfers of the window wait for
+// their confirmations, those decide how the payment ends.
+func (p *Payment) canExpire(state models.PaymentState) bool {
+	return !state.Status.IsFinal() && !p.windowClosed && !p.sums().unconfirmedInTime
+}
+
+// expiryCheckAt returns when the chain has usually been read past the window.
+func (p *Payment) expiryCheckAt() time.Time {
+	return p.windowEnd().Add(time.Duration(p.input.ExpiryGraceSeconds) * time.Second)
+}
+
+func (p *Payment) load() Load { return Load{PaymentID: p.input.PaymentID} }
+
+func (p *Payment) record() Record {
+	return Record{models.RecordInput{PaymentID: p.input.PaymentID, State: p.nextState()}}
+}
+
+func (p *Payment) credit(credits []models.TransferNotice, await bool) Credit {
+	reversals := p.reversals()
+	state := p.withBookings(credits, reversals).nextState()
+	return Credit{models.CreditInput{
+		PaymentID: p.input.PaymentID, OperatorID: p.input.OperatorID, DepositAddress: p.input.DepositAddress,
+		Confirmations: p.input.Confirmations, Credits: credits, Reversals: reversals, State: state,
+		AtStake: max(p.input.AmountRequested, state.AmountReceived), Await: await,
+	}}
+}
+
+func (p *Payment) expire() Expire {
+	closed := *p
+	closed.windowClosed = true
+	return Expire{models.ExpireInput{
+		PaymentID: p.input.PaymentID, Network: p.input.Network, ExpiresAt: p.input.ExpiresAt, State: closed.nextState(),
+	}}
+}
+
+func (p *Payment) wait(state models.PaymentState) Wait {
+	wait := Wait{ExpiresAt: p.input.ExpiresAt}
+	if p.canExpire(state) {
+		wait.Until = p.expiryCheckAt()
+	}
+	return wait
+}
+
+// ApplyWake notes the end of a wait. timerFired reports whether the last timer that was started has fired, now or earlier.
+func (p *Payment) ApplyWake(timerFired bool) {
+	p.unsynced = 0 // Temporal keeps everything up to a wait
+	if timerFired {
+		p.unsynced++
+	}
+}
+
+// ApplyRecordResult applies the outcome of a Record.
+func (p *Payment) ApplyRecordResult(asked Record, result models.RecordResult) {
+	p.applyWrite(asked.Input.State, result)
+}
+
+// ApplyCreditResult applies the outcome of a Credit. Transfers that could not be verified are held, so that the others need
+// not wait for them.
+func (p *Payment) ApplyCreditResult(asked Credit, result models.CreditResult) {
+	after := p.withBookings(asked.Input.Credits, asked.Input.Reversals)
+	if len(result.Unverified) > 0 {
+		for _, attempted := range after.transfers.notices {
+			if attempted.CreditedAmount != 0 {
+				delete(p.held, attempted.TransferKey)
+			}
+		}
+		for _, unverified := range result.Unverified {
+			p.held[unverified.TransferKey] = unverified.Reason
+		}
+		return
+	}
+	if result.Recorded {
+		p.transfers = after.transfers
+	}
+	p.applyWrite(asked.Input.State, result.RecordResult)
+}
+
+// ApplyExpireResult applies the outcome of an Expire. Unless it was answered, or the window turned out to end later, AwaitScan
+// follows.
+func (p *Payment) ApplyExpireResult(asked Expire, result models.ExpireResult, now time.Time) {
+	if result.ScannedPast {
+		p.applyExpiry(asked.Input, result)
+		return
+	}
+	p.extendWindow(result.WindowEnd)
+	if !result.Paused && now.Before(p.expiryCheckAt()) {
+		return // the token was paused for a while, so the window is longer
+	}
+	input := asked.Input
+	input.AwaitScan = true
+	p.awaitScan = &AwaitScan{Input: input, Answer: result}
+}
+
+// ApplyScanResult applies the outcome of an AwaitScan.
+func (p *Payment) ApplyScanResult(asked AwaitScan, result models.ExpireResult) {
+	p.awaitScan = nil
+	p.applyExpiry(asked.Input, result)
+}
+
+// ApplyInterruption notes that a Credit or an AwaitScan was given up because of a signal. It may have been written all the
+// same, which moves the version of the row.
+func (p *Payment) ApplyInterruption() {
+	p.awaitScan = nil
+	p.unsynced += 2
+}
+
+func (p *Payment) applyExpiry(asked models.ExpireInput, result models.ExpireResult) {
+	p.windowClosed = true
+	p.applyWrite(asked.State, result.RecordResult)
+}
+
+// applyWrite applies the outcome of a write: the wanted state or, when the row had moved on, what it holds instead.
+func (p *Payment) applyWrite(wanted models.PaymentState, result models.RecordResult) {
+	switch {
+	case result.Recorded:
+		p.unsynced = 0
+		p.setRecorded(wanted)
+	case result.Snapshot != nil:
+		p.ApplySnapshot(*result.Snapshot)
+	}
+}

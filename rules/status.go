@@ -1,0 +1,115 @@
+package rules
+
+import "paycow/models"
+
+// sums are the amounts that a status depends on, in micro-USDT.
+type sums struct {
+	received          models.Amount // canonical, whenever it was mined
+	credited          models.Amount // in the ledger
+	creditedInTime    models.Amount
+	creditedLate      models.Amount
+	minedInTime       models.Amount // canonical and mined within the window
+	confirming        models.Amount // the part of minedInTime with ConfirmingFrom or more confirmations
+	unconfirmedInTime bool          // a part of minedInTime is not credited yet
+	removed           bool          // a reorg has removed a transfer
+}
+
+func (p *Payment) sums() sums {
+	var s sums
+	for _, n := range p.transfers.notices {
+		if n.CreditedAmount != 0 {
+			s.credited = s.credited.AddSaturating(n.CreditedAmount)
+		}
+		if !n.Canonical {
+			s.removed = true
+			continue
+		}
+		s.received = s.received.AddSaturating(n.Amount)
+		if p.isLate(n) {
+			s.creditedLate = s.creditedLate.AddSaturating(n.CreditedAmount)
+			continue
+		}
+		s.creditedInTime = s.creditedInTime.AddSaturating(n.CreditedAmount)
+		s.minedInTime = s.minedInTime.AddSaturating(n.Amount)
+		if n.Confirmations >= min(models.ConfirmingFrom, p.input.Confirmations) {
+			s.confirming = s.confirming.AddSaturating(n.Amount)
+		}
+		if n.CreditedAmount == 0 {
+			s.unconfirmedInTime = true
+		}
+	}
+	return s
+}
+
+// state derives what the row should hold. Its version is the recorded one.
+func (p *Payment) state() models.PaymentState {
+	s := p.sums()
+	state := models.PaymentState{
+		AmountReceived: s.received, AmountCredited: s.credited, Reason: p.reason, Version: p.recorded.Version,
+	}
+	switch {
+	case p.rejected:
+		state.Decision = models.DecisionReject
+	case p.accepted:
+		state.Decision = models.DecisionAccept
+	}
+	state.Status, state.Exception = p.status(s)
+	total := models.Amount(0)
+	for _, n := range p.transfers.matching(func(n models.TransferNotice) bool { return n.Canonical }) {
+		// A transfer that comes after the full amount no longer identifies the payment.
+		if total < p.input.AmountRequested {
+			state.TxHash, state.LastBlock = n.TxHash, n.Block.Number
+		}
+		total = total.AddSaturating(n.Amount)
+	}
+	return state
+}
+
+// nextState is the state to write: the derived one with the version that follows the recorded one.
+func (p *Payment) nextState() models.PaymentState {
+	state := p.state()
+	state.Version++
+	return state
+}
+
+func (p *Payment) status(s sums) (models.Status, models.Exception) {
+	requested := p.input.AmountRequested
+	expired := p.windowClosed && !s.unconfirmedInTime
+	switch {
+	case p.rejected && s.credited > 0:
+		return models.StatusRejected, models.ExceptionAfterReject
+	case p.rejected && s.removed:
+		return models.StatusRejected, models.ExceptionReverted
+	case p.rejected:
+		return models.StatusRejected, models.ExceptionNone
+
+	case p.accepted && s.credited > 0:
+		return models.StatusPaid, models.ExceptionAccepted
+
+	case s.creditedInTime >= requested && s.credited > requested:
+		return models.StatusPaid, models.ExceptionOverpaid
+	case s.creditedInTime >= requested:
+		return models.StatusPaid, models.ExceptionNone
+
+	case expired && s.creditedLate > 0:
+		return models.StatusExpired, models.ExceptionPaidLate
+	case expired && s.creditedInTime > 0:
+		return models.StatusExpired, models.ExceptionUnderpaid
+	case expired && s.removed:
+		return models.StatusExpired, models.ExceptionReverted
+	case expired:
+		return models.StatusExpired, models.ExceptionNone
+	}
+	exception := models.ExceptionNone
+	if s.removed {
+		exception = models.ExceptionReverted
+	}
+	switch {
+	case s.minedInTime == 0:
+		return models.StatusPending, exception
+	case s.confirming >= requested:
+		return models.StatusConfirming, exception
+	default:
+		return models.StatusDetected, exception
+	}
+}

@@ -1,0 +1,75 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"paycow/models"
+)
+
+// Credential returns a valid credential and its operator. Returns models.ErrNotFound when the API key is unknown, revoked
+// or past its time.
+func (s *Store) Credential(ctx context.Context, apiKey string) (models.Credential, models.Operator, error) {
+	var credential models.Credential
+	err := s.read(ctx).
+		Where("api_key = ? AND revoked_at IS NULL AND (valid_until IS NULL OR valid_until > ?)", apiKey, s.now()).
+		Take(&credential).Error
+	if err != nil {
+		return models.Credential{}, models.Operator{}, wrap(err, "read a credential")
+	}
+	var operator models.Operator
+	if err := s.read(ctx).Where("id = ?", credential.OperatorID).Take(&operator).Error; err != nil {
+		return models.Credential{}, models.Operator{}, wrap(err, "read a credential's operator")
+	}
+	return credential, operator, nil
+}
+
+// CredentialsOf returns all credentials of an operator, oldest first, including those that are no longer valid.
+func (s *Store) CredentialsOf(ctx context.Context, operatorID string) ([]models.Credential, error) {
+	var credentials []models.Credential
+	err := s.read(ctx).Where("operator_id = ?", operatorID).Order("created_at, api_key").Find(&credentials).Error
+	return credentials, wrap(err, "read an operator's credentials")
+}
+
+// CurrentCredential returns an operator's newest credential that has no end. Returns models.ErrNotFound.
+func (s *Store) CurrentCredential(ctx context.Context, operatorID string) (models.Credential, error) {
+	var credential models.Credential
+	err := s.read(ctx).Where("operator_id = ? AND revoked_at IS NULL AND valid_until IS NULL", operatorID).
+		Order("created_at DESC, api_key DESC").Take(&credential).Error
+	return credential, wrap(err, "read an operator's credential")
+}
+
+// RotateCredential replaces the current credential with a new one, and writes the audit log. The current one stays valid
+// until oldUntil, and no older one stays valid longer than that. Returns models.ErrNotFound when current was replaced
+// since it was read.
+func (s *Store) RotateCredential(
+	ctx context.Context, current, next models.Credential, oldUntil time.Time, entry models.AuditEntry,
+) error {
+	oldUntil = toMillis(oldUntil)
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		update := tx.Model(&models.Credential{}).
+			Where("api_key = ? AND revoked_at IS NULL AND valid_until IS NULL", current.APIKey).
+			UpdateColumn("valid_until", oldUntil)
+		if update.Error != nil {
+			return update.Error
+		}
+		if update.RowsAffected == 0 {
+			return models.ErrNotFound
+		}
+		err := tx.Model(&models.Credential{}).
+			Where("operator_id = ? AND valid_until > ?", current.OperatorID, oldUntil).
+			UpdateColumn("valid_until", oldUntil).Error
+		if err != nil {
+			return err
+		}
+		row := next
+		row.CreatedAt = s.now()
+		if err := tx.Create(&row).Error; err != nil {
+			return err
+		}
+		return s.audit(tx, entry)
+	})
+	return wrap(err, "rotate a credential")
+}

@@ -1,0 +1,80 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"paycow/models"
+)
+
+// Pauses returns the times in which the token was paused, oldest first. The end of the last one is zero while it lasts.
+// The network is ignored: an installation watches one token.
+func (s *Store) Pauses(ctx context.Context, _ string) ([]models.Pause, error) {
+	pauses, err := pausesOf(s.read(ctx))
+	return pauses, wrap(err, "read the token's pauses")
+}
+
+func pausesOf(db *gorm.DB) ([]models.Pause, error) {
+	var events []models.TokenEvent
+	err := db.Where("canonical AND kind IN ?", []models.TokenEventKind{models.TokenPause, models.TokenUnpause}).
+		Order("block_number, log_index").Find(&events).Error
+	if err != nil {
+		return nil, fmt.Errorf("read the token's pauses: %w", err)
+	}
+	var pauses []models.Pause
+	for _, event := range events {
+		last := len(pauses) - 1
+		lasting := last >= 0 && pauses[last].To.IsZero()
+		switch {
+		case event.Kind == models.TokenPause && !lasting:
+			pauses = append(pauses, models.Pause{From: event.BlockTime})
+		case event.Kind == models.TokenUnpause && lasting:
+			pauses[last].To = event.BlockTime
+		}
+	}
+	return pauses, nil
+}
+
+// windowEnd returns when a payment's window really ends, and whether a pause of the token is moving that end now.
+func (s *Store) windowEnd(db *gorm.DB, p models.Payment) (end time.Time, paused bool, err error) {
+	pauses, err := pausesOf(db)
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	end, paused = models.WindowEnd(p.CreatedAt, p.ExpiresAt, pauses, s.now())
+	return end, paused, nil
+}
+
+// movedEnd is the end of a window as messages carry it: zero when no pause moved it from the payment's expiry.
+func movedEnd(p models.Payment, end time.Time) time.Time {
+	if end.Equal(p.ExpiresAt) {
+		return time.Time{}
+	}
+	return end
+}
+
+// windowView is how far the chain was read, and whether it holds a transfer of a payment's window.
+type windowView struct {
+	BlockNumber  uint64
+	BlockTime    time.Time
+	AgreedNumber uint64
+	AgreedTime   time.Time
+	Paid         bool
+}
+
+// viewOfWindow reads the cursor and the transfers in one statement, so both are of the same moment: a block that is being
+// stored or taken back meanwhile shows in both or in neither.
+func viewOfWindow(tx *gorm.DB, in models.ExpireInput, end time.Time) (windowView, error) {
+	var view windowView
+	err := tx.Model(&models.ChainCursor{}).
+		Select(`block_number, block_time, agreed_number, agreed_time, EXISTS (SELECT 1 FROM transfers t
+			WHERE t.payment_id = ? AND t.canonical AND t.block_time <= ?) AS paid`, in.PaymentID, toMillis(end)).
+		Where("network = ?", in.Network).Scan(&view).Error
+	if err != nil {
+		return view, fmt.Errorf("read the chain's view of the window: %w", err)
+	}
+	return view, nil
+}
