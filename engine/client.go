@@ -22,10 +22,10 @@ type Client struct {
 	settings ClientSettings
 }
 
-// ClientSettings are what every payment's workflow is started with.
+// ClientSettings are the settings with which every payment's workflow starts.
 type ClientSettings struct {
-	Confirmations uint64        // a transfer needs before it is credited, in blocks
-	ExpiryGrace   time.Duration // after expiresAt, until the chain has usually been read past it
+	Confirmations uint64        // that a transfer needs before it is credited, in blocks
+	ExpiryGrace   time.Duration // from a payment's expiry until the chain has usually been read past it
 }
 
 // maxSummaryRunes keeps a workflow's summary below the 400 bytes that Temporal accepts, whatever the payer's id is.
@@ -39,7 +39,8 @@ func NewClient(c client.Client, settings ClientSettings) *Client {
 	return &Client{temporal: c, settings: settings}
 }
 
-// StartPayment starts the payment's workflow. That it was started before is no error: the id allows one only.
+// StartPayment starts the payment's workflow. It returns nil if the workflow was started before: an id can be started only
+// once.
 func (c *Client) StartPayment(ctx context.Context, p models.Payment) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -51,22 +52,22 @@ func (c *Client) StartPayment(ctx context.Context, p models.Payment) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("start workflow: %w", err)
+		return fmt.Errorf("start the workflow: %w", err)
 	}
 	return nil
 }
 
-// SignalTransfers tells a payment of its transfers, starting its workflow when none is running.
+// SignalTransfers signals transfers to a payment's workflow, and starts the workflow if none is running.
 func (c *Client) SignalTransfers(ctx context.Context, p models.Payment, signal models.TransfersSignal) error {
 	return c.signal(ctx, p, models.SignalTransfers, signal)
 }
 
-// SignalReject hands an operator's rejection to the payment's workflow.
+// SignalReject sends an operator's rejection to the payment's workflow, and starts the workflow if none is running.
 func (c *Client) SignalReject(ctx context.Context, p models.Payment, decision models.DecisionSignal) error {
 	return c.signal(ctx, p, models.SignalReject, decision)
 }
 
-// SignalAccept hands an operator's acceptance to the payment's workflow.
+// SignalAccept sends an operator's acceptance to the payment's workflow, and starts the workflow if none is running.
 func (c *Client) SignalAccept(ctx context.Context, p models.Payment, decision models.DecisionSignal) error {
 	return c.signal(ctx, p, models.SignalAccept, decision)
 }
@@ -76,14 +77,15 @@ func (c *Client) signal(ctx context.Context, p models.Payment, name string, payl
 	defer cancel()
 	input := c.input(p)
 	input.Resume = true
-	_, err := c.temporal.SignalWithStartWorkflow(ctx, models.PaymentWorkflowID(p.ID), name, payload, c.startOptions(p), models.WorkflowPayment, input)
+	_, err := c.temporal.SignalWithStartWorkflow(
+		ctx, models.PaymentWorkflowID(p.ID), name, payload, c.startOptions(p), models.WorkflowPayment, input)
 	if err != nil {
-		return fmt.Errorf("signal %s: %w", name, err)
+		return fmt.Errorf("send the signal %s: %w", name, err)
 	}
 	return nil
 }
 
-// QueryState asks the payment's workflow for its state. Returns models.ErrNotFound when there is no such workflow.
+// QueryState queries the payment's workflow for its state. It returns models.ErrNotFound if no such workflow exists.
 func (c *Client) QueryState(ctx context.Context, paymentID string) (models.PaymentState, error) {
 	var state models.PaymentState
 	value, err := c.temporal.QueryWorkflow(ctx, models.PaymentWorkflowID(paymentID), "", models.QueryPaymentState)
@@ -91,7 +93,7 @@ func (c *Client) QueryState(ctx context.Context, paymentID string) (models.Payme
 		return state, models.ErrNotFound
 	}
 	if err != nil {
-		return state, fmt.Errorf("query workflow: %w", err)
+		return state, fmt.Errorf("query the workflow: %w", err)
 	}
 	if err := value.Get(&state); err != nil {
 		return state, fmt.Errorf("read the query's answer: %w", err)
@@ -99,15 +101,15 @@ func (c *Client) QueryState(ctx context.Context, paymentID string) (models.Payme
 	return state, nil
 }
 
-// Ping tells whether the engine answers.
+// Ping returns an error unless Temporal answers.
 func (c *Client) Ping(ctx context.Context) error {
 	if _, err := c.temporal.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
-		return fmt.Errorf("workflow engine: %w", err)
+		return fmt.Errorf("ask Temporal for its health: %w", err)
 	}
 	return nil
 }
 
-// EnsureChainWatch starts the network's watcher unless it is running.
+// EnsureChainWatch starts the workflow that watches the network's chain, unless it is running.
 func (c *Client) EnsureChainWatch(ctx context.Context, input models.ChainWatchInput) error {
 	_, err := c.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       models.ChainWatchWorkflowID(input.Network),
@@ -122,13 +124,13 @@ func (c *Client) EnsureChainWatch(ctx context.Context, input models.ChainWatchIn
 	return nil
 }
 
-// EnsureReconciliation makes sure that the books of a network are compared at that interval.
+// EnsureReconciliation creates the schedule that reconciles a network's books, or changes its interval.
 func (c *Client) EnsureReconciliation(ctx context.Context, network string, every time.Duration) error {
 	id := models.ReconciliationScheduleID(network)
 	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every}}}
 	_, err := c.temporal.ScheduleClient().Create(ctx, client.ScheduleOptions{
 		ID: id, Spec: spec, Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
-		// What was missed while the engine was away need not be made up for: one comparison sees all.
+		// Runs that were missed while Temporal was down are skipped: the next run compares everything.
 		CatchupWindow: time.Minute,
 		Action: &client.ScheduleWorkflowAction{
 			ID: id, Workflow: models.WorkflowReconciliation, TaskQueue: models.TaskQueue,
@@ -144,7 +146,7 @@ func (c *Client) EnsureReconciliation(ctx context.Context, network string, every
 	return nil
 }
 
-// adjustReconciliation changes the interval of the schedule when the setting has changed.
+// adjustReconciliation changes the interval of the schedule if it differs from the setting.
 func (c *Client) adjustReconciliation(ctx context.Context, id string, spec client.ScheduleSpec, every time.Duration) error {
 	handle := c.temporal.ScheduleClient().GetHandle(ctx, id)
 	now, err := handle.Describe(ctx)
@@ -165,16 +167,18 @@ func (c *Client) adjustReconciliation(ctx context.Context, id string, spec clien
 	return nil
 }
 
-// RunningPayments lists the payments whose workflow is running, as the visibility store knows them. It may lag behind.
+// RunningPayments returns the ids of the payments whose workflow is running. The list comes from the visibility store and
+// may lag behind.
 func (c *Client) RunningPayments(ctx context.Context) (map[string]bool, error) {
 	running := map[string]bool{}
 	var page []byte
 	for {
 		answer, err := c.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-			Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", models.WorkflowPayment), PageSize: 1000, NextPageToken: page,
+			Query:    fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", models.WorkflowPayment),
+			PageSize: 1000, NextPageToken: page,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("list workflows: %w", err)
+			return nil, fmt.Errorf("list the workflows: %w", err)
 		}
 		for _, execution := range answer.Executions {
 			if id, ok := strings.CutPrefix(execution.Execution.WorkflowId, models.PaymentWorkflowID("")); ok {
@@ -187,20 +191,20 @@ func (c *Client) RunningPayments(ctx context.Context) (map[string]bool, error) {
 	}
 }
 
-// IsRunning tells whether a payment's workflow is running now.
+// IsRunning reports whether a payment's workflow is running now.
 func (c *Client) IsRunning(ctx context.Context, paymentID string) (bool, error) {
 	answer, err := c.temporal.DescribeWorkflowExecution(ctx, models.PaymentWorkflowID(paymentID), "")
 	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("describe workflow: %w", err)
+		return false, fmt.Errorf("describe the workflow: %w", err)
 	}
 	return answer.WorkflowExecutionInfo.Status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
 }
 
-// Resume starts a workflow for a payment that has none running; it begins by reading the payment's row. That one is running
-// after all is no error.
+// Resume starts a workflow for a payment that has none running. The workflow begins by reading the payment's row. Resume
+// returns nil if a workflow is running.
 func (c *Client) Resume(ctx context.Context, p models.Payment) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -209,12 +213,13 @@ func (c *Client) Resume(ctx context.Context, p models.Payment) error {
 	options := c.startOptions(p)
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
 	if _, err := c.temporal.ExecuteWorkflow(ctx, options, models.WorkflowPayment, input); err != nil {
-		return fmt.Errorf("start workflow: %w", err)
+		return fmt.Errorf("start the workflow: %w", err)
 	}
 	return nil
 }
 
-// KnownTransfers asks a payment's workflow for the transfers it knows. Returns models.ErrNotFound when there is none.
+// KnownTransfers queries a payment's workflow for the transfers it knows. It returns models.ErrNotFound if no such workflow
+// exists.
 func (c *Client) KnownTransfers(ctx context.Context, paymentID string) ([]models.TransferNotice, error) {
 	var known models.TransfersSignal
 	value, err := c.temporal.QueryWorkflow(ctx, models.PaymentWorkflowID(paymentID), "", models.QueryTransfers)
@@ -222,7 +227,7 @@ func (c *Client) KnownTransfers(ctx context.Context, paymentID string) ([]models
 		return nil, models.ErrNotFound
 	}
 	if err != nil {
-		return nil, fmt.Errorf("query workflow: %w", err)
+		return nil, fmt.Errorf("query the workflow: %w", err)
 	}
 	if err := value.Get(&known); err != nil {
 		return nil, fmt.Errorf("read the query's answer: %w", err)

@@ -86,9 +86,9 @@ func left(t *testing.T, db *store.Store) int {
 func TestANotifiedPaymentStartsAtOnce(t *testing.T) {
 	t.Parallel()
 	db, starter, made := setup(t, 1)
-	starters.away = true // so that the first sweep does not take it
+	starter.away = true // so that the first sweep does not take it
 	o := run(t, db, starter)
-	starter.set(func() { starters.away = false })
+	starter.set(func() { starter.away = false })
 	o.Notify(made[0])
 	require.Eventually(t, func() bool { return left(t, db) == 0 }, 10*time.Second, 5*time.Millisecond)
 }
@@ -96,7 +96,7 @@ func TestANotifiedPaymentStartsAtOnce(t *testing.T) {
 func TestNothingIsForgottenWhileTheEngineIsAway(t *testing.T) {
 	t.Parallel()
 	db, starter, made := setup(t, 600) // more than one sweep takes
-	starters.away = true
+	starter.away = true
 	o := run(t, db, starter)
 	for range 3 {
 		for _, p := range made {
@@ -104,20 +104,20 @@ func TestNothingIsForgottenWhileTheEngineIsAway(t *testing.T) {
 		}
 	}
 	require.Eventually(t, func() bool {
-		starters.mu.Lock()
-		defer starters.mu.Unlock()
-		return starters.calls > 1024
+		starter.mu.Lock()
+		defer starter.mu.Unlock()
+		return starter.calls > 1024
 	}, 20*time.Second, 5*time.Millisecond)
 	require.Equal(t, 600, left(t, db))
-	starter.set(func() { starters.away = false })
+	starter.set(func() { starter.away = false })
 	require.Eventually(t, func() bool { return left(t, db) == 0 }, 60*time.Second, 20*time.Millisecond)
-	starter.set(func() { require.Len(t, starters.starts, 600) })
+	starter.set(func() { require.Len(t, starter.starts, 600) })
 }
 
 func TestOneThatCannotBeStartedHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	db, starter, made := setup(t, 50)
-	starters.refused[made[0].ID] = true // the oldest one, which every sweep meets first
+	starter.refused[made[0].ID] = true // the oldest one, which every sweep meets first
 	run(t, db, starter)
 	require.Eventually(t, func() bool { return left(t, db) == 1 }, 20*time.Second, 20*time.Millisecond)
 }
