@@ -268,3 +268,42 @@ func withTimeout(t testing.TB) context.Context {
 func batch(from, to models.BlockRef, head uint64, transfers []models.TokenTransfer) models.BlockBatch {
 	return models.BlockBatch{From: from, To: to, Head: head, Agreed: true, Transfers: transfers}
 }
+
+// confirm lets so many blocks follow.
+func (f *fixture) confirm(t testing.TB, blocks int) {
+	t.Helper()
+	for range blocks {
+		f.mine(t, "main")
+	}
+}
+
+func did(action string) models.AuditEntry { return models.AuditEntry{Actor: "test", Action: action} }
+
+// person is a new operator who can log in.
+func (f *fixture) person(t testing.TB, email string) models.Account {
+	t.Helper()
+	isNew, err := f.RegisterOperator(t.Context(), models.Operator{
+		ID: models.NewID(), Email: email, Name: "Shop", PasswordHash: "first password",
+	}, "192.0.2.1")
+	require.NoError(t, err)
+	require.True(t, isNew)
+	return f.account(t, email)
+}
+
+func (f *fixture) account(t testing.TB, email string) models.Account {
+	t.Helper()
+	account, err := f.AccountByEmail(t.Context(), models.RoleOperator, email)
+	require.NoError(t, err)
+	return account
+}
+
+func (f *fixture) logIn(ctx context.Context, account models.Account, token string) error {
+	return f.CreateSession(ctx, account, models.Session{TokenHash: []byte(token)}, nil, did("logged_in"))
+}
+
+func (f *fixture) audited(t testing.TB, action string) []models.AuditEntry {
+	t.Helper()
+	entries, _, err := f.ListAudit(t.Context(), AuditFilter{Action: action, Limit: 100})
+	require.NoError(t, err)
+	return entries
+}

@@ -38,7 +38,9 @@ type differing struct {
 
 // CompareBooks compares ledger, transfers and payments with each other. Transfers in blocks up to settledBelow must be
 // credited, and credits of transfers that a reorg removed before settledBefore must be reversed.
-func (s *Store) CompareBooks(ctx context.Context, network string, settledBelow uint64, settledBefore time.Time) (BooksReport, error) {
+func (s *Store) CompareBooks(
+	ctx context.Context, network string, settledBelow uint64, settledBefore time.Time,
+) (BooksReport, error) {
 	var report BooksReport
 	db := s.read(ctx)
 	if err := db.Model(&models.LedgerTransaction{}).Count(&report.LedgerTransactions).Error; err != nil {
@@ -87,7 +89,7 @@ func (s *Store) compareLedger(db *gorm.DB, network string) []comparison {
 				`+entriesOfOperators+` GROUP BY 1) l ON l.id = k.id
 			WHERE COALESCE(l.total, 0) <> k.credited ORDER BY k.id LIMIT ?`, differenceLimit)},
 		{models.CheckLedgerBalances, "ledger", func(d differing) string {
-			return fmt.Sprintf("%s is on an account that is neither that of its payment's operator nor that of the deposits, or it has no header", d.Left)
+			return fmt.Sprintf("%s is on an account of neither its payment's operator nor the deposits, or it has no header", d.Left)
 		}, db.Raw(`SELECT e.transaction_id AS id, CAST(SUM(ABS(e.amount)) AS bigint) AS "left", 0 AS "right" FROM ledger_entries e
 			LEFT JOIN ledger_transactions h ON h.id = e.transaction_id LEFT JOIN payments q ON q.id = h.payment_id
 			WHERE h.id IS NULL OR (e.account <> ? AND e.account <> 'operator:' || q.operator_id || ':available')
@@ -144,7 +146,9 @@ type AddressBalance struct {
 // ExpectedBalances returns the balances that the token should report for our addresses at a block: transfers in, minus
 // transfers out, minus what the token's owner destroyed. Addresses without a known transfer are included, because a transfer
 // may have been missed. The addresses come in order, from the first one after the given address; limit bounds their number.
-func (s *Store) ExpectedBalances(ctx context.Context, network string, atBlock uint64, after string, limit int) ([]AddressBalance, error) {
+func (s *Store) ExpectedBalances(
+	ctx context.Context, network string, atBlock uint64, after string, limit int,
+) ([]AddressBalance, error) {
 	var rows []struct {
 		Address string
 		Units   int64
@@ -180,7 +184,9 @@ func (s *Store) ExpectedBalances(ctx context.Context, network string, atBlock ui
 
 // SignalledUncredited returns canonical transfers that were signalled to their payment before the given time and are not
 // credited, in the order of the chain.
-func (s *Store) SignalledUncredited(ctx context.Context, network string, before time.Time, limit int) ([]models.Transfer, error) {
+func (s *Store) SignalledUncredited(
+	ctx context.Context, network string, before time.Time, limit int,
+) ([]models.Transfer, error) {
 	var transfers []models.Transfer
 	err := s.read(ctx).Where(`canonical AND credited_amount = 0 AND signalled_confirmations > 0 AND updated_at < ?
 		AND EXISTS (SELECT 1 FROM payments p WHERE p.id = transfers.payment_id AND p.network = ?)`, before, network).

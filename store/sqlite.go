@@ -15,7 +15,8 @@ import (
 
 // sqliteOptions apply to every connection. Commits are synced to the disk (FULL), because an answered call must survive a
 // power failure. Times are stored in whole microseconds: the driver guesses the unit of coarser integers from their size.
-const sqliteOptions = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" +
+const sqliteOptions = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
+	"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" +
 	"&_time_integer_format=unix_micro&_inttotime=1&_timezone=UTC"
 
 func (s *Store) openSQLite(path string) error {
