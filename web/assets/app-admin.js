@@ -2,7 +2,7 @@
 (() => {
   'use strict';
   const {
-    $, $$, el, call, query, explain, fill, amount, time, badge, short, external, toast, ask, table, empty, Pager, bindFilters, views, isLoggedOut,
+    $, $$, el, call, query, explain, fill, amount, time, badge, short, external, toast, ask, table, empty, Pager, bindFilters, views, isLoggedOut, alarmKinds,
     showPayment, clearPayment, paymentColumns, security, bindSession,
   } = window.paycow;
 
@@ -204,24 +204,20 @@
   // ---- Alarms ----
 
   const alarmsPart = parts('alarms');
+  const titleOf = (alarm) => alarmKinds[alarm.kind] || alarm.kind;
   const openPager = new Pager($('[data-open-pager]'), () => shown.load());
 
   const openAlarm = (alarm) => el('article', { class: 'card alarm' + (alarm.haltsCrediting ? ' halts' : ''), 'aria-labelledby': 'alarm-' + alarm.id },
     el('div', { class: 'alarm-head' },
-      el('div', {}, el('h3', { id: 'alarm-' + alarm.id }, words(alarm.kind)), alarm.haltsCrediting ? el('span', { class: 'badge bad outline' }, 'HALTS CREDITING') : ''),
+      el('div', {}, el('h3', { id: 'alarm-' + alarm.id }, titleOf(alarm)), alarm.haltsCrediting ? el('span', { class: 'badge bad outline' }, 'HALTS CREDITING') : ''),
       el('button', { type: 'button', class: 'button small' + (alarm.haltsCrediting ? ' danger' : ''), 'data-key': 'resolve' + alarm.id, onclick: () => resolve(alarm) }, 'Resolve', el('span', { class: 'visually-hidden' }, ' alarm ' + alarm.id))),
     el('p', {}, alarm.message),
     el('p', { class: 'muted' }, alarm.subject ? el('span', {}, 'about ', el('code', {}, alarm.subject), ' · ') : '', 'since ', time(alarm.raisedAt, true),
       alarm.count > 1 ? el('span', {}, ` · raised ${alarm.count} times, last `, time(alarm.lastAt, true)) : ''));
 
-  const words = (kind) => {
-    const text = kind.replaceAll('_', ' ').toLowerCase();
-    return text[0].toUpperCase() + text.slice(1);
-  };
-
   async function resolve(alarm) {
     await ask({
-      title: `Resolve “${words(alarm.kind)}”?`,
+      title: `Resolve “${titleOf(alarm)}”?`,
       text: [alarm.message, ...(alarm.haltsCrediting ? [el('p', { class: 'alert bad' }, 'Crediting begins again at once. Make sure first that what the nodes now say is the truth.')] : [])],
       fields: [{ name: 'resolution', label: 'What was found and done', type: 'textarea', required: true, maxlength: 500, hint: 'Stays with the alarm and in the audit log, with your name.' }],
       confirm: 'Resolve', danger: alarm.haltsCrediting,
@@ -235,7 +231,7 @@
   }
 
   const oldColumns = [
-    { title: 'Alarm', class: 'wrap full', cell: (a) => el('span', {}, el('strong', {}, words(a.kind)), el('span', { class: 'sub' }, a.message)) },
+    { title: 'Alarm', class: 'wrap full', cell: (a) => el('span', {}, el('strong', {}, titleOf(a)), el('span', { class: 'sub' }, a.message)) },
     { title: 'Raised', label: true, class: 'nowrap', cell: (a) => time(a.raisedAt) },
     { title: 'Resolved', label: true, class: 'nowrap', cell: (a) => time(a.resolvedAt) },
     { title: 'By', label: true, class: 'wrap full', cell: (a) => el('span', {}, a.resolvedBy, a.resolution ? el('span', { class: 'sub' }, a.resolution) : '') },

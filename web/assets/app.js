@@ -143,13 +143,46 @@
   // middle shortens a long hash for the eye; the whole of it stays in the title.
   const short = (text) => (text.length > 17 ? el('code', { title: text }, `${text.slice(0, 8)}…${text.slice(-6)}`) : el('code', {}, text));
 
-  const tones = {
-    PENDING: 'wait', DETECTED: 'wait', CONFIRMING: 'wait', PAID: 'good', EXPIRED: '', REJECTED: 'bad',
-    ACTIVE: 'good', SUSPENDED: 'bad', UNDERPAID: 'bad', OVERPAID: 'wait', PAID_LATE: 'wait', REVERTED: 'bad', ACCEPTED: 'good',
-    AFTER_REJECT: 'bad', CREDITED: 'good', REMOVED: 'bad', OK: 'good', SLOW: 'wait', STALE: 'wait', SYNCING: 'wait', RATE_LIMITED: 'wait',
-    ERRORING: 'bad', WRONG_CHAIN: 'bad', LYING: 'bad',
+  // ---- The words of the API ----
+  // Each word has its tone; exceptions and alarms have a text as well. A Go test compares these lists with package models.
+
+  const statuses = {
+    PENDING: { tone: 'wait', step: '' }, DETECTED: { tone: 'wait', step: 'wait' }, CONFIRMING: { tone: 'wait', step: 'wait' },
+    PAID: { tone: 'good', step: 'good' }, EXPIRED: { tone: '', step: 'bad' }, REJECTED: { tone: 'bad', step: 'bad' },
   };
-  const badge = (word, isOutline = false) => el('span', { class: `badge ${tones[word] || ''}${isOutline ? ' outline' : ''}` }, word.replaceAll('_', ' '));
+  const exceptions = {
+    UNDERPAID: { tone: 'bad', alert: 'wait', text: 'Less than the amount arrived in time. What arrived was credited.' },
+    OVERPAID: { tone: 'wait', alert: 'wait', text: 'More than the amount arrived. All of it was credited.' },
+    PAID_LATE: { tone: 'wait', alert: 'wait', text: 'The transfer arrived after the payment had expired. It was credited.' },
+    REVERTED: { tone: 'bad', alert: 'bad', text: 'A chain reorganisation removed a transfer that had been reported. If it had been credited, the ledger holds the reversal.' },
+    ACCEPTED: { tone: 'good', alert: 'good', text: 'This payment was short or late, and was accepted.' },
+    AFTER_REJECT: { tone: 'bad', alert: 'bad', text: 'A transfer arrived after the payment was rejected. It was credited; agree with the payer on what to refund.' },
+  };
+  const nodeStates = {
+    OK: { tone: 'good' }, SLOW: { tone: 'wait' }, ERRORING: { tone: 'bad' }, RATE_LIMITED: { tone: 'wait' }, STALE: { tone: 'wait' },
+    SYNCING: { tone: 'wait' }, WRONG_CHAIN: { tone: 'bad' }, LYING: { tone: 'bad' },
+  };
+  const alarmKinds = {
+    NODE_LYING: 'A node contradicts the others',
+    NODE_WRONG_CHAIN: 'A node follows the wrong chain',
+    QUORUM_MISSING: 'Too few nodes agree',
+    BLOCK_DOUBTFUL: 'No node gives a believable answer for a block',
+    TRANSFER_MISSED: 'A transfer was missed at first',
+    TRANSFER_DISPROVED: 'A stored transfer does not exist',
+    REORG_BELOW_FINALITY: 'A final block was replaced',
+    AMOUNT_TOO_LARGE: 'A transfer is too large to be real',
+    TOKEN_PAUSED: 'The token is paused',
+    TOKEN_FEE_CHANGED: 'The token charges a fee',
+    TOKEN_DEPRECATED: 'The token moved to another contract',
+    ADDRESS_BLACKLISTED: 'A deposit address is blacklisted',
+    FUNDS_DESTROYED: 'The issuer destroyed funds',
+    BOOKS_DIFFER: 'Reconciliation found a difference',
+    CREDIT_CONTRADICTED: 'A credited transfer is not on the chain',
+  };
+  const otherTones = { ACTIVE: 'good', SUSPENDED: 'bad', CREDITED: 'good', REMOVED: 'bad' };
+
+  const toneOf = (word) => (statuses[word] || exceptions[word] || nodeStates[word])?.tone ?? otherTones[word] ?? '';
+  const badge = (word, isOutline = false) => el('span', { class: `badge ${toneOf(word)}${isOutline ? ' outline' : ''}` }, word.replaceAll('_', ' '));
   const statusBadges = (payment) => el('span', { class: 'badges' }, badge(payment.status), payment.exception ? badge(payment.exception, true) : '');
 
   // external is a link to a tool beside PayCow, such as the workflow engine's pages.
@@ -473,7 +506,7 @@
 
   const api = {
     Failure, parseJSON, send, call, query, explain, isLoggedOut, el, $, $$, fill, amount, isZero, time, day, short, badge,
-    statusBadges, external, toast, copy, copyable, onSubmit, ask, table, empty, Pager, bindFilters, views, onLoggedOut: null, onForbidden: null,
+    statuses, exceptions, alarmKinds, statusBadges, external, toast, copy, copyable, onSubmit, ask, table, empty, Pager, bindFilters, views, onLoggedOut: null, onForbidden: null,
   };
   window.paycow = api;
 })();
