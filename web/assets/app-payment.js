@@ -1,4 +1,4 @@
-// One payment in full, as its operator and as admins see it.
+// One payment in full, for its operator and for admins.
 (() => {
   'use strict';
   const { $, el, fill, amount, isZero, time, badge, statusBadges, copyable, table, empty, short, statuses, exceptions } = window.paycow;
@@ -19,7 +19,7 @@
       ['Requested', usdt(payment.amountRequested)],
       ['Received', usdt(payment.amountReceived)],
       ['Credited', usdt(payment.amountCredited)],
-      ['Confirmations', payment.txHash ? `${payment.confirmations} of ${payment.requiredConfirmations}` : `${payment.requiredConfirmations} needed`],
+      ['Confirmations', payment.txHash ? `${payment.confirmations} of ${payment.requiredConfirmations}` : `${payment.requiredConfirmations} required`],
       ...extra,
       ['User', el('span', {}, payment.userId)],
       ['Reference', copyable(payment.paymentReference, 'Reference')],
@@ -27,7 +27,7 @@
       ['Deposit address', payment.depositAddress ? copyable(payment.depositAddress, 'Deposit address') : 'withheld'],
       ['Network', `${payment.currencyInfo} on ${payment.depositNetwork}`],
       ['Created', time(payment.createdAt, true)],
-      ['Window ends', time(payment.expiresAt, true)],
+      ['Expires', time(payment.expiresAt, true)],
       payment.decision && ['Decision', payment.decision.toLowerCase()],
       payment.reason && ['Reason', el('span', {}, payment.reason)],
       payment.paymentUrl && ['Checkout page', el('span', { class: 'copyable' }, el('a', { href: payment.paymentUrl, target: '_blank', rel: 'noopener' }, 'Open', el('span', { class: 'visually-hidden' }, ' the checkout page in a new tab')), copyable(payment.paymentUrl, 'Checkout link', ' '))],
@@ -59,7 +59,7 @@
     { title: 'Entry', label: true, class: 'wrap', cell: (line) => el('span', { class: 'mono' }, String(line.id)) },
   ];
 
-  // showPayment writes a payment into the page. extra are more facts; actions are the buttons that are possible now.
+  // showPayment shows a payment. extra holds more rows; actions are the buttons that are possible now.
   function showPayment(payment, { extra = [], actions = [] } = {}) {
     const { serverTime, ...lasting } = payment; // changes with every answer and is not shown
     const signature = JSON.stringify(lasting);
@@ -72,12 +72,12 @@
     box.textContent = said ? said.text : '';
     fill(part('facts'), signature, () => facts(payment, extra).flat());
     fill(part('timeline'), signature, () => (payment.timeline.length ? timeline(payment.timeline) : [el('li', {}, el('span', { class: 'muted' }, 'Nothing has happened yet.'))]));
-    fill(part('transfers'), signature, () => (payment.transfers.length ? table('Transfers to the deposit address', transferColumns, payment.transfers) : empty('No transfers yet', 'They appear here as soon as one is in a block.')));
+    fill(part('transfers'), signature, () => (payment.transfers.length ? table('Transfers to the deposit address', transferColumns, payment.transfers) : empty('No transfers yet', 'Transfers appear here once they are in a block.')));
     fill(part('ledger'), signature, () => (payment.ledger.length ? table('Ledger entries of this payment', ledgerColumns, payment.ledger) : empty('No entries yet', 'Each transfer is credited once it has all its confirmations.')));
     fill(part('actions'), JSON.stringify(actions.map((action) => action.label)), () => actions.map((action) => el('button', { type: 'button', class: 'button ' + (action.class || ''), 'data-key': action.label, onclick: action.run }, action.label)));
   }
 
-  // clearPayment empties the view, so that no payment is seen under another one's address.
+  // clearPayment empties the view, so that one payment never shows under the URL of another.
   function clearPayment() {
     for (const name of ['amount', 'badges', 'facts', 'timeline', 'transfers', 'ledger', 'actions']) fill(part(name), '', '');
     part('advice').hidden = true;

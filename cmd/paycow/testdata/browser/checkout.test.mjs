@@ -124,7 +124,7 @@ test('a reorg takes the transfer away, and the page says so', async () => {
   await mine(2)
   await status(page, 'CONFIRMING')
   await rpc('dev_reorg', 2, true)
-  await says(page, 'The network took a transfer back')
+  await says(page, 'The network reversed a transfer')
   assert.equal(await page.locator('[data-call]').count(), 0, 'nobody is asked to pay again at once')
   await inEveryLook(`/payment/${payment.paymentId}`, 'reverted')
   page.check()
@@ -152,15 +152,15 @@ test('wallets that refuse', async (t) => {
   const cases = [
     ['declined', rich, { refuse: { eth_sendTransaction: 4001 } }, 'You declined in your wallet'],
     ['connection declined', rich, { refuse: { eth_requestAccounts: 4001 } }, 'You declined in your wallet'],
-    ['a question is open', rich, { refuse: { eth_requestAccounts: -32002 } }, 'has an open question'],
-    ['locked', null, {}, 'gives this page no account'],
-    ['not allowed', rich, { refuse: { eth_requestAccounts: 4100 } }, 'gives this page no account'],
+    ['a question is open', rich, { refuse: { eth_requestAccounts: -32002 } }, 'has a pending request'],
+    ['locked', null, {}, 'shares no account with this page'],
+    ['not allowed', rich, { refuse: { eth_requestAccounts: 4100 } }, 'shares no account with this page'],
     ['another chain, stays there', rich, { chainId: 5, refuse: { wallet_switchEthereumChain: 4001 } }, 'You declined in your wallet'],
     ['another chain, does not know ours', rich, { chainId: 5, refuse: { wallet_switchEthereumChain: 4902, wallet_addEthereumChain: 4902 } }, 'did not switch to Ethereum'],
     ['disconnected', rich, { refuse: { eth_call: 4900 } }, 'no connection to the network'],
     ['cannot send', rich, { refuse: { eth_sendTransaction: 4200 } }, 'cannot do this'],
     ['too few tokens', poor, {}, 'has 5.50 USDT, which is not enough'],
-    ['no ether', noGas, {}, 'not enough ETH'],
+    ['no ether', noGas, {}, 'not have enough ETH'],
     ['something else', rich, { refuse: { eth_sendTransaction: { code: -32603, message: '<img src=x onerror=alert(1)>' } } }, '<img src=x onerror=alert(1)>'],
   ]
   for (const [name, owner, how, text] of cases) {
