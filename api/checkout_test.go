@@ -223,7 +223,7 @@ func TestCheckoutTellsOfATransferOnItsWay(t *testing.T) {
 	p := f.payment(f.account)
 	require.NoError(t, f.store.NoteSeen(t.Context(), models.NetworkERC20, []models.SeenTransfer{{TxHash: hexHash(1), To: p.DepositAddress, Amount: 50 * models.USDT}}))
 	page := f.call(f.account, http.MethodGet, "/payment/"+p.ID, "").body
-	require.Contains(t, page, "A transfer of 50.00 USDT was seen in the network. It counts once it is in a block.")
+	require.Contains(t, page, "A transfer of 50.00 USDT was seen on the network. It counts once it is in a block.")
 	view := parse[publicView](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body)
 	require.Equal(t, models.StatusPending, view.Status)
 	require.Zero(t, view.AmountReceived)

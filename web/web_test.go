@@ -72,14 +72,14 @@ func TestCheckout(t *testing.T) {
 		{"detected", paid(models.StatusDetected, "", 50*models.USDT), 1, []string{refresh, "Payment found", "1/12", "about 2 min to go"}, []string{address, lost}},
 		{"confirming", paid(models.StatusConfirming, "", 50*models.USDT), 7, []string{refresh, "7/12", "being confirmed", `href="https://etherscan.io/tx/0x12"`}, []string{address, lost}},
 		{"last checks", paid(models.StatusConfirming, "", 50*models.USDT), 12, []string{"12/12", "a little longer"}, []string{address}},
-		{"reverted", paid(models.StatusPending, models.ExceptionReverted, 0), 0, []string{refresh, "took a transfer back", "do not send it again now"}, []string{address}},
+		{"reverted", paid(models.StatusPending, models.ExceptionReverted, 0), 0, []string{refresh, "reversed a transfer", "do not send it again for now"}, []string{address}},
 		{"paid", paid(models.StatusPaid, "", 50*models.USDT), 12, []string{"12/12", "Payment complete", `href="https://shop.example/order/7?x=1&amp;y=2"`, "Back to shop.example"}, []string{"refresh\"", address}},
 		{"overpaid", paid(models.StatusPaid, models.ExceptionOverpaid, 60*models.USDT), 12, []string{"more than the 50.00 USDT"}, []string{address}},
 		{"accepted", paid(models.StatusPaid, models.ExceptionAccepted, 20*models.USDT), 12, []string{"has accepted your payment"}, []string{address}},
 		{"expired", paid(models.StatusExpired, "", 0), 0, []string{"Payment expired", "start again at the shop"}, []string{"refresh\"", address}},
 		{"underpaid", paid(models.StatusExpired, models.ExceptionUnderpaid, 1), 0, []string{"contact the shop", "0.000001 of 50.00 USDT"}, []string{"refresh\"", address}},
-		{"late", paid(models.StatusExpired, models.ExceptionPaidLate, 50*models.USDT), 0, []string{"came too late", "contact the shop"}, []string{address}},
-		{"reverted after the end", paid(models.StatusExpired, models.ExceptionReverted, 0), 0, []string{"took a transfer back", "contact the shop"}, []string{address}},
+		{"late", paid(models.StatusExpired, models.ExceptionPaidLate, 50*models.USDT), 0, []string{"arrived too late", "contact the shop"}, []string{address}},
+		{"reverted after the end", paid(models.StatusExpired, models.ExceptionReverted, 0), 0, []string{"reversed a transfer", "contact the shop"}, []string{address}},
 		{"rejected", paid(models.StatusRejected, "", 0), 0, []string{"declined", "do not send anything"}, []string{"refresh\"", address}},
 		{"after reject", paid(models.StatusRejected, models.ExceptionAfterReject, 50*models.USDT), 12, []string{"declined", "50.00 USDT arrived"}, []string{address}},
 	}
@@ -105,12 +105,12 @@ func TestCheckoutAtTheEdgesOfTheWindow(t *testing.T) {
 	c := exampleCheckout(examplePayment(func(*models.Payment) {}), 0)
 	c.Now = c.Payment.ExpiresAt
 	page := renderCheckout(t, c)
-	require.Contains(t, page, "The time is over")
+	require.Contains(t, page, "Time is up")
 	require.NotContains(t, page, "data-copy")
 	c.IsPaused, c.WindowEnd = true, c.Now
 	page = renderCheckout(t, c)
 	require.Contains(t, page, "has paused all transfers")
-	require.Contains(t, page, "stopped")
+	require.Contains(t, page, `<strong id="countdown" role="timer">on hold<`)
 	c.IsPaused, c.WindowEnd = false, c.Payment.ExpiresAt.Add(10*time.Minute)
 	require.Contains(t, renderCheckout(t, c), "10 min")
 }
@@ -118,13 +118,13 @@ func TestCheckoutAtTheEdgesOfTheWindow(t *testing.T) {
 // A transfer in a node's pool is told of while nothing has come, and never later.
 func TestCheckoutTellsOfTransfersOnTheirWay(t *testing.T) {
 	t.Parallel()
-	const line = "A transfer of 50.00 USDT was seen in the network."
+	const line = "A transfer of 50.00 USDT was seen on the network."
 	for _, status := range models.Statuses() {
 		c := exampleCheckout(examplePayment(func(p *models.Payment) { p.Status = status }), 0)
 		c.OnItsWay = 50 * models.USDT
 		require.Equal(t, status == models.StatusPending, strings.Contains(renderCheckout(t, c), line), status)
 	}
-	require.NotContains(t, render(t, examplePayment(func(*models.Payment) {}), 0), "was seen in the network")
+	require.NotContains(t, render(t, examplePayment(func(*models.Payment) {}), 0), "was seen on the network")
 }
 
 // What an operator or a shop wrote never becomes markup or a link of another kind.

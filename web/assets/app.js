@@ -231,7 +231,7 @@
     const label = labelOf(input);
     if (validity.valueMissing) return `${label} is required.`;
     if (validity.typeMismatch && input.type === 'email') return 'Enter an e-mail address such as name@example.com.';
-    if (validity.typeMismatch && input.type === 'url') return 'Enter a URL such as https://shop.example.';
+    if (validity.typeMismatch && input.type === 'url') return 'Enter a URL that begins with https://.';
     if (validity.tooShort) return `${label} must have at least ${input.minLength} characters; it has ${input.value.length}.`;
     if (validity.patternMismatch) return `${label} must be ${input.maxLength} digits.`;
     if (validity.rangeUnderflow || validity.rangeOverflow || validity.stepMismatch || validity.badInput) return `${label} must be a whole number from ${input.min} to ${input.max}.`;
