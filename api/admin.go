@@ -23,7 +23,7 @@ func (s *Server) adminMe(c *gin.Context) error {
 	return nil
 }
 
-// workflowURL is where the engine's UI shows a workflow, nil when no UI is known.
+// workflowURL returns the address of a workflow in Temporal's web UI, nil if no UI is configured.
 func (s *Server) workflowURL(id string) *string {
 	if s.TemporalUIURL == "" {
 		return nil
@@ -32,7 +32,7 @@ func (s *Server) workflowURL(id string) *string {
 	return &address
 }
 
-// adminOperatorView is an operator as admins see it.
+// adminOperatorView is an operator as shown to admins.
 type adminOperatorView struct {
 	ID           string                `json:"id"`
 	Email        string                `json:"email"`
@@ -77,12 +77,12 @@ func (s *Server) adminOperators(c *gin.Context) error {
 	return nil
 }
 
-// operatorChange is one of the things that an admin does with an operator.
+// operatorChange is a change of an operator's status by an admin.
 type operatorChange struct {
 	from   []models.OperatorStatus
 	to     models.OperatorStatus
 	action string // in the audit log
-	// needsReason says that the operator must be told why.
+	// needsReason says that a reason is required, which the operator sees.
 	needsReason bool
 }
 
@@ -93,7 +93,7 @@ var operatorChanges = map[string]operatorChange{
 	"reactivate": {[]models.OperatorStatus{models.OperatorSuspended}, models.OperatorActive, "operator_reactivated", false},
 }
 
-var errUnknownOperator = &failure{status: http.StatusNotFound, code: "operator_not_found", msg: "There is no operator with this id."}
+var errUnknownOperator = &failure{status: http.StatusNotFound, code: "operator_not_found", msg: "No operator has this id."}
 
 func (s *Server) changeOperator(name string) func(*gin.Context) error {
 	change := operatorChanges[name]
@@ -116,7 +116,7 @@ func (s *Server) changeOperator(name string) func(*gin.Context) error {
 		if name == "approve" {
 			credential, _, err := secrets.NewCredential(id, s.MasterKey)
 			if err != nil {
-				return fmt.Errorf("make the first credential: %w", err)
+				return fmt.Errorf("create the first credential: %w", err)
 			}
 			first = &credential
 		}
@@ -127,7 +127,7 @@ func (s *Server) changeOperator(name string) func(*gin.Context) error {
 		case errors.Is(err, models.ErrNotFound):
 			return errUnknownOperator.because(err)
 		case errors.Is(err, models.ErrNotPossible):
-			return conflict("not_possible", fmt.Sprintf("Only an operator that is %s can be changed so; this one is %s.", listOf(change.from), operator.Status))
+			return conflict("not_possible", fmt.Sprintf("Only an operator that is %s can be changed in this way; this one is %s.", listOf(change.from), operator.Status))
 		case err != nil:
 			return fmt.Errorf("change the operator: %w", err)
 		}
@@ -136,7 +136,7 @@ func (s *Server) changeOperator(name string) func(*gin.Context) error {
 	}
 }
 
-// adminPayment is a payment in the admins' list.
+// adminPayment is a payment in the list for admins.
 type adminPayment struct {
 	listedPayment
 	OperatorID    string  `json:"operatorId"`
@@ -211,7 +211,7 @@ func (s *Server) adminPayment(c *gin.Context) error {
 	return nil
 }
 
-// adminHealth tells more than /readyz does: positions, nodes and queues.
+// adminHealth reports the checks of /readyz and, beyond them, chain positions, nodes and queues.
 func (s *Server) adminHealth(c *gin.Context) error {
 	ctx := c.Request.Context()
 	ready := s.readyNow(ctx)
@@ -248,7 +248,7 @@ func (s *Server) adminHealth(c *gin.Context) error {
 	return nil
 }
 
-// instantOrNull returns nil for a time that never came.
+// instantOrNull returns nil for the zero time.
 func instantOrNull(at time.Time) *instant {
 	if at.IsZero() {
 		return nil
@@ -265,7 +265,7 @@ func (s *Server) scheduleURL(id string) *string {
 	return &address
 }
 
-// alarmView is an alarm as admins see it.
+// alarmView is an alarm as shown to admins.
 type alarmView struct {
 	ID             int64            `json:"id"`
 	Kind           models.AlarmKind `json:"kind"`
@@ -319,7 +319,7 @@ func (s *Server) adminAlarms(c *gin.Context) error {
 }
 
 func (s *Server) resolveAlarm(c *gin.Context) error {
-	unknown := &failure{status: http.StatusNotFound, code: "alarm_not_found", msg: "There is no open alarm with this number."}
+	unknown := &failure{status: http.StatusNotFound, code: "alarm_not_found", msg: "No open alarm has this number."}
 	id, err := strconv.ParseInt(c.Param("id"), 10, 64)
 	if err != nil {
 		return unknown.because(err)
@@ -365,7 +365,7 @@ func (s *Server) adminAudit(c *gin.Context) error {
 	return nil
 }
 
-// newNodeView shows what a worker last said of one of its Ethereum nodes.
+// newNodeView shows what a worker last reported about one of its Ethereum nodes.
 func newNodeView(node models.NodeHealth) gin.H {
 	return gin.H{
 		"name": node.Name, "state": node.State, "usable": node.State.IsUsable(), "reason": node.Reason, "head": node.Head,

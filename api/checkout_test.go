@@ -109,7 +109,7 @@ func TestFollowersShareTheirLooks(t *testing.T) {
 	require.Eventually(t, func() bool {
 		followers.mutex.Lock()
 		defer followers.mutex.Unlock()
-		return !followers.looking && len(followers.seen) == 0
+		return !followers.watching && len(followers.seen) == 0
 	}, 10*time.Second, 20*time.Millisecond, "nobody is left to look for")
 }
 

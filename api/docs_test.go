@@ -262,7 +262,7 @@ func TestDocumentedErrorsAreThoseOfTheCode(t *testing.T) {
 		return inSource == documented || strings.HasSuffix(inSource, "_") && strings.HasPrefix(documented, inSource)
 	}
 	var documented []string
-	for _, e := range documentedErrors() {
+	for _, e := range documentedErrors {
 		line := fmt.Sprintf("%d %s", e.Status, e.Code)
 		require.NotContains(t, documented, line)
 		documented = append(documented, line)

@@ -92,5 +92,5 @@ func TestDatabaseAway(t *testing.T) {
 	require.Contains(t, page.body, "<!doctype html>")
 	ready := f.call(f.account, http.MethodGet, "/readyz", "")
 	require.Equal(t, http.StatusServiceUnavailable, ready.status)
-	require.Contains(t, ready.body, `"database":{"ok":false,"reason":"The database does not answer`)
+	require.Contains(t, ready.body, `"database":{"ok":false,"reason":"The database is unavailable`)
 }

@@ -53,7 +53,7 @@ func TestReadiness(t *testing.T) {
 	f.startChain(100)
 	_, view = ready()
 	require.True(t, view.Checks.Chain.OK)
-	require.Equal(t, "No worker has told of its Ethereum nodes yet.", *view.Checks.Nodes.Reason)
+	require.Equal(t, "No worker has reported its Ethereum nodes yet.", *view.Checks.Nodes.Reason)
 	f.tellOfNodes(clock, models.NodeOK)
 	status, view = ready()
 	require.Equal(t, http.StatusOK, status)
@@ -70,7 +70,7 @@ func TestReadiness(t *testing.T) {
 	require.NoError(t, f.store.SetHead(t.Context(), models.NetworkERC20, 100))
 	clock = clock.Add(2 * time.Minute)
 	_, view = ready()
-	require.Equal(t, "No worker has told of its Ethereum nodes for 2m0s.", *view.Checks.Nodes.Reason)
+	require.Equal(t, "No worker has reported its Ethereum nodes for 2m0s.", *view.Checks.Nodes.Reason)
 	require.Contains(t, *view.Checks.Chain.Reason, "the limit is 1m0s")
 
 	f.engine.pingErr = errors.New("dial tcp 10.0.0.7:7233")
@@ -89,10 +89,10 @@ func TestReadinessCountsTheQuorum(t *testing.T) {
 		says   string
 	}{
 		{0, []models.NodeState{models.NodeSlow}, ""},
-		{0, []models.NodeState{models.NodeErroring}, "0 of 1 Ethereum nodes can be used, and 1 must agree before anything is credited or expires."},
+		{0, []models.NodeState{models.NodeErroring}, "0 of 1 Ethereum nodes are usable, and 1 must agree before anything is credited or expires."},
 		{0, []models.NodeState{models.NodeOK, models.NodeErroring, models.NodeOK}, ""},
-		{0, []models.NodeState{models.NodeOK, models.NodeErroring, models.NodeLying}, "1 of 3 Ethereum nodes can be used, and 2 must agree before anything is credited or expires."},
-		{3, []models.NodeState{models.NodeOK, models.NodeStale, models.NodeOK}, "2 of 3 Ethereum nodes can be used, and 3 must agree before anything is credited or expires."},
+		{0, []models.NodeState{models.NodeOK, models.NodeErroring, models.NodeLying}, "1 of 3 Ethereum nodes are usable, and 2 must agree before anything is credited or expires."},
+		{3, []models.NodeState{models.NodeOK, models.NodeStale, models.NodeOK}, "2 of 3 Ethereum nodes are usable, and 3 must agree before anything is credited or expires."},
 		{1, []models.NodeState{models.NodeWrongChain, models.NodeSyncing, models.NodeOK}, ""},
 	} {
 		f.server.Quorum = c.quorum
@@ -142,7 +142,7 @@ func TestReadinessIsRedWhileAnAlarmStopsCrediting(t *testing.T) {
 	raise(models.AlarmReorgBelowFinality)
 	status, view, body := f.ready()
 	require.Equal(t, http.StatusServiceUnavailable, status)
-	require.Equal(t, "Crediting is stopped by alarm 2 (REORG_BELOW_FINALITY) until an admin resolves it.", *view.Checks.Crediting.Reason)
+	require.Equal(t, "Crediting is halted by alarm 2 (REORG_BELOW_FINALITY) until an admin resolves it.", *view.Checks.Crediting.Reason)
 	require.NotContains(t, body, "node.internal")
 	require.NoError(t, f.store.ResolveAlarm(t.Context(), 2, models.ActorCLI, "", "looked at"))
 	status, _, body = f.ready()

@@ -11,7 +11,7 @@ import (
 	"paycow/models"
 )
 
-// balance is what an operator owns.
+// balance is the balance of an operator.
 type balance struct {
 	Currency  string        `json:"currency"`
 	Available models.Amount `json:"available"` // credited

@@ -15,7 +15,7 @@ import (
 	"paycow/store"
 )
 
-// publicPayment answers the integrators' poll and anyone else who knows the id.
+// publicPayment returns the public status of a payment to anyone who knows its id.
 func (s *Server) publicPayment(c *gin.Context) error {
 	id, err := paymentIDOf(c)
 	if err != nil {
@@ -46,7 +46,7 @@ func (s *Server) operatorPayment(c *gin.Context) error {
 	return nil
 }
 
-// listedPayment is a payment in a list. Its state is the row's: a list asks no workflow.
+// listedPayment is a payment in a list. Its state comes from the row: lists query no workflow.
 type listedPayment struct {
 	paymentView
 	AmountCredited models.Amount `json:"amountCredited"`
@@ -55,8 +55,8 @@ type listedPayment struct {
 func (s *Server) newListedPayment(ctx context.Context, p models.Payment, head uint64) listedPayment {
 	listed := listedPayment{paymentView: s.newPaymentView(ctx, p, head), AmountCredited: p.AmountCredited}
 	if err := s.checkAddress(p); err != nil {
-		// One changed row must not hide all the others.
-		s.Log.Error("the address of a listed payment is withheld", "payment_id", p.ID, "operator_id", p.OperatorID, "error", err)
+		// One tampered row must not hide all others.
+		s.Log.Error("withhold the address of a listed payment", "payment_id", p.ID, "operator_id", p.OperatorID, "error", err)
 		listed.DepositAddress = nil
 	}
 	return listed
@@ -117,7 +117,8 @@ func (s *Server) listPayments(c *gin.Context) error {
 	return nil
 }
 
-// parsePaymentFilter reads a list's parameters. more names further ones that this list knows.
+// parsePaymentFilter reads the parameters of a list of payments. more names additional parameters that the list
+// accepts.
 func parsePaymentFilter(address *url.URL, more ...string) (store.PaymentFilter, error) {
 	query, err := parseQuery(address, append([]string{"status", "exception", "userId", "reference", "search", "from", "to", "cursor", "limit"}, more...)...)
 	if err != nil {
@@ -150,7 +151,7 @@ func parsePaymentFilter(address *url.URL, more ...string) (store.PaymentFilter, 
 	return filter, err
 }
 
-// normalSearch writes addresses and hashes as the rows do.
+// normalSearch returns addresses and hashes in the form in which they are stored.
 func normalSearch(text string) string {
 	switch lower := strings.ToLower(text); {
 	case common.IsHexAddress(text):
@@ -162,7 +163,7 @@ func normalSearch(text string) string {
 	}
 }
 
-// paymentIDOf returns the id in the path. A malformed one is as unknown as any other.
+// paymentIDOf returns the payment's id in the path. A malformed id gets the same 404 as an unknown one.
 func paymentIDOf(c *gin.Context) (string, error) {
 	id := c.Param("id")
 	if !isLowerHex(id, 24) {
@@ -183,8 +184,8 @@ func isLowerHex(text string, digits int) bool {
 	return true
 }
 
-// checkAddress derives the payment's address again and refuses a row that holds another: whoever could write to the
-// database could otherwise send payers' money to themselves.
+// checkAddress derives the payment's address again and returns an error if the row holds another one. Otherwise
+// anyone who can write to the database could redirect payers' money.
 func (s *Server) checkAddress(p models.Payment) error {
 	derived, ok := s.addresses.Get(p.AddressIndex)
 	if !ok {
@@ -195,7 +196,7 @@ func (s *Server) checkAddress(p models.Payment) error {
 		s.addresses.Add(p.AddressIndex, derived)
 	}
 	if derived != p.DepositAddress {
-		return errInternal.because(fmt.Errorf("payment %s: the row's deposit address %s is not the one of index %d", p.ID, p.DepositAddress, p.AddressIndex))
+		return errInternal.because(fmt.Errorf("payment %s: the row's deposit address %s does not match index %d", p.ID, p.DepositAddress, p.AddressIndex))
 	}
 	return nil
 }
