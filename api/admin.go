@@ -19,7 +19,9 @@ import (
 
 func (s *Server) adminMe(c *gin.Context) error {
 	who := personOfRequest(c)
-	writeJSON(c, http.StatusOK, gin.H{"email": who.account.Email, "totpEnabled": who.account.HasTOTP(), "temporalUiUrl": textOrNull(s.TemporalUIURL)})
+	writeJSON(c, http.StatusOK, gin.H{
+		"email": who.account.Email, "totpEnabled": who.account.HasTOTP(), "temporalUiUrl": textOrNull(s.TemporalUIURL),
+	})
 	return nil
 }
 
@@ -57,8 +59,11 @@ func (s *Server) adminOperators(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	filter := store.OperatorFilter{Status: models.OperatorStatus(query["status"]), Search: query["search"], Cursor: query["cursor"]}
-	known := []models.OperatorStatus{models.OperatorPending, models.OperatorActive, models.OperatorSuspended, models.OperatorRejected}
+	filter := store.OperatorFilter{
+		Status: models.OperatorStatus(query["status"]), Search: query["search"], Cursor: query["cursor"],
+	}
+	known := []models.OperatorStatus{models.OperatorPending, models.OperatorActive, models.OperatorSuspended,
+		models.OperatorRejected}
 	if filter.Status != "" && !slices.Contains(known, filter.Status) {
 		return invalid("status", "invalid_parameter", "status must be one of %s.", listOf(known))
 	}
@@ -87,13 +92,16 @@ type operatorChange struct {
 }
 
 var operatorChanges = map[string]operatorChange{
-	"approve":    {[]models.OperatorStatus{models.OperatorPending}, models.OperatorActive, "operator_approved", false},
-	"reject":     {[]models.OperatorStatus{models.OperatorPending}, models.OperatorRejected, "operator_rejected", true},
-	"suspend":    {[]models.OperatorStatus{models.OperatorActive}, models.OperatorSuspended, "operator_suspended", true},
-	"reactivate": {[]models.OperatorStatus{models.OperatorSuspended}, models.OperatorActive, "operator_reactivated", false},
+	"approve": {[]models.OperatorStatus{models.OperatorPending}, models.OperatorActive, "operator_approved", false},
+	"reject":  {[]models.OperatorStatus{models.OperatorPending}, models.OperatorRejected, "operator_rejected", true},
+	"suspend": {[]models.OperatorStatus{models.OperatorActive}, models.OperatorSuspended, "operator_suspended", true},
+	"reactivate": {[]models.OperatorStatus{models.OperatorSuspended}, models.OperatorActive, "operator_reactivated",
+		false},
 }
 
-var errUnknownOperator = &failure{status: http.StatusNotFound, code: "operator_not_found", msg: "No operator has this id."}
+var errUnknownOperator = &failure{
+	status: http.StatusNotFound, code: "operator_not_found", msg: "No operator has this id.",
+}
 
 func (s *Server) changeOperator(name string) func(*gin.Context) error {
 	change := operatorChanges[name]
@@ -127,7 +135,9 @@ func (s *Server) changeOperator(name string) func(*gin.Context) error {
 		case errors.Is(err, models.ErrNotFound):
 			return errUnknownOperator.because(err)
 		case errors.Is(err, models.ErrNotPossible):
-			return conflict("not_possible", fmt.Sprintf("Only an operator that is %s can be changed in this way; this one is %s.", listOf(change.from), operator.Status))
+			return conflict("not_possible",
+				fmt.Sprintf("Only an operator that is %s can be changed in this way; this one is %s.",
+					listOf(change.from), operator.Status))
 		case err != nil:
 			return fmt.Errorf("change the operator: %w", err)
 		}
@@ -166,7 +176,8 @@ func (s *Server) adminPayments(c *gin.Context) error {
 		if err != nil {
 			return err
 		}
-		views = append(views, adminPayment{s.newListedPayment(ctx, p, head), p.OperatorID, email, s.workflowURL(models.PaymentWorkflowID(p.ID))})
+		views = append(views, adminPayment{s.newListedPayment(ctx, p, head), p.OperatorID, email,
+			s.workflowURL(models.PaymentWorkflowID(p.ID))})
 	}
 	writeJSON(c, http.StatusOK, gin.H{"payments": views, "nextCursor": textOrNull(next)})
 	return nil
@@ -238,7 +249,8 @@ func (s *Server) adminHealth(c *gin.Context) error {
 	writeJSON(c, http.StatusOK, gin.H{
 		"status": ready.Status, "checks": ready.Checks,
 		"chain": gin.H{
-			"head": cursor.HeadNumber, "read": cursor.BlockNumber, "agreed": cursor.AgreedNumber, "finalized": cursor.FinalizedNumber,
+			"head": cursor.HeadNumber, "read": cursor.BlockNumber, "agreed": cursor.AgreedNumber,
+			"finalized": cursor.FinalizedNumber,
 			"lagBlocks": lag, "readAt": instantOrNull(cursor.UpdatedAt), "blockTime": instantOrNull(cursor.BlockTime),
 		},
 		"nodes": nodeViews, "queues": gin.H{"unstarted": queues.Unstarted, "unsignalled": queues.Unsignalled},
@@ -306,8 +318,10 @@ func (s *Server) adminAlarms(c *gin.Context) error {
 	views := make([]alarmView, 0, len(alarms))
 	for _, a := range alarms {
 		view := alarmView{
-			ID: a.ID, Kind: a.Kind, Subject: a.Subject, Message: a.Message, Count: a.Count, RaisedAt: instant(a.RaisedAt), LastAt: instant(a.LastAt),
-			ResolvedBy: textOrNull(a.ResolvedBy), Resolution: textOrNull(a.Resolution), HaltsCrediting: a.Kind.HaltsCrediting(),
+			ID: a.ID, Kind: a.Kind, Subject: a.Subject, Message: a.Message, Count: a.Count,
+			RaisedAt: instant(a.RaisedAt), LastAt: instant(a.LastAt),
+			ResolvedBy: textOrNull(a.ResolvedBy), Resolution: textOrNull(a.Resolution),
+			HaltsCrediting: a.Kind.HaltsCrediting(),
 		}
 		if a.ResolvedAt != nil {
 			view.ResolvedAt = instantOrNull(*a.ResolvedAt)
@@ -353,13 +367,18 @@ func (s *Server) adminAudit(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	entries, next, err := s.Store.ListAudit(c.Request.Context(), store.AuditFilter{Actor: query["actor"], Action: query["action"], Cursor: query["cursor"], Limit: limit})
+	entries, next, err := s.Store.ListAudit(c.Request.Context(), store.AuditFilter{
+		Actor: query["actor"], Action: query["action"], Cursor: query["cursor"], Limit: limit,
+	})
 	if err != nil {
 		return fmt.Errorf("read the audit log: %w", err)
 	}
 	views := make([]gin.H, 0, len(entries))
 	for _, e := range entries {
-		views = append(views, gin.H{"id": e.ID, "at": instant(e.At), "actor": e.Actor, "action": e.Action, "subject": e.Subject, "detail": e.Detail, "address": e.Address})
+		views = append(views, gin.H{
+			"id": e.ID, "at": instant(e.At), "actor": e.Actor, "action": e.Action, "subject": e.Subject,
+			"detail": e.Detail, "address": e.Address,
+		})
 	}
 	writeJSON(c, http.StatusOK, gin.H{"entries": views, "nextCursor": textOrNull(next)})
 	return nil

@@ -49,7 +49,8 @@ func (s *Server) countAttempt(c *gin.Context, try attempt) error {
 		// for the audit log
 		action, detail string
 	}{
-		{"address:" + networkOf(c.ClientIP()), maxAttemptsPerAddress, "address_limited", "Too many attempts from this network address."},
+		{"address:" + networkOf(c.ClientIP()), maxAttemptsPerAddress, "address_limited",
+			"Too many attempts from this network address."},
 		{try.subject, maxAttemptsPerAccount, "login_limited", "Too many attempts for this account."},
 	} {
 		tries, until, err := s.Store.CountAttempt(c.Request.Context(), subject.name)
@@ -60,7 +61,9 @@ func (s *Server) countAttempt(c *gin.Context, try attempt) error {
 			continue
 		}
 		if tries == subject.limit+1 {
-			entry := models.AuditEntry{Actor: models.ActorSystem, Action: subject.action, Detail: subject.detail, Address: c.ClientIP()}
+			entry := models.AuditEntry{
+				Actor: models.ActorSystem, Action: subject.action, Detail: subject.detail, Address: c.ClientIP(),
+			}
 			if err := s.auditLimit(c, try, entry); err != nil {
 				return err
 			}
@@ -85,7 +88,8 @@ func (s *Server) auditLimit(c *gin.Context, try attempt, entry models.AuditEntry
 	default:
 		return fmt.Errorf("read the account: %w", err)
 	}
-	s.Log.WarnContext(c, "too many attempts to log in", "request_id", requestID(c), "account", entry.Subject, "address", entry.Address)
+	s.Log.WarnContext(c, "too many attempts to log in", "request_id", requestID(c), "account", entry.Subject, "address",
+		entry.Address)
 	if err := s.Store.Audit(c.Request.Context(), entry); err != nil {
 		return fmt.Errorf("write the audit log: %w", err)
 	}

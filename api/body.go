@@ -135,7 +135,8 @@ func syntaxFailure(err error) error {
 func unknownField(name string, known []string) error {
 	for _, right := range known {
 		if strings.EqualFold(name, right) {
-			return invalid(models.Shorten(name, maxShownRunes), "unknown_field", "The field %s is unknown; it is spelled %s.", quote(name), quote(right))
+			return invalid(models.Shorten(name, maxShownRunes), "unknown_field",
+				"The field %s is unknown; it is spelled %s.", quote(name), quote(right))
 		}
 	}
 	return invalid(models.Shorten(name, maxShownRunes), "unknown_field", "The field %s is unknown.", quote(name))

@@ -34,7 +34,8 @@ func (s *Server) checkoutPage(c *gin.Context) error {
 	}
 	_, checkout.FaucetSent = c.GetQuery("sent")
 	c.Header("Content-Language", checkout.Language.Tag)
-	return writePage(c, http.StatusOK, func(w io.Writer) error { return web.WriteCheckout(w, checkout) }, "Accept-Language")
+	return writePage(c, http.StatusOK, func(w io.Writer) error { return web.WriteCheckout(w, checkout) },
+		"Accept-Language")
 }
 
 // checkout reads what the checkout page of a payment shows.
@@ -48,8 +49,9 @@ func (s *Server) checkout(ctx context.Context, id string, language web.Language)
 		return web.Checkout{}, err
 	}
 	checkout := web.Checkout{
-		Payment: p, Language: language, Network: s.Network, Now: s.Clock(), BlockTime: s.BlockTime, HasFaucet: s.Faucet != nil,
-		Refresh: min(max(s.BlockTime, pageRefreshMin), pageRefreshMax), RequiredConfirmations: s.requiredConfirmations(p),
+		Payment: p, Language: language, Network: s.Network, Now: s.Clock(), BlockTime: s.BlockTime,
+		HasFaucet: s.Faucet != nil,
+		Refresh:   min(max(s.BlockTime, pageRefreshMin), pageRefreshMax), RequiredConfirmations: s.requiredConfirmations(p),
 	}
 	checkout.Confirmations = min(models.Confirmations(head, p.LastBlock), checkout.RequiredConfirmations)
 	checkout.WindowEnd, checkout.IsPaused = s.window(ctx, p)

@@ -94,8 +94,9 @@ func (s *Server) createPayment(c *gin.Context) error {
 	}
 	url := s.checkoutURL(payment)
 	writeJSON(c, http.StatusOK, created{
-		SessionID: payment.ID, PaymentID: payment.ID, PaymentURL: url, CheckoutURL: url, PaymentReference: payment.Reference,
-		DepositAddress: payment.DepositAddress, ExpiresAt: instant(s.windowEnd(c.Request.Context(), payment)),
+		SessionID: payment.ID, PaymentID: payment.ID, PaymentURL: url, CheckoutURL: url,
+		PaymentReference: payment.Reference,
+		DepositAddress:   payment.DepositAddress, ExpiresAt: instant(s.windowEnd(c.Request.Context(), payment)),
 	})
 	return nil
 }
@@ -170,7 +171,8 @@ func (s *Server) returnURL(body fields, operator models.Operator) (string, error
 		return "", err
 	}
 	if !slices.Contains(operator.Origins(), originOf(address)) {
-		return "", invalid("returnUrl", "return_url_not_allowed", "returnUrl must be at one of the origins allowed in the dashboard's settings.")
+		return "", invalid("returnUrl", "return_url_not_allowed",
+			"returnUrl must be at one of the origins allowed in the dashboard's settings.")
 	}
 	return text, nil
 }

@@ -69,7 +69,8 @@ func (s *Server) operatorOf(ctx context.Context, header http.Header) (models.Ope
 	apiKey, hasKey := credentialHeader(header, headerAPIKey)
 	secret, hasSecret := credentialHeader(header, headerAPISecret)
 	if !hasKey || !hasSecret {
-		return models.Operator{}, errUnauthorized.because(errors.New("a credential header is missing, empty, repeated or malformed"))
+		return models.Operator{},
+			errUnauthorized.because(errors.New("a credential header is missing, empty, repeated or malformed"))
 	}
 	credential, operator, err := s.Store.Credential(ctx, apiKey)
 	isKnown := err == nil

@@ -34,7 +34,10 @@ func wantsCSV(c *gin.Context) bool {
 
 // streamCSV writes every row from the cursor onwards, page by page, so that memory use does not depend on the length
 // of the list. If a later page fails, the connection is cut: a truncated file must not look complete.
-func streamCSV[R row](c *gin.Context, filename string, columns []string, cursor string, page func(cursor string) (rows []R, next string, err error)) error {
+func streamCSV[R row](
+	c *gin.Context, filename string, columns []string, cursor string,
+	page func(cursor string) (rows []R, next string, err error),
+) error {
 	rows, next, err := page(cursor)
 	if err != nil {
 		return err // nothing has been written, so this becomes an ordinary error response

@@ -59,14 +59,28 @@ const statusClientGone = 499
 
 var (
 	errNoRoute          = &failure{status: http.StatusNotFound, code: "not_found", msg: "This address does not exist."}
-	errMethodNotAllowed = &failure{status: http.StatusMethodNotAllowed, code: "method_not_allowed", msg: "This address does not support this method."}
-	errUnknownPayment   = &failure{status: http.StatusNotFound, code: "payment_not_found", msg: "No payment has this id."}
-	errUnauthorized     = &failure{status: http.StatusUnauthorized, code: "unauthorized", msg: "The API credentials are missing or wrong."}
-	errInternal         = &failure{status: http.StatusInternalServerError, code: "internal_error", msg: "Something went wrong on our side; please try again later."}
-	errNoDatabase       = &failure{status: http.StatusServiceUnavailable, code: "database_unavailable", msg: "The database is unavailable at the moment; please try again.", retryAfter: retryAfterOutage}
-	errNoEngine         = &failure{status: http.StatusServiceUnavailable, code: "engine_unavailable", msg: "The workflow engine is unavailable at the moment; please try again.", retryAfter: retryAfterOutage}
-	errHTTPSRequired    = &failure{status: http.StatusForbidden, code: "https_required", msg: "This call requires https."}
-	errBadCursor        = invalid("cursor", "invalid_parameter", "cursor must be a nextCursor of this list.")
+	errMethodNotAllowed = &failure{
+		status: http.StatusMethodNotAllowed, code: "method_not_allowed",
+		msg: "This address does not support this method.",
+	}
+	errUnknownPayment = &failure{status: http.StatusNotFound, code: "payment_not_found", msg: "No payment has this id."}
+	errUnauthorized   = &failure{
+		status: http.StatusUnauthorized, code: "unauthorized", msg: "The API credentials are missing or wrong.",
+	}
+	errInternal = &failure{
+		status: http.StatusInternalServerError, code: "internal_error",
+		msg: "Something went wrong on our side; please try again later.",
+	}
+	errNoDatabase = &failure{
+		status: http.StatusServiceUnavailable, code: "database_unavailable",
+		msg: "The database is unavailable at the moment; please try again.", retryAfter: retryAfterOutage,
+	}
+	errNoEngine = &failure{
+		status: http.StatusServiceUnavailable, code: "engine_unavailable",
+		msg: "The workflow engine is unavailable at the moment; please try again.", retryAfter: retryAfterOutage,
+	}
+	errHTTPSRequired = &failure{status: http.StatusForbidden, code: "https_required", msg: "This call requires https."}
+	errBadCursor     = invalid("cursor", "invalid_parameter", "cursor must be a nextCursor of this list.")
 )
 
 // invalid returns a 400 for one field.
@@ -170,7 +184,8 @@ var sqliteOutages = []int{5, 6, 10, 13, 14}
 // isOutage reports whether an error means that the database is temporarily unavailable, as opposed to a bug. The
 // drivers' error types are recognised by their methods, so that this package depends on neither driver.
 func isOutage(err error) bool {
-	for _, away := range []error{context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone, io.ErrUnexpectedEOF, net.ErrClosed} {
+	for _, away := range []error{context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone, io.ErrUnexpectedEOF,
+		net.ErrClosed} {
 		if errors.Is(err, away) {
 			return true
 		}

@@ -47,7 +47,10 @@ type follower struct {
 }
 
 func newFollowers(server *Server) *followers {
-	return &followers{server: server, byPayment: map[string]map[*follower]bool{}, byAddress: map[string]int{}, seen: map[string]string{}}
+	return &followers{
+		server: server, byPayment: map[string]map[*follower]bool{}, byAddress: map[string]int{},
+		seen: map[string]string{},
+	}
 }
 
 // add registers an open page for a payment. Returns errTooManyFollowers.
@@ -166,7 +169,8 @@ func (f *followers) stamps(ids []string) (map[string]string, error) {
 		if isPaused {
 			end = time.Time{} // the end moves with the clock
 		}
-		stamps[p.ID] = fmt.Sprint(p.Version, min(models.Confirmations(head, p.LastBlock), s.requiredConfirmations(p)), onTheirWay[p.ID],
+		stamps[p.ID] = fmt.Sprint(p.Version, min(models.Confirmations(head, p.LastBlock), s.requiredConfirmations(p)),
+			onTheirWay[p.ID],
 			end.UnixMilli(), isPaused, s.Clock().Before(end))
 	}
 	return stamps, nil

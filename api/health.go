@@ -129,14 +129,25 @@ func (s *Server) checkChain(ctx context.Context) error {
 		return &failure{msg: "The chain watcher's position cannot be read.", code: "chain_unknown", cause: err}
 	}
 	if age := s.Clock().Sub(cursor.BlockTime).Round(time.Second); age > s.LagLimit {
-		return &failure{code: "chain_lagging", msg: fmt.Sprintf("The newest block read is %d, from %s ago; the limit is %s.", cursor.BlockNumber, age, s.LagLimit)}
+		return &failure{
+			code: "chain_lagging", msg: fmt.Sprintf("The newest block read is %d, from %s ago; the limit is %s.",
+				cursor.BlockNumber, age, s.LagLimit),
+		}
 	}
 	limitBlocks := uint64(max(0, s.LagLimit/s.BlockTime))
 	if cursor.HeadNumber > cursor.BlockNumber+limitBlocks {
-		return &failure{code: "chain_lagging", msg: fmt.Sprintf("The newest block read is %d, the chain is at %d; the limit is %d blocks.", cursor.BlockNumber, cursor.HeadNumber, limitBlocks)}
+		return &failure{
+			code: "chain_lagging",
+			msg: fmt.Sprintf("The newest block read is %d, the chain is at %d; the limit is %d blocks.",
+				cursor.BlockNumber, cursor.HeadNumber, limitBlocks),
+		}
 	}
 	if cursor.BlockNumber > cursor.AgreedNumber+limitBlocks {
-		return &failure{code: "chain_unagreed", msg: fmt.Sprintf("The newest block read is %d, the nodes agree up to %d; the limit is %d blocks.", cursor.BlockNumber, cursor.AgreedNumber, limitBlocks)}
+		return &failure{
+			code: "chain_unagreed",
+			msg: fmt.Sprintf("The newest block read is %d, the nodes agree up to %d; the limit is %d blocks.",
+				cursor.BlockNumber, cursor.AgreedNumber, limitBlocks),
+		}
 	}
 	return nil
 }
@@ -166,7 +177,10 @@ func (s *Server) checkNodes(ctx context.Context) error {
 		return &failure{code: "nodes_unknown", msg: fmt.Sprintf("No worker has reported its Ethereum nodes for %s.", age)}
 	}
 	if needed := cmp.Or(s.Quorum, models.Quorum(len(nodes))); usable < needed {
-		return &failure{code: "quorum_missing", msg: fmt.Sprintf("%d of %d Ethereum nodes are usable, and %d must agree before anything is credited or expires.", usable, len(nodes), needed)}
+		return &failure{
+			code: "quorum_missing",
+			msg:  fmt.Sprintf("%d of %d Ethereum nodes are usable, and %d must agree before anything is credited or expires.", usable, len(nodes), needed),
+		}
 	}
 	return nil
 }
@@ -179,7 +193,11 @@ func (s *Server) checkCrediting(ctx context.Context) error {
 	}
 	for _, alarm := range alarms {
 		if alarm.Kind.HaltsCrediting() {
-			return &failure{code: "crediting_stopped", msg: fmt.Sprintf("Crediting is halted by alarm %d (%s) until an admin resolves it.", alarm.ID, alarm.Kind)}
+			return &failure{
+				code: "crediting_stopped",
+				msg: fmt.Sprintf("Crediting is halted by alarm %d (%s) until an admin resolves it.", alarm.ID,
+					alarm.Kind),
+			}
 		}
 	}
 	return nil

@@ -13,8 +13,13 @@ import (
 )
 
 var (
-	errLoginFailed  = &failure{status: http.StatusUnauthorized, code: "login_failed", msg: "The e-mail address, the password or the code is wrong."}
-	errTOTPRequired = &failure{status: http.StatusUnauthorized, code: "totp_required", msg: "A code from your authenticator app is required."}
+	errLoginFailed = &failure{
+		status: http.StatusUnauthorized, code: "login_failed",
+		msg: "The e-mail address, the password or the code is wrong.",
+	}
+	errTOTPRequired = &failure{
+		status: http.StatusUnauthorized, code: "totp_required", msg: "A code from your authenticator app is required.",
+	}
 )
 
 // readLogin reads the body of a login call. code is "" if there is none.
@@ -86,7 +91,8 @@ func (s *Server) beginSession(c *gin.Context, account models.Account) error {
 	}
 	token, hash := secrets.NewSessionToken()
 	session := models.Session{TokenHash: hash, Address: c.ClientIP()}
-	err := s.Store.CreateSession(c.Request.Context(), account, session, old, auditOf(c, account, "logged_in", "Logged in."))
+	err := s.Store.CreateSession(c.Request.Context(), account, session, old,
+		auditOf(c, account, "logged_in", "Logged in."))
 	if errors.Is(err, models.ErrNotFound) {
 		return errLoginFailed.because(errors.New("the password or the second factor was changed in the meantime"))
 	}

@@ -62,7 +62,8 @@ func (s *Server) identify(c *gin.Context) {
 		c.Header(name, value)
 	}
 	c.Next()
-	s.Log.DebugContext(c, "request", "request_id", id, "method", c.Request.Method, "route", c.FullPath(), "status", c.Writer.Status(),
+	s.Log.DebugContext(c, "request", "request_id", id, "method", c.Request.Method, "route", c.FullPath(), "status",
+		c.Writer.Status(),
 		"operator_id", operatorID(c), "duration_ms", time.Since(begin).Milliseconds())
 }
 
@@ -76,7 +77,8 @@ func (s *Server) recoverPanic(c *gin.Context) {
 		if cause == http.ErrAbortHandler { //nolint:errorlint // the server compares it the same way
 			panic(cause)
 		}
-		s.Log.Error("panic", "request_id", requestID(c), "route", c.FullPath(), "error", fmt.Sprint(cause), "stack", string(debug.Stack()))
+		s.Log.Error("panic", "request_id", requestID(c), "route", c.FullPath(), "error", fmt.Sprint(cause), "stack",
+			string(debug.Stack()))
 		s.fail(c, errInternal.because(fmt.Errorf("panic: %v", cause)))
 	}()
 	c.Next()

@@ -29,7 +29,9 @@ func (s *Server) publicPayment(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(c, http.StatusOK, publicView{paymentView: s.newPaymentView(c.Request.Context(), p, head), ServerTime: instant(s.Clock())})
+	writeJSON(c, http.StatusOK, publicView{
+		paymentView: s.newPaymentView(c.Request.Context(), p, head), ServerTime: instant(s.Clock()),
+	})
 	return nil
 }
 
@@ -56,7 +58,8 @@ func (s *Server) newListedPayment(ctx context.Context, p models.Payment, head ui
 	listed := listedPayment{paymentView: s.newPaymentView(ctx, p, head), AmountCredited: p.AmountCredited}
 	if err := s.checkAddress(p); err != nil {
 		// One tampered row must not hide all others.
-		s.Log.Error("withhold the address of a listed payment", "payment_id", p.ID, "operator_id", p.OperatorID, "error", err)
+		s.Log.Error("withhold the address of a listed payment", "payment_id", p.ID, "operator_id", p.OperatorID,
+			"error", err)
 		listed.DepositAddress = nil
 	}
 	return listed
@@ -69,14 +72,17 @@ type paymentList struct {
 }
 
 var paymentColumns = []string{
-	"_id", "userId", "amountRequested", "amountReceived", "amountCredited", "currencyInfo", "depositAddress", "depositNetwork",
+	"_id", "userId", "amountRequested", "amountReceived", "amountCredited", "currencyInfo", "depositAddress",
+	"depositNetwork",
 	"status", "exception", "confirmations", "paymentReference", "txHash", "createdAt", "expiresAt",
 }
 
 func (p listedPayment) cells() []string {
 	return []string{
-		p.ID, harmless(p.UserID), p.AmountRequested.String(), p.AmountReceived.String(), p.AmountCredited.String(), p.CurrencyInfo,
-		textOrEmpty(p.DepositAddress), p.DepositNetwork, p.Status.String(), string(p.Exception), fmt.Sprint(p.Confirmations),
+		p.ID, harmless(p.UserID), p.AmountRequested.String(), p.AmountReceived.String(), p.AmountCredited.String(),
+		p.CurrencyInfo,
+		textOrEmpty(p.DepositAddress), p.DepositNetwork, p.Status.String(), string(p.Exception),
+		fmt.Sprint(p.Confirmations),
 		p.PaymentReference, textOrEmpty(p.TxHash), p.CreatedAt.String(), p.ExpiresAt.String(),
 	}
 }
@@ -120,7 +126,9 @@ func (s *Server) listPayments(c *gin.Context) error {
 // parsePaymentFilter reads the parameters of a list of payments. more names additional parameters that the list
 // accepts.
 func parsePaymentFilter(address *url.URL, more ...string) (store.PaymentFilter, error) {
-	query, err := parseQuery(address, append([]string{"status", "exception", "userId", "reference", "search", "from", "to", "cursor", "limit"}, more...)...)
+	query, err := parseQuery(address,
+		append([]string{"status", "exception", "userId", "reference", "search", "from", "to", "cursor", "limit"},
+			more...)...)
 	if err != nil {
 		return store.PaymentFilter{}, err
 	}
@@ -133,7 +141,8 @@ func parsePaymentFilter(address *url.URL, more ...string) (store.PaymentFilter, 
 		return filter, invalid("status", "invalid_parameter", "status must be one of %s.", listOf(models.Statuses()))
 	}
 	if filter.Exception != "" && !slices.Contains(models.Exceptions(), filter.Exception) {
-		return filter, invalid("exception", "invalid_parameter", "exception must be one of %s.", listOf(models.Exceptions()))
+		return filter, invalid("exception", "invalid_parameter", "exception must be one of %s.",
+			listOf(models.Exceptions()))
 	}
 	if filter.Reference != "" && !isLowerHex(filter.Reference, 16) {
 		return filter, invalid("reference", "invalid_parameter", "reference must be 16 lower-case hex digits.")
@@ -196,7 +205,8 @@ func (s *Server) checkAddress(p models.Payment) error {
 		s.addresses.Add(p.AddressIndex, derived)
 	}
 	if derived != p.DepositAddress {
-		return errInternal.because(fmt.Errorf("payment %s: the row's deposit address %s does not match index %d", p.ID, p.DepositAddress, p.AddressIndex))
+		return errInternal.because(fmt.Errorf("payment %s: the row's deposit address %s does not match index %d", p.ID,
+			p.DepositAddress, p.AddressIndex))
 	}
 	return nil
 }

@@ -36,7 +36,8 @@ func parseQuery(address *url.URL, known ...string) (parameters, error) {
 	for _, name := range names {
 		switch texts := values[name]; {
 		case !slices.Contains(known, name):
-			return nil, invalid(models.Shorten(name, maxShownRunes), "unknown_parameter", "The parameter %s is unknown; this list accepts %s.", quote(name), strings.Join(known, ", "))
+			return nil, invalid(models.Shorten(name, maxShownRunes), "unknown_parameter",
+				"The parameter %s is unknown; this list accepts %s.", quote(name), strings.Join(known, ", "))
 		case len(texts) > 1:
 			return nil, invalid(name, "invalid_parameter", "%s must be given only once.", name)
 		default:
@@ -55,7 +56,8 @@ func (q parameters) instant(name string) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil || at.IsZero() {
-		return time.Time{}, invalid(name, "invalid_parameter", "%s must be a time such as 2026-03-12T22:30:00Z (RFC 3339; write + as %%2B).", name)
+		return time.Time{}, invalid(name, "invalid_parameter",
+			"%s must be a time such as 2026-03-12T22:30:00Z (RFC 3339; write + as %%2B).", name)
 	}
 	return at.UTC(), nil
 }

@@ -52,7 +52,9 @@ func (s *Server) register(c *gin.Context) error {
 	if !isNew {
 		s.Log.InfoContext(c, "registration of an address that is already registered", "request_id", requestID(c))
 	}
-	writeJSON(c, http.StatusAccepted, gin.H{"msg": "Thank you. You can log in now; an admin must approve the account before it can be used."})
+	writeJSON(c, http.StatusAccepted, gin.H{
+		"msg": "Thank you. You can log in now; an admin must approve the account before it can be used.",
+	})
 	return nil
 }
 

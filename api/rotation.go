@@ -15,7 +15,9 @@ import (
 
 const maxGraceHours = 7 * 24
 
-var errNoCredential = &failure{status: http.StatusConflict, code: "no_credential", msg: "This account has no API key yet."}
+var errNoCredential = &failure{
+	status: http.StatusConflict, code: "no_credential", msg: "This account has no API key yet.",
+}
 
 func (s *Server) revealCredential(c *gin.Context) error {
 	who := personOfRequest(c)
@@ -38,7 +40,8 @@ func (s *Server) revealCredential(c *gin.Context) error {
 	if err != nil {
 		return fmt.Errorf("open the secret of %s: %w", credential.APIKey, err)
 	}
-	if err := s.Store.Audit(c.Request.Context(), auditOf(c, who.account, "secret_revealed", "Revealed the secret of %s.", credential.APIKey)); err != nil {
+	if err := s.Store.Audit(c.Request.Context(), auditOf(c, who.account, "secret_revealed",
+		"Revealed the secret of %s.", credential.APIKey)); err != nil {
 		return fmt.Errorf("write the audit log: %w", err)
 	}
 	writeJSON(c, http.StatusOK, gin.H{"apiKey": credential.APIKey, "apiSecret": secret})
@@ -87,7 +90,8 @@ func (s *Server) rotateCredential(c *gin.Context) error {
 		return fmt.Errorf("create a credential: %w", err)
 	}
 	until := s.Clock().Add(time.Duration(hours) * time.Hour).UTC().Truncate(time.Millisecond)
-	entry := auditOf(c, who.account, "credential_rotated", "%s replaces %s, which works until %s.", next.APIKey, current.APIKey, until.Format(time.RFC3339))
+	entry := auditOf(c, who.account, "credential_rotated", "%s replaces %s, which works until %s.", next.APIKey,
+		current.APIKey, until.Format(time.RFC3339))
 	err = s.Store.RotateCredential(c.Request.Context(), current, next, until, entry)
 	if errors.Is(err, models.ErrNotFound) {
 		return conflict("changed_meanwhile", "The API key was rotated in the meantime.")

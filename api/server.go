@@ -123,8 +123,9 @@ func newServer(config Config, hash func(password string) string) *Server {
 		config.Log = slog.Default()
 	}
 	s := &Server{
-		Config: config, states: newStateReader(config.Engine, config.Log), addresses: newCache[uint32, string](addressCacheEntries),
-		isHTTPS: strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
+		Config: config, states: newStateReader(config.Engine, config.Log),
+		addresses: newCache[uint32, string](addressCacheEntries),
+		isHTTPS:   strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
 	}
 	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.crossOrigin = http.NewCrossOriginProtection()

@@ -23,7 +23,9 @@ var (
 	errNotLoggedIn = &failure{status: http.StatusUnauthorized, code: "not_logged_in", msg: "You are not logged in."}
 	errAdminsOnly  = &failure{status: http.StatusForbidden, code: "admins_only", msg: "Only admins can do this."}
 	errOperators   = &failure{status: http.StatusForbidden, code: "operators_only", msg: "Only operators can do this."}
-	errCrossOrigin = &failure{status: http.StatusForbidden, code: "cross_origin", msg: "This request came from another site."}
+	errCrossOrigin = &failure{
+		status: http.StatusForbidden, code: "cross_origin", msg: "This request came from another site.",
+	}
 )
 
 // person is a logged-in operator or admin.
@@ -105,6 +107,7 @@ func personOfRequest(c *gin.Context) person { return c.MustGet(keyPerson).(perso
 // auditOf returns an entry of the audit log for an action of a person on its own account.
 func auditOf(c *gin.Context, account models.Account, action, detail string, args ...any) models.AuditEntry {
 	return models.AuditEntry{
-		Actor: account.Actor(), Action: action, Subject: string(account.Role) + ":" + account.ID, Detail: fmt.Sprintf(detail, args...), Address: c.ClientIP(),
+		Actor: account.Actor(), Action: action, Subject: string(account.Role) + ":" + account.ID,
+		Detail: fmt.Sprintf(detail, args...), Address: c.ClientIP(),
 	}
 }

@@ -53,9 +53,13 @@ func (s *Server) matchCode(account models.Account, sealed []byte, code string) (
 	return step, nil
 }
 
-var errTOTPCode = &failure{status: http.StatusForbidden, code: "wrong_code", field: "code", msg: "The code is wrong or was used before."}
+var errTOTPCode = &failure{
+	status: http.StatusForbidden, code: "wrong_code", field: "code", msg: "The code is wrong or was used before.",
+}
 
-var errFactorChanged = &failure{status: http.StatusConflict, code: "changed_meanwhile", msg: "The second factor was changed in the meantime."}
+var errFactorChanged = &failure{
+	status: http.StatusConflict, code: "changed_meanwhile", msg: "The second factor was changed in the meantime.",
+}
 
 // startTOTP returns a new secret, which takes effect once a code has confirmed it.
 func (s *Server) startTOTP(c *gin.Context) error {
@@ -116,7 +120,8 @@ func (s *Server) enableTOTP(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	err = s.Store.EnableTOTP(c.Request.Context(), who.account, step, auditOf(c, who.account, "totp_enabled", "Enabled the second factor."))
+	err = s.Store.EnableTOTP(c.Request.Context(), who.account, step,
+		auditOf(c, who.account, "totp_enabled", "Enabled the second factor."))
 	if errors.Is(err, models.ErrNotFound) {
 		return errFactorChanged.because(err)
 	}
@@ -149,7 +154,8 @@ func (s *Server) disableTOTP(c *gin.Context) error {
 		}
 		return err
 	}
-	err = s.Store.DisableTOTP(c.Request.Context(), who.account, auditOf(c, who.account, "totp_disabled", "Disabled the second factor."))
+	err = s.Store.DisableTOTP(c.Request.Context(), who.account,
+		auditOf(c, who.account, "totp_disabled", "Disabled the second factor."))
 	if errors.Is(err, models.ErrNotFound) {
 		return errFactorChanged.because(err)
 	}

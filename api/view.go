@@ -99,10 +99,12 @@ type eventView struct {
 func (s *Server) newPaymentView(ctx context.Context, p models.Payment, head uint64) paymentView {
 	required := s.requiredConfirmations(p)
 	return paymentView{
-		ID: p.ID, UserID: p.UserID, AmountRequested: p.AmountRequested, AmountReceived: p.AmountReceived, CurrencyInfo: p.Currency,
+		ID: p.ID, UserID: p.UserID, AmountRequested: p.AmountRequested, AmountReceived: p.AmountReceived,
+		CurrencyInfo:   p.Currency,
 		DepositAddress: &p.DepositAddress, DepositNetwork: p.Network, Status: p.Status,
 		Confirmations:    min(models.Confirmations(head, p.LastBlock), required),
-		PaymentReference: p.Reference, TxHash: textOrNull(p.TxHash), ExpiresAt: instant(s.windowEnd(ctx, p)), CreatedAt: instant(p.CreatedAt),
+		PaymentReference: p.Reference, TxHash: textOrNull(p.TxHash), ExpiresAt: instant(s.windowEnd(ctx, p)),
+		CreatedAt: instant(p.CreatedAt),
 		Exception: p.Exception, RequiredConfirmations: required,
 	}
 }
@@ -151,8 +153,10 @@ func (s *Server) readOperatorView(ctx context.Context, row models.Payment) (oper
 	}
 	view := operatorView{
 		paymentView: s.newPaymentView(ctx, p, head), ServerTime: instant(s.Clock()), AmountCredited: p.AmountCredited,
-		Decision: textOrNull(string(p.Decision)), Reason: textOrNull(p.Reason), PaymentURL: s.checkoutURL(p), UpdatedAt: instant(p.UpdatedAt),
-		Transfers: make([]transferView, 0, len(transfers)), Timeline: make([]eventView, 0, len(events)), Ledger: make([]ledgerView, 0, len(lines)),
+		Decision: textOrNull(string(p.Decision)), Reason: textOrNull(p.Reason), PaymentURL: s.checkoutURL(p),
+		UpdatedAt: instant(p.UpdatedAt),
+		Transfers: make([]transferView, 0, len(transfers)), Timeline: make([]eventView, 0, len(events)),
+		Ledger: make([]ledgerView, 0, len(lines)),
 	}
 	for _, transfer := range transfers {
 		view.Transfers = append(view.Transfers, newTransferView(transfer, head))
@@ -171,8 +175,9 @@ func (s *Server) readOperatorView(ctx context.Context, row models.Payment) (oper
 
 func newTransferView(t models.Transfer, head uint64) transferView {
 	view := transferView{
-		TxHash: t.TxHash, LogIndex: t.LogIndex, BlockNumber: t.BlockNumber, BlockHash: t.BlockHash, BlockTime: instant(t.BlockTime),
-		From: t.FromAddress, Amount: t.Amount, AmountCredited: t.CreditedAmount, State: transferConfirming,
+		TxHash: t.TxHash, LogIndex: t.LogIndex, BlockNumber: t.BlockNumber, BlockHash: t.BlockHash,
+		BlockTime: instant(t.BlockTime),
+		From:      t.FromAddress, Amount: t.Amount, AmountCredited: t.CreditedAmount, State: transferConfirming,
 	}
 	switch {
 	case !t.Canonical:

@@ -112,7 +112,7 @@ test('too little, the rest, and what is asked for in between', async () => {
   await transfer(payment.depositAddress, 31_000_000)
   await mine(13)
   await status(page, 'PAID')
-  await page.getByText('more than the 50.00 USDT asked for').waitFor()
+  await page.getByText('more than the 50.00 USDT requested').waitFor()
   await inEveryLook(`/payment/${payment.paymentId}`, 'overpaid')
   page.check()
 })
@@ -157,7 +157,7 @@ test('wallets that refuse', async (t) => {
     ['not allowed', rich, { refuse: { eth_requestAccounts: 4100 } }, 'shares no account with this page'],
     ['another chain, stays there', rich, { chainId: 5, refuse: { wallet_switchEthereumChain: 4001 } }, 'You declined in your wallet'],
     ['another chain, does not know ours', rich, { chainId: 5, refuse: { wallet_switchEthereumChain: 4902, wallet_addEthereumChain: 4902 } }, 'did not switch to Ethereum'],
-    ['disconnected', rich, { refuse: { eth_call: 4900 } }, 'no connection to the network'],
+    ['disconnected', rich, { refuse: { eth_call: 4900 } }, 'not connected to the network'],
     ['cannot send', rich, { refuse: { eth_sendTransaction: 4200 } }, 'cannot do this'],
     ['too few tokens', poor, {}, 'has 5.50 USDT, which is not enough'],
     ['no ether', noGas, {}, 'not have enough ETH'],
