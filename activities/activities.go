@@ -6,8 +6,6 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/ethereum/go-ethereum/common"
-
 	"paycow/chain"
 	"paycow/models"
 )
@@ -16,11 +14,11 @@ import (
 type Activities struct {
 	payments PaymentStore
 	verifier TransferVerifier
-	follow   Follow
+	watcher  ChainWatcher
 	signals  SignalStore
 	engine   Engine
 	books    Books
-	chain    Panel
+	balances BalanceReader
 	alarms   chain.Alarms
 	settings Settings
 	log      *slog.Logger
@@ -29,7 +27,6 @@ type Activities struct {
 // Settings are the values the activities work with.
 type Settings struct {
 	Network string
-	Token   common.Address
 	// Confirmations that a payment's transfers usually need, in blocks.
 	Confirmations uint64
 }
@@ -39,18 +36,18 @@ type Dependencies struct {
 	Payments PaymentStore
 	Signals  SignalStore
 	Verifier TransferVerifier
-	Follow   Follow
+	Watcher  ChainWatcher
 	Engine   Engine
 	Books    Books
-	Chain    Panel
+	Balances BalanceReader
 	Alarms   chain.Alarms
 }
 
 // New returns the activities.
 func New(parts Dependencies, settings Settings, log *slog.Logger) *Activities {
 	return &Activities{
-		payments: parts.Payments, verifier: parts.Verifier, follow: parts.Follow, signals: parts.Signals, engine: parts.Engine,
-		books: parts.Books, chain: parts.Chain, alarms: parts.Alarms,
+		payments: parts.Payments, verifier: parts.Verifier, watcher: parts.Watcher, signals: parts.Signals, engine: parts.Engine,
+		books: parts.Books, balances: parts.Balances, alarms: parts.Alarms,
 		settings: settings, log: log,
 	}
 }

@@ -30,7 +30,7 @@ type bundle struct {
 	store    *store.Store
 	engine   *fakeEngine
 	verifier *fakeVerifier
-	follow   activities.Follow
+	watch    func(ctx context.Context, onProgress func(context.Context, chain.Progress) error) error
 	env      *testsuite.TestActivityEnvironment
 	operator string
 	cursor   models.BlockRef
@@ -89,9 +89,7 @@ func setup(t *testing.T) *bundle {
 	require.NoError(t, db.CreateOperator(t.Context(), models.Operator{ID: b.operator, Email: "shop@example.com", Status: models.OperatorActive}, nil))
 	b.Activities = activities.New(activities.Dependencies{
 		Payments: db, Signals: db, Verifier: b.verifier, Engine: b.engine,
-		Follow: func(ctx context.Context, onProgress func(context.Context, chain.Progress) error) error {
-			return b.follow(ctx, onProgress)
-		},
+		Watcher: b,
 	}, activities.Settings{Network: models.NetworkERC20}, quiet)
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(quiet))
@@ -100,6 +98,11 @@ func setup(t *testing.T) *bundle {
 	b.cursor = block(100)
 	require.NoError(t, db.InitCursor(t.Context(), models.NetworkERC20, b.cursor, 100))
 	return b
+}
+
+// Watch makes the bundle a watcher that does what the test says.
+func (b *bundle) Watch(ctx context.Context, onProgress func(context.Context, chain.Progress) error) error {
+	return b.watch(ctx, onProgress)
 }
 
 func block(number uint64) models.BlockRef {
@@ -140,7 +143,7 @@ func (b *bundle) progress() {
 	b.t.Helper()
 	ctx, cancel := context.WithCancel(b.t.Context())
 	b.env.SetWorkerStopChannel(stopped(ctx))
-	b.follow = func(runCtx context.Context, onProgress func(context.Context, chain.Progress) error) error {
+	b.watch = func(runCtx context.Context, onProgress func(context.Context, chain.Progress) error) error {
 		require.NoError(b.t, onProgress(runCtx, chain.Progress{Cursor: b.cursor, Head: b.cursor.Number}))
 		cancel()
 		<-runCtx.Done()
@@ -236,7 +239,7 @@ func TestOnePaymentThatCannotBeToldHoldsUpNoOther(t *testing.T) {
 func TestFollowChainEndsAfterItsRun(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.follow = func(ctx context.Context, _ func(context.Context, chain.Progress) error) error {
+	b.watch = func(ctx context.Context, _ func(context.Context, chain.Progress) error) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}

@@ -16,17 +16,22 @@ import (
 	"paycow/store"
 )
 
-// How signals are sent: so many payments read at once, so many calls under way.
 const (
-	signalBatch       = 500
+	// signalBatch is how many payments with due signals are read at once.
+	signalBatch = 500
+	// signalConcurrency is how many signals are sent at the same time.
 	signalConcurrency = 8
 )
 
-// Follow brings the chain's transfers into the database, block by block, until ctx ends, and calls onProgress after what it
-// committed and every few seconds when there was nothing. Each call starts from the cursor in the database.
-type Follow func(ctx context.Context, onProgress func(context.Context, chain.Progress) error) error
+// ChainWatcher brings a network's transfers from the chain into the database.
+type ChainWatcher interface {
+	// Watch reads the chain from the cursor in the database on until ctx ends, and returns ctx's error. It calls onProgress
+	// after each commit at the head of the chain, and at least every few seconds; everything up to the reported cursor is
+	// committed. An error of onProgress is logged and ends nothing.
+	Watch(ctx context.Context, onProgress func(context.Context, chain.Progress) error) error
+}
 
-// SignalStore knows which transfers their payments' workflows have not been told of.
+// SignalStore knows which transfers are due to be signalled to their payments' workflows.
 type SignalStore interface {
 	DueSignals(ctx context.Context, network string, head uint64, limit int) ([]store.DueSignal, error)
 	MarkSignalled(ctx context.Context, transfers []models.Transfer, head, required uint64) error
@@ -35,20 +40,20 @@ type SignalStore interface {
 
 // Engine reaches the workflows of payments.
 type Engine interface {
-	// SignalTransfers tells a payment of its transfers, starting its workflow when none is running.
+	// SignalTransfers signals transfers to a payment's workflow and starts it if it is not running.
 	SignalTransfers(ctx context.Context, p models.Payment, signal models.TransfersSignal) error
 	// RunningPayments lists the payments whose workflow is running. The list may lag behind.
 	RunningPayments(ctx context.Context) (map[string]bool, error)
-	// IsRunning tells whether a payment's workflow is running now.
+	// IsRunning reports whether a payment's workflow is running now.
 	IsRunning(ctx context.Context, paymentID string) (bool, error)
-	// Resume starts a workflow for a payment that has none running.
+	// Resume starts the workflow of a payment that has none running.
 	Resume(ctx context.Context, p models.Payment) error
-	// KnownTransfers asks a payment's workflow for the transfers it knows. Returns models.ErrNotFound when there is none.
+	// KnownTransfers returns the transfers that a payment's workflow knows. Returns models.ErrNotFound when there is no workflow.
 	KnownTransfers(ctx context.Context, paymentID string) ([]models.TransferNotice, error)
 }
 
-// FollowChain follows the network's chain for input.RunSeconds and signals the payments concerned after each commit. What is
-// due is read from the database, so a crash between commit and signal repeats a signal and loses none.
+// FollowChain watches the network's chain for input.RunSeconds and signals the payments concerned after each commit. Due
+// signals are read from the database, so a crash between commit and signal repeats a signal and loses none.
 func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInput) error {
 	if input.Network != a.settings.Network {
 		return temporal.NewNonRetryableApplicationError("this worker does not watch network "+input.Network, "UnknownNetwork", nil)
@@ -56,19 +61,19 @@ func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInp
 	runCtx, cancel := context.WithTimeout(ctx, time.Duration(input.RunSeconds)*time.Second)
 	defer cancel()
 	go func() {
-		// A worker that is told to stop hands the chain over at once instead of letting the heartbeat run out.
+		// A worker that stops hands the chain over at once, instead of letting its heartbeat time out.
 		select {
 		case <-activity.GetWorkerStopChannel(ctx):
 			cancel()
 		case <-runCtx.Done():
 		}
 	}()
-	err := a.follow(runCtx, func(ctx context.Context, progress chain.Progress) error {
+	err := a.watcher.Watch(runCtx, func(ctx context.Context, progress chain.Progress) error {
 		cursor := progress.Cursor
 		activity.RecordHeartbeat(ctx, Heartbeat{Cursor: cursor, Head: progress.Head})
 		if err := a.signalDue(ctx, cursor.Number); err != nil && ctx.Err() == nil {
-			// The chain is followed all the same: what is due stays due.
-			a.log.WarnContext(ctx, "payments not told of their transfers yet", "block", cursor.Number, "error", err)
+			// Reading the chain goes on: due signals stay due.
+			a.log.WarnContext(ctx, "cannot signal the payments yet", "block", cursor.Number, "error", err)
 		}
 		return nil
 	})
@@ -83,7 +88,7 @@ func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInp
 	case err != nil:
 		return fmt.Errorf("follow the chain: %w", err)
 	default:
-		return errors.New("the follower ended without a reason")
+		return errors.New("follow the chain: the watcher returned without an error")
 	}
 }
 
@@ -96,21 +101,21 @@ func isClosed(channel <-chan struct{}) bool {
 	}
 }
 
-// Heartbeat is what the engine's UI shows of the pending activity.
+// Heartbeat is what the Temporal UI shows about the running activity.
 type Heartbeat struct {
 	Cursor models.BlockRef `json:"cursor"`
 	Head   uint64          `json:"head"`
-	// Telling is the payment being told of its transfers, when that is what takes the time.
-	Telling string `json:"telling,omitempty"`
+	// Signalling is the id of the payment that is being signalled, if there is one.
+	Signalling string `json:"signalling,omitempty"`
 }
 
-// signalDue tells every payment of its transfers that are due when the chain has been read up to head. One payment that
-// cannot be told holds up no other; an engine that is away ends the round.
+// signalDue signals to every payment the transfers that are due when the chain has been read up to head. A payment that
+// cannot be signalled does not hold up the others; an error of the engine that concerns all of them ends the round.
 func (a *Activities) signalDue(ctx context.Context, head uint64) error {
 	for {
 		due, err := a.signals.DueSignals(ctx, a.settings.Network, head, signalBatch)
 		if err != nil {
-			return fmt.Errorf("read what is due: %w", err)
+			return fmt.Errorf("read the due signals: %w", err)
 		}
 		group, groupCtx := errgroup.WithContext(ctx)
 		group.SetLimit(signalConcurrency)
@@ -120,8 +125,8 @@ func (a *Activities) signalDue(ctx context.Context, head uint64) error {
 				if err == nil || engineIsAway(err) {
 					return err
 				}
-				a.log.ErrorContext(ctx, "payment not told of its transfers", "payment_id", d.Payment.ID, "block", head, "error", err)
-				// It goes behind the others, so that no number of such payments keeps them from being told.
+				a.log.ErrorContext(ctx, "cannot signal the payment", "payment_id", d.Payment.ID, "block", head, "error", err)
+				// It moves behind the others, so that no number of such payments can keep them from being signalled.
 				return a.signals.DeferSignals(groupCtx, d.Transfers, head+1)
 			})
 		}
@@ -134,7 +139,7 @@ func (a *Activities) signalDue(ctx context.Context, head uint64) error {
 	}
 }
 
-// engineIsAway tells whether a call failed for a reason that concerns every payment.
+// engineIsAway reports whether a call failed for a reason that concerns every payment.
 func engineIsAway(err error) bool {
 	var unavailable *serviceerror.Unavailable
 	var deadline *serviceerror.DeadlineExceeded
@@ -146,13 +151,13 @@ func (a *Activities) signalPayment(ctx context.Context, due store.DueSignal, hea
 	for _, transfer := range due.Transfers {
 		signal.Transfers = append(signal.Transfers, transfer.Notice(head))
 	}
-	// A backlog takes longer than the engine believes a silent follower.
-	activity.RecordHeartbeat(ctx, Heartbeat{Telling: due.Payment.ID, Head: head})
+	// Working off a backlog takes longer than the heartbeat timeout.
+	activity.RecordHeartbeat(ctx, Heartbeat{Signalling: due.Payment.ID, Head: head})
 	if err := a.engine.SignalTransfers(ctx, due.Payment, signal); err != nil {
-		return fmt.Errorf("tell payment %s: %w", due.Payment.ID, err)
+		return fmt.Errorf("signal payment %s: %w", due.Payment.ID, err)
 	}
 	if err := a.signals.MarkSignalled(ctx, due.Transfers, head, due.Payment.Confirmations); err != nil {
-		return fmt.Errorf("mark payment %s as told: %w", due.Payment.ID, err)
+		return fmt.Errorf("mark payment %s as signalled: %w", due.Payment.ID, err)
 	}
 	return nil
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"go.temporal.io/sdk/activity"
 
-	"paycow/chain"
 	"paycow/models"
 	"paycow/store"
 )
@@ -167,7 +166,7 @@ func (a *Activities) compareWithChain(ctx context.Context, input models.Reconcil
 	for i, e := range expected {
 		addresses[i] = common.HexToAddress(e.Address)
 	}
-	actual, err := a.balances(ctx, addresses, common.HexToHash(report.BlockHash))
+	actual, err := a.balances.Balances(ctx, addresses, common.HexToHash(report.BlockHash))
 	if err != nil {
 		return err
 	}
@@ -190,18 +189,6 @@ func (a *Activities) compareWithChain(ctx context.Context, input models.Reconcil
 	}
 	report.Differences = append(report.Differences, differences...)
 	return nil
-}
-
-// balances asks the first node that answers.
-func (a *Activities) balances(ctx context.Context, addresses []common.Address, block common.Hash) ([]*big.Int, error) {
-	err := errors.New("no Ethereum node can be asked")
-	for _, node := range a.chain.Members() {
-		var balances []*big.Int
-		if balances, err = node.Balances(ctx, a.settings.Token, addresses, block); err == nil {
-			return balances, nil
-		}
-	}
-	return nil, err
 }
 
 // compareWorkflows starts the workflows of open payments that have none.
@@ -283,7 +270,8 @@ func randomAddress() string {
 
 var _ Books = (*store.Store)(nil)
 
-// Panel is the nodes that are asked for balances.
-type Panel interface {
-	Members() []chain.Member
+// BalanceReader reads balances of the token from the chain.
+type BalanceReader interface {
+	// Balances returns what each address holds at the block with that hash, in micro-USDT.
+	Balances(ctx context.Context, addresses []common.Address, block common.Hash) ([]*big.Int, error)
 }

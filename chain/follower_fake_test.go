@@ -6,11 +6,13 @@ import (
 	"errors"
 	"math/big"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"paycow/models"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -48,9 +50,9 @@ func TestAnyHistoryEndsInTheTruth(t *testing.T) {
 		chain := newFakeChain()
 		store := ourStore()
 		config := startAt(1)
-		config.WindowsFrom = rapid.Uint64Range(1, 30).Draw(t, "windows from")
-		config.WindowMax = rapid.Uint64Range(1, 20).Draw(t, "window max")
-		follower := NewFollower(config, chain, store, &memoryAlarms{}, quiet())
+		config.rangesFrom = rapid.Uint64Range(1, 30).Draw(t, "windows from")
+		config.rangeMax = rapid.Uint64Range(1, 20).Draw(t, "window max")
+		follower := config.follower(chain, store, &memoryAlarms{})
 		for range rapid.IntRange(1, 25).Draw(t, "operations") {
 			switch rapid.SampledFrom([]string{"grow", "grow", "reorg", "lose", "lag", "step", "fail", "restart", "empty"}).Draw(t, "operation") {
 			case "grow":
@@ -79,7 +81,7 @@ func TestAnyHistoryEndsInTheTruth(t *testing.T) {
 			case "fail":
 				chain.failNext = errors.New("connection refused")
 			case "restart":
-				follower = NewFollower(config, chain, store, &memoryAlarms{}, quiet())
+				follower = config.follower(chain, store, &memoryAlarms{})
 			case "empty":
 				chain.emptyAnswers = rapid.IntRange(0, 2).Draw(t, "empty answers")
 			}
@@ -94,7 +96,7 @@ func TestAnyHistoryEndsInTheTruth(t *testing.T) {
 				chain.mine(drawTxs(t, "txs")...)
 			}
 		}
-		follower = NewFollower(config, chain, store, &memoryAlarms{}, quiet())
+		follower = config.follower(chain, store, &memoryAlarms{})
 		catchUp(t, follower)
 		require.Equal(t, chain.truth(store.ours, 0), store.canonical())
 		require.Equal(t, chain.ref(chain.height()), store.block())
@@ -106,24 +108,17 @@ func TestFirstStart(t *testing.T) {
 	t.Parallel()
 	const height = 500
 	genesis := time.Unix(1_700_000_000, 0)
-	number := func(n uint64) *uint64 { return &n }
 	tests := map[string]struct {
-		oldest     time.Time
-		startBlock *uint64
-		want       uint64
+		oldest time.Time
+		want   uint64
 	}{
-		"no payments: the head":                          {want: height},
-		"payment made now":                               {oldest: genesis.Add(12 * time.Second * height), want: height - 50},
-		"payment in the middle, between blocks":          {oldest: genesis.Add(12*time.Second*200 + 5*time.Second), want: 150},
-		"payment in the middle, at a block's time":       {oldest: genesis.Add(12 * time.Second * 200), want: 150},
-		"payment older than the chain":                   {oldest: genesis.Add(-time.Hour), want: 0},
-		"payment of the chain's first minutes":           {oldest: genesis.Add(time.Minute), want: 0},
-		"payment newer than a head that stands still":    {oldest: genesis.Add(100 * time.Hour), want: height},
-		"start block":                                    {startBlock: number(123), want: 122},
-		"start block although there are payments":        {oldest: genesis, startBlock: number(400), want: 399},
-		"start block 0":                                  {startBlock: number(0), want: 0},
-		"start block just above the head":                {startBlock: number(height + 1), want: height},
-		"start block above the head is refused by a sum": {startBlock: number(height + 2), want: height + 1},
+		"no payments: the head":                       {want: height},
+		"payment made now":                            {oldest: genesis.Add(12 * time.Second * height), want: height - 50},
+		"payment in the middle, between blocks":       {oldest: genesis.Add(12*time.Second*200 + 5*time.Second), want: 150},
+		"payment in the middle, at a block's time":    {oldest: genesis.Add(12 * time.Second * 200), want: 150},
+		"payment older than the chain":                {oldest: genesis.Add(-time.Hour), want: 0},
+		"payment of the chain's first minutes":        {oldest: genesis.Add(time.Minute), want: 0},
+		"payment newer than a head that stands still": {oldest: genesis.Add(100 * time.Hour), want: height},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -135,14 +130,8 @@ func TestFirstStart(t *testing.T) {
 			store := ourStore()
 			store.oldestPayment = test.oldest
 			config := startAt(0)
-			config.StartBlock = test.startBlock
-			follower := NewFollower(config, chain, store, &memoryAlarms{}, quiet())
+			follower := config.follower(chain, store, &memoryAlarms{})
 			_, err := follower.Step(t.Context())
-			if test.want > height {
-				require.ErrorContains(t, err, "above the node's head")
-				require.Nil(t, store.cursor)
-				return
-			}
 			require.NoError(t, err)
 			lowest, err := store.LowestRecentBlock(t.Context(), "")
 			require.NoError(t, err)
@@ -161,8 +150,7 @@ func TestReorgOfTheVeryFirstBlockKept(t *testing.T) {
 		}
 		store := ourStore()
 		config := startAt(0)
-		config.StartBlock = nil
-		follower := NewFollower(config, chain, store, &memoryAlarms{}, quiet())
+		follower := config.follower(chain, store, &memoryAlarms{})
 		catchUp(t, follower) // at the head, with nothing below
 		if withPayment {
 			store.oldestPayment = chain.ref(300).Time.Add(time.Second)
@@ -188,7 +176,7 @@ func TestReorgDeeperThanWhatIsKept(t *testing.T) {
 	store := ourStore()
 	store.keep = 20
 	store.oldestPayment = chain.ref(0).Time
-	follower := NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet())
+	follower := startAt(1).follower(chain, store, &memoryAlarms{})
 	for range 200 {
 		chain.mine()
 	}
@@ -218,13 +206,13 @@ func TestAnotherChainFromItsFirstBlock(t *testing.T) {
 	}
 	other.blocks[0].header.Hash = common.Hash{1}
 	store := ourStore()
-	catchUp(t, NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet()))
-	_, err := NewFollower(startAt(1), other, store, &memoryAlarms{}, quiet()).Step(t.Context())
+	catchUp(t, startAt(1).follower(chain, store, &memoryAlarms{}))
+	_, err := startAt(1).follower(other, store, &memoryAlarms{}).Step(t.Context())
 	require.ErrorIs(t, err, models.ErrReorgTooDeep)
 
-	config := startAt(1)
+	config := testConfig()
 	config.ChainID = 1
-	pool := NewPool([]Endpoint{chain}, PoolConfig{ChainID: 1, Token: testToken, Quorum: 1}, &memoryAlarms{}, quiet())
+	pool := NewPool([]Endpoint{chain}, config, &memoryAlarms{}, quiet())
 	_, err = NewFollower(config, pool, ourStore(), &memoryAlarms{}, quiet()).Step(t.Context())
 	require.ErrorIs(t, err, models.ErrWrongChain)
 }
@@ -237,7 +225,7 @@ func TestDeepReorgAcrossRangesTakesFewCalls(t *testing.T) {
 	}
 	chain.finalized = 2900
 	store := ourStore()
-	follower := NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet())
+	follower := startAt(1).follower(chain, store, &memoryAlarms{})
 	catchUp(t, follower)
 	chain.cut(2000)
 	for i := range 2100 {
@@ -280,7 +268,7 @@ func TestRangesAdaptToTheNode(t *testing.T) {
 			chain.finalized = 3050
 			chain.rangeLimit, chain.logLimit = test.rangeLimit, test.logLimit
 			store := ourStore()
-			catchUp(t, NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet()))
+			catchUp(t, startAt(1).follower(chain, store, &memoryAlarms{}))
 			require.Equal(t, chain.truth(store.ours, 0), store.canonical())
 			require.Len(t, store.canonical(), 1)
 			require.LessOrEqual(t, chain.calls["range"], test.maxRanges)
@@ -296,7 +284,7 @@ func TestRangesNeedFinality(t *testing.T) {
 		chain.mine()
 	}
 	store := ourStore()
-	catchUp(t, NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet()))
+	catchUp(t, startAt(1).follower(chain, store, &memoryAlarms{}))
 	require.Zero(t, chain.calls["range"])
 	require.Equal(t, 1, chain.calls["finalized"], "the question is not repeated for each block")
 	require.EqualValues(t, 300, store.block().Number)
@@ -313,7 +301,7 @@ func TestEmptyAnswersAreDoubted(t *testing.T) {
 		}
 		chain.finalized = finalized
 		store := ourStore()
-		return chain, store, NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet())
+		return chain, store, startAt(1).follower(chain, store, &memoryAlarms{})
 	}
 	t.Run("the receipts have them", func(t *testing.T) {
 		t.Parallel()
@@ -382,7 +370,7 @@ func TestEmptyAnswersAreDoubted(t *testing.T) {
 		}
 		chain.finalized, chain.emptyAnswers = 120, 2
 		store := ourStore()
-		follower := NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet())
+		follower := startAt(1).follower(chain, store, &memoryAlarms{})
 		for range 2 {
 			_, err := follower.Step(t.Context())
 			require.ErrorIs(t, err, models.ErrDoubtful)
@@ -396,7 +384,7 @@ func TestStepAgainAfterErrors(t *testing.T) {
 	t.Parallel()
 	chain := newFakeChain()
 	store := ourStore()
-	follower := NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet())
+	follower := startAt(1).follower(chain, store, &memoryAlarms{})
 	boom := errors.New("boom")
 	for i := range 20 {
 		chain.mine(fakeTx{txHash(i), []payment{pay(ourAddress1, 5)}})
@@ -415,60 +403,66 @@ func TestStepAgainAfterErrors(t *testing.T) {
 	require.Equal(t, chain.truth(store.ours, 0), store.canonical())
 }
 
-func TestRunReportsWhileItCatchesUp(t *testing.T) {
-	t.Parallel()
-	chain := newFakeChain()
-	for i := range 4000 {
-		chain.mine(fakeTx{txHash(i), []payment{pay(ourAddress1, 5)}})
-	}
-	store := ourStore()
-	store.keep = 50
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	seen := []uint64{}
-	begin := time.Now()
-	err := NewFollower(startAt(1), chain, store, &memoryAlarms{}, quiet()).Run(ctx, func(_ context.Context, progress Progress) error {
-		seen = append(seen, progress.Cursor.Number)
-		if progress.CaughtUp {
-			cancel()
-		}
-		return nil
-	})
-	require.ErrorIs(t, err, context.Canceled)
-	require.IsNonDecreasing(t, seen)
-	// On a slow machine a report may be due at each block; what counts is that they keep their distance in time.
-	most := 2*int(time.Since(begin)/startAt(1).CatchUpReport) + 10 // between steps, and while one lets it wait
-	require.LessOrEqual(t, len(seen), most, "not for each block")
-	require.EqualValues(t, 4000, seen[len(seen)-1])
+// slowSource takes its time for the logs of a block.
+type slowSource struct {
+	BlockSource
+	delay time.Duration
 }
 
-// TestRunReportsWithoutANode has heartbeats go on although the node is away from the start.
-func TestRunReportsWithoutANode(t *testing.T) {
+func (s slowSource) BlockLogs(ctx context.Context, header Header) ([]types.Log, error) {
+	time.Sleep(s.delay)
+	return s.BlockSource.BlockLogs(ctx, header)
+}
+
+func TestRunReportsWhileItCatchesUp(t *testing.T) {
 	t.Parallel()
-	node := pooled(t, dial(t, "http://127.0.0.1:1"))
-	for _, known := range []bool{false, true} {
-		store := ourStore()
-		if known {
-			require.NoError(t, store.InitCursor(t.Context(), "", newFakeChain().ref(0), 77))
+	synctest.Test(t, func(t *testing.T) {
+		const blocks, delay = 4000, 10 * time.Millisecond
+		chain := newFakeChain()
+		for i := range blocks {
+			chain.mine(fakeTx{txHash(i), []payment{pay(ourAddress1, 5)}})
 		}
+		store := ourStore()
+		store.keep = 50
 		ctx, cancel := context.WithCancel(t.Context())
-		reports := 0
-		err := NewFollower(startAt(1), node, store, &memoryAlarms{}, quiet()).Run(ctx, func(_ context.Context, progress Progress) error {
-			require.Equal(t, known, progress.Cursor == store.block() && progress.Head == 77 && progress.Cursor.Hash != "")
-			if reports++; reports == 3 {
+		defer cancel()
+		seen := []uint64{}
+		err := startAt(1).follower(slowSource{chain, delay}, store, &memoryAlarms{}).Run(ctx, func(_ context.Context, progress Progress) error {
+			seen = append(seen, progress.Cursor.Number)
+			if progress.CaughtUp {
 				cancel()
 			}
 			return nil
 		})
-		cancel()
 		require.ErrorIs(t, err, context.Canceled)
-	}
+		require.IsNonDecreasing(t, seen)
+		require.InDelta(t, blocks*delay.Seconds(), len(seen), 5, "one report a second, not one for each block")
+		require.EqualValues(t, blocks, seen[len(seen)-1])
+	})
 }
 
-func TestRetryDelay(t *testing.T) {
+// TestRunReportsWithoutANode has heartbeats go on although no node can be reached from the start.
+func TestRunReportsWithoutANode(t *testing.T) {
 	t.Parallel()
-	for failures, milliseconds := range []int{250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000} {
-		require.Equal(t, time.Duration(milliseconds)*time.Millisecond, retryDelay(250*time.Millisecond, 10*time.Second, failures))
+	for _, known := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			node := newFaultyNode("down", 0)
+			node.err = errAway
+			store := ourStore()
+			if known {
+				require.NoError(t, store.InitCursor(t.Context(), "", newFakeChain().ref(0), 77))
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			reports := 0
+			err := startAt(0).follower(poolOf(1, nil, node), store, &memoryAlarms{}).Run(ctx, func(_ context.Context, progress Progress) error {
+				require.Equal(t, known, progress.Cursor == store.block() && progress.Head == 77 && progress.Cursor.Hash != "")
+				if reports++; reports == 3 {
+					cancel()
+				}
+				return nil
+			})
+			require.ErrorIs(t, err, context.Canceled)
+		})
 	}
-	require.Equal(t, 10*time.Second, retryDelay(250*time.Millisecond, 10*time.Second, 1<<30))
 }

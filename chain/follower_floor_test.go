@@ -19,7 +19,7 @@ func TestNothingIsWalkedBackBelowFinality(t *testing.T) {
 		}
 		chain.finalized = 15
 		store, alarms := ourStore(), &memoryAlarms{}
-		follower := NewFollower(startAt(1), chain, store, alarms, quiet())
+		follower := startAt(1).follower(chain, store, alarms)
 		catchUp(t, follower)
 		time.Sleep(2 * time.Minute)
 		chain.mine()
@@ -60,7 +60,7 @@ func TestLongDoubtRaisesAnAlarm(t *testing.T) {
 		chain.mine(fakeTx{txHash(1), []payment{pay(ourAddress1, 5)}})
 		chain.noReceipts, chain.emptyAnswers = true, 1000
 		store, alarms := ourStore(), &memoryAlarms{}
-		follower := NewFollower(startAt(1), chain, store, alarms, quiet())
+		follower := startAt(1).follower(chain, store, alarms)
 		for minute := range 4 {
 			_, err := follower.Step(t.Context())
 			require.ErrorIs(t, err, models.ErrDoubtful)

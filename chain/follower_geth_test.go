@@ -25,7 +25,7 @@ func TestFollowerReadsTransfersOfARealNode(t *testing.T) {
 	geth.mine(geth.transaction(pay(stranger, 1)), geth.transaction(
 		pay(stranger, 5), pay(ourAddress1, 1_000_000), pay(ourAddress2, 2_000_000), pay(ourAddress1, 0), huge, pay(ourAddress1, 3_000_000)))
 	store := ourStore()
-	follower := NewFollower(startAt(1), pooled(t, dial(t, geth.httpURL())), store, &memoryAlarms{}, quiet())
+	follower := startAt(1).follower(pooled(t, dial(t, geth.httpURL())), store, &memoryAlarms{})
 
 	steps := catchUp(t, follower)
 
@@ -71,7 +71,7 @@ func TestReorgsOfARealNode(t *testing.T) {
 				geth.mine()
 				start := geth.head().Number.Uint64()
 				store := ourStore()
-				follower := NewFollower(startAt(start+1), pooled(t, dial(t, geth.httpURL())), store, &memoryAlarms{}, quiet())
+				follower := startAt(start+1).follower(pooled(t, dial(t, geth.httpURL())), store, &memoryAlarms{})
 				tx := geth.transaction(pay(stranger, 1), pay(ourAddress1, 50_000_000))
 				geth.mine(tx)
 				geth.mineEmpty(depth - 1)
@@ -97,7 +97,7 @@ func TestNodeThatLosesItsTailAndGrowsAnother(t *testing.T) {
 	t.Parallel()
 	geth := newGethChain(t)
 	store := ourStore()
-	follower := NewFollower(startAt(1), pooled(t, dial(t, geth.httpURL())), store, &memoryAlarms{}, quiet())
+	follower := startAt(1).follower(pooled(t, dial(t, geth.httpURL())), store, &memoryAlarms{})
 	geth.mineEmpty(5)
 	kept := geth.head()
 	geth.mine(geth.transaction(pay(ourAddress1, 5)))
@@ -129,7 +129,7 @@ func TestLaggingNodeIsNoReorg(t *testing.T) {
 	t.Parallel()
 	geth := newGethChain(t)
 	store := ourStore()
-	follower := NewFollower(startAt(1), pooled(t, dial(t, geth.httpURL())), store, &memoryAlarms{}, quiet())
+	follower := startAt(1).follower(pooled(t, dial(t, geth.httpURL())), store, &memoryAlarms{})
 	geth.mine(geth.transaction(pay(ourAddress1, 5)))
 	geth.mineEmpty(9)
 	catchUp(t, follower)
@@ -166,13 +166,13 @@ func TestRangesFindWhatBlocksDo(t *testing.T) {
 	}
 	byBlock, byRange := ourStore(), ourStore()
 	config := startAt(1)
-	config.WindowsFrom = 1 << 40
-	catchUp(t, NewFollower(config, pooled(t, dial(t, geth.httpURL())), byBlock, &memoryAlarms{}, quiet()))
+	config.rangesFrom = 1 << 40
+	catchUp(t, config.follower(pooled(t, dial(t, geth.httpURL())), byBlock, &memoryAlarms{}))
 
 	geth.finalize(170)
 	config = startAt(1)
-	config.WindowsFrom = 5
-	catchUp(t, NewFollower(config, pooled(t, dial(t, geth.wsURL())), byRange, &memoryAlarms{}, quiet()))
+	config.rangesFrom = 5
+	catchUp(t, config.follower(pooled(t, dial(t, geth.wsURL())), byRange, &memoryAlarms{}))
 
 	require.Equal(t, geth.truth(byBlock.ours, 0), byBlock.canonical())
 	require.Equal(t, byBlock.canonical(), byRange.canonical())
@@ -190,7 +190,7 @@ func TestCallsForABlockAreConstant(t *testing.T) {
 		for i := range openPayments {
 			store.ours[fmt.Sprintf("0x%040d", i)] = true
 		}
-		follower := NewFollower(startAt(geth.head().Number.Uint64()+1), pooled(t, dial(t, proxy.URL)), store, &memoryAlarms{}, quiet())
+		follower := startAt(geth.head().Number.Uint64()+1).follower(pooled(t, dial(t, proxy.URL)), store, &memoryAlarms{})
 		catchUp(t, follower)
 		proxy.take()
 
@@ -222,10 +222,8 @@ func TestRunFollowsASubscriptionThatBreaks(t *testing.T) {
 	proxy := newCuttableProxy(t, geth.wsURL())
 	store := ourStore()
 	config := startAt(1)
-	config.SafetyPollInterval = time.Hour // only the subscription, or polling without one, can bring news
-	config.PollInterval = 20 * time.Millisecond
-	node := pooled(t, dial(t, "ws://"+proxy.listener.Addr().String(), WithCallTimeout(time.Second)))
-	follower := NewFollower(config, node, store, &memoryAlarms{}, quiet())
+	node := pooled(t, dial(t, "ws://"+proxy.listener.Addr().String()))
+	follower := config.follower(node, store, &memoryAlarms{})
 
 	ctx, cancel := context.WithCancel(t.Context())
 	var reports atomic.Int64
@@ -272,8 +270,7 @@ func TestSubscriptionSavesHeaders(t *testing.T) {
 	store := ourStore()
 	source := &countingSource{BlockSource: pooled(t, dial(t, geth.wsURL()))}
 	config := startAt(1)
-	config.SafetyPollInterval = time.Hour
-	follower := NewFollower(config, source, store, &memoryAlarms{}, quiet())
+	follower := config.follower(source, store, &memoryAlarms{})
 	ctx, cancel := context.WithCancel(t.Context())
 	caughtUp := make(chan uint64, 100)
 	ended := make(chan error, 1)
@@ -310,7 +307,7 @@ func TestTwoFollowersOnOneStore(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 2)
 	for range 2 {
-		follower := NewFollower(startAt(1), pooled(t, dial(t, geth.httpURL())), store, &memoryAlarms{}, quiet())
+		follower := startAt(1).follower(pooled(t, dial(t, geth.httpURL())), store, &memoryAlarms{})
 		go func() {
 			ended <- follower.Run(ctx, func(context.Context, Progress) error { return models.ErrNotFound }) // that is nobody's end
 		}()

@@ -15,7 +15,7 @@ import (
 	"paycow/models"
 )
 
-// Header is the part of a block's header that following the chain needs. The hash is the one the node states: computing
+// Header is the part of a block's header that following the chain needs. The hash is the one that the node states: computing
 // it here would break with every fork of Ethereum that adds a field to the header.
 type Header struct {
 	Number     uint64
@@ -27,7 +27,7 @@ type Header struct {
 	ReceiptsRoot common.Hash
 }
 
-// UnmarshalJSON reads a header as the RPC writes it, in answers and in newHeads notifications. A missing field is an error.
+// UnmarshalJSON reads a header as the RPC encodes it, in answers and in newHeads notifications. A missing field is an error.
 func (h *Header) UnmarshalJSON(text []byte) error {
 	var fields struct {
 		Number     *hexutil.Uint64 `json:"number"`
@@ -40,27 +40,29 @@ func (h *Header) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &fields); err != nil {
 		return fmt.Errorf("read a block header: %w", err)
 	}
-	if fields.Number == nil || fields.Hash == nil || fields.ParentHash == nil || fields.Timestamp == nil || fields.LogsBloom == nil || fields.Receipts == nil {
-		return errors.New("a block header lacks one of number, hash, parentHash, timestamp, logsBloom, receiptsRoot")
+	if fields.Number == nil || fields.Hash == nil || fields.ParentHash == nil ||
+		fields.Timestamp == nil || fields.LogsBloom == nil || fields.Receipts == nil {
+		return errors.New("read a block header: it lacks one of number, hash, parentHash, timestamp, logsBloom, receiptsRoot")
 	}
 	*h = Header{
 		Number: uint64(*fields.Number), Hash: *fields.Hash, ParentHash: *fields.ParentHash,
-		Time: time.Unix(int64(*fields.Timestamp&math.MaxInt64), 0).UTC(), Bloom: *fields.LogsBloom, ReceiptsRoot: *fields.Receipts,
+		Time:  time.Unix(int64(*fields.Timestamp&math.MaxInt64), 0).UTC(),
+		Bloom: *fields.LogsBloom, ReceiptsRoot: *fields.Receipts,
 	}
 	return nil
 }
 
-// Ref names the block of the header.
+// Ref returns the reference to the header's block.
 func (h Header) Ref() models.BlockRef {
 	return models.BlockRef{Number: h.Number, Hash: h.Hash.Hex(), Time: h.Time}
 }
 
-// follows tells whether the header's block is the child of the given one.
+// follows reports whether the header's block is the child of the given one.
 func (h Header) follows(parent models.BlockRef) bool {
 	return h.Number == parent.Number+1 && h.ParentHash.Hex() == parent.Hash
 }
 
-// mayHoldLogs asks the header's bloom filter for watched logs of the token. False is certain, true may be wrong.
+// mayHoldLogs reports whether the header's bloom filter matches watched logs of the token. False is certain; true may be wrong.
 func (h Header) mayHoldLogs(token common.Address) bool {
 	return types.BloomLookup(h.Bloom, token) && slices.ContainsFunc(watchedTopics, func(topic common.Hash) bool {
 		return types.BloomLookup(h.Bloom, topic)

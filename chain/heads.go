@@ -8,58 +8,58 @@ import (
 	"sync/atomic"
 	"time"
 
-	"paycow/models"
-
 	"github.com/ethereum/go-ethereum"
+
+	"paycow/internal/retry"
+	"paycow/models"
 )
 
-// headWatch keeps a subscription to new heads alive where the source offers one.
-type headWatch struct {
-	source BlockSource
-	logger *slog.Logger
-	delay  time.Duration // between a failure and the next try
+// resubscribeDelay is the pause between a subscription's failure and the next attempt.
+const resubscribeDelay = 10 * time.Second
 
-	// heads holds the newest head not yet taken.
+// headSubscription keeps a subscription to new heads alive if the source offers one.
+type headSubscription struct {
+	source BlockSource
+	log    *slog.Logger
+
+	// heads holds the newest head that was not taken yet.
 	heads chan Header
-	// changed holds a token after the subscription came or went: heads may have been missed meanwhile.
+	// changed holds a token after the subscription began or ended: heads may have been missed meanwhile.
 	changed chan struct{}
 	live    atomic.Bool
 	done    sync.WaitGroup
 }
 
-// watchHeads subscribes in the background until the context ends. Wait for done after that.
-func watchHeads(ctx context.Context, source BlockSource, delay time.Duration, logger *slog.Logger) *headWatch {
-	w := &headWatch{source: source, logger: logger, delay: delay, heads: make(chan Header, 1), changed: make(chan struct{}, 1)}
-	w.done.Go(func() { w.run(ctx) })
-	return w
+// subscribeHeads subscribes in the background until ctx ends. Wait for done after that.
+func subscribeHeads(ctx context.Context, source BlockSource, log *slog.Logger) *headSubscription {
+	s := &headSubscription{source: source, log: log, heads: make(chan Header, 1), changed: make(chan struct{}, 1)}
+	s.done.Go(func() { s.run(ctx) })
+	return s
 }
 
-func (w *headWatch) run(ctx context.Context) {
-	for {
+// run subscribes again each time the subscription fails. It returns when ctx ends or the source offers no subscriptions;
+// polling is all there is then.
+func (s *headSubscription) run(ctx context.Context) {
+	policy := retry.Policy{Pause: resubscribeDelay, OnRetry: func(err error, _ time.Duration) {
+		s.log.WarnContext(ctx, "no subscription to new heads; polling meanwhile", "error", err)
+	}}
+	_ = retry.Until(ctx, policy, func() error {
 		incoming := make(chan Header, 16)
-		subscription, err := w.source.SubscribeHeads(ctx, incoming)
+		subscription, err := s.source.SubscribeHeads(ctx, incoming)
 		if errors.Is(err, models.ErrNoSubscriptions) {
-			return // polling is all there is
+			return retry.Permanent(err)
 		}
-		if err == nil {
-			w.setLive(true)
-			err = w.forward(ctx, incoming, subscription)
-			w.setLive(false)
+		if err != nil {
+			return err
 		}
-		if ctx.Err() != nil {
-			return
-		}
-		w.logger.Warn("no subscription to new heads; polling meanwhile", "error", err)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(w.delay):
-		}
-	}
+		s.setLive(true)
+		defer s.setLive(false)
+		return s.forward(ctx, incoming, subscription)
+	})
 }
 
-// forward passes heads on until the subscription fails or the context ends. A head not yet taken gives way to a newer one.
-func (w *headWatch) forward(ctx context.Context, incoming <-chan Header, subscription ethereum.Subscription) error {
+// forward passes heads on until the subscription fails or ctx ends. A newer head replaces one that was not taken yet.
+func (s *headSubscription) forward(ctx context.Context, incoming <-chan Header, subscription ethereum.Subscription) error {
 	defer subscription.Unsubscribe()
 	for {
 		select {
@@ -72,18 +72,18 @@ func (w *headWatch) forward(ctx context.Context, incoming <-chan Header, subscri
 			return err
 		case head := <-incoming:
 			select {
-			case <-w.heads:
+			case <-s.heads:
 			default:
 			}
-			w.heads <- head // there is room: this goroutine is the only sender
+			s.heads <- head // there is room: this goroutine is the only sender
 		}
 	}
 }
 
-func (w *headWatch) setLive(live bool) {
-	w.live.Store(live)
+func (s *headSubscription) setLive(live bool) {
+	s.live.Store(live)
 	select {
-	case w.changed <- struct{}{}:
+	case s.changed <- struct{}{}:
 	default:
 	}
 }

@@ -9,131 +9,99 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/crypto"
 
 	"paycow/models"
 )
 
-// SeenTransfer is a transaction in a node's pool that says it pays an address. It promises nothing.
-type SeenTransfer struct {
-	TxHash string
-	To     string // EIP-55 form
-	Amount models.Amount
-}
-
-// The functions of the token that move money at once.
-var (
-	transferSelector     = [4]byte(crypto.Keccak256([]byte("transfer(address,uint256)"))[:4])
-	transferFromSelector = [4]byte(crypto.Keccak256([]byte("transferFrom(address,address,uint256)"))[:4])
+const (
+	// mempoolInterval is how often the transactions seen since the last time are looked up and stored.
+	mempoolInterval = 500 * time.Millisecond
+	// mempoolRetryDelay is the pause after a failed subscription, or when no node offers one.
+	mempoolRetryDelay = 30 * time.Second
+	// mempoolBatch is how many transactions are looked up at once. What a burst brings beyond that is dropped.
+	mempoolBatch = 500
 )
 
-// decodePending reads whom a transaction means to pay. ok is false when it is no plain transfer of the token.
-func decodePending(token common.Address, transaction PendingTransaction) (seen SeenTransfer, ok bool) {
+// decodePending decodes which address a transaction would pay. ok is false unless it is a plain transfer of the token.
+func decodePending(token common.Address, transaction PendingTransaction) (seen models.SeenTransfer, ok bool) {
 	if transaction.To == nil || *transaction.To != token || len(transaction.Input) < 4 {
-		return SeenTransfer{}, false
+		return models.SeenTransfer{}, false
 	}
-	arguments := 0
-	switch [4]byte(transaction.Input[:4]) {
-	case transferSelector:
-		arguments = 2
-	case transferFromSelector:
-		arguments = 3
+	method, err := tokenABI.MethodById(transaction.Input[:4])
+	if err != nil || method.Name != "transfer" && method.Name != "transferFrom" {
+		return models.SeenTransfer{}, false
 	}
-	words := transaction.Input[4:]
-	if arguments == 0 || len(words) != arguments*common.HashLength {
-		return SeenTransfer{}, false
+	arguments, ok := unpackStrictly(method.Inputs, transaction.Input[4:])
+	if !ok {
+		return models.SeenTransfer{}, false
 	}
-	word := func(i int) common.Hash { return common.Hash(words[i*common.HashLength : (i+1)*common.HashLength]) }
-	last := word(arguments - 1)
-	to, okTo := topicAddress(word(arguments - 2))
-	value := new(big.Int).SetBytes(last[:])
-	if !okTo || !value.IsInt64() || value.Sign() == 0 {
-		return SeenTransfer{}, false
+	last := len(arguments) - 1
+	to, value := arguments[last-1].(common.Address), arguments[last].(*big.Int)
+	if !value.IsInt64() || value.Sign() == 0 {
+		return models.SeenTransfer{}, false
 	}
-	return SeenTransfer{TxHash: transaction.Hash.Hex(), To: to, Amount: models.Amount(value.Int64())}, true
+	return models.SeenTransfer{TxHash: transaction.Hash.Hex(), To: to.Hex(), Amount: models.Amount(value.Int64())}, true
 }
 
-// MempoolConfig is what a MempoolWatch has to know. Zero durations and numbers mean the defaults beside them.
-type MempoolConfig struct {
-	Network string
-	Token   common.Address
-
-	Every    time.Duration // 500 ms: how often what was seen is looked up and noted
-	Retry    time.Duration // 30 s: after a failed subscription, or when no node offers one
-	BatchMax int           // 500: how many are looked up at once; what a burst brings beyond is dropped
-}
-
-func (c MempoolConfig) withDefaults() MempoolConfig {
-	if c.Every <= 0 {
-		c.Every = 500 * time.Millisecond
-	}
-	if c.Retry <= 0 {
-		c.Retry = 30 * time.Second
-	}
-	if c.BatchMax <= 0 {
-		c.BatchMax = 500
-	}
-	return c
-}
-
-// MempoolStore is what a MempoolWatch asks.
+// MempoolStore is where a MempoolWatch stores what it sees.
 type MempoolStore interface {
 	// OurAddresses returns those of the addresses (EIP-55 form) that are deposit addresses.
 	OurAddresses(ctx context.Context, network string, addresses []string) ([]string, error)
+	// NoteSeen stores pending transfers for a while.
+	NoteSeen(ctx context.Context, network string, seen []models.SeenTransfer) error
 }
 
-// MempoolWatch notes transactions on their way to our addresses, at the first node that tells of its pool. Nothing depends
-// on it: what it misses is seen when it is mined.
+// MempoolWatch stores pending transfers to our addresses, as the first node reports them that offers its mempool. Nothing
+// depends on it: a transfer that it misses is seen when it is mined.
 type MempoolWatch struct {
-	config MempoolConfig
-	panel  Panel
+	config Config
+	pool   *Pool
 	store  MempoolStore
-	note   func(ctx context.Context, network string, seen []SeenTransfer) error
-	logger *slog.Logger
+	log    *slog.Logger
 }
 
-// NewMempoolWatch returns a watch that calls note with what pays our addresses.
-func NewMempoolWatch(config MempoolConfig, panel Panel, store MempoolStore, note func(ctx context.Context, network string, seen []SeenTransfer) error, logger *slog.Logger) *MempoolWatch {
-	return &MempoolWatch{config: config.withDefaults(), panel: panel, store: store, note: note, logger: logger.With("network", config.Network)}
+// NewMempoolWatch returns a watch that subscribes at the pool's nodes.
+func NewMempoolWatch(config Config, pool *Pool, store MempoolStore, log *slog.Logger) *MempoolWatch {
+	return &MempoolWatch{config: config, pool: pool, store: store, log: log.With("network", config.Network)}
 }
 
-// Run watches until the context ends, and returns its error.
+// Run watches until ctx ends and returns its error.
 func (w *MempoolWatch) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		err := w.watch(ctx)
+		err := w.subscribe(ctx)
 		if ctx.Err() != nil {
 			break
 		}
-		w.logger.Debug("pending transactions are not watched now", "error", err)
+		w.log.DebugContext(ctx, "pending transactions are not watched now", "error", err)
 		select {
 		case <-ctx.Done():
-		case <-time.After(w.config.Retry):
+		case <-time.After(mempoolRetryDelay):
 		}
 	}
 	return ctx.Err()
 }
 
-// watch follows one subscription until it ends.
-func (w *MempoolWatch) watch(ctx context.Context) error {
+// subscribe subscribes at the first node that offers it, and stores what arrives until the subscription ends.
+func (w *MempoolWatch) subscribe(ctx context.Context) error {
 	failure := models.ErrNoSubscriptions
-	for _, member := range w.panel.Members() {
-		pending := make(chan PendingTransaction, w.config.BatchMax)
-		subscription, err := member.SubscribePending(ctx, pending)
+	for _, node := range w.pool.usable() {
+		pending := make(chan PendingTransaction, mempoolBatch)
+		subscription, err := node.SubscribePending(ctx, pending)
 		if err != nil {
-			failure = fmt.Errorf("%s: %w", member.Name(), err)
+			failure = fmt.Errorf("%s: %w", node.Name(), err)
 			continue
 		}
-		failure = w.follow(ctx, pending, subscription.Err())
+		failure = w.receive(ctx, pending, subscription.Err())
 		subscription.Unsubscribe()
 		return failure
 	}
 	return failure
 }
 
-func (w *MempoolWatch) follow(ctx context.Context, pending <-chan PendingTransaction, ended <-chan error) error {
-	ticker := time.NewTicker(w.config.Every)
+func (w *MempoolWatch) receive(ctx context.Context, pending <-chan PendingTransaction, ended <-chan error) error {
+	ticker := time.NewTicker(mempoolInterval)
 	defer ticker.Stop()
-	var seen []SeenTransfer
+	var seen []models.SeenTransfer
 	for {
 		select {
 		case <-ctx.Done():
@@ -144,36 +112,29 @@ func (w *MempoolWatch) follow(ctx context.Context, pending <-chan PendingTransac
 			}
 			return err
 		case transaction := <-pending:
-			if one, ok := decodePending(w.config.Token, transaction); ok && len(seen) < w.config.BatchMax {
+			if one, ok := decodePending(w.config.Token, transaction); ok && len(seen) < mempoolBatch {
 				seen = append(seen, one)
 			}
 		case <-ticker.C:
-			if err := w.noteOurs(ctx, seen); err != nil {
-				w.logger.Warn("pending transactions could not be noted", "error", err)
+			if err := w.storeOurs(ctx, seen); err != nil {
+				w.log.WarnContext(ctx, "cannot store pending transfers", "error", err)
 			}
 			seen = nil
 		}
 	}
 }
 
-// noteOurs notes those that pay an address of ours.
-func (w *MempoolWatch) noteOurs(ctx context.Context, seen []SeenTransfer) error {
-	paid := map[string]bool{}
+// storeOurs stores those that would pay an address of ours.
+func (w *MempoolWatch) storeOurs(ctx context.Context, seen []models.SeenTransfer) error {
+	recipients := map[string]bool{}
 	for _, one := range seen {
-		paid[one.To] = true
+		recipients[one.To] = true
 	}
-	if len(paid) == 0 {
-		return nil
-	}
-	found, err := w.store.OurAddresses(ctx, w.config.Network, sortedKeys(paid))
+	ours, err := ourAddresses(ctx, w.store, w.config.Network, recipients)
 	if err != nil {
-		return fmt.Errorf("look for our addresses: %w", err)
+		return err
 	}
-	ours := map[string]bool{}
-	for _, address := range found {
-		ours[address] = true
-	}
-	var noted []SeenTransfer
+	var noted []models.SeenTransfer
 	for _, one := range seen {
 		if ours[one.To] {
 			noted = append(noted, one)
@@ -182,5 +143,5 @@ func (w *MempoolWatch) noteOurs(ctx context.Context, seen []SeenTransfer) error 
 	if len(noted) == 0 {
 		return nil
 	}
-	return w.note(ctx, w.config.Network, noted)
+	return w.store.NoteSeen(ctx, w.config.Network, noted)
 }

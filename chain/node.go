@@ -13,26 +13,24 @@ import (
 	"sync"
 	"time"
 
-	"paycow/models"
-
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/ethereum/go-ethereum/rpc"
+
+	"paycow/models"
 )
 
-// DefaultCallTimeout bounds one RPC call, reconnecting included.
-const DefaultCallTimeout = 10 * time.Second
+// callTimeout bounds one RPC call, including the time to reconnect.
+const callTimeout = 10 * time.Second
 
-// Node is one Ethereum RPC endpoint. It is safe for concurrent use. A connection is made by the first call and made
-// again by the next call after it broke, so a node that is away costs failing calls and never a restart.
+// Node is one Ethereum RPC endpoint. It is safe for concurrent use. The first call connects, and after a connection broke
+// the next call connects again, so a node that is down costs failing calls and never a restart.
 type Node struct {
 	name        string // scheme and host only: the path and the query often hold an API key
 	url         string
-	logger      *slog.Logger
 	callTimeout time.Duration
 	transport   *retryAfterTransport
 
@@ -42,35 +40,24 @@ type Node struct {
 
 var _ Endpoint = (*Node)(nil)
 
-// NodeOption changes a Node's settings.
-type NodeOption func(*Node)
-
-// WithCallTimeout bounds each RPC call.
-func WithCallTimeout(timeout time.Duration) NodeOption {
-	return func(n *Node) { n.callTimeout = timeout }
-}
-
-// Dial prepares an endpoint with an http, https, ws or wss URL and tries to connect. An endpoint that is away right now
-// is logged and no error; only a URL that can never work is.
-func Dial(ctx context.Context, rawURL string, logger *slog.Logger, options ...NodeOption) (*Node, error) {
+// Dial returns the node at an http, https, ws or wss URL and tries to connect. A node that is down right now is logged and
+// is no error; only a URL that can never work is one.
+func Dial(ctx context.Context, rawURL string, log *slog.Logger) (*Node, error) {
 	parsed, err := url.Parse(strings.TrimSpace(rawURL))
 	if err != nil || parsed.Host == "" {
-		return nil, errors.New("the RPC URL is not a URL with a host") // without err: it repeats the URL with its API key
+		return nil, errors.New("the RPC URL is not a URL with a host") // without the cause, which repeats the URL with its API key
 	}
 	switch parsed.Scheme {
 	case "http", "https", "ws", "wss":
 	default:
-		return nil, fmt.Errorf("the RPC URL begins with %q; http, https, ws and wss are possible", parsed.Scheme+"://")
+		return nil, fmt.Errorf("the RPC URL begins with %q; it must begin with http, https, ws or wss", parsed.Scheme+"://")
 	}
 	node := &Node{
-		name: parsed.Scheme + "://" + parsed.Host, url: parsed.String(), logger: logger, callTimeout: DefaultCallTimeout,
+		name: parsed.Scheme + "://" + parsed.Host, url: parsed.String(), callTimeout: callTimeout,
 		transport: &retryAfterTransport{base: http.DefaultTransport},
 	}
-	for _, option := range options {
-		option(node)
-	}
 	if _, err := node.ChainID(ctx); err != nil {
-		logger.Warn("rpc endpoint does not answer yet", "endpoint", node.name, "error", err)
+		log.WarnContext(ctx, "the node does not answer yet", "node", node.name, "error", err)
 	}
 	return node, nil
 }
@@ -78,7 +65,7 @@ func Dial(ctx context.Context, rawURL string, logger *slog.Logger, options ...No
 // Name returns the endpoint without the parts of its URL that may be secret.
 func (n *Node) Name() string { return n.name }
 
-// Close ends the connection. Calls made later connect again.
+// Close ends the connection. Later calls connect again.
 func (n *Node) Close() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -102,19 +89,19 @@ func (n *Node) HeadHeader(ctx context.Context) (Header, error) {
 	return n.header(ctx, "latest")
 }
 
-// HeaderByNumber returns the header of the canonical block with that number, or ErrBlockNotFound.
+// HeaderByNumber returns the header of the canonical block with that number. Returns models.ErrBlockNotFound.
 func (n *Node) HeaderByNumber(ctx context.Context, number uint64) (Header, error) {
 	header, err := n.header(ctx, hexutil.EncodeUint64(number))
 	if err != nil {
-		return Header{}, fmt.Errorf("header of block %d: %w", number, err)
+		return Header{}, fmt.Errorf("read the header of block %d: %w", number, err)
 	}
 	if header.Number != number {
-		return Header{}, fmt.Errorf("asked for block %d, the node answered with block %d", number, header.Number)
+		return Header{}, fmt.Errorf("read the header of block %d: the node returned block %d", number, header.Number)
 	}
 	return header, nil
 }
 
-// FinalizedNumber returns the number of the newest finalized block; ok is false when the node knows of none.
+// FinalizedNumber returns the number of the newest finalized block. ok is false when the node knows none.
 func (n *Node) FinalizedNumber(ctx context.Context) (number uint64, ok bool, err error) {
 	header, err := n.header(ctx, "finalized")
 	var refusal rpc.Error
@@ -166,13 +153,13 @@ func (n *Node) ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*ty
 	return call(ctx, n, "eth_getBlockReceipts", func(ctx context.Context, client *rpc.Client) ([]*types.Receipt, error) {
 		receipts, err := ethclient.NewClient(client).BlockReceipts(ctx, rpc.BlockNumberOrHashWithHash(hash, false))
 		if err == nil && slices.Contains(receipts, nil) {
-			return nil, fmt.Errorf("one of the receipts of block %s is null", hash)
+			return nil, fmt.Errorf("a receipt of block %s is null", hash)
 		}
 		return receipts, err
 	})
 }
 
-// Receipt returns a transaction's receipt; ok is false when the node has none.
+// Receipt returns a transaction's receipt. ok is false when the node has none.
 func (n *Node) Receipt(ctx context.Context, txHash common.Hash) (receipt *types.Receipt, ok bool, err error) {
 	receipt, err = call(ctx, n, "eth_getTransactionReceipt", func(ctx context.Context, client *rpc.Client) (*types.Receipt, error) {
 		return ethclient.NewClient(client).TransactionReceipt(ctx, txHash)
@@ -183,7 +170,7 @@ func (n *Node) Receipt(ctx context.Context, txHash common.Hash) (receipt *types.
 	return receipt, err == nil, err
 }
 
-// Syncing tells whether the node says that it is still catching up.
+// Syncing reports whether the node says that it is still catching up.
 func (n *Node) Syncing(ctx context.Context) (bool, error) {
 	return call(ctx, n, "eth_syncing", func(ctx context.Context, client *rpc.Client) (bool, error) {
 		progress, err := ethclient.NewClient(client).SyncProgress(ctx)
@@ -191,60 +178,22 @@ func (n *Node) Syncing(ctx context.Context) (bool, error) {
 	})
 }
 
-// balanceBatch is how many balances are asked for in one call.
-const balanceBatch = 100
-
-// Balances returns what the token's balanceOf says of each address at the block with that hash, in micro-USDT.
-func (n *Node) Balances(ctx context.Context, token common.Address, addresses []common.Address, block common.Hash) ([]*big.Int, error) {
-	balances := make([]*big.Int, 0, len(addresses))
-	for part := range slices.Chunk(addresses, balanceBatch) {
-		answers, err := call(ctx, n, "eth_call", func(ctx context.Context, client *rpc.Client) ([]hexutil.Bytes, error) {
-			return balancesOf(ctx, client, token, part, block)
-		})
-		if err != nil {
-			return nil, err
-		}
-		for _, answer := range answers {
-			balances = append(balances, new(big.Int).SetBytes(answer))
-		}
-	}
-	return balances, nil
+// HasCode reports whether there is a contract at the address in the newest block.
+func (n *Node) HasCode(ctx context.Context, address common.Address) (bool, error) {
+	return call(ctx, n, "eth_getCode", func(ctx context.Context, client *rpc.Client) (bool, error) {
+		code, err := ethclient.NewClient(client).CodeAt(ctx, address, nil)
+		return len(code) > 0, err
+	})
 }
 
-// balanceOfSelector is the selector of balanceOf(address).
-var balanceOfSelector = crypto.Keccak256([]byte("balanceOf(address)"))[:4]
-
-func balancesOf(ctx context.Context, client *rpc.Client, token common.Address, addresses []common.Address, block common.Hash) ([]hexutil.Bytes, error) {
-	answers := make([]hexutil.Bytes, len(addresses))
-	batch := make([]rpc.BatchElem, len(addresses))
-	for i, address := range addresses {
-		input := append(slices.Clone(balanceOfSelector), common.LeftPadBytes(address[:], common.HashLength)...)
-		batch[i] = rpc.BatchElem{Method: "eth_call", Result: &answers[i], Args: []any{
-			map[string]any{"to": token, "data": hexutil.Bytes(input)}, map[string]any{"blockHash": block},
-		}}
-	}
-	if err := client.BatchCallContext(ctx, batch); err != nil {
-		return nil, err
-	}
-	for i, element := range batch {
-		if element.Error != nil {
-			return nil, element.Error
-		}
-		if len(answers[i]) != common.HashLength {
-			return nil, fmt.Errorf("balanceOf answers with %d bytes instead of %d", len(answers[i]), common.HashLength)
-		}
-	}
-	return answers, nil
-}
-
-// SubscribePending sends each transaction that enters the node's pool until the subscription is ended or fails.
-// Returns ErrNoSubscriptions when the endpoint offers none.
+// SubscribePending sends each transaction that enters the node's mempool until the subscription ends or fails. The channel
+// must be read. Returns models.ErrNoSubscriptions when the node offers none.
 func (n *Node) SubscribePending(ctx context.Context, pending chan<- PendingTransaction) (ethereum.Subscription, error) {
 	return n.subscribe(ctx, pending, "newPendingTransactions", true)
 }
 
-// SubscribeHeads sends each new head to the channel until the subscription is ended or fails. The channel must be read.
-// Returns ErrNoSubscriptions when the endpoint offers none.
+// SubscribeHeads sends each new head to the channel until the subscription ends or fails. The channel must be read. Returns
+// models.ErrNoSubscriptions when the node offers none.
 func (n *Node) SubscribeHeads(ctx context.Context, heads chan<- Header) (ethereum.Subscription, error) {
 	return n.subscribe(ctx, heads, "newHeads")
 }
@@ -258,14 +207,15 @@ func (n *Node) subscribe(ctx context.Context, channel any, what ...any) (ethereu
 	switch {
 	case err == nil:
 		return subscription, nil
-	case errors.Is(err, rpc.ErrNotificationsUnsupported), errors.As(err, &refusal) && (refusal.ErrorCode() == methodNotFound || refusal.ErrorCode() == invalidParams):
+	case errors.Is(err, rpc.ErrNotificationsUnsupported),
+		errors.As(err, &refusal) && (refusal.ErrorCode() == methodNotFound || refusal.ErrorCode() == invalidParams):
 		return nil, models.ErrNoSubscriptions
 	default:
 		return nil, err
 	}
 }
 
-// call makes one RPC call within the time limit and words its error without the endpoint's secrets.
+// call makes one RPC call within the time limit. Its errors contain no secret of the URL.
 func call[T any](ctx context.Context, n *Node, method string, do func(context.Context, *rpc.Client) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, n.callTimeout)
 	defer cancel()
@@ -285,8 +235,8 @@ func call[T any](ctx context.Context, n *Node, method string, do func(context.Co
 	return result, nil
 }
 
-// connection returns the client. go-ethereum's client connects again by itself at the next call after a WebSocket broke;
-// only the first connection is its caller's business.
+// connection returns the client. After a WebSocket broke, go-ethereum's client reconnects by itself at the next call; only
+// the first connection is made here.
 func (n *Node) connection(ctx context.Context) (*rpc.Client, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -300,7 +250,7 @@ func (n *Node) connection(ctx context.Context) (*rpc.Client, error) {
 	return n.client, nil
 }
 
-// withoutURL takes the URL out of an HTTP error, because it often holds an API key and errors are logged.
+// withoutURL removes the URL from an HTTP error, because it often contains an API key and errors are logged.
 func (n *Node) withoutURL(err error) error {
 	if urlError, ok := errors.AsType[*url.Error](err); ok {
 		urlError.URL = n.name

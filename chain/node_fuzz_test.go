@@ -38,11 +38,12 @@ func FuzzRPCAnswers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, answer []byte, isResult bool) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		node, err := Dial(ctx, server.URL, slog.New(slog.DiscardHandler), WithCallTimeout(time.Second))
+		node, err := Dial(ctx, server.URL, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer node.Close()
+		node.callTimeout = time.Second
 		id := 1 // the client counts its calls; the first was the chain id
 		say := func() {
 			id++

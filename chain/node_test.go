@@ -30,7 +30,7 @@ func TestErrorsDoNotTellTheAPIKey(t *testing.T) {
 	}))
 	t.Cleanup(refusing.Close)
 	for _, base := range []string{refusing.URL, strings.Replace(refusing.URL, "http", "ws", 1), "http://127.0.0.1:1", "ws://127.0.0.1:1"} {
-		node := dial(t, strings.Replace(base, "://", "://user:s3cret@", 1)+"/v2/s3cret?key=s3cret", WithCallTimeout(2*time.Second))
+		node := dial(t, strings.Replace(base, "://", "://user:s3cret@", 1)+"/v2/s3cret?key=s3cret")
 		_, err := node.HeadHeader(t.Context())
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "s3cret")
@@ -49,8 +49,13 @@ func TestCallsEndInTime(t *testing.T) {
 	}))
 	t.Cleanup(hanging.Close)
 	t.Cleanup(func() { close(ended) })
-	node := dial(t, hanging.URL, WithCallTimeout(50*time.Millisecond))
-	_, err := node.HeadHeader(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	node, err := Dial(ctx, hanging.URL, quiet())
+	require.NoError(t, err, "a node that is down is no error")
+	t.Cleanup(node.Close)
+	node.callTimeout = 50 * time.Millisecond
+	_, err = node.HeadHeader(t.Context())
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.True(t, mayBeTooLong(err), "a range that takes too long is asked for in parts")
 }
@@ -60,7 +65,7 @@ func TestNodeThatComesUpLater(t *testing.T) {
 	geth := newGethChain(t)
 	proxy := newCuttableProxy(t, geth.wsURL())
 	proxy.refuse.Store(true)
-	node := dial(t, "ws://"+proxy.listener.Addr().String(), WithCallTimeout(time.Second))
+	node := dial(t, "ws://"+proxy.listener.Addr().String())
 	_, err := node.ChainID(t.Context())
 	require.Error(t, err)
 	proxy.refuse.Store(false)

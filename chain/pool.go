@@ -1,10 +1,12 @@
 package chain
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"slices"
 	"time"
 
@@ -14,68 +16,48 @@ import (
 	"paycow/models"
 )
 
-// PoolConfig is what a pool has to know. Zero durations and numbers mean the defaults beside them.
-type PoolConfig struct {
-	Network string
-	ChainID uint64
-	Token   common.Address
-	// Quorum is how many nodes must agree before anything is credited or expires; at least 1.
-	Quorum int
-	// BlockTime is the usual time between blocks. 0 means that blocks come when they are asked for, so a head's age says nothing.
-	BlockTime time.Duration
-
-	HedgeAfter    time.Duration // 600 ms: how long the first node may think before the next is asked as well
-	SlowAfter     time.Duration // 2 s: usual time of an answer above which a node counts as slow
-	ProbeInterval time.Duration // 10 s: how often a node that is not in use is looked after
-	RetryAfter    time.Duration // 10 s: pause of a rate limited node that names none
-	BreakerDelay  time.Duration // 3 s: pause of a node whose calls fail
-	LyingFor      time.Duration // 1 h: how long a contradicted node is left out
-	HeadMaxAge    time.Duration // 1 min: how long a head that a node told of is compared with the others'
-	// StaleBlocks is how many blocks a node may be behind the others. 4.
-	StaleBlocks uint64
-}
-
-func (c PoolConfig) withDefaults() PoolConfig {
-	for _, d := range []struct {
-		value    *time.Duration
-		fallback time.Duration
-	}{
-		{&c.HedgeAfter, 600 * time.Millisecond},
-		{&c.SlowAfter, 2 * time.Second},
-		{&c.ProbeInterval, 10 * time.Second},
-		{&c.RetryAfter, 10 * time.Second},
-		{&c.BreakerDelay, 3 * time.Second},
-		{&c.LyingFor, time.Hour},
-		{&c.HeadMaxAge, time.Minute},
-	} {
-		if *d.value <= 0 {
-			*d.value = d.fallback
-		}
-	}
-	if c.StaleBlocks == 0 {
-		c.StaleBlocks = 4
-	}
-	c.Quorum = max(c.Quorum, 1)
-	return c
-}
-
-// Pool is the Ethereum nodes of an installation, in order of preference. Reading asks the best node and fails over to the
-// next; agreement is asked of its members. It is safe for concurrent use.
-type Pool struct {
-	config  PoolConfig
-	members []*member
-	alarms  Alarms
-	logger  *slog.Logger
-}
-
-var (
-	_ BlockSource = (*Pool)(nil)
-	_ Panel       = (*Pool)(nil)
+const (
+	// slowAfter is the usual time of an answer above which a node counts as slow.
+	slowAfter = 2 * time.Second
+	// probeInterval is how often a node that is not in use is probed.
+	probeInterval = 10 * time.Second
+	// rateLimitPause is how long a rate limited node that names no time itself is left alone.
+	rateLimitPause = 10 * time.Second
+	// breakerDelay is how long a node whose calls fail is left alone.
+	breakerDelay = 3 * time.Second
+	// quarantine is how long a contradicted node is left out.
+	quarantine = time.Hour
+	// headFreshFor is how long a node's head is compared with the heads of the others.
+	headFreshFor = time.Minute
+	// staleBlocks is how many blocks a node may be behind the others.
+	staleBlocks = 4
 )
 
-// NewPool returns a pool of these nodes, best first.
-func NewPool(endpoints []Endpoint, config PoolConfig, alarms Alarms, logger *slog.Logger) *Pool {
-	p := &Pool{config: config.withDefaults(), alarms: alarms, logger: logger}
+// Pool is the Ethereum nodes of an installation, in order of preference. Reading asks the best node and fails over to the
+// next; a Verifier and a CrossCheck ask as many nodes as the quorum needs. A Pool is safe for concurrent use.
+type Pool struct {
+	config     Config
+	quarantine time.Duration
+	members    []*member
+	alarms     Alarms
+	log        *slog.Logger
+}
+
+// PoolOption changes a pool's behaviour.
+type PoolOption func(*Pool)
+
+// WithQuarantine sets how long a contradicted node is left out, instead of one hour. Simulations of a few minutes need it
+// for a node to lie more than once.
+func WithQuarantine(duration time.Duration) PoolOption {
+	return func(p *Pool) { p.quarantine = duration }
+}
+
+// NewPool returns a pool of the endpoints, best first.
+func NewPool(endpoints []Endpoint, config Config, alarms Alarms, log *slog.Logger, options ...PoolOption) *Pool {
+	p := &Pool{config: config, quarantine: quarantine, alarms: alarms, log: log.With("network", config.Network)}
+	for _, option := range options {
+		option(p)
+	}
 	used := map[string]int{}
 	for position, endpoint := range endpoints {
 		name := endpoint.Name()
@@ -88,18 +70,18 @@ func NewPool(endpoints []Endpoint, config PoolConfig, alarms Alarms, logger *slo
 	return p
 }
 
-// DialPool prepares a pool of the nodes with these URLs. A node that is away right now is no error; a URL that can never
-// work is.
-func DialPool(ctx context.Context, urls []string, config PoolConfig, alarms Alarms, logger *slog.Logger) (*Pool, error) {
+// DialPool returns a pool of the nodes with these URLs. A node that is down right now is no error; a URL that can never work
+// is one.
+func DialPool(ctx context.Context, urls []string, config Config, alarms Alarms, log *slog.Logger) (*Pool, error) {
 	endpoints := make([]Endpoint, len(urls))
 	for i, rawURL := range urls {
-		node, err := Dial(ctx, rawURL, logger)
+		node, err := Dial(ctx, rawURL, log)
 		if err != nil {
 			return nil, fmt.Errorf("node %d: %w", i+1, err)
 		}
 		endpoints[i] = node
 	}
-	return NewPool(endpoints, config, alarms, logger), nil
+	return NewPool(endpoints, config, alarms, log), nil
 }
 
 // Close ends every connection.
@@ -109,12 +91,9 @@ func (p *Pool) Close() {
 	}
 }
 
-// Quorum returns how many nodes must agree.
-func (p *Pool) Quorum() int { return p.config.Quorum }
-
-// Members returns the nodes that are believed now, best first.
-func (p *Pool) Members() []Member {
-	var usable []Member
+// usable returns the nodes that are believed now, best first.
+func (p *Pool) usable() []*member {
+	var usable []*member
 	for _, m := range p.members {
 		if state, _ := m.state(); state.IsUsable() || state == models.NodeStale && len(p.members) == 1 {
 			usable = append(usable, m)
@@ -123,7 +102,7 @@ func (p *Pool) Members() []Member {
 	return usable
 }
 
-// Health tells what is thought of each node, in the order of preference.
+// Health returns the state of each node, in order of preference.
 func (p *Pool) Health() []models.NodeHealth {
 	health := make([]models.NodeHealth, len(p.members))
 	for i, m := range p.members {
@@ -132,36 +111,50 @@ func (p *Pool) Health() []models.NodeHealth {
 	return health
 }
 
-// Report says that a node was contradicted. It is left out for a while and an alarm is raised.
-func (p *Pool) Report(name string, state models.NodeState, reason string) {
-	for _, m := range p.members {
-		if m.name == name && state == models.NodeLying && m.distrust(reason) {
-			p.raise(models.AlarmNodeLying, name, reason)
+// Balances returns the token's balanceOf each address at the block with that hash, in micro-USDT, from the first node that
+// answers.
+func (p *Pool) Balances(ctx context.Context, addresses []common.Address, block common.Hash) ([]*big.Int, error) {
+	err := errNoNode
+	for _, m := range p.usable() {
+		var balances []*big.Int
+		if balances, err = m.Balances(ctx, p.config.Token, addresses, block); err == nil {
+			return balances, nil
 		}
+	}
+	return nil, err
+}
+
+// reportLying excludes a node that was contradicted for the time of the quarantine and raises an alarm.
+func (p *Pool) reportLying(ctx context.Context, m *member, reason string) {
+	if m.distrust(reason) {
+		p.raise(ctx, models.AlarmNodeLying, m.name, reason)
 	}
 }
 
-func (p *Pool) raise(kind models.AlarmKind, node, reason string) {
-	p.logger.Error("a node is not believed any more", "node", node, "alarm", string(kind), "error", reason)
+func (p *Pool) raise(ctx context.Context, kind models.AlarmKind, node, reason string) {
+	p.log.ErrorContext(ctx, "the node is excluded", "node", node, "alarm", string(kind), "error", reason)
 	if p.alarms == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	// What was found must be recorded even when the call that found it is being cancelled.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	err := p.alarms.Raise(ctx, models.Alarm{Network: p.config.Network, Kind: kind, Subject: node, Message: "The node " + node + " is not believed: " + reason + "."})
+	err := p.alarms.Raise(ctx, models.Alarm{
+		Network: p.config.Network, Kind: kind, Subject: node, Message: "The node " + node + " is not believed: " + reason + ".",
+	})
 	if err != nil {
-		p.logger.Error("an alarm could not be raised", "alarm", string(kind), "error", err)
+		p.log.ErrorContext(ctx, "cannot raise an alarm", "alarm", string(kind), "error", err)
 	}
 }
 
-// Run looks after the nodes that are not in use until the context ends, so that their health is known and they come back.
-// A single node is looked after by whoever uses it.
+// Run probes the nodes that are not in use until ctx ends, so that their health is known and they come back into use. A
+// single node is probed by every call anyway.
 func (p *Pool) Run(ctx context.Context) error {
 	if len(p.members) < 2 {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	ticker := time.NewTicker(p.config.ProbeInterval)
+	ticker := time.NewTicker(probeInterval)
 	defer ticker.Stop()
 	for {
 		p.Probe(ctx)
@@ -173,11 +166,11 @@ func (p *Pool) Run(ctx context.Context) error {
 	}
 }
 
-// Probe asks each node that has not answered lately for its head, and whether it is syncing.
+// Probe asks each node that has not answered lately for its head and for whether it is syncing.
 func (p *Pool) Probe(ctx context.Context) {
 	var group errgroup.Group
 	for _, m := range p.members {
-		if m.heardLately(p.config.ProbeInterval) {
+		if m.answeredWithin(probeInterval) {
 			continue
 		}
 		group.Go(func() error {
@@ -185,11 +178,11 @@ func (p *Pool) Probe(ctx context.Context) {
 			return nil
 		})
 	}
-	_ = group.Wait() // each probe notes its own outcome
+	_ = group.Wait() // each probe records its own outcome
 }
 
-// agreedHead is the highest head that as many nodes as the quorum have reached lately: fewer could make it up. ok is false
-// when too few are known.
+// agreedHead returns the highest head that at least a quorum of nodes has reached lately; fewer nodes could make it up. ok is
+// false when too few heads are known.
 func (p *Pool) agreedHead() (number uint64, ok bool) {
 	var heads []uint64
 	for _, m := range p.members {
@@ -197,43 +190,32 @@ func (p *Pool) agreedHead() (number uint64, ok bool) {
 			heads = append(heads, head.Number)
 		}
 	}
-	if len(heads) < p.config.Quorum {
+	quorum := p.config.quorum()
+	if len(heads) < quorum {
 		return 0, false
 	}
-	slices.SortFunc(heads, func(a, b uint64) int { return -compare(a, b) })
-	return heads[p.config.Quorum-1], true
+	return nthHighest(heads, quorum), true
 }
 
-func compare(a, b uint64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	default:
-		return 0
-	}
-}
-
-// candidates returns the nodes to read from: the usable ones in order of preference, then those that are in trouble and may
-// still answer. Nodes that are not believed are never among them.
+// candidates returns the nodes to read from: the healthy ones in order of preference, then those that have problems but may
+// still answer. Nodes of another chain and nodes in quarantine are never among them.
 func (p *Pool) candidates() []*member {
-	var usable, doubtful []*member
+	var healthy, others []*member
 	for _, m := range p.members {
 		switch state, _ := m.state(); state {
 		case models.NodeOK:
-			usable = append(usable, m)
+			healthy = append(healthy, m)
 		case models.NodeWrongChain, models.NodeLying:
 		default:
-			doubtful = append(doubtful, m)
+			others = append(others, m)
 		}
 	}
-	// Slow ones come before those that do not work.
-	slices.SortStableFunc(doubtful, func(a, b *member) int { return trouble(a) - trouble(b) })
-	return append(usable, doubtful...)
+	slices.SortStableFunc(others, func(a, b *member) int { return cmp.Compare(severity(a), severity(b)) })
+	return append(healthy, others...)
 }
 
-func trouble(m *member) int {
+// severity orders the nodes that have problems: slow ones first, then those that are behind, then those that fail.
+func severity(m *member) int {
 	switch state, _ := m.state(); state {
 	case models.NodeOK, models.NodeSlow:
 		return 0
@@ -244,10 +226,10 @@ func trouble(m *member) int {
 	}
 }
 
-// errNoNode means that no node is left to be asked.
-var errNoNode = errors.New("no Ethereum node can be asked")
+// errNoNode means that no node is left to ask.
+var errNoNode = errors.New("no Ethereum node is usable")
 
-// whyNone says why no node can be asked.
+// whyNone returns an error that says why no node is usable. It is models.ErrWrongChain when all follow another chain.
 func (p *Pool) whyNone() error {
 	wrong := 0
 	var reasons []error

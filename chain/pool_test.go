@@ -152,7 +152,7 @@ func poolOf(quorum int, alarms Alarms, nodes ...*faultyNode) *Pool {
 	for i, node := range nodes {
 		endpoints[i] = node
 	}
-	return NewPool(endpoints, PoolConfig{Network: models.NetworkERC20, ChainID: testChainID, Token: testToken, Quorum: quorum}, alarms, quiet())
+	return NewPool(endpoints, Config{Network: models.NetworkERC20, ChainID: testChainID, Token: testToken, Quorum: quorum}, alarms, quiet())
 }
 
 func (p *Pool) stateOf(position int) models.NodeState { return p.Health()[position].State }
@@ -231,7 +231,7 @@ func TestTheStatesOfANode(t *testing.T) {
 
 		b.set(func(n *faultyNode) { n.head.Number = 90 })
 		require.Equal(t, [3]models.NodeState{models.NodeOK, models.NodeStale, models.NodeOK}, states())
-		require.Len(t, pool.Members(), 2)
+		require.Len(t, pool.usable(), 2)
 
 		b.set(func(n *faultyNode) { n.head.Number = 100; n.syncing = true })
 		require.Equal(t, models.NodeSyncing, states()[1])
@@ -244,7 +244,7 @@ func TestTheStatesOfANode(t *testing.T) {
 			states()
 		}
 		require.Equal(t, models.NodeSlow, states()[1])
-		require.Len(t, pool.Members(), 3, "a slow node is believed")
+		require.Len(t, pool.usable(), 3, "a slow node is believed")
 
 		// One node that makes up a high head does not make the others stale.
 		b.set(func(n *faultyNode) { n.delay = 0; n.head.Number = 1_000_000 })
@@ -253,11 +253,11 @@ func TestTheStatesOfANode(t *testing.T) {
 		}
 		require.Equal(t, [3]models.NodeState{models.NodeOK, models.NodeOK, models.NodeOK}, states())
 
-		pool.Report("b", models.NodeLying, "it made up a block")
-		pool.Report("b", models.NodeLying, "it made up a block")
+		pool.reportLying(t.Context(), pool.members[1], "it made up a block")
+		pool.reportLying(t.Context(), pool.members[1], "it made up a block")
 		require.Equal(t, models.NodeLying, pool.stateOf(1))
 		require.Equal(t, []models.AlarmKind{models.AlarmNodeLying}, alarms.kinds())
-		require.Len(t, pool.Members(), 2)
+		require.Len(t, pool.usable(), 2)
 		time.Sleep(time.Hour)
 		require.Equal(t, models.NodeOK, states()[1], "tried again after an hour")
 	})
@@ -282,13 +282,13 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	defer server.Close()
 	node, err := Dial(t.Context(), server.URL, quiet())
 	require.NoError(t, err)
-	pool := NewPool([]Endpoint{node}, PoolConfig{ChainID: testChainID}, nil, quiet())
+	pool := NewPool([]Endpoint{node}, Config{ChainID: testChainID}, nil, quiet())
 	_, err = pool.HeadHeader(t.Context())
 	var limit *RateLimitError
 	require.ErrorAs(t, err, &limit)
 	require.Equal(t, 2*time.Minute, limit.After)
 	require.Equal(t, models.NodeRateLimited, pool.stateOf(0))
-	require.Empty(t, pool.Members())
+	require.Empty(t, pool.usable())
 
 	now := time.Now()
 	for value, want := range map[string]time.Duration{
@@ -378,7 +378,7 @@ func TestQuorumOfTheVerifier(t *testing.T) {
 					TransferKey: models.TransferKey{ChainID: testChainID, TxHash: transferTx.Hex()}, Amount: 50, Canonical: true,
 					Block: models.BlockRef{Number: 80, Hash: block.Hash.Hex()},
 				}
-				err := NewVerifier(pool, VerifierConfig{Token: testToken}).VerifyTransfer(t.Context(), toVerify(ourAddress1, notice))
+				err := NewVerifier(pool.config, pool).VerifyTransfer(t.Context(), toVerify(ourAddress1, notice))
 				if agreeing >= quorum {
 					require.NoError(t, err, "quorum %d, combination %d", quorum, combination)
 				} else {
@@ -405,7 +405,8 @@ func TestReceiptsThatDoNotMakeUpTheirRootAreNoProof(t *testing.T) {
 			TransferKey: models.TransferKey{ChainID: testChainID, TxHash: log.TxHash.Hex()}, Amount: 50, Canonical: true,
 			Block: models.BlockRef{Number: 80, Hash: log.BlockHash.Hex()},
 		}
-		verifier := NewVerifier(poolOf(1, nil, node), VerifierConfig{Token: testToken})
+		pool := poolOf(1, nil, node)
+		verifier := NewVerifier(pool.config, pool)
 		require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), toVerify(ourAddress1, notice)), models.ErrDoubtful)
 		node.set(func(n *faultyNode) { n.head.ReceiptsRoot = receiptsRoot(n.receipts) })
 		require.NoError(t, verifier.VerifyTransfer(t.Context(), toVerify(ourAddress1, notice)))
@@ -424,7 +425,10 @@ func TestLargeAmountsWaitForFinality(t *testing.T) {
 		node := newFaultyNode("node", 100)
 		node.head.Hash, node.receipt, node.receipts = common.Hash{9}, receipt, []*types.Receipt{receipt}
 		node.head.ReceiptsRoot = receiptsRoot(node.receipts)
-		verifier := NewVerifier(poolOf(1, nil, node), VerifierConfig{Token: testToken, FinalizedAbove: 100})
+		pool := poolOf(1, nil, node)
+		config := pool.config
+		config.FinalizedAbove = 100
+		verifier := NewVerifier(config, pool)
 		wanted := toVerify(ourAddress1, models.TransferNotice{
 			TransferKey: models.TransferKey{ChainID: testChainID, TxHash: log.TxHash.Hex()}, Amount: 50, Canonical: true,
 			Block: models.BlockRef{Number: 80, Hash: log.BlockHash.Hex()},

@@ -35,19 +35,43 @@ func ourStore() *memoryStore { return newMemoryStore(ourAddress1.Hex(), ourAddre
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// startAt makes a configuration that begins to read at a block, in ways that leave no test waiting.
-func startAt(block uint64) FollowerConfig {
-	return FollowerConfig{
-		Network: models.NetworkERC20, ChainID: testChainID, Token: testToken, StartBlock: &block,
-		PollInterval: 10 * time.Millisecond, SafetyPollInterval: 200 * time.Millisecond, ResubscribeDelay: 20 * time.Millisecond,
-		CatchUpReport: 20 * time.Millisecond, IdleReport: 20 * time.Millisecond, RetryDelayMin: time.Millisecond, RetryDelayMax: 20 * time.Millisecond,
+// testConfig is a network with blocks mined on demand and a quorum of one.
+func testConfig() Config {
+	return Config{Network: models.NetworkERC20, ChainID: testChainID, Token: testToken, Quorum: 1}
+}
+
+// start says how a test's follower reads.
+type start struct {
+	at         uint64 // the first block to read; 0 = as the payments decide
+	quorum     int
+	rangesFrom uint64
+	rangeMax   uint64
+}
+
+func startAt(block uint64) start {
+	return start{at: block, quorum: 1, rangesFrom: rangesFrom, rangeMax: rangeMax}
+}
+
+// follower returns a follower. It sets the store's first cursor unless there is one.
+func (s start) follower(source BlockSource, store *memoryStore, alarms Alarms) *Follower {
+	if _, err := store.Cursor(context.Background(), ""); err != nil && s.at > 0 {
+		below, err := source.HeaderByNumber(context.Background(), s.at-1)
+		if err != nil {
+			panic(err)
+		}
+		_ = store.InitCursor(context.Background(), models.NetworkERC20, below.Ref(), below.Number)
 	}
+	config := testConfig()
+	config.Quorum = s.quorum
+	f := NewFollower(config, source, store, alarms, quiet())
+	f.rangesFrom, f.rangeMax, f.rangeNow = s.rangesFrom, s.rangeMax, min(rangeFirst, s.rangeMax)
+	return f
 }
 
 // dial connects to an endpoint for the length of the test.
-func dial(t *testing.T, url string, options ...NodeOption) *Node {
+func dial(t *testing.T, url string) *Node {
 	t.Helper()
-	n, err := Dial(t.Context(), url, quiet(), options...)
+	n, err := Dial(t.Context(), url, quiet())
 	require.NoError(t, err)
 	t.Cleanup(n.Close)
 	return n
@@ -56,7 +80,7 @@ func dial(t *testing.T, url string, options ...NodeOption) *Node {
 // pooled makes a pool of one node.
 func pooled(t *testing.T, node Endpoint) *Pool {
 	t.Helper()
-	pool := NewPool([]Endpoint{node}, PoolConfig{ChainID: testChainID, Token: testToken, Quorum: 1}, &memoryAlarms{}, quiet())
+	pool := NewPool([]Endpoint{node}, Config{ChainID: testChainID, Token: testToken, Quorum: 1}, &memoryAlarms{}, quiet())
 	t.Cleanup(pool.Close)
 	return pool
 }

@@ -2,7 +2,7 @@ package models
 
 import "time"
 
-// Role is what a person who logs in may do.
+// Role is what kind of account a person logs in to.
 type Role string
 
 // The roles.
@@ -11,29 +11,29 @@ const (
 	RoleAdmin    Role = "admin"
 )
 
-// Account is what logging in needs to know of an operator or an admin.
+// Account is what logging in needs to know about an operator or an admin.
 type Account struct {
 	Role         Role `gorm:"-"`
 	ID           string
 	Email        string
-	PasswordHash string // Argon2id in PHC string form, "" when nobody can log in
+	PasswordHash string // Argon2id in PHC string form; "" when nobody can log in
 	SecondFactor `gorm:"embedded"`
 }
 
-// SecondFactor is an account's TOTP (RFC 6238). Its columns are written by the store's calls for it only.
+// SecondFactor is an account's TOTP (RFC 6238). Only the store's calls for TOTP write its columns.
 type SecondFactor struct {
-	// TOTPSealed is the secret sealed with the master key, empty when there is none. TOTPPending is one that was handed out and
-	// not confirmed by a code yet.
+	// TOTPSealed is the secret, sealed with the master key; empty when the account has no second factor. TOTPPending is a
+	// sealed secret that was offered and that no code has confirmed yet.
 	TOTPSealed  []byte `gorm:"->;column:totp_sealed"`
 	TOTPPending []byte `gorm:"->;column:totp_pending"`
-	// TOTPLastStep is the newest time step whose code was used: no code is good twice.
+	// TOTPLastStep is the newest time step whose code was used, so that no code is accepted twice.
 	TOTPLastStep int64 `gorm:"->;column:totp_last_step"`
 }
 
-// HasTOTP tells whether logging in needs a code.
+// HasTOTP reports whether logging in needs a code.
 func (f SecondFactor) HasTOTP() bool { return len(f.TOTPSealed) > 0 }
 
-// Actor is how the account stands in the audit log.
+// Actor returns the account's name in the audit log.
 func (a Account) Actor() string {
 	if a.Role == RoleAdmin {
 		return "admin:" + a.Email
@@ -41,24 +41,24 @@ func (a Account) Actor() string {
 	return "operator:" + a.ID
 }
 
-// Session is a person's login on one browser.
+// Session is one browser's login.
 type Session struct {
 	TokenHash []byte `gorm:"primaryKey"` // SHA-256 of the token, which has 256 bits of entropy of its own
 	Role      Role
 	AccountID string
 	CreatedAt time.Time
-	SeenAt    time.Time // of its last use, to the minute
-	ExpiresAt time.Time // whatever its use
-	Address   string    // network address of the login
+	SeenAt    time.Time // its last use, to the minute
+	ExpiresAt time.Time // however often it is used
+	Address   string    // the network address that logged in
 }
 
-// How long a session lives: without being used, and in all.
+// How long a session lives: without being used, and in total.
 const (
 	SessionIdle     = 12 * time.Hour
 	SessionLifetime = 7 * 24 * time.Hour
 )
 
-// LoginAttempt counts how often logging in was tried lately, for an account or from a network address.
+// LoginAttempt counts recent attempts to log in to an account or from a network address.
 type LoginAttempt struct {
 	Subject string `gorm:"primaryKey"`
 	Tries   int64

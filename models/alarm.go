@@ -7,24 +7,24 @@ type AlarmKind string
 
 // The kinds of alarms.
 const (
-	AlarmNodeLying           AlarmKind = "NODE_LYING"           // a node contradicted the quorum or a block's own receipts root
-	AlarmNodeWrongChain      AlarmKind = "NODE_WRONG_CHAIN"     // a node follows another chain; it is not asked again
-	AlarmQuorumMissing       AlarmKind = "QUORUM_MISSING"       // for some time too few nodes agreed to credit or expire anything
-	AlarmBlockDoubtful       AlarmKind = "BLOCK_DOUBTFUL"       // no node gives a believable answer for a block; reading waits at it
-	AlarmTransferMissed      AlarmKind = "TRANSFER_MISSED"      // reading again found a transfer that the first reading left out
-	AlarmTransferDisproved   AlarmKind = "TRANSFER_DISPROVED"   // reading again found that a stored transfer does not exist
-	AlarmReorgBelowFinality  AlarmKind = "REORG_BELOW_FINALITY" // the chain changed where it must not; crediting stands still
-	AlarmAmountTooLarge      AlarmKind = "AMOUNT_TOO_LARGE"     // a transfer to us does not fit 64 bits and is in quarantine
-	AlarmTokenPaused         AlarmKind = "TOKEN_PAUSED"         // nobody can transfer the token
-	AlarmTokenFeeChanged     AlarmKind = "TOKEN_FEE_CHANGED"    // the token keeps a part of each transfer
+	AlarmNodeLying           AlarmKind = "NODE_LYING"           // a node contradicted the quorum or a block's receipts root
+	AlarmNodeWrongChain      AlarmKind = "NODE_WRONG_CHAIN"     // a node follows another chain; it is no longer used
+	AlarmQuorumMissing       AlarmKind = "QUORUM_MISSING"       // too few nodes agree; nothing is credited, nothing expires
+	AlarmBlockDoubtful       AlarmKind = "BLOCK_DOUBTFUL"       // no node gives a credible answer for a block
+	AlarmTransferMissed      AlarmKind = "TRANSFER_MISSED"      // the second reading found a missing transfer
+	AlarmTransferDisproved   AlarmKind = "TRANSFER_DISPROVED"   // the second reading disproved a stored transfer
+	AlarmReorgBelowFinality  AlarmKind = "REORG_BELOW_FINALITY" // the chain changed below a final block; crediting is halted
+	AlarmAmountTooLarge      AlarmKind = "AMOUNT_TOO_LARGE"     // a transfer to us does not fit 64 bits and is quarantined
+	AlarmTokenPaused         AlarmKind = "TOKEN_PAUSED"         // the token is paused; nobody can transfer it
+	AlarmTokenFeeChanged     AlarmKind = "TOKEN_FEE_CHANGED"    // the token now keeps part of each transfer
 	AlarmTokenDeprecated     AlarmKind = "TOKEN_DEPRECATED"     // the token moved to another contract
-	AlarmAddressBlacklisted  AlarmKind = "ADDRESS_BLACKLISTED"  // one of our addresses cannot send any more
-	AlarmFundsDestroyed      AlarmKind = "FUNDS_DESTROYED"      // the token's owner took what stood at one of our addresses
+	AlarmAddressBlacklisted  AlarmKind = "ADDRESS_BLACKLISTED"  // one of our addresses can no longer send
+	AlarmFundsDestroyed      AlarmKind = "FUNDS_DESTROYED"      // the token's owner destroyed the balance of one of our addresses
 	AlarmBooksDiffer         AlarmKind = "BOOKS_DIFFER"         // reconciliation found a difference
 	AlarmCreditedWithoutNode AlarmKind = "CREDIT_CONTRADICTED"  // a credited transfer is not in the chain that the quorum agrees on
 )
 
-// AlarmKinds lists every kind.
+// AlarmKinds returns every kind.
 func AlarmKinds() []AlarmKind {
 	return []AlarmKind{
 		AlarmNodeLying, AlarmNodeWrongChain, AlarmQuorumMissing, AlarmBlockDoubtful, AlarmTransferMissed,
@@ -33,25 +33,25 @@ func AlarmKinds() []AlarmKind {
 	}
 }
 
-// HaltsCrediting tells whether nothing is credited and nothing expires while an alarm of this kind is open.
+// HaltsCrediting reports whether nothing is credited and nothing expires while an alarm of this kind is open.
 func (k AlarmKind) HaltsCrediting() bool { return k == AlarmReorgBelowFinality }
 
-// Alarm is something that a person must know of. Of one kind and subject at most one is open; raising it again counts.
+// Alarm is a problem that a person must look at. At most one alarm of a kind and subject is open; raising it again counts it.
 type Alarm struct {
 	ID         int64 `gorm:"primaryKey"`
 	Network    string
 	Kind       AlarmKind
-	Subject    string // what it is about: a node's name, a block, an address, a transfer's key; "" for the network itself
+	Subject    string // a node's name, a block, an address or a transfer's key; "" for the network itself
 	Message    string // one sentence
 	Count      int64  // how often it was raised
 	RaisedAt   time.Time
-	LastAt     time.Time // of the last time it was raised
+	LastAt     time.Time // when it was last raised
 	ResolvedAt *time.Time
-	ResolvedBy string // who cleared it: "admin:<e-mail>", "cli" or "system"
-	Resolution string // in the words of who cleared it
+	ResolvedBy string // "admin:<e-mail>", "cli" or "system"
+	Resolution string // the note of whoever resolved it
 }
 
-// AuditEntry is one line of the append-only record of who did what.
+// AuditEntry is one line of the audit log, the append-only record of who did what.
 type AuditEntry struct {
 	ID      int64 `gorm:"primaryKey"`
 	At      time.Time
@@ -59,10 +59,10 @@ type AuditEntry struct {
 	Action  string // a word such as "alarm_raised", "alarm_resolved", "credit_reversed", "token_paused"
 	Subject string // what was acted on: "payment:<id>", "alarm:<id>", "token"
 	Detail  string // one sentence
-	Address string // the network address of the actor, "" when it acted on the machine itself
+	Address string // the actor's network address; "" for the program itself and its command line
 }
 
-// ActorSystem is who acts when no person does, ActorCLI is whoever may run the program's commands.
+// The actors that are not accounts: the program itself, and whoever runs its commands.
 const (
 	ActorSystem = "system"
 	ActorCLI    = "cli"

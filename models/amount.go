@@ -56,8 +56,8 @@ func ParseAmount(text string) (Amount, error) {
 	return Amount(units), nil
 }
 
-// splitNumber checks the grammar of a JSON number and returns its mantissa and exponent. Exponents beyond ±1000 are
-// clamped there: no 64-bit amount has one, and a clamp cannot overflow.
+// splitNumber checks the grammar of a JSON number and returns its mantissa and exponent. Exponents are clamped to ±1000: no
+// 64-bit amount has a larger one, and arithmetic on a clamped one cannot overflow.
 func splitNumber(text string) (mantissa string, exponent int, err error) {
 	mantissa = text
 	if i := strings.IndexAny(text, "eE"); i >= 0 {
@@ -86,9 +86,9 @@ func allDigits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-// String writes the amount in USDT with at least two and at most six decimals, exactly: "50.00", "0.000001".
+// String returns the exact amount in USDT with two to six decimals: "50.00", "0.000001".
 func (a Amount) String() string {
-	sign, units := "", uint64(a) //nolint:gosec // a negative amount is turned over below
+	sign, units := "", uint64(a) //nolint:gosec // a negative amount is negated below
 	if a < 0 {
 		sign, units = "-", uint64(-a)
 	}
@@ -99,10 +99,10 @@ func (a Amount) String() string {
 	return sign + strconv.FormatUint(units/uint64(USDT), 10) + "." + fraction
 }
 
-// MarshalJSON writes the amount as an exact JSON number of USDT.
+// MarshalJSON returns the amount as an exact JSON number of USDT.
 func (a Amount) MarshalJSON() ([]byte, error) { return []byte(a.String()), nil }
 
-// UnmarshalJSON reads a JSON number of USDT. Errors are those of ParseAmount.
+// UnmarshalJSON reads a JSON number of USDT. Returns the errors of ParseAmount.
 func (a *Amount) UnmarshalJSON(text []byte) error {
 	parsed, err := ParseAmount(string(text))
 	if err != nil {
@@ -121,8 +121,8 @@ func (a Amount) Add(b Amount) (Amount, error) {
 	return sum, nil
 }
 
-// AddSaturating returns a + b, held at the largest amount when the sum does not fit. It is for sums that are shown or
-// compared and never booked.
+// AddSaturating returns a + b, or the largest or smallest amount when the sum does not fit. It is for sums that are shown or
+// compared, never for sums that are booked.
 func (a Amount) AddSaturating(b Amount) Amount {
 	sum, err := a.Add(b)
 	if err != nil {

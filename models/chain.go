@@ -2,20 +2,20 @@ package models
 
 import "time"
 
-// ChainCursor is how far a network's chain has been read: every transfer up to and in this block is in the database.
+// ChainCursor is how far a network's chain has been read: the database holds every transfer up to and including this block.
 type ChainCursor struct {
 	Network     string `gorm:"primaryKey"`
 	BlockNumber uint64
 	BlockHash   string
 	BlockTime   time.Time
-	HeadNumber  uint64 // the newest block number the node has told us of
+	HeadNumber  uint64 // the newest block number that a node has reported
 
-	// Agreed is the newest block up to which the quorum's nodes gave the same transfers. With a quorum of one it is the
-	// cursor itself. Nothing expires before the agreed block has passed its end.
+	// Agreed is the newest block up to which the nodes of the quorum gave the same transfers. With a quorum of one it is the
+	// cursor itself. A payment expires only when the agreed block is past its window.
 	AgreedNumber uint64
 	AgreedHash   string
 	AgreedTime   time.Time
-	// Finalized is the newest block that the quorum called final: the chain below it must not change any more.
+	// Finalized is the newest block that the quorum reported as final: the chain up to it must no longer change.
 	FinalizedNumber uint64
 	FinalizedHash   string
 	// RecheckedNumber is the block up to which finalized blocks were read a second time.
@@ -24,30 +24,30 @@ type ChainCursor struct {
 	UpdatedAt time.Time
 }
 
-// Block returns the block the cursor stands on.
+// Block returns the block that was read last.
 func (c ChainCursor) Block() BlockRef {
 	return BlockRef{Number: c.BlockNumber, Hash: c.BlockHash, Time: c.BlockTime}
 }
 
-// Agreed returns the newest block that the quorum's nodes agree on.
+// Agreed returns the newest block that the nodes of the quorum agree on.
 func (c ChainCursor) Agreed() BlockRef {
 	return BlockRef{Number: c.AgreedNumber, Hash: c.AgreedHash, Time: c.AgreedTime}
 }
 
-// BlockBatch is what was read from a chain between two blocks. Only what concerns our addresses is kept of it.
+// BlockBatch is what was read from a chain between two blocks. The database keeps only what concerns our addresses.
 type BlockBatch struct {
-	From BlockRef // where the cursor stands
-	To   BlockRef // where it is to stand; after From
-	Head uint64   // the newest block number the node has told us of
-	// Agreed is true when one node's word is enough (a quorum of one), so the agreed block moves along.
+	From BlockRef // where the cursor is; the batch begins after it
+	To   BlockRef // where the cursor moves to; after From
+	Head uint64   // the newest block number that the node has reported
+	// Agreed is true when one node decides alone (a quorum of one), so the agreed block moves with the cursor.
 	Agreed    bool
-	Transfers []TokenTransfer // to and from anybody
+	Transfers []TokenTransfer // to and from any address
 	Events    []TokenEvent
 	Oversized []OversizedTransfer
 }
 
-// OversizedTransfer is a Transfer log whose value does not fit 64 bits. No supply of USDT comes near, so it is not credited
-// but kept in quarantine, where a person looks at it.
+// OversizedTransfer is a Transfer log whose value does not fit 64 bits. No supply of USDT comes near that, so the transfer is
+// never credited: it is quarantined, with an alarm, for a person to look at.
 type OversizedTransfer struct {
 	TransferKey
 	From     string // EIP-55 form
@@ -64,16 +64,15 @@ type SeenTransfer struct {
 	Amount Amount // micro-USDT, as the calldata states it
 }
 
-// SeenTransaction is a transaction that a node holds in its pool and that would pay one of our addresses. It promises
-// nothing: it may never be mined.
+// SeenTransaction is the row of a SeenTransfer that would pay one of our addresses.
 type SeenTransaction struct {
 	TxHash    string `gorm:"primaryKey"`
 	PaymentID string `gorm:"primaryKey"`
-	Amount    Amount // micro-USDT, as its calldata says
+	Amount    Amount // micro-USDT, as the calldata states it
 	SeenAt    time.Time
 }
 
-// ChainBlock is a block the watcher has read lately, kept to find the common ancestor after a reorg.
+// ChainBlock is a block that was read recently. It is remembered to find the common ancestor after a reorg.
 type ChainBlock struct {
 	Network   string `gorm:"primaryKey"`
 	Number    uint64 `gorm:"primaryKey;autoIncrement:false"`
@@ -81,7 +80,7 @@ type ChainBlock struct {
 	BlockTime time.Time
 }
 
-// DepositAddress is an address we handed out. A row is never deleted, so late money finds its payment.
+// DepositAddress is an address that was given to a payment. Rows are never deleted, so a late transfer finds its payment.
 type DepositAddress struct {
 	Address   string `gorm:"primaryKey"` // EIP-55 form
 	PaymentID string
@@ -89,14 +88,14 @@ type DepositAddress struct {
 	CreatedAt time.Time
 }
 
-// IdempotencyKey remembers which payment a create call with that key made.
+// IdempotencyKey is the key of a create call, with the payment that the call created.
 type IdempotencyKey struct {
 	OperatorID  string `gorm:"primaryKey"`
 	Key         string `gorm:"primaryKey;column:idempotency_key"`
-	RequestHash []byte // SHA-256 over the meaning of the body
+	RequestHash []byte // SHA-256 over the meaning of the request's body
 	PaymentID   string
 	CreatedAt   time.Time
 }
 
-// IdempotencyKeyLifetime is how long a key answers with the same payment.
+// IdempotencyKeyLifetime is how long a key returns the same payment.
 const IdempotencyKeyLifetime = 30 * 24 * time.Hour

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// LedgerTransaction is one booking. Its entries sum to zero, and neither it nor they ever change: a mistake is reversed by
-// another transaction.
+// LedgerTransaction is one booking. Its entries sum to zero, and neither it nor they ever change: a booking is undone by
+// another one.
 type LedgerTransaction struct {
 	ID string `gorm:"primaryKey"` // 24 lower-case hex digits
-	// ExternalID names the fact that was booked and is unique, so that no fact is booked twice.
+	// ExternalID names the fact that was booked. It is unique, so no fact is booked twice.
 	ExternalID string
 	Kind       LedgerKind
 	PaymentID  string
@@ -22,11 +22,11 @@ type LedgerKind string
 // The kinds of bookings.
 const (
 	LedgerCredit   LedgerKind = "CREDIT"   // a transfer was credited
-	LedgerReversal LedgerKind = "REVERSAL" // a reorg took a credited transfer away
+	LedgerReversal LedgerKind = "REVERSAL" // a reorg removed or changed a credited transfer
 )
 
-// LedgerEntry is one leg of a booking. A positive amount is owed to the account's holder; the negative leg stands on the
-// account it came from.
+// LedgerEntry is one side of a booking. A positive amount is owed to the account's holder; the entry on the account that it
+// came from is negative.
 type LedgerEntry struct {
 	ID            int64 `gorm:"primaryKey"` // in order of booking
 	TransactionID string
@@ -35,21 +35,21 @@ type LedgerEntry struct {
 	CreatedAt     time.Time
 }
 
-// AccountChainDeposits is the counterpart of every credit: minus what payers sent to our addresses.
+// AccountChainDeposits is the account on the other side of every credit: its balance is minus what payers sent to us.
 const AccountChainDeposits = "chain:deposits"
 
-// OperatorAvailableAccount is the account that holds an operator's balance.
+// OperatorAvailableAccount returns the account that holds an operator's balance.
 func OperatorAvailableAccount(operatorID string) string {
 	return "operator:" + operatorID + ":available"
 }
 
-// CreditExternalID names the credit of a transfer. The generation counts the earlier reversals of the same transfer: 0
-// for all but those that a reorg took away after crediting and brought back.
+// CreditExternalID returns the external id of a transfer's credit. The generation is the number of earlier reversals of the
+// transfer: 0 unless a reorg removed the transfer after it was credited and brought it back.
 func CreditExternalID(key TransferKey, generation int) string {
 	return externalID("transfer:", key, generation)
 }
 
-// ReversalExternalID names the reversal of the credit of that generation.
+// ReversalExternalID returns the external id of the reversal of the credit of that generation.
 func ReversalExternalID(key TransferKey, generation int) string {
 	return externalID("reversal:", key, generation)
 }

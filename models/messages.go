@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// TaskQueue is the one task queue of payments and the chain watcher.
+// TaskQueue is the task queue of all workflows and activities.
 const TaskQueue = "paycow"
 
 // Workflow types, as the Temporal UI shows them.
 const (
 	WorkflowPayment    = "Payment"
 	WorkflowChainWatch = "ChainWatch"
-	// WorkflowReconciliation compares ledger, transfers, chain and workflows, on a schedule.
+	// WorkflowReconciliation compares ledger, transfers, chain and workflows on a schedule.
 	WorkflowReconciliation = "Reconciliation"
 )
 
-// Activity types, which are the names of the methods of activities.Activities.
+// Activity types: the names of the methods of activities.Activities.
 const (
 	ActivityLoadPayment   = "LoadPayment"
 	ActivityRecordPayment = "RecordPayment"
@@ -27,13 +27,14 @@ const (
 	ActivityReconcile     = "Reconcile"
 )
 
-// PaymentWorkflowID is the workflow id of a payment. At most one workflow of an id is open at a time.
+// PaymentWorkflowID returns the workflow id of a payment. At most one workflow with an id is open at a time.
 func PaymentWorkflowID(paymentID string) string { return "payment/" + paymentID }
 
-// ChainWatchWorkflowID is the workflow id of a network's watcher.
+// ChainWatchWorkflowID returns the workflow id of a network's chain watch.
 func ChainWatchWorkflowID(network string) string { return "chain-watch/" + network }
 
-// ReconciliationScheduleID is the id of the schedule that reconciles a network; its runs carry it as the workflow id's prefix.
+// ReconciliationScheduleID returns the id of the schedule that reconciles a network. The workflow ids of its runs begin with
+// it.
 func ReconciliationScheduleID(network string) string { return "reconciliation/" + network }
 
 // Names of the signals and queries of the Payment workflow.
@@ -45,7 +46,7 @@ const (
 	QueryTransfers    = "transfers" // answers TransfersSignal: every transfer that the run knows of
 )
 
-// Names of the search attributes of the Payment workflow, as list filters in the Temporal UI use them.
+// Names of the search attributes of the Payment workflow, for list filters in the Temporal UI.
 const (
 	AttributePaymentStatus    = "PaymentStatus"
 	AttributeOperatorID       = "OperatorId"
@@ -54,7 +55,7 @@ const (
 	AttributeTxHash           = "TxHash"
 )
 
-// PaymentInput is all that a payment's workflow needs to know at its start.
+// PaymentInput is everything that a payment's workflow needs at its start.
 type PaymentInput struct {
 	PaymentID       string    `json:"paymentId"`
 	OperatorID      string    `json:"operatorId"`
@@ -66,16 +67,17 @@ type PaymentInput struct {
 	AmountRequested Amount    `json:"amountRequested"`
 	CreatedAt       time.Time `json:"createdAt"`
 	ExpiresAt       time.Time `json:"expiresAt"`
-	// Confirmations a transfer needs before it is credited, in blocks.
+	// Confirmations is how many confirmations a transfer needs before it is credited, in blocks.
 	Confirmations uint64 `json:"confirmations"`
-	// ExpiryGraceSeconds is how long after ExpiresAt the expiry timer fires: the time the chain usually needs to be
-	// scanned past it.
+	// ExpiryGraceSeconds is how long after ExpiresAt the expiry timer fires, in seconds: the time that it usually takes until
+	// the chain is read past it.
 	ExpiryGraceSeconds int64 `json:"expiryGraceSeconds"`
-	// Resume says that an earlier run may have gone before: the workflow begins by reading the payment's row.
+	// Resume is true when there may have been an earlier run: the workflow begins by reading the payment's row.
 	Resume bool `json:"resume"`
 }
 
-// NewPaymentInput returns the workflow input for a payment's row. The row's own number of confirmations counts before the setting.
+// NewPaymentInput returns the workflow input for a payment's row. confirmations applies when the row has no number of its
+// own.
 func NewPaymentInput(p Payment, confirmations uint64, expiryGrace time.Duration) PaymentInput {
 	return PaymentInput{
 		PaymentID: p.ID, OperatorID: p.OperatorID, UserID: p.UserID, Reference: p.Reference, DepositAddress: p.DepositAddress,
@@ -84,28 +86,28 @@ func NewPaymentInput(p Payment, confirmations uint64, expiryGrace time.Duration)
 	}
 }
 
-// PaymentResult is what a run of the Payment workflow ends with.
+// PaymentResult is the result of a run of the Payment workflow.
 type PaymentResult struct {
 	State PaymentState `json:"state"`
 }
 
-// TransfersSignal tells a payment of transfers to its address: new ones, more confirmations, or taken away by a reorg.
+// TransfersSignal sends a payment news of transfers to its address: new ones, more confirmations, or removed by a reorg.
 type TransfersSignal struct {
 	Transfers []TransferNotice `json:"transfers"`
-	// WindowEnd is when the payment's window really ends as far as was known when this was sent; zero when it is its
-	// expiry. Of several the latest counts.
+	// WindowEnd is when the payment's window really ends, as far as was known when the signal was sent; zero when it is the
+	// expiry. The latest signal counts.
 	WindowEnd time.Time `json:"windowEnd,omitzero"`
 }
 
 // DecisionSignal is an operator's or admin's decision on a payment: reject or accept.
 type DecisionSignal struct {
 	Reason string `json:"reason"`
-	// Version is the payment's version that the decision was made on, 0 when it is not known. A workflow that does not
-	// know of that version yet finds out before it judges the decision.
+	// Version is the payment's version on which the decision was made, 0 when it is not known. A workflow that has not seen
+	// that version yet reads the row before it judges the decision.
 	Version int64 `json:"version,omitempty"`
 }
 
-// UnmarshalJSON also takes a bare string as the reason, so that a signal typed by hand need not know the payload.
+// UnmarshalJSON also accepts a bare string as the reason, for signals that are typed by hand.
 func (d *DecisionSignal) UnmarshalJSON(text []byte) error {
 	if len(text) > 0 && text[0] == '"' {
 		return json.Unmarshal(text, &d.Reason)
@@ -117,17 +119,17 @@ func (d *DecisionSignal) UnmarshalJSON(text []byte) error {
 // RecordInput asks for one change of a payment's recorded state.
 type RecordInput struct {
 	PaymentID string       `json:"paymentId"`
-	State     PaymentState `json:"state"` // its Version is the new one; the row must hold the one before
+	State     PaymentState `json:"state"` // with its new Version; the row must hold the one before
 }
 
-// ExpireInput asks whether nothing came within a payment's window and, if so, records its expiry.
+// ExpireInput asks to record a payment's expiry if no transfer came within its window.
 type ExpireInput struct {
 	PaymentID string       `json:"paymentId"`
 	Network   string       `json:"network"`
 	ExpiresAt time.Time    `json:"expiresAt"`
-	State     PaymentState `json:"state"` // what to record when nothing came
-	// AwaitScan makes the activity fail, to be tried again, while the chain has not been read past ExpiresAt. Without it the
-	// answer says so.
+	State     PaymentState `json:"state"` // what to record
+	// AwaitScan makes the activity fail, and so be retried, while the chain has not been read past ExpiresAt. Without it the
+	// result says so.
 	AwaitScan bool `json:"awaitScan"`
 }
 
@@ -137,50 +139,50 @@ type CreditInput struct {
 	OperatorID     string `json:"operatorId"`
 	DepositAddress string `json:"depositAddress"`
 	Confirmations  uint64 `json:"confirmations"` // needed, in blocks
-	// Credits are verified on the chain again and booked; Reversals have their earlier credit taken back.
+	// Credits are verified on the chain again and booked. The earlier credits of Reversals are reversed.
 	Credits   []TransferNotice `json:"credits"`
 	Reversals []TransferNotice `json:"reversals"`
 	State     PaymentState     `json:"state"`
-	// AtStake is what the payment is about in micro-USDT: the requested amount or, if that is more, what was received.
+	// AtStake is the requested amount or the received amount, whichever is larger, in micro-USDT.
 	AtStake Amount `json:"atStake"`
-	// Await makes the activity fail, to be tried again, while a credit cannot be verified. Without it the answer says which
-	// and why, and nothing is booked.
+	// Await makes the activity fail, and so be retried, while a credit cannot be verified. Without it the result says which
+	// one and why, and nothing is booked.
 	Await bool `json:"await"`
 }
 
-// UnverifiedTransfer is a transfer that cannot be credited now, and the reason in a sentence.
+// UnverifiedTransfer is a transfer that cannot be credited now, with the reason in a sentence.
 type UnverifiedTransfer struct {
 	TransferKey
 	Reason string `json:"reason"`
 }
 
-// CreditResult tells how a booking went.
+// CreditResult is the outcome of CreditInput.
 type CreditResult struct {
 	RecordResult
-	// Unverified holds the credits that cannot be booked now; when there are any, nothing was booked.
+	// Unverified holds the credits that cannot be booked now. Unless it is empty, nothing was booked.
 	Unverified []UnverifiedTransfer `json:"unverified,omitempty"`
 }
 
-// RecordResult tells how a change of state went.
+// RecordResult is the outcome of RecordInput.
 type RecordResult struct {
-	// Recorded is true when the row now holds the wanted state. Otherwise the row had moved on: Snapshot has it.
+	// Recorded is true when the row now holds the wanted state. Otherwise the row had moved on, and Snapshot holds it.
 	Recorded bool             `json:"recorded"`
 	Snapshot *PaymentSnapshot `json:"snapshot"`
 }
 
-// ExpireResult is the outcome of an attempt to expire a payment.
+// ExpireResult is the outcome of ExpireInput.
 type ExpireResult struct {
 	RecordResult
-	// ScannedPast is true when every block up to the end of the payment's window has been read and agreed on.
+	// ScannedPast is true when every block up to the end of the payment's window has been read and the quorum agrees on it.
 	ScannedPast bool `json:"scannedPast"`
-	// WindowEnd is when the payment's window really ends. While the token is paused it is not known, and Paused is true.
+	// WindowEnd is when the payment's window really ends, zero when that is its expiry. It is not known while Paused is true.
 	WindowEnd time.Time `json:"windowEnd,omitzero"`
 	Paused    bool      `json:"paused,omitempty"`
 	// Wait is why the payment cannot expire yet, "" when it could or when a transfer came in time.
 	Wait ExpiryWait `json:"wait,omitempty"`
 	// WaitBlock is the number of the newest block that was read (ExpiryWaitScan) or agreed on (ExpiryWaitQuorum), else 0.
 	WaitBlock uint64 `json:"waitBlock,omitempty"`
-	// Waits is the reason in a sentence, as results recorded before Wait existed carry it. Nothing writes it any more.
+	// Waits is the reason in a sentence, as results recorded before Wait existed carry it. It is no longer written.
 	Waits string `json:"waits,omitempty"`
 }
 
@@ -195,7 +197,7 @@ const (
 	ExpiryWaitScan   ExpiryWait = "SCAN_BEHIND"      // the chain is not read past the window
 )
 
-// ExpiryWaits lists every reason why an expiry waits.
+// ExpiryWaits returns every reason why an expiry waits.
 func ExpiryWaits() []ExpiryWait {
 	return []ExpiryWait{ExpiryWaitHalted, ExpiryWaitPaused, ExpiryWaitQuorum, ExpiryWaitScan}
 }
@@ -203,18 +205,18 @@ func ExpiryWaits() []ExpiryWait {
 // String returns the reason as results carry it.
 func (w ExpiryWait) String() string { return string(w) }
 
-// ChainWatchInput starts the watcher of a network.
+// ChainWatchInput is the input of a network's chain watch.
 type ChainWatchInput struct {
 	Network string `json:"network"`
-	// RunSeconds is how long one run follows the chain before it continues as new, which bounds its history.
+	// RunSeconds is how long one run follows the chain before it continues as new, in seconds. It bounds the history.
 	RunSeconds int64 `json:"runSeconds"`
-	// HeartbeatSeconds is how long a silent follower is believed to be alive.
+	// HeartbeatSeconds is how long a follower may be silent before it counts as dead, in seconds.
 	HeartbeatSeconds int64 `json:"heartbeatSeconds"`
 }
 
-// ReconciliationInput starts a reconciliation.
+// ReconciliationInput is the input of a reconciliation.
 type ReconciliationInput struct {
 	Network string `json:"network"`
-	// All asks the chain for the balances of all addresses instead of a part of them.
+	// All compares the balances of all addresses with the chain, instead of a part of them.
 	All bool `json:"all,omitempty"`
 }

@@ -2,7 +2,7 @@ package models
 
 import "time"
 
-// NodeState is what is thought of an Ethereum node.
+// NodeState is how far an Ethereum node can be used.
 type NodeState string
 
 // The states of a node. Only an OK or a slow node counts towards a quorum.
@@ -10,34 +10,35 @@ const (
 	NodeOK          NodeState = "OK"
 	NodeSlow        NodeState = "SLOW"         // it answers, but late
 	NodeErroring    NodeState = "ERRORING"     // its last calls failed
-	NodeRateLimited NodeState = "RATE_LIMITED" // it asked to be left alone for a while
-	NodeStale       NodeState = "STALE"        // its head is behind the others or far behind the clock
-	NodeSyncing     NodeState = "SYNCING"
-	NodeWrongChain  NodeState = "WRONG_CHAIN" // for good
-	NodeLying       NodeState = "LYING"       // it was contradicted
+	NodeRateLimited NodeState = "RATE_LIMITED" // it limits the rate of calls and is given a rest
+	NodeStale       NodeState = "STALE"        // its head is behind the other nodes or far behind the clock
+	NodeSyncing     NodeState = "SYNCING"      // it is still syncing
+	NodeWrongChain  NodeState = "WRONG_CHAIN"  // it follows another chain; it is no longer used
+	NodeLying       NodeState = "LYING"        // it contradicted the quorum or itself
 )
 
-// NodeStates lists every state, the usable ones first.
+// NodeStates returns every state, the usable ones first.
 func NodeStates() []NodeState {
 	return []NodeState{NodeOK, NodeSlow, NodeErroring, NodeRateLimited, NodeStale, NodeSyncing, NodeWrongChain, NodeLying}
 }
 
-// IsUsable tells whether a node in this state is believed.
+// IsUsable reports whether the answers of a node in this state count.
 func (s NodeState) IsUsable() bool { return s == NodeOK || s == NodeSlow }
 
-// NodeHealth is what the watching worker last knew of a node.
+// NodeHealth is what the worker that watches the chain last knew about a node.
 type NodeHealth struct {
-	Network       string `gorm:"primaryKey"`
-	Name          string `gorm:"primaryKey"` // scheme and host, with "#2" and so on when it is not unique; never the URL, which holds keys
+	Network string `gorm:"primaryKey"`
+	// Name is the scheme and host, followed by "#2" and so on when they are not unique. It is never the URL, which may hold keys.
+	Name          string `gorm:"primaryKey"`
 	Position      int    // in the order of preference, from 0
 	State         NodeState
-	Reason        string // one sentence, "" when all is well
+	Reason        string // one sentence; "" when the node is well
 	Head          uint64
 	HeadTime      time.Time
 	LatencyMillis int64
-	Since         time.Time // when it came into this state
+	Since         time.Time // when it entered this state
 	UpdatedAt     time.Time
 }
 
-// TableName keeps GORM from making up a plural.
+// TableName returns the name of the table.
 func (NodeHealth) TableName() string { return "rpc_nodes" }

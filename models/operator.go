@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// OperatorStatus is where an operator's account stands.
+// OperatorStatus is the status of an operator's account.
 type OperatorStatus string
 
 // The operator statuses.
@@ -24,8 +24,8 @@ type Operator struct {
 	Status       OperatorStatus
 	PasswordHash string // Argon2id in PHC string form
 	Website      string // as the operator gave it, "" for none
-	StatusReason string // the admin's words for the status, "" for none
-	// ReturnOrigins are the origins, one a line, that a payment's return address may have.
+	StatusReason string // the admin's reason for the status, "" for none
+	// ReturnOrigins are the origins that a payment's return URL may have, one a line.
 	ReturnOrigins string
 	SecondFactor  `gorm:"embedded"`
 	CreatedAt     time.Time
@@ -35,8 +35,8 @@ type Operator struct {
 // Origins returns the operator's return origins.
 func (o Operator) Origins() []string { return strings.Fields(o.ReturnOrigins) }
 
-// Credential is an operator's API key with its secret: a hash to check it by, and the secret sealed with the master key so
-// that the dashboard can show it again after the password.
+// Credential is an operator's API key and its secret: a hash to check the secret, and the secret itself, sealed with the
+// master key, so that the dashboard can show it again to whoever enters the password.
 type Credential struct {
 	APIKey       string `gorm:"primaryKey"`
 	OperatorID   string
@@ -44,7 +44,7 @@ type Credential struct {
 	SecretSealed []byte
 	CreatedAt    time.Time
 	RevokedAt    *time.Time
-	ValidUntil   *time.Time // set when a newer one has taken its place; it works until then
+	ValidUntil   *time.Time // set when a newer credential replaced it; it is valid until then
 }
 
 // Admin is a person who runs the installation.

@@ -2,54 +2,56 @@ package models
 
 import "time"
 
-// What a payment can be made in. Other networks and currencies are refused by name.
+// The networks and currencies in which payments can be made.
 const (
 	NetworkERC20 = "ERC20"
 	CurrencyUSDT = "USDT"
 )
 
-// ConfirmingFrom is how many confirmations, in blocks, the full amount needs for CONFIRMING.
+// ConfirmingFrom is how many confirmations the full amount needs for CONFIRMING, in blocks.
 const ConfirmingFrom = 2
 
 // Payment is one payment session: facts fixed at its creation, and the state that its workflow last recorded.
 type Payment struct {
-	ID              string `gorm:"primaryKey"` // 24 lower-case hex digits; a capability, because the public page is reached by it
+	// ID is 24 lower-case hex digits. It is a capability: whoever knows it sees the checkout page.
+	ID              string `gorm:"primaryKey"`
 	OperatorID      string
 	UserID          string
 	Reference       string // 16 lower-case hex digits, unique
 	Network         string
 	Currency        string
-	AmountRequested Amount
+	AmountRequested Amount // micro-USDT
 	DepositAddress  string // EIP-55 form
 	AddressIndex    uint32 // BIP-32 index on the external chain
 	CreatedAt       time.Time
 	ExpiresAt       time.Time // as promised at its creation; a pause of the token moves the real end, see WindowEnd
-	Confirmations   uint64    // its transfers need before they are credited, in blocks
-	ReturnURL       string    // https address at the shop that the checkout page leads back to, "" for none
+	Confirmations   uint64    // that its transfers need before they are credited, in blocks
+	ReturnURL       string    // https URL at the shop to which the checkout page leads back; "" for none
 
 	PaymentState `gorm:"embedded"`
 	UpdatedAt    time.Time
 
-	// WorkflowStartedAt is null until the payment's workflow is known to have been started: such rows are the outbox.
+	// WorkflowStartedAt is nil until the payment's workflow is known to have been started. Such rows are the outbox.
 	WorkflowStartedAt *time.Time
 }
 
-// PaymentState is the part of a payment that changes. The workflow decides it, one activity a change records it.
+// PaymentState is the part of a payment that changes. The workflow decides it; one activity records each change.
 type PaymentState struct {
 	Status         Status    `json:"status"`
 	Exception      Exception `json:"exception"`
 	AmountReceived Amount    `json:"amountReceived"` // micro-USDT seen in canonical blocks, credited or not
 	AmountCredited Amount    `json:"amountCredited"` // micro-USDT credited to the operator's balance
-	TxHash         string    `json:"txHash"`         // of the canonical transfer that completed the amount, else the newest, "" when there is none
-	LastBlock      uint64    `json:"lastBlock"`      // block number of that transfer, 0 when there is none
-	Decision       Decision  `json:"decision"`       // what an operator decided, "" when nothing was
-	Reason         string    `json:"reason"`         // the operator's reason for the decision
-	// Version counts the recorded states of a payment, from 1. A writer states the version it saw, and loses when it is not
-	// the current one; that makes the row the arbiter between racing writers.
+	// TxHash is the transaction of the canonical transfer that completed the amount, or of the newest one; "" without any.
+	TxHash    string   `json:"txHash"`
+	LastBlock uint64   `json:"lastBlock"` // block number of that transfer, 0 without any
+	Decision  Decision `json:"decision"`  // what the operator decided, "" for nothing
+	Reason    string   `json:"reason"`    // the operator's reason for the decision
+	// Version counts the recorded states of a payment, from 1. A writer names the version that it saw and fails when that is
+	// no longer the current one, so the row decides between racing writers.
 	Version int64 `json:"version"`
 }
 
-// Decision is what an operator decided on a payment. It stands whatever the chain does afterwards.
+// Decision is what an operator decided about a payment. It stands, whatever the chain does afterwards.
 type Decision string
 
 // The decisions.
@@ -58,7 +60,7 @@ const (
 	DecisionAccept Decision = "ACCEPT"
 )
 
-// Same tells whether two states say the same, whatever their versions.
+// Same reports whether two states are equal except for their versions.
 func (s PaymentState) Same(other PaymentState) bool {
 	s.Version = other.Version
 	return s == other
@@ -67,7 +69,7 @@ func (s PaymentState) Same(other PaymentState) bool {
 // PaymentEvent is one line of a payment's timeline, written in the transaction that changed the state.
 type PaymentEvent struct {
 	PaymentID      string `gorm:"primaryKey"`
-	Version        int64  `gorm:"primaryKey"` // the payment's version that this event made
+	Version        int64  `gorm:"primaryKey"` // the payment's version after the change
 	Status         Status
 	Exception      Exception
 	AmountReceived Amount
@@ -81,7 +83,7 @@ type PaymentEvent struct {
 type PaymentSnapshot struct {
 	State     PaymentState     `json:"state"`
 	Transfers []TransferNotice `json:"transfers"`
-	// WindowEnd is when the payment's window really ends, pauses of the token counted in; zero when it is not known.
+	// WindowEnd is when the payment's window really ends; zero when no pause of the token has moved it from the expiry.
 	WindowEnd time.Time `json:"windowEnd,omitzero"`
 }
 

@@ -2,23 +2,23 @@ package models
 
 import "time"
 
-// Difference is one thing that reconciliation found wrong. It is reported and never patched.
+// Difference is one thing that a reconciliation found wrong. Differences are reported, never corrected.
 type Difference struct {
-	Check   string `json:"check"`   // which comparison: see the Check constants
+	Check   string `json:"check"`   // one of the Check constants
 	Subject string `json:"subject"` // "payment:<id>", "transfer:<key>", "address:<address>", "ledger:<transaction id>"
-	Detail  string `json:"detail"`  // both sides in a sentence, amounts in USDT
+	Detail  string `json:"detail"`  // both sides, in a sentence
 }
 
 // The comparisons of a reconciliation.
 const (
-	CheckLedgerBalances     = "ledger_balances"     // every ledger transaction sums to zero, and so does the whole
-	CheckLedgerTransfers    = "ledger_transfers"    // the ledger holds for each transfer what its row says is credited
-	CheckPaymentCredited    = "payment_credited"    // a payment's row says what its transfers were credited
-	CheckCreditedCanonical  = "credited_canonical"  // what is credited is in the chain
-	CheckTransfersCredited  = "transfers_credited"  // what has its confirmations long since is credited
-	CheckChainBalances      = "chain_balances"      // balanceOf of our addresses = transfers in - transfers out
-	CheckWorkflowsRunning   = "workflows_running"   // every open payment has a running workflow; a missing one is started
-	CheckTransfersSignalled = "transfers_signalled" // every transfer that was signalled is known to its workflow
+	CheckLedgerBalances     = "ledger_balances"     // every ledger transaction sums to zero
+	CheckLedgerTransfers    = "ledger_transfers"    // the ledger and a transfer's row agree on what is credited
+	CheckPaymentCredited    = "payment_credited"    // a payment's row and its transfers agree on what is credited
+	CheckCreditedCanonical  = "credited_canonical"  // every credited transfer is in the chain
+	CheckTransfersCredited  = "transfers_credited"  // every transfer that has long had its confirmations is credited
+	CheckChainBalances      = "chain_balances"      // balanceOf of our addresses = transfers in - transfers out - destroyed
+	CheckWorkflowsRunning   = "workflows_running"   // every open payment has a running workflow; missing ones are started
+	CheckTransfersSignalled = "transfers_signalled" // the workflow knows every transfer that was signalled to it
 )
 
 // Reconciliation is the report of one run.
@@ -27,19 +27,19 @@ type Reconciliation struct {
 	Network    string    `json:"network"`
 	StartedAt  time.Time `json:"startedAt"`
 	FinishedAt time.Time `json:"finishedAt"`
-	// Block is the block at which the chain was asked.
+	// BlockNumber and BlockHash name the block at which the chain was asked.
 	BlockNumber uint64 `json:"blockNumber"`
 	BlockHash   string `json:"blockHash"`
-	// Counts of what was compared.
+	// How many rows were compared.
 	LedgerTransactions int64 `json:"ledgerTransactions"`
 	Transfers          int64 `json:"transfers"`
-	Addresses          int64 `json:"addresses"` // whose balance was asked of the chain
+	Addresses          int64 `json:"addresses"` // whose balance was compared with the chain
 	OpenPayments       int64 `json:"openPayments"`
-	WorkflowsStarted   int64 `json:"workflowsStarted"` // that were missing
-	// Unchecked says in a sentence what could not be compared, "" when everything was.
+	WorkflowsStarted   int64 `json:"workflowsStarted"` // because they were missing
+	// Unchecked says in a sentence what could not be compared; "" when everything was.
 	Unchecked   string       `json:"unchecked"`
 	Differences []Difference `gorm:"serializer:json" json:"differences"`
 }
 
-// OK tells whether everything was compared and nothing differed.
+// OK reports whether everything was compared and nothing differed.
 func (r Reconciliation) OK() bool { return len(r.Differences) == 0 && r.Unchecked == "" }

@@ -1,6 +1,6 @@
 package models
 
-// Status is where a payment stands. There are exactly these six, so that an integrator never meets an unknown word.
+// Status is the status of a payment. There are exactly six, so that an integrator never meets an unknown one.
 type Status string
 
 // The statuses, in the order of an ordinary payment's life.
@@ -13,7 +13,7 @@ const (
 	StatusRejected   Status = "REJECTED"
 )
 
-// Statuses lists every status.
+// Statuses returns every status.
 func Statuses() []Status {
 	return []Status{StatusPending, StatusDetected, StatusConfirming, StatusPaid, StatusExpired, StatusRejected}
 }
@@ -21,12 +21,12 @@ func Statuses() []Status {
 // String returns the status as the API writes it.
 func (s Status) String() string { return string(s) }
 
-// IsFinal tells whether the payment has ended. Money that comes later is still credited and may add an exception.
+// IsFinal reports whether the payment has ended. A later transfer is still credited and may add an exception.
 func (s Status) IsFinal() bool {
 	return s == StatusPaid || s == StatusExpired || s == StatusRejected
 }
 
-// Exception says what the six statuses cannot. The empty exception is the ordinary case.
+// Exception is what was unusual about a payment, beside its status. It is empty in the ordinary case.
 type Exception string
 
 // The exceptions.
@@ -40,12 +40,12 @@ const (
 	ExceptionAfterReject Exception = "AFTER_REJECT"
 )
 
-// Exceptions lists every exception but the empty one.
+// Exceptions returns every exception except the empty one.
 func Exceptions() []Exception {
 	return []Exception{ExceptionUnderpaid, ExceptionOverpaid, ExceptionPaidLate, ExceptionReverted, ExceptionAccepted, ExceptionAfterReject}
 }
 
-// MarshalJSON writes null for the ordinary case.
+// MarshalJSON returns null for the empty exception.
 func (e Exception) MarshalJSON() ([]byte, error) {
 	if e == ExceptionNone {
 		return []byte("null"), nil
@@ -53,7 +53,7 @@ func (e Exception) MarshalJSON() ([]byte, error) {
 	return []byte(`"` + string(e) + `"`), nil
 }
 
-// IsAcceptable tells whether an operator may accept an expired payment with this exception.
+// IsAcceptable reports whether an operator may accept an expired payment with this exception.
 func (e Exception) IsAcceptable() bool {
 	return e == ExceptionUnderpaid || e == ExceptionPaidLate
 }

@@ -2,7 +2,7 @@ package models
 
 import "time"
 
-// TokenEventKind is a change of the token's own state.
+// TokenEventKind is a kind of event that changes the token itself.
 type TokenEventKind string
 
 // The events of USDT's contract that are watched besides Transfer (TetherToken 0xdAC17F958D2ee523a2206206994597C13D831ec7).
@@ -16,14 +16,16 @@ const (
 	TokenFundsDestroyed TokenEventKind = "FUNDS_DESTROYED"
 )
 
-// TokenEvent is one log of the token that is not a transfer. Its identity is that of a transfer's: the ordinal counts the
-// watched non-Transfer logs of the transaction.
+// TokenEvent is one log of the token that is not a transfer. It is identified as a transfer is; its ordinal counts the
+// transaction's watched logs that are not transfers.
 type TokenEvent struct {
 	TransferKey `gorm:"embedded"`
 	Kind        TokenEventKind
-	// Address is whom it concerns in EIP-55 form: who was blacklisted or lost funds, or the new contract; else "".
-	Address     string
-	Value       string // decimal: the fee in basis points and its maximum ("10/5000000"), or the micro-USDT destroyed; else ""
+	// Address is the address that was blacklisted or lost funds, or the new contract (EIP-55 form); "" for other kinds.
+	Address string
+	// Value is the fee in basis points and its maximum in micro-USDT ("10/5000000"), or the destroyed micro-USDT; "" for other
+	// kinds.
+	Value       string
 	BlockNumber uint64
 	BlockHash   string
 	BlockTime   time.Time
@@ -31,20 +33,20 @@ type TokenEvent struct {
 	Canonical   bool
 }
 
-// OnlyIfOurs tells whether an event of this kind matters only when its address is one of our deposit addresses.
+// OnlyIfOurs reports whether an event of this kind matters only when its address is one of our deposit addresses.
 func (k TokenEventKind) OnlyIfOurs() bool {
 	return k == TokenBlacklisted || k == TokenUnblacklisted || k == TokenFundsDestroyed
 }
 
-// Pause is a time in which nobody could transfer the token. To is the zero time while it lasts.
+// Pause is a time in which nobody could transfer the token. To is zero while it lasts.
 type Pause struct {
 	From time.Time
 	To   time.Time
 }
 
-// WindowEnd returns when a payment's window really ends: its expiry, moved by the time in which the token was paused. While
-// a pause that touches the window lasts, open is true and the end is as though the pause ended now.
-// The pauses must be in order of time and must not overlap.
+// WindowEnd returns when a payment's window really ends: at its expiry plus the time in which the token was paused. While a
+// pause that touches the window lasts, open is true and the end is as if the pause ended now. The pauses must be in order of
+// time and must not overlap.
 func WindowEnd(createdAt, expiresAt time.Time, pauses []Pause, now time.Time) (end time.Time, open bool) {
 	end = expiresAt
 	for _, pause := range pauses {
@@ -53,7 +55,7 @@ func WindowEnd(createdAt, expiresAt time.Time, pauses []Pause, now time.Time) (e
 			from = createdAt
 		}
 		if !from.Before(end) {
-			continue // it began when the window had closed
+			continue // it began after the window had ended
 		}
 		to := pause.To
 		if to.IsZero() {

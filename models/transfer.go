@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// BlockRef names a block: the hash says which one, the number where, the time (of its header) when.
+// BlockRef names a block. The time is that of its header.
 type BlockRef struct {
 	Number uint64    `json:"number"`
 	Hash   string    `json:"hash"` // 0x and 64 lower-case hex digits
 	Time   time.Time `json:"time"`
 }
 
-// String returns "number (short hash)" for logs and pages.
+// String returns the number and the beginning of the hash, for logs and pages.
 func (b BlockRef) String() string {
 	if len(b.Hash) < 10 {
 		return fmt.Sprintf("%d", b.Number)
@@ -20,18 +20,18 @@ func (b BlockRef) String() string {
 	return fmt.Sprintf("%d (%s…)", b.Number, b.Hash[:10])
 }
 
-// TransferKey is the identity of a transfer. It stays the same when a reorg mines the transaction again elsewhere, because
-// the ordinal counts the token's Transfer logs of the transaction, not the block's.
+// TransferKey identifies a transfer. It stays the same when a reorg moves the transaction to another block, because the
+// ordinal counts the token's Transfer logs within the transaction.
 type TransferKey struct {
 	ChainID uint64 `gorm:"primaryKey;autoIncrement:false" json:"chainId"`
 	TxHash  string `gorm:"primaryKey"                     json:"txHash"` // 0x and 64 lower-case hex digits
 	Ordinal int    `gorm:"primaryKey;autoIncrement:false" json:"ordinal"`
 }
 
-// String returns the key as ledger external ids carry it.
+// String returns the key as the ledger's external ids hold it.
 func (k TransferKey) String() string { return fmt.Sprintf("%d:%s:%d", k.ChainID, k.TxHash, k.Ordinal) }
 
-// TokenTransfer is one Transfer log of the token in a block, whoever it pays.
+// TokenTransfer is one Transfer log of the token, whoever it pays.
 type TokenTransfer struct {
 	TransferKey
 	From     string // EIP-55 form
@@ -41,11 +41,11 @@ type TokenTransfer struct {
 	Block    BlockRef
 }
 
-// Transfer is a token transfer to one of our addresses, as the database keeps it.
+// Transfer is the row of a token transfer to one of our addresses.
 type Transfer struct {
 	TransferKey `gorm:"embedded"`
-	// PaymentID belongs to the primary key: a contract call that is mined again may pay another of our addresses at the same
-	// ordinal, and both payments must be told.
+	// PaymentID is part of the primary key: a contract call that is mined again may pay another of our addresses at the same
+	// ordinal, and both payments must be signalled.
 	PaymentID   string `gorm:"primaryKey"`
 	FromAddress string
 	Amount      Amount
@@ -53,15 +53,15 @@ type Transfer struct {
 	BlockNumber uint64
 	BlockHash   string
 	BlockTime   time.Time
-	Canonical   bool // false while a reorg has taken the transfer away
-	// Revision grows with every change of the facts above, so that messages about a transfer can arrive in any order.
+	Canonical   bool // false while a reorg has removed the transfer
+	// Revision grows with every change of the fields above, so that messages about a transfer may arrive in any order.
 	Revision int64
-	// SignalDueAt is the head's block number at which the payment's workflow must be told of this transfer; null when
-	// it knows all there is to know.
+	// SignalDueAt is the block number of the head at which this transfer is due to be signalled to the payment's workflow; nil
+	// when the workflow knows everything.
 	SignalDueAt *uint64
-	// SignalledConfirmations is the last milestone, in confirmations, that the workflow was told at this revision.
+	// SignalledConfirmations is the last milestone that was signalled at this revision, in confirmations.
 	SignalledConfirmations uint64
-	// CreditedAmount is what the ledger holds for this transfer; 0 when nothing is credited.
+	// CreditedAmount is what the ledger holds for this transfer, in micro-USDT; 0 when nothing is credited.
 	CreditedAmount Amount
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
@@ -72,7 +72,7 @@ func (t Transfer) Block() BlockRef {
 	return BlockRef{Number: t.BlockNumber, Hash: t.BlockHash, Time: t.BlockTime}
 }
 
-// Notice returns the message that tells a workflow of this transfer when the head is at the given block number.
+// Notice returns the message about this transfer for its workflow, with the head at the given block number.
 func (t Transfer) Notice(head uint64) TransferNotice {
 	return TransferNotice{
 		TransferKey: t.TransferKey, From: t.FromAddress, Amount: t.Amount, Block: t.Block(), Canonical: t.Canonical,
@@ -80,8 +80,8 @@ func (t Transfer) Notice(head uint64) TransferNotice {
 	}
 }
 
-// TransferNotice is what a payment's workflow is told of a transfer. Of two notices with one key the one with the higher
-// revision counts, then the one with more confirmations; so repeats and disorder do no harm.
+// TransferNotice is the message about a transfer for its payment's workflow. Of two notices with the same key the one with
+// the higher revision counts, then the one with more confirmations, so repeats and reordering do no harm.
 type TransferNotice struct {
 	TransferKey
 	From          string   `json:"from"`
@@ -90,11 +90,11 @@ type TransferNotice struct {
 	Canonical     bool     `json:"canonical"`
 	Revision      int64    `json:"revision"`
 	Confirmations uint64   `json:"confirmations"`
-	// CreditedAmount is what the ledger holds for the transfer, in notices read from the database.
+	// CreditedAmount is what the ledger holds for the transfer, in micro-USDT. It is set in notices read from the database.
 	CreditedAmount Amount `json:"creditedAmount"`
 }
 
-// Supersedes tells whether this notice replaces the other one of the same key.
+// Supersedes reports whether this notice replaces another one with the same key.
 func (n TransferNotice) Supersedes(other TransferNotice) bool {
 	if n.Revision != other.Revision {
 		return n.Revision > other.Revision
@@ -102,8 +102,8 @@ func (n TransferNotice) Supersedes(other TransferNotice) bool {
 	return n.Confirmations > other.Confirmations
 }
 
-// NextMilestone returns the next number of confirmations a workflow must be told of after it was told of reached:
-// 1 (DETECTED), ConfirmingFrom (CONFIRMING), required (credit). ok is false when there is none left.
+// NextMilestone returns the number of confirmations after reached that is signalled next: 1 (DETECTED), ConfirmingFrom
+// (CONFIRMING) or required (credit). ok is false after the last one.
 func NextMilestone(reached, required uint64) (next uint64, ok bool) {
 	for _, milestone := range []uint64{1, ConfirmingFrom, required} {
 		if milestone > reached && milestone <= required {
@@ -113,7 +113,7 @@ func NextMilestone(reached, required uint64) (next uint64, ok bool) {
 	return 0, false
 }
 
-// LastMilestone returns the highest milestone that the given number of confirmations has reached, 0 if none.
+// LastMilestone returns the highest milestone that is not above the given number of confirmations, 0 for none.
 func LastMilestone(confirmations, required uint64) uint64 {
 	last := uint64(0)
 	for next, ok := NextMilestone(0, required); ok && next <= confirmations; next, ok = NextMilestone(last, required) {

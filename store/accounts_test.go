@@ -92,28 +92,3 @@ func TestThingsThatRunOut(t *testing.T) {
 		require.ErrorIs(t, err, models.ErrNotFound, "it was not used for long")
 	})
 }
-
-// The figures of a day are of its UTC day, on both databases.
-func TestStatisticsByDay(t *testing.T) {
-	onBoth(t, func(t *testing.T, f *fixture) {
-		ctx := t.Context()
-		now := time.Date(2026, 3, 2, 0, 30, 0, 0, time.UTC)
-		f.now = func() time.Time { return now }
-		operator := models.Operator{ID: models.NewID(), Email: "stats@example.org", Name: "Shop", Status: models.OperatorActive, PasswordHash: "x"}
-		require.NoError(t, f.CreateOperator(ctx, operator, nil))
-		for i, at := range []time.Time{now.Add(-time.Hour), now, now.Add(-40 * 24 * time.Hour)} {
-			_, _, err := f.CreatePayment(ctx, NewPayment{
-				ID: models.NewID(), Reference: models.NewReference(),
-				OperatorID: operator.ID, UserID: "u", Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: 1,
-				CreatedAt: at, ExpiresAt: at.Add(time.Hour),
-			}, func(uint32) (string, error) { return "0xstats" + string(rune('a'+i)), nil })
-			require.NoError(t, err)
-		}
-		stats, err := f.OperatorFigures(ctx, operator.ID, 30)
-		require.NoError(t, err)
-		require.Len(t, stats.Days, 30)
-		require.Equal(t, DayFigures{Day: "2026-03-02", Created: 1}, stats.Days[29])
-		require.Equal(t, DayFigures{Day: "2026-03-01", Created: 1}, stats.Days[28])
-		require.Equal(t, map[models.Status]int64{models.StatusPending: 2}, stats.ByStatus)
-	})
-}

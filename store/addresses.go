@@ -9,8 +9,8 @@ import (
 	"gorm.io/gorm"
 )
 
-// addressBlockSize is how many address indexes a process reserves at a time. A block keeps concurrent creates from queueing
-// at the counter's row until each other's commit. What a process had reserved when it ended is a gap in the indexes, no more.
+// addressBlockSize is how many address indexes a process reserves at a time, so that concurrent creates do not wait for each
+// other's commit at the counter's row. Indexes that a process had reserved when it ended stay unused; that does no harm.
 const addressBlockSize = 64
 
 // addressIndexEnd is the first index that is no longer a BIP-32 child without a private key.
@@ -21,7 +21,7 @@ var errAddressesUsedUp = errors.New("the account key has no address index left")
 // addressAllocator hands out the address indexes that this process has reserved.
 type addressAllocator struct {
 	reserve func(ctx context.Context) (first, end uint32, err error)
-	turn    chan struct{} // holds one token; a channel, so that waiting for it ends with the caller's context
+	turn    chan struct{} // a lock that holds one token; waiting for it ends with the caller's context
 	next    uint32
 	end     uint32
 	unused  []uint32
@@ -37,7 +37,7 @@ func (a *addressAllocator) take(ctx context.Context) (uint32, error) {
 	select {
 	case <-a.turn:
 	case <-ctx.Done():
-		return 0, fmt.Errorf("waiting for an address index: %w", ctx.Err())
+		return 0, fmt.Errorf("wait for an address index: %w", ctx.Err())
 	}
 	defer func() { a.turn <- struct{}{} }()
 	if last := len(a.unused) - 1; last >= 0 {
@@ -48,7 +48,7 @@ func (a *addressAllocator) take(ctx context.Context) (uint32, error) {
 	if a.next == a.end {
 		first, end, err := a.reserve(ctx)
 		if err != nil {
-			return 0, fmt.Errorf("reserving address indexes: %w", err)
+			return 0, fmt.Errorf("reserve address indexes: %w", err)
 		}
 		a.next, a.end = first, end
 	}
@@ -56,19 +56,20 @@ func (a *addressAllocator) take(ctx context.Context) (uint32, error) {
 	return a.next - 1, nil
 }
 
-// putBack returns an index that certainly was not written.
+// putBack returns an index that was certainly not written.
 func (a *addressAllocator) putBack(index uint32) {
 	<-a.turn
 	a.unused = append(a.unused, index)
 	a.turn <- struct{}{}
 }
 
-// reserveAddressIndexes takes the next block off the counter in a statement, and so a transaction, of its own.
+// reserveAddressIndexes takes the next block of indexes from the counter, in a transaction of its own.
 func (s *Store) reserveAddressIndexes(ctx context.Context) (first, end uint32, err error) {
 	var next []int64
 	err = s.write(ctx, func(tx *gorm.DB) error {
 		next = nil
-		return tx.Raw(`UPDATE address_counters SET next_index = next_index + ? WHERE name = 'external' AND next_index + ? <= ? RETURNING next_index`,
+		return tx.Raw(`UPDATE address_counters SET next_index = next_index + ?
+			WHERE name = 'external' AND next_index + ? <= ? RETURNING next_index`,
 			addressBlockSize, addressBlockSize, int64(addressIndexEnd)).Scan(&next).Error
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 func benchOnBoth(b *testing.B, run func(b *testing.B, f *fixture)) {
 	bench := func(b *testing.B, url string) {
+		require.NoError(b, migrate(url))
 		f := newFixture(b, url)
 		b.ResetTimer()
 		run(b, f)

@@ -180,7 +180,9 @@ func (s *Store) moveCursor(tx *gorm.DB, network string, from, to models.BlockRef
 func setAgreed(tx *gorm.DB, network string, block models.BlockRef) error {
 	err := tx.Model(&models.ChainCursor{}).
 		Where("network = ? AND agreed_number < ? AND block_number >= ?", network, block.Number, block.Number).
-		UpdateColumns(map[string]any{"agreed_number": block.Number, "agreed_hash": block.Hash, "agreed_time": toMillis(block.Time)}).Error
+		UpdateColumns(map[string]any{
+			"agreed_number": block.Number, "agreed_hash": block.Hash, "agreed_time": toMillis(block.Time),
+		}).Error
 	if err != nil {
 		return fmt.Errorf("move the agreed block: %w", err)
 	}

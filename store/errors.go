@@ -20,11 +20,11 @@ const (
 	pgDeadlockDetected     = "40P01"
 )
 
-// sqliteRowExists is in the message of the triggers that refuse a taken key before SQLite looks at its unique indexes.
+// sqliteRowExists is part of the message of the triggers that refuse a taken key before SQLite checks its unique indexes.
 const sqliteRowExists = "already has this row"
 
-// wrap adds what was being done to an error, and turns the database's words for "no such row" and "a unique value is taken"
-// into ours.
+// wrap adds what was being done to an error, and replaces the databases' errors for "no such row" and "this unique value is
+// taken" with models.ErrNotFound and models.ErrAlreadyExists.
 func wrap(err error, doing string) error {
 	switch {
 	case err == nil:
@@ -56,7 +56,7 @@ func isUniqueViolation(err error) bool {
 	}
 }
 
-// isRetryable tells whether the database undid a transaction only because of others that ran beside it.
+// isRetryable reports whether the database rolled a transaction back only because of others that ran at the same time.
 func isRetryable(err error) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pgErr.Code == pgDeadlockDetected || pgErr.Code == pgSerializationFailure)

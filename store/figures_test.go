@@ -19,3 +19,55 @@ func TestFigures(t *testing.T) {
 		require.Equal(t, Figures{Payments: 2, ByStatus: map[models.Status]int64{models.StatusPending: 2}, Unstarted: 1, Uncredited: 1}, figures)
 	})
 }
+
+// The figures of a day are of its UTC day, on both databases.
+func TestOperatorFiguresByDay(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		now := time.Date(2026, 3, 2, 0, 30, 0, 0, time.UTC)
+		f.now = func() time.Time { return now }
+		operator := models.Operator{ID: models.NewID(), Email: "stats@example.org", Name: "Shop", Status: models.OperatorActive, PasswordHash: "x"}
+		require.NoError(t, f.CreateOperator(ctx, operator, nil))
+		for i, at := range []time.Time{now.Add(-time.Hour), now, now.Add(-40 * 24 * time.Hour)} {
+			_, _, err := f.CreatePayment(ctx, NewPayment{
+				ID: models.NewID(), Reference: models.NewReference(),
+				OperatorID: operator.ID, UserID: "u", Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: 1,
+				CreatedAt: at, ExpiresAt: at.Add(time.Hour),
+			}, func(uint32) (string, error) { return "0xstats" + string(rune('a'+i)), nil })
+			require.NoError(t, err)
+		}
+		figures, err := f.OperatorFigures(ctx, operator.ID, 30)
+		require.NoError(t, err)
+		require.Len(t, figures.Days, 30)
+		require.Equal(t, DayFigures{Day: "2026-03-02", Created: 1}, figures.Days[29])
+		require.Equal(t, DayFigures{Day: "2026-03-01", Created: 1}, figures.Days[28])
+		require.Equal(t, map[models.Status]int64{models.StatusPending: 2}, figures.ByStatus)
+	})
+}
+
+// Each operator of a list has its own figures, also one without a payment.
+func TestFiguresOfListedOperators(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		none := f.addOperator(t)
+		paid := f.create(t)
+		f.create(t)
+		f.mine(t, "main", transferTo(paid, 1, 50*models.USDT, models.BlockRef{}))
+		credited, err := f.Credit(ctx, f.creditInput(paid, []models.Transfer{f.transfer(t, paid.ID)}, nil))
+		require.NoError(t, err)
+		require.True(t, credited.Recorded)
+		operators, _, err := f.ListOperators(ctx, OperatorFilter{})
+		require.NoError(t, err)
+		figures := map[string]Figures{}
+		for _, o := range operators {
+			figures[o.ID] = o.Figures
+		}
+		require.Equal(t, map[string]Figures{
+			f.operator.ID: {Payments: 2, Volume: 50 * models.USDT},
+			none.ID:       {},
+		}, figures)
+		own, err := f.OperatorFigures(ctx, f.operator.ID, 1)
+		require.NoError(t, err)
+		require.Equal(t, 50*models.USDT, own.Volume)
+	})
+}

@@ -56,7 +56,9 @@ var ledgerOrder = pageOrder[LedgerLine]{
 
 // Ledger returns a page of the entries on an operator's own account, newest first. nextCursor is "" on the last page.
 // Returns models.ErrBadCursor.
-func (s *Store) Ledger(ctx context.Context, operatorID, cursor string, limit int) (lines []LedgerLine, nextCursor string, err error) {
+func (s *Store) Ledger(
+	ctx context.Context, operatorID, cursor string, limit int,
+) (lines []LedgerLine, nextCursor string, err error) {
 	query := s.ledgerLines(ctx).Where("e.account = ?", models.OperatorAvailableAccount(operatorID))
 	lines, nextCursor, err = readPage(query, ledgerOrder, cursor, limit)
 	return lines, nextCursor, wrap(err, "read an operator's ledger")

@@ -2,9 +2,12 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,7 +27,7 @@ func onBoth(t *testing.T, test func(t *testing.T, f *fixture)) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		test(t, newFixture(t, sqliteURL(t)))
+		test(t, newFixture(t, migratedSQLite(t)))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
@@ -33,6 +36,43 @@ func onBoth(t *testing.T, test func(t *testing.T, f *fixture)) {
 }
 
 func sqliteURL(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "paycow.db") }
+
+// migratedSQLite is a copy of one file that has been migrated.
+func migratedSQLite(t testing.TB) string {
+	t.Helper()
+	content, err := migratedFile()
+	require.NoError(t, err)
+	url := sqliteURL(t)
+	require.NoError(t, os.WriteFile(strings.TrimPrefix(url, "sqlite:"), content, 0o600))
+	return url
+}
+
+var migratedFile = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "paycow-store-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "paycow.db")
+	if err := migrate("sqlite:" + path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+func newPostgresFixture(t testing.TB) *fixture {
+	t.Helper()
+	return newFixture(t, pgtest.Start(t).NewDatabaseFrom(t, "migrated", migrate))
+}
+
+// migrate brings a database to the newest schema and closes it.
+func migrate(url string) error {
+	s, err := Open(context.Background(), url, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.Migrate(context.Background()), s.Close())
+}
 
 // fixture is a migrated store with an operator and a chain cursor at block 100.
 type fixture struct {
@@ -47,7 +87,6 @@ var epoch = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 func newFixture(t testing.TB, url string) *fixture {
 	t.Helper()
 	f := &fixture{Store: open(t, url), url: url}
-	require.NoError(t, f.Migrate(t.Context()))
 	f.operator = f.addOperator(t)
 	f.tip = block(100, "main")
 	require.NoError(t, f.InitCursor(t.Context(), models.NetworkERC20, f.tip, 100))
@@ -225,12 +264,46 @@ func withTimeout(t testing.TB) context.Context {
 	return ctx
 }
 
-func newPostgresFixture(t testing.TB) *fixture {
-	t.Helper()
-	return newFixture(t, pgtest.Start(t).NewDatabase(t))
-}
-
 // batch is what a follower with a quorum of one has read.
 func batch(from, to models.BlockRef, head uint64, transfers []models.TokenTransfer) models.BlockBatch {
 	return models.BlockBatch{From: from, To: to, Head: head, Agreed: true, Transfers: transfers}
+}
+
+// confirm lets so many blocks follow.
+func (f *fixture) confirm(t testing.TB, blocks int) {
+	t.Helper()
+	for range blocks {
+		f.mine(t, "main")
+	}
+}
+
+func did(action string) models.AuditEntry { return models.AuditEntry{Actor: "test", Action: action} }
+
+// person is a new operator who can log in.
+func (f *fixture) person(t testing.TB, email string) models.Account {
+	t.Helper()
+	isNew, err := f.RegisterOperator(t.Context(), models.Operator{
+		ID: models.NewID(), Email: email, Name: "Shop", PasswordHash: "first password",
+	}, "192.0.2.1")
+	require.NoError(t, err)
+	require.True(t, isNew)
+	return f.account(t, email)
+}
+
+func (f *fixture) account(t testing.TB, email string) models.Account {
+	t.Helper()
+	account, err := f.AccountByEmail(t.Context(), models.RoleOperator, email)
+	require.NoError(t, err)
+	return account
+}
+
+func (f *fixture) logIn(ctx context.Context, account models.Account, token string) error {
+	return f.CreateSession(ctx, account, models.Session{TokenHash: []byte(token)}, nil, did("logged_in"))
+}
+
+func (f *fixture) audited(t testing.TB, action string) []models.AuditEntry {
+	t.Helper()
+	entries, _, err := f.ListAudit(t.Context(), AuditFilter{Action: action, Limit: 100})
+	require.NoError(t, err)
+	return entries
 }

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"paycow/models"
 
@@ -16,30 +17,31 @@ import (
 //go:embed migrations/postgres/*.sql migrations/sqlite/*.sql
 var migrations embed.FS
 
-// Migrate brings the schema up to date. Several processes may call it at once: on Postgres they queue at a session lock,
-// on SQLite the later one finds the work done.
+// Migrate brings the schema up to date. Several processes may call it at once: on Postgres they wait for each other at a
+// session lock; on SQLite the later ones find the work done.
 func (s *Store) Migrate(ctx context.Context) error {
 	provider, err := s.migrationProvider()
 	if err != nil {
 		return err
 	}
 	results, err := provider.Up(ctx)
-	// SQLite has no lock that outlives a transaction, so another process may have run the same migration between our look
-	// at the schema and our turn to write. Then a second look settles it.
+	// SQLite has no lock that outlives a transaction, so another process may have run a migration after this one read the
+	// schema's version and before it could write. Reading the version again then finds the migration done.
 	for attempt := 1; err != nil && s.engine == engineSQLite && attempt < maxAttempts; attempt++ {
 		results, err = provider.Up(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("migrating the database: %w", err)
+		return fmt.Errorf("migrate the database: %w", err)
 	}
 	for _, result := range results {
-		s.log.InfoContext(ctx, "database migrated", "migration", result.Source.Path, "elapsed_ms", result.Duration.Milliseconds())
+		s.log.InfoContext(ctx, "database migrated",
+			"migration", result.Source.Path, "elapsed_ms", result.Duration.Milliseconds())
 	}
 	return nil
 }
 
-// CheckSchema returns ErrSchemaBehind when migrations are missing. It only reads. A schema that is newer than this program
-// is fine: while an installation is being updated, old processes run beside new ones.
+// CheckSchema returns models.ErrSchemaBehind when migrations are missing. It only reads. A schema that is newer than this
+// program is fine: while an installation is being updated, old processes run beside new ones.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	provider, err := s.migrationProvider()
 	if err != nil {
@@ -52,16 +54,12 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 		return models.ErrSchemaBehind
 	}
 	var applied []int64
-	err = s.read(ctx).Raw("SELECT version_id FROM " + goose.DefaultTablename + " WHERE is_applied").Scan(&applied).Error
+	err = s.read(ctx).Table(goose.DefaultTablename).Where("is_applied").Pluck("version_id", &applied).Error
 	if err != nil {
-		return fmt.Errorf("reading the schema's version: %w", err)
-	}
-	has := make(map[int64]bool, len(applied))
-	for _, version := range applied {
-		has[version] = true
+		return fmt.Errorf("read the schema's version: %w", err)
 	}
 	for _, source := range provider.ListSources() {
-		if !has[source.Version] {
+		if !slices.Contains(applied, source.Version) {
 			return models.ErrSchemaBehind
 		}
 	}
@@ -71,26 +69,26 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 func (s *Store) migrationProvider() (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations/"+string(s.engine))
 	if err != nil {
-		return nil, fmt.Errorf("reading the embedded migrations: %w", err)
+		return nil, fmt.Errorf("read the embedded migrations: %w", err)
 	}
 	var pool *sql.DB
 	if pool, err = s.writer.DB(); err != nil {
-		return nil, fmt.Errorf("reaching the connection pool: %w", err)
+		return nil, fmt.Errorf("get the connection pool: %w", err)
 	}
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
 	dialect := goose.DialectSQLite3
 	if s.engine == enginePostgres {
 		dialect = goose.DialectPostgres
-		// Look for the lock each second for ten minutes: a migration may rewrite a large table.
+		// Try to get the lock each second for ten minutes: a migration may rewrite a large table.
 		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 600))
 		if err != nil {
-			return nil, fmt.Errorf("preparing the migration lock: %w", err)
+			return nil, fmt.Errorf("prepare the migration lock: %w", err)
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
 	provider, err := goose.NewProvider(dialect, pool, files, options...)
 	if err != nil {
-		return nil, fmt.Errorf("reading the embedded migrations: %w", err)
+		return nil, fmt.Errorf("read the embedded migrations: %w", err)
 	}
 	return provider, nil
 }

@@ -97,14 +97,18 @@ type ListedOperator struct {
 }
 
 var operatorOrder = pageOrder[models.Operator]{
-	flagColumn("CASE WHEN status = 'PENDING' THEN 1 ELSE 0 END", func(o models.Operator) bool { return o.Status == models.OperatorPending }),
+	flagColumn("CASE WHEN status = 'PENDING' THEN 1 ELSE 0 END", func(o models.Operator) bool {
+		return o.Status == models.OperatorPending
+	}),
 	timeColumn("created_at", func(o models.Operator) time.Time { return o.CreatedAt }),
 	hexColumn("id", func(o models.Operator) string { return o.ID }),
 }
 
 // ListOperators returns a page of operators: first those that wait for approval, then the others, newest first in both
 // groups. nextCursor is "" on the last page. Returns models.ErrBadCursor.
-func (s *Store) ListOperators(ctx context.Context, f OperatorFilter) (operators []ListedOperator, nextCursor string, err error) {
+func (s *Store) ListOperators(
+	ctx context.Context, f OperatorFilter,
+) (operators []ListedOperator, nextCursor string, err error) {
 	query := s.read(ctx)
 	if f.Status != "" {
 		query = query.Where("status = ?", f.Status)
@@ -167,7 +171,9 @@ func (s *Store) ChangeOperator(
 }
 
 // SetOperatorSettings changes what operators set themselves, and writes the audit log. Returns models.ErrNotFound.
-func (s *Store) SetOperatorSettings(ctx context.Context, id, name, website, returnOrigins string, entry models.AuditEntry) error {
+func (s *Store) SetOperatorSettings(
+	ctx context.Context, id, name, website, returnOrigins string, entry models.AuditEntry,
+) error {
 	return s.changeAccount(ctx, models.Account{Role: models.RoleOperator, ID: id}, map[string]any{
 		"name": name, "website": website, "return_origins": returnOrigins, "updated_at": s.now(),
 	}, entry)

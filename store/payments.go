@@ -139,7 +139,9 @@ func (s *Store) MarkStarted(ctx context.Context, paymentIDs []string, at time.Ti
 
 // OpenPayments returns payments of a network that have not ended and were created before the given time, in the order of
 // their ids, from the first id after the given one.
-func (s *Store) OpenPayments(ctx context.Context, network string, createdBefore time.Time, after string, limit int) ([]models.Payment, error) {
+func (s *Store) OpenPayments(
+	ctx context.Context, network string, createdBefore time.Time, after string, limit int,
+) ([]models.Payment, error) {
 	var payments []models.Payment
 	err := s.read(ctx).Where("network = ? AND status IN ? AND created_at < ? AND id > ?", network,
 		[]models.Status{models.StatusPending, models.StatusDetected, models.StatusConfirming}, createdBefore, after).

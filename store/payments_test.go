@@ -346,3 +346,46 @@ func TestOutbox(t *testing.T) {
 		require.Equal(t, started.CreatedAt, started.UpdatedAt, "the state was not touched")
 	})
 }
+
+// What an operator looks for is found among its own payments only; admins find everybody's.
+func TestSearchStaysWithTheOperator(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		mine := f.create(t)
+		f.mine(t, "main", transferTo(mine, 7, 50*models.USDT, models.BlockRef{}))
+		stranger := f.addOperator(t)
+		for _, search := range []string{mine.ID, mine.Reference, mine.UserID, mine.DepositAddress, txHash(7)} {
+			for operator, want := range map[string]int{f.operator.ID: 1, stranger.ID: 0, "": 0} {
+				found, _, err := f.ListPayments(ctx, PaymentFilter{OperatorID: operator, Search: search})
+				require.NoError(t, err)
+				require.Len(t, found, want, "%s for %q", search, operator)
+			}
+			found, _, err := f.ListPayments(ctx, PaymentFilter{EveryOperator: true, Search: search})
+			require.NoError(t, err)
+			require.Len(t, found, 1, search)
+		}
+		for _, search := range []string{"%", "_", mine.ID[:23], mine.Reference + "0", "' OR '1'='1"} {
+			found, _, err := f.ListPayments(ctx, PaymentFilter{EveryOperator: true, Search: search})
+			require.NoError(t, err)
+			require.Empty(t, found, search)
+		}
+	})
+}
+
+func TestOldestPayment(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		_, ok, err := f.OldestPaymentAt(t.Context(), models.NetworkERC20)
+		require.NoError(t, err)
+		require.False(t, ok)
+		for _, hours := range []int{3, -2, 1} {
+			in := f.newPayment()
+			in.CreatedAt = epoch.Add(time.Duration(hours) * time.Hour)
+			_, _, err := f.CreatePayment(t.Context(), in, derive)
+			require.NoError(t, err)
+		}
+		at, ok, err := f.OldestPaymentAt(t.Context(), models.NetworkERC20)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, epoch.Add(-2*time.Hour), at)
+	})
+}

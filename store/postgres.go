@@ -13,7 +13,7 @@ import (
 	"gorm.io/gorm"
 )
 
-// Connections a process holds to Postgres.
+// The connections of a process to Postgres.
 const (
 	postgresMaxConnections = 20
 	postgresMaxIdleTime    = 5 * time.Minute
@@ -30,9 +30,9 @@ func (s *Store) openPostgres(databaseURL string) error {
 		}
 	}
 	setDefault("application_name", "paycow")
-	// A process that stalls inside a transaction must not hold its row locks for ever.
+	// A process that hangs in a transaction must not hold its row locks for ever.
 	setDefault("idle_in_transaction_session_timeout", "60s")
-	// The locking of this package is written for this level, whatever the database's default is.
+	// This package's locking is written for this level, whatever the database's default is.
 	config.RuntimeParams["default_transaction_isolation"] = "read committed"
 
 	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(readTimesInUTC))
@@ -41,7 +41,7 @@ func (s *Store) openPostgres(databaseURL string) error {
 	pool.SetConnMaxIdleTime(postgresMaxIdleTime)
 	s.writer, err = gorm.Open(postgres.New(postgres.Config{Conn: pool}), s.gormConfig())
 	if err != nil {
-		return fmt.Errorf("opening Postgres: %w", errors.Join(err, pool.Close()))
+		return fmt.Errorf("open Postgres: %w", errors.Join(err, pool.Close()))
 	}
 	s.reader = s.writer
 	return nil

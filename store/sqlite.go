@@ -13,26 +13,27 @@ import (
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
 
-// sqliteOptions hold for every connection. Commits are synced to the disk (FULL), because an answered call must survive a
-// power cut too. Times are whole microseconds; the driver guesses the unit of any coarser integer from its size.
-const sqliteOptions = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" +
+// sqliteOptions apply to every connection. Commits are synced to the disk (FULL), because an answered call must survive a
+// power failure. Times are stored in whole microseconds: the driver guesses the unit of coarser integers from their size.
+const sqliteOptions = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
+	"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" +
 	"&_time_integer_format=unix_micro&_inttotime=1&_timezone=UTC"
 
 func (s *Store) openSQLite(path string) error {
 	if path == "" {
 		return errors.New("the SQLite path is empty")
 	}
-	// SQLite would make the file readable by everyone; it gives its side files the rights of this one.
+	// SQLite would make the file readable for everyone. Its other files get the permissions of this one.
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the path is the administrator's setting
 	if err != nil {
-		return fmt.Errorf("opening the SQLite file: %w", err)
+		return fmt.Errorf("open the SQLite file: %w", err)
 	}
 	if err := file.Close(); err != nil {
-		return fmt.Errorf("opening the SQLite file: %w", err)
+		return fmt.Errorf("open the SQLite file: %w", err)
 	}
 	dsn := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) + sqliteOptions
-	// One writer: SQLite has one write lock, and waiting in Go's queue is fairer than SQLite's polling. BEGIN IMMEDIATE takes
-	// the lock at once, so no transaction fails half way because another process wrote since its first read.
+	// One writing connection: SQLite has one write lock, and waiting in Go's queue is fairer than SQLite's polling. BEGIN
+	// IMMEDIATE takes the lock at once, so no transaction fails half way because another process wrote since its first read.
 	s.writer, err = s.openSQLitePool(dsn+"&_txlock=immediate", 1)
 	if err != nil {
 		return err
@@ -50,13 +51,13 @@ func (s *Store) openSQLite(path string) error {
 func (s *Store) openSQLitePool(dsn string, connections int) (*gorm.DB, error) {
 	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
-		return nil, fmt.Errorf("opening SQLite: %w", err)
+		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
 	db, err := gorm.Open(sqlite.New(sqlite.Config{DriverName: "sqlite", Conn: pool}), s.gormConfig())
 	if err != nil {
-		return nil, fmt.Errorf("opening SQLite: %w", errors.Join(err, pool.Close()))
+		return nil, fmt.Errorf("open SQLite: %w", errors.Join(err, pool.Close()))
 	}
 	return db, nil
 }

@@ -1,6 +1,12 @@
 // Package store keeps PayCow's rows in Postgres or SQLite: payments and their timelines, deposit addresses, transfers, the
-// chain cursor and the ledger. Everything that must hold under concurrency holds because of a unique key, a row lock or a
-// trigger in the database, never because of a mutex in this process.
+// chain cursor, the ledger, accounts and alarms.
+//
+// Everything that must hold under concurrency holds because of a unique key, a row lock or a trigger in the database, never
+// because of a mutex in this process, so any number of processes may use one database. What belongs together is written in
+// one transaction. The README says which rows each call locks.
+//
+// Errors that callers tell apart are declared in models; each method's comment names those that it returns. Times are UTC in
+// whole milliseconds, amounts are micro-USDT.
 package store
 
 import (
@@ -14,10 +20,10 @@ import (
 	"gorm.io/gorm"
 )
 
-// Store is an open database. It is safe for use by many goroutines.
+// Store is an open database. It is safe for concurrent use.
 type Store struct {
 	engine engine
-	// writer and reader are one pool on Postgres. On SQLite the writer is a single connection, and the reader is a pool of
+	// writer and reader are the same pool on Postgres. On SQLite the writer is a single connection and the reader a pool of
 	// its own, so that reads do not wait for writes.
 	writer    *gorm.DB
 	reader    *gorm.DB
@@ -26,7 +32,7 @@ type Store struct {
 	now       func() time.Time
 }
 
-// engine is which database the store runs on.
+// engine is the kind of database.
 type engine string
 
 const (
@@ -35,7 +41,7 @@ const (
 )
 
 // Open connects to the database that the URL names: "postgres://…", "sqlite:<path>" or a bare path that ends in ".db". It
-// does not migrate. The errors never hold the URL, which may carry a password.
+// does not migrate. Its errors never contain the URL, which may hold a password.
 func Open(ctx context.Context, databaseURL string, log *slog.Logger) (*Store, error) {
 	s := &Store{log: log, now: func() time.Time { return toMillis(time.Now()) }}
 	var err error
@@ -62,21 +68,21 @@ func Open(ctx context.Context, databaseURL string, log *slog.Logger) (*Store, er
 	return s, nil
 }
 
-// Ping tells whether the database answers.
+// Ping returns an error unless the database answers.
 func (s *Store) Ping(ctx context.Context) error {
 	for _, db := range s.pools() {
 		pool, err := db.DB()
 		if err != nil {
-			return fmt.Errorf("reaching the connection pool: %w", err)
+			return fmt.Errorf("get the connection pool: %w", err)
 		}
 		if err := pool.PingContext(ctx); err != nil {
-			return fmt.Errorf("the database does not answer: %w", err)
+			return fmt.Errorf("ping the database: %w", err)
 		}
 	}
 	return nil
 }
 
-// Close ends every connection.
+// Close closes every connection.
 func (s *Store) Close() error {
 	var failures []error
 	for _, db := range s.pools() {
@@ -102,25 +108,25 @@ const batchRows = 500
 // maxAttempts is how often a transaction is run at most when the database gives it up (deadlock).
 const maxAttempts = 4
 
-// write runs fn in a transaction. The database may make it run again from the start, so fn must keep nothing from an
-// attempt before.
+// write runs fn in a transaction. When the database gives the transaction up, fn runs again from the start, so fn must not
+// keep anything from an earlier attempt.
 func (s *Store) write(ctx context.Context, fn func(tx *gorm.DB) error) error {
 	for attempt := 1; ; attempt++ {
 		err := s.writer.WithContext(ctx).Transaction(fn)
 		if err == nil || attempt == maxAttempts || !isRetryable(err) {
 			return err
 		}
-		s.log.DebugContext(ctx, "running a transaction again", "attempt", attempt, "error", err)
+		s.log.DebugContext(ctx, "repeating a transaction", "attempt", attempt, "error", err)
 	}
 }
 
 func (s *Store) read(ctx context.Context) *gorm.DB { return s.reader.WithContext(ctx) }
 
-// toMillis is the form in which every time is kept: UTC and whole milliseconds, the precision that both databases hold, so
-// that what is answered equals what is read again.
+// toMillis returns a time as it is stored: in UTC and whole milliseconds, a precision that both databases have, so that what
+// a call returns equals what is read later.
 func toMillis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
-// ceilMillis turns a bound into the equal bound for kept times, which are whole milliseconds.
+// ceilMillis returns the bound for stored times, which are whole milliseconds, that is equivalent to the given bound.
 func ceilMillis(t time.Time) time.Time {
 	floor := toMillis(t)
 	if floor.Equal(t) {
@@ -129,7 +135,7 @@ func ceilMillis(t time.Time) time.Time {
 	return floor.Add(time.Millisecond)
 }
 
-// orNow returns the time as it is kept, or the present time for the zero one.
+// orNow returns a time as it is stored, or the present time for the zero time.
 func (s *Store) orNow(t time.Time) time.Time {
 	if t.IsZero() {
 		return s.now()

@@ -249,8 +249,8 @@ func (s *Store) storeOversized(tx *gorm.DB, network string, oversized []models.O
 		}
 		err := s.raise(tx, models.Alarm{
 			Network: network, Kind: models.AlarmAmountTooLarge, Subject: o.String(),
-			Message: fmt.Sprintf("A transfer of %s micro-USDT to %s (payment %s, transaction %s) does not fit 64 bits and is in quarantine; it is not credited.",
-				o.Value, o.To, paymentID, o.TxHash),
+			Message: fmt.Sprintf("A transfer of %s micro-USDT to %s (payment %s, transaction %s) does not fit 64 bits "+
+				"and is in quarantine; it is not credited.", o.Value, o.To, paymentID, o.TxHash),
 		})
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v3"
 	"golang.org/x/sync/errgroup"
 
+	"paycow/chain"
 	"paycow/internal/secrets"
 	"paycow/models"
 	"paycow/store"
@@ -60,7 +61,7 @@ func runProcess(ctx context.Context, cmd *cli.Command, what process) (err error)
 	}
 	log := newLogger(cmd.Root().ErrWriter, s)
 	if what.worker {
-		if err := checkToken(ctx, s, log); err != nil {
+		if err := chain.CheckTokenContract(ctx, s.RPCURLs, s.chainConfig(), log); err != nil {
 			return fmt.Errorf("PAYCOW_TOKEN_ADDRESS: %w", err)
 		}
 	}

@@ -313,7 +313,7 @@ func (d *dev) useOutsideNodes(ctx context.Context) error {
 	}
 	d.node = strings.Join(names, ", ")
 	d.sayf("using the Ethereum nodes at %s, of which %d must agree", d.node, d.settings.RPCQuorum)
-	if err := checkToken(ctx, d.settings, d.log); err != nil {
+	if err := chain.CheckTokenContract(ctx, d.settings.RPCURLs, d.settings.chainConfig(), d.log); err != nil {
 		return fmt.Errorf("--token: %w", err)
 	}
 	return nil

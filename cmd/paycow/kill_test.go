@@ -55,7 +55,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			tx, _ = transferToken(t, s.file.RPCURL, s.file.TokenAddress, s.file.FaucetKey, payment.DepositAddress, amount)
 		}
 		<-killed
-		s.waitEnd()
+		<-s.ended
 		s.start()
 
 		// What was answered survives; what was not can be asked again.

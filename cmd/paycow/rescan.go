@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v3"
 	"golang.org/x/term"
 
+	"paycow/chain"
 	"paycow/models"
 )
 
@@ -62,7 +63,7 @@ func (p *parts) rescan(ctx context.Context, out, progress io.Writer, from, to ui
 	defer pool.Close()
 	pool.Probe(ctx)
 	show, done := newProgress(progress, to-from+1)
-	report, err := p.crossCheck(pool).Rescan(ctx, from, to, show)
+	report, err := chain.NewCrossCheck(p.settings.chainConfig(), pool, p.store, p.store, p.log).Rescan(ctx, from, to, show)
 	done()
 	if err != nil {
 		return fmt.Errorf("rescan: %w", err)

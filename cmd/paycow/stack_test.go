@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -66,7 +67,27 @@ type stack struct {
 	args []string
 	file devFile
 	cmd  *exec.Cmd
-	log  *bytes.Buffer
+	// ended is closed once cmd has ended and its ProcessState may be read.
+	ended chan struct{}
+	log   *output
+}
+
+// output collects what a program prints. It may be read while the program runs.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 // startStack runs `paycow dev` on free ports with these further arguments.
@@ -99,7 +120,7 @@ func (s *stack) start() {
 		args = append(args, flag, address)
 	}
 	if s.log == nil {
-		s.log = &bytes.Buffer{}
+		s.log = &output{}
 	}
 	path := filepath.Join(s.dir, devFileName)
 	if err := os.Remove(path); err != nil {
@@ -108,11 +129,11 @@ func (s *stack) start() {
 	s.cmd = program(s.t, args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	require.NoError(s.t, s.cmd.Start())
-	ended := make(chan struct{})
-	go func(cmd *exec.Cmd) { _ = cmd.Wait(); close(ended) }(s.cmd)
+	s.ended = make(chan struct{})
+	go func(cmd *exec.Cmd, ended chan struct{}) { _ = cmd.Wait(); close(ended) }(s.cmd, s.ended)
 	eventually(s.t, "the stack is ready", func() error {
 		select {
-		case <-ended:
+		case <-s.ended:
 			s.t.Fatalf("paycow dev ended: %s", s.cmd.ProcessState)
 		default:
 		}
@@ -127,9 +148,13 @@ func (s *stack) start() {
 
 // kill ends the program with SIGKILL.
 func (s *stack) kill() {
-	if s.cmd != nil {
-		_ = s.cmd.Process.Kill()
-		s.waitEnd()
+	if s.cmd == nil || s.cmd.Process == nil {
+		return
+	}
+	_ = s.cmd.Process.Kill()
+	select {
+	case <-s.ended:
+	case <-time.After(within):
 	}
 }
 
@@ -137,15 +162,12 @@ func (s *stack) kill() {
 func (s *stack) stop() int {
 	s.t.Helper()
 	require.NoError(s.t, s.cmd.Process.Signal(syscall.SIGTERM))
-	s.waitEnd()
-	return s.cmd.ProcessState.ExitCode()
-}
-
-func (s *stack) waitEnd() {
-	deadline := time.Now().Add(within)
-	for s.cmd.ProcessState == nil && time.Now().Before(deadline) {
-		time.Sleep(10 * time.Millisecond)
+	select {
+	case <-s.ended:
+	case <-time.After(within):
+		s.t.Fatalf("the program goes on %s after SIGTERM", within)
 	}
+	return s.cmd.ProcessState.ExitCode()
 }
 
 // mine makes blocks on the local chain.

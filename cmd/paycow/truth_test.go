@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite" // to plant errors where no function of the program would
 
+	"paycow/chain"
 	"paycow/devstack/token"
 	"paycow/models"
 )
@@ -257,5 +258,5 @@ func TestServeRefusesATokenThatIsNone(t *testing.T) {
 	require.Contains(t, errs, "PAYCOW_TOKEN_ADDRESS: there is no contract at "+nobody)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	require.NoError(t, checkToken(ctx, Settings{RPCURLs: []string{"http://" + freeAddress(t)}}, slog.New(slog.DiscardHandler)))
+	require.NoError(t, chain.CheckTokenContract(ctx, []string{"http://" + freeAddress(t)}, chain.Config{}, slog.New(slog.DiscardHandler)))
 }

@@ -16,8 +16,7 @@ type installation struct {
 	initdb, postgres string
 }
 
-// findInstallation looks in PATH and then in Debian's per-version folders,
-// newest version first.
+// findInstallation looks in PATH and then in Debian's folders, newest version first.
 func findInstallation() (installation, error) {
 	if initdb, err := exec.LookPath("initdb"); err == nil {
 		if postgres, err := exec.LookPath("postgres"); err == nil {
@@ -45,13 +44,12 @@ func executable(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
-// owner is the user the server runs as. It is nil when that is ourselves.
+// owner is the user that the server runs as. It is nil when that is the user of this process.
 type owner struct {
 	uid, gid int
 }
 
-// findOwner picks the user to run as. PostgreSQL refuses to run as root, so
-// root hands it to an unprivileged user.
+// findOwner picks the user to run the server as. PostgreSQL refuses to run as root, so root runs it as an unprivileged user.
 func findOwner() (*owner, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil //nolint:nilnil // no owner: the server runs as ourselves
@@ -79,8 +77,7 @@ func (o *owner) give(dir string) error {
 
 func (o *owner) attributes() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{
-		// A group of its own, so that Ctrl-C in the terminal reaches the tests
-		// and not the server under them.
+		// A process group of its own, so that Ctrl-C in the terminal reaches the tests and not their server.
 		Setpgid: true,
 	}
 	tieToParent(attr)

@@ -1,6 +1,5 @@
-// Package pgtest gives tests a real PostgreSQL. It starts the server from the
-// binaries on the machine, in a throw-away directory and on a free loopback
-// port, once for each test process.
+// Package pgtest gives tests a real PostgreSQL. It starts the server from the binaries on the machine, in a throw-away
+// directory and on a free loopback port, once for each test process.
 package pgtest
 
 import (
@@ -19,8 +18,7 @@ import (
 )
 
 const (
-	// requireEnv turns "no PostgreSQL here" from a skip into a failure, so that
-	// CI cannot go green by skipping.
+	// requireEnv turns "no PostgreSQL here" from a skip into a failure, so that CI cannot pass by skipping.
 	requireEnv = "PAYCOW_REQUIRE_POSTGRES"
 
 	superuser = "postgres"
@@ -35,10 +33,9 @@ var (
 	tried     bool
 )
 
-// Start returns the process-wide server and starts it at the first call. It
-// skips the test when the machine has no PostgreSQL, or fails it when
-// PAYCOW_REQUIRE_POSTGRES=1. The server ends with the test process; Main ends
-// it in good order and removes its files.
+// Start returns the server that all tests of the process share, and starts it at the first call. It skips the test when the
+// machine has no PostgreSQL, or fails it when PAYCOW_REQUIRE_POSTGRES=1. The server ends with the test process; Main stops it
+// in an orderly way and removes its files.
 func Start(t testing.TB) *Server {
 	t.Helper()
 	sharedMu.Lock()
@@ -53,24 +50,11 @@ func Start(t testing.TB) *Server {
 	return shared
 }
 
-// StartDurable starts a server of its own for this test, with fsync and
-// synchronous commits left on, and ends it with the test. It is for tests that
-// stop, restart or kill the database.
+// StartDurable starts a server for this test alone, with fsync and synchronous commits left on, and stops it at the end of
+// the test. It is for tests that stop, restart or kill the database.
 func StartDurable(t testing.TB) *Server {
 	t.Helper()
-	return startOwn(t, options{durable: true})
-}
-
-// StartOwn starts a fast server that no other test shares and ends it with the
-// test, so that the test may stop and restart it.
-func StartOwn(t testing.TB) *Server {
-	t.Helper()
-	return startOwn(t, options{})
-}
-
-func startOwn(t testing.TB, opts options) *Server {
-	t.Helper()
-	s, err := newServer(opts)
+	s, err := newServer(options{durable: true})
 	if err != nil {
 		giveUp(t, err)
 	}
@@ -86,16 +70,16 @@ func giveUp(t testing.TB, err error) {
 	t.Skipf("no PostgreSQL for this test: %v", err)
 }
 
-// Main runs a package's tests and then stops the shared server and removes its
-// files. Use it as `func TestMain(m *testing.M) { pgtest.Main(m) }`.
+// Main runs a package's tests, then stops the shared server and removes its files. Use it as
+// `func TestMain(m *testing.M) { pgtest.Main(m) }`.
 func Main(m *testing.M) {
 	code := m.Run()
 	Close()
 	os.Exit(code)
 }
 
-// Close stops the shared server, if there is one, and removes its files. Main
-// calls it; a TestMain of another shape calls it itself.
+// Close stops the shared server, if there is one, and removes its files. Main calls it; a TestMain of another form calls it
+// itself.
 func Close() {
 	sharedMu.Lock()
 	defer sharedMu.Unlock()
@@ -107,17 +91,48 @@ func Close() {
 
 var databaseCount atomic.Int64
 
-// NewDatabase creates an empty database and returns its postgres:// URL. The
-// database is dropped at the end of the test when the server is up by then.
+// NewDatabase creates an empty database and returns its postgres:// URL. The database is dropped at the end of the test if
+// the server still runs then.
 func (s *Server) NewDatabase(t testing.TB) string {
 	t.Helper()
-	name := "test_" + strconv.Itoa(os.Getpid()) + "_" + strconv.FormatInt(databaseCount.Add(1), 10)
-	if err := s.exec(`CREATE DATABASE ` + name); err != nil {
+	return s.createDatabase(t, "template1")
+}
+
+// NewDatabaseFrom creates a database like NewDatabase, as a copy of a template that prepare fills once for each server and
+// name. prepare gets the URL of an empty database and must close its connections before it returns.
+func (s *Server) NewDatabaseFrom(t testing.TB, name string, prepare func(url string) error) string {
+	t.Helper()
+	s.templatesMu.Lock()
+	template, known := s.templates[name]
+	if !known {
+		template = databaseName()
+		err := s.exec(`CREATE DATABASE ` + template)
+		if err == nil {
+			err = prepare(s.URL(template))
+		}
+		if err != nil {
+			s.templatesMu.Unlock()
+			t.Fatalf("preparing the template %s: %v", name, err)
+		}
+		s.templates[name] = template
+	}
+	s.templatesMu.Unlock()
+	return s.createDatabase(t, template)
+}
+
+func databaseName() string {
+	return "test_" + strconv.Itoa(os.Getpid()) + "_" + strconv.FormatInt(databaseCount.Add(1), 10)
+}
+
+func (s *Server) createDatabase(t testing.TB, template string) string {
+	t.Helper()
+	name := databaseName()
+	if err := s.exec(`CREATE DATABASE ` + name + ` TEMPLATE ` + template); err != nil {
 		t.Fatalf("creating the database %s: %v", name, err)
 	}
 	t.Cleanup(func() {
-		// FORCE ends connections that a test left open. A failure is no failure
-		// of the test: the whole directory goes away with the server.
+		// FORCE ends connections that a test left open. An error does not fail the test: the whole directory goes away with
+		// the server.
 		_ = s.exec(`DROP DATABASE IF EXISTS ` + name + ` WITH (FORCE)`)
 	})
 	return s.URL(name)
@@ -140,7 +155,7 @@ func (s *Server) exec(sql string) error {
 	defer cancel()
 	conn, err := pgx.Connect(ctx, s.URL("postgres"))
 	if err != nil {
-		return fmt.Errorf("connecting: %w", err)
+		return fmt.Errorf("connect: %w", err)
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	_, err = conn.Exec(ctx, sql)

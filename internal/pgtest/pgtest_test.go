@@ -3,8 +3,10 @@ package pgtest
 import (
 	"bufio"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -15,8 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// childEnv makes the test binary start a server, print its pid and wait to be
-// killed.
+// childEnv makes the test binary start a server, print its pid and directory, and wait to be killed.
 const childEnv = "PAYCOW_PGTEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 			_, _ = os.Stdout.WriteString("error " + err.Error() + "\n")
 			os.Exit(1)
 		}
-		_, _ = os.Stdout.WriteString(strconv.Itoa(s.proc.Pid) + " " + s.dir + "\n")
+		_, _ = os.Stdout.WriteString(strconv.Itoa(s.proc.Pid) + " " + s.dir.path + "\n")
 		select {}
 	}
 	Main(m)
@@ -63,6 +64,28 @@ func TestDatabasesAreFreshAndApart(t *testing.T) {
 	require.Equal(t, "off", mustQuery(t, first, `SHOW fsync`))
 }
 
+func TestTemplateIsPreparedOnce(t *testing.T) {
+	server := Start(t)
+	prepared := 0
+	prepare := func(url string) error {
+		prepared++
+		conn, err := pgx.Connect(t.Context(), url)
+		if err != nil {
+			return err
+		}
+		_, err = conn.Exec(t.Context(), `CREATE TABLE kept AS SELECT 'yes' AS answer`)
+		return errors.Join(err, conn.Close(t.Context()))
+	}
+	var urls []string
+	for range 2 {
+		url := server.NewDatabaseFrom(t, "with a table", prepare)
+		urls = append(urls, url)
+		require.Equal(t, "yes", mustQuery(t, url, `SELECT answer FROM kept`))
+	}
+	require.NotEqual(t, urls[0], urls[1])
+	require.Equal(t, 1, prepared)
+}
+
 func TestDurableServerSurvivesStopAndKill(t *testing.T) {
 	t.Parallel()
 	server := StartDurable(t)
@@ -97,13 +120,16 @@ func TestServerDiesWithAKilledTestProcess(t *testing.T) {
 	require.Len(t, fields, 2)
 	pid, err := strconv.Atoi(fields[0])
 	require.NoError(t, err, line)
-	t.Cleanup(func() { _ = os.RemoveAll(fields[1]) })
 	require.NoError(t, syscall.Kill(pid, 0), "the server runs")
+	removeAbandoned(filepath.Dir(fields[1]))
+	require.DirExists(t, fields[1], "its directory is in use")
 
 	require.NoError(t, child.Process.Kill())
 	_ = child.Wait()
 	require.Eventually(t, func() bool { return gone(pid) }, 10*time.Second, 20*time.Millisecond,
 		"the server must not outlive the test process")
+	removeAbandoned(filepath.Dir(fields[1]))
+	require.NoDirExists(t, fields[1], "the next process removes what a killed one left behind")
 }
 
 // gone also counts a zombie as gone: in a container nobody may reap orphans.

@@ -23,17 +23,20 @@ type options struct {
 type Server struct {
 	install installation
 	owner   *owner
-	dir     string
+	dir     *directory
 	port    int
 	opts    options
+
+	templatesMu sync.Mutex
+	templates   map[string]string // the databases that prepare filled, by name
 
 	mu     sync.Mutex
 	exited chan struct{}
 	proc   *os.Process
 }
 
-// newServer makes a cluster in a fresh directory and starts it. It returns an
-// error that says what is missing when this machine cannot run PostgreSQL.
+// newServer makes a cluster in a fresh directory and starts it. The error says what is missing when this machine cannot run
+// PostgreSQL.
 func newServer(opts options) (*Server, error) {
 	install, err := findInstallation()
 	if err != nil {
@@ -43,28 +46,28 @@ func newServer(opts options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "paycow-pgtest-")
+	dir, err := newDirectory(opts.durable)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{install: install, owner: own, dir: dir, opts: opts}
-	if err := s.init(); err != nil {
-		_ = os.RemoveAll(dir)
-		return nil, err
+	s := &Server{install: install, owner: own, dir: dir, opts: opts, templates: map[string]string{}}
+	err = s.init()
+	if err == nil {
+		err = s.firstStart()
 	}
-	if err := s.firstStart(); err != nil {
-		_ = os.RemoveAll(dir)
+	if err != nil {
+		dir.remove()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Server) dataDir() string { return filepath.Join(s.dir, "data") }
-func (s *Server) logFile() string { return filepath.Join(s.dir, "postgres.log") }
+func (s *Server) dataDir() string { return filepath.Join(s.dir.path, "data") }
+func (s *Server) logFile() string { return filepath.Join(s.dir.path, "postgres.log") }
 
 func (s *Server) init() error {
-	if err := s.owner.give(s.dir); err != nil {
-		return fmt.Errorf("handing %s to an unprivileged user: %w", s.dir, err)
+	if err := s.owner.give(s.dir.path); err != nil {
+		return fmt.Errorf("give %s to an unprivileged user: %w", s.dir.path, err)
 	}
 	args := []string{
 		"--pgdata", s.dataDir(), "--username", superuser, "--auth", "trust",
@@ -74,7 +77,7 @@ func (s *Server) init() error {
 		args = append(args, "--no-sync")
 	}
 	cmd := exec.Command(s.install.initdb, args...)
-	cmd.Dir = s.dir
+	cmd.Dir = s.dir.path
 	cmd.SysProcAttr = s.owner.attributes()
 	cmd.Env = s.environment()
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -83,14 +86,13 @@ func (s *Server) init() error {
 	return nil
 }
 
-// environment leaves out every PG* variable: they belong to the person who runs
-// the tests and would point the server at another cluster.
+// environment leaves out every PG* variable: they belong to the person who runs the tests and would point the server at
+// another cluster.
 func (s *Server) environment() []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "LC_ALL=C", "TZ=UTC"}
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir.path, "LC_ALL=C", "TZ=UTC"}
 }
 
-// firstStart picks a free port. Another process may take the port between our
-// look and the server's bind, so it tries a few times.
+// firstStart picks a free port. Another process may take the port before the server binds it, so it tries a few times.
 func (s *Server) firstStart() error {
 	var err error
 	for range 5 {
@@ -117,14 +119,15 @@ func (s *Server) arguments() []string {
 	settings := []string{
 		"listen_addresses=127.0.0.1",
 		"port=" + strconv.Itoa(s.port),
-		// No socket file: its default directory may not exist or not be ours.
+		// No socket file: its default directory may not exist or may belong to somebody else.
 		"unix_socket_directories=",
 		"max_connections=300",
 		"shared_buffers=64MB",
 		"timezone=UTC",
 	}
 	if !s.opts.durable {
-		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
+		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off",
+			"wal_level=minimal", "max_wal_senders=0", "max_wal_size=128MB")
 	}
 	args := append(make([]string, 0, 2+2*len(settings)), "-D", s.dataDir())
 	for _, setting := range settings {
@@ -146,13 +149,13 @@ func (s *Server) run() error {
 	}
 	defer func() { _ = log.Close() }()
 	cmd := exec.Command(s.install.postgres, s.arguments()...)
-	cmd.Dir = s.dir
+	cmd.Dir = s.dir.path
 	cmd.Env = s.environment()
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = s.owner.attributes()
 	exited := make(chan struct{})
 	if err := startTied(cmd, exited); err != nil {
-		return fmt.Errorf("starting %s: %w", s.install.postgres, err)
+		return fmt.Errorf("start %s: %w", s.install.postgres, err)
 	}
 	if err := s.waitReady(exited); err != nil {
 		_ = cmd.Process.Signal(syscall.SIGQUIT)
@@ -169,7 +172,7 @@ func (s *Server) waitReady(exited <-chan struct{}) error {
 	for time.Now().Before(deadline) {
 		select {
 		case <-exited:
-			return errors.New("PostgreSQL ended while starting")
+			return errors.New("PostgreSQL exited while starting")
 		case <-time.After(20 * time.Millisecond):
 		}
 		if err = s.exec(`SELECT 1`); err == nil {
@@ -191,12 +194,11 @@ func (s *Server) logTail() string {
 	return string(bytes.TrimSpace(text))
 }
 
-// Stop ends the server as an administrator would in a hurry: open connections
-// are cut, committed work stays. A second Stop does nothing.
+// Stop stops the server as an administrator in a hurry would: open connections are cut, committed work stays. A second Stop
+// does nothing.
 func (s *Server) Stop() error { return s.end(syscall.SIGINT) }
 
-// Kill ends the server as a power cut would for its processes: no checkpoint,
-// recovery at the next start.
+// Kill stops the server without a checkpoint, as a crash would: it recovers at the next start.
 func (s *Server) Kill() error { return s.end(syscall.SIGQUIT) }
 
 func (s *Server) end(signal syscall.Signal) error {
@@ -211,14 +213,13 @@ func (s *Server) end(signal syscall.Signal) error {
 	select {
 	case <-s.exited:
 	case <-time.After(startTimeout):
-		return fmt.Errorf("PostgreSQL (pid %d) does not end", s.proc.Pid)
+		return fmt.Errorf("PostgreSQL (pid %d) does not exit", s.proc.Pid)
 	}
 	s.proc, s.exited = nil, nil
 	return nil
 }
 
-// Restart starts the server again on the same port and directory, after
-// stopping it if it runs.
+// Restart starts the server again with the same port and directory, after stopping it if it runs.
 func (s *Server) Restart() error {
 	if err := s.Stop(); err != nil {
 		return err
@@ -229,5 +230,5 @@ func (s *Server) Restart() error {
 // close stops the server and removes its files.
 func (s *Server) close() {
 	_ = s.end(syscall.SIGQUIT)
-	_ = os.RemoveAll(s.dir)
+	s.dir.remove()
 }

@@ -6,13 +6,12 @@ import (
 	"syscall"
 )
 
-// tieToParent asks the kernel to send SIGQUIT when our process is gone, however
-// it went. SIGQUIT makes PostgreSQL take its children with it at once.
+// tieToParent asks the kernel to send SIGQUIT when this process ends, however it ends. SIGQUIT makes PostgreSQL and its
+// children exit at once.
 func tieToParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGQUIT }
 
-// startTied starts cmd and closes exited when it ends. The parent-death signal
-// follows the thread that started the child, so that thread is kept for as long
-// as the child lives.
+// startTied starts cmd and closes exited when it ends. The kernel sends the signal when the thread that started the child
+// ends, so that thread is kept for as long as the child lives.
 func startTied(cmd *exec.Cmd, exited chan<- struct{}) error {
 	started := make(chan error, 1)
 	go func() {

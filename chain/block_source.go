@@ -1,0 +1,179 @@
+package chain
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ethereum/go-ethereum"
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+
+	"paycow/models"
+)
+
+// BlockSource is what a Follower reads from. A Pool is one; its answers come from the best node whose answer is believable.
+type BlockSource interface {
+	// HeadHeader returns the header of the newest block.
+	HeadHeader(ctx context.Context) (Header, error)
+	// HeaderByNumber returns the header of the canonical block with that number. Returns models.ErrBlockNotFound.
+	HeaderByNumber(ctx context.Context, number uint64) (Header, error)
+	// AgreedHeader returns the header of the canonical block with that number when at least a quorum of nodes has the same
+	// block there. Returns models.ErrQuorumMissing otherwise.
+	AgreedHeader(ctx context.Context, number uint64) (Header, error)
+	// FinalizedNumber returns the highest number that the quorum calls final. ok is false when there is none.
+	FinalizedNumber(ctx context.Context) (number uint64, ok bool, err error)
+	// BlockLogs returns the token's watched logs in one block. Returns models.ErrDoubtful when no node gives a believable
+	// answer.
+	BlockLogs(ctx context.Context, header Header) ([]types.Log, error)
+	// RangeLogs returns the token's watched logs in the canonical blocks from one number to another, both included.
+	RangeLogs(ctx context.Context, from, to uint64) ([]types.Log, error)
+	// ReceiptsByBlockHash returns all receipts of the block with that hash. A Follower asks for them only in doubt.
+	ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*types.Receipt, error)
+	// SubscribeHeads sends each new head to the channel until the subscription ends. Returns models.ErrNoSubscriptions when
+	// no node offers one.
+	SubscribeHeads(ctx context.Context, heads chan<- Header) (ethereum.Subscription, error)
+}
+
+var _ BlockSource = (*Pool)(nil)
+
+// errBehind means that a node's head is behind the head of the others.
+var errBehind = errors.New("the node is behind the others")
+
+// HeadHeader returns the newest head of the best node that is not behind the others, or else the highest head of any node.
+func (p *Pool) HeadHeader(ctx context.Context) (Header, error) {
+	var mu sync.Mutex
+	var highest Header
+	head, err := firstAnswer(ctx, p, func(ctx context.Context, m *member) (Header, error) {
+		head, err := m.HeadHeader(ctx)
+		if err != nil {
+			return Header{}, err
+		}
+		mu.Lock()
+		if head.Number >= highest.Number {
+			highest = head
+		}
+		mu.Unlock()
+		if agreed, ok := p.agreedHead(); ok && head.Number+staleBlocks < agreed {
+			return Header{}, fmt.Errorf("%s: %w: it is at block %d, they are at %d", m.name, errBehind, head.Number, agreed)
+		}
+		return head, nil
+	})
+	if err != nil && ctx.Err() == nil && errors.Is(err, errBehind) {
+		mu.Lock()
+		defer mu.Unlock()
+		return highest, nil
+	}
+	return head, err
+}
+
+// HeaderByNumber returns the header of the canonical block with that number. Returns models.ErrBlockNotFound.
+func (p *Pool) HeaderByNumber(ctx context.Context, number uint64) (Header, error) {
+	return firstAnswer(ctx, p, func(ctx context.Context, m *member) (Header, error) { return m.HeaderByNumber(ctx, number) })
+}
+
+// AgreedHeader returns the header of the canonical block with that number when at least a quorum of nodes has the same
+// block there. Returns models.ErrQuorumMissing otherwise.
+func (p *Pool) AgreedHeader(ctx context.Context, number uint64) (Header, error) {
+	quorum := p.config.quorum()
+	if quorum == 1 {
+		return p.HeaderByNumber(ctx, number)
+	}
+	votes := map[common.Hash]int{}
+	members := p.usable()
+	for a := range answersOf(ctx, members, func(ctx context.Context, m *member) (Header, error) { return m.HeaderByNumber(ctx, number) }) {
+		if a.err != nil {
+			continue
+		}
+		if votes[a.value.Hash]++; votes[a.value.Hash] == quorum {
+			return a.value, nil // no need to wait for the others
+		}
+	}
+	return Header{}, fmt.Errorf("%w: no block %d that %d of %d nodes have", models.ErrQuorumMissing, number, quorum, len(members))
+}
+
+// FinalizedNumber returns the highest number that the quorum calls final. ok is false when there is none.
+func (p *Pool) FinalizedNumber(ctx context.Context) (number uint64, ok bool, err error) {
+	type finalized struct {
+		number uint64
+		known  bool
+	}
+	ask := func(ctx context.Context, m *member) (finalized, error) {
+		number, known, err := m.FinalizedNumber(ctx)
+		return finalized{number, known}, err
+	}
+	quorum := p.config.quorum()
+	if quorum == 1 {
+		f, err := firstAnswer(ctx, p, ask)
+		return f.number, f.known, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var enough *time.Timer
+	var numbers []uint64
+	for a := range answersOf(ctx, p.usable(), ask) {
+		if a.err == nil && a.value.known {
+			if numbers = append(numbers, a.value.number); len(numbers) == quorum {
+				enough = time.AfterFunc(hedgeAfter, cancel) // the others may know a newer one, if they are quick
+			}
+		}
+	}
+	if enough == nil {
+		return 0, false, nil
+	}
+	enough.Stop()
+	return nthHighest(numbers, quorum), true, nil
+}
+
+// nthHighest returns the n-th highest number, counted from 1.
+func nthHighest(numbers []uint64, n int) uint64 {
+	slices.SortFunc(numbers, func(a, b uint64) int { return cmp.Compare(b, a) })
+	return numbers[n-1]
+}
+
+// BlockLogs returns the token's watched logs in one block. Returns models.ErrDoubtful when no node gives a believable answer.
+func (p *Pool) BlockLogs(ctx context.Context, header Header) ([]types.Log, error) {
+	return firstAnswer(ctx, p, func(ctx context.Context, m *member) ([]types.Log, error) {
+		return believableLogs(ctx, m, p.config.Token, header, p.log)
+	})
+}
+
+// RangeLogs returns the token's watched logs in the canonical blocks from one number to another, both included.
+func (p *Pool) RangeLogs(ctx context.Context, from, to uint64) ([]types.Log, error) {
+	return firstAnswer(ctx, p, func(ctx context.Context, m *member) ([]types.Log, error) {
+		return m.TokenLogsInRange(ctx, p.config.Token, from, to)
+	})
+}
+
+// ReceiptsByBlockHash returns all receipts of the block with that hash.
+func (p *Pool) ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*types.Receipt, error) {
+	return firstAnswer(ctx, p, func(ctx context.Context, m *member) ([]*types.Receipt, error) {
+		return m.ReceiptsByBlockHash(ctx, hash)
+	})
+}
+
+// SubscribeHeads subscribes at the best node that offers it. Returns models.ErrNoSubscriptions when no node does.
+func (p *Pool) SubscribeHeads(ctx context.Context, heads chan<- Header) (ethereum.Subscription, error) {
+	candidates := p.candidates()
+	if len(candidates) == 0 {
+		return nil, p.whyNone()
+	}
+	var failures []error
+	for _, m := range candidates {
+		subscription, err := m.SubscribeHeads(ctx, heads)
+		if err == nil {
+			return subscription, nil
+		}
+		if !errors.Is(err, models.ErrNoSubscriptions) {
+			failures = append(failures, err)
+		}
+	}
+	if len(failures) == 0 && len(candidates) == len(p.members) {
+		return nil, models.ErrNoSubscriptions
+	}
+	return nil, errors.Join(append(failures, errors.New("no node offers a subscription now"))...)
+}

@@ -1,0 +1,40 @@
+package chain
+
+import (
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"paycow/models"
+)
+
+// Config describes the network that is followed and how it is judged. Everything else that the package decides, such as
+// intervals, range lengths and time limits, is a constant beside the code that uses it.
+type Config struct {
+	Network string
+	ChainID uint64
+	Token   common.Address
+	// Quorum is how many nodes must agree before anything is credited or expires. Values below 1 count as 1: then one node
+	// is believed, and the agreed block moves with the cursor.
+	Quorum int
+	// BlockTime is the usual time between two blocks. Zero means that blocks are mined on demand, so the age of a head says
+	// nothing.
+	BlockTime time.Duration
+	// FinalizedAbove is the amount in micro-USDT above which a transfer's block must be finalized before it is credited.
+	// Zero means that no amount needs finality.
+	FinalizedAbove models.Amount
+	// WatchMempool makes a Watcher look for transfers that are not mined yet, too.
+	WatchMempool bool
+}
+
+// quorum returns how many nodes must agree, at least 1.
+func (c Config) quorum() int { return max(c.Quorum, 1) }
+
+// pollInterval returns how often the head is asked for without a subscription: twice in a block's time, within bounds.
+func (c Config) pollInterval() time.Duration {
+	const shortest, longest, onDemand = 100 * time.Millisecond, 4 * time.Second, 250 * time.Millisecond
+	if c.BlockTime <= 0 {
+		return onDemand
+	}
+	return min(max(c.BlockTime/2, shortest), longest)
+}

@@ -1,0 +1,86 @@
+package chain
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"paycow/models"
+)
+
+// startMargin is how long before the oldest payment reading begins: clocks differ, and proposers choose the block times.
+const startMargin = 10 * time.Minute
+
+// initCursor chooses the block after which reading begins. The head is read first: a payment created after that can only be
+// paid above it.
+func (f *Follower) initCursor(ctx context.Context) error {
+	head, err := f.source.HeadHeader(ctx)
+	if err != nil {
+		return err
+	}
+	oldest, ok, err := f.store.OldestPaymentAt(ctx, f.config.Network)
+	if err != nil {
+		return fmt.Errorf("read the oldest payment: %w", err)
+	}
+	start := head
+	if ok {
+		if start, err = f.lastBlockBefore(ctx, oldest.Add(-startMargin), head); err != nil {
+			return err
+		}
+	}
+	// Every later block descends from this one, so one node's word is not enough for it.
+	if start, err = f.source.AgreedHeader(ctx, start.Number); err != nil {
+		return err
+	}
+	f.log.InfoContext(ctx, "reading the chain begins", "block", start.Number, "head", head.Number)
+	if err := f.store.InitCursor(ctx, f.config.Network, start.Ref(), head.Number); err != nil {
+		return fmt.Errorf("set the first cursor: %w", err)
+	}
+	return nil
+}
+
+// lastBlockBefore returns the last block whose time is not after the given one, at or below a known block. It is block 0
+// when the chain began later.
+func (f *Follower) lastBlockBefore(ctx context.Context, at time.Time, highest Header) (Header, error) {
+	if !highest.Time.After(at) {
+		return highest, nil
+	}
+	best, err := f.source.HeaderByNumber(ctx, 0)
+	if err != nil {
+		return Header{}, err
+	}
+	for above := highest.Number; above > best.Number+1; {
+		middle, err := f.source.HeaderByNumber(ctx, best.Number+(above-best.Number)/2)
+		if err != nil {
+			return Header{}, err
+		}
+		if middle.Time.After(at) {
+			above = middle.Number
+		} else {
+			best = middle
+		}
+	}
+	return best, nil
+}
+
+// startAgain returns the block after which to read when a reorg removed even the lowest stored block. Nothing below it was
+// ever stored, so any canonical block works that is below every possible transfer to us.
+// Returns models.ErrReorgTooDeep when older blocks were read and are no longer stored.
+func (f *Follower) startAgain(ctx context.Context, head Header, lowest models.BlockRef) (Header, error) {
+	tooDeep := fmt.Errorf("%w: lowest stored block %s, cursor %s, head %d", models.ErrReorgTooDeep, lowest, f.cursor.Block(), head.Number)
+	if lowest.Number == 0 {
+		return Header{}, tooDeep // even the genesis block differs
+	}
+	oldest, ok, err := f.store.OldestPaymentAt(ctx, f.config.Network)
+	if err != nil {
+		return Header{}, fmt.Errorf("read the oldest payment: %w", err)
+	}
+	if ok && lowest.Time.After(oldest.Add(startMargin)) {
+		return Header{}, tooDeep
+	}
+	below, err := f.source.HeaderByNumber(ctx, min(head.Number, lowest.Number-1))
+	if err != nil || !ok {
+		return below, err
+	}
+	return f.lastBlockBefore(ctx, oldest.Add(-startMargin), below)
+}

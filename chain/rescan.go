@@ -1,0 +1,65 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"paycow/internal/retry"
+	"paycow/models"
+)
+
+// RescanReport says what reading a range again found.
+type RescanReport struct {
+	Blocks    uint64 // that were read
+	Found     int    // transfers to and from our addresses in them
+	Added     int    // of these, transfers to us that were missing
+	Disproved int    // stored transfers that are not in the chain
+}
+
+func (r *RescanReport) add(other RescanReport) {
+	r.Blocks += other.Blocks
+	r.Found += other.Found
+	r.Added += other.Added
+	r.Disproved += other.Disproved
+}
+
+// rescanCalls is how often a range is read at most when reorgs interrupt it.
+const rescanCalls = 6
+
+// Rescan reads the blocks from one number to another again, both included and no further than the cursor, and repairs the
+// store where it differs. It is safe to repeat and to run while the chain is followed. If progress is not nil, Rescan calls it
+// with the number of blocks done.
+func (c *CrossCheck) Rescan(ctx context.Context, from, to uint64, progress func(done uint64)) (RescanReport, error) {
+	var report RescanReport
+	cursor, err := c.store.Cursor(ctx, c.config.Network)
+	if err != nil {
+		return report, fmt.Errorf("read the chain cursor: %w", err)
+	}
+	policy := retry.Policy{Pause: checkInterval, Calls: rescanCalls}
+	to = min(to, cursor.BlockNumber)
+	for start := from; start <= to; {
+		until := min(to, start+c.rangeNow-1)
+		var read RescanReport
+		err := retry.Until(ctx, policy, func() (err error) {
+			read, err = c.checkRange(ctx, start, until, c.readers(), progressFrom(progress, start-from))
+			if err != nil && !errors.Is(err, models.ErrCursorMoved) && !errors.Is(err, errNotAgreed) {
+				return retry.Permanent(err)
+			}
+			return err
+		})
+		if err != nil {
+			return report, fmt.Errorf("read blocks %d to %d again: %w", start, until, err)
+		}
+		report.add(read)
+		start = until + 1
+	}
+	return report, nil
+}
+
+func progressFrom(progress func(uint64), done uint64) func(uint64) {
+	if progress == nil {
+		return nil
+	}
+	return func(more uint64) { progress(done + more) }
+}

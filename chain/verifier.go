@@ -1,0 +1,240 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/rpc"
+
+	"paycow/models"
+)
+
+// Verification describes one transfer to verify.
+type Verification struct {
+	DepositAddress string // EIP-55 form
+	Notice         models.TransferNotice
+	Confirmations  uint64 // needed, in blocks
+	// AtStake is the amount of the payment in micro-USDT. It decides whether finality is needed.
+	AtStake models.Amount
+}
+
+// Verifier reads a transfer from the chain again before it is credited, from as many nodes as the quorum needs. It is safe
+// for concurrent use.
+type Verifier struct {
+	config Config
+	pool   *Pool
+
+	mu     sync.Mutex
+	proved map[common.Hash][]models.TokenTransfer // by hash of the block whose receipts were checked against its root
+}
+
+// NewVerifier returns a verifier that asks the nodes of the pool.
+func NewVerifier(config Config, pool *Pool) *Verifier {
+	return &Verifier{config: config, pool: pool, proved: map[common.Hash][]models.TokenTransfer{}}
+}
+
+// transferReading is what one node answers about a transfer. It confirms the transfer when err is nil.
+type transferReading struct {
+	node   *member
+	header Header // of the transfer's block
+	err    error
+}
+
+// VerifyTransfer returns nil when a quorum of nodes confirms that the transfer pays the deposit address exactly the stated
+// amount, in the stated block, and that this block is canonical and has the required confirmations. Returns
+// models.ErrNotConfirmedYet, ErrNotCanonical, ErrTransferDiffers, ErrNotFinalYet, ErrQuorumMissing, ErrDoubtful, or an error
+// of a node.
+func (v *Verifier) VerifyTransfer(ctx context.Context, wanted Verification) error {
+	if err := v.verify(ctx, wanted); err != nil {
+		return fmt.Errorf("verify transfer %s: %w", wanted.Notice.TransferKey, err)
+	}
+	return nil
+}
+
+func (v *Verifier) verify(ctx context.Context, wanted Verification) error {
+	quorum := v.config.quorum()
+	nodes := v.pool.usable()
+	if len(nodes) < quorum {
+		return fmt.Errorf("%w: %d of %d needed nodes are usable", models.ErrQuorumMissing, len(nodes), quorum)
+	}
+	var confirming, others []transferReading
+	for next := 0; next < len(nodes) && len(confirming) < quorum; {
+		// Only as many nodes as are still needed are asked at a time; more are asked if some of them do not confirm it.
+		until := min(next+quorum-len(confirming), len(nodes))
+		for _, r := range askEach(nodes[next:until], func(node *member) transferReading { return v.read(ctx, node, wanted) }) {
+			if r.err == nil && (len(confirming) == 0 || r.header.ReceiptsRoot == confirming[0].header.ReceiptsRoot) {
+				confirming = append(confirming, r)
+				continue
+			}
+			if r.err == nil {
+				r.err = fmt.Errorf("%w: it states another receipts root for block %d", models.ErrDoubtful, wanted.Notice.Block.Number)
+			}
+			others = append(others, r)
+		}
+		next = until
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if len(confirming) < quorum {
+		return v.notConfirmed(len(confirming), others)
+	}
+	for _, r := range others {
+		// A block hash allows only one set of logs, so this node contradicts the quorum.
+		if quorum > 1 && errors.Is(r.err, models.ErrTransferDiffers) {
+			v.pool.reportLying(ctx, r.node, fmt.Sprintf("it disagrees with %d nodes about transfer %s: %v", quorum, wanted.Notice.TransferKey, r.err))
+		}
+	}
+	return v.proveReceipts(ctx, confirming, wanted)
+}
+
+// notConfirmed returns the error for too few confirming nodes. The error of a single node is returned as it is.
+func (v *Verifier) notConfirmed(confirming int, others []transferReading) error {
+	if v.config.quorum() == 1 && len(others) == 1 {
+		return others[0].err
+	}
+	var reasons []string
+	sentinel := models.ErrQuorumMissing
+	definite := confirming == 0
+	for _, r := range others {
+		reasons = append(reasons, fmt.Sprintf("%s: %v", r.node.Name(), r.err))
+		definite = definite && (errors.Is(r.err, models.ErrNotConfirmedYet) || errors.Is(r.err, models.ErrNotCanonical) ||
+			errors.Is(r.err, models.ErrTransferDiffers) || errors.Is(r.err, models.ErrNotFinalYet))
+	}
+	if definite && len(others) > 0 {
+		sentinel = fmt.Errorf("%w: %w", models.ErrQuorumMissing, others[0].err)
+	}
+	return fmt.Errorf("%w: %d of %d needed nodes confirm it (%s)", sentinel, confirming, v.config.quorum(), strings.Join(reasons, "; "))
+}
+
+// read reads a transfer from one node.
+func (v *Verifier) read(ctx context.Context, node *member, wanted Verification) transferReading {
+	header, err := v.confirm(ctx, node, wanted)
+	return transferReading{node: node, header: header, err: err}
+}
+
+// confirm returns the header of the transfer's block when the node confirms the transfer.
+func (v *Verifier) confirm(ctx context.Context, node Endpoint, wanted Verification) (Header, error) {
+	n := wanted.Notice
+	head, err := node.HeadHeader(ctx)
+	if err != nil {
+		return Header{}, err
+	}
+	if have := models.Confirmations(head.Number, n.Block.Number); have < wanted.Confirmations {
+		return Header{}, fmt.Errorf("%w: %d of %d", models.ErrNotConfirmedYet, have, wanted.Confirmations)
+	}
+	if v.config.FinalizedAbove > 0 && max(wanted.AtStake, n.Amount) > v.config.FinalizedAbove {
+		finalized, ok, err := node.FinalizedNumber(ctx)
+		if err != nil {
+			return Header{}, err
+		}
+		if !ok || finalized < n.Block.Number {
+			return Header{}, fmt.Errorf("%w: it is in block %d, final is block %d", models.ErrNotFinalYet, n.Block.Number, finalized)
+		}
+	}
+	receipt, ok, err := node.Receipt(ctx, common.HexToHash(n.TxHash))
+	if err != nil {
+		return Header{}, err
+	}
+	if !ok {
+		return Header{}, fmt.Errorf("%w: there is no receipt", models.ErrNotCanonical)
+	}
+	if receipt.BlockHash.Hex() != n.Block.Hash {
+		return Header{}, fmt.Errorf("%w: its receipt is of block %s", models.ErrNotCanonical, receipt.BlockHash.Hex())
+	}
+	if err := checkReceipt(receipt, v.config.Token, wanted.DepositAddress, n); err != nil {
+		return Header{}, err
+	}
+	// A block is canonical when its number leads to its hash: nodes serve receipts and logs of abandoned blocks too. This comes
+	// last, so that nothing that was read before is of a branch that was abandoned meanwhile.
+	canonical, err := node.HeaderByNumber(ctx, n.Block.Number)
+	if err != nil {
+		return Header{}, err
+	}
+	if canonical.Hash.Hex() != n.Block.Hash {
+		return Header{}, fmt.Errorf("%w: block %d is %s", models.ErrNotCanonical, n.Block.Number, canonical.Hash.Hex())
+	}
+	return canonical, nil
+}
+
+// checkReceipt returns models.ErrTransferDiffers unless the transaction's logs contain the stated transfer.
+func checkReceipt(receipt *types.Receipt, token common.Address, depositAddress string, n models.TransferNotice) error {
+	if receipt.Status != types.ReceiptStatusSuccessful {
+		return fmt.Errorf("%w: the transaction failed", models.ErrTransferDiffers)
+	}
+	logs := make([]types.Log, 0, len(receipt.Logs))
+	for _, log := range receipt.Logs {
+		if log.TxHash.Hex() == n.TxHash {
+			logs = append(logs, *log)
+		}
+	}
+	transfers, _ := DecodeTransfers(n.ChainID, token, n.Block, logs)
+	for _, transfer := range transfers {
+		if transfer.Ordinal != n.Ordinal {
+			continue
+		}
+		if transfer.To != depositAddress || transfer.Amount != n.Amount {
+			return fmt.Errorf("%w: it pays %s %s", models.ErrTransferDiffers, transfer.To, transfer.Amount)
+		}
+		return nil
+	}
+	return fmt.Errorf("%w: it has no such log", models.ErrTransferDiffers)
+}
+
+// provedBlocks is how many proved blocks are remembered at most.
+const provedBlocks = 1024
+
+// proveReceipts computes the receipts root of the transfer's block from its receipts, as the first of the confirming nodes
+// returns them that offers them, and looks for the transfer in them. A node whose receipts do not have the root that it states
+// contradicts itself. A transfer counts as proved when no node offers receipts.
+func (v *Verifier) proveReceipts(ctx context.Context, confirming []transferReading, wanted Verification) error {
+	n := wanted.Notice
+	hash := common.HexToHash(n.Block.Hash)
+	v.mu.Lock()
+	transfers, known := v.proved[hash]
+	v.mu.Unlock()
+	if known {
+		return holds(transfers, wanted)
+	}
+	for _, r := range confirming {
+		receipts, err := r.node.ReceiptsByBlockHash(ctx, hash)
+		if _, refused := errors.AsType[rpc.Error](err); refused {
+			continue // the node does not offer them
+		}
+		if err != nil {
+			return err
+		}
+		if root := receiptsRoot(receipts); root != r.header.ReceiptsRoot {
+			err := fmt.Errorf("%w: the receipts of block %d have the root %s, its header states %s",
+				models.ErrDoubtful, n.Block.Number, root, r.header.ReceiptsRoot)
+			if v.config.quorum() > 1 {
+				v.pool.reportLying(ctx, r.node, err.Error())
+			}
+			return fmt.Errorf("%s: %w", r.node.Name(), err)
+		}
+		v.mu.Lock()
+		if len(v.proved) >= provedBlocks {
+			clear(v.proved)
+		}
+		transfers, _ = DecodeTransfers(n.ChainID, v.config.Token, n.Block, watchedLogs(receipts, v.config.Token))
+		v.proved[hash] = transfers
+		v.mu.Unlock()
+		return holds(transfers, wanted)
+	}
+	return nil
+}
+
+// holds returns models.ErrTransferDiffers unless the proved transfers of a block contain the wanted one.
+func holds(transfers []models.TokenTransfer, wanted Verification) error {
+	for _, t := range transfers {
+		if t.TransferKey == wanted.Notice.TransferKey && t.To == wanted.DepositAddress && t.Amount == wanted.Notice.Amount {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: the block's receipts do not contain it", models.ErrTransferDiffers)
+}

@@ -1,0 +1,83 @@
+package chain
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/btcsuite/btcd/btcutil/hdkeychain"
+	"github.com/btcsuite/btcd/chaincfg"
+	"github.com/ethereum/go-ethereum/crypto"
+)
+
+// accountDepth is how deep m/44'/60'/0' lies below the master key.
+const accountDepth = 3
+
+// XPub derives addresses from a BIP-32 public account key (m/44'/60'/0'), on its external chain. No private key is
+// involved. It is safe for concurrent use.
+type XPub struct {
+	external *hdkeychain.ExtendedKey // m/44'/60'/0'/0
+}
+
+// NewXPub parses a public account key. Each error is one sentence and never repeats the key.
+func NewXPub(xpub string) (*XPub, error) {
+	account, err := hdkeychain.NewKeyFromString(strings.TrimSpace(xpub))
+	if err != nil {
+		return nil, errors.New(
+			"the key is not a BIP-32 extended key; export the xpub of the account m/44'/60'/0' from your wallet",
+		)
+	}
+	if account.IsPrivate() {
+		return nil, errors.New(
+			"the key is a private key (xprv), which must never be on this machine; use the public xpub of the account m/44'/60'/0'",
+		)
+	}
+	if !account.IsForNet(&chaincfg.MainNetParams) {
+		return nil, errors.New("the key does not begin with xpub; export the account m/44'/60'/0' as an xpub")
+	}
+	if account.Depth() != accountDepth {
+		return nil, fmt.Errorf(
+			"the key is at depth %d instead of %d; use the xpub of the account m/44'/60'/0'", account.Depth(), accountDepth,
+		)
+	}
+	external, err := account.Derive(0)
+	if err != nil {
+		return nil, fmt.Errorf("derive the external chain of the xpub: %w", err)
+	}
+	return &XPub{external: external}, nil
+}
+
+// Address returns the address m/44'/60'/0'/0/index in EIP-55 form.
+func (x *XPub) Address(index uint32) (string, error) {
+	if index >= hdkeychain.HardenedKeyStart {
+		return "", fmt.Errorf("address index %d is beyond what a public key can derive", index)
+	}
+	child, err := x.external.Derive(index)
+	if err != nil {
+		return "", fmt.Errorf("derive address %d: %w", index, err)
+	}
+	public, err := child.ECPubKey()
+	if err != nil {
+		return "", fmt.Errorf("derive address %d: %w", index, err)
+	}
+	return crypto.PubkeyToAddress(*public.ToECDSA()).Hex(), nil
+}
+
+// NewDevXPub derives the xpub of the account m/44'/60'/0' from a BIP-32 seed of 16 to 64 bytes. It is for development and
+// tests only: no other server may know a seed.
+func NewDevXPub(seed []byte) (string, error) {
+	key, err := hdkeychain.NewMaster(seed, &chaincfg.MainNetParams)
+	if err != nil {
+		return "", fmt.Errorf("make the master key: %w", err)
+	}
+	for _, step := range []uint32{44, 60, 0} {
+		if key, err = key.Derive(hdkeychain.HardenedKeyStart + step); err != nil {
+			return "", fmt.Errorf("derive the account key: %w", err)
+		}
+	}
+	public, err := key.Neuter()
+	if err != nil {
+		return "", fmt.Errorf("make the account key public: %w", err)
+	}
+	return public.String(), nil
+}

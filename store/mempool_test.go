@@ -1,0 +1,35 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"paycow/models"
+)
+
+// What nodes hold in their pools is shown until it is in a block or old.
+func TestSeenOnTheirWay(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		p, other := f.create(t), f.create(t)
+		now := time.Now().UTC().Truncate(time.Millisecond)
+		f.now = func() time.Time { return now }
+		require.NoError(t, f.NoteSeen(ctx, models.NetworkERC20, []models.SeenTransfer{
+			{TxHash: txHash(1), To: p.DepositAddress, Amount: 20 * models.USDT},
+			{TxHash: txHash(2), To: p.DepositAddress, Amount: 30 * models.USDT},
+			{TxHash: txHash(3), To: "0xSomebody", Amount: 5},
+		}))
+		sums := func() map[string]models.Amount {
+			found, err := f.OnTheirWay(ctx, []string{p.ID, other.ID})
+			require.NoError(t, err)
+			return found
+		}
+		require.Equal(t, map[string]models.Amount{p.ID: 50 * models.USDT}, sums())
+		f.mine(t, "main", transferTo(p, 1, 20*models.USDT, models.BlockRef{}))
+		require.Equal(t, map[string]models.Amount{p.ID: 30 * models.USDT}, sums())
+		now = now.Add(seenFor + time.Second)
+		require.Empty(t, sums())
+	})
+}

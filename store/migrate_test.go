@@ -1,0 +1,167 @@
+package store
+
+import (
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm/schema"
+
+	"paycow/internal/pgtest"
+	"paycow/models"
+)
+
+// An installation of the first schema, with rows, comes to the newest one and loses nothing.
+func TestMigrationFromTheFirstSchema(t *testing.T) {
+	check := func(t *testing.T, url string) {
+		ctx := t.Context()
+		s := open(t, url)
+		provider, err := s.migrationProvider()
+		require.NoError(t, err)
+		_, err = provider.UpTo(ctx, 20261123120000)
+		require.NoError(t, err)
+		require.ErrorIs(t, s.CheckSchema(ctx), models.ErrSchemaBehind)
+		at := epoch
+		for _, row := range []struct {
+			statement string
+			values    []any
+		}{
+			{"INSERT INTO operators (id, email, name, status, password_hash, created_at, updated_at) VALUES ('op', 'a@example.org', 'Shop', 'ACTIVE', 'x', ?, ?)", []any{at, at}},
+			{"INSERT INTO credentials (api_key, operator_id, secret_hash, secret_sealed, created_at) VALUES ('pk_1', 'op', ?, ?, ?)", []any{[]byte{1}, []byte{2}, at}},
+			{"INSERT INTO admins (id, email, password_hash, created_at, updated_at) VALUES ('ad', 'b@example.org', 'x', ?, ?)", []any{at, at}},
+			{`INSERT INTO payments (id, operator_id, user_id, reference, network, currency, amount_requested, deposit_address, address_index, created_at, expires_at,
+				status, exception, amount_received, amount_credited, tx_hash, last_block, decision, reason, version, updated_at)
+				VALUES ('pay', 'op', 'u', 'ref', 'ERC20', 'USDT', 50000000, '0xA', 0, ?, ?, 'PENDING', '', 0, 0, '', 0, '', '', 1, ?)`, []any{at, at.Add(time.Hour), at}},
+			{"INSERT INTO deposit_addresses (address, payment_id, address_index, created_at) VALUES ('0xA', 'pay', 0, ?)", []any{at}},
+			{"INSERT INTO chain_cursors (network, block_number, block_hash, block_time, head_number, updated_at) VALUES ('ERC20', 100, '0xb', ?, 101, ?)", []any{at, at}},
+		} {
+			require.NoError(t, s.writer.Exec(row.statement, row.values...).Error, row.statement)
+		}
+		require.NoError(t, s.Migrate(ctx))
+		require.NoError(t, s.CheckSchema(ctx))
+		p, err := s.Payment(ctx, "pay")
+		require.NoError(t, err)
+		require.EqualValues(t, models.DefaultConfirmations, p.Confirmations)
+		require.Equal(t, at, p.CreatedAt)
+		cursor, err := s.Cursor(ctx, models.NetworkERC20)
+		require.NoError(t, err)
+		require.Equal(t, cursor.Block(), cursor.Agreed())
+		require.EqualValues(t, 100, cursor.RecheckedNumber)
+		_, operator, err := s.Credential(ctx, "pk_1")
+		require.NoError(t, err)
+		require.False(t, operator.HasTOTP())
+		_, err = s.AdminByEmail(ctx, "b@example.org")
+		require.NoError(t, err)
+		next := block(101, "main")
+		paid := models.TokenTransfer{TransferKey: models.TransferKey{ChainID: 1, TxHash: txHash(1)}, From: "0xP", To: "0xA", Amount: 5, Block: next}
+		require.NoError(t, s.Advance(ctx, models.NetworkERC20, batch(cursor.Block(), next, 101, []models.TokenTransfer{paid})), "work goes on")
+		transfers, err := s.Transfers(ctx, "pay")
+		require.NoError(t, err)
+		require.Len(t, transfers, 1)
+	}
+	t.Run("sqlite", func(t *testing.T) { t.Parallel(); check(t, sqliteURL(t)) })
+	t.Run("postgres", func(t *testing.T) { t.Parallel(); check(t, pgtest.Start(t).NewDatabase(t)) })
+}
+
+func TestSchemaCheck(t *testing.T) {
+	t.Parallel()
+	check := func(t *testing.T, url string) {
+		t.Helper()
+		first := open(t, url)
+		err := first.CheckSchema(t.Context())
+		require.ErrorIs(t, err, models.ErrSchemaBehind)
+		require.Contains(t, err.Error(), "paycow migrate")
+
+		var wg sync.WaitGroup // several processes start at once
+		for range 4 {
+			s := open(t, url)
+			wg.Go(func() {
+				if err := s.Migrate(withTimeout(t)); err != nil {
+					t.Errorf("migrating beside others: %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		require.NoError(t, first.CheckSchema(t.Context()))
+		require.NoError(t, first.Migrate(t.Context()), "again")
+	}
+	t.Run("sqlite", func(t *testing.T) { t.Parallel(); check(t, sqliteURL(t)) })
+	t.Run("postgres", func(t *testing.T) { t.Parallel(); check(t, pgtest.Start(t).NewDatabase(t)) })
+}
+
+// TestModelsMatchColumns holds the GORM models and the migrated tables against each other.
+func TestModelsMatchColumns(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		for _, model := range []any{
+			models.Operator{},
+			models.Credential{},
+			models.Admin{},
+			models.Payment{},
+			models.PaymentEvent{},
+			models.DepositAddress{},
+			models.IdempotencyKey{},
+			models.ChainCursor{},
+			models.ChainBlock{},
+			models.Transfer{},
+			models.LedgerTransaction{},
+			models.LedgerEntry{},
+			models.Session{},
+			models.LoginAttempt{},
+		} {
+			parsed, err := schema.Parse(model, &sync.Map{}, f.writer.NamingStrategy)
+			require.NoError(t, err)
+			columns, err := f.writer.Migrator().ColumnTypes(parsed.Table)
+			require.NoError(t, err)
+			require.NotEmpty(t, columns, parsed.Table)
+
+			var inTable, inModel, keysInTable, keysInModel []string
+			for _, column := range columns {
+				inTable = append(inTable, column.Name())
+				field := parsed.LookUpField(column.Name())
+				require.NotNil(t, field, "%s.%s is in no model", parsed.Table, column.Name())
+				nullable, _ := column.Nullable()
+				require.Equal(t, field.FieldType.Kind() == reflect.Pointer, nullable, "%s.%s null or not", parsed.Table, column.Name())
+				require.Contains(t, kindsOf(column.DatabaseTypeName()), kindOf(field), "%s.%s %s", parsed.Table, column.Name(), column.DatabaseTypeName())
+				if key, _ := column.PrimaryKey(); key {
+					keysInTable = append(keysInTable, column.Name())
+				}
+			}
+			for _, field := range parsed.Fields {
+				if field.DBName != "" {
+					inModel = append(inModel, field.DBName)
+				}
+			}
+			for _, field := range parsed.PrimaryFields {
+				keysInModel = append(keysInModel, field.DBName)
+			}
+			require.ElementsMatch(t, inModel, inTable, parsed.Table)
+			require.ElementsMatch(t, keysInModel, keysInTable, parsed.Table)
+		}
+	})
+}
+
+func kindOf(field *schema.Field) string {
+	fieldType := field.IndirectFieldType
+	switch {
+	case fieldType == reflect.TypeFor[time.Time]():
+		return "time"
+	case fieldType == reflect.TypeFor[[]byte]():
+		return "bytes"
+	case fieldType.Kind() == reflect.String:
+		return "text"
+	case fieldType.Kind() == reflect.Bool:
+		return "bool"
+	default:
+		return "integer"
+	}
+}
+
+func kindsOf(columnType string) string {
+	return map[string]string{
+		"text": "text", "bigint": "integer", "int8": "integer", "integer": "integer", "boolean": "bool", "bool": "bool",
+		"timestamptz": "time", "datetime": "time", "bytea": "bytes", "blob": "bytes",
+	}[strings.ToLower(columnType)]
+}

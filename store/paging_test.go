@@ -1,0 +1,258 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"paycow/models"
+)
+
+// sqlKeeper keeps the statements that run.
+type sqlKeeper struct {
+	quietLogger
+	statements []string
+}
+
+func (k *sqlKeeper) LogMode(logger.LogLevel) logger.Interface { return k }
+
+func (k *sqlKeeper) Trace(_ context.Context, _ time.Time, text func() (string, int64), _ error) {
+	statement, _ := text()
+	k.statements = append(k.statements, statement)
+}
+
+// The lists and figures of the pages read through indexes, never a whole large table.
+func TestPagesReadThroughIndexes(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		f.fill(t, 5000)
+		kept := &sqlKeeper{}
+		read := *f.Store
+		read.reader = f.reader.Session(&gorm.Session{Logger: kept})
+		for name, call := range map[string]func() error{
+			"search of an operator": func() error {
+				_, _, err := read.ListPayments(ctx, PaymentFilter{OperatorID: f.operator.ID, Search: "user_17"})
+				return err
+			},
+			"search of an admin": func() error {
+				_, _, err := read.ListPayments(ctx, PaymentFilter{EveryOperator: true, Search: "user_17"})
+				return err
+			},
+			"everybody's payments": func() error {
+				_, _, err := read.ListPayments(ctx, PaymentFilter{EveryOperator: true})
+				return err
+			},
+			"everybody's exceptions": func() error {
+				_, _, err := read.ListPayments(ctx, PaymentFilter{EveryOperator: true, Exception: models.ExceptionUnderpaid})
+				return err
+			},
+			"everybody's rejected": func() error {
+				_, _, err := read.ListPayments(ctx, PaymentFilter{EveryOperator: true, Status: models.StatusRejected})
+				return err
+			},
+			"figures": func() error {
+				_, err := read.OperatorFigures(ctx, f.operator.ID, 7)
+				return err
+			},
+			"what one person did": func() error {
+				_, _, err := read.ListAudit(ctx, AuditFilter{Actor: "admin:a@example.org"})
+				return err
+			},
+			"queues": func() error {
+				_, err := read.QueueFigures(ctx, 100)
+				return err
+			},
+		} {
+			kept.statements = nil
+			require.NoError(t, call(), name)
+			require.NotEmpty(t, kept.statements, name)
+			for _, statement := range kept.statements {
+				plan := f.plan(t, statement)
+				for _, table := range []string{"payments", "transfers", "ledger_entries", "audit_log"} {
+					require.NotContains(t, plan, "Seq Scan on "+table, "%s: %s", name, statement)
+					for line := range strings.Lines(plan) {
+						require.False(t, strings.HasPrefix(line, "SCAN "+table) && !strings.Contains(line, "INDEX"), "%s: %s\n%s", name, statement, plan)
+					}
+				}
+			}
+		}
+	})
+}
+
+// plan is how the database would run a statement.
+func (f *fixture) plan(t *testing.T, statement string) string {
+	t.Helper()
+	explain := "EXPLAIN "
+	if f.engine == engineSQLite {
+		explain = "EXPLAIN QUERY PLAN "
+	}
+	rows, err := f.read(t.Context()).Raw(explain + statement).Rows()
+	require.NoError(t, err)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	require.NoError(t, err)
+	var plan strings.Builder
+	for rows.Next() {
+		cells := make([]any, len(columns))
+		for i := range cells {
+			cells[i] = new(string)
+		}
+		require.NoError(t, rows.Scan(cells...))
+		plan.WriteString(*cells[len(cells)-1].(*string) + "\n")
+	}
+	require.NoError(t, rows.Err())
+	return plan.String()
+}
+
+// fill gives the fixture's operator many payments, credits and lines of the audit log, over a hundred days.
+func (f *fixture) fill(t *testing.T, many int) {
+	t.Helper()
+	now := f.now()
+	payments := make([]models.Payment, many)
+	transfers := make([]models.Transfer, many)
+	entries := make([]models.AuditEntry, many)
+	for i := range payments {
+		at := now.Add(-time.Duration(i) * (100 * 24 * time.Hour / time.Duration(many)))
+		payments[i] = models.Payment{
+			PaymentState: models.PaymentState{Status: models.StatusPaid, Version: 1}, Confirmations: 12, ID: models.NewID(), OperatorID: f.operator.ID, Reference: models.NewReference(),
+			Network: models.NetworkERC20, Currency: models.CurrencyUSDT, UserID: fmt.Sprint("user_", i%500), AmountRequested: 1,
+			DepositAddress: fmt.Sprint("0xfill", i), AddressIndex: uint32(i), CreatedAt: at, UpdatedAt: at, ExpiresAt: at, WorkflowStartedAt: &at,
+		}
+		transfers[i] = models.Transfer{
+			TransferKey: models.TransferKey{ChainID: 1, TxHash: txHash(i)}, PaymentID: payments[i].ID, Amount: 1, BlockNumber: uint64(i), BlockTime: at, Canonical: true,
+			CreditedAmount: 1, Revision: 1, CreatedAt: at, UpdatedAt: at,
+		}
+		entries[i] = models.AuditEntry{At: at, Actor: fmt.Sprint("admin:", i%100), Action: "logged_in"}
+	}
+	require.NoError(t, f.writer.CreateInBatches(payments, 200).Error)
+	require.NoError(t, f.writer.CreateInBatches(transfers, 200).Error)
+	require.NoError(t, f.writer.Table("audit_log").CreateInBatches(entries, 200).Error)
+	require.NoError(t, f.writer.Transaction(func(tx *gorm.DB) error {
+		for i := 0; i < many; i += 250 {
+			var values []string
+			for j := i; j < i+250; j++ {
+				id, at := "fill"+fmt.Sprint(j), payments[j].CreatedAt
+				text := at.Format("'2006-01-02 15:04:05.000Z'")
+				if f.engine == engineSQLite {
+					text = fmt.Sprint(at.UnixMicro())
+				}
+				values = append(values, fmt.Sprintf("('%s', '%s', 5, %s), ('%s', '%s', -5, %s)", id, models.OperatorAvailableAccount(f.operator.ID), text, id, "chain:deposits", text))
+			}
+			if err := tx.Exec("INSERT INTO ledger_entries (transaction_id, account, amount, created_at) VALUES " + strings.Join(values, ", ")).Error; err != nil {
+				return err
+			}
+			values = values[:0]
+			for j := i; j < i+250; j++ {
+				text := payments[j].CreatedAt.Format("'2006-01-02 15:04:05.000Z'")
+				if f.engine == engineSQLite {
+					text = fmt.Sprint(payments[j].CreatedAt.UnixMicro())
+				}
+				values = append(values, fmt.Sprintf("('fill%d', 'fill%d', 'CREDIT', '%s', %s)", j, j, payments[j].ID, text))
+			}
+			if err := tx.Exec("INSERT INTO ledger_transactions (id, external_id, kind, payment_id, created_at) VALUES " + strings.Join(values, ", ")).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	require.NoError(t, f.writer.Exec("ANALYZE").Error)
+	stats, err := f.OperatorFigures(t.Context(), f.operator.ID, 7)
+	require.NoError(t, err)
+	require.Positive(t, stats.Volume)
+	require.Positive(t, stats.ByStatus[models.StatusPaid])
+}
+
+// A cursor that an earlier release handed out still names the same row.
+func TestCursorsKeepTheirForm(t *testing.T) {
+	at := time.UnixMilli(1_795_000_000_123).UTC()
+	const id = "0123456789abcdef01234567"
+	payment := models.Payment{ID: id, CreatedAt: at}
+	waiting := models.Operator{ID: id, CreatedAt: at, Status: models.OperatorPending}
+	active := models.Operator{ID: id, CreatedAt: at, Status: models.OperatorActive}
+	for _, c := range []struct {
+		text   string
+		cursor string
+		values []any
+		parse  func(cursor string) ([]any, error)
+	}{
+		{"1795000000123." + id, paymentOrder.cursor(payment), []any{at, id}, paymentOrder.parse},
+		{"1.1795000000123." + id, operatorOrder.cursor(waiting), []any{int64(1), at, id}, operatorOrder.parse},
+		{"0.1795000000123." + id, operatorOrder.cursor(active), []any{int64(0), at, id}, operatorOrder.parse},
+		{"42", ledgerOrder.cursor(LedgerLine{LedgerEntry: models.LedgerEntry{ID: 42}}), []any{int64(42)}, ledgerOrder.parse},
+		{"42", auditOrder.cursor(models.AuditEntry{ID: 42}), []any{int64(42)}, auditOrder.parse},
+		{"42", alarmOrder.cursor(models.Alarm{ID: 42}), []any{int64(42)}, alarmOrder.parse},
+	} {
+		require.Equal(t, base64.RawURLEncoding.EncodeToString([]byte(c.text)), c.cursor)
+		values, err := c.parse(c.cursor)
+		require.NoError(t, err)
+		require.Equal(t, c.values, values)
+		for _, other := range []string{"", ".", c.text + ".", "." + c.text, "0" + c.text, "+" + c.text, "-1", "x", c.text + "x"} {
+			_, err := c.parse(encodeCursor(other))
+			require.ErrorIs(t, err, models.ErrBadCursor, "%q", other)
+		}
+	}
+}
+
+// Pages of alarms and of the audit log hold each line once, newest first, whatever their size.
+func TestPagesOfAlarmsAndAudit(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		const many = 7
+		for i := range many {
+			require.NoError(t, f.Raise(ctx, models.Alarm{Network: models.NetworkERC20, Kind: models.AlarmNodeLying, Subject: fmt.Sprint(i), Message: "m"}))
+		}
+		require.NoError(t, f.Resolve(ctx, models.NetworkERC20, models.AlarmNodeLying, "3", "cli", "done"))
+		open, resolved := true, false
+		for name, c := range map[string]struct {
+			filter AlarmFilter
+			want   []string
+		}{
+			"all":             {AlarmFilter{Network: models.NetworkERC20}, []string{"6", "5", "4", "3", "2", "1", "0"}},
+			"open":            {AlarmFilter{Network: models.NetworkERC20, Open: &open}, []string{"6", "5", "4", "2", "1", "0"}},
+			"resolved":        {AlarmFilter{Network: models.NetworkERC20, Open: &resolved}, []string{"3"}},
+			"another network": {AlarmFilter{Network: "TRC20"}, nil},
+		} {
+			for _, limit := range []int{1, 2, 3, 6, 7, 0} {
+				c.filter.Limit, c.filter.Cursor = limit, ""
+				var got []string
+				for {
+					page, next, err := f.ListAlarms(ctx, c.filter)
+					require.NoError(t, err)
+					for _, alarm := range page {
+						got = append(got, alarm.Subject)
+					}
+					if next == "" {
+						break
+					}
+					require.Len(t, page, limit)
+					c.filter.Cursor = next
+				}
+				require.Equal(t, c.want, got, "%s, %d a page", name, limit)
+			}
+		}
+		filter := AuditFilter{Action: "alarm_raised", Limit: 3}
+		var ids []int64
+		for {
+			page, next, err := f.ListAudit(ctx, filter)
+			require.NoError(t, err)
+			for _, entry := range page {
+				ids = append(ids, entry.ID)
+			}
+			if next == "" {
+				break
+			}
+			filter.Cursor = next
+		}
+		require.Len(t, ids, many)
+		require.True(t, slices.IsSortedFunc(ids, func(a, b int64) int { return cmp.Compare(b, a) }), "newest first")
+	})
+}
