@@ -24,7 +24,7 @@ func believableLogs(ctx context.Context, node Endpoint, token common.Address, he
 			return nil, fmt.Errorf("%w: %s: the logs of block %d contain one of another block", models.ErrDoubtful, node.Name(), header.Number)
 		}
 	}
-	if len(logs) > 0 || !header.mayHoldLogs(token) {
+	if len(logs) > 0 || !header.MayHoldLogs(token) {
 		return logs, nil
 	}
 	receipts, err := node.ReceiptsByBlockHash(ctx, header.Hash)

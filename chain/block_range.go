@@ -49,7 +49,7 @@ func (f *Follower) stepRange(ctx context.Context, head Header, to uint64) (Progr
 	if err != nil {
 		return Progress{}, err
 	}
-	if !first.follows(cursor) {
+	if !first.Follows(cursor) {
 		return f.walkBack(ctx, head)
 	}
 	logs, to, err := f.rangeLogs(ctx, first.Number, to)
@@ -153,7 +153,7 @@ func (f *Follower) checkEmptyRange(ctx context.Context, first, last Header) erro
 		if err != nil {
 			return err
 		}
-		if !next.follows(header.Ref()) {
+		if !next.Follows(header.Ref()) {
 			return fmt.Errorf("%w: block %d is not the child of the one before", models.ErrDoubtful, next.Number)
 		}
 		header = next
@@ -162,7 +162,7 @@ func (f *Follower) checkEmptyRange(ctx context.Context, first, last Header) erro
 
 // checkEmptyBlock returns models.ErrDoubtful when a block's bloom filter and receipts show that it has watched logs.
 func (f *Follower) checkEmptyBlock(ctx context.Context, header Header) error {
-	if !header.mayHoldLogs(f.config.Token) {
+	if !header.MayHoldLogs(f.config.Token) {
 		return nil
 	}
 	receipts, err := f.source.ReceiptsByBlockHash(ctx, header.Hash)

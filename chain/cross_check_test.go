@@ -1,116 +1,62 @@
-package chain
+package chain_test
 
 import (
 	"context"
 	"fmt"
-	"math/big"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"paycow/chain"
+	"paycow/chain/chaintest"
 	"paycow/models"
 )
 
-// How a node can lie about logs.
-const (
-	lieNone = iota
-	lieHideAll
-	lieHideFirst
-	lieExtra
-	lieMore
-	lieLast
-)
-
-// namedNode is one node over the model chain. It may lie about our transfers.
-type namedNode struct {
-	*fakeChain
-	name string
-	lie  int
-	down atomic.Bool
-}
-
-func (n *namedNode) Name() string { return n.name }
-
-func (n *namedNode) HeaderByNumber(ctx context.Context, number uint64) (Header, error) {
-	if n.down.Load() {
-		return Header{}, fmt.Errorf("%s is down", n.name)
-	}
-	return n.fakeChain.HeaderByNumber(ctx, number)
-}
-
-func (n *namedNode) HeadHeader(ctx context.Context) (Header, error) {
-	if n.down.Load() {
-		return Header{}, fmt.Errorf("%s is down", n.name)
-	}
-	return n.fakeChain.HeadHeader(ctx)
-}
-
-func (n *namedNode) TokenLogsByBlockHash(ctx context.Context, token common.Address, hash common.Hash) ([]types.Log, error) {
-	logs, err := n.fakeChain.TokenLogsByBlockHash(ctx, token, hash)
-	return n.spoil(logs), err
-}
-
-func (n *namedNode) TokenLogsInRange(ctx context.Context, token common.Address, from, to uint64) ([]types.Log, error) {
-	logs, err := n.fakeChain.TokenLogsInRange(ctx, token, from, to)
-	return n.spoil(logs), err
-}
-
-func (n *namedNode) BlockLogs(ctx context.Context, header Header) ([]types.Log, error) {
-	return n.TokenLogsByBlockHash(ctx, testToken, header.Hash) // whoever believes this node believes everything
-}
-
-func (n *namedNode) RangeLogs(ctx context.Context, from, to uint64) ([]types.Log, error) {
-	return n.TokenLogsInRange(ctx, testToken, from, to)
-}
-
-func (n *namedNode) spoil(logs []types.Log) []types.Log {
-	logs = slices.Clone(logs)
-	if len(logs) == 0 {
-		return logs
-	}
-	switch n.lie {
-	case lieHideAll:
-		return nil
-	case lieHideFirst:
-		return logs[1:]
-	case lieExtra:
-		extra := logs[len(logs)-1]
-		extra.Index++
-		extra.Topics = slices.Clone(transferLog(pay(ourAddress1, 77)).Topics)
-		extra.Data = common.BigToHash(big.NewInt(77)).Bytes()
-		return append(logs, extra)
-	case lieMore:
-		logs[0].Data = common.BigToHash(big.NewInt(99)).Bytes()
-	case lieLast:
-		logs[len(logs)-1].Topics = slices.Clone(transferLog(pay(ourAddress2, 1)).Topics)
-	}
-	return logs
-}
-
 // panel is nodes over one model chain and the pool of them.
 type panel struct {
-	nodes []*namedNode
-	pool  *Pool
+	nodes  []*chaintest.Node
+	pool   *chain.Pool
+	quorum int
 }
 
-func newPanel(chain *fakeChain, quorum int, lies ...int) *panel {
-	p := &panel{}
-	var endpoints []Endpoint
+func newPanel(c *chaintest.Chain, quorum int, lies ...chaintest.Lie) *panel {
+	p := &panel{quorum: quorum}
+	var endpoints []chain.Endpoint
 	for i, lie := range lies {
-		p.nodes = append(p.nodes, &namedNode{fakeChain: chain, name: fmt.Sprint("node", i), lie: lie})
+		p.nodes = append(p.nodes, chaintest.NewNode(c, fmt.Sprint("node", i), 0))
 		endpoints = append(endpoints, p.nodes[i])
+		p.lie(i, lie)
 	}
-	config := testConfig()
-	config.Quorum = quorum
-	p.pool = NewPool(endpoints, config, nil, quiet())
+	p.pool = chain.NewPool(endpoints, configOf(quorum), nil, quiet())
 	return p
+}
+
+func (p *panel) lie(node int, lie chaintest.Lie) {
+	p.nodes[node].Set(func(b *chaintest.Behaviour) { b.Lie = lie })
+}
+
+// gullible returns a source that believes everything that one node answers.
+func (p *panel) gullible(node int) chain.BlockSource {
+	return gullible{p.nodes[node]}
+}
+
+type gullible struct{ *chaintest.Node }
+
+func (g gullible) AgreedHeader(ctx context.Context, number uint64) (chain.Header, error) {
+	return g.HeaderByNumber(ctx, number)
+}
+
+func (g gullible) BlockLogs(ctx context.Context, header chain.Header) ([]types.Log, error) {
+	return g.TokenLogsByBlockHash(ctx, chaintest.Token, header.Hash)
+}
+
+func (g gullible) RangeLogs(ctx context.Context, from, to uint64) ([]types.Log, error) {
+	return g.TokenLogsInRange(ctx, chaintest.Token, from, to)
 }
 
 // reported returns the names of the nodes that were contradicted.
@@ -124,12 +70,12 @@ func (p *panel) reported() map[string]bool {
 	return lying
 }
 
-func newCheck(p *panel, store *memoryStore, alarms Alarms) *CrossCheck {
-	return NewCrossCheck(p.pool.config, p.pool, store, alarms, quiet())
+func newCheck(p *panel, store *chaintest.Store, alarms chain.Alarms) *chain.CrossCheck {
+	return chain.NewCrossCheck(configOf(p.quorum), p.pool, store, alarms, quiet())
 }
 
 // exhaust steps until nothing is left to compare.
-func exhaust(t require.TestingT, check *CrossCheck) {
+func exhaust(t require.TestingT, check *chain.CrossCheck) {
 	for range 5000 {
 		worked, err := check.Step(context.Background())
 		require.NoError(t, err)
@@ -141,8 +87,8 @@ func exhaust(t require.TestingT, check *CrossCheck) {
 }
 
 // canonicalOurs returns the stored transfers that pay us.
-func canonicalOurs(store *memoryStore) []models.TokenTransfer {
-	return slices.DeleteFunc(store.canonical(), func(t models.TokenTransfer) bool { return !store.ours[t.To] })
+func canonicalOurs(store *chaintest.Store) []models.TokenTransfer {
+	return slices.DeleteFunc(store.Canonical(), func(t models.TokenTransfer) bool { return !store.Ours[t.To] })
 }
 
 // TestOneLiarOfThreeChangesNothing lets the follower itself read from any node, the liar too: what is stored at the end is
@@ -150,27 +96,28 @@ func canonicalOurs(store *memoryStore) []models.TokenTransfer {
 func TestOneLiarOfThreeChangesNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		chain := newFakeChain()
+		m := newModel()
 		mine := func(label string) {
 			for range rapid.IntRange(1, 30).Draw(t, label) {
-				chain.mine(drawTxs(t, "txs")...)
+				m.Mine(drawTxs(t, "txs")...)
 			}
 		}
 		nodes := rapid.IntRange(2, 3).Draw(t, "nodes")
-		lies := make([]int, nodes)
+		lies := make([]chaintest.Lie, nodes)
 		liar := rapid.IntRange(0, nodes-1).Draw(t, "liar")
-		lies[liar] = rapid.IntRange(lieNone, lieLast).Draw(t, "lie")
-		panel := newPanel(chain, 2, lies...)
-		store, alarms := ourStore(), &memoryAlarms{}
+		lies[liar] = chaintest.Lie(rapid.IntRange(int(chaintest.LieNone), int(chaintest.LieAnotherAccount)).Draw(t, "lie"))
+		panel := newPanel(m.Chain, 2, lies...)
+		store, alarms := ourStore(), &chaintest.Alarms{}
 		config := startAt(1)
 		config.quorum, config.rangesFrom = 2, rapid.Uint64Range(1, 64).Draw(t, "windows from")
-		source := panel.nodes[rapid.IntRange(0, nodes-1).Draw(t, "source")]
-		follow := func(check *CrossCheck) {
+		source := panel.gullible(rapid.IntRange(0, nodes-1).Draw(t, "source"))
+		finalized := -1
+		follow := func(check *chain.CrossCheck) {
 			follower := config.follower(source, store, alarms)
 			for range 200 {
 				progress, err := follower.Step(context.Background())
 				if err != nil {
-					source = panel.nodes[(liar+1)%nodes]
+					source = panel.gullible((liar + 1) % nodes)
 					follower = config.follower(source, store, alarms)
 					continue
 				}
@@ -187,29 +134,32 @@ func TestOneLiarOfThreeChangesNothing(t *testing.T) {
 		for round := range 3 {
 			mine("blocks")
 			if round > 0 {
-				chain.cut(rapid.IntRange(0, min(5, chain.height()-1)).Draw(t, "depth"))
+				m.Cut(rapid.IntRange(0, min(5, m.Height()-1)).Draw(t, "depth"))
 				for range 6 {
-					chain.mine(drawTxs(t, "txs")...)
+					m.Mine(drawTxs(t, "txs")...)
 				}
 			}
 			if rapid.Bool().Draw(t, "finality") {
-				chain.finalized = max(chain.finalized, int64(max(chain.height()-8, 0)))
+				finalized = max(finalized, m.Height()-8, 0)
+				for _, node := range panel.nodes {
+					node.Finalize(finalized)
+				}
 			}
 			follow(check)
 			exhaust(t, check)
 		}
 		for name := range panel.reported() {
-			require.Equal(t, panel.nodes[liar].name, name, "an honest node was accused")
+			require.Equal(t, panel.nodes[liar].Name(), name, "an honest node was accused")
 		}
 		cursor, err := store.Cursor(context.Background(), "")
 		require.NoError(t, err)
-		if nodes == 3 || !panel.reported()[panel.nodes[liar].name] {
-			require.EqualValues(t, chain.height(), cursor.AgreedNumber)
-			require.Equal(t, chain.truth(store.ours, 0), canonicalOurs(store))
+		if nodes == 3 || !panel.reported()[panel.nodes[liar].Name()] {
+			require.EqualValues(t, m.Height(), cursor.AgreedNumber)
+			require.Equal(t, m.Truth(store.Ours, 0), canonicalOurs(store))
 		}
 		for _, transfer := range canonicalOurs(store) { // up to the agreed block nothing but the truth, in any case
 			if transfer.Block.Number <= cursor.AgreedNumber {
-				require.Contains(t, chain.truth(store.ours, 0), transfer)
+				require.Contains(t, m.Truth(store.Ours, 0), transfer)
 			}
 		}
 	})
@@ -217,108 +167,103 @@ func TestOneLiarOfThreeChangesNothing(t *testing.T) {
 
 func TestSecondReadingHealsAndCostsLittle(t *testing.T) {
 	t.Parallel()
-	chain := newFakeChain()
-	chain.mine(fakeTx{txHash(1), []payment{pay(ourAddress1, 5), pay(ourAddress1, 6)}})
+	m := newModel()
+	m.Mine(chaintest.Tx(1, chaintest.Pay(chaintest.Payee1, 5), chaintest.Pay(chaintest.Payee1, 6)))
 	for range 99 {
-		chain.mine()
+		m.Mine()
 	}
-	panel := newPanel(chain, 1, lieHideFirst)
-	store, alarms := ourStore(), &memoryAlarms{}
-	catchUp(t, startAt(1).follower(panel.nodes[0], store, alarms))
-	require.Len(t, store.canonical(), 1)
+	panel := newPanel(m.Chain, 1, chaintest.LieHideFirst)
+	store, alarms := ourStore(), &chaintest.Alarms{}
+	catchUp(t, startAt(1).follower(panel.gullible(0), store, alarms))
+	require.Len(t, store.Canonical(), 1)
 	check := newCheck(panel, store, alarms)
-	clear(chain.calls)
+	panel.nodes[0].ResetCalls()
 	exhaust(t, check)
-	require.Empty(t, chain.calls, "nothing is final")
+	require.Zero(t, panel.nodes[0].Calls(""), "nothing is final")
 
-	panel.nodes[0].lie = lieNone
-	require.NoError(t, store.SetFinalized(t.Context(), "", chain.ref(31)))
+	panel.lie(0, chaintest.LieNone)
+	require.NoError(t, store.SetFinalized(t.Context(), "", m.Ref(31)))
 	exhaust(t, check)
-	require.Empty(t, chain.calls, "too few blocks are final")
-	require.NoError(t, store.SetFinalized(t.Context(), "", chain.ref(60)))
+	require.Zero(t, panel.nodes[0].Calls(""), "too few blocks are final")
+	require.NoError(t, store.SetFinalized(t.Context(), "", m.Ref(60)))
 	exhaust(t, check)
-	require.Equal(t, 1, chain.calls["range"])
-	require.Equal(t, chain.truth(store.ours, 0), store.canonical())
-	require.True(t, alarms.isOpen(models.AlarmTransferMissed))
+	require.Equal(t, 1, panel.nodes[0].Calls("range"))
+	require.Equal(t, m.Truth(store.Ours, 0), store.Canonical())
+	require.True(t, alarms.IsOpen(models.AlarmTransferMissed))
 	cursor, _ := store.Cursor(t.Context(), "")
 	require.EqualValues(t, 60, cursor.RecheckedNumber)
 }
 
 func TestRescanIsSafeToRepeat(t *testing.T) {
 	t.Parallel()
-	chain := newFakeChain()
+	m := newModel()
 	for i := range 50 {
-		chain.mine(fakeTx{txHash(i), []payment{pay(ourAddress2, 5), pay(stranger, 1), pay(ourAddress1, 6)}})
+		m.Mine(chaintest.Tx(i, chaintest.Pay(chaintest.Payee2, 5), chaintest.Pay(chaintest.Stranger, 1), chaintest.Pay(chaintest.Payee1, 6)))
 	}
-	for _, lie := range []int{lieHideFirst, lieExtra, lieMore, lieLast} {
-		panel := newPanel(chain, 1, lie)
+	for _, lie := range []chaintest.Lie{chaintest.LieHideFirst, chaintest.LieExtraTransfer, chaintest.LieAnotherAmount, chaintest.LieAnotherAccount} {
+		panel := newPanel(m.Chain, 1, lie)
 		store := ourStore()
-		catchUp(t, startAt(1).follower(panel.nodes[0], store, &memoryAlarms{}))
-		require.NotEqual(t, chain.truth(store.ours, 0), canonicalOurs(store))
-		panel.nodes[0].lie = lieNone
-		check := newCheck(panel, store, &memoryAlarms{})
+		catchUp(t, startAt(1).follower(panel.gullible(0), store, &chaintest.Alarms{}))
+		require.NotEqual(t, m.Truth(store.Ours, 0), canonicalOurs(store))
+		panel.lie(0, chaintest.LieNone)
+		check := newCheck(panel, store, &chaintest.Alarms{})
 		var done uint64
 		report, err := check.Rescan(t.Context(), 1, 1000, func(blocks uint64) { done = blocks })
 		require.NoError(t, err)
 		require.EqualValues(t, 50, report.Blocks)
 		require.EqualValues(t, 50, done)
-		require.Equal(t, chain.truth(store.ours, 0), canonicalOurs(store))
+		require.Equal(t, m.Truth(store.Ours, 0), canonicalOurs(store))
 		again, err := check.Rescan(t.Context(), 1, 50, nil)
 		require.NoError(t, err)
-		require.Equal(t, RescanReport{Blocks: 50, Found: 100}, again)
+		require.Equal(t, chain.RescanReport{Blocks: 50, Found: 100}, again)
 	}
 }
 
 func TestACreditThatIsDisprovedRaisesItsOwnAlarm(t *testing.T) {
 	t.Parallel()
-	chain := newFakeChain()
-	chain.mine(fakeTx{txHash(1), []payment{pay(stranger, 5)}})
-	panel := newPanel(chain, 2, lieExtra, lieNone, lieNone)
-	store, alarms := ourStore(), &memoryAlarms{}
+	m := newModel()
+	m.Mine(chaintest.Tx(1, chaintest.Pay(chaintest.Stranger, 5)))
+	panel := newPanel(m.Chain, 2, chaintest.LieExtraTransfer, chaintest.LieNone, chaintest.LieNone)
+	store, alarms := ourStore(), &chaintest.Alarms{}
 	config := startAt(1)
 	config.quorum = 2
-	catchUp(t, config.follower(panel.nodes[0], store, alarms))
-	require.Len(t, store.canonical(), 1)
-	store.credited = map[models.TransferKey]bool{store.canonical()[0].TransferKey: true}
+	catchUp(t, config.follower(panel.gullible(0), store, alarms))
+	require.Len(t, store.Canonical(), 1)
+	store.Credited = map[models.TransferKey]bool{store.Canonical()[0].TransferKey: true}
 	exhaust(t, newCheck(panel, store, alarms))
-	require.Empty(t, store.canonical())
-	require.True(t, alarms.isOpen(models.AlarmTransferDisproved))
-	require.True(t, alarms.isOpen(models.AlarmCreditedWithoutNode))
+	require.Empty(t, store.Canonical())
+	require.True(t, alarms.IsOpen(models.AlarmTransferDisproved))
+	require.True(t, alarms.IsOpen(models.AlarmCreditedWithoutNode))
 	require.True(t, panel.reported()["node0"])
 }
 
 func TestTooFewNodesRaiseAnAlarmThatResolves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		chain := newFakeChain()
-		chain.mine()
-		panel := newPanel(chain, 2, lieNone, lieNone)
-		store, alarms := ourStore(), &memoryAlarms{}
+		m := newModel()
+		m.Mine()
+		panel := newPanel(m.Chain, 2, chaintest.LieNone, chaintest.LieNone)
+		store, alarms := ourStore(), &chaintest.Alarms{}
 		config := startAt(1)
 		config.quorum = 2
-		catchUp(t, config.follower(panel.nodes[0], store, alarms))
-		panel.nodes[1].down.Store(true)
+		catchUp(t, config.follower(panel.gullible(0), store, alarms))
+		panel.nodes[1].Set(func(b *chaintest.Behaviour) { b.Down = true })
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- newCheck(panel, store, alarms).Run(ctx) }()
 		time.Sleep(time.Minute)
-		require.False(t, alarms.isOpen(models.AlarmQuorumMissing))
+		require.False(t, alarms.IsOpen(models.AlarmQuorumMissing))
 		time.Sleep(90 * time.Second)
-		require.True(t, alarms.isOpen(models.AlarmQuorumMissing))
+		require.True(t, alarms.IsOpen(models.AlarmQuorumMissing))
 		cursor, _ := store.Cursor(ctx, "")
 		require.Zero(t, cursor.AgreedNumber)
-		panel.nodes[1].down.Store(false)
+		panel.nodes[1].Set(func(b *chaintest.Behaviour) { b.Down = false })
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		require.False(t, alarms.isOpen(models.AlarmQuorumMissing))
+		require.False(t, alarms.IsOpen(models.AlarmQuorumMissing))
 		cursor, _ = store.Cursor(ctx, "")
 		require.EqualValues(t, 1, cursor.AgreedNumber)
 		cancel()
 		require.ErrorIs(t, <-ended, context.Canceled)
 	})
-}
-
-// AgreedHeader is the same as HeaderByNumber: one node is its own quorum.
-func (n *namedNode) AgreedHeader(ctx context.Context, number uint64) (Header, error) {
-	return n.HeaderByNumber(ctx, number)
 }

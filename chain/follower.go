@@ -157,7 +157,7 @@ func (f *Follower) offerHead(head Header) bool {
 	}
 	f.head = nil
 	if f.cursor != nil && head.Number > f.cursor.BlockNumber {
-		if head.Number > f.cursor.BlockNumber+1 || head.follows(f.cursor.Block()) {
+		if head.Number > f.cursor.BlockNumber+1 || head.Follows(f.cursor.Block()) {
 			f.head, f.headAt = &head, time.Now()
 		}
 	}
@@ -207,14 +207,14 @@ func (f *Follower) stepBlock(ctx context.Context, head Header) (Progress, error)
 			return Progress{}, err
 		}
 	}
-	if !next.follows(cursor) {
+	if !next.Follows(cursor) {
 		return f.walkBack(ctx, head)
 	}
 	logs, err := f.source.BlockLogs(ctx, next)
 	if err != nil {
 		// Perhaps no node has the logs because the node that reported the block made it up.
 		agreed, agreeErr := f.source.AgreedHeader(ctx, next.Number)
-		if agreeErr != nil || agreed.Hash == next.Hash || !agreed.follows(cursor) {
+		if agreeErr != nil || agreed.Hash == next.Hash || !agreed.Follows(cursor) {
 			return Progress{}, err
 		}
 		next = agreed

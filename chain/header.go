@@ -57,13 +57,13 @@ func (h Header) Ref() models.BlockRef {
 	return models.BlockRef{Number: h.Number, Hash: h.Hash.Hex(), Time: h.Time}
 }
 
-// follows reports whether the header's block is the child of the given one.
-func (h Header) follows(parent models.BlockRef) bool {
+// Follows reports whether the header's block is the child of the given one.
+func (h Header) Follows(parent models.BlockRef) bool {
 	return h.Number == parent.Number+1 && h.ParentHash.Hex() == parent.Hash
 }
 
-// mayHoldLogs reports whether the header's bloom filter matches watched logs of the token. False is certain; true may be wrong.
-func (h Header) mayHoldLogs(token common.Address) bool {
+// MayHoldLogs reports whether the header's bloom filter matches watched logs of the token. False is certain; true may be wrong.
+func (h Header) MayHoldLogs(token common.Address) bool {
 	return types.BloomLookup(h.Bloom, token) && slices.ContainsFunc(watchedTopics, func(topic common.Hash) bool {
 		return types.BloomLookup(h.Bloom, topic)
 	})

@@ -96,9 +96,9 @@ func TestDecodePending(t *testing.T) {
 		for _, word := range words {
 			input = append(input, common.LeftPadBytes(word, common.HashLength)...)
 		}
-		return PendingTransaction{Hash: txHash(1), To: &testToken, Input: input}
+		return PendingTransaction{Hash: common.Hash{0x11}, To: &testToken, Input: input}
 	}
-	want := models.SeenTransfer{TxHash: txHash(1).Hex(), To: ourAddress1.Hex(), Amount: 5}
+	want := models.SeenTransfer{TxHash: common.Hash{0x11}.Hex(), To: ourAddress1.Hex(), Amount: 5}
 	for _, transaction := range []PendingTransaction{
 		call("transfer(address,uint256)", ourAddress1[:], []byte{5}),
 		call("transferFrom(address,address,uint256)", stranger[:], ourAddress1[:], []byte{5}),

@@ -1,8 +1,10 @@
 package chain
 
 import (
-	"context"
+	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -11,132 +13,119 @@ import (
 	"paycow/models"
 )
 
-// noticeOf reads the only transfer of a real transaction that has the ordinal.
-func noticeOf(t *testing.T, geth *gethChain, ours common.Address, ordinal int) models.TransferNotice {
-	t.Helper()
-	for _, transfer := range geth.truth(map[string]bool{ours.Hex(): true}, 0) {
-		if transfer.Ordinal == ordinal {
-			return models.TransferNotice{TransferKey: transfer.TransferKey, From: transfer.From, Amount: transfer.Amount, Block: transfer.Block, Canonical: true, Revision: 1}
-		}
-	}
-	require.Fail(t, "no such transfer")
-	return models.TransferNotice{}
-}
-
-// verifierOf asks these nodes, one of which is enough.
-func verifierOf(token common.Address, nodes ...Endpoint) *Verifier {
-	config := Config{ChainID: testChainID, Token: token}
-	return NewVerifier(config, NewPool(nodes, config, nil, quiet()))
-}
-
 func toVerify(address common.Address, notice models.TransferNotice) Verification {
 	return Verification{DepositAddress: address.Hex(), Notice: notice, Confirmations: 12, AtStake: notice.Amount}
 }
 
-func TestVerifyTransfer(t *testing.T) {
+// TestQuorumOfTheVerifier lets each of three nodes agree, disagree or be away, in every combination.
+func TestQuorumOfTheVerifier(t *testing.T) {
 	t.Parallel()
-	geth := newGethChain(t)
-	geth.mineEmpty(2)
-	geth.mine(geth.transaction(pay(stranger, 9)), geth.transaction(pay(stranger, 1), pay(ourAddress1, 50), pay(ourAddress1, 0), pay(ourAddress1, 60)))
-	geth.mineEmpty(10)
-	verifier := verifierOf(testToken, dial(t, geth.httpURL()))
-	notice := noticeOf(t, geth, ourAddress1, 1)
-	verify := func(n models.TransferNotice) error {
-		return verifier.VerifyTransfer(t.Context(), toVerify(ourAddress1, n))
-	}
+	const (
+		agrees = iota
+		otherLog
+		otherBlock
+		away
+		kinds
+	)
+	for quorum := 1; quorum <= 3; quorum++ {
+		for combination := range kinds * kinds * kinds {
+			synctest.Test(t, func(t *testing.T) {
+				transferTx := common.Hash{7}
+				receipt := &types.Receipt{Status: types.ReceiptStatusSuccessful, TxHash: transferTx, CumulativeGasUsed: 1}
+				log := transferLog(pay(ourAddress1, 50))
+				log.TxHash, log.BlockNumber = transferTx, 80
+				block := Header{Number: 100, Time: time.Now(), Hash: common.Hash{9}}
+				log.BlockHash = block.Hash
+				receipt.Logs, receipt.BlockHash = []*types.Log{&log}, block.Hash
+				block.ReceiptsRoot = receiptsRoot([]*types.Receipt{receipt})
 
-	require.ErrorIs(t, verify(notice), models.ErrNotConfirmedYet, "11 confirmations")
-	geth.mineEmpty(1)
-	require.NoError(t, verify(notice), "12 confirmations")
-	require.NoError(t, verify(noticeOf(t, geth, ourAddress1, 3)))
-
-	change := func(f func(*models.TransferNotice)) models.TransferNotice {
-		changed := notice
-		f(&changed)
-		return changed
+				var nodes []*faultyNode
+				agreeing := 0
+				for i, rest := 0, combination; i < 3; i, rest = i+1, rest/kinds {
+					node := newFaultyNode(fmt.Sprint("node", i), 100)
+					node.head, node.receipt, node.receipts = block, receipt, []*types.Receipt{receipt}
+					switch rest % kinds {
+					case agrees:
+						agreeing++
+					case otherLog:
+						other := *receipt
+						other.Logs = nil
+						node.receipt = &other
+					case otherBlock:
+						node.head.Hash = common.Hash{8}
+					case away:
+						node.err = errAway
+					}
+					nodes = append(nodes, node)
+				}
+				alarms := &alarmList{}
+				pool := poolOf(quorum, alarms, nodes...)
+				notice := models.TransferNotice{
+					TransferKey: models.TransferKey{ChainID: testChainID, TxHash: transferTx.Hex()}, Amount: 50, Canonical: true,
+					Block: models.BlockRef{Number: 80, Hash: block.Hash.Hex()},
+				}
+				err := NewVerifier(pool.config, pool).VerifyTransfer(t.Context(), toVerify(ourAddress1, notice))
+				if agreeing >= quorum {
+					require.NoError(t, err, "quorum %d, combination %d", quorum, combination)
+				} else {
+					require.Error(t, err, "quorum %d, combination %d", quorum, combination)
+					if quorum > 1 {
+						require.ErrorIs(t, err, models.ErrQuorumMissing)
+					}
+				}
+			})
+		}
 	}
-	for name, test := range map[string]struct {
-		notice models.TransferNotice
-		want   error
-	}{
-		"more than it pays":         {change(func(n *models.TransferNotice) { n.Amount++ }), models.ErrTransferDiffers},
-		"less than it pays":         {change(func(n *models.TransferNotice) { n.Amount-- }), models.ErrTransferDiffers},
-		"another's log":             {change(func(n *models.TransferNotice) { n.Ordinal = 0 }), models.ErrTransferDiffers},
-		"the log without value":     {change(func(n *models.TransferNotice) { n.Ordinal = 2 }), models.ErrTransferDiffers},
-		"no such log":               {change(func(n *models.TransferNotice) { n.Ordinal = 4 }), models.ErrTransferDiffers},
-		"no such transaction":       {change(func(n *models.TransferNotice) { n.TxHash = common.Hash{5}.Hex() }), models.ErrNotCanonical},
-		"another block":             {change(func(n *models.TransferNotice) { n.Block.Hash = geth.ref(2).Hash }), models.ErrNotCanonical},
-		"another number":            {change(func(n *models.TransferNotice) { n.Block.Number-- }), models.ErrNotCanonical},
-		"block above the head":      {change(func(n *models.TransferNotice) { n.Block.Number += 100 }), models.ErrNotConfirmedYet},
-		"no block at all":           {change(func(n *models.TransferNotice) { n.Block = models.BlockRef{} }), models.ErrNotConfirmedYet},
-		"an unknown block's number": {change(func(n *models.TransferNotice) { n.Block = models.BlockRef{Number: 1} }), models.ErrNotCanonical},
-	} {
-		t.Run(name, func(t *testing.T) { require.ErrorIs(t, verify(test.notice), test.want) })
-	}
-	require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), toVerify(ourAddress2, notice)), models.ErrTransferDiffers, "another address")
-	require.ErrorIs(t, verifierOf(stranger, dial(t, geth.httpURL())).VerifyTransfer(t.Context(), toVerify(ourAddress1, notice)), models.ErrTransferDiffers, "another token")
 }
 
-func TestVerifyTransferAfterAReorg(t *testing.T) {
+func TestReceiptsThatDoNotMakeUpTheirRootAreNoProof(t *testing.T) {
 	t.Parallel()
-	geth := newGethChain(t)
-	geth.mineEmpty(2)
-	tx := geth.transaction(pay(ourAddress1, 50))
-	geth.mine(tx)
-	geth.mineEmpty(14)
-	verifier := verifierOf(testToken, dial(t, geth.wsURL()))
-	verify := func(n models.TransferNotice) error {
-		return verifier.VerifyTransfer(t.Context(), toVerify(ourAddress1, n))
-	}
-	before := noticeOf(t, geth, ourAddress1, 0)
-	require.NoError(t, verify(before))
-
-	geth.reorg(15, func(int) []*types.Transaction { return nil })
-	require.ErrorIs(t, verify(before), models.ErrNotCanonical, "gone")
-
-	geth.mine(tx)
-	geth.mineEmpty(11)
-	require.ErrorIs(t, verify(before), models.ErrNotCanonical, "mined again elsewhere")
-	require.NoError(t, verify(noticeOf(t, geth, ourAddress1, 0)))
+	synctest.Test(t, func(t *testing.T) {
+		log := transferLog(pay(ourAddress1, 50))
+		log.TxHash, log.BlockHash, log.BlockNumber = common.Hash{7}, common.Hash{9}, 80
+		receipt := &types.Receipt{Status: types.ReceiptStatusSuccessful, TxHash: log.TxHash, BlockHash: log.BlockHash, CumulativeGasUsed: 1, Logs: []*types.Log{&log}}
+		node := newFaultyNode("node", 100)
+		node.head.Hash, node.receipt, node.receipts = common.Hash{9}, receipt, []*types.Receipt{receipt}
+		node.head.ReceiptsRoot = common.Hash{1} // the log is made up, the header is the chain's
+		notice := models.TransferNotice{
+			TransferKey: models.TransferKey{ChainID: testChainID, TxHash: log.TxHash.Hex()}, Amount: 50, Canonical: true,
+			Block: models.BlockRef{Number: 80, Hash: log.BlockHash.Hex()},
+		}
+		pool := poolOf(1, nil, node)
+		verifier := NewVerifier(pool.config, pool)
+		require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), toVerify(ourAddress1, notice)), models.ErrDoubtful)
+		node.set(func(n *faultyNode) { n.head.ReceiptsRoot = receiptsRoot(n.receipts) })
+		require.NoError(t, verifier.VerifyTransfer(t.Context(), toVerify(ourAddress1, notice)))
+		// What was proved once stays proved, for the logs of that block and no others.
+		notice.Ordinal = 1
+		require.Error(t, verifier.VerifyTransfer(t.Context(), toVerify(ourAddress1, notice)))
+	})
 }
 
-// deadReceipts serves the receipt of a block that is no longer canonical, as nodes have been seen to do.
-type deadReceipts struct {
-	Endpoint
-	receipt *types.Receipt
-}
-
-func (r deadReceipts) Receipt(context.Context, common.Hash) (*types.Receipt, bool, error) {
-	return r.receipt, true, nil
-}
-
-func TestVerifyTransferInADeadBlockOrAFailedTransaction(t *testing.T) {
+func TestLargeAmountsWaitForFinality(t *testing.T) {
 	t.Parallel()
-	geth := newGethChain(t)
-	geth.mine()
-	tx := geth.transaction(pay(ourAddress1, 50))
-	geth.mine(tx)
-	geth.mineEmpty(11)
-	node := dial(t, geth.httpURL())
-	notice := noticeOf(t, geth, ourAddress1, 0)
-	receipt, ok, err := node.Receipt(t.Context(), tx.Hash())
-	require.NoError(t, err)
-	require.True(t, ok)
-
-	failed := *receipt
-	failed.Status = types.ReceiptStatusFailed
-	err = verifierOf(testToken, deadReceipts{node, &failed}).VerifyTransfer(t.Context(), toVerify(ourAddress1, notice))
-	require.ErrorIs(t, err, models.ErrTransferDiffers)
-
-	geth.reorg(12, func(int) []*types.Transaction { return nil })
-	err = verifierOf(testToken, deadReceipts{node, receipt}).VerifyTransfer(t.Context(), toVerify(ourAddress1, notice))
-	require.ErrorIs(t, err, models.ErrNotCanonical)
-
-	node.Close()
-	require.NoError(t, geth.stack.Close())
-	err = verifierOf(testToken, node).VerifyTransfer(t.Context(), toVerify(ourAddress1, notice))
-	require.Error(t, err)
-	for _, sentinel := range []error{models.ErrNotCanonical, models.ErrNotConfirmedYet, models.ErrTransferDiffers} {
-		require.NotErrorIs(t, err, sentinel, "a node that is away says nothing about the transfer")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		log := transferLog(pay(ourAddress1, 50))
+		log.TxHash, log.BlockHash, log.BlockNumber = common.Hash{7}, common.Hash{9}, 80
+		receipt := &types.Receipt{Status: types.ReceiptStatusSuccessful, TxHash: log.TxHash, BlockHash: log.BlockHash, CumulativeGasUsed: 1, Logs: []*types.Log{&log}}
+		node := newFaultyNode("node", 100)
+		node.head.Hash, node.receipt, node.receipts = common.Hash{9}, receipt, []*types.Receipt{receipt}
+		node.head.ReceiptsRoot = receiptsRoot(node.receipts)
+		pool := poolOf(1, nil, node)
+		config := pool.config
+		config.FinalizedAbove = 100
+		verifier := NewVerifier(config, pool)
+		wanted := toVerify(ourAddress1, models.TransferNotice{
+			TransferKey: models.TransferKey{ChainID: testChainID, TxHash: log.TxHash.Hex()}, Amount: 50, Canonical: true,
+			Block: models.BlockRef{Number: 80, Hash: log.BlockHash.Hex()},
+		})
+		wanted.AtStake = 100
+		require.NoError(t, verifier.VerifyTransfer(t.Context(), wanted), "not above")
+		wanted.AtStake = 101
+		require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), wanted), models.ErrNotFinalYet, "no finality known")
+		node.set(func(n *faultyNode) { n.finalized = 79 })
+		require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), wanted), models.ErrNotFinalYet)
+		node.set(func(n *faultyNode) { n.finalized = 80 })
+		require.NoError(t, verifier.VerifyTransfer(t.Context(), wanted))
+	})
 }

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"paycow/activities"
 	"paycow/chain"
 	"paycow/models"
+	"paycow/rules"
 	"paycow/store"
 )
 
@@ -87,6 +89,8 @@ func (s *fragileStore) InitCursor(ctx context.Context, network string, block mod
 
 func (s *fragileStore) Advance(ctx context.Context, network string, batch models.BlockBatch) error {
 	switch s.mutant { //nolint:exhaustive // the others break something else
+	case pauseIgnored:
+		batch.Events = nil
 	case dedupeByTxHash:
 		seen := map[string]bool{}
 		var kept []models.TokenTransfer
@@ -173,6 +177,21 @@ func (v impatient) VerifyTransfer(ctx context.Context, wanted chain.Verification
 	return v.Verifier.VerifyTransfer(ctx, wanted)
 }
 
+// oneByOne is a verifier that verifies one transfer at a time, in an order that follows from the seed. Several at once would ask
+// the nodes in an order that the scheduler decides, and which of them meets a node's fault would differ from run to run.
+type oneByOne struct {
+	activities.TransferVerifier
+	seed uint64
+	turn chan struct{}
+}
+
+func (v oneByOne) VerifyTransfer(ctx context.Context, wanted chain.Verification) error {
+	time.Sleep(time.Duration(draw(v.seed, "verify", wanted.Notice.TransferKey.String()) % uint64(time.Millisecond)))
+	v.turn <- struct{}{}
+	defer func() { <-v.turn }()
+	return v.TransferVerifier.VerifyTransfer(ctx, wanted)
+}
+
 // steadfast is a source whose headers always follow one another, so that no reorg is noticed.
 type steadfast struct {
 	chain.BlockSource
@@ -205,7 +224,7 @@ func (sim *simulation) startProcess() {
 	quiet := slog.New(slog.DiscardHandler)
 	endpoints := make([]chain.Endpoint, len(sim.nodes))
 	for i, node := range sim.nodes {
-		endpoints[i] = node
+		endpoints[i] = newPunctual(node)
 	}
 	quorum := sim.quorum
 	if sim.mutant == quorumIgnored {
@@ -228,12 +247,13 @@ func (sim *simulation) startProcess() {
 	case elevenConfirmations:
 		verifying = impatient{verifier}
 	}
+	verifying = oneByOne{verifying, sim.seed, make(chan struct{}, 1)}
 	p.activities = activities.New(activities.Dependencies{Payments: s, Signals: s, Verifier: verifying}, activities.Settings{Network: models.NetworkERC20}, quiet)
 	sim.process = p
 }
 
-// tell signals every payment what is due, as activities.FollowChain does after each commit.
-func (sim *simulation) tell(ctx context.Context) {
+// sendSignals signals every payment what is due, as activities.FollowChain does after each commit.
+func (sim *simulation) sendSignals(ctx context.Context) {
 	cursor, err := sim.db.Cursor(ctx, models.NetworkERC20)
 	if err != nil {
 		return
@@ -243,13 +263,15 @@ func (sim *simulation) tell(ctx context.Context) {
 		sim.t.Fatalf("read what is due: %v", err)
 	}
 	for _, d := range due {
+		r := sim.runs[slices.IndexFunc(sim.runs, func(r *run) bool { return r.payment.ID == d.Payment.ID })]
 		signal := models.TransfersSignal{WindowEnd: d.WindowEnd}
 		for _, transfer := range d.Transfers {
 			signal.Transfers = append(signal.Transfers, transfer.Notice(cursor.BlockNumber))
 		}
-		sim.signalWithStart(d.Payment, signal)
+		sim.tracef("payment %d is signalled %d transfers at block %d", r.number, len(signal.Transfers), cursor.BlockNumber)
+		sim.signal(r, func(p *rules.Payment) { p.ApplyTransfers(signal) })
 		if err := sim.db.MarkSignalled(ctx, d.Transfers, cursor.BlockNumber, d.Payment.Confirmations); err != nil {
-			sim.tracef("payment %s told, and the mark was not written: %v", d.Payment.ID, err)
+			sim.tracef("payment %d: the signal was sent and not noted: %v", r.number, err)
 		}
 		if sim.db.isKilled() {
 			return

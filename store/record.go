@@ -32,7 +32,7 @@ func (s *Store) snapshotOf(db *gorm.DB, p models.Payment) (models.PaymentSnapsho
 	if err != nil {
 		return models.PaymentSnapshot{}, fmt.Errorf("read a payment's transfers: %w", err)
 	}
-	end, _, err := s.windowEnd(db, p)
+	end, _, err := windowEnd(db, p)
 	if err != nil {
 		return models.PaymentSnapshot{}, err
 	}
@@ -125,7 +125,7 @@ func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result model
 			return err
 		}
 		p.ExpiresAt = in.ExpiresAt // as the workflow's input states it
-		end, paused, err := s.windowEnd(tx, p)
+		end, paused, err := windowEnd(tx, p)
 		if err != nil {
 			return err
 		}

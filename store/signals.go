@@ -46,12 +46,12 @@ func (s *Store) DueSignals(ctx context.Context, network string, head uint64, lim
 	if err != nil {
 		return nil, err
 	}
-	pauses, err := pausesOf(s.read(ctx))
+	ends, err := windowEnds(s.read(ctx), network)
 	if err != nil {
-		return nil, err
+		return nil, wrap(err, "read the due signals")
 	}
 	for _, p := range payments {
-		end, _ := models.WindowEnd(p.CreatedAt, p.ExpiresAt, pauses, s.now())
+		end, _ := ends(p)
 		signals[position[p.ID]].Payment, signals[position[p.ID]].WindowEnd = p, movedEnd(p, end)
 	}
 	return signals, nil

@@ -38,14 +38,33 @@ func pausesOf(db *gorm.DB) ([]models.Pause, error) {
 	return pauses, nil
 }
 
-// windowEnd returns when a payment's window really ends, and whether a pause of the token is moving that end now.
-func (s *Store) windowEnd(db *gorm.DB, p models.Payment) (end time.Time, paused bool, err error) {
-	pauses, err := pausesOf(db)
+// windowEnd returns when a payment's window really ends as far as the chain has been read, and whether a pause of the token is
+// moving that end.
+func windowEnd(db *gorm.DB, p models.Payment) (end time.Time, paused bool, err error) {
+	ends, err := windowEnds(db, p.Network)
 	if err != nil {
 		return time.Time{}, false, err
 	}
-	end, paused = models.WindowEnd(p.CreatedAt, p.ExpiresAt, pauses, s.now())
+	end, paused = ends(p)
 	return end, paused, nil
+}
+
+// windowEnds returns a function that computes windowEnd for payments of a network. A pause whose end has not been read counts
+// up to the block at the cursor, never up to the wall clock: while the chain is read late, the pause may have ended long ago,
+// and a workflow keeps the latest end that it was signalled.
+func windowEnds(db *gorm.DB, network string) (func(models.Payment) (end time.Time, paused bool), error) {
+	// The cursor is read first, so it is never past an end of a pause that was not read.
+	var cursor models.ChainCursor
+	if err := db.Where("network = ?", network).Limit(1).Find(&cursor).Error; err != nil {
+		return nil, fmt.Errorf("read the chain cursor: %w", err)
+	}
+	pauses, err := pausesOf(db)
+	if err != nil {
+		return nil, err
+	}
+	return func(p models.Payment) (time.Time, bool) {
+		return models.WindowEnd(p.CreatedAt, p.ExpiresAt, pauses, cursor.BlockTime)
+	}, nil
 }
 
 // movedEnd is the end of a window as messages carry it: zero when no pause moved it from the payment's expiry.

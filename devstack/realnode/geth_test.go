@@ -1,4 +1,4 @@
-package chain
+package realnode
 
 import (
 	"context"
@@ -26,6 +26,8 @@ import (
 	"github.com/ethereum/go-ethereum/rpc"
 	"github.com/stretchr/testify/require"
 
+	"paycow/chain"
+	"paycow/chain/chaintest"
 	"paycow/models"
 )
 
@@ -80,7 +82,7 @@ func emitterCode() []byte {
 	add(op(vm.DUP1), push(0x40), op(vm.ADD, vm.CALLDATALOAD), push(0), op(vm.MSTORE)) // value into memory
 	add(op(vm.DUP1), push(0x20), op(vm.ADD, vm.CALLDATALOAD))                         // to
 	add(op(vm.DUP2, vm.CALLDATALOAD))                                                 // from
-	add(op(vm.PUSH32), transferTopic[:], push(0x20), push(0), op(vm.LOG3))
+	add(op(vm.PUSH32), chaintest.TransferTopic[:], push(0x20), push(0), op(vm.LOG3))
 	add(push(0x60), op(vm.ADD), push(loop), op(vm.JUMP))
 	code[end] = byte(len(code))
 	add(op(vm.JUMPDEST, vm.STOP))
@@ -94,7 +96,7 @@ func newGethChain(t *testing.T) *gethChain {
 	quietGeth()
 	chainConfig := *params.AllDevChainProtocolChanges
 	chainConfig.BogotaTime = nil
-	alloc := types.GenesisAlloc{testToken: {Code: emitterCode(), Balance: new(big.Int)}}
+	alloc := types.GenesisAlloc{chaintest.Token: {Code: emitterCode(), Balance: new(big.Int)}}
 	maps.Copy(alloc, core.SystemContractAllocs())
 	for _, key := range gethKeys() {
 		alloc[crypto.PubkeyToAddress(key.PublicKey)] = types.Account{Balance: new(big.Int).Mul(big.NewInt(100), big.NewInt(params.Ether))}
@@ -130,7 +132,7 @@ func (c *gethChain) head() *types.Header { return c.backend.BlockChain().Current
 func (c *gethChain) ref(number uint64) models.BlockRef {
 	header := c.backend.BlockChain().GetHeaderByNumber(number)
 	require.NotNil(c.t, header)
-	return Header{Number: number, Hash: header.Hash(), Time: timeOf(header)}.Ref()
+	return chain.Header{Number: number, Hash: header.Hash(), Time: timeOf(header)}.Ref()
 }
 
 // transaction makes one that emits these transfers when it is mined.
@@ -147,8 +149,8 @@ func (c *gethChain) transaction(payments ...payment) *types.Transaction {
 		data = append(data, common.BytesToHash(p.to[:]).Bytes()...)
 		data = append(data, common.BigToHash(p.value).Bytes()...)
 	}
-	tx, err := types.SignNewTx(key, types.LatestSignerForChainID(big.NewInt(testChainID)), &types.DynamicFeeTx{
-		ChainID: big.NewInt(testChainID), GasTipCap: big.NewInt(1), GasFeeCap: big.NewInt(10 * params.GWei), Gas: 400_000, To: &testToken, Data: data,
+	tx, err := types.SignNewTx(key, types.LatestSignerForChainID(big.NewInt(chaintest.ChainID)), &types.DynamicFeeTx{
+		ChainID: big.NewInt(chaintest.ChainID), GasTipCap: big.NewInt(1), GasFeeCap: big.NewInt(10 * params.GWei), Gas: 400_000, To: &chaintest.Token, Data: data,
 	})
 	require.NoError(c.t, err)
 	c.payments[tx.Hash()] = payments
@@ -219,9 +221,9 @@ func (c *gethChain) truth(ours map[string]bool, above uint64) []models.TokenTran
 			for ordinal, p := range c.payments[tx.Hash()] {
 				if ours[p.to.Hex()] && p.value.Sign() > 0 && p.value.IsInt64() {
 					found = append(found, models.TokenTransfer{
-						TransferKey: models.TransferKey{ChainID: testChainID, TxHash: tx.Hash().Hex(), Ordinal: ordinal},
+						TransferKey: models.TransferKey{ChainID: chaintest.ChainID, TxHash: tx.Hash().Hex(), Ordinal: ordinal},
 						From:        p.from.Hex(), To: p.to.Hex(), Amount: models.Amount(p.value.Int64()), LogIndex: logIndex,
-						Block: Header{Number: number, Hash: block.Hash(), Time: timeOf(block.Header())}.Ref(),
+						Block: chain.Header{Number: number, Hash: block.Hash(), Time: timeOf(block.Header())}.Ref(),
 					})
 				}
 				logIndex++

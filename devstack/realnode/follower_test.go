@@ -1,4 +1,4 @@
-package chain
+package realnode
 
 import (
 	"context"
@@ -12,30 +12,32 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/stretchr/testify/require"
 
+	"paycow/chain"
+	"paycow/chain/chaintest"
 	"paycow/models"
 )
 
 func TestFollowerReadsTransfersOfARealNode(t *testing.T) {
 	t.Parallel()
 	geth := newGethChain(t)
-	geth.mine(geth.transaction(pay(ourAddress1, 50_000_000)))
+	geth.mine(geth.transaction(pay(chaintest.Payee1, 50_000_000)))
 	geth.mineEmpty(2)
-	// One transaction with many logs: a stranger's, ours twice, nothing, too much, and ours again.
-	huge := payment{to: ourAddress1, value: new(big.Int).Lsh(big.NewInt(1), 200)}
-	geth.mine(geth.transaction(pay(stranger, 1)), geth.transaction(
-		pay(stranger, 5), pay(ourAddress1, 1_000_000), pay(ourAddress2, 2_000_000), pay(ourAddress1, 0), huge, pay(ourAddress1, 3_000_000)))
+	// One transaction with many logs: a chaintest.Stranger's, ours twice, nothing, too much, and ours again.
+	huge := payment{to: chaintest.Payee1, value: new(big.Int).Lsh(big.NewInt(1), 200)}
+	geth.mine(geth.transaction(pay(chaintest.Stranger, 1)), geth.transaction(
+		pay(chaintest.Stranger, 5), pay(chaintest.Payee1, 1_000_000), pay(chaintest.Payee2, 2_000_000), pay(chaintest.Payee1, 0), huge, pay(chaintest.Payee1, 3_000_000)))
 	store := ourStore()
-	follower := startAt(1).follower(pooled(t, dial(t, geth.httpURL())), store, &memoryAlarms{})
+	follower := followFrom(t, 1, pooled(t, dial(t, geth.httpURL())), store)
 
 	steps := catchUp(t, follower)
 
-	require.Equal(t, geth.truth(store.ours, 0), store.canonical())
-	require.Len(t, store.canonical(), 4)
+	require.Equal(t, geth.truth(store.Ours, 0), store.Canonical())
+	require.Len(t, store.Canonical(), 4)
 	require.Len(t, steps, 5, "one step a block and one that finds nothing")
 	require.Equal(t, geth.ref(4), steps[4].Cursor)
 	require.EqualValues(t, 4, steps[4].Head)
 	var ordinals []int
-	for _, transfer := range store.canonical() {
+	for _, transfer := range store.Canonical() {
 		ordinals = append(ordinals, transfer.Ordinal)
 	}
 	require.Equal(t, []int{0, 1, 2, 5}, ordinals)
@@ -60,7 +62,7 @@ func TestReorgsOfARealNode(t *testing.T) {
 			"mined with another log index": func(_ int, tx *types.Transaction) func(int) []*types.Transaction {
 				return func(i int) []*types.Transaction {
 					if i == 0 {
-						return []*types.Transaction{geth.transaction(pay(stranger, 7), pay(ourAddress2, 8)), tx}
+						return []*types.Transaction{geth.transaction(pay(chaintest.Stranger, 7), pay(chaintest.Payee2, 8)), tx}
 					}
 					return nil
 				}
@@ -71,23 +73,23 @@ func TestReorgsOfARealNode(t *testing.T) {
 				geth.mine()
 				start := geth.head().Number.Uint64()
 				store := ourStore()
-				follower := startAt(start+1).follower(pooled(t, dial(t, geth.httpURL())), store, &memoryAlarms{})
-				tx := geth.transaction(pay(stranger, 1), pay(ourAddress1, 50_000_000))
+				follower := followFrom(t, start+1, pooled(t, dial(t, geth.httpURL())), store)
+				tx := geth.transaction(pay(chaintest.Stranger, 1), pay(chaintest.Payee1, 50_000_000))
 				geth.mine(tx)
 				geth.mineEmpty(depth - 1)
 				catchUp(t, follower)
-				require.Len(t, store.canonical(), 1)
+				require.Len(t, store.Canonical(), 1)
 
 				geth.reorg(depth, fill(depth, tx))
 				steps := catchUp(t, follower)
 
-				require.Equal(t, geth.truth(store.ours, start), store.canonical())
+				require.Equal(t, geth.truth(store.Ours, start), store.Canonical())
 				require.EqualValues(t, depth, steps[0].Rewound)
 				require.Equal(t, start, steps[0].Cursor.Number)
-				_, rewinds, _ := store.counts()
+				_, rewinds := store.Counts()
 				require.Equal(t, 1, rewinds)
-				require.Equal(t, geth.ref(geth.head().Number.Uint64()), store.block())
-				require.Equal(t, geth.head().Number.Uint64(), store.head())
+				require.Equal(t, geth.ref(geth.head().Number.Uint64()), store.Block())
+				require.Equal(t, geth.head().Number.Uint64(), store.Head())
 			})
 		}
 	}
@@ -97,10 +99,10 @@ func TestNodeThatLosesItsTailAndGrowsAnother(t *testing.T) {
 	t.Parallel()
 	geth := newGethChain(t)
 	store := ourStore()
-	follower := startAt(1).follower(pooled(t, dial(t, geth.httpURL())), store, &memoryAlarms{})
+	follower := followFrom(t, 1, pooled(t, dial(t, geth.httpURL())), store)
 	geth.mineEmpty(5)
 	kept := geth.head()
-	geth.mine(geth.transaction(pay(ourAddress1, 5)))
+	geth.mine(geth.transaction(pay(chaintest.Payee1, 5)))
 	geth.mineEmpty(4)
 	catchUp(t, follower)
 
@@ -111,26 +113,26 @@ func TestNodeThatLosesItsTailAndGrowsAnother(t *testing.T) {
 		require.True(t, progress.Lagging)
 		require.EqualValues(t, 10, progress.Cursor.Number)
 	}
-	require.Len(t, store.canonical(), 1)
+	require.Len(t, store.Canonical(), 1)
 
-	geth.mine(geth.transaction(pay(ourAddress2, 6))) // another block 6: now it is a reorg, though the branch is shorter
+	geth.mine(geth.transaction(pay(chaintest.Payee2, 6))) // another block 6: now it is a reorg, though the branch is shorter
 	catchUp(t, follower)
-	require.Equal(t, geth.truth(store.ours, 0), store.canonical())
-	require.Equal(t, geth.ref(6), store.block())
-	require.EqualValues(t, 6, store.head(), "confirmations must not be counted from blocks that are gone")
+	require.Equal(t, geth.truth(store.Ours, 0), store.Canonical())
+	require.Equal(t, geth.ref(6), store.Block())
+	require.EqualValues(t, 6, store.Head(), "confirmations must not be counted from blocks that are gone")
 
 	geth.mineEmpty(10)
 	catchUp(t, follower)
-	require.Equal(t, geth.ref(16), store.block())
-	require.Equal(t, geth.truth(store.ours, 0), store.canonical())
+	require.Equal(t, geth.ref(16), store.Block())
+	require.Equal(t, geth.truth(store.Ours, 0), store.Canonical())
 }
 
 func TestLaggingNodeIsNoReorg(t *testing.T) {
 	t.Parallel()
 	geth := newGethChain(t)
 	store := ourStore()
-	follower := startAt(1).follower(pooled(t, dial(t, geth.httpURL())), store, &memoryAlarms{})
-	geth.mine(geth.transaction(pay(ourAddress1, 5)))
+	follower := followFrom(t, 1, pooled(t, dial(t, geth.httpURL())), store)
+	geth.mine(geth.transaction(pay(chaintest.Payee1, 5)))
 	geth.mineEmpty(9)
 	catchUp(t, follower)
 	newest := geth.head()
@@ -144,9 +146,9 @@ func TestLaggingNodeIsNoReorg(t *testing.T) {
 	}
 	geth.mineEmpty(2)
 	catchUp(t, follower)
-	_, rewinds, _ := store.counts()
+	_, rewinds := store.Counts()
 	require.Zero(t, rewinds)
-	require.EqualValues(t, 12, store.block().Number)
+	require.EqualValues(t, 12, store.Block().Number)
 }
 
 func TestRangesFindWhatBlocksDo(t *testing.T) {
@@ -156,28 +158,24 @@ func TestRangesFindWhatBlocksDo(t *testing.T) {
 	for range 200 {
 		var txs []*types.Transaction
 		for range random.IntN(3) {
-			payments := []payment{pay(stranger, 1)}
+			payments := []payment{pay(chaintest.Stranger, 1)}
 			for range random.IntN(3) {
-				payments = append(payments, pay(ourAddress1, random.Int64N(3)), pay(ourAddress2, 4))
+				payments = append(payments, pay(chaintest.Payee1, random.Int64N(3)), pay(chaintest.Payee2, 4))
 			}
 			txs = append(txs, geth.transaction(payments...))
 		}
 		geth.mine(txs...)
 	}
 	byBlock, byRange := ourStore(), ourStore()
-	config := startAt(1)
-	config.rangesFrom = 1 << 40
-	catchUp(t, config.follower(pooled(t, dial(t, geth.httpURL())), byBlock, &memoryAlarms{}))
+	catchUp(t, followFrom(t, 1, pooled(t, dial(t, geth.httpURL())), byBlock, chain.WithRangesFrom(1<<40)))
 
 	geth.finalize(170)
-	config = startAt(1)
-	config.rangesFrom = 5
-	catchUp(t, config.follower(pooled(t, dial(t, geth.wsURL())), byRange, &memoryAlarms{}))
+	catchUp(t, followFrom(t, 1, pooled(t, dial(t, geth.wsURL())), byRange, chain.WithRangesFrom(5)))
 
-	require.Equal(t, geth.truth(byBlock.ours, 0), byBlock.canonical())
-	require.Equal(t, byBlock.canonical(), byRange.canonical())
-	require.Equal(t, byBlock.block(), byRange.block())
-	advances, _, _ := byRange.counts()
+	require.Equal(t, geth.truth(byBlock.Ours, 0), byBlock.Canonical())
+	require.Equal(t, byBlock.Canonical(), byRange.Canonical())
+	require.Equal(t, byBlock.Block(), byRange.Block())
+	advances, _ := byRange.Counts()
 	require.Less(t, advances, 40, "the finalized blocks are read in ranges")
 }
 
@@ -188,14 +186,14 @@ func TestCallsForABlockAreConstant(t *testing.T) {
 	for _, openPayments := range []int{0, 1000} {
 		store := ourStore()
 		for i := range openPayments {
-			store.ours[fmt.Sprintf("0x%040d", i)] = true
+			store.Ours[fmt.Sprintf("0x%040d", i)] = true
 		}
-		follower := startAt(geth.head().Number.Uint64()+1).follower(pooled(t, dial(t, proxy.URL)), store, &memoryAlarms{})
+		follower := followFrom(t, geth.head().Number.Uint64()+1, pooled(t, dial(t, proxy.URL)), store)
 		catchUp(t, follower)
 		proxy.take()
 
 		for range 10 { // one block at a time, as at the head of the chain
-			geth.mine(geth.transaction(pay(ourAddress1, 5), pay(stranger, 6)))
+			geth.mine(geth.transaction(pay(chaintest.Payee1, 5), pay(chaintest.Stranger, 6)))
 			progress, err := follower.Step(t.Context())
 			require.NoError(t, err)
 			require.EqualValues(t, 1, progress.Advanced)
@@ -221,16 +219,15 @@ func TestRunFollowsASubscriptionThatBreaks(t *testing.T) {
 	geth := newGethChain(t)
 	proxy := newCuttableProxy(t, geth.wsURL())
 	store := ourStore()
-	config := startAt(1)
 	node := pooled(t, dial(t, "ws://"+proxy.listener.Addr().String()))
-	follower := config.follower(node, store, &memoryAlarms{})
+	follower := followFrom(t, 1, node, store)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	var reports atomic.Int64
 	var reported atomic.Uint64
 	ended := make(chan error, 1)
 	go func() {
-		ended <- follower.Run(ctx, func(_ context.Context, progress Progress) error {
+		ended <- follower.Run(ctx, func(_ context.Context, progress chain.Progress) error {
 			reports.Add(1)
 			reported.Store(progress.Cursor.Number)
 			return nil
@@ -241,25 +238,25 @@ func TestRunFollowsASubscriptionThatBreaks(t *testing.T) {
 		require.Eventually(t, func() bool { return reported.Load() == number }, 20*time.Second, 5*time.Millisecond)
 	}
 
-	geth.mine(geth.transaction(pay(ourAddress1, 1)))
+	geth.mine(geth.transaction(pay(chaintest.Payee1, 1)))
 	reaches(1)
 	for round := range uint64(3) {
 		proxy.refuse.Store(true)
 		proxy.cut()
 		geth.mineEmpty(2) // while the node cannot be reached
 		before := reports.Load()
-		require.Eventually(t, func() bool { return reports.Load() > before+2 }, 10*time.Second, 5*time.Millisecond, "heartbeats go on")
+		require.Eventually(t, func() bool { return reports.Load() > before+1 }, 10*time.Second, 5*time.Millisecond, "heartbeats go on")
 		proxy.refuse.Store(false)
 		reaches(1 + round*4 + 2)
 		geth.mine()
-		geth.mine(geth.transaction(pay(ourAddress2, int64(round+1))))
+		geth.mine(geth.transaction(pay(chaintest.Payee2, int64(round+1))))
 		reaches(1 + round*4 + 4)
 	}
 	require.Greater(t, proxy.dialled.Load(), int64(3), "the node was dialled again")
 
 	cancel()
 	require.ErrorIs(t, <-ended, context.Canceled)
-	require.Equal(t, geth.truth(store.ours, 0), store.canonical())
+	require.Equal(t, geth.truth(store.Ours, 0), store.Canonical())
 }
 
 // TestSubscriptionSavesHeaders has the head told by the subscription, so that a block costs its logs only.
@@ -269,14 +266,13 @@ func TestSubscriptionSavesHeaders(t *testing.T) {
 	geth.mineEmpty(3)
 	store := ourStore()
 	source := &countingSource{BlockSource: pooled(t, dial(t, geth.wsURL()))}
-	config := startAt(1)
-	follower := config.follower(source, store, &memoryAlarms{})
+	follower := followFrom(t, 1, source, store)
 	ctx, cancel := context.WithCancel(t.Context())
 	caughtUp := make(chan uint64, 100)
 	ended := make(chan error, 1)
 	go func() {
 		last := uint64(0)
-		ended <- follower.Run(ctx, func(_ context.Context, progress Progress) error {
+		ended <- follower.Run(ctx, func(_ context.Context, progress chain.Progress) error {
 			if progress.CaughtUp && progress.Cursor.Number > last {
 				last = progress.Cursor.Number
 				caughtUp <- last
@@ -291,13 +287,13 @@ func TestSubscriptionSavesHeaders(t *testing.T) {
 	<-caughtUp
 	before := source.headers.Load()
 	for range 10 {
-		geth.mine(geth.transaction(pay(ourAddress1, 1)))
+		geth.mine(geth.transaction(pay(chaintest.Payee1, 1)))
 		<-caughtUp
 	}
 	cancel()
 	<-ended
 	require.LessOrEqual(t, source.headers.Load()-before, int64(2), "at most the question that the subscription gave rise to")
-	require.Len(t, store.canonical(), 10)
+	require.Len(t, store.Canonical(), 10)
 }
 
 func TestTwoFollowersOnOneStore(t *testing.T) {
@@ -307,24 +303,22 @@ func TestTwoFollowersOnOneStore(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 2)
 	for range 2 {
-		follower := startAt(1).follower(pooled(t, dial(t, geth.httpURL())), store, &memoryAlarms{})
+		follower := followFrom(t, 1, pooled(t, dial(t, geth.httpURL())), store)
 		go func() {
-			ended <- follower.Run(ctx, func(context.Context, Progress) error { return models.ErrNotFound }) // that is nobody's end
+			ended <- follower.Run(ctx, func(context.Context, chain.Progress) error { return models.ErrNotFound }) // that is nobody's end
 		}()
 	}
 	for i := range 30 {
-		geth.mine(geth.transaction(pay(ourAddress1, int64(i+1))))
+		geth.mine(geth.transaction(pay(chaintest.Payee1, int64(i+1))))
 		if i%10 == 9 {
 			geth.reorg(3, func(int) []*types.Transaction { return nil })
 		}
 	}
 	want := geth.ref(geth.head().Number.Uint64())
-	require.Eventually(t, func() bool { return store.block() == want }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return store.Block() == want }, 20*time.Second, 5*time.Millisecond)
 	cancel()
 	require.ErrorIs(t, <-ended, context.Canceled)
 	require.ErrorIs(t, <-ended, context.Canceled)
-	require.Equal(t, geth.truth(store.ours, 0), store.canonical())
-	for _, transfer := range store.transfers {
-		require.LessOrEqual(t, transfer.Revision, 2, "stored once, taken away at most once")
-	}
+	require.Equal(t, geth.truth(store.Ours, 0), store.Canonical())
+	require.LessOrEqual(t, store.HighestRevision(), 2, "stored once, removed at most once")
 }

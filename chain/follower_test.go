@@ -1,106 +1,80 @@
-package chain
+package chain_test
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
-	"math/big"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"paycow/chain"
+	"paycow/chain/chaintest"
 	"paycow/models"
 
-	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
-
-func txHash(n int) common.Hash {
-	var seed [8]byte
-	binary.BigEndian.PutUint64(seed[:], uint64(n))
-	return crypto.Keccak256Hash([]byte("tx"), seed[:])
-}
-
-// drawTxs draws what a block holds. Numbers are few, so that transactions are mined again after a reorg, in other places.
-func drawTxs(t *rapid.T, label string) []fakeTx {
-	recipients := []common.Address{ourAddress1, ourAddress2, stranger}
-	var txs []fakeTx
-	for _, n := range rapid.SliceOfNDistinct(rapid.IntRange(0, 40), 0, 3, rapid.ID).Draw(t, label) {
-		tx := fakeTx{hash: txHash(n)}
-		for range rapid.IntRange(0, 3).Draw(t, "logs") {
-			p := pay(rapid.SampledFrom(recipients).Draw(t, "to"), rapid.Int64Range(0, 3).Draw(t, "value"))
-			if rapid.IntRange(0, 20).Draw(t, "huge") == 0 {
-				p.value = new(big.Int).Lsh(big.NewInt(1), 63)
-			}
-			tx.transfers = append(tx.transfers, p)
-		}
-		txs = append(txs, tx)
-	}
-	return txs
-}
 
 // TestAnyHistoryEndsInTheTruth lets a chain grow, reorganise, lose its tail, lag and fail at random while a follower
 // reads it, by blocks or by ranges. In the end the store holds what the chain holds.
 func TestAnyHistoryEndsInTheTruth(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		chain := newFakeChain()
+		m := newModel()
 		store := ourStore()
 		config := startAt(1)
 		config.rangesFrom = rapid.Uint64Range(1, 30).Draw(t, "windows from")
 		config.rangeMax = rapid.Uint64Range(1, 20).Draw(t, "window max")
-		follower := config.follower(chain, store, &memoryAlarms{})
+		follower := config.follower(m.pool, store, &chaintest.Alarms{})
 		for range rapid.IntRange(1, 25).Draw(t, "operations") {
 			switch rapid.SampledFrom([]string{"grow", "grow", "reorg", "lose", "lag", "step", "fail", "restart", "empty"}).Draw(t, "operation") {
 			case "grow":
 				for range rapid.IntRange(1, 30).Draw(t, "blocks") {
-					chain.mine(drawTxs(t, "txs")...)
+					m.Mine(drawTxs(t, "txs")...)
 				}
 			case "reorg":
-				if chain.height() < 2 {
+				if m.Height() < 2 {
 					continue
 				}
-				depth := rapid.IntRange(1, min(chain.height()-1, 45)).Draw(t, "depth")
-				chain.cut(depth)
+				depth := rapid.IntRange(1, min(m.Height()-1, 45)).Draw(t, "depth")
+				m.Cut(depth)
 				for range rapid.IntRange(max(1, depth-2), depth+3).Draw(t, "branch") {
-					chain.mine(drawTxs(t, "txs")...)
+					m.Mine(drawTxs(t, "txs")...)
 				}
 			case "lose":
-				if chain.height() > 1 {
-					chain.cut(rapid.IntRange(1, min(chain.height()-1, 40)).Draw(t, "lost"))
+				if m.Height() > 1 {
+					m.Cut(rapid.IntRange(1, min(m.Height()-1, 40)).Draw(t, "lost"))
 				}
 			case "lag":
-				chain.lag = rapid.Uint64Range(0, 10).Draw(t, "lag")
+				m.lag(rapid.Uint64Range(0, 10).Draw(t, "lag"))
 			case "step":
 				for range rapid.IntRange(1, 30).Draw(t, "steps") {
 					_, _ = follower.Step(context.Background())
 				}
 			case "fail":
-				chain.failNext = errors.New("connection refused")
+				m.failNext(chaintest.ErrDown)
 			case "restart":
-				follower = config.follower(chain, store, &memoryAlarms{})
+				follower = config.follower(m.pool, store, &chaintest.Alarms{})
 			case "empty":
-				chain.emptyAnswers = rapid.IntRange(0, 2).Draw(t, "empty answers")
+				m.answerEmpty(rapid.IntRange(0, 2).Draw(t, "empty answers"))
 			}
 			if rapid.Bool().Draw(t, "finality") {
 				// A reorg never crosses what a node calls final, but losing the tail may.
-				chain.finalized = int64(max(chain.height()-45, 0))
+				m.node.Finalize(max(m.Height()-45, 0))
 			}
 		}
-		chain.lag, chain.failNext, chain.emptyAnswers = 0, nil, 0
-		if store.cursor != nil {
-			for uint64(chain.height()) < store.block().Number+1 { // a branch that stays shorter and alike is only lag
-				chain.mine(drawTxs(t, "txs")...)
+		m.heal()
+		if store.Block().Hash != "" {
+			for uint64(m.Height()) < store.Block().Number+1 { // a branch that stays shorter and alike is only lag
+				m.Mine(drawTxs(t, "txs")...)
 			}
 		}
-		follower = config.follower(chain, store, &memoryAlarms{})
+		follower = config.follower(m.pool, store, &chaintest.Alarms{})
 		catchUp(t, follower)
-		require.Equal(t, chain.truth(store.ours, 0), store.canonical())
-		require.Equal(t, chain.ref(chain.height()), store.block())
-		require.EqualValues(t, chain.height(), store.head())
+		require.Equal(t, m.Truth(store.Ours, 0), store.Canonical())
+		require.Equal(t, m.Ref(m.Height()), store.Block())
+		require.EqualValues(t, m.Height(), store.Head())
 	})
 }
 
@@ -123,20 +97,20 @@ func TestFirstStart(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			chain := newFakeChain()
+			m := newModel()
 			for range height {
-				chain.mine()
+				m.Mine()
 			}
 			store := ourStore()
-			store.oldestPayment = test.oldest
+			store.OldestPayment = test.oldest
 			config := startAt(0)
-			follower := config.follower(chain, store, &memoryAlarms{})
+			follower := config.follower(m.pool, store, &chaintest.Alarms{})
 			_, err := follower.Step(t.Context())
 			require.NoError(t, err)
 			lowest, err := store.LowestRecentBlock(t.Context(), "")
 			require.NoError(t, err)
-			require.Equal(t, chain.ref(int(test.want)), lowest)
-			require.Less(t, chain.calls["header"], 15)
+			require.Equal(t, m.Ref(int(test.want)), lowest)
+			require.Less(t, m.node.Calls("header"), 15)
 		})
 	}
 }
@@ -144,101 +118,99 @@ func TestFirstStart(t *testing.T) {
 func TestReorgOfTheVeryFirstBlockKept(t *testing.T) {
 	t.Parallel()
 	for _, withPayment := range []bool{false, true} {
-		chain := newFakeChain()
+		m := newModel()
 		for range 300 {
-			chain.mine()
+			m.Mine()
 		}
 		store := ourStore()
 		config := startAt(0)
-		follower := config.follower(chain, store, &memoryAlarms{})
+		follower := config.follower(m.pool, store, &chaintest.Alarms{})
 		catchUp(t, follower) // at the head, with nothing below
 		if withPayment {
-			store.oldestPayment = chain.ref(300).Time.Add(time.Second)
-			chain.mine(fakeTx{txHash(1), []payment{pay(ourAddress1, 5)}})
+			store.OldestPayment = m.Ref(300).Time.Add(time.Second)
+			m.Mine(chaintest.Tx(1, chaintest.Pay(chaintest.Payee1, 5)))
 			catchUp(t, follower)
-			chain.cut(1)
+			m.Cut(1)
 		}
-		chain.cut(3)
+		m.Cut(3)
 		for range 4 {
-			chain.mine()
+			m.Mine()
 		}
-		chain.mine(fakeTx{txHash(1), []payment{pay(ourAddress1, 5)}})
+		m.Mine(chaintest.Tx(1, chaintest.Pay(chaintest.Payee1, 5)))
 		steps := catchUp(t, follower)
 		require.Positive(t, steps[0].Rewound)
-		require.Equal(t, chain.truth(store.ours, 0), store.canonical())
-		require.Len(t, store.canonical(), 1)
+		require.Equal(t, m.Truth(store.Ours, 0), store.Canonical())
+		require.Len(t, store.Canonical(), 1)
 	}
 }
 
 func TestReorgDeeperThanWhatIsKept(t *testing.T) {
 	t.Parallel()
-	chain := newFakeChain()
+	m := newModel()
 	store := ourStore()
-	store.keep = 20
-	store.oldestPayment = chain.ref(0).Time
-	follower := startAt(1).follower(chain, store, &memoryAlarms{})
+	store.Keep = 20
+	store.OldestPayment = m.Ref(0).Time
+	follower := startAt(1).follower(m.pool, store, &chaintest.Alarms{})
 	for range 200 {
-		chain.mine()
+		m.Mine()
 	}
-	chain.mine(fakeTx{txHash(1), []payment{pay(ourAddress1, 5)}})
+	m.Mine(chaintest.Tx(1, chaintest.Pay(chaintest.Payee1, 5)))
 	catchUp(t, follower)
-	before := store.block()
+	before := store.Block()
 
-	chain.cut(50)
+	m.Cut(50)
 	for range 60 {
-		chain.mine()
+		m.Mine()
 	}
 	for range 3 {
 		_, err := follower.Step(t.Context())
 		require.ErrorIs(t, err, models.ErrReorgTooDeep)
 	}
-	require.Equal(t, before, store.block(), "nothing is guessed")
-	require.Len(t, store.canonical(), 1)
+	require.Equal(t, before, store.Block(), "nothing is guessed")
+	require.Len(t, store.Canonical(), 1)
 }
 
 func TestAnotherChainFromItsFirstBlock(t *testing.T) {
 	t.Parallel()
-	chain, other := newFakeChain(), newFakeChain()
+	m, other := newModel(), modelOf(chaintest.NewChainBefore(time.Unix(1_600_000_000, 0), 1))
 	for range 10 {
-		chain.mine()
-		other.made += 1000
-		other.mine()
+		m.Mine()
+		other.Mine()
 	}
-	other.blocks[0].header.Hash = common.Hash{1}
 	store := ourStore()
-	catchUp(t, startAt(1).follower(chain, store, &memoryAlarms{}))
-	_, err := startAt(1).follower(other, store, &memoryAlarms{}).Step(t.Context())
+	catchUp(t, startAt(1).follower(m.pool, store, &chaintest.Alarms{}))
+	_, err := startAt(1).follower(other.pool, store, &chaintest.Alarms{}).Step(t.Context())
 	require.ErrorIs(t, err, models.ErrReorgTooDeep)
 
-	config := testConfig()
+	config := configOf(1)
 	config.ChainID = 1
-	pool := NewPool([]Endpoint{chain}, config, &memoryAlarms{}, quiet())
-	_, err = NewFollower(config, pool, ourStore(), &memoryAlarms{}, quiet()).Step(t.Context())
+	pool := chain.NewPool([]chain.Endpoint{m.node}, config, &chaintest.Alarms{}, quiet())
+	_, err = chain.NewFollower(config, pool, ourStore(), &chaintest.Alarms{}, quiet()).Step(t.Context())
 	require.ErrorIs(t, err, models.ErrWrongChain)
 }
 
 func TestDeepReorgAcrossRangesTakesFewCalls(t *testing.T) {
 	t.Parallel()
-	chain := newFakeChain()
+	m := newModel()
 	for i := range 3000 {
-		chain.mine(fakeTx{txHash(i), []payment{pay(ourAddress1, 5)}})
+		m.Mine(chaintest.Tx(i, chaintest.Pay(chaintest.Payee1, 5)))
 	}
-	chain.finalized = 2900
+	m.node.Finalize(2900)
 	store := ourStore()
-	follower := startAt(1).follower(chain, store, &memoryAlarms{})
+	follower := startAt(1).follower(m.pool, store, &chaintest.Alarms{})
 	catchUp(t, follower)
-	chain.cut(2000)
+	m.Cut(2000)
 	for i := range 2100 {
-		chain.mine(fakeTx{txHash(i + 100_000), []payment{pay(ourAddress2, 5)}})
+		m.Mine(chaintest.Tx(i+100_000, chaintest.Pay(chaintest.Payee2, 5)))
 	}
-	chain.calls["header"] = 0
+	m.node.ResetCalls()
 	progress, err := follower.Step(t.Context())
 	require.NoError(t, err)
-	require.Less(t, chain.calls["header"], 40)
+	require.Less(t, m.node.Calls("header"), 40)
 	require.LessOrEqual(t, progress.Cursor.Number, uint64(1000))
 	require.Greater(t, progress.Cursor.Number, uint64(600), "not further back than the range in which the branches part")
 	catchUp(t, follower)
-	require.Equal(t, chain.truth(store.ours, 0), store.canonical())
+	require.Equal(t, m.Truth(store.Ours, 0), store.Canonical())
 }
 
 func TestRangesAdaptToTheNode(t *testing.T) {
@@ -257,141 +229,143 @@ func TestRangesAdaptToTheNode(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			chain := newFakeChain()
+			m := newModel()
 			for i := range 3000 {
-				chain.mine(fakeTx{txHash(i), []payment{pay(stranger, 5)}})
+				m.Mine(chaintest.Tx(i, chaintest.Pay(chaintest.Stranger, 5)))
 			}
-			chain.mine(fakeTx{txHash(3000), []payment{pay(ourAddress1, 5)}})
+			m.Mine(chaintest.Tx(3000, chaintest.Pay(chaintest.Payee1, 5)))
 			for range 100 {
-				chain.mine()
+				m.Mine()
 			}
-			chain.finalized = 3050
-			chain.rangeLimit, chain.logLimit = test.rangeLimit, test.logLimit
+			m.node.Finalize(3050)
+			m.node.Set(func(b *chaintest.Behaviour) { b.RangeLimit, b.LogLimit = test.rangeLimit, test.logLimit })
 			store := ourStore()
-			catchUp(t, startAt(1).follower(chain, store, &memoryAlarms{}))
-			require.Equal(t, chain.truth(store.ours, 0), store.canonical())
-			require.Len(t, store.canonical(), 1)
-			require.LessOrEqual(t, chain.calls["range"], test.maxRanges)
-			require.Less(t, chain.calls["head"], 20)
+			catchUp(t, startAt(1).follower(m.pool, store, &chaintest.Alarms{}))
+			require.Equal(t, m.Truth(store.Ours, 0), store.Canonical())
+			require.Len(t, store.Canonical(), 1)
+			require.LessOrEqual(t, m.node.Calls("range"), test.maxRanges)
+			require.Less(t, m.node.Calls("head"), 20)
 		})
 	}
 }
 
 func TestRangesNeedFinality(t *testing.T) {
 	t.Parallel()
-	chain := newFakeChain()
+	m := newModel()
 	for range 300 {
-		chain.mine()
+		m.Mine()
 	}
 	store := ourStore()
-	catchUp(t, startAt(1).follower(chain, store, &memoryAlarms{}))
-	require.Zero(t, chain.calls["range"])
-	require.Equal(t, 1, chain.calls["finalized"], "the question is not repeated for each block")
-	require.EqualValues(t, 300, store.block().Number)
+	catchUp(t, startAt(1).follower(m.pool, store, &chaintest.Alarms{}))
+	require.Zero(t, m.node.Calls("range"))
+	require.Equal(t, 1, m.node.Calls("finalized"), "the question is not repeated for each block")
+	require.EqualValues(t, 300, store.Block().Number)
 }
 
 // TestEmptyAnswersAreDoubted has a node that leaves transfers out.
 func TestEmptyAnswersAreDoubted(t *testing.T) {
 	t.Parallel()
-	newCase := func(finalized int64) (*fakeChain, *memoryStore, *Follower) {
-		chain := newFakeChain()
-		chain.mine(fakeTx{txHash(1), []payment{pay(ourAddress1, 5)}})
+	newCase := func(finalized int) (*model, *chaintest.Store, *chain.Follower) {
+		m := newModel()
+		m.Mine(chaintest.Tx(1, chaintest.Pay(chaintest.Payee1, 5)))
 		for range 100 {
-			chain.mine()
+			m.Mine()
 		}
-		chain.finalized = finalized
+		m.node.Finalize(finalized)
 		store := ourStore()
-		return chain, store, startAt(1).follower(chain, store, &memoryAlarms{})
+		return m, store, startAt(1).follower(m.pool, store, &chaintest.Alarms{})
 	}
 	t.Run("the receipts have them", func(t *testing.T) {
 		t.Parallel()
-		chain, store, follower := newCase(-1)
-		chain.emptyAnswers = 1
+		m, store, follower := newCase(-1)
+		m.answerEmpty(1)
 		catchUp(t, follower)
-		require.Len(t, store.canonical(), 1)
-		require.Equal(t, 1, chain.calls["receipts"])
+		require.Len(t, store.Canonical(), 1)
+		require.Equal(t, 1, m.node.Calls("receipts"))
 	})
 	t.Run("no receipts: it waits for a better answer", func(t *testing.T) {
 		t.Parallel()
-		chain, store, follower := newCase(-1)
-		chain.emptyAnswers, chain.noReceipts = 3, true
+		m, store, follower := newCase(-1)
+		m.answerEmpty(3)
+		m.refuseReceipts()
 		for range 3 {
 			progress, err := follower.Step(t.Context())
 			require.ErrorIs(t, err, models.ErrDoubtful)
 			require.Zero(t, progress.Cursor.Number)
 			require.EqualValues(t, 101, progress.Head)
 		}
-		require.EqualValues(t, 101, store.head(), "how far behind we are can be seen")
+		require.EqualValues(t, 101, store.Head(), "how far behind we are can be seen")
 		catchUp(t, follower)
-		require.Len(t, store.canonical(), 1)
+		require.Len(t, store.Canonical(), 1)
 	})
 	t.Run("in a range", func(t *testing.T) {
 		t.Parallel()
-		chain, store, follower := newCase(90)
-		chain.emptyAnswers = 1
+		m, store, follower := newCase(90)
+		m.answerEmpty(1)
 		_, err := follower.Step(t.Context())
 		require.ErrorIs(t, err, models.ErrDoubtful)
 		catchUp(t, follower)
-		require.Len(t, store.canonical(), 1)
+		require.Len(t, store.Canonical(), 1)
 	})
 	t.Run("a full bloom filter is no proof", func(t *testing.T) {
 		t.Parallel()
-		for _, finalized := range []int64{-1, 90} {
-			chain, store, follower := newCase(finalized)
-			chain.fillBloom(5)
-			require.True(t, chain.blocks[5].header.mayHoldLogs(testToken))
+		for _, finalized := range []int{-1, 90} {
+			m, store, follower := newCase(finalized)
+			m.FillBloom(5)
+			require.True(t, m.Blocks()[5].Header.MayHoldLogs(chaintest.Token))
 			catchUp(t, follower)
-			require.Len(t, store.canonical(), 1)
-			require.EqualValues(t, 101, store.block().Number)
+			require.Len(t, store.Canonical(), 1)
+			require.EqualValues(t, 101, store.Block().Number)
 		}
 	})
 	t.Run("receipts that do not fill the bloom filter are none", func(t *testing.T) {
 		t.Parallel()
-		chain, store, follower := newCase(-1)
-		chain.fillBloom(5)
+		m, store, follower := newCase(-1)
+		m.FillBloom(5)
 		for range 4 {
 			_, err := follower.Step(t.Context())
 			require.NoError(t, err)
 		}
-		chain.blocks[5].noise = nil
+		m.DropReceipts(5)
 		_, err := follower.Step(t.Context())
 		require.ErrorIs(t, err, models.ErrDoubtful)
-		require.EqualValues(t, 4, store.block().Number)
+		require.EqualValues(t, 4, store.Block().Number)
 	})
 	t.Run("all of a range", func(t *testing.T) {
 		t.Parallel()
-		chain := newFakeChain()
+		m := newModel()
 		for range 30 {
-			chain.mine()
+			m.Mine()
 		}
-		chain.mine(fakeTx{txHash(1), []payment{pay(ourAddress1, 5)}})
+		m.Mine(chaintest.Tx(1, chaintest.Pay(chaintest.Payee1, 5)))
 		for range 100 {
-			chain.mine()
+			m.Mine()
 		}
-		chain.finalized, chain.emptyAnswers = 120, 2
+		m.node.Finalize(120)
+		m.answerEmpty(2)
 		store := ourStore()
-		follower := startAt(1).follower(chain, store, &memoryAlarms{})
+		follower := startAt(1).follower(m.pool, store, &chaintest.Alarms{})
 		for range 2 {
 			_, err := follower.Step(t.Context())
 			require.ErrorIs(t, err, models.ErrDoubtful)
 		}
 		catchUp(t, follower)
-		require.Len(t, store.canonical(), 1)
+		require.Len(t, store.Canonical(), 1)
 	})
 }
 
 func TestStepAgainAfterErrors(t *testing.T) {
 	t.Parallel()
-	chain := newFakeChain()
+	m := newModel()
 	store := ourStore()
-	follower := startAt(1).follower(chain, store, &memoryAlarms{})
+	follower := startAt(1).follower(m.pool, store, &chaintest.Alarms{})
 	boom := errors.New("boom")
 	for i := range 20 {
-		chain.mine(fakeTx{txHash(i), []payment{pay(ourAddress1, 5)}})
+		m.Mine(chaintest.Tx(i, chaintest.Pay(chaintest.Payee1, 5)))
 		if i%2 == 0 {
-			chain.failNext = boom
+			m.failNext(boom)
 		} else {
-			store.failAdvance = boom
+			store.FailAdvance = boom
 		}
 		_, err := follower.Step(t.Context())
 		require.ErrorIs(t, err, boom)
@@ -400,16 +374,16 @@ func TestStepAgainAfterErrors(t *testing.T) {
 		}
 	}
 	catchUp(t, follower)
-	require.Equal(t, chain.truth(store.ours, 0), store.canonical())
+	require.Equal(t, m.Truth(store.Ours, 0), store.Canonical())
 }
 
 // slowSource takes its time for the logs of a block.
 type slowSource struct {
-	BlockSource
+	chain.BlockSource
 	delay time.Duration
 }
 
-func (s slowSource) BlockLogs(ctx context.Context, header Header) ([]types.Log, error) {
+func (s slowSource) BlockLogs(ctx context.Context, header chain.Header) ([]types.Log, error) {
 	time.Sleep(s.delay)
 	return s.BlockSource.BlockLogs(ctx, header)
 }
@@ -418,16 +392,16 @@ func TestRunReportsWhileItCatchesUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const blocks, delay = 4000, 10 * time.Millisecond
-		chain := newFakeChain()
+		m := newModel()
 		for i := range blocks {
-			chain.mine(fakeTx{txHash(i), []payment{pay(ourAddress1, 5)}})
+			m.Mine(chaintest.Tx(i, chaintest.Pay(chaintest.Payee1, 5)))
 		}
 		store := ourStore()
-		store.keep = 50
+		store.Keep = 50
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		seen := []uint64{}
-		err := startAt(1).follower(slowSource{chain, delay}, store, &memoryAlarms{}).Run(ctx, func(_ context.Context, progress Progress) error {
+		err := startAt(1).follower(slowSource{m.pool, delay}, store, &chaintest.Alarms{}).Run(ctx, func(_ context.Context, progress chain.Progress) error {
 			seen = append(seen, progress.Cursor.Number)
 			if progress.CaughtUp {
 				cancel()
@@ -446,17 +420,17 @@ func TestRunReportsWithoutANode(t *testing.T) {
 	t.Parallel()
 	for _, known := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			node := newFaultyNode("down", 0)
-			node.err = errAway
+			m := newModel()
+			m.node.Set(func(b *chaintest.Behaviour) { b.Down = true })
 			store := ourStore()
 			if known {
-				require.NoError(t, store.InitCursor(t.Context(), "", newFakeChain().ref(0), 77))
+				require.NoError(t, store.InitCursor(t.Context(), "", m.Ref(0), 77))
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			reports := 0
-			err := startAt(0).follower(poolOf(1, nil, node), store, &memoryAlarms{}).Run(ctx, func(_ context.Context, progress Progress) error {
-				require.Equal(t, known, progress.Cursor == store.block() && progress.Head == 77 && progress.Cursor.Hash != "")
+			err := startAt(0).follower(m.pool, store, &chaintest.Alarms{}).Run(ctx, func(_ context.Context, progress chain.Progress) error {
+				require.Equal(t, known, progress.Cursor == store.Block() && progress.Head == 77 && progress.Cursor.Hash != "")
 				if reports++; reports == 3 {
 					cancel()
 				}

@@ -1,28 +1,37 @@
-package chain
+package chaintest
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
+	"paycow/chain"
 	"paycow/models"
 )
 
-// memoryStore keeps what a follower stores, with the promises of the real store.
-type memoryStore struct {
-	mu            sync.Mutex
-	cursor        *models.ChainCursor
-	blocks        map[uint64]models.BlockRef
-	ours          map[string]bool
-	oldestPayment time.Time // zero: there is none
-	transfers     map[storedKey]storedTransfer
-	credited      map[models.TransferKey]bool
-	keep          int // rows of blocks; 0 means 4096
+// Store keeps in memory what a follower and a cross-check store, with the promises of the real store. Its exported fields
+// must be set before it is used concurrently.
+type Store struct {
+	Ours          map[string]bool // deposit addresses in EIP-55 form
+	OldestPayment time.Time       // zero means that there is no payment
+	Credited      map[models.TransferKey]bool
+	Keep          int   // rows of blocks; 0 means 4096
+	FailAdvance   error // returned by the next Advance
 
-	advances, rewinds, asked int
-	failAdvance              error // returned by the next Advance
+	mu        sync.Mutex
+	cursor    *models.ChainCursor
+	blocks    map[uint64]models.BlockRef
+	transfers map[storedKey]storedTransfer
+
+	advances, rewinds int
 }
+
+var (
+	_ chain.BlockStore = (*Store)(nil)
+	_ chain.CheckStore = (*Store)(nil)
+)
 
 type storedKey struct {
 	models.TransferKey
@@ -35,15 +44,17 @@ type storedTransfer struct {
 	Revision  int
 }
 
-func newMemoryStore(ours ...string) *memoryStore {
-	s := &memoryStore{blocks: map[uint64]models.BlockRef{}, ours: map[string]bool{}, transfers: map[storedKey]storedTransfer{}}
+// NewStore returns an empty store with these deposit addresses.
+func NewStore(ours ...string) *Store {
+	s := &Store{blocks: map[uint64]models.BlockRef{}, Ours: map[string]bool{}, transfers: map[storedKey]storedTransfer{}}
 	for _, address := range ours {
-		s.ours[address] = true
+		s.Ours[address] = true
 	}
 	return s
 }
 
-func (s *memoryStore) Cursor(context.Context, string) (models.ChainCursor, error) {
+// Cursor does what chain.BlockStore says.
+func (s *Store) Cursor(context.Context, string) (models.ChainCursor, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cursor == nil {
@@ -52,7 +63,8 @@ func (s *memoryStore) Cursor(context.Context, string) (models.ChainCursor, error
 	return *s.cursor, nil
 }
 
-func (s *memoryStore) InitCursor(_ context.Context, network string, block models.BlockRef, head uint64) error {
+// InitCursor does what chain.BlockStore says.
+func (s *Store) InitCursor(_ context.Context, network string, block models.BlockRef, head uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cursor == nil {
@@ -65,26 +77,28 @@ func (s *memoryStore) InitCursor(_ context.Context, network string, block models
 	return nil
 }
 
-func (s *memoryStore) OldestPaymentAt(context.Context, string) (time.Time, bool, error) {
+// OldestPaymentAt does what chain.BlockStore says.
+func (s *Store) OldestPaymentAt(context.Context, string) (time.Time, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.oldestPayment, !s.oldestPayment.IsZero(), nil
+	return s.OldestPayment, !s.OldestPayment.IsZero(), nil
 }
 
-func (s *memoryStore) OurAddresses(_ context.Context, _ string, addresses []string) ([]string, error) {
+// OurAddresses does what chain.BlockStore says.
+func (s *Store) OurAddresses(_ context.Context, _ string, addresses []string) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asked++
 	var found []string
 	for _, address := range addresses {
-		if s.ours[address] {
+		if s.Ours[address] {
 			found = append(found, address)
 		}
 	}
 	return found, nil
 }
 
-func (s *memoryStore) RecentBlock(_ context.Context, _ string, number uint64) (models.BlockRef, error) {
+// RecentBlock does what chain.BlockStore says.
+func (s *Store) RecentBlock(_ context.Context, _ string, number uint64) (models.BlockRef, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	block, ok := s.blocks[number]
@@ -94,21 +108,23 @@ func (s *memoryStore) RecentBlock(_ context.Context, _ string, number uint64) (m
 	return block, nil
 }
 
-func (s *memoryStore) LowestRecentBlock(context.Context, string) (models.BlockRef, error) {
+// LowestRecentBlock does what chain.BlockStore says.
+func (s *Store) LowestRecentBlock(context.Context, string) (models.BlockRef, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.blocks) == 0 {
 		return models.BlockRef{}, models.ErrNotFound
 	}
-	return s.blocks[sortedKeys(s.blocks)[0]], nil
+	return s.blocks[slices.Sorted(maps.Keys(s.blocks))[0]], nil
 }
 
-func (s *memoryStore) Advance(_ context.Context, _ string, batch models.BlockBatch) error {
+// Advance does what chain.BlockStore says.
+func (s *Store) Advance(_ context.Context, _ string, batch models.BlockBatch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	from, to, head := batch.From, batch.To, batch.Head
-	if err := s.failAdvance; err != nil {
-		s.failAdvance = nil
+	if err := s.FailAdvance; err != nil {
+		s.FailAdvance = nil
 		return err
 	}
 	if !s.standsAt(from) || to.Number <= from.Number {
@@ -122,11 +138,11 @@ func (s *memoryStore) Advance(_ context.Context, _ string, batch models.BlockBat
 	}
 	s.cursor.HeadNumber = head
 	s.blocks[to.Number] = to
-	keep := s.keep
+	keep := s.Keep
 	if keep == 0 {
 		keep = 4096
 	}
-	if numbers := sortedKeys(s.blocks); len(numbers) > keep {
+	if numbers := slices.Sorted(maps.Keys(s.blocks)); len(numbers) > keep {
 		for _, number := range numbers[:len(numbers)-keep] {
 			delete(s.blocks, number)
 		}
@@ -134,7 +150,8 @@ func (s *memoryStore) Advance(_ context.Context, _ string, batch models.BlockBat
 	return nil
 }
 
-func (s *memoryStore) Rewind(_ context.Context, _ string, from, to models.BlockRef) error {
+// Rewind does what chain.BlockStore says.
+func (s *Store) Rewind(_ context.Context, _ string, from, to models.BlockRef) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.standsAt(from) || to.Number >= from.Number {
@@ -165,10 +182,10 @@ func (s *memoryStore) Rewind(_ context.Context, _ string, from, to models.BlockR
 }
 
 // keepTransfers stores transfers to and from our addresses. The lock must be held.
-func (s *memoryStore) keepTransfers(transfers []models.TokenTransfer) (added int) {
+func (s *Store) keepTransfers(transfers []models.TokenTransfer) (added int) {
 	for _, transfer := range transfers {
 		key := storedKey{transfer.TransferKey, transfer.To}
-		if !s.ours[transfer.To] && !s.ours[transfer.From] || transfer.Amount == 0 {
+		if !s.Ours[transfer.To] && !s.Ours[transfer.From] || transfer.Amount == 0 {
 			continue
 		}
 		old, known := s.transfers[key]
@@ -181,10 +198,11 @@ func (s *memoryStore) keepTransfers(transfers []models.TokenTransfer) (added int
 	return added
 }
 
-func (s *memoryStore) KnownBlockAbove(_ context.Context, _ string, above, atMost uint64) (models.BlockRef, error) {
+// KnownBlockAbove does what chain.CheckStore says.
+func (s *Store) KnownBlockAbove(_ context.Context, _ string, above, atMost uint64) (models.BlockRef, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, number := range sortedKeys(s.blocks) {
+	for _, number := range slices.Sorted(maps.Keys(s.blocks)) {
 		if number > above && number <= atMost {
 			return s.blocks[number], nil
 		}
@@ -192,9 +210,10 @@ func (s *memoryStore) KnownBlockAbove(_ context.Context, _ string, above, atMost
 	return models.BlockRef{}, models.ErrNotFound
 }
 
-func (s *memoryStore) StoredTransfers(_ context.Context, _ string, from, to uint64) ([]models.TokenTransfer, error) {
+// StoredTransfers does what chain.CheckStore says.
+func (s *Store) StoredTransfers(_ context.Context, _ string, from, to uint64) ([]models.TokenTransfer, error) {
 	var found []models.TokenTransfer
-	for _, transfer := range s.canonical() {
+	for _, transfer := range s.Canonical() {
 		if transfer.Block.Number >= from && transfer.Block.Number <= to {
 			found = append(found, transfer)
 		}
@@ -202,7 +221,8 @@ func (s *memoryStore) StoredTransfers(_ context.Context, _ string, from, to uint
 	return found, nil
 }
 
-func (s *memoryStore) Heal(_ context.Context, _ string, found []models.TokenTransfer) (int, error) {
+// Heal does what chain.CheckStore says.
+func (s *Store) Heal(_ context.Context, _ string, found []models.TokenTransfer) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, transfer := range found {
@@ -214,7 +234,8 @@ func (s *memoryStore) Heal(_ context.Context, _ string, found []models.TokenTran
 	return s.keepTransfers(found), nil
 }
 
-func (s *memoryStore) Disprove(_ context.Context, _ string, keys []models.TransferKey, _ string) error {
+// Disprove does what chain.CheckStore says.
+func (s *Store) Disprove(_ context.Context, _ string, keys []models.TransferKey, _ string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, transfer := range s.transfers {
@@ -227,13 +248,15 @@ func (s *memoryStore) Disprove(_ context.Context, _ string, keys []models.Transf
 	return nil
 }
 
-func (s *memoryStore) CreditedTransfers(_ context.Context, keys []models.TransferKey) ([]models.TransferKey, error) {
+// CreditedTransfers does what chain.CheckStore says.
+func (s *Store) CreditedTransfers(_ context.Context, keys []models.TransferKey) ([]models.TransferKey, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(keys), func(key models.TransferKey) bool { return !s.credited[key] }), nil
+	return slices.DeleteFunc(slices.Clone(keys), func(key models.TransferKey) bool { return !s.Credited[key] }), nil
 }
 
-func (s *memoryStore) SetAgreed(_ context.Context, _ string, block models.BlockRef) error {
+// SetAgreed does what chain.CheckStore says.
+func (s *Store) SetAgreed(_ context.Context, _ string, block models.BlockRef) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if block.Number > s.cursor.AgreedNumber && block.Number <= s.cursor.BlockNumber {
@@ -242,14 +265,16 @@ func (s *memoryStore) SetAgreed(_ context.Context, _ string, block models.BlockR
 	return nil
 }
 
-func (s *memoryStore) SetRechecked(_ context.Context, _ string, number uint64) error {
+// SetRechecked does what chain.CheckStore says.
+func (s *Store) SetRechecked(_ context.Context, _ string, number uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cursor.RecheckedNumber = max(s.cursor.RecheckedNumber, number)
 	return nil
 }
 
-func (s *memoryStore) SetFinalized(_ context.Context, _ string, block models.BlockRef) error {
+// SetFinalized does what chain.BlockStore says.
+func (s *Store) SetFinalized(_ context.Context, _ string, block models.BlockRef) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if block.Number > s.cursor.FinalizedNumber {
@@ -258,14 +283,15 @@ func (s *memoryStore) SetFinalized(_ context.Context, _ string, block models.Blo
 	return nil
 }
 
-// memoryAlarms keeps the open alarms.
-type memoryAlarms struct {
+// Alarms keeps alarms in memory.
+type Alarms struct {
 	mu     sync.Mutex
 	raised map[models.AlarmKind]int
 	open   map[models.AlarmKind]bool
 }
 
-func (a *memoryAlarms) Raise(_ context.Context, alarm models.Alarm) error {
+// Raise does what chain.Alarms says.
+func (a *Alarms) Raise(_ context.Context, alarm models.Alarm) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.open == nil {
@@ -276,42 +302,46 @@ func (a *memoryAlarms) Raise(_ context.Context, alarm models.Alarm) error {
 	return nil
 }
 
-func (a *memoryAlarms) Resolve(_ context.Context, _ string, kind models.AlarmKind, _, _, _ string) error {
+// Resolve does what chain.Alarms says.
+func (a *Alarms) Resolve(_ context.Context, _ string, kind models.AlarmKind, _, _, _ string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.open, kind)
 	return nil
 }
 
-func (a *memoryAlarms) isOpen(kind models.AlarmKind) bool {
+// IsOpen reports whether an alarm of that kind is open.
+func (a *Alarms) IsOpen(kind models.AlarmKind) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.open[kind]
 }
 
-func (a *memoryAlarms) count(kind models.AlarmKind) int {
+// Count returns how often an alarm of that kind was raised.
+func (a *Alarms) Count(kind models.AlarmKind) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.raised[kind]
 }
 
-func (s *memoryStore) SetHead(_ context.Context, _ string, head uint64) error {
+// SetHead does what chain.BlockStore says.
+func (s *Store) SetHead(_ context.Context, _ string, head uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cursor.HeadNumber = head
 	return nil
 }
 
-func (s *memoryStore) standsAt(block models.BlockRef) bool {
+func (s *Store) standsAt(block models.BlockRef) bool {
 	return s.cursor != nil && s.cursor.BlockNumber == block.Number && s.cursor.BlockHash == block.Hash
 }
 
-func (s *memoryStore) moveTo(block models.BlockRef) {
+func (s *Store) moveTo(block models.BlockRef) {
 	s.cursor.BlockNumber, s.cursor.BlockHash, s.cursor.BlockTime = block.Number, block.Hash, block.Time
 }
 
-// canonical returns the stored canonical transfers in chain order.
-func (s *memoryStore) canonical() []models.TokenTransfer {
+// Canonical returns the stored canonical transfers in chain order.
+func (s *Store) Canonical() []models.TokenTransfer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found := []models.TokenTransfer{}
@@ -333,13 +363,15 @@ func sortTransfers(transfers []models.TokenTransfer) {
 	})
 }
 
-func (s *memoryStore) counts() (advances, rewinds, asked int) {
+// Counts returns how often the cursor was advanced and rewound.
+func (s *Store) Counts() (advances, rewinds int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.advances, s.rewinds, s.asked
+	return s.advances, s.rewinds
 }
 
-func (s *memoryStore) block() models.BlockRef {
+// Block returns the block that the cursor is at; the zero block if there is no cursor.
+func (s *Store) Block() models.BlockRef {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cursor == nil {
@@ -348,8 +380,27 @@ func (s *memoryStore) block() models.BlockRef {
 	return s.cursor.Block()
 }
 
-func (s *memoryStore) head() uint64 {
+// Head returns the stored head.
+func (s *Store) Head() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.cursor.HeadNumber
+}
+
+// DropFloor removes the finalized block, as resolving the alarm REORG_BELOW_FINALITY does.
+func (s *Store) DropFloor() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cursor.FinalizedNumber, s.cursor.FinalizedHash = 0, ""
+}
+
+// HighestRevision returns how often at most a transfer was changed.
+func (s *Store) HighestRevision() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	highest := 0
+	for _, transfer := range s.transfers {
+		highest = max(highest, transfer.Revision)
+	}
+	return highest
 }

@@ -1,0 +1,143 @@
+package realnode
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/ethereum/go-ethereum"
+	"github.com/stretchr/testify/require"
+
+	"paycow/chain"
+)
+
+// countingProxy passes RPC calls on to an endpoint and counts them by method.
+type countingProxy struct {
+	*httptest.Server
+	mu    sync.Mutex
+	calls map[string]int
+}
+
+func newCountingProxy(t *testing.T, target string) *countingProxy {
+	t.Helper()
+	address, err := url.Parse(target)
+	require.NoError(t, err)
+	p := &countingProxy{calls: map[string]int{}}
+	forward := httputil.NewSingleHostReverseProxy(address)
+	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		_, rest, _ := strings.Cut(string(body), `"method":"`)
+		method, _, _ := strings.Cut(rest, `"`)
+		p.mu.Lock()
+		p.calls[method]++
+		p.mu.Unlock()
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		forward.ServeHTTP(w, r)
+	}))
+	t.Cleanup(p.Close)
+	return p
+}
+
+// take returns the counts since the last time.
+func (p *countingProxy) take() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	calls := p.calls
+	p.calls = map[string]int{}
+	return calls
+}
+
+// cuttableProxy passes TCP connections on to an address. It can break those that are open and refuse new ones.
+type cuttableProxy struct {
+	listener net.Listener
+	target   string
+	refuse   atomic.Bool
+	dialled  atomic.Int64
+
+	mu   sync.Mutex
+	open map[net.Conn]bool
+}
+
+func newCuttableProxy(t *testing.T, targetURL string) *cuttableProxy {
+	t.Helper()
+	target, err := url.Parse(targetURL)
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p := &cuttableProxy{listener: listener, target: target.Host, open: map[net.Conn]bool{}}
+	go p.accept()
+	t.Cleanup(func() {
+		listener.Close()
+		p.cut()
+	})
+	return p
+}
+
+func (p *cuttableProxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		if p.refuse.Load() {
+			client.Close()
+			continue
+		}
+		server, err := net.Dial("tcp", p.target)
+		if err != nil {
+			client.Close()
+			continue
+		}
+		p.dialled.Add(1)
+		p.mu.Lock()
+		p.open[client], p.open[server] = true, true
+		p.mu.Unlock()
+		for _, pair := range [][2]net.Conn{{client, server}, {server, client}} {
+			go func() {
+				_, _ = io.Copy(pair[0], pair[1])
+				pair[0].Close()
+			}()
+		}
+	}
+}
+
+// cut breaks every open connection.
+func (p *cuttableProxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.open {
+		conn.Close()
+		delete(p.open, conn)
+	}
+}
+
+// countingSource counts the questions about headers.
+type countingSource struct {
+	chain.BlockSource
+	headers    atomic.Int64
+	subscribed atomic.Bool
+}
+
+func (s *countingSource) HeadHeader(ctx context.Context) (chain.Header, error) {
+	s.headers.Add(1)
+	return s.BlockSource.HeadHeader(ctx)
+}
+
+func (s *countingSource) HeaderByNumber(ctx context.Context, number uint64) (chain.Header, error) {
+	s.headers.Add(1)
+	return s.BlockSource.HeaderByNumber(ctx, number)
+}
+
+func (s *countingSource) SubscribeHeads(ctx context.Context, heads chan<- chain.Header) (ethereum.Subscription, error) {
+	subscription, err := s.BlockSource.SubscribeHeads(ctx, heads)
+	s.subscribed.Store(err == nil)
+	return subscription, err
+}

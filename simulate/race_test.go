@@ -1,5 +1,0 @@
-//go:build race
-
-package simulate
-
-func init() { defaultSeeds = 25 }
