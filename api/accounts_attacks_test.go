@@ -45,7 +45,9 @@ func (f *fixture) approved(email string) *visitor {
 // order makes a payment as the dashboard would.
 func (v *visitor) order() models.Payment {
 	v.Helper()
-	made := v.must(http.StatusOK, http.MethodPost, "/api/payment/create", fieldsOf{"amount": 5, "userId": "user_" + models.NewReference(), "network": "ERC20"})
+	made := v.must(http.StatusOK, http.MethodPost, "/api/payment/create", fieldsOf{
+		"amount": 5, "userId": "user_" + models.NewReference(), "network": "ERC20",
+	})
 	return v.row(parse[created](v.T, made.body).PaymentID)
 }
 
@@ -108,11 +110,13 @@ func TestEveryChangeRefusesOtherSites(t *testing.T) {
 	for _, v := range []*visitor{operator, admin, f.visitor()} {
 		for _, route := range f.server.router.Routes() {
 			isPeoples := strings.HasPrefix(route.Path, "/api/operator/") || strings.HasPrefix(route.Path, "/api/admin/")
-			if route.Method == http.MethodGet || !isPeoples && (!strings.HasPrefix(route.Path, "/api/payment") || v != operator) {
+			if route.Method == http.MethodGet || !isPeoples &&
+				(!strings.HasPrefix(route.Path, "/api/payment") || v != operator) {
 				continue
 			}
 			name := route.Method + " " + strings.ReplaceAll(route.Path, ":id", p.ID)
-			for _, attack := range []struct{ site, origin string }{{"cross-site", ""}, {"same-site", ""}, {"", "https://evil.example"}, {"", "null"}} {
+			for _, attack := range []struct{ site, origin string }{{"cross-site", ""}, {"same-site", ""},
+				{"", "https://evil.example"}, {"", "null"}} {
 				v.site, v.origin = attack.site, attack.origin
 				got := v.route(name)
 				require.Equal(t, http.StatusForbidden, got.status, "%s: %s", name, got.body)
@@ -131,7 +135,8 @@ func TestSessionsOfOperatorsWhoMayNot(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
 	for status, code := range map[models.OperatorStatus]string{
-		models.OperatorPending: "account_pending", models.OperatorSuspended: "account_suspended", models.OperatorRejected: "account_rejected",
+		models.OperatorPending: "account_pending", models.OperatorSuspended: "account_suspended",
+		models.OperatorRejected: "account_rejected",
 	} {
 		v := f.approved(strings.ToLower(string(status)) + "@example.org")
 		p := v.order()
@@ -158,7 +163,9 @@ func TestSessionsOfOperatorsWhoMayNot(t *testing.T) {
 		require.Equal(t, status, v.me().Status)
 		require.Equal(t, "because", v.me().StatusReason)
 		again := f.visitor()
-		again.must(http.StatusOK, http.MethodPost, "/api/operator/login", fieldsOf{"email": v.me().Email, "password": goodPassword})
+		again.must(http.StatusOK, http.MethodPost, "/api/operator/login", fieldsOf{
+			"email": v.me().Email, "password": goodPassword,
+		})
 		require.Equal(t, models.StatusPending, f.row(p.ID).Status)
 	}
 }
@@ -175,26 +182,33 @@ func TestSessionsSeeTheirOwnPaymentsOnly(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, transfers, 1)
 	hash := transfers[0].TxHash
-	for _, search := range []string{p.ID, p.Reference, p.UserID, p.DepositAddress, strings.ToLower(p.DepositAddress), hash, strings.ToUpper(hash)} {
-		found := parse[paymentList](t, mine.must(http.StatusOK, http.MethodGet, "/api/payments?search="+search, nil).body).Payments
+	for _, search := range []string{p.ID, p.Reference, p.UserID, p.DepositAddress, strings.ToLower(p.DepositAddress),
+		hash, strings.ToUpper(hash)} {
+		found := parse[paymentList](t, mine.must(http.StatusOK, http.MethodGet, "/api/payments?search="+search,
+			nil).body).Payments
 		require.Len(t, found, 1, search)
 		require.Equal(t, p.ID, found[0].ID)
-		require.Empty(t, parse[paymentList](t, other.must(http.StatusOK, http.MethodGet, "/api/payments?search="+search, nil).body).Payments, search)
+		require.Empty(t, parse[paymentList](t, other.must(http.StatusOK, http.MethodGet, "/api/payments?search="+search,
+			nil).body).Payments, search)
 	}
 	require.NotContains(t, other.must(http.StatusOK, http.MethodGet, "/api/payments", nil).body, p.ID)
 	for _, call := range []struct {
 		method, path string
 		body         fieldsOf
-	}{{http.MethodGet, "", nil}, {http.MethodPost, "/reject", fieldsOf{"reason": "x"}}, {http.MethodPost, "/accept", nil}} {
+	}{{http.MethodGet, "", nil}, {http.MethodPost, "/reject", fieldsOf{"reason": "x"}},
+		{http.MethodPost, "/accept", nil}} {
 		got := other.must(http.StatusNotFound, call.method, "/api/payment/"+p.ID+call.path, call.body)
 		require.Equal(t, "payment_not_found", parse[errorBody](t, got.body).Code)
 	}
 	require.Equal(t, models.StatusPending, f.row(p.ID).Status)
-	require.Equal(t, int64(0), parse[statsView](t, other.must(http.StatusOK, http.MethodGet, "/api/operator/stats", nil).body).Totals.Created)
-	require.Equal(t, int64(1), parse[statsView](t, mine.must(http.StatusOK, http.MethodGet, "/api/operator/stats", nil).body).Totals.Created)
+	require.Equal(t, int64(0), parse[statsView](t,
+		other.must(http.StatusOK, http.MethodGet, "/api/operator/stats", nil).body).Totals.Created)
+	require.Equal(t, int64(1), parse[statsView](t,
+		mine.must(http.StatusOK, http.MethodGet, "/api/operator/stats", nil).body).Totals.Created)
 
 	cookie := sessionCookie + "=" + mine.cookie().Value
-	require.Equal(t, http.StatusNotFound, f.call(f.other, http.MethodGet, "/api/payment/"+p.ID, "", "Cookie", cookie).status, "the headers' operator asks")
+	require.Equal(t, http.StatusNotFound, f.call(f.other, http.MethodGet, "/api/payment/"+p.ID, "", "Cookie",
+		cookie).status, "the headers' operator asks")
 	broken := f.account
 	broken.APISecret = "sk_wrong"
 	got := f.call(broken, http.MethodGet, "/api/payment/"+p.ID, "", "Cookie", cookie)
@@ -216,7 +230,9 @@ func TestSessionsRunOut(t *testing.T) {
 	f.exec("UPDATE sessions SET seen_at = ?", time.Now().Add(-models.SessionIdle-time.Second).UnixMicro())
 	v.must(http.StatusUnauthorized, http.MethodGet, "/api/operator/me", nil)
 	v.must(http.StatusUnauthorized, http.MethodGet, "/api/payments", nil)
-	v.must(http.StatusUnauthorized, http.MethodPost, "/api/operator/password", fieldsOf{"currentPassword": goodPassword, "newPassword": "a new long password"})
+	v.must(http.StatusUnauthorized, http.MethodPost, "/api/operator/password", fieldsOf{
+		"currentPassword": goodPassword, "newPassword": "a new long password",
+	})
 }
 
 // The old key stops by itself when its time is over.
@@ -225,7 +241,8 @@ func TestOldKeyStopsAfterItsGrace(t *testing.T) {
 	f := setup(t, withKey)
 	v := f.approved(newEmail)
 	reveal := func() map[string]string {
-		return parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/credentials/reveal", fieldsOf{"password": goodPassword}).body)
+		return parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/credentials/reveal",
+			fieldsOf{"password": goodPassword}).body)
 	}
 	status := func(key map[string]string) int {
 		account := f.account
@@ -235,15 +252,18 @@ func TestOldKeyStopsAfterItsGrace(t *testing.T) {
 	old := reveal()
 	v.must(http.StatusBadRequest, http.MethodPost, "/api/operator/credentials/rotate", fieldsOf{"password": goodPassword})
 	begin := time.Now()
-	next := parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/credentials/rotate", fieldsOf{"password": goodPassword, "graceHours": 48}).body)
+	next := parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/credentials/rotate",
+		fieldsOf{"password": goodPassword, "graceHours": 48}).body)
 	until, err := time.Parse(time.RFC3339, next["oldValidUntil"])
 	require.NoError(t, err)
 	require.WithinDuration(t, begin.Add(48*time.Hour), until, time.Minute)
 	require.Equal(t, next["apiSecret"], reveal()["apiSecret"])
 	require.Equal(t, http.StatusOK, status(old))
-	f.exec("UPDATE credentials SET valid_until = ? WHERE api_key = ?", time.Now().Add(time.Minute).UnixMicro(), old["apiKey"])
+	f.exec("UPDATE credentials SET valid_until = ? WHERE api_key = ?", time.Now().Add(time.Minute).UnixMicro(),
+		old["apiKey"])
 	require.Equal(t, http.StatusOK, status(old))
-	f.exec("UPDATE credentials SET valid_until = ? WHERE api_key = ?", time.Now().Add(-time.Millisecond).UnixMicro(), old["apiKey"])
+	f.exec("UPDATE credentials SET valid_until = ? WHERE api_key = ?", time.Now().Add(-time.Millisecond).UnixMicro(),
+		old["apiKey"])
 	require.Equal(t, http.StatusUnauthorized, status(old))
 	require.Equal(t, http.StatusOK, status(next))
 	mixed := map[string]string{"apiKey": next["apiKey"], "apiSecret": old["apiSecret"]}
@@ -259,7 +279,8 @@ func TestPasswordsOfEveryLength(t *testing.T) {
 	change := func(to string) answer {
 		return v.do(http.MethodPost, "/api/operator/password", fieldsOf{"currentPassword": current, "newPassword": to})
 	}
-	for _, wrong := range []string{"", "elevenchars", strings.Repeat("пароль", 43), "with a NUL \x00 inside", strings.Repeat("я", 30), "my " + newEmail + " word"} {
+	for _, wrong := range []string{"", "elevenchars", strings.Repeat("пароль", 43), "with a NUL \x00 inside",
+		strings.Repeat("я", 30), "my " + newEmail + " word"} {
 		got := change(wrong)
 		require.Equal(t, http.StatusBadRequest, got.status, "%q: %s", wrong, got.body)
 		require.Equal(t, "newPassword", parse[errorBody](t, got.body).Field)
@@ -269,16 +290,25 @@ func TestPasswordsOfEveryLength(t *testing.T) {
 	}
 	for _, right := range []string{strings.Repeat("пароль", 42) + "пара", "🐄 moo moo 🐄!", "twelve chars"} {
 		require.Equal(t, http.StatusNoContent, change(right).status, right)
-		f.visitor().must(http.StatusOK, http.MethodPost, "/api/operator/login", fieldsOf{"email": newEmail, "password": right})
-		f.visitor().must(http.StatusUnauthorized, http.MethodPost, "/api/operator/login", fieldsOf{"email": newEmail, "password": strings.ToUpper(right)})
+		f.visitor().must(http.StatusOK, http.MethodPost, "/api/operator/login",
+			fieldsOf{"email": newEmail, "password": right})
+		f.visitor().must(http.StatusUnauthorized, http.MethodPost, "/api/operator/login", fieldsOf{
+			"email": newEmail, "password": strings.ToUpper(right),
+		})
 		current = right
 	}
 	for _, tooLong := range []string{strings.Repeat("a", 257), strings.Repeat("a", 60_000)} {
-		f.visitor().must(http.StatusBadRequest, http.MethodPost, "/api/operator/login", fieldsOf{"email": newEmail, "password": tooLong})
+		f.visitor().must(http.StatusBadRequest, http.MethodPost, "/api/operator/login",
+			fieldsOf{"email": newEmail, "password": tooLong})
 	}
-	f.visitor().must(http.StatusRequestEntityTooLarge, http.MethodPost, "/api/operator/login", fieldsOf{"email": newEmail, "password": strings.Repeat("a", maxBodyBytes)})
-	for _, email := range []string{"a\u202eb@example.org", "a\u200bb@example.org", "a b@example.org", "\"a b\"@example.org", strings.Repeat("a", 250) + "@example.org"} {
-		v.must(http.StatusBadRequest, http.MethodPost, "/api/operator/register", fieldsOf{"email": email, "password": goodPassword, "name": "Shop"})
+	f.visitor().must(http.StatusRequestEntityTooLarge, http.MethodPost, "/api/operator/login", fieldsOf{
+		"email": newEmail, "password": strings.Repeat("a", maxBodyBytes),
+	})
+	for _, email := range []string{"a\u202eb@example.org", "a\u200bb@example.org", "a b@example.org",
+		"\"a b\"@example.org", strings.Repeat("a", 250) + "@example.org"} {
+		v.must(http.StatusBadRequest, http.MethodPost, "/api/operator/register", fieldsOf{
+			"email": email, "password": goodPassword, "name": "Shop",
+		})
 	}
 }
 
@@ -289,7 +319,9 @@ func TestLimitsCannotBeUsedAgainstOthers(t *testing.T) {
 	f := setup(t, withKey, func(c *Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
 	owner := f.visitor()
 	owner.from = "198.51.100.1"
-	owner.must(http.StatusAccepted, http.MethodPost, "/api/operator/register", fieldsOf{"email": newEmail, "password": goodPassword, "name": "Shop"})
+	owner.must(http.StatusAccepted, http.MethodPost, "/api/operator/register", fieldsOf{
+		"email": newEmail, "password": goodPassword, "name": "Shop",
+	})
 	login := func(v *visitor, email, password string) answer {
 		return v.do(http.MethodPost, "/api/operator/login", fieldsOf{"email": email, "password": password})
 	}
@@ -307,7 +339,8 @@ func TestLimitsCannotBeUsedAgainstOthers(t *testing.T) {
 	}
 	elsewhere := f.visitor()
 	elsewhere.from = "198.51.100.2"
-	require.Equal(t, http.StatusOK, login(elsewhere, newEmail, goodPassword).status, "the refused tries did not count for the account")
+	require.Equal(t, http.StatusOK, login(elsewhere, newEmail, goodPassword).status,
+		"the refused tries did not count for the account")
 
 	for i := range maxAttemptsPerAccount + 2 { // from many addresses
 		attacker.from = fmt.Sprintf("203.0.113.%d", 100+i)
@@ -317,7 +350,9 @@ func TestLimitsCannotBeUsedAgainstOthers(t *testing.T) {
 	limited := login(elsewhere, newEmail, goodPassword)
 	require.Equal(t, http.StatusTooManyRequests, limited.status)
 	require.NotEmpty(t, limited.header.Get("Retry-After"))
-	owner.must(http.StatusNoContent, http.MethodPost, "/api/operator/password", fieldsOf{"currentPassword": goodPassword, "newPassword": "a new long password"})
+	owner.must(http.StatusNoContent, http.MethodPost, "/api/operator/password", fieldsOf{
+		"currentPassword": goodPassword, "newPassword": "a new long password",
+	})
 
 	entries, _, err := f.store.ListAudit(t.Context(), store.AuditFilter{Action: "login_limited"})
 	require.NoError(t, err)
@@ -336,7 +371,9 @@ func TestForwardedAddressOfAStrangerIsNotBelieved(t *testing.T) {
 	for i := range maxAttemptsPerAddress + 1 {
 		v := f.visitor()
 		v.from = fmt.Sprintf("203.0.113.%d", i)
-		got := v.do(http.MethodPost, "/api/admin/login", fieldsOf{"email": fmt.Sprintf("%d@example.org", i), "password": "wrong password"})
+		got := v.do(http.MethodPost, "/api/admin/login", fieldsOf{
+			"email": fmt.Sprintf("%d@example.org", i), "password": "wrong password",
+		})
 		want := http.StatusUnauthorized
 		if i == maxAttemptsPerAddress {
 			want = http.StatusTooManyRequests
@@ -350,7 +387,8 @@ func TestCodesCannotBeTried(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey, stoppedClock)
 	v := f.registered(newEmail)
-	offer := parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/totp/start", fieldsOf{"password": goodPassword}).body)
+	offer := parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/totp/start",
+		fieldsOf{"password": goodPassword}).body)
 	step := secrets.TOTPStep(f.server.Clock())
 	code, err := secrets.TOTPCode(offer["secret"], step)
 	require.NoError(t, err)
@@ -371,7 +409,8 @@ func TestCodesCannotBeTried(t *testing.T) {
 				from = f.visitor()
 			}
 			got := from.do(http.MethodPost, call.path, call.body)
-			require.Contains(t, []int{http.StatusForbidden, http.StatusUnauthorized, http.StatusTooManyRequests}, got.status, got.body)
+			require.Contains(t, []int{http.StatusForbidden, http.StatusUnauthorized, http.StatusTooManyRequests},
+				got.status, got.body)
 			if got.status == http.StatusTooManyRequests {
 				refused++
 			}
@@ -395,12 +434,15 @@ func TestTwentyAtOnce(t *testing.T) {
 			if i >= maxAttemptsPerAccount { // the limit of one account is another test's
 				email = "second@example.org"
 			}
-			statuses[i] = f.visitor().do(http.MethodPost, "/api/operator/register", fieldsOf{"email": email, "password": goodPassword, "name": fmt.Sprint("Shop ", i)}).status
+			statuses[i] = f.visitor().do(http.MethodPost, "/api/operator/register",
+				fieldsOf{"email": email, "password": goodPassword, "name": fmt.Sprint("Shop ", i)}).status
 		})
 	}
 	group.Wait()
 	require.Equal(t, slices.Repeat([]int{http.StatusAccepted}, many), statuses)
-	operators, _, err := f.store.ListOperators(t.Context(), store.OperatorFilter{Search: "@example.org", Status: models.OperatorPending})
+	operators, _, err := f.store.ListOperators(t.Context(), store.OperatorFilter{
+		Search: "@example.org", Status: models.OperatorPending,
+	})
 	require.NoError(t, err)
 	require.Len(t, operators, 2)
 
@@ -413,7 +455,8 @@ func TestTwentyAtOnce(t *testing.T) {
 			if i >= many/2 {
 				email = "second@example.org"
 			}
-			statuses[i] = visitors[i].do(http.MethodPost, "/api/operator/login", fieldsOf{"email": email, "password": goodPassword}).status
+			statuses[i] = visitors[i].do(http.MethodPost, "/api/operator/login",
+				fieldsOf{"email": email, "password": goodPassword}).status
 		})
 	}
 	group.Wait()
@@ -438,10 +481,15 @@ func TestAuditOfPeople(t *testing.T) {
 	v.from = "198.51.100.7"
 	admin := f.visitor()
 	admin.from = "198.51.100.8"
-	admin.must(http.StatusOK, http.MethodPost, "/api/admin/login", fieldsOf{"email": "approves-" + newEmail, "password": goodPassword})
-	secret := parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/credentials/reveal", fieldsOf{"password": goodPassword}).body)
-	next := parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/credentials/rotate", fieldsOf{"password": goodPassword, "graceHours": 0}).body)
-	offer := parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/totp/start", fieldsOf{"password": goodPassword}).body)
+	admin.must(http.StatusOK, http.MethodPost, "/api/admin/login", fieldsOf{
+		"email": "approves-" + newEmail, "password": goodPassword,
+	})
+	secret := parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/credentials/reveal",
+		fieldsOf{"password": goodPassword}).body)
+	next := parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/credentials/rotate",
+		fieldsOf{"password": goodPassword, "graceHours": 0}).body)
+	offer := parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/totp/start",
+		fieldsOf{"password": goodPassword}).body)
 	step := secrets.TOTPStep(f.server.Clock())
 	codes := make([]string, 2)
 	for i := range codes {
@@ -450,14 +498,26 @@ func TestAuditOfPeople(t *testing.T) {
 		require.NoError(t, err)
 	}
 	v.must(http.StatusNoContent, http.MethodPost, "/api/operator/totp/enable", fieldsOf{"code": codes[0]})
-	v.must(http.StatusNoContent, http.MethodPost, "/api/operator/totp/disable", fieldsOf{"password": goodPassword, "code": codes[1]})
+	v.must(http.StatusNoContent, http.MethodPost, "/api/operator/totp/disable", fieldsOf{
+		"password": goodPassword, "code": codes[1],
+	})
 	oldToken := v.cookie().Value
-	v.must(http.StatusNoContent, http.MethodPost, "/api/operator/password", fieldsOf{"currentPassword": goodPassword, "newPassword": "a new long password"})
-	v.must(http.StatusOK, http.MethodPut, "/api/operator/settings", fieldsOf{"name": "Other", "website": "", "returnOrigins": []string{"https://shop.example"}})
-	v.must(http.StatusUnauthorized, http.MethodPost, "/api/operator/login", fieldsOf{"email": newEmail, "password": "a mistyped password"})
-	require.NoError(t, f.store.Raise(t.Context(), models.Alarm{Network: models.NetworkERC20, Kind: models.AlarmBooksDiffer, Message: "x"}))
-	alarms := parse[struct{ Alarms []alarmView }](t, admin.must(http.StatusOK, http.MethodGet, "/api/admin/alarms?open=true", nil).body).Alarms
-	admin.must(http.StatusNoContent, http.MethodPost, fmt.Sprintf("/api/admin/alarms/%d/resolve", alarms[0].ID), fieldsOf{"resolution": "looked"})
+	v.must(http.StatusNoContent, http.MethodPost, "/api/operator/password", fieldsOf{
+		"currentPassword": goodPassword, "newPassword": "a new long password",
+	})
+	v.must(http.StatusOK, http.MethodPut, "/api/operator/settings", fieldsOf{
+		"name": "Other", "website": "", "returnOrigins": []string{"https://shop.example"},
+	})
+	v.must(http.StatusUnauthorized, http.MethodPost, "/api/operator/login", fieldsOf{
+		"email": newEmail, "password": "a mistyped password",
+	})
+	require.NoError(t, f.store.Raise(t.Context(), models.Alarm{
+		Network: models.NetworkERC20, Kind: models.AlarmBooksDiffer, Message: "x",
+	}))
+	alarms := parse[struct{ Alarms []alarmView }](t, admin.must(http.StatusOK, http.MethodGet,
+		"/api/admin/alarms?open=true", nil).body).Alarms
+	admin.must(http.StatusNoContent, http.MethodPost, fmt.Sprintf("/api/admin/alarms/%d/resolve", alarms[0].ID),
+		fieldsOf{"resolution": "looked"})
 	id := v.me().ID
 	admin.must(http.StatusOK, http.MethodPost, "/api/admin/operators/"+id+"/suspend", fieldsOf{"reason": "complaints"})
 
@@ -480,9 +540,11 @@ func TestAuditOfPeople(t *testing.T) {
 		require.Equal(t, want.address, entries[0].Address)
 	}
 	everything := log + f.log.String() + v.must(http.StatusOK, http.MethodGet, "/api/operator/me", nil).body +
-		v.must(http.StatusOK, http.MethodGet, "/api/operator/settings", nil).body + admin.must(http.StatusOK, http.MethodGet, "/api/admin/operators", nil).body
+		v.must(http.StatusOK, http.MethodGet, "/api/operator/settings", nil).body +
+		admin.must(http.StatusOK, http.MethodGet, "/api/admin/operators", nil).body
 	for name, hidden := range map[string]string{
-		"password": goodPassword, "new password": "a new long password", "mistyped password": "a mistyped password", "old secret": secret["apiSecret"], "secret": next["apiSecret"],
+		"password": goodPassword, "new password": "a new long password", "mistyped password": "a mistyped password",
+		"old secret": secret["apiSecret"], "secret": next["apiSecret"],
 		"second factor": offer["secret"], "old token": oldToken, "token": v.cookie().Value, "a hash": "argon2id",
 	} {
 		require.NotEmpty(t, hidden)
@@ -496,10 +558,14 @@ func TestPasswordChangeEndsOtherBrowsers(t *testing.T) {
 	f := setup(t, withKey)
 	first := f.registered(newEmail)
 	second := f.visitor()
-	second.must(http.StatusOK, http.MethodPost, "/api/operator/login", fieldsOf{"email": newEmail, "password": goodPassword})
+	second.must(http.StatusOK, http.MethodPost, "/api/operator/login", fieldsOf{
+		"email": newEmail, "password": goodPassword,
+	})
 	other := f.registered("other@example.org")
 	before := first.cookie().Value
-	first.must(http.StatusNoContent, http.MethodPost, "/api/operator/password", fieldsOf{"currentPassword": goodPassword, "newPassword": "a new long password"})
+	first.must(http.StatusNoContent, http.MethodPost, "/api/operator/password", fieldsOf{
+		"currentPassword": goodPassword, "newPassword": "a new long password",
+	})
 	require.NotEqual(t, before, first.cookie().Value)
 	first.me()
 	other.me()

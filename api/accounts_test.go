@@ -101,7 +101,9 @@ type fieldsOf = map[string]any
 
 func (f *fixture) admin(email string) *visitor {
 	f.Helper()
-	require.NoError(f, f.store.CreateAdmin(f.Context(), models.Admin{ID: models.NewID(), Email: email, PasswordHash: cheapHash(goodPassword)}))
+	require.NoError(f, f.store.CreateAdmin(f.Context(), models.Admin{
+		ID: models.NewID(), Email: email, PasswordHash: cheapHash(goodPassword),
+	}))
 	v := f.visitor()
 	v.must(http.StatusOK, http.MethodPost, "/api/admin/login", fieldsOf{"email": email, "password": goodPassword})
 	return v
@@ -111,8 +113,12 @@ func (f *fixture) admin(email string) *visitor {
 func (f *fixture) registered(email string) *visitor {
 	f.Helper()
 	v := f.visitor()
-	v.must(http.StatusAccepted, http.MethodPost, "/api/operator/register", fieldsOf{"email": email, "password": goodPassword, "name": "Shop", "website": "https://shop.example"})
-	v.must(http.StatusOK, http.MethodPost, "/api/operator/login", fieldsOf{"email": strings.ToUpper(email), "password": goodPassword})
+	v.must(http.StatusAccepted, http.MethodPost, "/api/operator/register", fieldsOf{
+		"email": email, "password": goodPassword, "name": "Shop", "website": "https://shop.example",
+	})
+	v.must(http.StatusOK, http.MethodPost, "/api/operator/login", fieldsOf{
+		"email": strings.ToUpper(email), "password": goodPassword,
+	})
 	return v
 }
 
@@ -138,7 +144,8 @@ func TestOperatorsWay(t *testing.T) {
 	require.Equal(t, models.OperatorPending, operator.me().Status)
 	require.Nil(t, operator.me().APIKey)
 	require.Contains(t, operator.must(http.StatusForbidden, http.MethodGet, "/api/payments", nil).body, "account_pending")
-	operator.must(http.StatusForbidden, http.MethodPost, "/api/operator/credentials/reveal", fieldsOf{"password": goodPassword})
+	operator.must(http.StatusForbidden, http.MethodPost, "/api/operator/credentials/reveal",
+		fieldsOf{"password": goodPassword})
 	id := operator.me().ID
 	list := admin.must(http.StatusOK, http.MethodGet, "/api/admin/operators?status=PENDING", nil)
 	require.Contains(t, list.body, newEmail)
@@ -148,8 +155,10 @@ func TestOperatorsWay(t *testing.T) {
 	require.Equal(t, "known shop", operator.me().StatusReason)
 	require.NotNil(t, operator.me().APIKey)
 
-	require.Contains(t, operator.must(http.StatusForbidden, http.MethodPost, "/api/operator/credentials/reveal", fieldsOf{"password": "wrong"}).body, "wrong_password")
-	shown := parse[map[string]string](t, operator.must(http.StatusOK, http.MethodPost, "/api/operator/credentials/reveal", fieldsOf{"password": goodPassword}).body)
+	require.Contains(t, operator.must(http.StatusForbidden, http.MethodPost, "/api/operator/credentials/reveal",
+		fieldsOf{"password": "wrong"}).body, "wrong_password")
+	shown := parse[map[string]string](t, operator.must(http.StatusOK, http.MethodPost,
+		"/api/operator/credentials/reveal", fieldsOf{"password": goodPassword}).body)
 	require.Equal(t, *operator.me().APIKey, shown["apiKey"])
 	account := f.account
 	account.APIKey, account.APISecret = shown["apiKey"], shown["apiSecret"]
@@ -172,12 +181,14 @@ func TestOperatorsWay(t *testing.T) {
 	require.Equal(t, http.StatusOK, f.call(account, http.MethodGet, "/api/payments", "").status)
 
 	log := admin.must(http.StatusOK, http.MethodGet, "/api/admin/audit", nil).body
-	for _, action := range []string{"operator_registered", "logged_in", "operator_approved", "secret_revealed", "operator_suspended", "operator_reactivated"} {
+	for _, action := range []string{"operator_registered", "logged_in", "operator_approved", "secret_revealed",
+		"operator_suspended", "operator_reactivated"} {
 		require.Contains(t, log, `"`+action+`"`)
 	}
 	require.Contains(t, log, `"address":"127.0.0.1"`)
 	for _, secret := range []string{goodPassword, account.APISecret, operator.cookie().Value} {
-		require.NotContains(t, log+f.log.String()+operator.must(http.StatusOK, http.MethodGet, "/api/operator/me", nil).body, secret)
+		require.NotContains(t, log+f.log.String()+operator.must(http.StatusOK, http.MethodGet, "/api/operator/me",
+			nil).body, secret)
 	}
 }
 
@@ -186,16 +197,20 @@ func TestRotation(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
 	operator, admin := f.registered(newEmail), f.admin("admin@example.org")
-	admin.must(http.StatusOK, http.MethodPost, "/api/admin/operators/"+operator.me().ID+"/approve", fieldsOf{"reason": "ok"})
+	admin.must(http.StatusOK, http.MethodPost, "/api/admin/operators/"+operator.me().ID+"/approve",
+		fieldsOf{"reason": "ok"})
 	rotate := func(hours int) answer {
-		return operator.do(http.MethodPost, "/api/operator/credentials/rotate", fieldsOf{"password": goodPassword, "graceHours": hours})
+		return operator.do(http.MethodPost, "/api/operator/credentials/rotate", fieldsOf{
+			"password": goodPassword, "graceHours": hours,
+		})
 	}
 	works := func(key map[string]string) bool {
 		account := f.account
 		account.APIKey, account.APISecret = key["apiKey"], key["apiSecret"]
 		return f.call(account, http.MethodGet, "/api/balance", "").status == http.StatusOK
 	}
-	first := parse[map[string]string](t, operator.must(http.StatusOK, http.MethodPost, "/api/operator/credentials/reveal", fieldsOf{"password": goodPassword}).body)
+	first := parse[map[string]string](t, operator.must(http.StatusOK, http.MethodPost,
+		"/api/operator/credentials/reveal", fieldsOf{"password": goodPassword}).body)
 	second := parse[map[string]string](t, rotate(24).body)
 	require.True(t, works(first))
 	require.True(t, works(second))
@@ -229,25 +244,32 @@ func TestRegisterTellsNothing(t *testing.T) {
 	f := setup(t, withKey)
 	v := f.visitor()
 	register := func(password string) answer {
-		return v.must(http.StatusAccepted, http.MethodPost, "/api/operator/register", fieldsOf{"email": newEmail, "password": password, "name": "Shop"})
+		return v.must(http.StatusAccepted, http.MethodPost, "/api/operator/register", fieldsOf{
+			"email": newEmail, "password": password, "name": "Shop",
+		})
 	}
 	first, second := register(goodPassword), register("another password")
 	require.Equal(t, first.body, second.body)
 	v.must(http.StatusOK, http.MethodPost, "/api/operator/login", fieldsOf{"email": newEmail, "password": goodPassword})
-	wrong := v.must(http.StatusUnauthorized, http.MethodPost, "/api/operator/login", fieldsOf{"email": newEmail, "password": "another password"})
-	unknown := v.must(http.StatusUnauthorized, http.MethodPost, "/api/operator/login", fieldsOf{"email": "who@example.org", "password": goodPassword})
+	wrong := v.must(http.StatusUnauthorized, http.MethodPost, "/api/operator/login", fieldsOf{
+		"email": newEmail, "password": "another password",
+	})
+	unknown := v.must(http.StatusUnauthorized, http.MethodPost, "/api/operator/login", fieldsOf{
+		"email": "who@example.org", "password": goodPassword,
+	})
 	require.Equal(t, withoutRequestID(t, wrong.body), withoutRequestID(t, unknown.body))
 	for name, body := range map[string]fieldsOf{
-		"no address":      {"email": "shop", "password": goodPassword, "name": "Shop"},
-		"a name in it":    {"email": "Shop <shop@example.org>", "password": goodPassword, "name": "Shop"},
-		"short":           {"email": "a@b.example", "password": "short", "name": "Shop"},
-		"one letter":      {"email": "a@b.example", "password": strings.Repeat("a", 20), "name": "Shop"},
-		"holds address":   {"email": "a@b.example", "password": "a@b.example!", "name": "Shop"},
-		"NUL":             {"email": "a@b.example", "password": goodPassword + "\x00", "name": "Shop"},
-		"too long":        {"email": "a@b.example", "password": strings.Repeat("ab", 200), "name": "Shop"},
-		"no name":         {"email": "a@b.example", "password": goodPassword},
-		"unknown field":   {"email": "a@b.example", "password": goodPassword, "name": "Shop", "status": "ACTIVE"},
-		"website":         {"email": "a@b.example", "password": goodPassword, "name": "Shop", "website": "javascript:alert(1)"},
+		"no address":    {"email": "shop", "password": goodPassword, "name": "Shop"},
+		"a name in it":  {"email": "Shop <shop@example.org>", "password": goodPassword, "name": "Shop"},
+		"short":         {"email": "a@b.example", "password": "short", "name": "Shop"},
+		"one letter":    {"email": "a@b.example", "password": strings.Repeat("a", 20), "name": "Shop"},
+		"holds address": {"email": "a@b.example", "password": "a@b.example!", "name": "Shop"},
+		"NUL":           {"email": "a@b.example", "password": goodPassword + "\x00", "name": "Shop"},
+		"too long":      {"email": "a@b.example", "password": strings.Repeat("ab", 200), "name": "Shop"},
+		"no name":       {"email": "a@b.example", "password": goodPassword},
+		"unknown field": {"email": "a@b.example", "password": goodPassword, "name": "Shop", "status": "ACTIVE"},
+		"website": {"email": "a@b.example", "password": goodPassword, "name": "Shop",
+			"website": "javascript:alert(1)"},
 		"password number": {"email": "a@b.example", "password": 12345678901, "name": "Shop"},
 	} {
 		got := v.do(http.MethodPost, "/api/operator/register", body)
@@ -288,13 +310,17 @@ func TestLoginIsLimited(t *testing.T) {
 			})
 		}
 		group.Wait()
-		require.Equal(t, map[int]int{http.StatusUnauthorized: maxAttemptsPerAccount, http.StatusTooManyRequests: 6}, counts, email)
-		require.Equal(t, http.StatusTooManyRequests, v.do(http.MethodPost, "/api/operator/login", fieldsOf{"email": email, "password": goodPassword}).status)
+		require.Equal(t, map[int]int{http.StatusUnauthorized: maxAttemptsPerAccount, http.StatusTooManyRequests: 6},
+			counts, email)
+		require.Equal(t, http.StatusTooManyRequests, v.do(http.MethodPost, "/api/operator/login",
+			fieldsOf{"email": email, "password": goodPassword}).status)
 	}
 	v := f.visitor()
 	limited := false
 	for i := range maxAttemptsPerAddress {
-		got := v.do(http.MethodPost, "/api/operator/login", fieldsOf{"email": fmt.Sprintf("%d@example.org", i), "password": "wrong password"})
+		got := v.do(http.MethodPost, "/api/operator/login", fieldsOf{
+			"email": fmt.Sprintf("%d@example.org", i), "password": "wrong password",
+		})
 		limited = limited || got.status == http.StatusTooManyRequests
 	}
 	require.True(t, limited, "a network address has its own limit")
@@ -308,7 +334,9 @@ func TestSessions(t *testing.T) {
 	first, second := f.registered(newEmail), f.visitor()
 	stolen := first.cookie()
 	require.NotNil(t, stolen)
-	second.must(http.StatusOK, http.MethodPost, "/api/operator/login", fieldsOf{"email": newEmail, "password": goodPassword})
+	second.must(http.StatusOK, http.MethodPost, "/api/operator/login", fieldsOf{
+		"email": newEmail, "password": goodPassword,
+	})
 	require.NotEqual(t, stolen.Value, second.cookie().Value)
 	with := func(cookie string) int {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+"/api/operator/me", nil)
@@ -328,16 +356,25 @@ func TestSessions(t *testing.T) {
 	require.Nil(t, first.cookie())
 
 	old := second.cookie().Value
-	second.must(http.StatusForbidden, http.MethodPost, "/api/operator/password", fieldsOf{"currentPassword": "wrong", "newPassword": "a new long password"})
-	second.must(http.StatusNoContent, http.MethodPost, "/api/operator/password", fieldsOf{"currentPassword": goodPassword, "newPassword": "a new long password"})
+	second.must(http.StatusForbidden, http.MethodPost, "/api/operator/password", fieldsOf{
+		"currentPassword": "wrong", "newPassword": "a new long password",
+	})
+	second.must(http.StatusNoContent, http.MethodPost, "/api/operator/password", fieldsOf{
+		"currentPassword": goodPassword, "newPassword": "a new long password",
+	})
 	require.Equal(t, http.StatusUnauthorized, with(old))
 	require.Equal(t, http.StatusOK, with(second.cookie().Value))
-	first.must(http.StatusUnauthorized, http.MethodPost, "/api/operator/login", fieldsOf{"email": newEmail, "password": goodPassword})
+	first.must(http.StatusUnauthorized, http.MethodPost, "/api/operator/login", fieldsOf{
+		"email": newEmail, "password": goodPassword,
+	})
 
 	second.site = "cross-site"
-	require.Contains(t, second.must(http.StatusForbidden, http.MethodPost, "/api/operator/logout", nil).body, "cross_origin")
-	require.Contains(t, second.must(http.StatusForbidden, http.MethodPost, "/api/payment/"+models.NewID()+"/reject", fieldsOf{"reason": "x"}).body, "cross_origin")
-	require.Contains(t, second.must(http.StatusForbidden, http.MethodPost, "/api/operator/login", fieldsOf{"email": newEmail, "password": "a new long password"}).body, "cross_origin")
+	require.Contains(t, second.must(http.StatusForbidden, http.MethodPost, "/api/operator/logout", nil).body,
+		"cross_origin")
+	require.Contains(t, second.must(http.StatusForbidden, http.MethodPost, "/api/payment/"+models.NewID()+"/reject",
+		fieldsOf{"reason": "x"}).body, "cross_origin")
+	require.Contains(t, second.must(http.StatusForbidden, http.MethodPost, "/api/operator/login",
+		fieldsOf{"email": newEmail, "password": "a new long password"}).body, "cross_origin")
 
 	admin := f.admin("admin@example.org")
 	second.site = "same-origin"
@@ -345,7 +382,9 @@ func TestSessions(t *testing.T) {
 	require.Contains(t, admin.must(http.StatusForbidden, http.MethodGet, "/api/operator/me", nil).body, "operators_only")
 	require.Contains(t, admin.must(http.StatusForbidden, http.MethodGet, "/api/payments", nil).body, "operators_only")
 	f.visitor().must(http.StatusUnauthorized, http.MethodGet, "/api/admin/audit", nil)
-	f.visitor().must(http.StatusUnauthorized, http.MethodPost, "/api/admin/login", fieldsOf{"email": newEmail, "password": "a new long password"})
+	f.visitor().must(http.StatusUnauthorized, http.MethodPost, "/api/admin/login", fieldsOf{
+		"email": newEmail, "password": "a new long password",
+	})
 }
 
 // The cookie of an installation with https cannot be set by another host or over plain http.
@@ -355,8 +394,11 @@ func TestCookieOverHTTPS(t *testing.T) {
 		c.PublicURL = "https://pay.example"
 		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
-	require.NoError(t, f.store.CreateAdmin(t.Context(), models.Admin{ID: models.NewID(), Email: "a@example.org", PasswordHash: cheapHash(goodPassword)}))
-	got := f.call(f.account, http.MethodPost, "/api/admin/login", mustJSON(t, fieldsOf{"email": "a@example.org", "password": goodPassword}), "X-Forwarded-Proto", "https")
+	require.NoError(t, f.store.CreateAdmin(t.Context(), models.Admin{
+		ID: models.NewID(), Email: "a@example.org", PasswordHash: cheapHash(goodPassword),
+	}))
+	got := f.call(f.account, http.MethodPost, "/api/admin/login",
+		mustJSON(t, fieldsOf{"email": "a@example.org", "password": goodPassword}), "X-Forwarded-Proto", "https")
 	require.Equal(t, http.StatusOK, got.status, got.body)
 	cookie := got.header.Get("Set-Cookie")
 	for _, part := range []string{secureSessionCookie + "=", "HttpOnly", "Secure", "SameSite=Lax", "Path=/"} {
@@ -372,7 +414,8 @@ func TestSecondFactor(t *testing.T) {
 	v := f.registered(newEmail)
 	v.must(http.StatusForbidden, http.MethodPost, "/api/operator/totp/start", fieldsOf{"password": "wrong"})
 	v.must(http.StatusConflict, http.MethodPost, "/api/operator/totp/enable", fieldsOf{"code": "000000"})
-	offer := parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/totp/start", fieldsOf{"password": goodPassword}).body)
+	offer := parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/totp/start",
+		fieldsOf{"password": goodPassword}).body)
 	require.Contains(t, offer["uri"], "otpauth://totp/PayCow:")
 	require.Contains(t, offer["qrSvg"], "<svg")
 	code := func(step int64) string {
@@ -394,7 +437,8 @@ func TestSecondFactor(t *testing.T) {
 		return f.visitor().do(http.MethodPost, "/api/operator/login", body)
 	}
 	require.Contains(t, login("").body, "totp_required")
-	require.Contains(t, f.visitor().do(http.MethodPost, "/api/operator/login", fieldsOf{"email": newEmail, "password": "wrong"}).body, "login_failed")
+	require.Contains(t, f.visitor().do(http.MethodPost, "/api/operator/login",
+		fieldsOf{"email": newEmail, "password": "wrong"}).body, "login_failed")
 	require.Contains(t, login(code(step-1)).body, "login_failed", "the code that enabled it is used up")
 	var group sync.WaitGroup
 	statuses := make([]int, 5)
@@ -403,8 +447,12 @@ func TestSecondFactor(t *testing.T) {
 	}
 	group.Wait()
 	require.ElementsMatch(t, []int{200, 401, 401, 401, 401}, statuses, "a code is good once")
-	v.must(http.StatusForbidden, http.MethodPost, "/api/operator/totp/disable", fieldsOf{"password": goodPassword, "code": code(step)})
-	v.must(http.StatusNoContent, http.MethodPost, "/api/operator/totp/disable", fieldsOf{"password": goodPassword, "code": code(step + 1)})
+	v.must(http.StatusForbidden, http.MethodPost, "/api/operator/totp/disable", fieldsOf{
+		"password": goodPassword, "code": code(step),
+	})
+	v.must(http.StatusNoContent, http.MethodPost, "/api/operator/totp/disable", fieldsOf{
+		"password": goodPassword, "code": code(step + 1),
+	})
 	require.Equal(t, http.StatusOK, login("").status)
 }
 
@@ -413,22 +461,31 @@ func TestReturnURL(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey, func(c *Config) { c.PublicURL = "http://paycow.test" })
 	v := f.registered(newEmail)
-	f.admin("admin@example.org").must(http.StatusOK, http.MethodPost, "/api/admin/operators/"+v.me().ID+"/approve", fieldsOf{"reason": "ok"})
+	f.admin("admin@example.org").must(http.StatusOK, http.MethodPost, "/api/admin/operators/"+v.me().ID+"/approve",
+		fieldsOf{"reason": "ok"})
 	settings := func(origins ...string) answer {
-		return v.do(http.MethodPut, "/api/operator/settings", fieldsOf{"name": "Shop", "website": "", "returnOrigins": origins})
+		return v.do(http.MethodPut, "/api/operator/settings", fieldsOf{
+			"name": "Shop", "website": "", "returnOrigins": origins,
+		})
 	}
-	for _, wrong := range []string{"https://shop.example/path", "http://shop.example", "javascript:alert(1)", "https://user@shop.example", "shop.example", "https://shop.example?x", ""} {
+	for _, wrong := range []string{"https://shop.example/path", "http://shop.example", "javascript:alert(1)",
+		"https://user@shop.example", "shop.example", "https://shop.example?x", ""} {
 		require.Equal(t, http.StatusBadRequest, settings(wrong).status, wrong)
 	}
-	require.Equal(t, http.StatusOK, settings("https://Shop.example/", "https://shop.example", "http://localhost:3000").status)
+	require.Equal(t, http.StatusOK, settings("https://Shop.example/", "https://shop.example",
+		"http://localhost:3000").status)
 	require.Equal(t, []string{"https://shop.example", "http://localhost:3000"}, v.me().ReturnOrigins)
 	order := func(returnURL string) answer {
-		return v.do(http.MethodPost, "/api/payment/create", fieldsOf{"amount": 5, "userId": "u", "network": "ERC20", "returnUrl": returnURL})
+		return v.do(http.MethodPost, "/api/payment/create", fieldsOf{
+			"amount": 5, "userId": "u", "network": "ERC20", "returnUrl": returnURL,
+		})
 	}
 	made := order("https://shop.example/orders/7?paid=1#done")
 	require.Equal(t, http.StatusOK, made.status, made.body)
 	require.Equal(t, "https://shop.example/orders/7?paid=1#done", f.row(parse[created](t, made.body).PaymentID).ReturnURL)
-	for _, wrong := range []string{"https://evil.example/", "https://shop.example.evil.example/", "https://shop.example@evil.example/", "http://shop.example/", "https://shop.example:444/", "javascript:alert(1)", "/relative", ""} {
+	for _, wrong := range []string{"https://evil.example/", "https://shop.example.evil.example/",
+		"https://shop.example@evil.example/", "http://shop.example/", "https://shop.example:444/",
+		"javascript:alert(1)", "/relative", ""} {
 		require.Equal(t, http.StatusBadRequest, order(wrong).status, wrong)
 	}
 	require.Equal(t, http.StatusBadRequest, settings(make([]string, 21)...).status)
@@ -438,11 +495,14 @@ func TestStatistics(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
 	v := f.registered(newEmail)
-	f.admin("admin@example.org").must(http.StatusOK, http.MethodPost, "/api/admin/operators/"+v.me().ID+"/approve", fieldsOf{"reason": "ok"})
+	f.admin("admin@example.org").must(http.StatusOK, http.MethodPost, "/api/admin/operators/"+v.me().ID+"/approve",
+		fieldsOf{"reason": "ok"})
 	order := func() string {
-		return parse[created](t, v.must(http.StatusOK, http.MethodPost, "/api/payment/create", fieldsOf{"amount": 5, "userId": "u", "network": "ERC20"}).body).PaymentID
+		return parse[created](t, v.must(http.StatusOK, http.MethodPost, "/api/payment/create",
+			fieldsOf{"amount": 5, "userId": "u", "network": "ERC20"}).body).PaymentID
 	}
-	for _, status := range []models.Status{models.StatusPaid, models.StatusPaid, models.StatusExpired, models.StatusConfirming} {
+	for _, status := range []models.Status{models.StatusPaid, models.StatusPaid, models.StatusExpired,
+		models.StatusConfirming} {
 		f.record(order(), func(s *models.PaymentState) { s.Status = status })
 	}
 	stats := parse[statsView](t, v.must(http.StatusOK, http.MethodGet, "/api/operator/stats?days=7", nil).body)
@@ -472,10 +532,16 @@ type healthAnswer struct {
 // Admins see everybody's payments, each with its operator and, where the engine has a web UI, its workflow.
 func TestAdminsSeeEverybodysPayments(t *testing.T) {
 	t.Parallel()
-	f := setup(t, withKey, func(c *Config) { c.TemporalUIURL, c.TemporalNamespace = "https://temporal.example", "pay/cow" })
+	f := setup(t, withKey, func(c *Config) {
+		c.TemporalUIURL, c.TemporalNamespace = "https://temporal.example",
+			"pay/cow"
+	})
 	admin := f.admin("admin@example.org")
 	first, second := f.payment(f.account), f.payment(f.other)
-	f.record(second.ID, func(s *models.PaymentState) { s.Status, s.Exception = models.StatusExpired, models.ExceptionUnderpaid })
+	f.record(second.ID, func(s *models.PaymentState) {
+		s.Status, s.Exception = models.StatusExpired,
+			models.ExceptionUnderpaid
+	})
 	type listed struct {
 		ID            string `json:"_id"`
 		OperatorID    string
@@ -483,7 +549,8 @@ func TestAdminsSeeEverybodysPayments(t *testing.T) {
 		WorkflowURL   *string
 	}
 	list := func(query string) (ids []string) {
-		payments := parse[struct{ Payments []listed }](t, admin.must(http.StatusOK, http.MethodGet, "/api/admin/payments"+query, nil).body).Payments
+		payments := parse[struct{ Payments []listed }](t, admin.must(http.StatusOK, http.MethodGet,
+			"/api/admin/payments"+query, nil).body).Payments
 		for _, p := range payments {
 			ids = append(ids, p.ID)
 			require.Equal(t, p.OperatorID+"@example.org", p.OperatorEmail)
@@ -506,7 +573,8 @@ func TestAdminsSeeEverybodysPayments(t *testing.T) {
 	require.Contains(t, one, "transfers")
 	admin.must(http.StatusNotFound, http.MethodGet, "/api/admin/payment/"+models.NewID(), nil)
 	require.NotContains(t, f.call(f.account, http.MethodGet, "/api/payment/"+first.ID, "").body, "workflowUrl")
-	require.Contains(t, admin.must(http.StatusOK, http.MethodGet, "/api/admin/me", nil).body, `"temporalUiUrl":"https://temporal.example"`)
+	require.Contains(t, admin.must(http.StatusOK, http.MethodGet, "/api/admin/me", nil).body,
+		`"temporalUiUrl":"https://temporal.example"`)
 }
 
 func TestAdminsSeeHealthAndAlarms(t *testing.T) {
@@ -529,20 +597,27 @@ func TestAdminsSeeHealthAndAlarms(t *testing.T) {
 	require.Equal(t, uint64(100), after.Chain.Read)
 	require.NotNil(t, after.Chain.ReadAt)
 	require.Len(t, after.Nodes, 2)
-	require.Equal(t, []string{string(models.NodeOK), string(models.NodeLying)}, []string{after.Nodes[0].State, after.Nodes[1].State})
+	require.Equal(t, []string{string(models.NodeOK), string(models.NodeLying)},
+		[]string{after.Nodes[0].State, after.Nodes[1].State})
 	require.Equal(t, int64(1), after.Queues.Unstarted)
-	require.NoError(t, f.store.Raise(t.Context(), models.Alarm{Network: models.NetworkERC20, Kind: models.AlarmReorgBelowFinality, Message: "deep"}))
-	open := parse[struct{ Alarms []alarmView }](t, admin.must(http.StatusOK, http.MethodGet, "/api/admin/alarms?open=true", nil).body)
+	require.NoError(t, f.store.Raise(t.Context(), models.Alarm{
+		Network: models.NetworkERC20, Kind: models.AlarmReorgBelowFinality, Message: "deep",
+	}))
+	open := parse[struct{ Alarms []alarmView }](t, admin.must(http.StatusOK, http.MethodGet,
+		"/api/admin/alarms?open=true", nil).body)
 	require.Len(t, open.Alarms, 1)
 	require.True(t, open.Alarms[0].HaltsCrediting)
 	path := fmt.Sprintf("/api/admin/alarms/%d/resolve", open.Alarms[0].ID)
 	admin.must(http.StatusBadRequest, http.MethodPost, path, fieldsOf{"resolution": ""})
 	admin.must(http.StatusNoContent, http.MethodPost, path, fieldsOf{"resolution": "looked at it"})
 	admin.must(http.StatusNotFound, http.MethodPost, path, fieldsOf{"resolution": "again"})
-	closed := parse[struct{ Alarms []alarmView }](t, admin.must(http.StatusOK, http.MethodGet, "/api/admin/alarms?open=false", nil).body)
+	closed := parse[struct{ Alarms []alarmView }](t, admin.must(http.StatusOK, http.MethodGet,
+		"/api/admin/alarms?open=false", nil).body)
 	require.Equal(t, "admin:admin@example.org", *closed.Alarms[0].ResolvedBy)
-	require.Contains(t, admin.must(http.StatusOK, http.MethodGet, "/api/admin/audit?action=alarm_resolved", nil).body, "looked at it")
-	admin.must(http.StatusNotFound, http.MethodPost, "/api/admin/operators/"+models.NewID()+"/approve", fieldsOf{"reason": "x"})
+	require.Contains(t, admin.must(http.StatusOK, http.MethodGet, "/api/admin/audit?action=alarm_resolved", nil).body,
+		"looked at it")
+	admin.must(http.StatusNotFound, http.MethodPost, "/api/admin/operators/"+models.NewID()+"/approve",
+		fieldsOf{"reason": "x"})
 	admin.must(http.StatusBadRequest, http.MethodGet, "/api/admin/operators?cursor=zzz", nil)
 }
 
@@ -558,7 +633,8 @@ func TestListsOfAdminsArePaged(t *testing.T) {
 	for _, list := range []struct{ path, id string }{{"operators", "id"}, {"payments", "_id"}, {"audit", "id"}} {
 		seen, cursor := map[any]bool{}, ""
 		for {
-			answer := parse[map[string]any](t, admin.must(http.StatusOK, http.MethodGet, "/api/admin/"+list.path+"?limit=2"+cursor, nil).body)
+			answer := parse[map[string]any](t, admin.must(http.StatusOK, http.MethodGet,
+				"/api/admin/"+list.path+"?limit=2"+cursor, nil).body)
 			for name, rows := range answer {
 				if name == "nextCursor" {
 					continue

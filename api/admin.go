@@ -19,11 +19,13 @@ import (
 
 func (s *Server) adminMe(c *gin.Context) error {
 	who := personOfRequest(c)
-	writeJSON(c, http.StatusOK, gin.H{"email": who.account.Email, "totpEnabled": who.account.HasTOTP(), "temporalUiUrl": textOrNull(s.TemporalUIURL)})
+	writeJSON(c, http.StatusOK, gin.H{
+		"email": who.account.Email, "totpEnabled": who.account.HasTOTP(), "temporalUiUrl": textOrNull(s.TemporalUIURL),
+	})
 	return nil
 }
 
-// workflowURL is where the engine's UI shows a workflow, nil when no UI is known.
+// workflowURL returns the address of a workflow in Temporal's web UI, nil if no UI is configured.
 func (s *Server) workflowURL(id string) *string {
 	if s.TemporalUIURL == "" {
 		return nil
@@ -32,7 +34,7 @@ func (s *Server) workflowURL(id string) *string {
 	return &address
 }
 
-// adminOperatorView is an operator as admins see it.
+// adminOperatorView is an operator as shown to admins.
 type adminOperatorView struct {
 	ID           string                `json:"id"`
 	Email        string                `json:"email"`
@@ -57,8 +59,11 @@ func (s *Server) adminOperators(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	filter := store.OperatorFilter{Status: models.OperatorStatus(query["status"]), Search: query["search"], Cursor: query["cursor"]}
-	known := []models.OperatorStatus{models.OperatorPending, models.OperatorActive, models.OperatorSuspended, models.OperatorRejected}
+	filter := store.OperatorFilter{
+		Status: models.OperatorStatus(query["status"]), Search: query["search"], Cursor: query["cursor"],
+	}
+	known := []models.OperatorStatus{models.OperatorPending, models.OperatorActive, models.OperatorSuspended,
+		models.OperatorRejected}
 	if filter.Status != "" && !slices.Contains(known, filter.Status) {
 		return invalid("status", "invalid_parameter", "status must be one of %s.", listOf(known))
 	}
@@ -77,23 +82,26 @@ func (s *Server) adminOperators(c *gin.Context) error {
 	return nil
 }
 
-// operatorChange is one of the things that an admin does with an operator.
+// operatorChange is a change of an operator's status by an admin.
 type operatorChange struct {
 	from   []models.OperatorStatus
 	to     models.OperatorStatus
 	action string // in the audit log
-	// needsReason says that the operator must be told why.
+	// needsReason says that a reason is required, which the operator sees.
 	needsReason bool
 }
 
 var operatorChanges = map[string]operatorChange{
-	"approve":    {[]models.OperatorStatus{models.OperatorPending}, models.OperatorActive, "operator_approved", false},
-	"reject":     {[]models.OperatorStatus{models.OperatorPending}, models.OperatorRejected, "operator_rejected", true},
-	"suspend":    {[]models.OperatorStatus{models.OperatorActive}, models.OperatorSuspended, "operator_suspended", true},
-	"reactivate": {[]models.OperatorStatus{models.OperatorSuspended}, models.OperatorActive, "operator_reactivated", false},
+	"approve": {[]models.OperatorStatus{models.OperatorPending}, models.OperatorActive, "operator_approved", false},
+	"reject":  {[]models.OperatorStatus{models.OperatorPending}, models.OperatorRejected, "operator_rejected", true},
+	"suspend": {[]models.OperatorStatus{models.OperatorActive}, models.OperatorSuspended, "operator_suspended", true},
+	"reactivate": {[]models.OperatorStatus{models.OperatorSuspended}, models.OperatorActive, "operator_reactivated",
+		false},
 }
 
-var errUnknownOperator = &failure{status: http.StatusNotFound, code: "operator_not_found", msg: "There is no operator with this id."}
+var errUnknownOperator = &failure{
+	status: http.StatusNotFound, code: "operator_not_found", msg: "No operator has this id.",
+}
 
 func (s *Server) changeOperator(name string) func(*gin.Context) error {
 	change := operatorChanges[name]
@@ -116,7 +124,7 @@ func (s *Server) changeOperator(name string) func(*gin.Context) error {
 		if name == "approve" {
 			credential, _, err := secrets.NewCredential(id, s.MasterKey)
 			if err != nil {
-				return fmt.Errorf("make the first credential: %w", err)
+				return fmt.Errorf("create the first credential: %w", err)
 			}
 			first = &credential
 		}
@@ -127,7 +135,9 @@ func (s *Server) changeOperator(name string) func(*gin.Context) error {
 		case errors.Is(err, models.ErrNotFound):
 			return errUnknownOperator.because(err)
 		case errors.Is(err, models.ErrNotPossible):
-			return conflict("not_possible", fmt.Sprintf("Only an operator that is %s can be changed so; this one is %s.", listOf(change.from), operator.Status))
+			return conflict("not_possible",
+				fmt.Sprintf("Only an operator that is %s can be changed in this way; this one is %s.",
+					listOf(change.from), operator.Status))
 		case err != nil:
 			return fmt.Errorf("change the operator: %w", err)
 		}
@@ -136,7 +146,7 @@ func (s *Server) changeOperator(name string) func(*gin.Context) error {
 	}
 }
 
-// adminPayment is a payment in the admins' list.
+// adminPayment is a payment in the list for admins.
 type adminPayment struct {
 	listedPayment
 	OperatorID    string  `json:"operatorId"`
@@ -166,7 +176,8 @@ func (s *Server) adminPayments(c *gin.Context) error {
 		if err != nil {
 			return err
 		}
-		views = append(views, adminPayment{s.newListedPayment(ctx, p, head), p.OperatorID, email, s.workflowURL(models.PaymentWorkflowID(p.ID))})
+		views = append(views, adminPayment{s.newListedPayment(ctx, p, head), p.OperatorID, email,
+			s.workflowURL(models.PaymentWorkflowID(p.ID))})
 	}
 	writeJSON(c, http.StatusOK, gin.H{"payments": views, "nextCursor": textOrNull(next)})
 	return nil
@@ -211,7 +222,7 @@ func (s *Server) adminPayment(c *gin.Context) error {
 	return nil
 }
 
-// adminHealth tells more than /readyz does: positions, nodes and queues.
+// adminHealth reports the checks of /readyz and, beyond them, chain positions, nodes and queues.
 func (s *Server) adminHealth(c *gin.Context) error {
 	ctx := c.Request.Context()
 	ready := s.readyNow(ctx)
@@ -238,7 +249,8 @@ func (s *Server) adminHealth(c *gin.Context) error {
 	writeJSON(c, http.StatusOK, gin.H{
 		"status": ready.Status, "checks": ready.Checks,
 		"chain": gin.H{
-			"head": cursor.HeadNumber, "read": cursor.BlockNumber, "agreed": cursor.AgreedNumber, "finalized": cursor.FinalizedNumber,
+			"head": cursor.HeadNumber, "read": cursor.BlockNumber, "agreed": cursor.AgreedNumber,
+			"finalized": cursor.FinalizedNumber,
 			"lagBlocks": lag, "readAt": instantOrNull(cursor.UpdatedAt), "blockTime": instantOrNull(cursor.BlockTime),
 		},
 		"nodes": nodeViews, "queues": gin.H{"unstarted": queues.Unstarted, "unsignalled": queues.Unsignalled},
@@ -248,7 +260,7 @@ func (s *Server) adminHealth(c *gin.Context) error {
 	return nil
 }
 
-// instantOrNull returns nil for a time that never came.
+// instantOrNull returns nil for the zero time.
 func instantOrNull(at time.Time) *instant {
 	if at.IsZero() {
 		return nil
@@ -265,7 +277,7 @@ func (s *Server) scheduleURL(id string) *string {
 	return &address
 }
 
-// alarmView is an alarm as admins see it.
+// alarmView is an alarm as shown to admins.
 type alarmView struct {
 	ID             int64            `json:"id"`
 	Kind           models.AlarmKind `json:"kind"`
@@ -306,8 +318,10 @@ func (s *Server) adminAlarms(c *gin.Context) error {
 	views := make([]alarmView, 0, len(alarms))
 	for _, a := range alarms {
 		view := alarmView{
-			ID: a.ID, Kind: a.Kind, Subject: a.Subject, Message: a.Message, Count: a.Count, RaisedAt: instant(a.RaisedAt), LastAt: instant(a.LastAt),
-			ResolvedBy: textOrNull(a.ResolvedBy), Resolution: textOrNull(a.Resolution), HaltsCrediting: a.Kind.HaltsCrediting(),
+			ID: a.ID, Kind: a.Kind, Subject: a.Subject, Message: a.Message, Count: a.Count,
+			RaisedAt: instant(a.RaisedAt), LastAt: instant(a.LastAt),
+			ResolvedBy: textOrNull(a.ResolvedBy), Resolution: textOrNull(a.Resolution),
+			HaltsCrediting: a.Kind.HaltsCrediting(),
 		}
 		if a.ResolvedAt != nil {
 			view.ResolvedAt = instantOrNull(*a.ResolvedAt)
@@ -319,7 +333,7 @@ func (s *Server) adminAlarms(c *gin.Context) error {
 }
 
 func (s *Server) resolveAlarm(c *gin.Context) error {
-	unknown := &failure{status: http.StatusNotFound, code: "alarm_not_found", msg: "There is no open alarm with this number."}
+	unknown := &failure{status: http.StatusNotFound, code: "alarm_not_found", msg: "No open alarm has this number."}
 	id, err := strconv.ParseInt(c.Param("id"), 10, 64)
 	if err != nil {
 		return unknown.because(err)
@@ -353,19 +367,24 @@ func (s *Server) adminAudit(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	entries, next, err := s.Store.ListAudit(c.Request.Context(), store.AuditFilter{Actor: query["actor"], Action: query["action"], Cursor: query["cursor"], Limit: limit})
+	entries, next, err := s.Store.ListAudit(c.Request.Context(), store.AuditFilter{
+		Actor: query["actor"], Action: query["action"], Cursor: query["cursor"], Limit: limit,
+	})
 	if err != nil {
 		return fmt.Errorf("read the audit log: %w", err)
 	}
 	views := make([]gin.H, 0, len(entries))
 	for _, e := range entries {
-		views = append(views, gin.H{"id": e.ID, "at": instant(e.At), "actor": e.Actor, "action": e.Action, "subject": e.Subject, "detail": e.Detail, "address": e.Address})
+		views = append(views, gin.H{
+			"id": e.ID, "at": instant(e.At), "actor": e.Actor, "action": e.Action, "subject": e.Subject,
+			"detail": e.Detail, "address": e.Address,
+		})
 	}
 	writeJSON(c, http.StatusOK, gin.H{"entries": views, "nextCursor": textOrNull(next)})
 	return nil
 }
 
-// newNodeView shows what a worker last said of one of its Ethereum nodes.
+// newNodeView shows what a worker last reported about one of its Ethereum nodes.
 func newNodeView(node models.NodeHealth) gin.H {
 	return gin.H{
 		"name": node.Name, "state": node.State, "usable": node.State.IsUsable(), "reason": node.Reason, "head": node.Head,

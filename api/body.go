@@ -20,7 +20,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxBodyBytes is the largest request body.
+// maxBodyBytes is the size of the largest request body, in bytes.
 const maxBodyBytes = 64 << 10
 
 var (
@@ -31,13 +31,13 @@ var (
 		status: http.StatusUnsupportedMediaType, code: "unsupported_media_type",
 		msg: "Content-Type must be application/json in UTF-8, and Content-Encoding must not be set.",
 	}
-	errNotAnObject = invalid("", "malformed_json", "The body must be a JSON object.")
+	errNotAnObject = invalid("", "malformed_json", "The request body must be a JSON object.")
 )
 
-// fields are the members of a JSON object by name, as their raw text.
+// fields holds the raw values of a JSON object by name.
 type fields map[string]jsontext.Value
 
-// readFields reads the request's body as one JSON object with the known members only.
+// readFields reads the request body as one JSON object that has known fields only.
 func readFields(c *gin.Context, known ...string) (fields, error) {
 	if !isJSON(c.Request.Header) {
 		return nil, errNotJSON
@@ -74,7 +74,7 @@ func readBody(c *gin.Context) ([]byte, error) {
 		return nil, errBodyTooLarge
 	}
 	if err != nil {
-		return nil, invalid("", "unreadable_body", "The body did not arrive whole.").because(err)
+		return nil, invalid("", "unreadable_body", "The request body was cut off.").because(err)
 	}
 	return body, nil
 }
@@ -83,7 +83,7 @@ func readBody(c *gin.Context) ([]byte, error) {
 // the object, and the text is UTF-8. A lenient reading could mean one thing here and another thing elsewhere.
 func parseFields(body []byte, known ...string) (fields, error) {
 	if len(bytes.Trim(body, " \t\r\n")) == 0 {
-		return nil, invalid("", "malformed_json", "The body is empty; it must be a JSON object.")
+		return nil, invalid("", "malformed_json", "The request body is empty; it must be a JSON object.")
 	}
 	var values fields
 	if err := json.Unmarshal(body, &values); err != nil {
@@ -100,29 +100,29 @@ func parseFields(body []byte, known ...string) (fields, error) {
 	return values, nil
 }
 
-// syntaxFailure says in one sentence what is wrong with the JSON text, and at which field.
+// syntaxFailure returns a 400 that says what is wrong with the JSON text, and in which field.
 func syntaxFailure(err error) error {
 	if _, ok := errors.AsType[*json.SemanticError](err); ok { // valid JSON, but not an object
 		return errNotAnObject.because(err)
 	}
 	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
 	if !ok {
-		return invalid("", "malformed_json", "The body ends before the JSON object does.").because(err)
+		return invalid("", "malformed_json", "The request body ends before the JSON object is complete.").because(err)
 	}
-	field, at := "", "The body"
+	field, at := "", "The request body"
 	for name := range syntax.JSONPointer.Tokens() {
 		field, at = models.Shorten(name, maxShownRunes), "The field "+quote(name)
 		break
 	}
-	// The package exports no values for the errors that are told apart by their text.
+	// The package exports no values for the errors that are distinguished by their text.
 	text := syntax.Error()
 	switch {
 	case errors.Is(err, jsontext.ErrDuplicateName):
 		return invalid(field, "duplicate_field", "%s appears more than once.", at).because(err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return invalid(field, "malformed_json", "The body ends before the JSON object does.").because(err)
+		return invalid(field, "malformed_json", "The request body ends before the JSON object is complete.").because(err)
 	case strings.Contains(text, "after top-level value"):
-		return invalid("", "malformed_json", "The body has text after the JSON object.").because(err)
+		return invalid("", "malformed_json", "The request body has text after the JSON object.").because(err)
 	case strings.Contains(text, "exceeded max depth"):
 		return invalid(field, "malformed_json", "%s is nested too deeply.", at).because(err)
 	case strings.Contains(text, "invalid UTF-8"):
@@ -135,13 +135,14 @@ func syntaxFailure(err error) error {
 func unknownField(name string, known []string) error {
 	for _, right := range known {
 		if strings.EqualFold(name, right) {
-			return invalid(models.Shorten(name, maxShownRunes), "unknown_field", "The field %s is unknown; it is spelled %s.", quote(name), quote(right))
+			return invalid(models.Shorten(name, maxShownRunes), "unknown_field",
+				"The field %s is unknown; it is spelled %s.", quote(name), quote(right))
 		}
 	}
 	return invalid(models.Shorten(name, maxShownRunes), "unknown_field", "The field %s is unknown.", quote(name))
 }
 
-// text returns a member that must be a string of minimum to maximum characters without control characters.
+// text returns a required field that must be a string of minimum to maximum characters without control characters.
 func (f fields) text(name string, minimum, maximum int) (string, error) {
 	raw, isThere := f[name]
 	if !isThere {
@@ -153,7 +154,7 @@ func (f fields) text(name string, minimum, maximum int) (string, error) {
 	return checkText("invalid_field", name, unquote(raw), minimum, maximum)
 }
 
-// checkText is the rule of every free text: so many characters, none of them a control character.
+// checkText returns the value if it has minimum to maximum characters and no control characters, else a 400.
 func checkText(code, name, value string, minimum, maximum int) (string, error) {
 	if !utf8.ValidString(value) {
 		return "", invalid(name, code, "%s must be valid UTF-8.", name)
@@ -180,7 +181,7 @@ func unquote(raw jsontext.Value) string {
 	return string(text)
 }
 
-// kindName names a JSON value in a sentence.
+// kindName names the kind of a JSON value in a sentence.
 func kindName(raw jsontext.Value) string {
 	switch raw.Kind() {
 	case 'n':
@@ -198,12 +199,12 @@ func kindName(raw jsontext.Value) string {
 	}
 }
 
-// maxShownRunes is how much of a client's own text an error repeats.
+// maxShownRunes is how much of a client's text an error repeats, in characters.
 const maxShownRunes = 64
 
 func quote(text string) string { return strconv.QuoteToGraphic(models.Shorten(text, maxShownRunes)) }
 
-// stringList reads an array of at most so many strings.
+// stringList reads an array of strings with at most the given number of entries.
 func stringList(raw jsontext.Value, name string, most int) ([]string, error) {
 	var texts []string
 	if raw.Kind() != '[' || json.Unmarshal(raw, &texts) != nil {

@@ -17,7 +17,7 @@ import (
 	"paycow/web"
 )
 
-// Where no script runs, the checkout page loads itself again about once a block, within these bounds.
+// Without JavaScript, the checkout page reloads about once per block, within these bounds.
 const (
 	pageRefreshMin = 2 * time.Second
 	pageRefreshMax = 10 * time.Second
@@ -34,10 +34,11 @@ func (s *Server) checkoutPage(c *gin.Context) error {
 	}
 	_, checkout.FaucetSent = c.GetQuery("sent")
 	c.Header("Content-Language", checkout.Language.Tag)
-	return writePage(c, http.StatusOK, func(w io.Writer) error { return web.WriteCheckout(w, checkout) }, "Accept-Language")
+	return writePage(c, http.StatusOK, func(w io.Writer) error { return web.WriteCheckout(w, checkout) },
+		"Accept-Language")
 }
 
-// checkout reads what the checkout page shows of a payment.
+// checkout reads what the checkout page of a payment shows.
 func (s *Server) checkout(ctx context.Context, id string, language web.Language) (web.Checkout, error) {
 	row, err := s.Store.Payment(ctx, id)
 	if err != nil {
@@ -48,38 +49,40 @@ func (s *Server) checkout(ctx context.Context, id string, language web.Language)
 		return web.Checkout{}, err
 	}
 	checkout := web.Checkout{
-		Payment: p, Language: language, Network: s.Network, Now: s.Clock(), BlockTime: s.BlockTime, HasFaucet: s.Faucet != nil,
-		Refresh: min(max(s.BlockTime, pageRefreshMin), pageRefreshMax), RequiredConfirmations: s.requiredConfirmations(p),
+		Payment: p, Language: language, Network: s.Network, Now: s.Clock(), BlockTime: s.BlockTime,
+		HasFaucet: s.Faucet != nil,
+		Refresh:   min(max(s.BlockTime, pageRefreshMin), pageRefreshMax), RequiredConfirmations: s.requiredConfirmations(p),
 	}
 	checkout.Confirmations = min(models.Confirmations(head, p.LastBlock), checkout.RequiredConfirmations)
 	checkout.WindowEnd, checkout.IsPaused = s.window(ctx, p)
 	if p.Status == models.StatusPending {
 		sums, err := s.Store.OnTheirWay(ctx, []string{p.ID})
-		if err != nil { // it promises nothing, so it is only left out
-			s.Log.WarnContext(ctx, "transfers on their way cannot be read", "payment_id", p.ID, "error", err)
+		if err != nil { // it is only a hint, so the page is shown without it
+			s.Log.WarnContext(ctx, "read the pending transfers", "payment_id", p.ID, "error", err)
 		}
 		checkout.OnItsWay = sums[p.ID]
 	}
 	return checkout, nil
 }
 
-// languageOf is the language that the payer chose by ?lang=, else the browser's.
+// languageOf returns the language chosen with ?lang=, else the one the browser prefers.
 func languageOf(c *gin.Context) web.Language {
 	return web.FindLanguage(c.Query("lang"), c.GetHeader("Accept-Language"))
 }
 
-// The stream of an open page says that it is alive, and ends after a while so that connections spread over the processes.
+// A stream sends a sign of life at this interval, and ends after its lifetime so that connections spread over the
+// processes.
 const (
 	aliveInterval  = 15 * time.Second
 	streamLifetime = 15 * time.Minute
-	// streamRetryMillis is how long a page waits before it connects again, in milliseconds.
+	// streamRetryMillis is how long a page waits before it reconnects, in milliseconds.
 	streamRetryMillis = 2000
 	// streamWriteTimeout is how long a client may take to receive one message.
 	streamWriteTimeout = 10 * time.Second
 )
 
-// checkoutEvents is the stream of server-sent events of an open checkout page: "state" carries the parts of the page that
-// change, "alive" carries nothing.
+// checkoutEvents streams server-sent events to an open checkout page: "state" carries the part of the page that
+// changes, "alive" carries nothing.
 func (s *Server) checkoutEvents(c *gin.Context) error {
 	id, err := paymentIDOf(c)
 	if err != nil {
@@ -132,12 +135,12 @@ func (s *Server) checkoutEvents(c *gin.Context) error {
 			}
 		case _, isOpen := <-follower.news:
 			if !isOpen {
-				return nil // the process ends
+				return nil // the process is ending
 			}
 			next, err := s.checkoutState(c.Request.Context(), id, language)
 			if err != nil {
-				s.Log.WarnContext(c, "an open checkout page cannot be told", "payment_id", id, "error", err)
-				return nil // the page connects again, and asks
+				s.Log.WarnContext(c, "update an open checkout page", "payment_id", id, "error", err)
+				return nil // the page reconnects
 			}
 			if bytes.Equal(next, state) {
 				continue
@@ -165,7 +168,7 @@ func (s *Server) checkoutState(ctx context.Context, id string, language web.Lang
 	return json.Marshal(state.String())
 }
 
-// payFromFaucet sends what is missing from the test faucet, and leads back to the page.
+// payFromFaucet sends the missing amount from the test faucet and redirects to the checkout page.
 func (s *Server) payFromFaucet(c *gin.Context) error {
 	id, err := paymentIDOf(c)
 	if err != nil {

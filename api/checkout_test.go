@@ -109,7 +109,7 @@ func TestFollowersShareTheirLooks(t *testing.T) {
 	require.Eventually(t, func() bool {
 		followers.mutex.Lock()
 		defer followers.mutex.Unlock()
-		return !followers.looking && len(followers.seen) == 0
+		return !followers.watching && len(followers.seen) == 0
 	}, 10*time.Second, 20*time.Millisecond, "nobody is left to look for")
 }
 
@@ -127,7 +127,8 @@ func TestCheckoutSpeaksTheBrowsersLanguage(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	id := f.payment(f.account).ID
-	for _, c := range []struct{ query, accept, tag string }{{"", "", "en"}, {"", "de-AT,en;q=0.5", "de"}, {"?lang=ar", "de", "ar"}, {"?lang=%3Cscript%3E", "", "en"}} {
+	for _, c := range []struct{ query, accept, tag string }{{"", "", "en"}, {"", "de-AT,en;q=0.5", "de"},
+		{"?lang=ar", "de", "ar"}, {"?lang=%3Cscript%3E", "", "en"}} {
 		response := f.get("/payment/"+id+c.query, http.Header{"Accept-Language": {c.accept}})
 		require.Equal(t, c.tag, response.Header.Get("Content-Language"))
 		require.Contains(t, response.Header.Get("Vary"), "Accept-Language")
@@ -195,7 +196,8 @@ func TestFaucet(t *testing.T) {
 	p := f.payment(f.account)
 	f.record(p.ID, func(s *models.PaymentState) { s.Status, s.AmountReceived = models.StatusDetected, 20*models.USDT })
 	post := func(site string) *http.Response {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.url+"/payment/"+p.ID+"/faucet?lang=de", nil)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+			f.url+"/payment/"+p.ID+"/faucet?lang=de", nil)
 		require.NoError(t, err)
 		request.Header.Set("Sec-Fetch-Site", site)
 		response, err := http.DefaultTransport.RoundTrip(request)
@@ -213,7 +215,8 @@ func TestFaucet(t *testing.T) {
 	require.Equal(t, http.StatusConflict, post("same-origin").StatusCode)
 
 	without := setup(t)
-	require.Equal(t, http.StatusNotFound, without.call(without.account, http.MethodPost, "/payment/"+without.payment(without.account).ID+"/faucet", "").status)
+	require.Equal(t, http.StatusNotFound, without.call(without.account, http.MethodPost,
+		"/payment/"+without.payment(without.account).ID+"/faucet", "").status)
 }
 
 // What is on its way is told of on the page, and nowhere counted.
@@ -221,9 +224,11 @@ func TestCheckoutTellsOfATransferOnItsWay(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	p := f.payment(f.account)
-	require.NoError(t, f.store.NoteSeen(t.Context(), models.NetworkERC20, []models.SeenTransfer{{TxHash: hexHash(1), To: p.DepositAddress, Amount: 50 * models.USDT}}))
+	require.NoError(t, f.store.NoteSeen(t.Context(), models.NetworkERC20, []models.SeenTransfer{
+		{TxHash: hexHash(1), To: p.DepositAddress, Amount: 50 * models.USDT},
+	}))
 	page := f.call(f.account, http.MethodGet, "/payment/"+p.ID, "").body
-	require.Contains(t, page, "A transfer of 50.00 USDT was seen in the network. It counts once it is in a block.")
+	require.Contains(t, page, "A transfer of 50.00 USDT was seen on the network. It counts once it is in a block.")
 	view := parse[publicView](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body)
 	require.Equal(t, models.StatusPending, view.Status)
 	require.Zero(t, view.AmountReceived)

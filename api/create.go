@@ -22,8 +22,7 @@ const (
 	maxUserIDRunes         = 256
 )
 
-// created is the answer of create. The published documentation names the id and the address of the page in two ways, so
-// both are there.
+// created is the response to a create call. The API has two names for the payment's id and two for its page.
 type created struct {
 	SessionID        string  `json:"sessionId"`
 	PaymentID        string  `json:"paymentId"`
@@ -34,17 +33,18 @@ type created struct {
 	ExpiresAt        instant `json:"expiresAt"`
 }
 
-// order is what a create call asks for.
+// order is the content of a create call.
 type order struct {
 	Amount                    models.Amount
 	UserID, Network, Currency string
-	ReturnURL                 string // "" for none
+	ReturnURL                 string // "" if none
 }
 
-// hash is the meaning of the order: two bodies with one hash ask for the same, however they are written.
+// hash returns a hash of the order's meaning. Two bodies that ask for the same payment have the same hash, however
+// they are written.
 func (o order) hash() []byte {
 	meaning := fmt.Appendf(nil, "create\n%d\n%s\n%s\n%s", int64(o.Amount), o.Network, o.Currency, o.UserID)
-	if o.ReturnURL != "" { // orders without one keep the hash that they always had
+	if o.ReturnURL != "" { // an order without one keeps the hash it always had
 		meaning = fmt.Appendf(meaning, "\n%s", o.ReturnURL)
 	}
 	sum := sha256.Sum256(meaning)
@@ -64,7 +64,7 @@ func (s *Server) createPayment(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	// Answers carry milliseconds, so the row does too: what was read is what was stored.
+	// Responses carry milliseconds, so the row must not be more precise.
 	now := s.Clock().UTC().Truncate(time.Millisecond)
 	payment, isNew, err := s.createOrRepeat(c.Request.Context(), store.NewPayment{
 		ID: models.NewID(), Reference: models.NewReference(),
@@ -76,14 +76,14 @@ func (s *Server) createPayment(c *gin.Context) error {
 	if errors.Is(err, models.ErrIdempotencyMismatch) {
 		return &failure{
 			status: http.StatusUnprocessableEntity, code: "idempotency_mismatch", field: headerIdempotencyKey,
-			msg: "This Idempotency-Key was used with another body.", cause: err,
+			msg: "This Idempotency-Key was already used with another body.", cause: err,
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("create a payment: %w", err)
 	}
 	if payment.WorkflowStartedAt == nil {
-		// Also for a repeated call: the process that committed the row may have died before it told anybody.
+		// Repeated calls notify too: the process that committed the row may have died before it did.
 		s.Starter.Notify(payment)
 	}
 	if err := s.checkAddress(payment); err != nil {
@@ -94,14 +94,15 @@ func (s *Server) createPayment(c *gin.Context) error {
 	}
 	url := s.checkoutURL(payment)
 	writeJSON(c, http.StatusOK, created{
-		SessionID: payment.ID, PaymentID: payment.ID, PaymentURL: url, CheckoutURL: url, PaymentReference: payment.Reference,
-		DepositAddress: payment.DepositAddress, ExpiresAt: instant(s.windowEnd(c.Request.Context(), payment)),
+		SessionID: payment.ID, PaymentID: payment.ID, PaymentURL: url, CheckoutURL: url,
+		PaymentReference: payment.Reference,
+		DepositAddress:   payment.DepositAddress, ExpiresAt: instant(s.windowEnd(c.Request.Context(), payment)),
 	})
 	return nil
 }
 
-// createOrRepeat makes a payment, or returns the one that its idempotency key made before. The largest amount is a rule for
-// new payments: an older one is repeated also when the setting was lowered since.
+// createOrRepeat creates a payment, or returns the one created earlier with the same idempotency key. The largest
+// amount applies to new payments only: a repeated call succeeds even if the setting has been lowered since.
 func (s *Server) createOrRepeat(ctx context.Context, wanted store.NewPayment) (p models.Payment, isNew bool, err error) {
 	if wanted.AmountRequested <= s.MaxAmount {
 		return s.Store.CreatePayment(ctx, wanted, s.Addresses.Address)
@@ -122,7 +123,7 @@ func (s *Server) tooLarge() *failure {
 
 func (s *Server) checkoutURL(p models.Payment) string { return s.PublicURL + "/payment/" + p.ID }
 
-// idempotencyKeyOf returns the header's value, "" when it is absent.
+// idempotencyKeyOf returns the header's value, "" if it is absent.
 func idempotencyKeyOf(header http.Header) (string, error) {
 	values := header.Values(headerIdempotencyKey)
 	if len(values) == 0 {
@@ -156,7 +157,7 @@ func (s *Server) parseOrder(body fields, operator models.Operator) (wanted order
 	return wanted, err
 }
 
-// returnURL reads where the checkout page leads back to: an address at one of the operator's origins.
+// returnURL reads the address that the checkout page links back to. Its origin must be one that the operator allows.
 func (s *Server) returnURL(body fields, operator models.Operator) (string, error) {
 	if _, isThere := body["returnUrl"]; !isThere {
 		return "", nil
@@ -170,13 +171,14 @@ func (s *Server) returnURL(body fields, operator models.Operator) (string, error
 		return "", err
 	}
 	if !slices.Contains(operator.Origins(), originOf(address)) {
-		return "", invalid("returnUrl", "return_url_not_allowed", "returnUrl must be at one of the origins that are allowed in the dashboard's settings.")
+		return "", invalid("returnUrl", "return_url_not_allowed",
+			"returnUrl must be at one of the origins allowed in the dashboard's settings.")
 	}
 	return text, nil
 }
 
-// parseAmount reads the amount from the raw text of a JSON number, or of a string holding one, never through a float. That
-// it is above the maximum is found later, when it is known whether the payment is new.
+// parseAmount reads the amount from the text of a JSON number, or of a string containing one, never through a float.
+// The configured maximum is checked later, because it applies to new payments only.
 func (s *Server) parseAmount(body fields) (models.Amount, error) {
 	raw, isThere := body["amount"]
 	if !isThere {
@@ -187,12 +189,12 @@ func (s *Server) parseAmount(body fields) (models.Amount, error) {
 	}
 	text, isNumeric := numberText(raw)
 	if !isNumeric {
-		return refuse("amount must be a number, or a string holding one, not %s.", kindName(raw))
+		return refuse("amount must be a number or a string containing one, not %s.", kindName(raw))
 	}
 	amount, err := models.ParseAmount(text)
 	switch {
 	case errors.Is(err, models.ErrAmountPrecision):
-		return refuse("amount has more than 6 decimals.")
+		return refuse("amount must have at most 6 decimals.")
 	case errors.Is(err, models.ErrAmountRange) && text[0] != '-':
 		return 0, s.tooLarge()
 	case errors.Is(err, models.ErrAmountRange), err == nil && amount <= 0:
@@ -214,7 +216,7 @@ func numberText(raw jsontext.Value) (text string, ok bool) {
 	}
 }
 
-// only returns a member that must be the one value we support.
+// only returns a required field that must have the one supported value.
 func (f fields) only(name, supported, code string) (string, error) {
 	raw, isThere := f[name]
 	if !isThere {
@@ -224,7 +226,7 @@ func (f fields) only(name, supported, code string) (string, error) {
 		return "", invalid(name, "invalid_field", "%s must be a string, not %s.", name, kindName(raw))
 	}
 	if unquote(raw) != supported {
-		return "", invalid(name, code, "%s must be %q, which is the only one supported.", name, supported)
+		return "", invalid(name, code, "%s must be %q, the only supported value.", name, supported)
 	}
 	return supported, nil
 }

@@ -17,7 +17,8 @@ func TestCreate(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 12, 21, 30, 0, 123_456_789, time.UTC)
 	f := setup(t, func(c *Config) { c.Clock = func() time.Time { return now } })
-	got := f.call(f.account, http.MethodPost, "/api/payment/create", `{"amount": 50.00, "userId": "user_123456", "network": "ERC20"}`,
+	got := f.call(f.account, http.MethodPost, "/api/payment/create",
+		`{"amount": 50.00, "userId": "user_123456", "network": "ERC20"}`,
 		"Content-Type", "application/json; charset=UTF-8")
 	require.Equal(t, http.StatusOK, got.status, got.body)
 	made := parse[created](t, got.body)
@@ -39,10 +40,13 @@ func TestCreateAmountsAreExact(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	for text, want := range map[string]models.Amount{
-		"50": 50_000_000, "50.0": 50_000_000, "5e1": 50_000_000, "50.000000": 50_000_000, "500000000e-7": 50_000_000, `"50.00"`: 50_000_000,
-		`"5E+1"`: 50_000_000, "0.000001": 1, "1e-6": 1, "0.1": 100_000, "0.3": 300_000, "999.999999": 999_999_999, "1000": 1_000_000_000,
+		"50": 50_000_000, "50.0": 50_000_000, "5e1": 50_000_000, "50.000000": 50_000_000, "500000000e-7": 50_000_000,
+		`"50.00"`: 50_000_000,
+		`"5E+1"`:  50_000_000, "0.000001": 1, "1e-6": 1, "0.1": 100_000, "0.3": 300_000, "999.999999": 999_999_999,
+		"1000": 1_000_000_000,
 	} {
-		got := f.call(f.account, http.MethodPost, "/api/payment/create", `{"amount":`+text+`,"userId":"ü€𝄞 =1+1","network":"ERC20","currency":"USDT"}`)
+		got := f.call(f.account, http.MethodPost, "/api/payment/create",
+			`{"amount":`+text+`,"userId":"ü€𝄞 =1+1","network":"ERC20","currency":"USDT"}`)
 		require.Equal(t, http.StatusOK, got.status, got.body)
 		row := f.row(parse[created](t, got.body).SessionID)
 		require.Equal(t, want, row.AmountRequested, text)
@@ -71,19 +75,22 @@ func TestIdempotencyKey(t *testing.T) {
 	require.Equal(t, http.StatusOK, first.status)
 	require.Empty(t, first.header.Get("Idempotent-Replayed"))
 	for _, sameMeaning := range []string{
-		`{"amount":50.00,"userId":"u","network":"ERC20"}`, `{"network":"ERC20","currency":"USDT","userId":"\u0075","amount":"5e1"}`,
+		`{"amount":50.00,"userId":"u","network":"ERC20"}`,
+		`{"network":"ERC20","currency":"USDT","userId":"\u0075","amount":"5e1"}`,
 	} {
 		again := create(sameMeaning, "order 1")
 		require.Equal(t, first.body, again.body)
 		require.Equal(t, "true", again.header.Get("Idempotent-Replayed"))
 	}
-	for _, another := range []string{`{"amount":50.01,"userId":"u","network":"ERC20"}`, `{"amount":50,"userId":"v","network":"ERC20"}`} {
+	for _, another := range []string{`{"amount":50.01,"userId":"u","network":"ERC20"}`,
+		`{"amount":50,"userId":"v","network":"ERC20"}`} {
 		refused := create(another, "order 1")
 		require.Equal(t, http.StatusUnprocessableEntity, refused.status)
 		require.Equal(t, "idempotency_mismatch", parse[errorBody](t, refused.body).Code)
 	}
 	require.NotEqual(t, first.body, create(`{"amount":50.00,"userId":"u","network":"ERC20"}`, "order 2").body)
-	others := f.call(f.other, http.MethodPost, "/api/payment/create", `{"amount":50.00,"userId":"u","network":"ERC20"}`, "Idempotency-Key", "order 1")
+	others := f.call(f.other, http.MethodPost, "/api/payment/create", `{"amount":50.00,"userId":"u","network":"ERC20"}`,
+		"Idempotency-Key", "order 1")
 	require.Equal(t, http.StatusOK, others.status)
 	require.NotEqual(t, first.body, others.body, "a key belongs to its operator")
 }
@@ -96,7 +103,8 @@ func TestHundredCreatesWithOneKey(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range calls {
 		group.Go(func() {
-			bodies[i] = f.call(f.account, http.MethodPost, "/api/payment/create", `{"amount":50,"userId":"u","network":"ERC20"}`, "Idempotency-Key", "k").body
+			bodies[i] = f.call(f.account, http.MethodPost, "/api/payment/create",
+				`{"amount":50,"userId":"u","network":"ERC20"}`, "Idempotency-Key", "k").body
 		})
 	}
 	group.Wait()
@@ -113,7 +121,8 @@ func TestRepeatedCreateTellsTheStarterUntilTheWorkflowRuns(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	create := func() answer {
-		return f.call(f.account, http.MethodPost, "/api/payment/create", `{"amount":50,"userId":"u","network":"ERC20"}`, "Idempotency-Key", "k")
+		return f.call(f.account, http.MethodPost, "/api/payment/create", `{"amount":50,"userId":"u","network":"ERC20"}`,
+			"Idempotency-Key", "k")
 	}
 	id := parse[created](t, create().body).SessionID
 	create()
@@ -154,7 +163,8 @@ func TestRepeatedCreateAboveALoweredMaximum(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	create := func(amount, key string) answer {
-		return f.call(f.account, http.MethodPost, "/api/payment/create", `{"amount":`+amount+`,"userId":"u","network":"ERC20"}`, "Idempotency-Key", key)
+		return f.call(f.account, http.MethodPost, "/api/payment/create",
+			`{"amount":`+amount+`,"userId":"u","network":"ERC20"}`, "Idempotency-Key", key)
 	}
 	first := create("900", "k")
 	require.Equal(t, http.StatusOK, first.status)
@@ -164,7 +174,8 @@ func TestRepeatedCreateAboveALoweredMaximum(t *testing.T) {
 	require.Equal(t, first.body, again.body)
 	require.Equal(t, "true", again.header.Get("Idempotent-Replayed"))
 	require.Equal(t, http.StatusUnprocessableEntity, create("901", "k").status, "another body")
-	for _, refused := range []answer{create("900", "new"), f.call(f.account, http.MethodPost, "/api/payment/create", `{"amount":900,"userId":"u","network":"ERC20"}`)} {
+	for _, refused := range []answer{create("900", "new"),
+		f.call(f.account, http.MethodPost, "/api/payment/create", `{"amount":900,"userId":"u","network":"ERC20"}`)} {
 		require.Equal(t, http.StatusBadRequest, refused.status)
 		require.Equal(t, "amount must be at most 100.00 USDT.", parse[errorBody](t, refused.body).Msg)
 	}

@@ -17,14 +17,14 @@ const (
 	headerAPISecret = "X-Api-Secret"
 )
 
-// maxCredentialBytes is the longest key or secret that is looked at.
+// maxCredentialBytes is the length of the longest key, secret or session token that is looked up, in bytes.
 const maxCredentialBytes = 256
 
-// absentHash is compared when there is no credential, so that a wrong key costs what a wrong secret does. No secret of ours
-// has this hash.
+// absentHash is compared if there is no credential, so that an unknown key takes as long as a wrong secret. No
+// generated secret has this hash.
 var absentHash = secrets.HashSecret("")
 
-// authenticate lets only operators through whose account is active. Every cause of a 401 gives the same answer.
+// authenticate admits operators whose account is active. Every cause of a 401 gets the same response.
 func (s *Server) authenticate(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
 	defer cancel()
@@ -39,13 +39,13 @@ func (s *Server) authenticate(c *gin.Context) {
 	c.Set(keyOperator, operator)
 }
 
-// comesFromDashboard tells whether a call has a session instead of credentials.
+// comesFromDashboard reports whether a call has a session instead of credentials.
 func (s *Server) comesFromDashboard(r *http.Request) bool {
 	_, err := r.Cookie(s.cookieName())
 	return err == nil && len(r.Header.Values(headerAPIKey)) == 0 && len(r.Header.Values(headerAPISecret)) == 0
 }
 
-// operatorOfSession returns the operator who has logged in. Other sites cannot make a browser send what changes something.
+// operatorOfSession returns the logged-in operator. It refuses requests that another site made the browser send.
 func (s *Server) operatorOfSession(ctx context.Context, r *http.Request) (models.Operator, error) {
 	if err := s.crossOrigin.Check(r); err != nil {
 		return models.Operator{}, errCrossOrigin.because(err)
@@ -64,12 +64,13 @@ func (s *Server) operatorOfSession(ctx context.Context, r *http.Request) (models
 	return operator, mayUse(operator)
 }
 
-// operatorOf returns the operator whose credentials the headers hold.
+// operatorOf returns the operator whose credentials are in the headers.
 func (s *Server) operatorOf(ctx context.Context, header http.Header) (models.Operator, error) {
 	apiKey, hasKey := credentialHeader(header, headerAPIKey)
 	secret, hasSecret := credentialHeader(header, headerAPISecret)
 	if !hasKey || !hasSecret {
-		return models.Operator{}, errUnauthorized.because(errors.New("a credential header is missing, empty, repeated or malformed"))
+		return models.Operator{},
+			errUnauthorized.because(errors.New("a credential header is missing, empty, repeated or malformed"))
 	}
 	credential, operator, err := s.Store.Credential(ctx, apiKey)
 	isKnown := err == nil
@@ -93,7 +94,7 @@ func mayUse(operator models.Operator) error {
 	case models.OperatorActive:
 		return nil
 	case models.OperatorPending:
-		return refuse("account_pending", "This account is waiting for its approval.")
+		return refuse("account_pending", "This account is waiting for approval.")
 	case models.OperatorSuspended:
 		return refuse("account_suspended", "This account is suspended.")
 	default:
@@ -101,7 +102,8 @@ func mayUse(operator models.Operator) error {
 	}
 }
 
-// credentialHeader returns a header that is there once, with printable ASCII of a sensible length.
+// credentialHeader returns the value of a header. ok is false unless it appears once, is not empty, not too long, and
+// printable ASCII.
 func credentialHeader(header http.Header, name string) (value string, ok bool) {
 	values := header.Values(name)
 	if len(values) != 1 || len(values[0]) > maxCredentialBytes || !isPrintableASCII(values[0]) {
@@ -119,12 +121,12 @@ func isPrintableASCII(text string) bool {
 	return true
 }
 
-// operatorOfRequest returns who asks. It is for handlers behind authenticate.
+// operatorOfRequest returns the authenticated operator. It is for handlers behind authenticate.
 func operatorOfRequest(c *gin.Context) models.Operator {
 	return c.MustGet(keyOperator).(models.Operator)
 }
 
-// operatorID returns the id of who asks, "" when nobody was authenticated.
+// operatorID returns the id of the authenticated operator, "" if there is none.
 func operatorID(c *gin.Context) string {
 	operator, _ := c.Get(keyOperator)
 	known, _ := operator.(models.Operator)

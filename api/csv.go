@@ -11,10 +11,10 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// row is a line of a CSV answer.
+// row is a line of a CSV response.
 type row interface{ cells() []string }
 
-// wantsCSV tells whether the client prefers CSV: the first of the two types that its Accept header names counts.
+// wantsCSV reports whether the client prefers CSV to JSON: whichever its Accept header names first.
 func wantsCSV(c *gin.Context) bool {
 	c.Header("Vary", "Accept")
 	for part := range strings.SplitSeq(strings.Join(c.Request.Header.Values("Accept"), ","), ",") {
@@ -32,12 +32,15 @@ func wantsCSV(c *gin.Context) bool {
 	return false
 }
 
-// streamCSV writes every row from the cursor on, page by page, so that its size is bounded by nothing but the list's. When
-// a later page fails, the connection is cut: a short file must not look like a whole one.
-func streamCSV[R row](c *gin.Context, filename string, columns []string, cursor string, page func(cursor string) (rows []R, next string, err error)) error {
+// streamCSV writes every row from the cursor onwards, page by page, so that memory use does not depend on the length
+// of the list. If a later page fails, the connection is cut: a truncated file must not look complete.
+func streamCSV[R row](
+	c *gin.Context, filename string, columns []string, cursor string,
+	page func(cursor string) (rows []R, next string, err error),
+) error {
 	rows, next, err := page(cursor)
 	if err != nil {
-		return err // nothing is written yet, so this becomes an ordinary error answer
+		return err // nothing has been written, so this becomes an ordinary error response
 	}
 	c.Header("Content-Type", "text/csv; charset=utf-8; header=present")
 	c.Header("Content-Disposition", `attachment; filename="`+filename+`"`)
@@ -49,7 +52,7 @@ func streamCSV[R row](c *gin.Context, filename string, columns []string, cursor 
 	}
 	deadlines := http.NewResponseController(c.Writer)
 	for {
-		// A server's write timeout is meant for short answers. Where it cannot be moved, it stays.
+		// The server's write timeout is meant for short responses. If it cannot be extended, it stays.
 		_ = deadlines.SetWriteDeadline(time.Now().Add(requestTimeout))
 		for _, r := range rows {
 			if err := out.Write(r.cells()); err != nil {
@@ -70,7 +73,7 @@ func streamCSV[R row](c *gin.Context, filename string, columns []string, cursor 
 	}
 }
 
-// harmless keeps a spreadsheet from running a user's text as a formula.
+// harmless prefixes a text that a spreadsheet would run as a formula with an apostrophe.
 func harmless(cell string) string {
 	if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
 		return "'" + cell

@@ -16,17 +16,17 @@ import (
 
 const (
 	maxReasonRunes = 500
-	// signalTimeout is how long the engine has to take a decision.
+	// signalTimeout is how long the engine may take to accept a signal.
 	signalTimeout = 5 * time.Second
-	// The row is read again after growing pauses while its workflow decides.
+	// The row is reread after increasing pauses while its workflow decides.
 	decisionPauseMin = 15 * time.Millisecond
 	decisionPauseMax = 500 * time.Millisecond
 )
 
-// decision is one of the two things an operator can decide on a payment.
+// decision is a decision of an operator about a payment: to reject or to accept it.
 type decision struct {
 	signal func(ctx context.Context, payment models.Payment, signal models.DecisionSignal) error
-	// possible returns a 409 when the payment's state does not allow the decision any more.
+	// possible returns a 409 if the payment's state does not allow the decision.
 	possible func(models.Payment) error
 	done     models.Status
 }
@@ -43,7 +43,7 @@ func (s *Server) rejectPayment(c *gin.Context) error {
 	return s.decide(c, reason, decision{signal: s.Engine.SignalReject, possible: canReject, done: models.StatusRejected})
 }
 
-// acceptPayment takes a body with a reason, or none at all: the published contract has none for it.
+// acceptPayment accepts an underpaid or late payment. The body with a reason is optional.
 func (s *Server) acceptPayment(c *gin.Context) error {
 	reason := ""
 	if c.Request.ContentLength != 0 {
@@ -60,7 +60,7 @@ func (s *Server) acceptPayment(c *gin.Context) error {
 	return s.decide(c, reason, decision{signal: s.Engine.SignalAccept, possible: canAccept, done: models.StatusPaid})
 }
 
-// decide hands a decision to the payment's workflow and answers once the row shows it.
+// decide signals a decision to the payment's workflow and responds once the row shows it.
 func (s *Server) decide(c *gin.Context, reason string, d decision) error {
 	ctx := c.Request.Context()
 	id, err := paymentIDOf(c)
@@ -91,10 +91,10 @@ func (s *Server) decide(c *gin.Context, reason string, d decision) error {
 	return nil
 }
 
-// errUndecided is what a read of the row returns while its workflow has not decided.
+// errUndecided is returned while the payment's workflow has not carried out a decision.
 var errUndecided = errors.New("the payment's workflow has not decided yet")
 
-// awaitDecision reads the row until it shows the decision, or shows that the decision came too late.
+// awaitDecision rereads the row until it shows the decision, or shows that the decision came too late.
 func (s *Server) awaitDecision(ctx context.Context, payment models.Payment, d decision) error {
 	ctx, cancel := context.WithTimeout(ctx, s.DecisionWait)
 	defer cancel()
@@ -132,11 +132,11 @@ func canAccept(p models.Payment) error {
 	case p.Status == models.StatusExpired && p.Exception.IsAcceptable():
 		return nil
 	case p.Status == models.StatusExpired:
-		return conflict("payment_not_acceptable", "Nothing was received for this payment that could be accepted.")
+		return conflict("payment_not_acceptable", "Nothing was received for this payment, so it cannot be accepted.")
 	case p.Status.IsFinal():
 		return endedFailure(p.Status)
 	default:
-		return conflict("payment_still_open", "This payment is still open; only an expired one can be accepted.")
+		return conflict("payment_still_open", "This payment is still open; only an expired payment can be accepted.")
 	}
 }
 

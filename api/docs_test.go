@@ -69,8 +69,9 @@ func TestCompression(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	for accept, want := range map[string]string{
-		"": "", "gzip": "gzip", "br, GZIP;q=0.5": "gzip", "gzip;q=0": "", "gzip; q=0.000": "", "identity": "", "gzip;q=0.001": "gzip",
-		"xgzip": "", "gzip, zstd": "gzip",
+		"": "", "gzip": "gzip", "br, GZIP;q=0.5": "gzip", "gzip;q=0": "", "gzip; q=0.000": "", "identity": "",
+		"gzip;q=0.001": "gzip",
+		"xgzip":        "", "gzip, zstd": "gzip",
 	} {
 		page := f.public("/", "Accept-Encoding", accept)
 		require.Equal(t, want, page.header.Get("Content-Encoding"), accept)
@@ -103,7 +104,8 @@ func TestPublicPagesLinksResolve(t *testing.T) {
 	for _, name := range []string{"/", "/docs"} {
 		for _, found := range regexp.MustCompile(`(?:href|src)="(/[^"#]*)`).FindAllStringSubmatch(f.public(name).body, -1) {
 			got := f.public(html.UnescapeString(found[1]))
-			require.Contains(t, []int{http.StatusOK, http.StatusServiceUnavailable}, got.status, "%s leads to %s", name, found[1]) // 503 is /readyz of a test
+			require.Contains(t, []int{http.StatusOK, http.StatusServiceUnavailable}, got.status, "%s leads to %s", name,
+				found[1]) // 503 is /readyz of a test
 		}
 	}
 }
@@ -122,7 +124,8 @@ func TestDocsNameOnlyCallsThatExist(t *testing.T) {
 	for _, found := range mentioned {
 		path := regexp.MustCompile(`\$?\{[^}]*\}|\$\w+|[0-9a-f]{24}`).ReplaceAllString(found[1], "{}")
 		path = strings.TrimSuffix(path, "/") // a program that puts the id behind it
-		require.True(t, slices.ContainsFunc(known, func(k string) bool { return k == path || k == path+"/{}" }), "%s is no call (%s)", found[1], path)
+		require.True(t, slices.ContainsFunc(known, func(k string) bool { return k == path || k == path+"/{}" }),
+			"%s is no call (%s)", found[1], path)
 	}
 }
 
@@ -136,7 +139,10 @@ func TestDocsSnippetsRun(t *testing.T) {
 	}
 	f := setup(t)
 	late := f.payment(f.account)
-	f.record(late.ID, func(s *models.PaymentState) { s.Status, s.Exception = models.StatusExpired, models.ExceptionPaidLate })
+	f.record(late.ID, func(s *models.PaymentState) {
+		s.Status, s.Exception = models.StatusExpired,
+			models.ExceptionPaidLate
+	})
 	wants := map[string]struct{ payment, has string }{
 		"create.sh":     {"", `"checkoutUrl":"http://paycow.test/payment/`},
 		"idempotent.sh": {"", `"paymentId":"`},
@@ -153,9 +159,11 @@ func TestDocsSnippetsRun(t *testing.T) {
 	for name := range snippets {
 		require.True(t, wants[name].has != "" || !strings.HasSuffix(name, ".sh"), "nobody runs %s", name)
 	}
-	for _, name := range []string{"create.sh", "idempotent.sh", "status.sh", "full.sh", "list.sh", "csv.sh", "reject.sh", "accept.sh", "balance.sh", "ledger.sh"} {
+	for _, name := range []string{"create.sh", "idempotent.sh", "status.sh", "full.sh", "list.sh", "csv.sh",
+		"reject.sh", "accept.sh", "balance.sh", "ledger.sh"} {
 		cmd := exec.CommandContext(t.Context(), "sh", "-euc", snippets[name])
-		cmd.Env = append(os.Environ(), "PAYCOW_API_KEY="+f.account.APIKey, "PAYCOW_API_SECRET="+f.account.APISecret, "PAYMENT_ID="+wants[name].payment)
+		cmd.Env = append(os.Environ(), "PAYCOW_API_KEY="+f.account.APIKey, "PAYCOW_API_SECRET="+f.account.APISecret,
+			"PAYMENT_ID="+wants[name].payment)
 		out, err := cmd.Output()
 		require.NoError(t, err, name)
 		require.Contains(t, string(out), wants[name].has, name)
@@ -165,16 +173,20 @@ func TestDocsSnippetsRun(t *testing.T) {
 // statusOf are the statuses of the functions that make failures, and the constants that failures name.
 var statusOf = map[string]int{
 	"invalid": http.StatusBadRequest, "conflict": http.StatusConflict, "refuse": http.StatusForbidden,
-	"StatusBadRequest": http.StatusBadRequest, "StatusUnauthorized": http.StatusUnauthorized, "StatusForbidden": http.StatusForbidden,
-	"StatusNotFound": http.StatusNotFound, "StatusMethodNotAllowed": http.StatusMethodNotAllowed, "StatusConflict": http.StatusConflict,
-	"StatusRequestEntityTooLarge": http.StatusRequestEntityTooLarge, "StatusUnsupportedMediaType": http.StatusUnsupportedMediaType,
-	"StatusUnprocessableEntity": http.StatusUnprocessableEntity, "StatusTooManyRequests": http.StatusTooManyRequests,
+	"StatusBadRequest": http.StatusBadRequest, "StatusUnauthorized": http.StatusUnauthorized,
+	"StatusForbidden": http.StatusForbidden,
+	"StatusNotFound":  http.StatusNotFound, "StatusMethodNotAllowed": http.StatusMethodNotAllowed,
+	"StatusConflict":              http.StatusConflict,
+	"StatusRequestEntityTooLarge": http.StatusRequestEntityTooLarge,
+	"StatusUnsupportedMediaType":  http.StatusUnsupportedMediaType,
+	"StatusUnprocessableEntity":   http.StatusUnprocessableEntity, "StatusTooManyRequests": http.StatusTooManyRequests,
 	"StatusInternalServerError": http.StatusInternalServerError, "StatusServiceUnavailable": http.StatusServiceUnavailable,
 }
 
 // ofPages are the sources of calls that only our own pages make. Their codes are between them and the pages.
 var ofPages = []string{
-	"admin.go", "attempts.go", "checkout.go", "followers.go", "health.go", "login.go", "operator.go", "password.go", "registration.go",
+	"admin.go", "attempts.go", "checkout.go", "followers.go", "health.go", "login.go", "operator.go", "password.go",
+	"registration.go",
 	"rotation.go", "session.go", "statistics.go", "totp.go",
 }
 
@@ -221,7 +233,8 @@ func codesInSource(t *testing.T) (codes []string) {
 					}
 				case status != 0:
 					code = leadingText(node.Args[0])
-				case slices.ContainsFunc(node.Args, func(a ast.Expr) bool { return strings.HasPrefix(leadingText(a), "unsupported_") }):
+				case slices.ContainsFunc(node.Args,
+					func(a ast.Expr) bool { return strings.HasPrefix(leadingText(a), "unsupported_") }):
 					status = http.StatusBadRequest // body.only hands its last argument on
 				}
 			}
@@ -262,18 +275,20 @@ func TestDocumentedErrorsAreThoseOfTheCode(t *testing.T) {
 		return inSource == documented || strings.HasSuffix(inSource, "_") && strings.HasPrefix(documented, inSource)
 	}
 	var documented []string
-	for _, e := range documentedErrors() {
+	for _, e := range documentedErrors {
 		line := fmt.Sprintf("%d %s", e.Status, e.Code)
 		require.NotContains(t, documented, line)
 		documented = append(documented, line)
-		require.True(t, slices.ContainsFunc(inCode, func(c string) bool { return isSame(c, line) }), "%s is documented, and no code makes it", line)
+		require.True(t, slices.ContainsFunc(inCode, func(c string) bool { return isSame(c, line) }),
+			"%s is documented, and no code makes it", line)
 	}
 	for _, c := range inCode {
 		file, _, _ := strings.Cut(c, " ")
 		if slices.Contains(ofPages, file) {
 			continue
 		}
-		require.True(t, slices.ContainsFunc(documented, func(d string) bool { return isSame(c, d) }), "%s is not in the table of /docs", c)
+		require.True(t, slices.ContainsFunc(documented, func(d string) bool { return isSame(c, d) }),
+			"%s is not in the table of /docs", c)
 	}
 }
 
@@ -305,10 +320,12 @@ func TestOpenAPILint(t *testing.T) {
 				require.NotNil(t, parameter.Value.Schema, "%s: %s", where, parameter.Value.Name)
 			}
 			for _, found := range regexp.MustCompile(`\{(\w+)\}`).FindAllStringSubmatch(path, -1) {
-				require.NotNil(t, operation.Parameters.GetByInAndName("path", found[1]), "%s: {%s} is no parameter", where, found[1])
+				require.NotNil(t, operation.Parameters.GetByInAndName("path", found[1]), "%s: {%s} is no parameter",
+					where, found[1])
 			}
 			isSuccess := func(status int) bool { return operation.Responses.Status(status) != nil }
-			require.True(t, slices.ContainsFunc([]int{http.StatusOK, http.StatusAccepted, http.StatusNoContent}, isSuccess), "%s has no good answer", where)
+			require.True(t, slices.ContainsFunc([]int{http.StatusOK, http.StatusAccepted, http.StatusNoContent},
+				isSuccess), "%s has no good answer", where)
 			if strings.HasPrefix(path, "/api/") {
 				needed := []int{http.StatusForbidden, http.StatusInternalServerError, http.StatusServiceUnavailable}
 				if len(*operation.Security) > 0 {
@@ -325,7 +342,8 @@ func TestOpenAPILint(t *testing.T) {
 	}
 	// What nobody refers to is a leftover.
 	for kind, names := range map[string][]string{
-		"schemas": keysOf(loaded.Components.Schemas), "responses": keysOf(loaded.Components.Responses), "parameters": keysOf(loaded.Components.Parameters),
+		"schemas": keysOf(loaded.Components.Schemas), "responses": keysOf(loaded.Components.Responses),
+		"parameters": keysOf(loaded.Components.Parameters),
 	} {
 		for _, name := range names {
 			require.Contains(t, string(openAPIDocument), `"#/components/`+kind+`/`+name+`"`)

@@ -21,7 +21,7 @@ import (
 	"paycow/web"
 )
 
-// failure is an error as the client sees it. The cause goes to the log only.
+// failure is an error as shown to the client. Its cause is logged only.
 type failure struct {
 	status     int
 	code       string
@@ -31,7 +31,7 @@ type failure struct {
 	cause      error
 }
 
-// Error tells the log what happened.
+// Error returns the text for the log.
 func (f *failure) Error() string {
 	if f.cause != nil {
 		return f.code + ": " + f.cause.Error()
@@ -42,7 +42,7 @@ func (f *failure) Error() string {
 // Unwrap returns the cause.
 func (f *failure) Unwrap() error { return f.cause }
 
-// because returns the same failure with a cause for the log.
+// because returns a copy of the failure with a cause for the log.
 func (f *failure) because(cause error) *failure {
 	caused := *f
 	caused.cause = cause
@@ -54,19 +54,33 @@ const (
 	retryAfterDecision = 2 * time.Second
 )
 
-// statusClientGone stands in the log for a request whose client went away before the answer.
+// statusClientGone is logged for a request whose client disconnected before the response.
 const statusClientGone = 499
 
 var (
-	errNoRoute          = &failure{status: http.StatusNotFound, code: "not_found", msg: "There is nothing at this address."}
-	errMethodNotAllowed = &failure{status: http.StatusMethodNotAllowed, code: "method_not_allowed", msg: "This address does not answer to this method."}
-	errUnknownPayment   = &failure{status: http.StatusNotFound, code: "payment_not_found", msg: "There is no payment with this id."}
-	errUnauthorized     = &failure{status: http.StatusUnauthorized, code: "unauthorized", msg: "The API credentials are missing or wrong."}
-	errInternal         = &failure{status: http.StatusInternalServerError, code: "internal_error", msg: "Something went wrong on our side; please try again later."}
-	errNoDatabase       = &failure{status: http.StatusServiceUnavailable, code: "database_unavailable", msg: "The database does not answer at the moment; please try again.", retryAfter: retryAfterOutage}
-	errNoEngine         = &failure{status: http.StatusServiceUnavailable, code: "engine_unavailable", msg: "The workflow engine does not answer at the moment; please try again.", retryAfter: retryAfterOutage}
-	errHTTPSRequired    = &failure{status: http.StatusForbidden, code: "https_required", msg: "This call is answered over https only."}
-	errBadCursor        = invalid("cursor", "invalid_parameter", "cursor is not one that this list has given out.")
+	errNoRoute          = &failure{status: http.StatusNotFound, code: "not_found", msg: "This address does not exist."}
+	errMethodNotAllowed = &failure{
+		status: http.StatusMethodNotAllowed, code: "method_not_allowed",
+		msg: "This address does not support this method.",
+	}
+	errUnknownPayment = &failure{status: http.StatusNotFound, code: "payment_not_found", msg: "No payment has this id."}
+	errUnauthorized   = &failure{
+		status: http.StatusUnauthorized, code: "unauthorized", msg: "The API credentials are missing or wrong.",
+	}
+	errInternal = &failure{
+		status: http.StatusInternalServerError, code: "internal_error",
+		msg: "Something went wrong on our side; please try again later.",
+	}
+	errNoDatabase = &failure{
+		status: http.StatusServiceUnavailable, code: "database_unavailable",
+		msg: "The database is unavailable at the moment; please try again.", retryAfter: retryAfterOutage,
+	}
+	errNoEngine = &failure{
+		status: http.StatusServiceUnavailable, code: "engine_unavailable",
+		msg: "The workflow engine is unavailable at the moment; please try again.", retryAfter: retryAfterOutage,
+	}
+	errHTTPSRequired = &failure{status: http.StatusForbidden, code: "https_required", msg: "This call requires https."}
+	errBadCursor     = invalid("cursor", "invalid_parameter", "cursor must be a nextCursor of this list.")
 )
 
 // invalid returns a 400 for one field.
@@ -74,7 +88,7 @@ func invalid(field, code, format string, args ...any) *failure {
 	return &failure{status: http.StatusBadRequest, code: code, field: field, msg: fmt.Sprintf(format, args...)}
 }
 
-// asFailure decides what the client is told of an error.
+// asFailure decides how an error is shown to the client.
 func asFailure(err error) *failure {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f
@@ -85,7 +99,7 @@ func asFailure(err error) *failure {
 	case errors.Is(err, models.ErrBadCursor):
 		return errBadCursor.because(err)
 	case errors.Is(err, context.Canceled):
-		return (&failure{status: statusClientGone, code: "client_gone", msg: "The request was given up."}).because(err)
+		return (&failure{status: statusClientGone, code: "client_gone", msg: "The client closed the request."}).because(err)
 	case isOutage(err):
 		return errNoDatabase.because(err)
 	default:
@@ -93,7 +107,7 @@ func asFailure(err error) *failure {
 	}
 }
 
-// errorBody is every error answer's body.
+// errorBody is the body of every error response.
 type errorBody struct {
 	Msg       string `json:"msg"`
 	Code      string `json:"code"`
@@ -101,13 +115,13 @@ type errorBody struct {
 	Field     string `json:"field,omitempty"`
 }
 
-// fail is the one function that renders errors: as JSON for programs, as a page for people.
+// fail renders an error, as JSON for programs and as a page for people. No other function renders errors.
 func (s *Server) fail(c *gin.Context, err error) {
 	f := asFailure(err)
 	c.Abort()
 	s.logFailure(c, f)
 	if c.Writer.Written() {
-		panic(http.ErrAbortHandler) // a half-sent answer must not look like a whole one
+		panic(http.ErrAbortHandler) // a truncated response must not look complete
 	}
 	if f.retryAfter > 0 {
 		c.Header("Retry-After", strconv.Itoa(secondsUp(f.retryAfter)))
@@ -154,7 +168,7 @@ func (s *Server) logFailure(c *gin.Context, f *failure) {
 		"status", f.status, "operator_id", operatorID(c), "payment_id", c.Param("id"), "error", f)
 }
 
-// isPage tells whether people, not programs, ask for this path.
+// isPage reports whether the path is a page for people.
 func isPage(path string) bool {
 	for _, prefix := range []string{"/api", "/payment/data"} {
 		if path == prefix || strings.HasPrefix(path, prefix+"/") {
@@ -167,10 +181,11 @@ func isPage(path string) bool {
 // SQLite's result codes for a database that is busy, locked, unreadable, full or cannot be opened.
 var sqliteOutages = []int{5, 6, 10, 13, 14}
 
-// isOutage tells whether an error means that the database is away for the moment, as opposed to a fault of ours. The
-// drivers' own error types are recognised by their methods, so that this package knows neither driver.
+// isOutage reports whether an error means that the database is temporarily unavailable, as opposed to a bug. The
+// drivers' error types are recognised by their methods, so that this package depends on neither driver.
 func isOutage(err error) bool {
-	for _, away := range []error{context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone, io.ErrUnexpectedEOF, net.ErrClosed} {
+	for _, away := range []error{context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone, io.ErrUnexpectedEOF,
+		net.ErrClosed} {
 		if errors.Is(err, away) {
 			return true
 		}
@@ -190,12 +205,12 @@ func isOutage(err error) bool {
 	}](err); ok {
 		return slices.Contains(sqliteOutages, sqlite.Code()&0xff)
 	}
-	// database/sql has no exported value for the error of a pool that was closed.
+	// database/sql exports no value for the error of a closed pool.
 	return err != nil && strings.Contains(err.Error(), "sql: database is closed")
 }
 
-// isPostgresOutage knows the SQLSTATE classes of connection trouble (08), refused log-ins (28), lack of resources (53),
-// an operator's intervention (57P) and errors outside the server (58).
+// isPostgresOutage reports whether an SQLSTATE is in the class of connection exceptions (08), refused logins (28),
+// insufficient resources (53), operator intervention (57P) or system errors (58).
 func isPostgresOutage(state string) bool {
 	for _, class := range []string{"08", "28", "53", "57P", "58"} {
 		if strings.HasPrefix(state, class) {

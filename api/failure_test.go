@@ -22,7 +22,8 @@ func TestPanic(t *testing.T) {
 	f := setup(t, func(c *Config) { c.Addresses = panickingAddresses{} })
 	got := f.call(f.account, http.MethodPost, "/api/payment/create", `{"amount":1,"userId":"u","network":"ERC20"}`)
 	require.Equal(t, http.StatusInternalServerError, got.status)
-	require.Equal(t, errorBody{Msg: errInternal.msg, Code: "internal_error", RequestID: got.header.Get("X-Request-Id")}, parse[errorBody](t, got.body))
+	require.Equal(t, errorBody{Msg: errInternal.msg, Code: "internal_error", RequestID: got.header.Get("X-Request-Id")},
+		parse[errorBody](t, got.body))
 	require.Contains(t, f.log.String(), "secret detail of the fault")
 	require.Contains(t, f.log.String(), got.header.Get("X-Request-Id"))
 }
@@ -72,7 +73,8 @@ func TestClientThatWentAwayIsNotAnError(t *testing.T) {
 	require.NoError(t, err)
 	_, err = http.DefaultClient.Do(request)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.Eventually(t, func() bool { return strings.Contains(f.log.String(), "status=499") }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(f.log.String(), "status=499") }, 5*time.Second,
+		5*time.Millisecond)
 	require.NotContains(t, f.log.String(), "level=ERROR")
 }
 
@@ -92,5 +94,5 @@ func TestDatabaseAway(t *testing.T) {
 	require.Contains(t, page.body, "<!doctype html>")
 	ready := f.call(f.account, http.MethodGet, "/readyz", "")
 	require.Equal(t, http.StatusServiceUnavailable, ready.status)
-	require.Contains(t, ready.body, `"database":{"ok":false,"reason":"The database does not answer`)
+	require.Contains(t, ready.body, `"database":{"ok":false,"reason":"The database is unavailable`)
 }

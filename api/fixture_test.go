@@ -143,7 +143,9 @@ var masterKey = bytes.Repeat([]byte{1}, secrets.MasterKeyBytes)
 
 // cheapHash hashes a password with the least that Argon2id can do, because the tests hash hundreds.
 func cheapHash(password string) string {
-	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+	hash, err := argon2id.CreateHash(password, &argon2id.Params{
+		Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32,
+	})
 	if err != nil {
 		panic(err)
 	}
@@ -161,7 +163,8 @@ func setup(t *testing.T, change ...func(*Config)) *fixture {
 	require.NoError(t, db.Migrate(t.Context()))
 	f := &fixture{T: t, store: db, path: path, engine: &fakeEngine{store: db}, starter: &fakeStarter{}, log: log}
 	config := Config{
-		Store: db, Engine: f.engine, Starter: f.starter, Addresses: fakeAddresses{}, PublicURL: "http://paycow.test/", Log: logger,
+		Store: db, Engine: f.engine, Starter: f.starter, Addresses: fakeAddresses{}, PublicURL: "http://paycow.test/",
+		Log:          logger,
 		DecisionWait: 5 * time.Second, MaxAmount: 1000 * models.USDT,
 	}
 	for _, c := range change {
@@ -180,7 +183,9 @@ func setup(t *testing.T, change ...func(*Config)) *fixture {
 func (f *fixture) operator(status models.OperatorStatus) apitest.Account {
 	f.Helper()
 	now := time.Now().UTC()
-	operator := models.Operator{ID: models.NewID(), Name: "Shop", Status: status, PasswordHash: "x", CreatedAt: now, UpdatedAt: now}
+	operator := models.Operator{
+		ID: models.NewID(), Name: "Shop", Status: status, PasswordHash: "x", CreatedAt: now, UpdatedAt: now,
+	}
 	operator.Email = operator.ID + "@example.org"
 	credential, secret, err := secrets.NewCredential(operator.ID, masterKey)
 	require.NoError(f, err)
@@ -229,7 +234,8 @@ func (f *fixture) call(account apitest.Account, method, path, body string, heade
 // payment makes a payment of 50 USDT through the API and returns its row.
 func (f *fixture) payment(account apitest.Account) models.Payment {
 	f.Helper()
-	got := f.call(account, http.MethodPost, "/api/payment/create", `{"amount":50.00,"userId":"user_123456","network":"ERC20"}`)
+	got := f.call(account, http.MethodPost, "/api/payment/create",
+		`{"amount":50.00,"userId":"user_123456","network":"ERC20"}`)
 	require.Equal(f, http.StatusOK, got.status, got.body)
 	return f.row(parse[created](f, got.body).PaymentID)
 }

@@ -13,20 +13,21 @@ import (
 )
 
 const (
-	// followInterval is how often the rows behind all open pages are looked at, in one statement for all.
+	// followInterval is how often the rows of all followed payments are read, in one statement.
 	followInterval = time.Second
-	// The most streams of a process and of one network address. Whoever gets none asks from time to time instead.
+	// The largest number of streams of a process and of one network address. Pages beyond it poll instead.
 	maxFollowers           = 10_000
 	maxFollowersPerAddress = 64
 )
 
 var errTooManyFollowers = &failure{
 	status: http.StatusServiceUnavailable, code: "too_many_streams", retryAfter: 30 * time.Second,
-	msg: "Too many pages are being followed at the moment; please reload the page from time to time.",
+	msg: "Too many pages are open at the moment; please reload the page from time to time.",
 }
 
-// followers are the open checkout pages that want to be told of news. While there are any, one goroutine looks at their
-// payments: what it costs the database grows with the number of payments on somebody's screen, not of their viewers.
+// followers are the open checkout pages that are notified of changes. While there are any, one goroutine watches
+// their payments, so the load on the database grows with the number of followed payments, not with the number of
+// pages.
 type followers struct {
 	server *Server
 
@@ -34,22 +35,25 @@ type followers struct {
 	byPayment map[string]map[*follower]bool
 	byAddress map[string]int
 	count     int
-	looking   bool
+	watching  bool
 	closed    bool
-	seen      map[string]string // what was last known of each followed payment
+	seen      map[string]string // the last stamp of each followed payment
 }
 
-// follower is one open page. news is closed when the process ends.
+// follower is an open page. news receives a value when the payment has changed and is closed when the process ends.
 type follower struct {
 	paymentID, address string
 	news               chan struct{}
 }
 
 func newFollowers(server *Server) *followers {
-	return &followers{server: server, byPayment: map[string]map[*follower]bool{}, byAddress: map[string]int{}, seen: map[string]string{}}
+	return &followers{
+		server: server, byPayment: map[string]map[*follower]bool{}, byAddress: map[string]int{},
+		seen: map[string]string{},
+	}
 }
 
-// add makes a page a follower of its payment.
+// add registers an open page for a payment. Returns errTooManyFollowers.
 func (f *followers) add(paymentID, address string) (*follower, error) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -63,9 +67,9 @@ func (f *followers) add(paymentID, address string) (*follower, error) {
 	f.byPayment[paymentID][page] = true
 	f.byAddress[address]++
 	f.count++
-	if !f.looking {
-		f.looking = true
-		go f.look()
+	if !f.watching {
+		f.watching = true
+		go f.watch()
 	}
 	return page, nil
 }
@@ -75,7 +79,7 @@ func (f *followers) remove(page *follower) {
 	defer f.mutex.Unlock()
 	pages := f.byPayment[page.paymentID]
 	if !pages[page] {
-		return // all have been let go
+		return // close has removed all pages
 	}
 	delete(pages, page)
 	if len(pages) == 0 {
@@ -89,7 +93,7 @@ func (f *followers) remove(page *follower) {
 	f.count--
 }
 
-// close lets every page go and takes no more.
+// close ends the streams of all pages and refuses new ones.
 func (f *followers) close() {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -102,30 +106,30 @@ func (f *followers) close() {
 	f.byPayment, f.byAddress, f.count = map[string]map[*follower]bool{}, map[string]int{}, 0
 }
 
-// look tells followers of news until there are none left.
-func (f *followers) look() {
+// watch notifies followers of changes until none are left.
+func (f *followers) watch() {
 	ticker := time.NewTicker(followInterval)
 	defer ticker.Stop()
 	for range ticker.C {
 		f.mutex.Lock()
 		ids := slices.Collect(maps.Keys(f.byPayment))
 		if len(ids) == 0 {
-			f.looking = false
+			f.watching = false
 			f.mutex.Unlock()
 			return
 		}
 		f.mutex.Unlock()
 		stamps, err := f.stamps(ids)
 		if err != nil {
-			f.server.Log.Warn("open checkout pages cannot be told", "pages", len(ids), "error", err)
+			f.server.Log.Warn("read the followed payments", "pages", len(ids), "error", err)
 			continue
 		}
-		f.tell(stamps)
+		f.notify(stamps)
 	}
 }
 
-// tell wakes the pages of payments that have changed. A page that has not looked yet needs no second word.
-func (f *followers) tell(stamps map[string]string) {
+// notify wakes the pages of payments that have changed. A page with a pending notification needs no second one.
+func (f *followers) notify(stamps map[string]string) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	for id, stamp := range stamps {
@@ -142,7 +146,7 @@ func (f *followers) tell(stamps map[string]string) {
 	}
 }
 
-// stamps says by payment what its page rests on: when it is the same, so is the page.
+// stamps returns, by payment, a text of everything that its page shows. While the text is the same, so is the page.
 func (f *followers) stamps(ids []string) (map[string]string, error) {
 	s := f.server
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
@@ -157,15 +161,16 @@ func (f *followers) stamps(ids []string) (map[string]string, error) {
 	}
 	onTheirWay, err := s.Store.OnTheirWay(ctx, ids)
 	if err != nil {
-		return nil, fmt.Errorf("read what is on its way: %w", err)
+		return nil, fmt.Errorf("read the pending transfers: %w", err)
 	}
 	stamps := make(map[string]string, len(rows))
 	for _, p := range rows {
 		end, isPaused := s.window(ctx, p)
 		if isPaused {
-			end = time.Time{} // it moves with the clock
+			end = time.Time{} // the end moves with the clock
 		}
-		stamps[p.ID] = fmt.Sprint(p.Version, min(models.Confirmations(head, p.LastBlock), s.requiredConfirmations(p)), onTheirWay[p.ID],
+		stamps[p.ID] = fmt.Sprint(p.Version, min(models.Confirmations(head, p.LastBlock), s.requiredConfirmations(p)),
+			onTheirWay[p.ID],
 			end.UnixMilli(), isPaused, s.Clock().Before(end))
 	}
 	return stamps, nil

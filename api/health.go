@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// checkTimeout is how long each part has to answer: a busy machine is not a broken one.
+	// checkTimeout is how long each check may take. It is generous, because a busy machine is not a broken one.
 	checkTimeout = 5 * time.Second
-	// readinessLifetime is how long an answer is repeated, so that probing costs the parts nothing.
+	// readinessLifetime is how long a result is reused, so that frequent probes cause no load.
 	readinessLifetime = time.Second
 )
 
@@ -26,28 +26,28 @@ func (s *Server) healthz(c *gin.Context) error {
 	return nil
 }
 
-// check is what one part of the installation says of itself.
+// check is the result of one check.
 type check struct {
 	OK     bool    `json:"ok"`
 	Reason *string `json:"reason"`
 }
 
-// readyView is the answer of /readyz.
+// readyView is the response of /readyz.
 type readyView struct {
 	Status string `json:"status"` // ready or not_ready
 	Checks struct {
 		Database check `json:"database"`
 		Temporal check `json:"temporal"`
-		// Chain is whether the watcher keeps up with the chain and the nodes agree on what it read.
+		// Chain says whether the watcher keeps up with the chain and the nodes agree on what it read.
 		Chain check `json:"chain"`
-		// Nodes is whether enough Ethereum nodes are believed to credit anything.
+		// Nodes says whether enough Ethereum nodes are usable to credit anything.
 		Nodes check `json:"nodes"`
 		// Crediting is false while an alarm stops it.
 		Crediting check `json:"crediting"`
 	} `json:"checks"`
 }
 
-// readiness holds the last answer for a moment.
+// readiness caches the last result.
 type readiness struct {
 	mutex sync.Mutex
 	view  readyView
@@ -70,7 +70,7 @@ func (s *Server) readyNow(ctx context.Context) readyView {
 	if time.Since(s.ready.at) < readinessLifetime {
 		return s.ready.view
 	}
-	// The answer is kept for others too, so it must not depend on this client's patience.
+	// Others share the result, so it must not depend on this client's connection.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
 	defer cancel()
 	view := readyView{Status: "ready"}
@@ -118,7 +118,8 @@ func (s *Server) checkEngine(ctx context.Context) error {
 	return nil
 }
 
-// checkChain tells whether the watcher keeps up: it has read the head that the node tells of, and that head is fresh.
+// checkChain returns an error unless the watcher keeps up: it has read up to the head, the head is recent, and the
+// nodes agree.
 func (s *Server) checkChain(ctx context.Context) error {
 	cursor, err := s.Store.Cursor(ctx, models.NetworkERC20)
 	if errors.Is(err, models.ErrNotFound) {
@@ -128,29 +129,40 @@ func (s *Server) checkChain(ctx context.Context) error {
 		return &failure{msg: "The chain watcher's position cannot be read.", code: "chain_unknown", cause: err}
 	}
 	if age := s.Clock().Sub(cursor.BlockTime).Round(time.Second); age > s.LagLimit {
-		return &failure{code: "chain_lagging", msg: fmt.Sprintf("The newest block read is %d, from %s ago; the limit is %s.", cursor.BlockNumber, age, s.LagLimit)}
+		return &failure{
+			code: "chain_lagging", msg: fmt.Sprintf("The newest block read is %d, from %s ago; the limit is %s.",
+				cursor.BlockNumber, age, s.LagLimit),
+		}
 	}
 	limitBlocks := uint64(max(0, s.LagLimit/s.BlockTime))
 	if cursor.HeadNumber > cursor.BlockNumber+limitBlocks {
-		return &failure{code: "chain_lagging", msg: fmt.Sprintf("The newest block read is %d, the chain is at %d; the limit is %d blocks.", cursor.BlockNumber, cursor.HeadNumber, limitBlocks)}
+		return &failure{
+			code: "chain_lagging",
+			msg: fmt.Sprintf("The newest block read is %d, the chain is at %d; the limit is %d blocks.",
+				cursor.BlockNumber, cursor.HeadNumber, limitBlocks),
+		}
 	}
 	if cursor.BlockNumber > cursor.AgreedNumber+limitBlocks {
-		return &failure{code: "chain_unagreed", msg: fmt.Sprintf("The newest block read is %d, the nodes agree up to %d; the limit is %d blocks.", cursor.BlockNumber, cursor.AgreedNumber, limitBlocks)}
+		return &failure{
+			code: "chain_unagreed",
+			msg: fmt.Sprintf("The newest block read is %d, the nodes agree up to %d; the limit is %d blocks.",
+				cursor.BlockNumber, cursor.AgreedNumber, limitBlocks),
+		}
 	}
 	return nil
 }
 
-// nodesMaxAge is how old the watching worker's word on its nodes may be. It gives it every few seconds.
+// nodesMaxAge is how old the report of the watching worker about its nodes may be. It reports every few seconds.
 const nodesMaxAge = time.Minute
 
-// checkNodes tells whether as many nodes are believed as must agree. It names none of them.
+// checkNodes returns an error unless enough nodes are usable to form a quorum. The error names no node.
 func (s *Server) checkNodes(ctx context.Context) error {
 	nodes, err := s.Store.NodeHealth(ctx, models.NetworkERC20)
 	if err != nil {
 		return &failure{msg: "The state of the Ethereum nodes cannot be read.", code: "nodes_unknown", cause: err}
 	}
 	if len(nodes) == 0 {
-		return &failure{msg: "No worker has told of its Ethereum nodes yet.", code: "nodes_unknown"}
+		return &failure{msg: "No worker has reported its Ethereum nodes yet.", code: "nodes_unknown"}
 	}
 	usable, newest := 0, time.Time{}
 	for _, node := range nodes {
@@ -162,15 +174,18 @@ func (s *Server) checkNodes(ctx context.Context) error {
 		}
 	}
 	if age := s.Clock().Sub(newest).Round(time.Second); age > nodesMaxAge {
-		return &failure{code: "nodes_unknown", msg: fmt.Sprintf("No worker has told of its Ethereum nodes for %s.", age)}
+		return &failure{code: "nodes_unknown", msg: fmt.Sprintf("No worker has reported its Ethereum nodes for %s.", age)}
 	}
 	if needed := cmp.Or(s.Quorum, models.Quorum(len(nodes))); usable < needed {
-		return &failure{code: "quorum_missing", msg: fmt.Sprintf("%d of %d Ethereum nodes can be used, and %d must agree before anything is credited or expires.", usable, len(nodes), needed)}
+		return &failure{
+			code: "quorum_missing",
+			msg:  fmt.Sprintf("%d of %d Ethereum nodes are usable, and %d must agree before anything is credited or expires.", usable, len(nodes), needed),
+		}
 	}
 	return nil
 }
 
-// checkCrediting tells whether an open alarm stops crediting.
+// checkCrediting returns an error if an open alarm halts crediting.
 func (s *Server) checkCrediting(ctx context.Context) error {
 	alarms, err := s.Store.OpenAlarms(ctx, models.NetworkERC20)
 	if err != nil {
@@ -178,11 +193,15 @@ func (s *Server) checkCrediting(ctx context.Context) error {
 	}
 	for _, alarm := range alarms {
 		if alarm.Kind.HaltsCrediting() {
-			return &failure{code: "crediting_stopped", msg: fmt.Sprintf("Crediting is stopped by alarm %d (%s) until an admin resolves it.", alarm.ID, alarm.Kind)}
+			return &failure{
+				code: "crediting_stopped",
+				msg: fmt.Sprintf("Crediting is halted by alarm %d (%s) until an admin resolves it.", alarm.ID,
+					alarm.Kind),
+			}
 		}
 	}
 	return nil
 }
 
-// reasonOf returns what may be told of why a part is not ready.
+// reasonOf returns the public reason why a check failed.
 func reasonOf(err error) string { return asFailure(err).msg }

@@ -20,7 +20,9 @@ func (f *fixture) tellOfNodes(at time.Time, states ...models.NodeState) {
 		if i > 0 {
 			name += string(rune('a' + i))
 		}
-		nodes = append(nodes, models.NodeHealth{Name: name, Position: i, State: state, Reason: "dial tcp 10.0.0.7:8545", Since: at, UpdatedAt: at})
+		nodes = append(nodes, models.NodeHealth{
+			Name: name, Position: i, State: state, Reason: "dial tcp 10.0.0.7:8545", Since: at, UpdatedAt: at,
+		})
 	}
 	require.NoError(f, f.store.PutNodeHealth(f.Context(), models.NetworkERC20, nodes))
 }
@@ -53,7 +55,7 @@ func TestReadiness(t *testing.T) {
 	f.startChain(100)
 	_, view = ready()
 	require.True(t, view.Checks.Chain.OK)
-	require.Equal(t, "No worker has told of its Ethereum nodes yet.", *view.Checks.Nodes.Reason)
+	require.Equal(t, "No worker has reported its Ethereum nodes yet.", *view.Checks.Nodes.Reason)
 	f.tellOfNodes(clock, models.NodeOK)
 	status, view = ready()
 	require.Equal(t, http.StatusOK, status)
@@ -70,7 +72,7 @@ func TestReadiness(t *testing.T) {
 	require.NoError(t, f.store.SetHead(t.Context(), models.NetworkERC20, 100))
 	clock = clock.Add(2 * time.Minute)
 	_, view = ready()
-	require.Equal(t, "No worker has told of its Ethereum nodes for 2m0s.", *view.Checks.Nodes.Reason)
+	require.Equal(t, "No worker has reported its Ethereum nodes for 2m0s.", *view.Checks.Nodes.Reason)
 	require.Contains(t, *view.Checks.Chain.Reason, "the limit is 1m0s")
 
 	f.engine.pingErr = errors.New("dial tcp 10.0.0.7:7233")
@@ -82,17 +84,21 @@ func TestReadiness(t *testing.T) {
 func TestReadinessCountsTheQuorum(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	require.NoError(t, f.store.InitCursor(t.Context(), models.NetworkERC20, models.BlockRef{Number: 100, Hash: "0x64", Time: time.Now()}, 100))
+	require.NoError(t, f.store.InitCursor(t.Context(), models.NetworkERC20,
+		models.BlockRef{Number: 100, Hash: "0x64", Time: time.Now()}, 100))
 	for _, c := range []struct {
 		quorum int
 		states []models.NodeState
 		says   string
 	}{
 		{0, []models.NodeState{models.NodeSlow}, ""},
-		{0, []models.NodeState{models.NodeErroring}, "0 of 1 Ethereum nodes can be used, and 1 must agree before anything is credited or expires."},
+		{0, []models.NodeState{models.NodeErroring},
+			"0 of 1 Ethereum nodes are usable, and 1 must agree before anything is credited or expires."},
 		{0, []models.NodeState{models.NodeOK, models.NodeErroring, models.NodeOK}, ""},
-		{0, []models.NodeState{models.NodeOK, models.NodeErroring, models.NodeLying}, "1 of 3 Ethereum nodes can be used, and 2 must agree before anything is credited or expires."},
-		{3, []models.NodeState{models.NodeOK, models.NodeStale, models.NodeOK}, "2 of 3 Ethereum nodes can be used, and 3 must agree before anything is credited or expires."},
+		{0, []models.NodeState{models.NodeOK, models.NodeErroring, models.NodeLying},
+			"1 of 3 Ethereum nodes are usable, and 2 must agree before anything is credited or expires."},
+		{3, []models.NodeState{models.NodeOK, models.NodeStale, models.NodeOK},
+			"2 of 3 Ethereum nodes are usable, and 3 must agree before anything is credited or expires."},
 		{1, []models.NodeState{models.NodeWrongChain, models.NodeSyncing, models.NodeOK}, ""},
 	} {
 		f.server.Quorum = c.quorum
@@ -118,23 +124,30 @@ func TestReadinessTellsOfBlocksThatTheNodesDoNotAgreeOn(t *testing.T) {
 	require.NoError(t, f.store.InitCursor(t.Context(), models.NetworkERC20, at(100), 100))
 	f.tellOfNodes(time.Now(), models.NodeOK, models.NodeOK)
 	for number := uint64(101); number <= 105; number++ {
-		require.NoError(t, f.store.Advance(t.Context(), models.NetworkERC20, models.BlockBatch{From: at(number - 1), To: at(number), Head: number}))
+		require.NoError(t, f.store.Advance(t.Context(), models.NetworkERC20, models.BlockBatch{
+			From: at(number - 1), To: at(number), Head: number,
+		}))
 	}
 	status, _, body := f.ready()
 	require.Equal(t, http.StatusOK, status, body)
-	require.NoError(t, f.store.Advance(t.Context(), models.NetworkERC20, models.BlockBatch{From: at(105), To: at(106), Head: 106}))
+	require.NoError(t, f.store.Advance(t.Context(), models.NetworkERC20,
+		models.BlockBatch{From: at(105), To: at(106), Head: 106}))
 	status, view, _ := f.ready()
 	require.Equal(t, http.StatusServiceUnavailable, status)
-	require.Equal(t, "The newest block read is 106, the nodes agree up to 100; the limit is 5 blocks.", *view.Checks.Chain.Reason)
+	require.Equal(t, "The newest block read is 106, the nodes agree up to 100; the limit is 5 blocks.",
+		*view.Checks.Chain.Reason)
 }
 
 func TestReadinessIsRedWhileAnAlarmStopsCrediting(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	require.NoError(t, f.store.InitCursor(t.Context(), models.NetworkERC20, models.BlockRef{Number: 100, Hash: "0x64", Time: time.Now()}, 100))
+	require.NoError(t, f.store.InitCursor(t.Context(), models.NetworkERC20,
+		models.BlockRef{Number: 100, Hash: "0x64", Time: time.Now()}, 100))
 	f.tellOfNodes(time.Now(), models.NodeOK)
 	raise := func(kind models.AlarmKind) {
-		require.NoError(t, f.store.Raise(t.Context(), models.Alarm{Network: models.NetworkERC20, Kind: kind, Subject: "node.internal", Message: "From node.internal."}))
+		require.NoError(t, f.store.Raise(t.Context(), models.Alarm{
+			Network: models.NetworkERC20, Kind: kind, Subject: "node.internal", Message: "From node.internal.",
+		}))
 	}
 	raise(models.AlarmNodeLying)
 	status, _, body := f.ready()
@@ -142,7 +155,8 @@ func TestReadinessIsRedWhileAnAlarmStopsCrediting(t *testing.T) {
 	raise(models.AlarmReorgBelowFinality)
 	status, view, body := f.ready()
 	require.Equal(t, http.StatusServiceUnavailable, status)
-	require.Equal(t, "Crediting is stopped by alarm 2 (REORG_BELOW_FINALITY) until an admin resolves it.", *view.Checks.Crediting.Reason)
+	require.Equal(t, "Crediting is halted by alarm 2 (REORG_BELOW_FINALITY) until an admin resolves it.",
+		*view.Checks.Crediting.Reason)
 	require.NotContains(t, body, "node.internal")
 	require.NoError(t, f.store.ResolveAlarm(t.Context(), 2, models.ActorCLI, "", "looked at"))
 	status, _, body = f.ready()

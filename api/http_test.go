@@ -17,7 +17,8 @@ func TestEveryAnswerCarriesTheSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	p := f.payment(f.account)
-	for _, path := range []string{"/", "/healthz", "/readyz", "/openapi.json", "/payment/" + p.ID, "/payment/x", "/payment/data/" + p.ID, "/api/payments", "/nothing"} {
+	for _, path := range []string{"/", "/healthz", "/readyz", "/openapi.json", "/payment/" + p.ID, "/payment/x",
+		"/payment/data/" + p.ID, "/api/payments", "/nothing"} {
 		header := f.call(f.account, http.MethodGet, path, "", "Origin", "https://evil.example").header
 		require.Equal(t, "nosniff", header.Get("X-Content-Type-Options"), path)
 		require.Equal(t, "DENY", header.Get("X-Frame-Options"))
@@ -80,7 +81,10 @@ func TestPlainHTTPIsRefusedWhenThePublicAddressIsHTTPS(t *testing.T) {
 			get := func(path string) *http.Response {
 				request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+path, nil)
 				require.NoError(t, err)
-				request.Header = http.Header{"X-Api-Key": {f.account.APIKey}, "X-Api-Secret": {f.account.APISecret}, "X-Forwarded-Proto": c.protocol}
+				request.Header = http.Header{
+					"X-Api-Key": {f.account.APIKey}, "X-Api-Secret": {f.account.APISecret},
+					"X-Forwarded-Proto": c.protocol,
+				}
 				response, err := http.DefaultTransport.RoundTrip(request)
 				require.NoError(t, err)
 				t.Cleanup(func() { _ = response.Body.Close() })

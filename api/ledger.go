@@ -11,7 +11,7 @@ import (
 	"paycow/models"
 )
 
-// balance is what an operator owns.
+// balance is the balance of an operator.
 type balance struct {
 	Currency  string        `json:"currency"`
 	Available models.Amount `json:"available"` // credited
@@ -33,11 +33,13 @@ type ledgerList struct {
 	NextCursor *string      `json:"nextCursor"`
 }
 
-var ledgerColumns = []string{"id", "transactionId", "kind", "amount", "currency", "paymentId", "externalId", "createdAt"}
+var ledgerColumns = []string{"id", "transactionId", "kind", "amount", "currency", "paymentId", "externalId",
+	"createdAt"}
 
 func (l ledgerView) cells() []string {
 	return []string{
-		strconv.FormatInt(l.ID, 10), l.TransactionID, string(l.Kind), l.Amount.String(), models.CurrencyUSDT, l.PaymentID, l.ExternalID,
+		strconv.FormatInt(l.ID, 10), l.TransactionID, string(l.Kind), l.Amount.String(), models.CurrencyUSDT,
+		l.PaymentID, l.ExternalID,
 		l.CreatedAt.String(),
 	}
 }

@@ -13,11 +13,16 @@ import (
 )
 
 var (
-	errLoginFailed  = &failure{status: http.StatusUnauthorized, code: "login_failed", msg: "E-mail address, password or code is wrong."}
-	errTOTPRequired = &failure{status: http.StatusUnauthorized, code: "totp_required", msg: "Please give the code of your authenticator app too."}
+	errLoginFailed = &failure{
+		status: http.StatusUnauthorized, code: "login_failed",
+		msg: "The e-mail address, the password or the code is wrong.",
+	}
+	errTOTPRequired = &failure{
+		status: http.StatusUnauthorized, code: "totp_required", msg: "A code from your authenticator app is required.",
+	}
 )
 
-// readLogin reads what was typed in to log in; code is "" when there is none.
+// readLogin reads the body of a login call. code is "" if there is none.
 func readLogin(c *gin.Context) (email, password, code string, err error) {
 	body, err := readFields(c, "email", "password", "code")
 	if err != nil {
@@ -35,7 +40,8 @@ func readLogin(c *gin.Context) (email, password, code string, err error) {
 	return strings.ToLower(email), password, code, err
 }
 
-// login makes a session for whoever knows e-mail address, password and, where there is a second factor, its code.
+// login returns the handler that starts a session, given the right e-mail address, password and, if the account has a
+// second factor, its code.
 func (s *Server) login(role models.Role, next string) func(*gin.Context) error {
 	return func(c *gin.Context) error {
 		email, password, code, err := readLogin(c)
@@ -70,14 +76,14 @@ func (s *Server) login(role models.Role, next string) func(*gin.Context) error {
 			return err
 		}
 		if err := s.Store.ForgetAttempts(ctx, try.subject); err != nil {
-			return fmt.Errorf("forget the attempts: %w", err)
+			return fmt.Errorf("reset the attempts: %w", err)
 		}
 		writeJSON(c, http.StatusOK, gin.H{"role": role, "next": next})
 		return nil
 	}
 }
 
-// beginSession ends the browser's session, if it has one, and begins another under a new token.
+// beginSession ends the browser's current session, if any, and starts a new one with a new token.
 func (s *Server) beginSession(c *gin.Context, account models.Account) error {
 	var old []byte
 	if cookie, err := c.Request.Cookie(s.cookieName()); err == nil {
@@ -85,12 +91,13 @@ func (s *Server) beginSession(c *gin.Context, account models.Account) error {
 	}
 	token, hash := secrets.NewSessionToken()
 	session := models.Session{TokenHash: hash, Address: c.ClientIP()}
-	err := s.Store.CreateSession(c.Request.Context(), account, session, old, auditOf(c, account, "logged_in", "Logged in."))
+	err := s.Store.CreateSession(c.Request.Context(), account, session, old,
+		auditOf(c, account, "logged_in", "Logged in."))
 	if errors.Is(err, models.ErrNotFound) {
-		return errLoginFailed.because(errors.New("the password or the second factor was changed meanwhile"))
+		return errLoginFailed.because(errors.New("the password or the second factor was changed in the meantime"))
 	}
 	if err != nil {
-		return fmt.Errorf("make the session: %w", err)
+		return fmt.Errorf("create the session: %w", err)
 	}
 	s.setSession(c, token)
 	return nil

@@ -15,16 +15,16 @@ import (
 	"paycow/models"
 )
 
-// requestTimeout bounds every call but those that wait for a decision or stream.
+// requestTimeout bounds every call that does not stream.
 const requestTimeout = 15 * time.Second
 
-// Keys of what a request carries along.
+// Keys of the values in a request's context.
 const (
 	keyRequestID = "paycow.request_id"
 	keyOperator  = "paycow.operator"
 )
 
-// handle makes a gin handler of one that returns its error, with the ordinary time limit.
+// handle turns a handler that returns an error into a gin handler with the usual timeout.
 func (s *Server) handle(h func(*gin.Context) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
@@ -36,7 +36,7 @@ func (s *Server) handle(h func(*gin.Context) error) gin.HandlerFunc {
 	}
 }
 
-// stream is handle without a time limit for the whole answer: each page of it has its own.
+// stream is handle without a timeout, for handlers that bound each part of their response themselves.
 func (s *Server) stream(h func(*gin.Context) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if err := h(c); err != nil {
@@ -45,7 +45,7 @@ func (s *Server) stream(h func(*gin.Context) error) gin.HandlerFunc {
 	}
 }
 
-// identify gives the request an id, the headers that every answer carries, and a line in the log when it is done.
+// identify gives the request an id and the headers that every response carries, and logs it when it is done.
 func (s *Server) identify(c *gin.Context) {
 	begin := time.Now()
 	id := models.NewReference()
@@ -54,7 +54,7 @@ func (s *Server) identify(c *gin.Context) {
 		"X-Request-Id":               id,
 		"X-Content-Type-Options":     "nosniff",
 		"X-Frame-Options":            "DENY",
-		"Referrer-Policy":            "no-referrer", // a payment's address is a capability
+		"Referrer-Policy":            "no-referrer", // the path of a payment's page is a capability
 		"Cache-Control":              "no-store",
 		"Content-Security-Policy":    "default-src 'none'; frame-ancestors 'none'",
 		"Cross-Origin-Opener-Policy": "same-origin",
@@ -62,7 +62,8 @@ func (s *Server) identify(c *gin.Context) {
 		c.Header(name, value)
 	}
 	c.Next()
-	s.Log.DebugContext(c, "request", "request_id", id, "method", c.Request.Method, "route", c.FullPath(), "status", c.Writer.Status(),
+	s.Log.DebugContext(c, "request", "request_id", id, "method", c.Request.Method, "route", c.FullPath(), "status",
+		c.Writer.Status(),
 		"operator_id", operatorID(c), "duration_ms", time.Since(begin).Milliseconds())
 }
 
@@ -76,17 +77,18 @@ func (s *Server) recoverPanic(c *gin.Context) {
 		if cause == http.ErrAbortHandler { //nolint:errorlint // the server compares it the same way
 			panic(cause)
 		}
-		s.Log.Error("panic", "request_id", requestID(c), "route", c.FullPath(), "error", fmt.Sprint(cause), "stack", string(debug.Stack()))
+		s.Log.Error("panic", "request_id", requestID(c), "route", c.FullPath(), "error", fmt.Sprint(cause), "stack",
+			string(debug.Stack()))
 		s.fail(c, errInternal.because(fmt.Errorf("panic: %v", cause)))
 	}()
 	c.Next()
 }
 
-// strictTransport tells browsers to use https for a year.
+// strictTransport tells browsers to use https for one year.
 const strictTransport = "max-age=31536000"
 
-// requireHTTPS refuses plain http when the installation is reached by https. Pages are redirected, calls are not: a
-// client whose call is redirected sends its secret in the clear each time and never learns of it.
+// requireHTTPS refuses plain http if the public URL is https. Pages are redirected. Calls are refused, because a
+// client that follows redirects would send its secret in the clear on every call without noticing.
 func (s *Server) requireHTTPS(c *gin.Context) {
 	path := c.Request.URL.Path
 	switch {
@@ -109,7 +111,7 @@ func (s *Server) cameByHTTPS(r *http.Request) bool {
 	if err != nil || !s.isTrustedProxy(peer.Addr().Unmap()) {
 		return false
 	}
-	// The last word is the nearest proxy's; what stands before it may be the client's own invention.
+	// The nearest proxy appends the last value; the client may have forged the others.
 	protocols := strings.Split(strings.Join(r.Header.Values("X-Forwarded-Proto"), ","), ",")
 	return strings.EqualFold(strings.TrimSpace(protocols[len(protocols)-1]), "https")
 }
@@ -125,11 +127,11 @@ func (s *Server) isTrustedProxy(peer netip.Addr) bool {
 
 func requestID(c *gin.Context) string { return c.GetString(keyRequestID) }
 
-// writeJSON writes an answer. encoding/json keeps the digits of amounts as they are printed.
+// writeJSON sends a JSON response.
 func writeJSON(c *gin.Context, status int, answer any) {
 	body, err := json.Marshal(answer)
 	if err != nil {
-		panic(fmt.Errorf("encode the answer: %w", err)) // our own types always encode
+		panic(fmt.Errorf("encode the response: %w", err)) // our types can always be encoded
 	}
 	c.Data(status, "application/json; charset=utf-8", body)
 }

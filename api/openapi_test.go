@@ -57,7 +57,8 @@ func (d document) check(t *testing.T, where string, schema map[string]any, value
 			if !isList {
 				kinds = []any{rule}
 			}
-			require.True(t, slices.ContainsFunc(kinds, func(kind any) bool { return isKind(kind.(string), value) }), "%s: %v is not %v", where, value, kinds)
+			require.True(t, slices.ContainsFunc(kinds, func(kind any) bool { return isKind(kind.(string), value) }),
+				"%s: %v is not %v", where, value, kinds)
 		case "enum":
 			require.Contains(t, rule.([]any), value, where)
 		case "pattern":
@@ -119,7 +120,8 @@ func isKind(kind string, value any) bool {
 
 // isOfPages tells whether a route is for our own pages only, and so not part of the contract.
 func isOfPages(path string) bool {
-	return strings.HasPrefix(path, "/assets/") || strings.HasPrefix(path, "/payment/:id/") || strings.HasSuffix(path, ".html") || path == "/docs"
+	return strings.HasPrefix(path, "/assets/") || strings.HasPrefix(path, "/payment/:id/") ||
+		strings.HasSuffix(path, ".html") || path == "/docs"
 }
 
 // isOfPeople tells whether a call is one of those made after logging in. TestOpenAPIMatchesTheAnswersToPeople has them.
@@ -184,7 +186,10 @@ func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 	f.moveChain(101, 113)
 	f.credit(p)
 	late := f.payment(f.account)
-	f.record(late.ID, func(s *models.PaymentState) { s.Status, s.Exception = models.StatusExpired, models.ExceptionPaidLate })
+	f.record(late.ID, func(s *models.PaymentState) {
+		s.Status, s.Exception = models.StatusExpired,
+			models.ExceptionPaidLate
+	})
 	open := f.payment(f.account)
 	checked := map[string]bool{}
 	for _, c := range []struct {
@@ -227,7 +232,8 @@ func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 			continue
 		}
 		name := route.Method + " " + strings.ReplaceAll(route.Path, ":id", "{id}")
-		require.True(t, checked[name] || route.Path == "/" || route.Path == "/payment/:id", "no answer of %s was checked", name)
+		require.True(t, checked[name] || route.Path == "/" || route.Path == "/payment/:id",
+			"no answer of %s was checked", name)
 	}
 }
 
@@ -241,7 +247,8 @@ func TestPublishedExampleFieldsComeFirstAndInOrder(t *testing.T) {
 		names = append(names, found[1])
 	}
 	require.Equal(t, []string{
-		"_id", "userId", "amountRequested", "amountReceived", "currencyInfo", "depositAddress", "depositNetwork", "status", "confirmations",
+		"_id", "userId", "amountRequested", "amountReceived", "currencyInfo", "depositAddress", "depositNetwork",
+		"status", "confirmations",
 		"paymentReference", "txHash", "expiresAt", "createdAt", "exception", "requiredConfirmations", "serverTime",
 	}, names)
 }
@@ -257,7 +264,9 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 	f.startChain(100)
 	f.tellOfNodes(time.Now(), models.NodeOK)
 	f.moveChain(100, 101, transferTo(p, 50*models.USDT, 101))
-	require.NoError(t, f.store.Raise(t.Context(), models.Alarm{Network: models.NetworkERC20, Kind: models.AlarmBooksDiffer, Message: "x"}))
+	require.NoError(t, f.store.Raise(t.Context(), models.Alarm{
+		Network: models.NetworkERC20, Kind: models.AlarmBooksDiffer, Message: "x",
+	}))
 	operator, admin, stranger := f.visitor(), f.admin("admin@example.org"), f.visitor()
 	var id, secret string
 	step := secrets.TOTPStep(f.server.Clock())
@@ -287,7 +296,9 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 	password := fieldsOf{"password": goodPassword}
 	login := fieldsOf{"email": newEmail, "password": goodPassword}
 
-	try(operator, 202, post, "/api/operator/register", fieldsOf{"email": newEmail, "password": goodPassword, "name": "Shop"})
+	try(operator, 202, post, "/api/operator/register", fieldsOf{
+		"email": newEmail, "password": goodPassword, "name": "Shop",
+	})
 	try(operator, 400, post, "/api/operator/register", fieldsOf{"email": newEmail})
 	try(stranger, 401, post, "/api/operator/login", fieldsOf{"email": newEmail, "password": "wrong"})
 	try(operator, 200, post, "/api/operator/login", login)
@@ -307,8 +318,12 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 	try(operator, 200, post, "/api/operator/credentials/reveal", password)
 	try(operator, 200, post, "/api/operator/credentials/rotate", fieldsOf{"password": goodPassword, "graceHours": 1})
 	try(operator, 400, post, "/api/operator/credentials/rotate", password)
-	try(operator, 200, put, "/api/operator/settings", fieldsOf{"name": "Shop", "returnOrigins": []string{"https://shop.example"}})
-	try(operator, 400, put, "/api/operator/settings", fieldsOf{"name": "Shop", "returnOrigins": []string{"http://shop.example"}})
+	try(operator, 200, put, "/api/operator/settings", fieldsOf{
+		"name": "Shop", "returnOrigins": []string{"https://shop.example"},
+	})
+	try(operator, 400, put, "/api/operator/settings", fieldsOf{
+		"name": "Shop", "returnOrigins": []string{"http://shop.example"},
+	})
 	try(operator, 200, get, "/api/operator/settings", nil)
 	operator.order()
 	try(operator, 200, get, "/api/operator/stats", nil)
@@ -334,7 +349,9 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 		try(side.v, 200, post, base+"/login", fieldsOf{"email": side.email, "password": goodPassword, "code": code(0)})
 		try(side.v, 204, post, base+"/totp/disable", fieldsOf{"password": goodPassword, "code": code(1)})
 		try(side.v, 403, post, base+"/password", fieldsOf{"currentPassword": "wrong", "newPassword": "a new long password"})
-		try(side.v, 204, post, base+"/password", fieldsOf{"currentPassword": goodPassword, "newPassword": "a new long password"})
+		try(side.v, 204, post, base+"/password", fieldsOf{
+			"currentPassword": goodPassword, "newPassword": "a new long password",
+		})
 	}
 
 	try(admin, 200, get, "/api/admin/payments", nil)
@@ -352,7 +369,9 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 	for range maxAttemptsPerAccount + 1 {
 		stranger.do(post, "/api/admin/login", fieldsOf{"email": "nobody@example.org", "password": "wrong password"})
 	}
-	limited := try(stranger, 429, post, "/api/admin/login", fieldsOf{"email": "nobody@example.org", "password": "wrong password"})
+	limited := try(stranger, 429, post, "/api/admin/login", fieldsOf{
+		"email": "nobody@example.org", "password": "wrong password",
+	})
 	require.NotEmpty(t, limited.header.Get("Retry-After"))
 	try(operator, 204, post, "/api/operator/logout", nil)
 	try(admin, 204, post, "/api/admin/logout", nil)
@@ -360,7 +379,8 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 
 	for _, route := range f.server.router.Routes() {
 		if isOfPeople(route.Path) {
-			require.True(t, checked[route.Method+" "+strings.ReplaceAll(route.Path, ":id", "{id}")], "no good answer of %s %s was checked", route.Method, route.Path)
+			require.True(t, checked[route.Method+" "+strings.ReplaceAll(route.Path, ":id", "{id}")],
+				"no good answer of %s %s was checked", route.Method, route.Path)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"paycow/models"
 )
 
-// meView is what an operator may know of its own account. No secret is in it.
+// meView is the operator's own account. It holds no secret.
 type meView struct {
 	ID            string                `json:"id"`
 	Email         string                `json:"email"`
@@ -36,8 +36,10 @@ func (s *Server) me(c *gin.Context) error {
 		return fmt.Errorf("read the operator: %w", err)
 	}
 	view := meView{
-		ID: operator.ID, Email: operator.Email, Name: operator.Name, Website: operator.Website, Status: operator.Status, StatusReason: operator.StatusReason,
-		TOTPEnabled: who.account.HasTOTP(), CreatedAt: instant(operator.CreatedAt), PublicURL: s.PublicURL, ReturnOrigins: operator.Origins(),
+		ID: operator.ID, Email: operator.Email, Name: operator.Name, Website: operator.Website, Status: operator.Status,
+		StatusReason: operator.StatusReason,
+		TOTPEnabled:  who.account.HasTOTP(), CreatedAt: instant(operator.CreatedAt), PublicURL: s.PublicURL,
+		ReturnOrigins: operator.Origins(),
 	}
 	if view.ReturnOrigins == nil {
 		view.ReturnOrigins = []string{}
@@ -52,7 +54,7 @@ func (s *Server) me(c *gin.Context) error {
 	return nil
 }
 
-// activeOperator returns the operator who has logged in, or why it may not use its account.
+// activeOperator returns the logged-in operator, or a 403 unless its account is active.
 func (s *Server) activeOperator(c *gin.Context) (models.Operator, error) {
 	operator, err := s.Store.Operator(c.Request.Context(), personOfRequest(c).account.ID)
 	if err != nil {
@@ -61,7 +63,7 @@ func (s *Server) activeOperator(c *gin.Context) (models.Operator, error) {
 	return operator, mayUse(operator)
 }
 
-// settingsView is what an operator says of itself.
+// settingsView holds the settings of an operator.
 type settingsView struct {
 	Name          string   `json:"name"`
 	Website       string   `json:"website"`
@@ -110,26 +112,33 @@ func (s *Server) putOperatorSettings(c *gin.Context) error {
 			return err
 		}
 		if origin := originOf(address); !strings.EqualFold(origin, strings.TrimSuffix(text, "/")) {
-			return invalid("returnOrigins", "invalid_return_origin", "returnOrigins must be origins such as https://shop.example, without a path.")
+			return invalid("returnOrigins", "invalid_return_origin",
+				"returnOrigins must be origins such as https://shop.example, without a path.")
 		} else if !slices.Contains(origins, origin) {
 			origins = append(origins, origin)
 		}
 	}
-	entry := auditOf(c, who.account, "settings_changed", "Changed the settings; payers may return to %d origins.", len(origins))
-	if err := s.Store.SetOperatorSettings(c.Request.Context(), who.account.ID, name, website, strings.Join(origins, "\n"), entry); err != nil {
-		return fmt.Errorf("keep the settings: %w", err)
+	entry := auditOf(c, who.account, "settings_changed", "Changed the settings; payers may return to %d origins.",
+		len(origins))
+	if err := s.Store.SetOperatorSettings(c.Request.Context(), who.account.ID, name, website,
+		strings.Join(origins, "\n"), entry); err != nil {
+		return fmt.Errorf("store the settings: %w", err)
 	}
 	writeJSON(c, http.StatusOK, settingsView{Name: name, Website: website, ReturnOrigins: origins})
 	return nil
 }
 
-// shopURL reads an address at an operator's shop: https, or http on this machine while the installation itself is no https.
+// shopURL parses an address of an operator's shop. It must be https. An installation without https also allows http
+// on localhost.
 func (s *Server) shopURL(field, text string) (*url.URL, error) {
 	address, err := url.Parse(text)
-	if err != nil || address.Host == "" || address.User != nil || address.Opaque != "" || len(text) > maxReturnURLBytes || !isPrintableASCII(text) {
-		return nil, invalid(field, "invalid_return_url", "%s must be an absolute https URL of at most %d ASCII characters.", field, maxReturnURLBytes)
+	if err != nil || address.Host == "" || address.User != nil || address.Opaque != "" ||
+		len(text) > maxReturnURLBytes || !isPrintableASCII(text) {
+		return nil, invalid(field, "invalid_return_url",
+			"%s must be an absolute https URL of at most %d ASCII characters.", field, maxReturnURLBytes)
 	}
-	isLocal := !s.isHTTPS && address.Scheme == "http" && slices.Contains([]string{"localhost", "127.0.0.1"}, address.Hostname())
+	isLocal := !s.isHTTPS && address.Scheme == "http" &&
+		slices.Contains([]string{"localhost", "127.0.0.1"}, address.Hostname())
 	if address.Scheme != "https" && !isLocal {
 		return nil, invalid(field, "invalid_return_url", "%s must begin with https.", field)
 	}

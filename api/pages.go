@@ -90,7 +90,7 @@ func (*Server) openAPI(c *gin.Context) error {
 // renderDocs renders the developer documentation, which New calls at most once.
 func (s *Server) renderDocs() (web.Page, error) {
 	return web.NewDocs(web.DocsConfig{
-		PublicURL: s.PublicURL, OpenAPI: openAPIDocument, Errors: documentedErrors(),
+		PublicURL: s.PublicURL, OpenAPI: openAPIDocument, Errors: documentedErrors,
 		Confirmations: s.Confirmations, Window: s.PaymentWindow, MaxAmount: s.MaxAmount,
 	})
 }

@@ -85,7 +85,8 @@ func passwordOf(body fields, name string) (string, error) {
 	}
 	password := unquote(raw)
 	if password == "" || utf8.RuneCountInString(password) > secrets.MaxPasswordRunes || strings.ContainsRune(password, 0) {
-		return "", invalid(name, "invalid_password", "%s must have 1 to %d characters and no NUL.", name, secrets.MaxPasswordRunes)
+		return "", invalid(name, "invalid_password", "%s must have 1 to %d characters and no NUL.", name,
+			secrets.MaxPasswordRunes)
 	}
 	return password, nil
 }

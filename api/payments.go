@@ -15,7 +15,7 @@ import (
 	"paycow/store"
 )
 
-// publicPayment answers the integrators' poll and anyone else who knows the id.
+// publicPayment returns the public status of a payment to anyone who knows its id.
 func (s *Server) publicPayment(c *gin.Context) error {
 	id, err := paymentIDOf(c)
 	if err != nil {
@@ -29,7 +29,9 @@ func (s *Server) publicPayment(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(c, http.StatusOK, publicView{paymentView: s.newPaymentView(c.Request.Context(), p, head), ServerTime: instant(s.Clock())})
+	writeJSON(c, http.StatusOK, publicView{
+		paymentView: s.newPaymentView(c.Request.Context(), p, head), ServerTime: instant(s.Clock()),
+	})
 	return nil
 }
 
@@ -46,7 +48,7 @@ func (s *Server) operatorPayment(c *gin.Context) error {
 	return nil
 }
 
-// listedPayment is a payment in a list. Its state is the row's: a list asks no workflow.
+// listedPayment is a payment in a list. Its state comes from the row: lists query no workflow.
 type listedPayment struct {
 	paymentView
 	AmountCredited models.Amount `json:"amountCredited"`
@@ -55,8 +57,9 @@ type listedPayment struct {
 func (s *Server) newListedPayment(ctx context.Context, p models.Payment, head uint64) listedPayment {
 	listed := listedPayment{paymentView: s.newPaymentView(ctx, p, head), AmountCredited: p.AmountCredited}
 	if err := s.checkAddress(p); err != nil {
-		// One changed row must not hide all the others.
-		s.Log.Error("the address of a listed payment is withheld", "payment_id", p.ID, "operator_id", p.OperatorID, "error", err)
+		// One tampered row must not hide all others.
+		s.Log.Error("withhold the address of a listed payment", "payment_id", p.ID, "operator_id", p.OperatorID,
+			"error", err)
 		listed.DepositAddress = nil
 	}
 	return listed
@@ -69,14 +72,17 @@ type paymentList struct {
 }
 
 var paymentColumns = []string{
-	"_id", "userId", "amountRequested", "amountReceived", "amountCredited", "currencyInfo", "depositAddress", "depositNetwork",
+	"_id", "userId", "amountRequested", "amountReceived", "amountCredited", "currencyInfo", "depositAddress",
+	"depositNetwork",
 	"status", "exception", "confirmations", "paymentReference", "txHash", "createdAt", "expiresAt",
 }
 
 func (p listedPayment) cells() []string {
 	return []string{
-		p.ID, harmless(p.UserID), p.AmountRequested.String(), p.AmountReceived.String(), p.AmountCredited.String(), p.CurrencyInfo,
-		textOrEmpty(p.DepositAddress), p.DepositNetwork, p.Status.String(), string(p.Exception), fmt.Sprint(p.Confirmations),
+		p.ID, harmless(p.UserID), p.AmountRequested.String(), p.AmountReceived.String(), p.AmountCredited.String(),
+		p.CurrencyInfo,
+		textOrEmpty(p.DepositAddress), p.DepositNetwork, p.Status.String(), string(p.Exception),
+		fmt.Sprint(p.Confirmations),
 		p.PaymentReference, textOrEmpty(p.TxHash), p.CreatedAt.String(), p.ExpiresAt.String(),
 	}
 }
@@ -117,9 +123,12 @@ func (s *Server) listPayments(c *gin.Context) error {
 	return nil
 }
 
-// parsePaymentFilter reads a list's parameters. more names further ones that this list knows.
+// parsePaymentFilter reads the parameters of a list of payments. more names additional parameters that the list
+// accepts.
 func parsePaymentFilter(address *url.URL, more ...string) (store.PaymentFilter, error) {
-	query, err := parseQuery(address, append([]string{"status", "exception", "userId", "reference", "search", "from", "to", "cursor", "limit"}, more...)...)
+	query, err := parseQuery(address,
+		append([]string{"status", "exception", "userId", "reference", "search", "from", "to", "cursor", "limit"},
+			more...)...)
 	if err != nil {
 		return store.PaymentFilter{}, err
 	}
@@ -132,7 +141,8 @@ func parsePaymentFilter(address *url.URL, more ...string) (store.PaymentFilter, 
 		return filter, invalid("status", "invalid_parameter", "status must be one of %s.", listOf(models.Statuses()))
 	}
 	if filter.Exception != "" && !slices.Contains(models.Exceptions(), filter.Exception) {
-		return filter, invalid("exception", "invalid_parameter", "exception must be one of %s.", listOf(models.Exceptions()))
+		return filter, invalid("exception", "invalid_parameter", "exception must be one of %s.",
+			listOf(models.Exceptions()))
 	}
 	if filter.Reference != "" && !isLowerHex(filter.Reference, 16) {
 		return filter, invalid("reference", "invalid_parameter", "reference must be 16 lower-case hex digits.")
@@ -150,7 +160,7 @@ func parsePaymentFilter(address *url.URL, more ...string) (store.PaymentFilter, 
 	return filter, err
 }
 
-// normalSearch writes addresses and hashes as the rows do.
+// normalSearch returns addresses and hashes in the form in which they are stored.
 func normalSearch(text string) string {
 	switch lower := strings.ToLower(text); {
 	case common.IsHexAddress(text):
@@ -162,7 +172,7 @@ func normalSearch(text string) string {
 	}
 }
 
-// paymentIDOf returns the id in the path. A malformed one is as unknown as any other.
+// paymentIDOf returns the payment's id in the path. A malformed id gets the same 404 as an unknown one.
 func paymentIDOf(c *gin.Context) (string, error) {
 	id := c.Param("id")
 	if !isLowerHex(id, 24) {
@@ -183,8 +193,8 @@ func isLowerHex(text string, digits int) bool {
 	return true
 }
 
-// checkAddress derives the payment's address again and refuses a row that holds another: whoever could write to the
-// database could otherwise send payers' money to themselves.
+// checkAddress derives the payment's address again and returns an error if the row holds another one. Otherwise
+// anyone who can write to the database could redirect payers' money.
 func (s *Server) checkAddress(p models.Payment) error {
 	derived, ok := s.addresses.Get(p.AddressIndex)
 	if !ok {
@@ -195,7 +205,8 @@ func (s *Server) checkAddress(p models.Payment) error {
 		s.addresses.Add(p.AddressIndex, derived)
 	}
 	if derived != p.DepositAddress {
-		return errInternal.because(fmt.Errorf("payment %s: the row's deposit address %s is not the one of index %d", p.ID, p.DepositAddress, p.AddressIndex))
+		return errInternal.because(fmt.Errorf("payment %s: the row's deposit address %s does not match index %d", p.ID,
+			p.DepositAddress, p.AddressIndex))
 	}
 	return nil
 }

@@ -13,14 +13,15 @@ import (
 const (
 	defaultListLimit = 50
 	maxListLimit     = 200
-	// maxParameterRunes bounds every query parameter. A cursor is the longest.
+	// maxParameterRunes bounds every query parameter, in characters. Cursors are the longest.
 	maxParameterRunes = 256
 )
 
-// parameters are a request's query parameters. Each is there at most once and has a value.
+// parameters holds the query parameters of a request. Each appears at most once and has a value.
 type parameters map[string]string
 
-// parseQuery is as strict as the bodies are: a misspelled filter must not list everything.
+// parseQuery reads the query string as strictly as request bodies are read: a misspelled filter must not list
+// everything.
 func parseQuery(address *url.URL, known ...string) (parameters, error) {
 	values, err := url.ParseQuery(address.RawQuery)
 	if err != nil {
@@ -30,14 +31,15 @@ func parseQuery(address *url.URL, known ...string) (parameters, error) {
 	for name := range values {
 		names = append(names, name)
 	}
-	slices.Sort(names) // the same request always gets the same complaint
+	slices.Sort(names) // the same request always gets the same error
 	query := parameters{}
 	for _, name := range names {
 		switch texts := values[name]; {
 		case !slices.Contains(known, name):
-			return nil, invalid(models.Shorten(name, maxShownRunes), "unknown_parameter", "The parameter %s is unknown; known are %s.", quote(name), strings.Join(known, ", "))
+			return nil, invalid(models.Shorten(name, maxShownRunes), "unknown_parameter",
+				"The parameter %s is unknown; this list accepts %s.", quote(name), strings.Join(known, ", "))
 		case len(texts) > 1:
-			return nil, invalid(name, "invalid_parameter", "%s is given more than once.", name)
+			return nil, invalid(name, "invalid_parameter", "%s must be given only once.", name)
 		default:
 			if query[name], err = checkText("invalid_parameter", name, texts[0], 1, maxParameterRunes); err != nil {
 				return nil, err
@@ -54,7 +56,8 @@ func (q parameters) instant(name string) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil || at.IsZero() {
-		return time.Time{}, invalid(name, "invalid_parameter", "%s must be a time such as 2026-03-12T22:30:00Z (RFC 3339; write + as %%2B).", name)
+		return time.Time{}, invalid(name, "invalid_parameter",
+			"%s must be a time such as 2026-03-12T22:30:00Z (RFC 3339; write + as %%2B).", name)
 	}
 	return at.UTC(), nil
 }
@@ -71,7 +74,7 @@ func (q parameters) limit() (int, error) {
 	return limit, nil
 }
 
-// listOf names the values of an enumeration in a sentence.
+// listOf returns the values of an enumeration for use in a sentence.
 func listOf[T ~string](values []T) string {
 	texts := make([]string, len(values))
 	for i, value := range values {

@@ -21,7 +21,9 @@ const exampleTx = "0x1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d1a2
 
 // block returns a block of the test chain, whose hash follows from its number.
 func block(number uint64) models.BlockRef {
-	return models.BlockRef{Number: number, Hash: fmt.Sprintf("0x%064x", number), Time: time.Now().UTC().Truncate(time.Second)}
+	return models.BlockRef{
+		Number: number, Hash: fmt.Sprintf("0x%064x", number), Time: time.Now().UTC().Truncate(time.Second),
+	}
 }
 
 // startChain puts the watcher on a block.
@@ -40,8 +42,9 @@ func (f *fixture) moveChain(from, to uint64, transfers ...models.TokenTransfer) 
 
 func transferTo(p models.Payment, amount models.Amount, number uint64) models.TokenTransfer {
 	return models.TokenTransfer{
-		TransferKey: models.TransferKey{ChainID: 1337, TxHash: exampleTx}, From: "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
-		To: p.DepositAddress, Amount: amount, LogIndex: 4, Block: block(number),
+		TransferKey: models.TransferKey{ChainID: 1337, TxHash: exampleTx},
+		From:        "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+		To:          p.DepositAddress, Amount: amount, LogIndex: 4, Block: block(number),
 	}
 }
 
@@ -68,7 +71,8 @@ func TestConfirmationsFollowTheChain(t *testing.T) {
 		s.Status, s.AmountReceived, s.TxHash, s.LastBlock = models.StatusConfirming, 50*models.USDT, exampleTx, 101
 	})
 	at := uint64(101)
-	for _, c := range []struct{ head, public, operator uint64 }{{101, 1, 1}, {102, 2, 2}, {111, 11, 11}, {112, 12, 12}, {113, 12, 13}, {200, 12, 100}} {
+	for _, c := range []struct{ head, public, operator uint64 }{{101, 1, 1}, {102, 2, 2}, {111, 11, 11}, {112, 12, 12},
+		{113, 12, 13}, {200, 12, 100}} {
 		if c.head > at {
 			f.moveChain(at, c.head)
 			at = c.head
@@ -97,13 +101,15 @@ func TestOperatorView(t *testing.T) {
 	full := parse[operatorView](t, f.call(f.account, http.MethodGet, "/api/payment/"+p.ID, "").body)
 	require.Equal(t, models.StatusPaid, full.Status)
 	require.Equal(t, transferCredited, full.Transfers[0].State)
-	require.Equal(t, []models.Status{models.StatusPending, models.StatusPaid}, []models.Status{full.Timeline[0].Status, full.Timeline[1].Status})
+	require.Equal(t, []models.Status{models.StatusPending, models.StatusPaid},
+		[]models.Status{full.Timeline[0].Status, full.Timeline[1].Status})
 	require.Len(t, full.Ledger, 1, "the other leg of the booking is not the operator's")
 	require.Equal(t, 50*models.USDT, full.Ledger[0].Amount)
 
 	balanceNow = parse[balance](t, f.call(f.account, http.MethodGet, "/api/balance", "").body)
 	require.Equal(t, balance{Currency: "USDT", Available: 50 * models.USDT, Pending: 0}, balanceNow)
-	require.Equal(t, balance{Currency: "USDT"}, parse[balance](t, f.call(f.other, http.MethodGet, "/api/balance", "").body))
+	require.Equal(t, balance{Currency: "USDT"}, parse[balance](t,
+		f.call(f.other, http.MethodGet, "/api/balance", "").body))
 
 	ledger := parse[ledgerList](t, f.call(f.account, http.MethodGet, "/api/ledger", "").body)
 	require.Len(t, ledger.Entries, 1)
@@ -125,7 +131,8 @@ func (f *fixture) credit(p models.Payment) {
 	state.Status, state.AmountReceived, state.AmountCredited = models.StatusPaid, 50*models.USDT, 50*models.USDT
 	state.TxHash, state.LastBlock = exampleTx, snapshot.Transfers[0].Block.Number
 	result, err := f.store.Credit(f.Context(), models.CreditInput{
-		PaymentID: p.ID, OperatorID: p.OperatorID, DepositAddress: p.DepositAddress, Confirmations: 12, Credits: snapshot.Transfers, State: state,
+		PaymentID: p.ID, OperatorID: p.OperatorID, DepositAddress: p.DepositAddress, Confirmations: 12,
+		Credits: snapshot.Transfers, State: state,
 	})
 	require.NoError(f, err)
 	require.True(f, result.Recorded)
@@ -217,7 +224,10 @@ func TestTheRowAnswersWhileTheEngineIsAway(t *testing.T) {
 	}
 	require.EqualValues(t, 1, f.engine.queries.Load(), "after a failure nobody asks for a while")
 	f.server.states.pausedUntil.Store(0)
-	f.engine.onQuery(func(_ context.Context, id string) (models.PaymentState, error) { return f.row(id).PaymentState, nil })
+	f.engine.onQuery(func(_ context.Context, id string) (models.PaymentState, error) {
+		return f.row(id).PaymentState,
+			nil
+	})
 	f.server.states.current(t.Context(), first)
 	require.EqualValues(t, 2, f.engine.queries.Load())
 }
@@ -252,7 +262,10 @@ func TestListPagesAndFilters(t *testing.T) {
 		ids = append([]string{f.payment(f.account).ID}, ids...)
 	}
 	f.payment(f.other)
-	f.record(ids[0], func(s *models.PaymentState) { s.Status, s.Exception = models.StatusExpired, models.ExceptionUnderpaid })
+	f.record(ids[0], func(s *models.PaymentState) {
+		s.Status, s.Exception = models.StatusExpired,
+			models.ExceptionUnderpaid
+	})
 	list := func(query string) (found []string) {
 		for cursor := ""; ; {
 			path := "/api/payments?limit=3" + query + cursor
@@ -276,7 +289,8 @@ func TestListPagesAndFilters(t *testing.T) {
 	require.Empty(t, list("&userId=user_12345"))
 	require.Equal(t, ids[2:3], list("&reference="+f.row(ids[2]).Reference))
 	require.Equal(t, ids[2:4], list("&from=2026-03-12T21:34:00Z&to=2026-03-12T23:36:00%2B02:00"))
-	require.Equal(t, `{"payments":[],"nextCursor":null}`, f.call(f.account, http.MethodGet, "/api/payments?userId=nobody", "").body)
+	require.Equal(t, `{"payments":[],"nextCursor":null}`,
+		f.call(f.account, http.MethodGet, "/api/payments?userId=nobody", "").body)
 	require.Zero(t, f.engine.queries.Load(), "a list asks no workflow")
 
 	got := f.call(f.account, http.MethodGet, "/api/payments?limit=2&status=PENDING", "", "Accept", "text/csv")
@@ -297,7 +311,8 @@ func TestSpreadsheetFormulasAreNeutralised(t *testing.T) {
 		body := fmt.Sprintf(`{"amount":1,"userId":%q,"network":"ERC20"}`, userID)
 		require.Equal(t, http.StatusOK, f.call(f.account, http.MethodPost, "/api/payment/create", body).status)
 	}
-	rows, err := csv.NewReader(strings.NewReader(f.call(f.account, http.MethodGet, "/api/payments", "", "Accept", "text/csv").body)).ReadAll()
+	rows, err := csv.NewReader(strings.NewReader(f.call(f.account, http.MethodGet, "/api/payments", "", "Accept",
+		"text/csv").body)).ReadAll()
 	require.NoError(t, err)
 	var users []string
 	for _, row := range rows[1:] {
@@ -332,8 +347,10 @@ func TestWantsCSV(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	for accept, isCSV := range map[string]bool{
-		"": false, "*/*": false, "text/csv": true, "text/csv; charset=utf-8": true, "application/json": false, "application/json, text/csv": false,
-		"text/csv, application/json": true, "text/html, text/csv;q=0.9, */*;q=0.8": true, "text/csv;q=0, */*": false, "text/csv;q=0.0": false, "TEXT/CSV": true, ";": false,
+		"": false, "*/*": false, "text/csv": true, "text/csv; charset=utf-8": true, "application/json": false,
+		"application/json, text/csv": false,
+		"text/csv, application/json": true, "text/html, text/csv;q=0.9, */*;q=0.8": true, "text/csv;q=0, */*": false,
+		"text/csv;q=0.0": false, "TEXT/CSV": true, ";": false,
 	} {
 		got := f.call(f.account, http.MethodGet, "/api/ledger", "", "Accept", accept)
 		require.Equal(t, isCSV, strings.HasPrefix(got.header.Get("Content-Type"), "text/csv"), accept)

@@ -15,7 +15,8 @@ const (
 	maxWebsiteBytes = 300
 )
 
-// register takes a new operator's application. Whether the address is new cannot be told from the answer or its time.
+// register takes a new operator's application. Neither the response nor its timing reveals whether the e-mail address
+// is already registered.
 func (s *Server) register(c *gin.Context) error {
 	body, err := readFields(c, "email", "password", "name", "website")
 	if err != nil {
@@ -49,9 +50,11 @@ func (s *Server) register(c *gin.Context) error {
 		return fmt.Errorf("store the operator: %w", err)
 	}
 	if !isNew {
-		s.Log.InfoContext(c, "somebody registers an address that is registered", "request_id", requestID(c))
+		s.Log.InfoContext(c, "registration of an address that is already registered", "request_id", requestID(c))
 	}
-	writeJSON(c, http.StatusAccepted, gin.H{"msg": "Thank you. You can log in now; an admin looks at new accounts before they can be used."})
+	writeJSON(c, http.StatusAccepted, gin.H{
+		"msg": "Thank you. You can log in now; an admin must approve the account before it can be used.",
+	})
 	return nil
 }
 
@@ -77,7 +80,7 @@ func websiteOf(body fields) (string, error) {
 	}
 	address, err := url.Parse(website)
 	if err != nil || (address.Scheme != "https" && address.Scheme != "http") || address.Host == "" || address.User != nil {
-		return "", invalid("website", "invalid_website", "website must be an address such as https://shop.example.")
+		return "", invalid("website", "invalid_website", "website must be a URL such as https://shop.example.")
 	}
 	return website, nil
 }

@@ -15,7 +15,9 @@ import (
 
 const maxGraceHours = 7 * 24
 
-var errNoCredential = &failure{status: http.StatusConflict, code: "no_credential", msg: "This account has no API key yet."}
+var errNoCredential = &failure{
+	status: http.StatusConflict, code: "no_credential", msg: "This account has no API key yet.",
+}
 
 func (s *Server) revealCredential(c *gin.Context) error {
 	who := personOfRequest(c)
@@ -38,7 +40,8 @@ func (s *Server) revealCredential(c *gin.Context) error {
 	if err != nil {
 		return fmt.Errorf("open the secret of %s: %w", credential.APIKey, err)
 	}
-	if err := s.Store.Audit(c.Request.Context(), auditOf(c, who.account, "secret_revealed", "Looked at the secret of %s.", credential.APIKey)); err != nil {
+	if err := s.Store.Audit(c.Request.Context(), auditOf(c, who.account, "secret_revealed",
+		"Revealed the secret of %s.", credential.APIKey)); err != nil {
 		return fmt.Errorf("write the audit log: %w", err)
 	}
 	writeJSON(c, http.StatusOK, gin.H{"apiKey": credential.APIKey, "apiSecret": secret})
@@ -56,7 +59,7 @@ func (s *Server) currentCredential(c *gin.Context, operator models.Operator) (mo
 	return credential, nil
 }
 
-// rotateCredential makes a new key and secret. The old ones work for the hours that were asked for, and no longer.
+// rotateCredential creates a new key and secret. The old ones keep working for the requested number of hours.
 func (s *Server) rotateCredential(c *gin.Context) error {
 	who := personOfRequest(c)
 	body, err := readFields(c, "password", "graceHours")
@@ -65,7 +68,7 @@ func (s *Server) rotateCredential(c *gin.Context) error {
 	}
 	raw, isThere := body["graceHours"]
 	if !isThere {
-		return missingField("graceHours") // what is forgotten must not cut a shop off
+		return missingField("graceHours") // no default: a forgotten field must not cut a shop off
 	}
 	hours, err := strconv.Atoi(string(raw))
 	if err != nil || hours < 0 || hours > maxGraceHours {
@@ -84,10 +87,11 @@ func (s *Server) rotateCredential(c *gin.Context) error {
 	}
 	next, secret, err := secrets.NewCredential(operator.ID, s.MasterKey)
 	if err != nil {
-		return fmt.Errorf("make a credential: %w", err)
+		return fmt.Errorf("create a credential: %w", err)
 	}
 	until := s.Clock().Add(time.Duration(hours) * time.Hour).UTC().Truncate(time.Millisecond)
-	entry := auditOf(c, who.account, "credential_rotated", "%s takes the place of %s, which works until %s.", next.APIKey, current.APIKey, until.Format(time.RFC3339))
+	entry := auditOf(c, who.account, "credential_rotated", "%s replaces %s, which works until %s.", next.APIKey,
+		current.APIKey, until.Format(time.RFC3339))
 	err = s.Store.RotateCredential(c.Request.Context(), current, next, until, entry)
 	if errors.Is(err, models.ErrNotFound) {
 		return conflict("changed_meanwhile", "The API key was rotated in the meantime.")

@@ -1,5 +1,6 @@
-// Package api is PayCow's HTTP side on gin: the operators' calls, the public status of a payment, its checkout page and the
-// calls of machines. It decides nothing about a payment: it reads the row, asks the payment's workflow and passes decisions on.
+// Package api serves PayCow over HTTP, on gin: the calls of operators and admins, the public status of payments, all
+// pages, and the probes for machines. It decides nothing about a payment: it reads the row, queries the payment's
+// workflow and passes decisions on to it.
 package api
 
 import (
@@ -22,70 +23,73 @@ import (
 	"paycow/web"
 )
 
-// Engine is what the API needs of the workflow engine.
+// Engine is what the API needs from the workflow engine.
 type Engine interface {
-	// QueryState asks the payment's workflow for its state. Returns models.ErrNotFound when the engine has no such workflow.
+	// QueryState returns the state that the payment's workflow holds. Returns models.ErrNotFound if the engine has no
+	// such workflow.
 	QueryState(ctx context.Context, paymentID string) (models.PaymentState, error)
-	// SignalReject and SignalAccept hand a decision to the payment's workflow, and start it when it is not running.
+	// SignalReject and SignalAccept signal a decision to the payment's workflow, which they start if it is not
+	// running.
 	SignalReject(ctx context.Context, payment models.Payment, decision models.DecisionSignal) error
 	SignalAccept(ctx context.Context, payment models.Payment, decision models.DecisionSignal) error
 	Ping(ctx context.Context) error
 }
 
-// Starter is told of a payment whose row was committed, so that its workflow starts at once. It never blocks and may
-// forget: the row itself is the outbox.
+// Starter is notified of a payment whose row was committed, so that its workflow starts at once. Notify never blocks
+// and may drop a payment, because the row itself is the outbox.
 type Starter interface {
 	Notify(payment models.Payment)
 }
 
-// Addresses derives deposit addresses, in EIP-55 form. The same index always gives the same address.
+// Addresses derives deposit addresses, in EIP-55 form. The same index always yields the same address.
 type Addresses interface {
 	Address(index uint32) (string, error)
 }
 
-// Config is all that the API is made of. Store, Engine, Starter, Addresses and PublicURL are needed; zero values of the
-// others take the default named beside them.
+// Config configures a Server. Store, Engine, Starter, Addresses and PublicURL are required. The zero value of any
+// other field means the default given beside it.
 type Config struct {
 	Store     *store.Store
 	Engine    Engine
 	Starter   Starter
 	Addresses Addresses
 
-	// PublicURL is where payers and integrators reach this installation. When it begins with https, plain http is refused.
+	// PublicURL is where payers and integrators reach this installation. If it begins with https, plain http is
+	// refused.
 	PublicURL string
-	// TrustedProxies are the peers whose X-Forwarded-Proto and X-Forwarded-For are believed. Default: none.
+	// TrustedProxies are the peers whose X-Forwarded-Proto and X-Forwarded-For headers are trusted. Default: none.
 	TrustedProxies []netip.Prefix
 
-	Confirmations uint64        // that a new payment's transfers need, in blocks; default models.DefaultConfirmations
-	Quorum        int           // nodes that must agree; default 1 when the worker tells of one node, else 2
-	PaymentWindow time.Duration // from a payment's creation to its expiry; default 1 h
-	MaxAmount     models.Amount // of one payment; default models.DefaultMaxAmount
-	BlockTime     time.Duration // usual time between blocks; default 12 s
-	LagLimit      time.Duration // how old the newest block read may be before /readyz says no; default 10 block times and 30 s
-	// MasterKey seals API secrets and second factors. Without it nobody can be approved and no secret shown.
+	Confirmations uint64        // required of a new payment's transfers, in blocks; default models.DefaultConfirmations
+	Quorum        int           // nodes that must agree; default models.Quorum of the nodes reported by the worker
+	PaymentWindow time.Duration // from a payment's creation to its expiry; default models.DefaultPaymentWindow
+	MaxAmount     models.Amount // the largest amount of one payment; default models.DefaultMaxAmount
+	BlockTime     time.Duration // usual time between blocks; default models.DefaultBlockTime
+	LagLimit      time.Duration // largest age of the newest block read for /readyz; default 10 block times plus 30 s
+	// MasterKey seals API secrets and second factors. Without it no operator can be approved and no secret revealed.
 	MasterKey []byte
-	// TemporalUIURL is where admins reach the engine's web UI, "" when they do not; TemporalNamespace is the one to show there.
+	// TemporalUIURL is where admins reach Temporal's web UI, "" if they cannot. TemporalNamespace is the namespace to
+	// link to.
 	TemporalUIURL     string
 	TemporalNamespace string
 
-	Network      web.Network   // where payments are made, for the checkout page; its chain id and token are needed
+	Network      web.Network   // where payments are made, for the checkout page; chain id and token are required
 	DecisionWait time.Duration // how long reject and accept wait for the workflow's decision; default 8 s
 
-	// Faucet pays an address from a test faucet and returns the transaction's hash. It is there in development only; nil
-	// otherwise.
+	// Faucet pays an address from a test faucet and returns the transaction's hash. It is nil outside development.
 	Faucet func(ctx context.Context, address string, amount models.Amount) (txHash string, err error)
 
 	Clock func() time.Time // default time.Now
 	Log   *slog.Logger     // default slog.Default()
 }
 
-// Limits of the in-memory caches, in entries.
+// Sizes of the in-memory caches, in entries.
 const (
 	stateCacheEntries   = 16384
 	addressCacheEntries = 16384
 )
 
-// Server answers HTTP requests.
+// Server serves HTTP requests.
 type Server struct {
 	Config
 	router    *gin.Engine
@@ -101,7 +105,7 @@ type Server struct {
 	isHTTPS     bool
 }
 
-// New returns a server for this configuration.
+// New returns a server with this configuration.
 func New(config Config) *Server { return newServer(config, secrets.HashPassword) }
 
 func newServer(config Config, hash func(password string) string) *Server {
@@ -119,20 +123,21 @@ func newServer(config Config, hash func(password string) string) *Server {
 		config.Log = slog.Default()
 	}
 	s := &Server{
-		Config: config, states: newStateReader(config.Engine, config.Log), addresses: newCache[uint32, string](addressCacheEntries),
-		isHTTPS: strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
+		Config: config, states: newStateReader(config.Engine, config.Log),
+		addresses: newCache[uint32, string](addressCacheEntries),
+		isHTTPS:   strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
 	}
 	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.crossOrigin = http.NewCrossOriginProtection()
 	if err := s.crossOrigin.AddTrustedOrigin(originText(s.PublicURL)); err != nil {
-		s.Log.Warn("the public URL is no origin", "error", err) // the browser's own word about the site still counts
+		s.Log.Warn("the public URL has no valid origin", "error", err) // Sec-Fetch-Site still works without it
 	}
 	s.docs = sync.OnceValues(s.renderDocs)
 	s.router = s.newRouter()
 	return s
 }
 
-// EndStreams ends the answers that would go on by themselves, so that the process can end. Open pages connect again.
+// EndStreams ends all event streams, so that the process can end. Open pages reconnect elsewhere.
 func (s *Server) EndStreams() { s.followers.close() }
 
 // Handler returns the handler of every route.
@@ -142,7 +147,7 @@ func (s *Server) newRouter() *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	router.HandleMethodNotAllowed = true
-	router.RedirectTrailingSlash = false // a redirected POST would send its secret twice
+	router.RedirectTrailingSlash = false // a redirected POST would send the secret twice
 	router.ContextWithFallback = true
 	if err := router.SetTrustedProxies(prefixTexts(s.TrustedProxies)); err != nil {
 		panic(err) // a netip.Prefix always prints as a valid CIDR
@@ -177,7 +182,7 @@ func (s *Server) newRouter() *gin.Engine {
 	return router
 }
 
-// routePeople adds the calls of the dashboard and of the admin page.
+// routePeople adds the calls of the dashboard and the admin page.
 func (s *Server) routePeople(router *gin.Engine) {
 	anyone := router.Group("/api", s.sameOrigin)
 	anyone.POST("/operator/register", s.handle(s.register))
@@ -215,7 +220,7 @@ func (s *Server) routePeople(router *gin.Engine) {
 	}
 }
 
-// originText returns the origin of an address: scheme and host.
+// originText returns the origin of an address, that is its scheme and host.
 func originText(address string) string {
 	parsed, err := url.Parse(address)
 	if err != nil {
@@ -234,7 +239,7 @@ func setDefault[T comparable](value *T, fallback T) {
 func newCache[K comparable, V any](entries int) *lru.Cache[K, V] {
 	cache, err := lru.New[K, V](entries)
 	if err != nil {
-		panic(err) // only for a size below 1, and ours are constants
+		panic(err) // only for a size below 1
 	}
 	return cache
 }
@@ -247,5 +252,5 @@ func prefixTexts(prefixes []netip.Prefix) []string {
 	return texts
 }
 
-// secondsUp rounds a span up to whole seconds, as Retry-After and the page's refresh need it.
+// secondsUp rounds a duration up to whole seconds.
 func secondsUp(span time.Duration) int { return int(math.Ceil(span.Seconds())) }

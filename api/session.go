@@ -14,19 +14,21 @@ import (
 
 const (
 	keyPerson = "paycow.person"
-	// The __Host- prefix makes browsers take the cookie over https only, from this very host, for all its paths.
+	// The __Host- prefix makes browsers accept the cookie only over https, for this exact host and all its paths.
 	sessionCookie       = "paycow_session"
 	secureSessionCookie = "__Host-paycow_session"
 )
 
 var (
 	errNotLoggedIn = &failure{status: http.StatusUnauthorized, code: "not_logged_in", msg: "You are not logged in."}
-	errAdminsOnly  = &failure{status: http.StatusForbidden, code: "admins_only", msg: "This is for admins."}
-	errOperators   = &failure{status: http.StatusForbidden, code: "operators_only", msg: "This is for operators."}
-	errCrossOrigin = &failure{status: http.StatusForbidden, code: "cross_origin", msg: "This request came from another site."}
+	errAdminsOnly  = &failure{status: http.StatusForbidden, code: "admins_only", msg: "Only admins can do this."}
+	errOperators   = &failure{status: http.StatusForbidden, code: "operators_only", msg: "Only operators can do this."}
+	errCrossOrigin = &failure{
+		status: http.StatusForbidden, code: "cross_origin", msg: "This request came from another site.",
+	}
 )
 
-// person is who has logged in.
+// person is a logged-in operator or admin.
 type person struct {
 	account   models.Account
 	tokenHash []byte
@@ -39,7 +41,7 @@ func (s *Server) cookieName() string {
 	return sessionCookie
 }
 
-// setSession gives the browser a session's token, or takes it away when the token is "".
+// setSession sets the session cookie, or deletes it if the token is "".
 func (s *Server) setSession(c *gin.Context, token string) {
 	cookie := &http.Cookie{ //nolint:gosec // without https, as in development, no browser would keep a secure one
 		Name: s.cookieName(), Value: token, Path: "/", HttpOnly: true, Secure: s.isHTTPS, SameSite: http.SameSiteLaxMode,
@@ -51,15 +53,15 @@ func (s *Server) setSession(c *gin.Context, token string) {
 	http.SetCookie(c.Writer, cookie)
 }
 
-// sameOrigin refuses what another site makes a browser send: by Sec-Fetch-Site, else by Origin. Requests that change nothing
-// pass.
+// sameOrigin refuses requests that another site made the browser send, going by Sec-Fetch-Site or else by Origin. GET
+// and HEAD requests pass.
 func (s *Server) sameOrigin(c *gin.Context) {
 	if err := s.crossOrigin.Check(c.Request); err != nil {
 		s.fail(c, errCrossOrigin.because(err))
 	}
 }
 
-// login lets only people through who have logged in, with that role.
+// loggedInAs admits people who are logged in with this role.
 func (s *Server) loggedInAs(role models.Role) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
@@ -78,7 +80,7 @@ func (s *Server) loggedInAs(role models.Role) gin.HandlerFunc {
 	}
 }
 
-// personOf returns who the request's session belongs to.
+// personOf returns the person to whom the request's session belongs.
 func (s *Server) personOf(ctx context.Context, r *http.Request) (person, error) {
 	cookie, err := r.Cookie(s.cookieName())
 	if err != nil || cookie.Value == "" || len(cookie.Value) > maxCredentialBytes {
@@ -99,12 +101,13 @@ func (s *Server) personOf(ctx context.Context, r *http.Request) (person, error) 
 	return person{account: account, tokenHash: hash}, err
 }
 
-// personOfRequest returns who has logged in. It is for handlers behind loggedInAs.
+// personOfRequest returns the logged-in person. It is for handlers behind loggedInAs.
 func personOfRequest(c *gin.Context) person { return c.MustGet(keyPerson).(person) }
 
-// auditOf begins a line of the audit log for what a person did.
+// auditOf returns an entry of the audit log for an action of a person on its own account.
 func auditOf(c *gin.Context, account models.Account, action, detail string, args ...any) models.AuditEntry {
 	return models.AuditEntry{
-		Actor: account.Actor(), Action: action, Subject: string(account.Role) + ":" + account.ID, Detail: fmt.Sprintf(detail, args...), Address: c.ClientIP(),
+		Actor: account.Actor(), Action: action, Subject: string(account.Role) + ":" + account.ID,
+		Detail: fmt.Sprintf(detail, args...), Address: c.ClientIP(),
 	}
 }

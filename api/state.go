@@ -17,14 +17,15 @@ import (
 )
 
 const (
-	// queryTimeout is how long a reader waits for a workflow's answer before the row answers.
+	// queryTimeout is how long a reader waits for a workflow's answer before it falls back to the row.
 	queryTimeout = time.Second
-	// queryPause is how long nobody asks after the engine has failed, so that reads stay fast while it is away.
+	// queryPause is how long workflows are not queried after the engine has failed, so that reads stay fast during an
+	// outage.
 	queryPause = 2 * time.Second
 )
 
-// stateReader tells where a payment stands: its row and its workflow's answer, whichever is newer. A workflow is asked once
-// for each version of the row, however many poll it.
+// stateReader returns the newest state of a payment, from its row or from its workflow. It queries a workflow once
+// per version of the row, however many clients poll.
 type stateReader struct {
 	engine      Engine
 	log         *slog.Logger
@@ -33,7 +34,7 @@ type stateReader struct {
 	pausedUntil atomic.Int64 // unix nanoseconds
 }
 
-// knownState is what a workflow answered when the row had the version askedAt.
+// knownState is a workflow's answer from when the row had the version askedAt.
 type knownState struct {
 	state   models.PaymentState
 	askedAt int64
@@ -43,31 +44,31 @@ func newStateReader(engine Engine, log *slog.Logger) *stateReader {
 	return &stateReader{engine: engine, log: log, known: newCache[string, knownState](stateCacheEntries)}
 }
 
-// current returns the newest state known of the payment whose row was just read, never one older than the row.
+// current returns the newest known state of a payment, never older than the given row.
 func (r *stateReader) current(ctx context.Context, row models.Payment) models.PaymentState {
 	if row.Status.IsFinal() || row.WorkflowStartedAt == nil {
-		return row.PaymentState // nothing can be newer, or nobody is there to ask
+		return row.PaymentState // nothing can be newer, or no workflow runs yet
 	}
 	known, ok := r.known.Get(row.ID)
 	if !ok || known.askedAt < row.Version && known.state.Version < row.Version {
 		known, ok = r.ask(ctx, row)
 	}
 	if !ok || known.state.Version <= row.Version {
-		return row.PaymentState // at the same version the row is the arbiter between writers
+		return row.PaymentState // at the same version, the row decides between racing writers
 	}
 	return known.state
 }
 
-// ask queries the workflow, once for all who want to know at this moment.
+// ask queries the workflow. Concurrent callers share one query.
 func (r *stateReader) ask(ctx context.Context, row models.Payment) (knownState, bool) {
 	if time.Now().UnixNano() < r.pausedUntil.Load() {
 		return knownState{}, false
 	}
 	answer, err, _ := r.inFlight.Do(row.ID+"/"+strconv.FormatInt(row.Version, 10), func() (any, error) {
 		if known, ok := r.known.Get(row.ID); ok && known.askedAt >= row.Version {
-			return known, nil // another flight landed between our look and this one
+			return known, nil // another query finished in the meantime
 		}
-		// The answer is for everybody who waits, so it must not end with the first of them.
+		// All waiting callers share the query, so it must not end when the first of them disconnects.
 		queryCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryTimeout)
 		defer cancel()
 		state, err := r.engine.QueryState(queryCtx, row.ID)
@@ -76,7 +77,7 @@ func (r *stateReader) ask(ctx context.Context, row models.Payment) (knownState, 
 		}
 		if err != nil {
 			r.pausedUntil.Store(time.Now().Add(queryPause).UnixNano())
-			r.log.WarnContext(ctx, "the workflow did not answer, the row does", "payment_id", row.ID, "error", err)
+			r.log.WarnContext(ctx, "query the workflow; falling back to the row", "payment_id", row.ID, "error", err)
 			return knownState{}, err
 		}
 		known := knownState{state: state, askedAt: row.Version}
@@ -89,8 +90,8 @@ func (r *stateReader) ask(ctx context.Context, row models.Payment) (knownState, 
 	return answer.(knownState), true
 }
 
-// live returns a payment with its newest state, and the newest block number read of its network. The block is read last:
-// the confirmations shown are never fewer than those the state rests on.
+// live returns a payment with its newest state, and the newest block number read on its network. The block is read
+// last, so that the confirmations shown are never fewer than those the state is based on.
 func (s *Server) live(ctx context.Context, row models.Payment) (p models.Payment, head uint64, err error) {
 	if err := s.checkAddress(row); err != nil {
 		return models.Payment{}, 0, err
@@ -100,7 +101,7 @@ func (s *Server) live(ctx context.Context, row models.Payment) (p models.Payment
 	return row, head, err
 }
 
-// head returns the newest block number read, 0 before the first.
+// head returns the newest block number read, 0 before the first one.
 func (s *Server) head(ctx context.Context, network string) (uint64, error) {
 	cursor, err := s.Store.Cursor(ctx, network)
 	if errors.Is(err, models.ErrNotFound) {
@@ -112,7 +113,8 @@ func (s *Server) head(ctx context.Context, network string) (uint64, error) {
 	return cursor.BlockNumber, nil
 }
 
-// requiredConfirmations is what the payment was made with: a changed setting concerns new payments only.
+// requiredConfirmations returns the number that the payment was created with. A changed setting applies to new
+// payments only.
 func (s *Server) requiredConfirmations(p models.Payment) uint64 {
 	if p.Confirmations == 0 {
 		return s.Confirmations
@@ -120,10 +122,10 @@ func (s *Server) requiredConfirmations(p models.Payment) uint64 {
 	return p.Confirmations
 }
 
-// pausesLifetime is how long the token's pauses are taken from memory: every poll of a payment needs them.
+// pausesLifetime is how long the token's pauses are cached, because every poll of a payment needs them.
 const pausesLifetime = time.Second
 
-// pauseCache holds the token's pauses by network for a moment.
+// pauseCache caches the token's pauses by network.
 type pauseCache struct {
 	mutex  sync.Mutex
 	byName map[string]cachedPauses
@@ -134,14 +136,15 @@ type cachedPauses struct {
 	at     time.Time
 }
 
-// windowEnd returns when a payment's window really ends: a pause of the token moves it. When the pauses cannot be read,
-// the last ones known count.
+// windowEnd returns the end of a payment's window, which a pause of the token extends. If the pauses cannot be read,
+// the last known ones are used.
 func (s *Server) windowEnd(ctx context.Context, p models.Payment) time.Time {
 	end, _ := s.window(ctx, p)
 	return end
 }
 
-// window returns also whether the token is paused now, so that the end moves with the clock.
+// window returns the end of a payment's window, and whether the token is paused now. While it is, the end moves with
+// the clock.
 func (s *Server) window(ctx context.Context, p models.Payment) (end time.Time, isPaused bool) {
 	return models.WindowEnd(p.CreatedAt, p.ExpiresAt, s.pausesOf(ctx, p.Network), s.Clock())
 }
@@ -155,7 +158,7 @@ func (s *Server) pausesOf(ctx context.Context, network string) []models.Pause {
 	}
 	pauses, err := s.Store.Pauses(ctx, network)
 	if err != nil {
-		s.Log.WarnContext(ctx, "the token's pauses cannot be read", "network", network, "error", err)
+		s.Log.WarnContext(ctx, "read the token's pauses", "network", network, "error", err)
 		return known.pauses
 	}
 	if s.pauses.byName == nil {

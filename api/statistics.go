@@ -12,7 +12,7 @@ import (
 
 const maxStatsDays = 366
 
-// statsView is an operator's figures over some days.
+// statsView holds an operator's daily statistics.
 type statsView struct {
 	Days   []dayView `json:"days"`
 	Totals struct {
@@ -22,7 +22,7 @@ type statsView struct {
 		Rejected   int64         `json:"rejected"`
 		Open       int64         `json:"open"`
 		Volume     models.Amount `json:"volume"`
-		Conversion *float64      `json:"conversion"` // of the payments that have ended, the part that was paid
+		Conversion *float64      `json:"conversion"` // the share of ended payments that were paid
 	} `json:"totals"`
 	Balance struct {
 		Available models.Amount `json:"available"`

@@ -14,12 +14,13 @@ import (
 	"paycow/web"
 )
 
-// sealOwner is what an account's second factor is sealed for.
+// sealOwner returns the owner under which an account's second factor is sealed.
 func sealOwner(account models.Account) string {
 	return "totp:" + string(account.Role) + ":" + account.ID
 }
 
-// useCode takes a code of the account's second factor, once.
+// useCode checks a code of the account's second factor and marks it as used. Returns errLoginFailed if it is wrong or
+// was used before.
 func (s *Server) useCode(ctx context.Context, account models.Account, code string) error {
 	step, err := s.matchCode(account, account.TOTPSealed, code)
 	if err != nil {
@@ -27,7 +28,7 @@ func (s *Server) useCode(ctx context.Context, account models.Account, code strin
 	}
 	fresh, err := s.Store.UseTOTPStep(ctx, account, step)
 	if err != nil {
-		return fmt.Errorf("note the used code: %w", err)
+		return fmt.Errorf("mark the code as used: %w", err)
 	}
 	if !fresh {
 		return errLoginFailed.because(errors.New("the code was used before"))
@@ -35,7 +36,8 @@ func (s *Server) useCode(ctx context.Context, account models.Account, code strin
 	return nil
 }
 
-// matchCode returns the time step of a code of a sealed secret.
+// matchCode returns the time step to which a code of a sealed secret belongs. Returns errLoginFailed if the code is
+// wrong.
 func (s *Server) matchCode(account models.Account, sealed []byte, code string) (step int64, err error) {
 	secret, err := secrets.Open(sealOwner(account), sealed, s.MasterKey)
 	if err != nil {
@@ -51,11 +53,15 @@ func (s *Server) matchCode(account models.Account, sealed []byte, code string) (
 	return step, nil
 }
 
-var errTOTPCode = &failure{status: http.StatusForbidden, code: "wrong_code", field: "code", msg: "The code is wrong or was used before."}
+var errTOTPCode = &failure{
+	status: http.StatusForbidden, code: "wrong_code", field: "code", msg: "The code is wrong or was used before.",
+}
 
-var errFactorChanged = &failure{status: http.StatusConflict, code: "changed_meanwhile", msg: "The second factor was changed in the meantime."}
+var errFactorChanged = &failure{
+	status: http.StatusConflict, code: "changed_meanwhile", msg: "The second factor was changed in the meantime.",
+}
 
-// startTOTP hands out a new secret, which counts once a code has confirmed it.
+// startTOTP returns a new secret, which takes effect once a code has confirmed it.
 func (s *Server) startTOTP(c *gin.Context) error {
 	who := personOfRequest(c)
 	body, err := readFields(c, "password")
@@ -66,7 +72,7 @@ func (s *Server) startTOTP(c *gin.Context) error {
 		return err
 	}
 	if who.account.HasTOTP() {
-		return conflict("totp_enabled", "There is a second factor already.")
+		return conflict("totp_enabled", "The second factor is already enabled.")
 	}
 	secret, uri, err := secrets.NewTOTP(who.account.Email)
 	if err != nil {
@@ -81,7 +87,7 @@ func (s *Server) startTOTP(c *gin.Context) error {
 		return errFactorChanged.because(err)
 	}
 	if err != nil {
-		return fmt.Errorf("keep the second factor: %w", err)
+		return fmt.Errorf("store the second factor: %w", err)
 	}
 	picture, err := web.QRPicture(uri)
 	if err != nil {
@@ -102,7 +108,7 @@ func (s *Server) enableTOTP(c *gin.Context) error {
 		return err
 	}
 	if len(who.account.TOTPPending) == 0 || who.account.HasTOTP() {
-		return conflict("totp_not_started", "No second factor is waiting to be confirmed.")
+		return conflict("totp_not_started", "Setting up the second factor has not been started.")
 	}
 	if err := s.countAttempt(c, confirmAttempt(who.account)); err != nil {
 		return err
@@ -114,12 +120,13 @@ func (s *Server) enableTOTP(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	err = s.Store.EnableTOTP(c.Request.Context(), who.account, step, auditOf(c, who.account, "totp_enabled", "Added a second factor."))
+	err = s.Store.EnableTOTP(c.Request.Context(), who.account, step,
+		auditOf(c, who.account, "totp_enabled", "Enabled the second factor."))
 	if errors.Is(err, models.ErrNotFound) {
 		return errFactorChanged.because(err)
 	}
 	if err != nil {
-		return fmt.Errorf("add the second factor: %w", err)
+		return fmt.Errorf("enable the second factor: %w", err)
 	}
 	c.Status(http.StatusNoContent)
 	return nil
@@ -139,7 +146,7 @@ func (s *Server) disableTOTP(c *gin.Context) error {
 		return err
 	}
 	if !who.account.HasTOTP() {
-		return conflict("totp_not_enabled", "There is no second factor.")
+		return conflict("totp_not_enabled", "The second factor is not enabled.")
 	}
 	if err := s.useCode(c.Request.Context(), who.account, code); err != nil {
 		if isFailure(err, errLoginFailed.code) {
@@ -147,12 +154,13 @@ func (s *Server) disableTOTP(c *gin.Context) error {
 		}
 		return err
 	}
-	err = s.Store.DisableTOTP(c.Request.Context(), who.account, auditOf(c, who.account, "totp_disabled", "Removed the second factor."))
+	err = s.Store.DisableTOTP(c.Request.Context(), who.account,
+		auditOf(c, who.account, "totp_disabled", "Disabled the second factor."))
 	if errors.Is(err, models.ErrNotFound) {
 		return errFactorChanged.because(err)
 	}
 	if err != nil {
-		return fmt.Errorf("remove the second factor: %w", err)
+		return fmt.Errorf("disable the second factor: %w", err)
 	}
 	if err := s.forgetConfirms(c, who); err != nil {
 		return err
@@ -161,13 +169,13 @@ func (s *Server) disableTOTP(c *gin.Context) error {
 	return nil
 }
 
-// isFailure tells whether an error is the failure with that code.
+// isFailure reports whether an error is a failure with this code.
 func isFailure(err error, code string) bool {
 	f, ok := errors.AsType[*failure](err)
 	return ok && f.code == code
 }
 
-// codeOf reads a second factor's code. Apps show it in groups, and so it is copied.
+// codeOf reads the code of a second factor. Spaces are removed, because apps show codes in groups.
 func codeOf(body fields) (string, error) {
 	code, err := body.text("code", 1, 16)
 	return strings.ReplaceAll(code, " ", ""), err

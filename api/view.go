@@ -9,7 +9,7 @@ import (
 	"paycow/store"
 )
 
-// instant prints as UTC with exactly three digits of a second, as the published examples do.
+// instant is a time that prints in UTC with exactly three decimals of a second.
 type instant time.Time
 
 const instantLayout = "2006-01-02T15:04:05.000Z"
@@ -20,14 +20,14 @@ func (i instant) String() string { return time.Time(i).UTC().Format(instantLayou
 // MarshalJSON writes the instant as a JSON string.
 func (i instant) MarshalJSON() ([]byte, error) { return []byte(`"` + i.String() + `"`), nil }
 
-// paymentView holds the fields of the published example, in its order, and the exception.
+// paymentView holds the public fields of a payment, in the order of the published example.
 type paymentView struct {
 	ID              string        `json:"_id"`
 	UserID          string        `json:"userId"`
 	AmountRequested models.Amount `json:"amountRequested"`
 	AmountReceived  models.Amount `json:"amountReceived"`
 	CurrencyInfo    string        `json:"currencyInfo"`
-	// DepositAddress is null in a list when the row holds another address than its index gives.
+	// DepositAddress is null in a list if the row's address does not match the one derived from its index.
 	DepositAddress   *string          `json:"depositAddress"`
 	DepositNetwork   string           `json:"depositNetwork"`
 	Status           models.Status    `json:"status"`
@@ -37,17 +37,17 @@ type paymentView struct {
 	ExpiresAt        instant          `json:"expiresAt"`
 	CreatedAt        instant          `json:"createdAt"`
 	Exception        models.Exception `json:"exception"`
-	// RequiredConfirmations is what PAID takes.
+	// RequiredConfirmations is the number needed for PAID.
 	RequiredConfirmations uint64 `json:"requiredConfirmations"`
 }
 
-// publicView is what anyone who knows a payment's id may read.
+// publicView is what anyone who knows a payment's id can read.
 type publicView struct {
 	paymentView
 	ServerTime instant `json:"serverTime"`
 }
 
-// operatorView adds what only the payment's operator may read.
+// operatorView adds what only the payment's operator and admins can read.
 type operatorView struct {
 	paymentView
 	ServerTime     instant        `json:"serverTime"`
@@ -61,7 +61,7 @@ type operatorView struct {
 	Ledger         []ledgerView   `json:"ledger"`
 }
 
-// transferView is one transfer to the payment's address.
+// transferView is a transfer to the payment's address.
 type transferView struct {
 	TxHash         string        `json:"txHash"`
 	LogIndex       uint          `json:"logIndex"`
@@ -75,16 +75,16 @@ type transferView struct {
 	State          transferState `json:"state"`
 }
 
-// transferState is where a transfer stands.
+// transferState is the state of a transfer.
 type transferState string
 
 const (
-	transferConfirming transferState = "CONFIRMING" // in a block of the chain, not yet credited
+	transferConfirming transferState = "CONFIRMING" // in a block, not yet credited
 	transferCredited   transferState = "CREDITED"   // in the operator's balance
-	transferRemoved    transferState = "REMOVED"    // a reorg has taken it off the chain
+	transferRemoved    transferState = "REMOVED"    // removed from the chain by a reorganisation
 )
 
-// eventView is one line of a payment's timeline.
+// eventView is an entry in a payment's timeline.
 type eventView struct {
 	At             instant          `json:"at"`
 	Status         models.Status    `json:"status"`
@@ -95,23 +95,25 @@ type eventView struct {
 	Reason         *string          `json:"reason"`
 }
 
-// newPaymentView shows a payment. The state in it must be the one to show.
+// newPaymentView returns the view of a payment whose state is already the one to show.
 func (s *Server) newPaymentView(ctx context.Context, p models.Payment, head uint64) paymentView {
 	required := s.requiredConfirmations(p)
 	return paymentView{
-		ID: p.ID, UserID: p.UserID, AmountRequested: p.AmountRequested, AmountReceived: p.AmountReceived, CurrencyInfo: p.Currency,
+		ID: p.ID, UserID: p.UserID, AmountRequested: p.AmountRequested, AmountReceived: p.AmountReceived,
+		CurrencyInfo:   p.Currency,
 		DepositAddress: &p.DepositAddress, DepositNetwork: p.Network, Status: p.Status,
 		Confirmations:    min(models.Confirmations(head, p.LastBlock), required),
-		PaymentReference: p.Reference, TxHash: textOrNull(p.TxHash), ExpiresAt: instant(s.windowEnd(ctx, p)), CreatedAt: instant(p.CreatedAt),
+		PaymentReference: p.Reference, TxHash: textOrNull(p.TxHash), ExpiresAt: instant(s.windowEnd(ctx, p)),
+		CreatedAt: instant(p.CreatedAt),
 		Exception: p.Exception, RequiredConfirmations: required,
 	}
 }
 
-// maxConsistentReads is how often the full view is read again when the payment changes in between.
+// maxConsistentReads is how often the full view is read at most, if the payment changes in between.
 const maxConsistentReads = 3
 
-// newOperatorView reads all there is of a payment. Rows, timeline and ledger are separate reads, so they are repeated while
-// the payment's version moves between them.
+// newOperatorView reads a payment in full. Rows, timeline and ledger are separate reads, so they are repeated if the
+// payment's version changes in between.
 func (s *Server) newOperatorView(ctx context.Context, operatorID, paymentID string) (operatorView, error) {
 	for attempt := 1; ; attempt++ {
 		row, err := s.Store.OperatorPayment(ctx, operatorID, paymentID)
@@ -151,8 +153,10 @@ func (s *Server) readOperatorView(ctx context.Context, row models.Payment) (oper
 	}
 	view := operatorView{
 		paymentView: s.newPaymentView(ctx, p, head), ServerTime: instant(s.Clock()), AmountCredited: p.AmountCredited,
-		Decision: textOrNull(string(p.Decision)), Reason: textOrNull(p.Reason), PaymentURL: s.checkoutURL(p), UpdatedAt: instant(p.UpdatedAt),
-		Transfers: make([]transferView, 0, len(transfers)), Timeline: make([]eventView, 0, len(events)), Ledger: make([]ledgerView, 0, len(lines)),
+		Decision: textOrNull(string(p.Decision)), Reason: textOrNull(p.Reason), PaymentURL: s.checkoutURL(p),
+		UpdatedAt: instant(p.UpdatedAt),
+		Transfers: make([]transferView, 0, len(transfers)), Timeline: make([]eventView, 0, len(events)),
+		Ledger: make([]ledgerView, 0, len(lines)),
 	}
 	for _, transfer := range transfers {
 		view.Transfers = append(view.Transfers, newTransferView(transfer, head))
@@ -161,7 +165,7 @@ func (s *Server) readOperatorView(ctx context.Context, row models.Payment) (oper
 		view.Timeline = append(view.Timeline, newEventView(event))
 	}
 	for _, line := range lines {
-		// The other leg of each booking is the installation's business, not the operator's.
+		// The other leg of each booking is internal to the installation.
 		if line.Account == models.OperatorAvailableAccount(p.OperatorID) {
 			view.Ledger = append(view.Ledger, newLedgerView(line))
 		}
@@ -171,13 +175,14 @@ func (s *Server) readOperatorView(ctx context.Context, row models.Payment) (oper
 
 func newTransferView(t models.Transfer, head uint64) transferView {
 	view := transferView{
-		TxHash: t.TxHash, LogIndex: t.LogIndex, BlockNumber: t.BlockNumber, BlockHash: t.BlockHash, BlockTime: instant(t.BlockTime),
-		From: t.FromAddress, Amount: t.Amount, AmountCredited: t.CreditedAmount, State: transferConfirming,
+		TxHash: t.TxHash, LogIndex: t.LogIndex, BlockNumber: t.BlockNumber, BlockHash: t.BlockHash,
+		BlockTime: instant(t.BlockTime),
+		From:      t.FromAddress, Amount: t.Amount, AmountCredited: t.CreditedAmount, State: transferConfirming,
 	}
 	switch {
 	case !t.Canonical:
 		view.State = transferRemoved
-		return view // what is off the chain has no confirmations
+		return view // a removed transfer has no confirmations
 	case t.CreditedAmount > 0:
 		view.State = transferCredited
 	}
@@ -192,7 +197,7 @@ func newEventView(e models.PaymentEvent) eventView {
 	}
 }
 
-// ledgerView is one entry of the operator's account.
+// ledgerView is an entry in the operator's account.
 type ledgerView struct {
 	ID            int64             `json:"id"`
 	TransactionID string            `json:"transactionId"`

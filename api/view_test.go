@@ -16,8 +16,10 @@ func TestConfirmationsAreThePaymentsOwn(t *testing.T) {
 	f := setup(t, func(c *Config) { c.Confirmations = 20 })
 	p := f.payment(f.account)
 	f.server.Confirmations = 3
-	require.EqualValues(t, 20, parse[publicView](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body).RequiredConfirmations)
-	require.EqualValues(t, 3, parse[publicView](t, f.call(f.account, http.MethodGet, "/payment/data/"+f.payment(f.account).ID, "").body).RequiredConfirmations)
+	require.EqualValues(t, 20, parse[publicView](t,
+		f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body).RequiredConfirmations)
+	require.EqualValues(t, 3, parse[publicView](t,
+		f.call(f.account, http.MethodGet, "/payment/data/"+f.payment(f.account).ID, "").body).RequiredConfirmations)
 }
 
 // While the token is paused the end that is shown moves with the clock, and afterwards it stays where the pause has put it.
@@ -26,13 +28,16 @@ func TestExpiryShownIsMovedByAPause(t *testing.T) {
 	clock := time.Now().UTC().Truncate(time.Second)
 	f := setup(t, func(c *Config) { c.Clock = func() time.Time { return clock } })
 	p := f.payment(f.account)
-	require.NoError(t, f.store.InitCursor(t.Context(), models.NetworkERC20, models.BlockRef{Number: 100, Hash: hexHash(100), Time: clock}, 100))
+	require.NoError(t, f.store.InitCursor(t.Context(), models.NetworkERC20,
+		models.BlockRef{Number: 100, Hash: hexHash(100), Time: clock}, 100))
 	from := models.BlockRef{Number: 100, Hash: hexHash(100)}
 	event := func(kind models.TokenEventKind, number uint64, at time.Time) {
 		to := models.BlockRef{Number: number, Hash: hexHash(number), Time: at}
-		require.NoError(t, f.store.Advance(t.Context(), models.NetworkERC20, models.BlockBatch{From: from, To: to, Head: number, Agreed: true, Events: []models.TokenEvent{{
-			TransferKey: models.TransferKey{ChainID: 1, TxHash: hexHash(number)}, Kind: kind, BlockNumber: number, BlockHash: to.Hash, BlockTime: at, Canonical: true,
-		}}}))
+		require.NoError(t, f.store.Advance(t.Context(), models.NetworkERC20,
+			models.BlockBatch{From: from, To: to, Head: number, Agreed: true, Events: []models.TokenEvent{{
+				TransferKey: models.TransferKey{ChainID: 1, TxHash: hexHash(number)}, Kind: kind, BlockNumber: number,
+				BlockHash: to.Hash, BlockTime: at, Canonical: true,
+			}}}))
 		from = to
 	}
 	shown := func() time.Time {

@@ -62,7 +62,8 @@ func TestAppPages(t *testing.T) {
 			text := renderApp(t, page)
 			require.True(t, strings.HasPrefix(text, "<!doctype html>\n<html lang=\"en\">"))
 			require.Regexp(t, `<title>[^<]+ · PayCow</title>`, text)
-			require.NotRegexp(t, `<style|\sstyle=|\son[a-z]+=|<script(?: [^>]*)?>[^<]|javascript:`, text, "the policy drops what stands in the page")
+			require.NotRegexp(t, `<style|\sstyle=|\son[a-z]+=|<script(?: [^>]*)?>[^<]|javascript:`, text,
+				"the policy drops what stands in the page")
 			require.NotRegexp(t, `(?:src|href|action)="(?:[a-z]+:)?//`, text, "nothing comes from another origin")
 			require.Less(t, gzippedSize(t, []byte(text)), 8<<10, "the page must stay small")
 
@@ -135,8 +136,10 @@ func TestAppPagesNameAssetsThatExist(t *testing.T) {
 func TestAppScripts(t *testing.T) {
 	t.Parallel()
 	pages := map[string][]AppPage{
-		"app.js": AppPages(), "app-entry.js": {PageLogin, PageRegister}, "app-dashboard.js": {PageDashboard}, "app-charts.js": {PageDashboard},
-		"app-admin.js": {PageAdmin}, "app-payment.js": {PageDashboard, PageAdmin}, "app-security.js": {PageDashboard, PageAdmin},
+		"app.js": AppPages(), "app-entry.js": {PageLogin, PageRegister}, "app-dashboard.js": {PageDashboard},
+		"app-charts.js": {PageDashboard},
+		"app-admin.js":  {PageAdmin}, "app-payment.js": {PageDashboard, PageAdmin},
+		"app-security.js": {PageDashboard, PageAdmin},
 	}
 	named := regexp.MustCompile(`\$\('(?:#([a-z-]+)|\[(data-[a-z-]+(?:="[a-z-]+")?)\])'`)
 	for name, on := range pages {

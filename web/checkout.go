@@ -14,12 +14,13 @@ type Checkout struct {
 	Payment               models.Payment
 	Confirmations         uint64 // of the newest transfer, at most RequiredConfirmations
 	RequiredConfirmations uint64
-	WindowEnd             time.Time     // when the payment really ends; zero means its ExpiresAt
-	IsPaused              bool          // the token's issuer lets nobody transfer, and the window stands still
-	OnItsWay              models.Amount // of transfers in nodes' pools, which promise nothing; shown while nothing has come
-	Now                   time.Time
-	BlockTime             time.Duration // usual time between blocks; 0 when nobody can tell
-	Refresh               time.Duration // how often the page loads itself again where no script runs
+	WindowEnd             time.Time // when the payment really ends; zero means its ExpiresAt
+	IsPaused              bool      // the token's issuer lets nobody transfer, and the window stands still
+	// of transfers in nodes' pools, which promise nothing; shown while nothing has come
+	OnItsWay  models.Amount
+	Now       time.Time
+	BlockTime time.Duration // usual time between blocks; 0 when nobody can tell
+	Refresh   time.Duration // how often the page loads itself again where no script runs
 
 	Network  Network
 	Language Language
@@ -118,11 +119,13 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 	missing := max(0, p.AmountRequested-p.AmountReceived)
 	page := checkoutPage{
 		Language: c.Language, Languages: languages, ID: p.ID, Status: p.Status.String(), IsFinal: p.Status.IsFinal(),
-		IsTest: c.Network.ChainID != mainnetChainID, ChainID: c.Network.ChainID, ChainIDHex: fmt.Sprintf("0x%x", c.Network.ChainID),
-		Token: c.Network.Token, RPCURL: c.Network.RPCURL, ExplorerURL: c.Network.ExplorerURL,
+		IsTest: c.Network.ChainID != mainnetChainID, ChainID: c.Network.ChainID,
+		ChainIDHex: fmt.Sprintf("0x%x", c.Network.ChainID),
+		Token:      c.Network.Token, RPCURL: c.Network.RPCURL, ExplorerURL: c.Network.ExplorerURL,
 		Requested: p.AmountRequested.String(), Address: p.DepositAddress, Reference: p.Reference,
-		IsPart: p.AmountReceived > 0 && missing > 0, Confirmations: c.Confirmations, RequiredConfirmations: c.RequiredConfirmations,
-		ShowProgress: p.TxHash != "" && missing == 0 && p.Status != models.StatusRejected, TxHash: p.TxHash,
+		IsPart: p.AmountReceived > 0 && missing > 0, Confirmations: c.Confirmations,
+		RequiredConfirmations: c.RequiredConfirmations,
+		ShowProgress:          p.TxHash != "" && missing == 0 && p.Status != models.StatusRejected, TxHash: p.TxHash,
 		NowMillis: c.Now.UnixMilli(), EndMillis: end.UnixMilli(), EndText: end.UTC().Format("2006-01-02 15:04 MST"),
 		ReturnURL: p.ReturnURL, HasFaucet: c.HasFaucet, IsStopped: c.IsPaused,
 	}

@@ -68,7 +68,9 @@ var exampleFiles = []struct{ id, name, embedded, file string }{
 func Examples(publicURL string) []Example {
 	examples := make([]Example, len(exampleFiles))
 	for i, file := range exampleFiles {
-		examples[i] = Example{ID: file.id, Name: file.name, File: file.file, Text: docsText("examples/"+file.embedded, publicURL)}
+		examples[i] = Example{
+			ID: file.id, Name: file.name, File: file.file, Text: docsText("examples/"+file.embedded, publicURL),
+		}
 	}
 	return examples
 }
@@ -166,7 +168,8 @@ func NewDocs(config DocsConfig) (Page, error) {
 	slices.SortStableFunc(codes, func(a, b ErrorCode) int { return a.Status - b.Status })
 	return newPage("docs.html", docsPage{
 		URL: address, Host: host, IsHTTPS: strings.HasPrefix(strings.ToLower(address), "https://"),
-		Confirmations: config.Confirmations, Window: span(config.Window), MaxAmount: config.MaxAmount.String(), Currency: models.CurrencyUSDT,
+		Confirmations: config.Confirmations, Window: span(config.Window), MaxAmount: config.MaxAmount.String(),
+		Currency: models.CurrencyUSDT,
 		Examples: Examples(config.PublicURL), Errors: codes, Reference: api, snippets: Snippets(config.PublicURL),
 	})
 }

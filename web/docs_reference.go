@@ -217,14 +217,16 @@ func (d apiDocument) operation(path, method string, text json.RawMessage) (call 
 		return call, "", errors.New("no tag or no operationId")
 	}
 	call = operation{
-		ID: o.OperationID, Method: strings.ToUpper(method), Path: path, Summary: o.Summary, Text: o.Description, Credentials: credentials(o.Security),
+		ID: o.OperationID, Method: strings.ToUpper(method), Path: path, Summary: o.Summary, Text: o.Description,
+		Credentials: credentials(o.Security),
 	}
 	for _, parameter := range o.Parameters {
 		if parameter.Ref != "" {
 			parameter = d.Components.Parameters[refName(parameter.Ref)]
 		}
 		call.Parameters = append(call.Parameters, fieldView{
-			Name: parameter.Name, In: parameter.In, IsRequired: parameter.Required, Type: typeOf(parameter.Schema), Text: parameter.Description,
+			Name: parameter.Name, In: parameter.In, IsRequired: parameter.Required, Type: typeOf(parameter.Schema),
+			Text: parameter.Description,
 		})
 	}
 	if o.RequestBody != nil && len(o.RequestBody.Content) > 0 {
@@ -316,7 +318,8 @@ func credentials(security []map[string][]string) string {
 func fieldsOf(s apiSchema) (fields []fieldView) {
 	for _, property := range s.Properties {
 		fields = append(fields, fieldView{
-			Name: property.Name, IsRequired: slices.Contains(s.Required, property.Name), Type: typeOf(property.Value), Text: property.Value.Description,
+			Name: property.Name, IsRequired: slices.Contains(s.Required, property.Name), Type: typeOf(property.Value),
+			Text: property.Value.Description,
 		})
 		inner, mark := fieldsOf(property.Value), "."
 		if property.Value.Items != nil {

@@ -43,10 +43,12 @@ func publicPages(t *testing.T) map[string]string {
 func TestPublicPagesHoldNothingInlineAndLoadNothingFromElsewhere(t *testing.T) {
 	t.Parallel()
 	for name, page := range publicPages(t) {
-		require.NotRegexp(t, `(?i)<style|\sstyle=|<script>|<script[^>]*>[^<]|\son[a-z]+=|javascript:|<iframe|<base`, page, name)
+		require.NotRegexp(t, `(?i)<style|\sstyle=|<script>|<script[^>]*>[^<]|\son[a-z]+=|javascript:|<iframe|<base`,
+			page, name)
 		for _, found := range regexp.MustCompile(`\s(?:src|href|action|srcset|poster|data)="([^"]*)"`).FindAllStringSubmatch(page, -1) {
 			address := found[1]
-			require.Truef(t, strings.HasPrefix(address, "#") || strings.HasPrefix(address, "/") && !strings.HasPrefix(address, "//") ||
+			require.Truef(t, strings.HasPrefix(address, "#") || strings.HasPrefix(address, "/") &&
+				!strings.HasPrefix(address, "//") ||
 				strings.HasPrefix(address, "data:image/svg+xml,"), "%s: %s", name, address)
 		}
 	}
@@ -100,11 +102,13 @@ func TestDocsFillInTheInstallation(t *testing.T) {
 	page := html.UnescapeString(docsOf(t, "https://shop.example:8443/pay"))
 	require.Contains(t, page, "https://shop.example:8443/pay/api/payment/create")
 	require.Contains(t, page, `"paymentUrl": "https://shop.example:8443/pay/payment/`)
-	for _, text := range []string{exampleHost, publishedHost, "paycow.net", "development only", "/api/webhook", "NaN", "%!"} {
+	for _, text := range []string{exampleHost, publishedHost, "paycow.net", "development only", "/api/webhook", "NaN",
+		"%!"} {
 		require.NotContains(t, page, text)
 	}
 	require.Contains(t, docsOf(t, "http://127.0.0.1:8080"), "development only")
-	require.Less(t, strings.Index(page, "<wrong>"), strings.Index(page, "<code>later"), "errors are sorted by their status")
+	require.Less(t, strings.Index(page, "<wrong>"), strings.Index(page, "<code>later"),
+		"errors are sorted by their status")
 	for _, example := range Examples("https://x.example") {
 		require.Equal(t, 1, strings.Count(example.Text, "https://x.example"), example.Name)
 	}
@@ -162,7 +166,8 @@ func TestReferenceTellsOfEveryCallAndSchema(t *testing.T) {
 		require.Contains(t, page, "<code>"+path+"</code>")
 		for method, call := range methods {
 			if path != "/" && path != "/payment/{id}" {
-				require.Contains(t, page, `id="call-`+call.OperationID+`"><span class="method">`+strings.ToUpper(method)+`</span>`)
+				require.Contains(t, page,
+					`id="call-`+call.OperationID+`"><span class="method">`+strings.ToUpper(method)+`</span>`)
 			}
 		}
 	}
@@ -174,7 +179,8 @@ func TestReferenceTellsOfEveryCallAndSchema(t *testing.T) {
 func TestReferenceRefusesWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	for _, document := range []string{
-		`[]`, `{"paths":[]}`, `{"paths":{"/x":{"get":{"operationId":"x"}}}}`, `{"paths":{"/x":{"get":{"operationId":"x","tags":["Unknown"]}}}}`,
+		`[]`, `{"paths":[]}`, `{"paths":{"/x":{"get":{"operationId":"x"}}}}`,
+		`{"paths":{"/x":{"get":{"operationId":"x","tags":["Unknown"]}}}}`,
 	} {
 		_, err := readReference([]byte(document), "https://x.example")
 		require.Error(t, err, document)
@@ -184,7 +190,8 @@ func TestReferenceRefusesWhatItCannotRead(t *testing.T) {
 func TestSpan(t *testing.T) {
 	t.Parallel()
 	for length, want := range map[time.Duration]string{
-		time.Hour: "1 hour", 30 * time.Minute: "30 minutes", 48 * time.Hour: "2 days", 90 * time.Minute: "90 minutes", time.Second: "1 second",
+		time.Hour: "1 hour", 30 * time.Minute: "30 minutes", 48 * time.Hour: "2 days", 90 * time.Minute: "90 minutes",
+		time.Second:             "1 second",
 		1500 * time.Millisecond: "1.5s",
 	} {
 		require.Equal(t, want, span(length))

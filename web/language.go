@@ -76,8 +76,10 @@ func (l Language) scriptTexts() (map[string]string, error) {
 	texts := map[string]string{}
 	for _, id := range []string{
 		"copied", "copy_failed", "offline", "over", "until",
-		"w_pay", "w_injected", "w_connecting", "w_switching", "w_checking", "w_confirm", "w_sent", "w_mined", "w_failed", "w_refused", "w_busy",
-		"w_locked", "w_chain", "w_disconnected", "w_unsupported", "w_usdt", "w_gas", "w_changed", "w_error", "explorer", "new_tab",
+		"w_pay", "w_injected", "w_connecting", "w_switching", "w_checking", "w_confirm", "w_sent", "w_mined",
+		"w_failed", "w_refused", "w_busy",
+		"w_locked", "w_chain", "w_disconnected", "w_unsupported", "w_usdt", "w_gas", "w_changed", "w_error", "explorer",
+		"new_tab",
 	} {
 		text, err := l.text(id, values{"Name": "{Name}", "Have": "{Have}", "Reason": "{Reason}", "Time": "{Time}"})
 		if err != nil {

@@ -13,7 +13,8 @@ import (
 //go:embed templates
 var files embed.FS
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{"asset": assetPath, "prose": prose}).ParseFS(files, "templates/*.html"))
+var templates = template.Must(template.New("").Funcs(template.FuncMap{"asset": assetPath,
+	"prose": prose}).ParseFS(files, "templates/*.html"))
 
 // ContentSecurityPolicy is the policy that every page is sent with: scripts, styles, pictures and calls are our own and come
 // from this origin, nothing stands in the page itself, and nobody may frame it. Wallets hand their icons over as data.

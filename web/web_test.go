@@ -17,9 +17,11 @@ import (
 
 func examplePayment(change func(*models.Payment)) models.Payment {
 	p := models.Payment{
-		ID: strings.Repeat("a", 24), UserID: "<script>alert(1)</script>", Reference: "0123456789abcdef", Network: models.NetworkERC20,
-		Currency: models.CurrencyUSDT, AmountRequested: 50 * models.USDT, DepositAddress: "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
-		ExpiresAt: time.Date(2026, 3, 12, 22, 30, 0, 0, time.UTC),
+		ID: strings.Repeat("a", 24), UserID: "<script>alert(1)</script>", Reference: "0123456789abcdef",
+		Network:  models.NetworkERC20,
+		Currency: models.CurrencyUSDT, AmountRequested: 50 * models.USDT,
+		DepositAddress: "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+		ExpiresAt:      time.Date(2026, 3, 12, 22, 30, 0, 0, time.UTC),
 	}
 	p.Status = models.StatusPending
 	change(&p)
@@ -29,10 +31,13 @@ func examplePayment(change func(*models.Payment)) models.Payment {
 // exampleCheckout is a checkout half an hour before its end.
 func exampleCheckout(p models.Payment, confirmations uint64) Checkout {
 	return Checkout{
-		Payment: p, Confirmations: confirmations, RequiredConfirmations: 12, Now: p.ExpiresAt.Add(-30 * time.Minute), Refresh: 5 * time.Second,
+		Payment: p, Confirmations: confirmations, RequiredConfirmations: 12, Now: p.ExpiresAt.Add(-30 * time.Minute),
+		Refresh:   5 * time.Second,
 		BlockTime: 12 * time.Second,
-		Network:   Network{ChainID: 1, Token: "0xdAC17F958D2ee523a2206206994597C13D831ec7", ExplorerURL: "https://etherscan.io"},
-		Language:  FindLanguage("en", ""),
+		Network: Network{
+			ChainID: 1, Token: "0xdAC17F958D2ee523a2206206994597C13D831ec7", ExplorerURL: "https://etherscan.io",
+		},
+		Language: FindLanguage("en", ""),
 	}
 }
 
@@ -51,10 +56,12 @@ func render(t *testing.T, p models.Payment, confirmations uint64) string {
 // Each state and each exception has a page of its own that says what to do, and asks for money only while money helps.
 func TestCheckout(t *testing.T) {
 	t.Parallel()
-	const refresh, address, lost = `http-equiv="refresh" content="5"`, `data-copy="0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"`, "are lost"
+	const refresh, address, lost = `http-equiv="refresh" content="5"`,
+		`data-copy="0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"`, "are lost"
 	paid := func(status models.Status, exception models.Exception, received models.Amount) func(*models.Payment) {
 		return func(p *models.Payment) {
-			p.Status, p.Exception, p.AmountReceived, p.ReturnURL = status, exception, received, "https://shop.example/order/7?x=1&y=2"
+			p.Status, p.Exception, p.AmountReceived, p.ReturnURL = status, exception, received,
+				"https://shop.example/order/7?x=1&y=2"
 			if received > 0 {
 				p.TxHash = "0x12"
 			}
@@ -67,21 +74,39 @@ func TestCheckout(t *testing.T) {
 		has     []string
 		hasNot  []string
 	}{
-		{"pending", paid(models.StatusPending, "", 0), 0, []string{refresh, address, lost, "50.00", "Waiting for your payment", "30 min", "USDT on Ethereum (ERC-20)"}, []string{"Confirmations", "Received"}},
-		{"part", paid(models.StatusDetected, "", 20*models.USDT), 1, []string{refresh, address, lost, "Part of the amount has arrived", "Still to send", `data-copy="30.00"`, `data-units="30000000"`}, []string{"1/12"}},
-		{"detected", paid(models.StatusDetected, "", 50*models.USDT), 1, []string{refresh, "Payment found", "1/12", "about 2 min to go"}, []string{address, lost}},
-		{"confirming", paid(models.StatusConfirming, "", 50*models.USDT), 7, []string{refresh, "7/12", "being confirmed", `href="https://etherscan.io/tx/0x12"`}, []string{address, lost}},
-		{"last checks", paid(models.StatusConfirming, "", 50*models.USDT), 12, []string{"12/12", "a little longer"}, []string{address}},
-		{"reverted", paid(models.StatusPending, models.ExceptionReverted, 0), 0, []string{refresh, "took a transfer back", "do not send it again now"}, []string{address}},
-		{"paid", paid(models.StatusPaid, "", 50*models.USDT), 12, []string{"12/12", "Payment complete", `href="https://shop.example/order/7?x=1&amp;y=2"`, "Back to shop.example"}, []string{"refresh\"", address}},
-		{"overpaid", paid(models.StatusPaid, models.ExceptionOverpaid, 60*models.USDT), 12, []string{"more than the 50.00 USDT"}, []string{address}},
-		{"accepted", paid(models.StatusPaid, models.ExceptionAccepted, 20*models.USDT), 12, []string{"has accepted your payment"}, []string{address}},
-		{"expired", paid(models.StatusExpired, "", 0), 0, []string{"Payment expired", "start again at the shop"}, []string{"refresh\"", address}},
-		{"underpaid", paid(models.StatusExpired, models.ExceptionUnderpaid, 1), 0, []string{"contact the shop", "0.000001 of 50.00 USDT"}, []string{"refresh\"", address}},
-		{"late", paid(models.StatusExpired, models.ExceptionPaidLate, 50*models.USDT), 0, []string{"came too late", "contact the shop"}, []string{address}},
-		{"reverted after the end", paid(models.StatusExpired, models.ExceptionReverted, 0), 0, []string{"took a transfer back", "contact the shop"}, []string{address}},
-		{"rejected", paid(models.StatusRejected, "", 0), 0, []string{"declined", "do not send anything"}, []string{"refresh\"", address}},
-		{"after reject", paid(models.StatusRejected, models.ExceptionAfterReject, 50*models.USDT), 12, []string{"declined", "50.00 USDT arrived"}, []string{address}},
+		{"pending", paid(models.StatusPending, "", 0), 0, []string{refresh, address, lost, "50.00",
+			"Waiting for your payment", "30 min", "USDT on Ethereum (ERC-20)"}, []string{"Confirmations", "Received"}},
+		{"part", paid(models.StatusDetected, "", 20*models.USDT), 1,
+			[]string{refresh, address, lost, "Part of the amount has arrived", "Still to send", `data-copy="30.00"`,
+				`data-units="30000000"`}, []string{"1/12"}},
+		{"detected", paid(models.StatusDetected, "", 50*models.USDT), 1,
+			[]string{refresh, "Payment found", "1/12", "about 2 min to go"}, []string{address, lost}},
+		{"confirming", paid(models.StatusConfirming, "", 50*models.USDT), 7,
+			[]string{refresh, "7/12", "being confirmed", `href="https://etherscan.io/tx/0x12"`},
+			[]string{address, lost}},
+		{"last checks", paid(models.StatusConfirming, "", 50*models.USDT), 12, []string{"12/12", "a little longer"},
+			[]string{address}},
+		{"reverted", paid(models.StatusPending, models.ExceptionReverted, 0), 0,
+			[]string{refresh, "reversed a transfer", "do not send it again for now"}, []string{address}},
+		{"paid", paid(models.StatusPaid, "", 50*models.USDT), 12,
+			[]string{"12/12", "Payment complete", `href="https://shop.example/order/7?x=1&amp;y=2"`,
+				"Back to shop.example"}, []string{"refresh\"", address}},
+		{"overpaid", paid(models.StatusPaid, models.ExceptionOverpaid, 60*models.USDT), 12,
+			[]string{"more than the 50.00 USDT"}, []string{address}},
+		{"accepted", paid(models.StatusPaid, models.ExceptionAccepted, 20*models.USDT), 12,
+			[]string{"has accepted your payment"}, []string{address}},
+		{"expired", paid(models.StatusExpired, "", 0), 0, []string{"Payment expired", "start again at the shop"},
+			[]string{"refresh\"", address}},
+		{"underpaid", paid(models.StatusExpired, models.ExceptionUnderpaid, 1), 0,
+			[]string{"contact the shop", "0.000001 of 50.00 USDT"}, []string{"refresh\"", address}},
+		{"late", paid(models.StatusExpired, models.ExceptionPaidLate, 50*models.USDT), 0,
+			[]string{"arrived too late", "contact the shop"}, []string{address}},
+		{"reverted after the end", paid(models.StatusExpired, models.ExceptionReverted, 0), 0,
+			[]string{"reversed a transfer", "contact the shop"}, []string{address}},
+		{"rejected", paid(models.StatusRejected, "", 0), 0, []string{"declined", "do not send anything"},
+			[]string{"refresh\"", address}},
+		{"after reject", paid(models.StatusRejected, models.ExceptionAfterReject, 50*models.USDT), 12,
+			[]string{"declined", "50.00 USDT arrived"}, []string{address}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -105,12 +130,12 @@ func TestCheckoutAtTheEdgesOfTheWindow(t *testing.T) {
 	c := exampleCheckout(examplePayment(func(*models.Payment) {}), 0)
 	c.Now = c.Payment.ExpiresAt
 	page := renderCheckout(t, c)
-	require.Contains(t, page, "The time is over")
+	require.Contains(t, page, "Time is up")
 	require.NotContains(t, page, "data-copy")
 	c.IsPaused, c.WindowEnd = true, c.Now
 	page = renderCheckout(t, c)
 	require.Contains(t, page, "has paused all transfers")
-	require.Contains(t, page, "stopped")
+	require.Contains(t, page, `<strong id="countdown" role="timer">on hold<`)
 	c.IsPaused, c.WindowEnd = false, c.Payment.ExpiresAt.Add(10*time.Minute)
 	require.Contains(t, renderCheckout(t, c), "10 min")
 }
@@ -118,20 +143,24 @@ func TestCheckoutAtTheEdgesOfTheWindow(t *testing.T) {
 // A transfer in a node's pool is told of while nothing has come, and never later.
 func TestCheckoutTellsOfTransfersOnTheirWay(t *testing.T) {
 	t.Parallel()
-	const line = "A transfer of 50.00 USDT was seen in the network."
+	const line = "A transfer of 50.00 USDT was seen on the network."
 	for _, status := range models.Statuses() {
 		c := exampleCheckout(examplePayment(func(p *models.Payment) { p.Status = status }), 0)
 		c.OnItsWay = 50 * models.USDT
 		require.Equal(t, status == models.StatusPending, strings.Contains(renderCheckout(t, c), line), status)
 	}
-	require.NotContains(t, render(t, examplePayment(func(*models.Payment) {}), 0), "was seen in the network")
+	require.NotContains(t, render(t, examplePayment(func(*models.Payment) {}), 0), "was seen on the network")
 }
 
 // What an operator or a shop wrote never becomes markup or a link of another kind.
 func TestCheckoutEscapes(t *testing.T) {
 	t.Parallel()
-	for _, hostile := range []string{`javascript:alert(1)`, `https://x.example/"><script>alert(1)</script>`, `data:text/html,<script>alert(1)</script>`} {
-		page := render(t, examplePayment(func(p *models.Payment) { p.ReturnURL, p.Status, p.TxHash = hostile, models.StatusPaid, `"><script>` }), 12)
+	for _, hostile := range []string{`javascript:alert(1)`, `https://x.example/"><script>alert(1)</script>`,
+		`data:text/html,<script>alert(1)</script>`} {
+		page := render(t, examplePayment(func(p *models.Payment) {
+			p.ReturnURL, p.Status, p.TxHash = hostile,
+				models.StatusPaid, `"><script>`
+		}), 12)
 		require.NotContains(t, page, `href="javascript`)
 		require.NotContains(t, page, `href="data:text`)
 		require.NotRegexp(t, `<script(>|[^ ]| [^s])`, page)
@@ -205,7 +234,8 @@ func TestPaymentRequest(t *testing.T) {
 	call, err := transferCall(address, math.MaxInt64)
 	require.NoError(t, err)
 	require.Equal(t, "0xa9059cbb000000000000000000000000f39fd6e51aad88f6f4ce6ab8827279cfffb922660000000000000000000000000000000000000000000000007fffffffffffffff", call)
-	require.Equal(t, []string{"0xf39F", "d6e5", "1aad", "88F6", "F4ce", "6aB8", "8272", "79cf", "fFb9", "2266"}, groupAddress(address))
+	require.Equal(t, []string{"0xf39F", "d6e5", "1aad", "88F6", "F4ce", "6aB8", "8272", "79cf", "fFb9", "2266"},
+		groupAddress(address))
 	require.Equal(t, address, strings.Join(groupAddress(address), ""))
 }
 
@@ -216,7 +246,8 @@ func TestPagesHoldNothingThatThePolicyDrops(t *testing.T) {
 	require.NoError(t, WriteHome(&home))
 	require.NoError(t, WriteProblem(&problem, Problem{Title: "<b>", Message: "m", RequestID: "r"}))
 	require.NotContains(t, problem.String(), "<b>")
-	for _, page := range []string{home.String(), problem.String(), render(t, examplePayment(func(*models.Payment) {}), 0)} {
+	for _, page := range []string{home.String(), problem.String(),
+		render(t, examplePayment(func(*models.Payment) {}), 0)} {
 		require.NotRegexp(t, `<style|\sstyle=|\son[a-z]+=|<script(?: [^>]*)?>[^<]`, page)
 		require.Contains(t, page, `<link rel="stylesheet" href="/assets/`)
 	}

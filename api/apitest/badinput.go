@@ -90,7 +90,8 @@ func (t Target) badBodies() []badCase {
 		}
 	}
 	amount := func(raw, msg string) badCase {
-		return create("amount "+shortName(raw), `{"amount":`+raw+`,"userId":"u","network":"ERC20"}`, "invalid_amount", "amount", msg)
+		return create("amount "+shortName(raw), `{"amount":`+raw+`,"userId":"u","network":"ERC20"}`, "invalid_amount",
+			"amount", msg)
 	}
 	userID := func(name, raw, code, msg string) badCase {
 		return create("userId "+name, `{"amount":50,"userId":`+raw+`,"network":"ERC20"}`, code, "userId", msg)
@@ -99,22 +100,25 @@ func (t Target) badBodies() []badCase {
 		return create("network "+raw, `{"amount":50,"userId":"u","network":`+raw+`}`, code, "network", msg)
 	}
 	currency := func(raw, code, msg string) badCase {
-		return create("currency "+raw, `{"amount":50,"userId":"u","network":"ERC20","currency":`+raw+`}`, code, "currency", msg)
+		return create("currency "+raw, `{"amount":50,"userId":"u","network":"ERC20","currency":`+raw+`}`, code,
+			"currency", msg)
 	}
 	malformed := func(name, body, field, msg string) badCase { return create(name, body, "malformed_json", field, msg) }
 	const (
 		zero      = "amount must be greater than 0."
 		decimal   = "amount must be a decimal number."
-		precise   = "amount has more than 6 decimals."
+		precise   = "amount must have at most 6 decimals."
 		userRange = "userId must have 1 to 256 characters."
 		control   = "userId must not contain control characters."
-		onlyERC20 = `network must be "ERC20", which is the only one supported.`
-		onlyUSDT  = `currency must be "USDT", which is the only one supported.`
-		short     = "The body ends before the JSON object does."
+		onlyERC20 = `network must be "ERC20", the only supported value.`
+		onlyUSDT  = `currency must be "USDT", the only supported value.`
+		short     = "The request body ends before the JSON object is complete."
 	)
 	tooLarge := "amount must be at most " + t.MaxAmount.String() + " USDT."
 	notA := func(field, kind string) string { return field + " must be a string, not " + kind + "." }
-	noNumber := func(kind string) string { return "amount must be a number, or a string holding one, not " + kind + "." }
+	noNumber := func(kind string) string {
+		return "amount must be a number or a string containing one, not " + kind + "."
+	}
 	return []badCase{
 		amount(`null`, noNumber("null")),
 		amount(`true`, noNumber("a boolean")),
@@ -155,13 +159,20 @@ func (t Target) badBodies() []badCase {
 		amount(repeat(30, "9"), tooLarge),
 		amount(`9223372036854.775808`, tooLarge),
 		amount((t.MaxAmount + 1).String(), tooLarge),
-		malformed("amount NaN", `{"amount":NaN,"userId":"u","network":"ERC20"}`, "amount", `The field "amount" is not valid JSON (near byte 10).`),
-		malformed("amount Infinity", `{"amount":Infinity,"userId":"u","network":"ERC20"}`, "amount", `The field "amount" is not valid JSON (near byte 10).`),
-		malformed("amount 050", `{"amount":050,"userId":"u","network":"ERC20"}`, "", `The body is not valid JSON (near byte 11).`),
-		malformed("amount +50", `{"amount":+50,"userId":"u","network":"ERC20"}`, "amount", `The field "amount" is not valid JSON (near byte 10).`),
-		malformed("amount .5", `{"amount":.5,"userId":"u","network":"ERC20"}`, "amount", `The field "amount" is not valid JSON (near byte 10).`),
-		malformed("amount 5.", `{"amount":5.,"userId":"u","network":"ERC20"}`, "amount", `The field "amount" is not valid JSON (near byte 12).`),
-		malformed("amount 0x32", `{"amount":0x32,"userId":"u","network":"ERC20"}`, "", `The body is not valid JSON (near byte 11).`),
+		malformed("amount NaN", `{"amount":NaN,"userId":"u","network":"ERC20"}`, "amount",
+			`The field "amount" is not valid JSON (near byte 10).`),
+		malformed("amount Infinity", `{"amount":Infinity,"userId":"u","network":"ERC20"}`, "amount",
+			`The field "amount" is not valid JSON (near byte 10).`),
+		malformed("amount 050", `{"amount":050,"userId":"u","network":"ERC20"}`, "",
+			`The request body is not valid JSON (near byte 11).`),
+		malformed("amount +50", `{"amount":+50,"userId":"u","network":"ERC20"}`, "amount",
+			`The field "amount" is not valid JSON (near byte 10).`),
+		malformed("amount .5", `{"amount":.5,"userId":"u","network":"ERC20"}`, "amount",
+			`The field "amount" is not valid JSON (near byte 10).`),
+		malformed("amount 5.", `{"amount":5.,"userId":"u","network":"ERC20"}`, "amount",
+			`The field "amount" is not valid JSON (near byte 12).`),
+		malformed("amount 0x32", `{"amount":0x32,"userId":"u","network":"ERC20"}`, "",
+			`The request body is not valid JSON (near byte 11).`),
 		create("no amount", `{"userId":"u","network":"ERC20"}`, "missing_field", "amount", "amount is required."),
 
 		create("no userId", `{"amount":50,"network":"ERC20"}`, "missing_field", "userId", "userId is required."),
@@ -196,33 +207,43 @@ func (t Target) badBodies() []badCase {
 		currency(`"usdt"`, "unsupported_currency", onlyUSDT),
 		currency(`"USDC"`, "unsupported_currency", onlyUSDT),
 
-		malformed("empty body", ``, "", "The body is empty; it must be a JSON object."),
-		malformed("blank body", " \r\n\t", "", "The body is empty; it must be a JSON object."),
-		malformed("null body", `null`, "", "The body must be a JSON object."),
-		malformed("array body", `[`+goodBody+`]`, "", "The body must be a JSON object."),
-		malformed("string body", `"amount"`, "", "The body must be a JSON object."),
-		malformed("text body", `amount=50&userId=u&network=ERC20`, "", "The body is not valid JSON (near byte 0)."),
-		malformed("byte order mark", "\ufeff"+goodBody, "", "The body is not valid JSON (near byte 0)."),
+		malformed("empty body", ``, "", "The request body is empty; it must be a JSON object."),
+		malformed("blank body", " \r\n\t", "", "The request body is empty; it must be a JSON object."),
+		malformed("null body", `null`, "", "The request body must be a JSON object."),
+		malformed("array body", `[`+goodBody+`]`, "", "The request body must be a JSON object."),
+		malformed("string body", `"amount"`, "", "The request body must be a JSON object."),
+		malformed("text body", `amount=50&userId=u&network=ERC20`, "", "The request body is not valid JSON (near byte 0)."),
+		malformed("byte order mark", "\ufeff"+goodBody, "", "The request body is not valid JSON (near byte 0)."),
 		malformed("open object", `{"amount":50`, "", short),
 		malformed("cut string", `{"amount":50,"userId":"u`, "userId", short),
 		malformed("cut after name", `{"amount"`, "amount", short),
-		malformed("trailing comma", `{"amount":50,"userId":"u","network":"ERC20",}`, "", "The body is not valid JSON (near byte 43)."),
-		malformed("single quotes", `{'amount':50}`, "", "The body is not valid JSON (near byte 1)."),
-		malformed("comment", `{/**/"amount":50}`, "", "The body is not valid JSON (near byte 1)."),
-		malformed("trailing object", goodBody+goodBody, "", "The body has text after the JSON object."),
-		malformed("trailing brace", goodBody+`}`, "", "The body has text after the JSON object."),
-		malformed("trailing NUL", goodBody+"\x00", "", "The body has text after the JSON object."),
+		malformed("trailing comma", `{"amount":50,"userId":"u","network":"ERC20",}`, "",
+			"The request body is not valid JSON (near byte 43)."),
+		malformed("single quotes", `{'amount':50}`, "", "The request body is not valid JSON (near byte 1)."),
+		malformed("comment", `{/**/"amount":50}`, "", "The request body is not valid JSON (near byte 1)."),
+		malformed("trailing object", goodBody+goodBody, "", "The request body has text after the JSON object."),
+		malformed("trailing brace", goodBody+`}`, "", "The request body has text after the JSON object."),
+		malformed("trailing NUL", goodBody+"\x00", "", "The request body has text after the JSON object."),
 		malformed("deep nesting", `{"amount":`+repeat(30000, "["), "amount", `The field "amount" is nested too deeply.`),
-		malformed("deep nesting of objects", `{"userId":`+repeat(12000, `{"":`), "userId", `The field "userId" is nested too deeply.`),
-		create("duplicate key", `{"amount":50,"userId":"u","network":"ERC20","amount":60}`, "duplicate_field", "amount", `The field "amount" appears more than once.`),
-		create("duplicate key with an escape", `{"amount":50,"userId":"u","network":"ERC20","\u0061mount":60}`, "duplicate_field", "amount", `The field "amount" appears more than once.`),
+		malformed("deep nesting of objects", `{"userId":`+repeat(12000, `{"":`), "userId",
+			`The field "userId" is nested too deeply.`),
+		create("duplicate key", `{"amount":50,"userId":"u","network":"ERC20","amount":60}`, "duplicate_field", "amount",
+			`The field "amount" appears more than once.`),
+		create("duplicate key with an escape", `{"amount":50,"userId":"u","network":"ERC20","\u0061mount":60}`,
+			"duplicate_field", "amount", `The field "amount" appears more than once.`),
 		create("duplicate unknown key", `{"x":1,"x":2}`, "duplicate_field", "x", `The field "x" appears more than once.`),
-		create("mis-cased amount", `{"Amount":50,"userId":"u","network":"ERC20"}`, "unknown_field", "Amount", `The field "Amount" is unknown; it is spelled "amount".`),
-		create("mis-cased userId", `{"amount":50,"userid":"u","network":"ERC20"}`, "unknown_field", "userid", `The field "userid" is unknown; it is spelled "userId".`),
-		create("amount in two cases", `{"amount":50,"AMOUNT":1,"userId":"u","network":"ERC20"}`, "unknown_field", "AMOUNT", `The field "AMOUNT" is unknown; it is spelled "amount".`),
-		create("unknown key", `{"amount":50,"userId":"u","network":"ERC20","callbackUrl":"https://example.org"}`, "unknown_field", "callbackUrl", `The field "callbackUrl" is unknown.`),
-		create("long unknown key", `{"`+repeat(1000, "k")+`":1}`, "unknown_field", repeat(64, "k")+"…", `The field "`+repeat(64, "k")+`…" is unknown.`),
-		create("prototype key", `{"amount":50,"userId":"u","network":"ERC20","__proto__":{"admin":true}}`, "unknown_field", "__proto__", `The field "__proto__" is unknown.`),
+		create("mis-cased amount", `{"Amount":50,"userId":"u","network":"ERC20"}`, "unknown_field", "Amount",
+			`The field "Amount" is unknown; it is spelled "amount".`),
+		create("mis-cased userId", `{"amount":50,"userid":"u","network":"ERC20"}`, "unknown_field", "userid",
+			`The field "userid" is unknown; it is spelled "userId".`),
+		create("amount in two cases", `{"amount":50,"AMOUNT":1,"userId":"u","network":"ERC20"}`, "unknown_field",
+			"AMOUNT", `The field "AMOUNT" is unknown; it is spelled "amount".`),
+		create("unknown key", `{"amount":50,"userId":"u","network":"ERC20","callbackUrl":"https://example.org"}`,
+			"unknown_field", "callbackUrl", `The field "callbackUrl" is unknown.`),
+		create("long unknown key", `{"`+repeat(1000, "k")+`":1}`, "unknown_field", repeat(64, "k")+"…",
+			`The field "`+repeat(64, "k")+`…" is unknown.`),
+		create("prototype key", `{"amount":50,"userId":"u","network":"ERC20","__proto__":{"admin":true}}`,
+			"unknown_field", "__proto__", `The field "__proto__" is unknown.`),
 	}
 }
 
@@ -251,7 +272,8 @@ func (t Target) badHeaders() []badCase {
 	const limitBytes = 64 << 10
 	padded := func(bytes int) string { return goodBody + repeat(bytes-len(goodBody), " ") }
 	tooLarge := func(name, body string, isChunked bool) badCase {
-		c := with(name, body, http.StatusRequestEntityTooLarge, "body_too_large", "", "The request body must be at most 64 KiB.", jsonType)
+		c := with(name, body, http.StatusRequestEntityTooLarge, "body_too_large", "",
+			"The request body must be at most 64 KiB.", jsonType)
 		c.isChunked = isChunked
 		return c
 	}
@@ -288,13 +310,13 @@ func (t Target) badPaths(foreign string) []badCase {
 			http.StatusNotFound, code, "", msg,
 		}
 	}
-	noPayment := func(path string) badCase { return get(path, "payment_not_found", "There is no payment with this id.") }
-	nothing := func(path string) badCase { return get(path, "not_found", "There is nothing at this address.") }
+	noPayment := func(path string) badCase { return get(path, "payment_not_found", "No payment has this id.") }
+	nothing := func(path string) badCase { return get(path, "not_found", "This address does not exist.") }
 	method := func(method, path string) badCase {
 		return badCase{
 			"method/" + method + strings.ReplaceAll(path, "/", "_"),
 			request{method: method, path: path, headers: t.Account.headers()},
-			http.StatusMethodNotAllowed, "method_not_allowed", "", "This address does not answer to this method.",
+			http.StatusMethodNotAllowed, "method_not_allowed", "", "This address does not support this method.",
 		}
 	}
 	return []badCase{
@@ -343,7 +365,7 @@ func (t Target) badQueries() []badCase {
 		exceptions = "exception must be one of UNDERPAID, OVERPAID, PAID_LATE, REVERTED, ACCEPTED, AFTER_REJECT."
 		limits     = "limit must be a whole number from 1 to 200."
 		reference  = "reference must be 16 lower-case hex digits."
-		cursor     = "cursor is not one that this list has given out."
+		cursor     = "cursor must be a nextCursor of this list."
 	)
 	aTime := func(name string) string {
 		return name + " must be a time such as 2026-03-12T22:30:00Z (RFC 3339; write + as %2B)."
@@ -354,7 +376,7 @@ func (t Target) badQueries() []badCase {
 		payments("status=PAID%20", "status", statuses),
 		payments("status=DONE", "status", statuses),
 		payments("status=", "status", length("status")),
-		payments("status=PAID&status=PENDING", "status", "status is given more than once."),
+		payments("status=PAID&status=PENDING", "status", "status must be given only once."),
 		payments("exception=underpaid", "exception", exceptions),
 		payments("exception=null", "exception", exceptions),
 		payments("limit=0", "limit", limits),
@@ -377,14 +399,15 @@ func (t Target) badQueries() []badCase {
 		payments("cursor=x", "cursor", cursor),
 		payments("cursor=%21%21%21%21", "cursor", cursor),
 		list("/api/payments", "user=u", "unknown_parameter", "user",
-			`The parameter "user" is unknown; known are status, exception, userId, reference, search, from, to, cursor, limit.`),
+			`The parameter "user" is unknown; this list accepts status, exception, userId, reference, search, from, to, cursor, limit.`),
 		list("/api/payments", "Status=PAID", "unknown_parameter", "Status",
-			`The parameter "Status" is unknown; known are status, exception, userId, reference, search, from, to, cursor, limit.`),
+			`The parameter "Status" is unknown; this list accepts status, exception, userId, reference, search, from, to, cursor, limit.`),
 		list("/api/payments", "status=%zz", "malformed_query", "", "The query string is malformed."),
 		list("/api/payments", "status=PAID;limit=1", "malformed_query", "", "The query string is malformed."),
 		list("/api/ledger", "limit=0", "invalid_parameter", "limit", limits),
 		list("/api/ledger", "cursor=x", "invalid_parameter", "cursor", cursor),
-		list("/api/ledger", "status=PAID", "unknown_parameter", "status", `The parameter "status" is unknown; known are cursor, limit.`),
+		list("/api/ledger", "status=PAID", "unknown_parameter", "status",
+			`The parameter "status" is unknown; this list accepts cursor, limit.`),
 	}
 }
 
@@ -392,40 +415,47 @@ func (t Target) badQueries() []badCase {
 func (t Target) badDecisions(open, foreign string) []badCase {
 	decide := func(name, call, id, body string, status int, code, field, msg string) badCase {
 		return badCase{call + "/" + name, request{
-			method: http.MethodPost, path: "/api/payment/" + id + "/" + call, headers: t.Account.headers(jsonType), body: body,
+			method: http.MethodPost, path: "/api/payment/" + id + "/" + call, headers: t.Account.headers(jsonType),
+			body: body,
 		}, status, code, field, msg}
 	}
 	body := func(name, call, body, code, field, msg string) badCase {
 		return decide(name, call, open, body, http.StatusBadRequest, code, field, msg)
 	}
 	noPayment := func(name, call, id string) badCase {
-		return decide(name, call, id, `{"reason":"r"}`, http.StatusNotFound, "payment_not_found", "", "There is no payment with this id.")
+		return decide(name, call, id, `{"reason":"r"}`, http.StatusNotFound, "payment_not_found", "",
+			"No payment has this id.")
 	}
 	const reasonRange = "reason must have 1 to 500 characters."
 	cases := []badCase{
-		body("no body", "reject", ``, "malformed_json", "", "The body is empty; it must be a JSON object."),
+		body("no body", "reject", ``, "malformed_json", "", "The request body is empty; it must be a JSON object."),
 		body("no reason", "reject", `{}`, "missing_field", "reason", "reason is required."),
 		decide("still open", "accept", open, `{"reason":"r"}`, http.StatusConflict, "payment_still_open", "",
-			"This payment is still open; only an expired one can be accepted."),
+			"This payment is still open; only an expired payment can be accepted."),
 		decide("still open, no body", "accept", open, ``, http.StatusConflict, "payment_still_open", "",
-			"This payment is still open; only an expired one can be accepted."),
+			"This payment is still open; only an expired payment can be accepted."),
 	}
 	for _, call := range []string{"reject", "accept"} {
-		noType := decide("no content type", call, open, `{"reason":"r"}`, http.StatusUnsupportedMediaType, "unsupported_media_type", "",
+		noType := decide("no content type", call, open, `{"reason":"r"}`, http.StatusUnsupportedMediaType,
+			"unsupported_media_type", "",
 			"Content-Type must be application/json in UTF-8, and Content-Encoding must not be set.")
 		noType.headers = t.Account.headers()
 		cases = append(cases, noType,
 			body("null reason", call, `{"reason":null}`, "invalid_field", "reason", "reason must be a string, not null."),
-			body("number as reason", call, `{"reason":5}`, "invalid_field", "reason", "reason must be a string, not a number."),
+			body("number as reason", call, `{"reason":5}`, "invalid_field", "reason",
+				"reason must be a string, not a number."),
 			body("empty reason", call, `{"reason":""}`, "invalid_field", "reason", reasonRange),
 			body("501 characters", call, `{"reason":"`+repeat(501, "r")+`"}`, "invalid_field", "reason", reasonRange),
-			body("control character", call, `{"reason":"a\u0000b"}`, "invalid_field", "reason", "reason must not contain control characters."),
-			body("unknown key", call, `{"reason":"r","force":true}`, "unknown_field", "force", `The field "force" is unknown.`),
-			body("bare string", call, `"r"`, "malformed_json", "", "The body must be a JSON object."),
+			body("control character", call, `{"reason":"a\u0000b"}`, "invalid_field", "reason",
+				"reason must not contain control characters."),
+			body("unknown key", call, `{"reason":"r","force":true}`, "unknown_field", "force",
+				`The field "force" is unknown.`),
+			body("bare string", call, `"r"`, "malformed_json", "", "The request body must be a JSON object."),
 			noPayment("unknown payment", call, unknownID),
 			noPayment("malformed id", call, "x"),
 			noPayment("another operator's payment", call, foreign),
-			decide("too large", call, open, `{"reason":"r"}`+repeat(64<<10, " "), http.StatusRequestEntityTooLarge, "body_too_large", "", "The request body must be at most 64 KiB."),
+			decide("too large", call, open, `{"reason":"r"}`+repeat(64<<10, " "), http.StatusRequestEntityTooLarge,
+				"body_too_large", "", "The request body must be at most 64 KiB."),
 		)
 	}
 	return cases
@@ -437,7 +467,8 @@ func operatorCalls() []request {
 		{method: http.MethodPost, path: createPath, headers: []header{jsonType}, body: goodBody},
 		{method: http.MethodGet, path: "/api/payment/" + unknownID},
 		{method: http.MethodGet, path: "/api/payments"},
-		{method: http.MethodPost, path: "/api/payment/" + unknownID + "/reject", headers: []header{jsonType}, body: `{"reason":"r"}`},
+		{method: http.MethodPost, path: "/api/payment/" + unknownID + "/reject", headers: []header{jsonType},
+			body: `{"reason":"r"}`},
 		{method: http.MethodPost, path: "/api/payment/" + unknownID + "/accept"},
 		{method: http.MethodGet, path: "/api/balance"},
 		{method: http.MethodGet, path: "/api/ledger"},
@@ -446,7 +477,7 @@ func operatorCalls() []request {
 
 func (t Target) refusedAccount(inactive Inactive) []badCase {
 	sentences := map[string]string{
-		"account_pending":   "This account is waiting for its approval.",
+		"account_pending":   "This account is waiting for approval.",
 		"account_suspended": "This account is suspended.",
 		"account_rejected":  "This account was not approved.",
 	}

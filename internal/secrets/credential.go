@@ -31,7 +31,8 @@ func NewCredential(operatorID string, masterKey []byte) (credential models.Crede
 	if err != nil {
 		return models.Credential{}, "", err
 	}
-	return models.Credential{APIKey: apiKey, OperatorID: operatorID, SecretHash: HashSecret(secret), SecretSealed: sealed}, secret, nil
+	return models.Credential{APIKey: apiKey, OperatorID: operatorID, SecretHash: HashSecret(secret),
+		SecretSealed: sealed}, secret, nil
 }
 
 // HashSecret returns what the database keeps to check a secret by. A plain SHA-256 is enough, because a secret has 256
@@ -71,7 +72,8 @@ func Seal(owner, secret string, masterKey []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return aead.Seal(nil, nil, []byte(secret), []byte(owner)), nil //nolint:gosec // an AEAD with random nonces of its own: it takes none and puts a fresh one in front
+	//nolint:gosec // an AEAD with random nonces of its own: it takes none and puts a fresh one in front
+	return aead.Seal(nil, nil, []byte(secret), []byte(owner)), nil
 }
 
 func newAEAD(masterKey []byte) (cipher.AEAD, error) {

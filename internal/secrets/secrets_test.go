@@ -81,7 +81,8 @@ func TestPasswordHashFromABrokenRow(t *testing.T) {
 	for _, broken := range []string{
 		"", "$", "plain", strings.Replace(good, "argon2id", "argon2i", 1), strings.Replace(good, "v=19", "v=16", 1),
 		strings.Replace(good, "m=19456", "m=4294967295", 1), strings.Replace(good, "m=19456", "m=262145", 1),
-		strings.Replace(good, "t=2", "t=17", 1), strings.Replace(good, "p=1", "p=17", 1), "x" + good, strings.Replace(good, "t=2", "t=0", 1), strings.Replace(good, "p=1", "p=0", 1),
+		strings.Replace(good, "t=2", "t=17", 1), strings.Replace(good, "p=1", "p=17", 1), "x" + good,
+		strings.Replace(good, "t=2", "t=0", 1), strings.Replace(good, "p=1", "p=0", 1),
 		good + "$", good[:strings.LastIndex(good, "$")+1], good[:strings.LastIndex(good, "$")] + "$????",
 	} {
 		ok, err := CheckPassword("x", broken)

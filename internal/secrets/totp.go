@@ -28,7 +28,9 @@ func NewTOTP(account string) (secret, uri string, err error) {
 
 // TOTPCode returns the code of a time step, which counts from the Unix epoch.
 func TOTPCode(secret string, step int64) (string, error) {
-	code, err := hotp.GenerateCodeCustom(secret, uint64(max(0, step)), hotp.ValidateOpts{Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
+	code, err := hotp.GenerateCodeCustom(secret, uint64(max(0, step)), hotp.ValidateOpts{
+		Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1,
+	})
 	if err != nil {
 		return "", fmt.Errorf("second factor: %w", err)
 	}

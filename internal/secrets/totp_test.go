@@ -20,7 +20,8 @@ var rfcSecret = base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(
 func TestTOTPIsThatOfTheRFC(t *testing.T) {
 	t.Parallel()
 	for unix, want := range map[int64]string{
-		59: "287082", 1111111109: "081804", 1111111111: "050471", 1234567890: "005924", 2000000000: "279037", 20000000000: "353130",
+		59: "287082", 1111111109: "081804", 1111111111: "050471", 1234567890: "005924", 2000000000: "279037",
+		20000000000: "353130",
 	} {
 		code, err := TOTPCode(rfcSecret, TOTPStep(time.Unix(unix, 0)))
 		require.NoError(t, err)
@@ -108,9 +109,11 @@ func TestPasswordProblem(t *testing.T) {
 	t.Parallel()
 	for password, says := range map[string]string{
 		"twelve chars": "", strings.Repeat("ж", 6) + "пароль": "", strings.Repeat("ab", 128): "",
-		"": "at least", "eleven char": "at least", strings.Repeat("ж", 11): "at least", strings.Repeat("ab", 128) + "c": "at most",
-		"a NUL \x00 is inside": "NUL", "broken \xff UTF-8 text": "text", strings.Repeat("a", 12): "guess", strings.Repeat("ж", 12): "guess",
-		"my Me@Example.org!": "guess",
+		"": "at least", "eleven char": "at least", strings.Repeat("ж", 11): "at least", strings.Repeat("ab", 128) +
+			"c": "at most",
+		"a NUL \x00 is inside": "NUL", "broken \xff UTF-8 text": "text", strings.Repeat("a", 12): "guess",
+		strings.Repeat("ж", 12): "guess",
+		"my Me@Example.org!":    "guess",
 	} {
 		problem := PasswordProblem(password, "me@example.org")
 		if says == "" {

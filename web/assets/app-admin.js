@@ -2,7 +2,7 @@
 (() => {
   'use strict';
   const {
-    $, $$, el, call, query, explain, fill, amount, time, badge, short, external, toast, ask, table, empty, Pager, bindFilters, views, isLoggedOut,
+    $, $$, el, call, query, explain, fill, amount, time, badge, short, external, toast, ask, table, empty, Pager, bindFilters, views, isLoggedOut, alarmKinds,
     showPayment, clearPayment, paymentColumns, security, bindSession,
   } = window.paycow;
 
@@ -20,7 +20,7 @@
   }
   const guard = security('admin', readMe);
 
-  const parts = (view) => {
+  const listOf = (view) => {
     const root = $(`[data-view="${view}"]`);
     return { root, list: $('[data-list]', root), pager: new Pager($('[data-pager]', root), () => shown.load().then(() => $('[data-list]', root).scrollIntoView({ block: 'nearest' }))) };
   };
@@ -31,9 +31,9 @@
     fill(place, String(number), String(number), el('span', { class: 'visually-hidden' }, { operators: ' waiting', health: ' failing', alarms: ' open' }[name]));
   }
 
-  // ---- What the tabs tell of, whichever is open ----
+  // ---- The counts in the navigation ----
 
-  // glance keeps the counts in the navigation and the word on halted crediting up to date.
+  // glance updates the counts in the navigation and the warning about halted crediting.
   let glanced = false;
   async function glance() {
     const [waiting, alarms, health] = await Promise.all([
@@ -47,22 +47,22 @@
     const halting = alarms.alarms.filter((alarm) => alarm.haltsCrediting);
     const box = $('[data-halted]');
     box.hidden = !halting.length;
-    fill(box, halting.map((alarm) => alarm.id).join(), halting.length ? ['Crediting stands still until this is resolved: ', halting.map((alarm) => alarm.message).join(' '), ' ', el('a', { href: '#alarms' }, 'Alarms')] : []);
+    fill(box, halting.map((alarm) => alarm.id).join(), halting.length ? ['Crediting is halted until this is resolved: ', halting.map((alarm) => alarm.message).join(' '), ' ', el('a', { href: '#alarms' }, 'Alarms')] : []);
     return { waiting, alarms, health };
   }
 
   // ---- Operators ----
 
-  const operatorsPart = parts('operators');
+  const operatorsList = listOf('operators');
   const waitingPager = new Pager($('[data-waiting-pager]'), () => shown.load());
-  const showOperatorFilters = bindFilters($('[data-filters]', operatorsPart.root), 'operators');
+  const showOperatorFilters = bindFilters($('[data-filters]', operatorsList.root), 'operators');
   let operatorFilters = {};
 
   const decisions = {
-    approve: { label: 'Approve', class: 'primary', done: 'approved', text: 'The account becomes active and gets its first API key and secret.', required: false },
-    reject: { label: 'Reject', class: 'danger', done: 'rejected', danger: true, text: 'The account can never take payments. The operator reads your reason.', required: true },
-    suspend: { label: 'Suspend', class: 'danger', done: 'suspended', danger: true, text: 'Its API key makes no new payments. Open payments go on to their end and are credited. The operator reads your reason.', required: true },
-    reactivate: { label: 'Reactivate', class: '', done: 'reactivated', text: 'The account takes payments again with its credentials as they are.', required: false },
+    approve: { label: 'Approve', class: 'primary', done: 'approved', text: 'The account becomes active and receives its first API key and secret.', required: false },
+    reject: { label: 'Reject', class: 'danger', done: 'rejected', danger: true, text: 'The account can never take payments. The operator sees your reason.', required: true },
+    suspend: { label: 'Suspend', class: 'danger', done: 'suspended', danger: true, text: 'Its API key can create no new payments. Open payments continue and are credited. The operator sees your reason.', required: true },
+    reactivate: { label: 'Reactivate', class: '', done: 'reactivated', text: 'The account can take payments again with its existing credentials.', required: false },
   };
   const possible = { PENDING: ['approve', 'reject'], ACTIVE: ['suspend'], SUSPENDED: ['reactivate'], REJECTED: [] };
 
@@ -75,7 +75,7 @@
     await ask({
       title: `${decision.label} ${operator.name}?`,
       text: [el('p', { class: 'muted' }, operator.email), decision.text],
-      fields: [{ name: 'reason', label: 'Reason', type: 'textarea', required: decision.required, maxlength: 500, hint: 'Stands in the audit log with your name.' }],
+      fields: [{ name: 'reason', label: 'Reason', type: 'textarea', required: decision.required, maxlength: 500, hint: 'Recorded in the audit log with your name.' }],
       confirm: decision.label, danger: decision.danger,
       run: async ({ reason }) => {
         await call('POST', `/api/admin/operators/${encodeURIComponent(operator.id)}/${what}`, reason.trim() ? { reason: reason.trim() } : {});
@@ -86,7 +86,7 @@
     if (!document.activeElement || document.activeElement === document.body) $('#operators-title').focus();
   }
 
-  const website = (operator) => (operator.website ? external(operator.website, operator.website.replace(/^https?:\/\/|\/$/g, ''), ' (another site)') : '');
+  const website = (operator) => (operator.website ? external(operator.website, operator.website.replace(/^https?:\/\/|\/$/g, ''), ' (external site)') : '');
   const operatorColumns = [
     { title: 'Operator', class: 'wrap full', cell: (o) => el('span', {}, el('strong', {}, o.name), el('span', { class: 'sub' }, o.email), o.website ? el('span', { class: 'sub' }, website(o)) : '') },
     { title: 'Status', class: 'wrap', cell: (o) => el('span', {}, badge(o.status), o.statusReason ? el('span', { class: 'sub' }, o.statusReason) : '') },
@@ -100,13 +100,13 @@
     show(_, parameters) {
       showOperatorFilters(parameters);
       operatorFilters = { search: parameters.get('search') || '', status: parameters.get('status') || '' };
-      operatorsPart.pager.reset();
+      operatorsList.pager.reset();
       waitingPager.reset();
     },
     async load(isCurrent) {
       const [waiting, all] = await Promise.all([
         call('GET', '/api/admin/operators' + query({ status: 'PENDING', cursor: waitingPager.cursor })),
-        call('GET', '/api/admin/operators' + query({ ...operatorFilters, cursor: operatorsPart.pager.cursor })),
+        call('GET', '/api/admin/operators' + query({ ...operatorFilters, cursor: operatorsList.pager.cursor })),
       ]);
       if (!isCurrent()) return;
       fill($('[data-waiting]'), JSON.stringify(waiting.operators), () => el('div', { class: 'card' }, waiting.operators.length
@@ -115,37 +115,37 @@
           el('div', { class: 'actions' }, buttons(o))))
         : empty('Nobody is waiting', 'New accounts appear here.')));
       waitingPager.show(waiting.nextCursor);
-      fill(operatorsPart.list, JSON.stringify(all.operators), () => (all.operators.length ? table('Operators', operatorColumns, all.operators) : empty('No operators', 'None match these filters.')));
-      operatorsPart.pager.show(all.nextCursor);
+      fill(operatorsList.list, JSON.stringify(all.operators), () => (all.operators.length ? table('Operators', operatorColumns, all.operators) : empty('No operators', 'Nothing matches these filters.')));
+      operatorsList.pager.show(all.nextCursor);
     },
   };
 
   // ---- Payments ----
 
-  const paymentsPart = parts('payments');
-  const showPaymentFilters = bindFilters($('[data-filters]', paymentsPart.root), 'payments');
+  const paymentsList = listOf('payments');
+  const showPaymentFilters = bindFilters($('[data-filters]', paymentsList.root), 'payments');
   let paymentFilters = {};
   const workflow = (url, more) => (url ? external(url, 'Workflow', more) : el('span', { class: 'muted' }, '–'));
   const listColumns = [
     paymentColumns.amount, paymentColumns.status,
     { title: 'Operator', label: true, class: 'wrap wide', cell: (p) => el('span', {}, p.operatorEmail) },
     paymentColumns.user, paymentColumns.created,
-    { title: 'Engine', label: true, cell: (p) => workflow(p.workflowUrl, ' of payment ' + p.paymentReference) },
+    { title: 'Workflow', label: true, cell: (p) => workflow(p.workflowUrl, ' of payment ' + p.paymentReference) },
   ];
 
   const payments = {
     show(_, parameters) {
       showPaymentFilters(parameters);
       paymentFilters = Object.fromEntries(['search', 'status', 'exception', 'operatorId'].map((name) => [name, parameters.get(name) || '']));
-      paymentsPart.pager.reset();
+      paymentsList.pager.reset();
     },
     async load(isCurrent) {
-      const page = await call('GET', '/api/admin/payments' + query({ ...paymentFilters, cursor: paymentsPart.pager.cursor, limit: 25 }));
+      const page = await call('GET', '/api/admin/payments' + query({ ...paymentFilters, cursor: paymentsList.pager.cursor, limit: 25 }));
       if (!isCurrent()) return;
       const isFiltered = Object.values(paymentFilters).some(Boolean);
-      fill(paymentsPart.list, JSON.stringify([page.payments, isFiltered]), () => (page.payments.length ? table('Payments', listColumns, page.payments, { isLinked: true })
-        : isFiltered ? empty('Nothing matches', 'A search finds a whole reference, user, transaction, address or id.') : empty('No payments yet')));
-      paymentsPart.pager.show(page.nextCursor);
+      fill(paymentsList.list, JSON.stringify([page.payments, isFiltered]), () => (page.payments.length ? table('Payments', listColumns, page.payments, { isLinked: true })
+        : isFiltered ? empty('Nothing matches', 'The search matches a complete reference, user, transaction, address or id.') : empty('No payments yet')));
+      paymentsList.pager.show(page.nextCursor);
     },
   };
 
@@ -162,7 +162,7 @@
       showPayment(found, {
         extra: [
           ['Operator', el('a', { href: '#payments' + query({ operatorId: found.operatorId }) }, found.operatorEmail)],
-          ['Workflow', found.workflowUrl ? external(found.workflowUrl, 'Open in Temporal') : 'no link: PAYCOW_TEMPORAL_UI_URL is not set'],
+          ['Workflow', found.workflowUrl ? external(found.workflowUrl, 'Open in Temporal') : 'No link: PAYCOW_TEMPORAL_UI_URL is not set'],
         ],
       });
     },
@@ -178,19 +178,19 @@
       const put = (name, value, make) => fill($(`[data-health="${name}"]`), JSON.stringify(value), make);
       put('status', now.status, () => el('span', { class: 'badge ' + (isReady ? 'good' : 'bad') }, isReady ? 'READY' : 'NOT READY'));
       put('checks', now.checks, () => Object.entries(now.checks).map(([name, check]) => el('li', {},
-        el('span', { class: 'badge ' + (check.ok ? 'good' : 'bad') }, check.ok ? 'OK' : 'FAILS'),
+        el('span', { class: 'badge ' + (check.ok ? 'good' : 'bad') }, check.ok ? 'OK' : 'FAILED'),
         el('div', {}, el('strong', {}, name[0].toUpperCase() + name.slice(1)), check.reason ? el('p', { class: 'muted' }, check.reason) : ''))));
       const fact = (name, value) => [el('dt', {}, name), el('dd', { class: 'amount' }, value ?? '–')];
       const number = (value) => (value === null || value === undefined ? '–' : amount(value));
       const { chain, queues } = now;
       put('chain', chain, () => (chain ? [
-        ...fact('Newest block of the chain', number(chain.head)), ...fact('Read up to', number(chain.read)), ...fact('Nodes agree up to', number(chain.agreed)),
+        ...fact('Head of the chain', number(chain.head)), ...fact('Read up to', number(chain.read)), ...fact('Nodes agree up to', number(chain.agreed)),
         ...fact('Finalized', number(chain.finalized)), ...fact('Behind by', `${chain.lagBlocks} ${chain.lagBlocks === 1 ? 'block' : 'blocks'}`), ...fact('Last read', time(chain.readAt, true)),
       ] : fact('Chain', 'No block has been read yet.')));
-      put('queues', queues, () => [...fact('Workflows not started yet', number(queues.unstarted)), ...fact('Transfers not signalled yet', number(queues.unsignalled))]);
-      put('nodes', now.nodes, () => (now.nodes?.length ? table('Ethereum nodes', nodeColumns, now.nodes) : empty('No node yet', 'No worker has told of its Ethereum nodes.')));
+      put('queues', queues, () => [...fact('Workflows not yet started', number(queues.unstarted)), ...fact('Transfers not yet signalled', number(queues.unsignalled))]);
+      put('nodes', now.nodes, () => (now.nodes?.length ? table('Ethereum nodes', nodeColumns, now.nodes) : empty('No nodes yet', 'No worker has reported its Ethereum nodes.')));
       const links = [['Chain watcher', now.watcherUrl], ['Reconciliation', now.reconciliationUrl], ['All workflows', me.temporalUiUrl]].filter(([, url]) => url);
-      put('links', links, () => (links.length ? el('ul', {}, links.map(([name, url]) => el('li', {}, external(url, name, ' in Temporal')))) : el('p', { class: 'muted' }, 'Set PAYCOW_TEMPORAL_UI_URL to have links into Temporal’s pages.')));
+      put('links', links, () => (links.length ? el('ul', {}, links.map(([name, url]) => el('li', {}, external(url, name, ' in Temporal')))) : el('p', { class: 'muted' }, 'Set PAYCOW_TEMPORAL_UI_URL to show links to Temporal’s web UI.')));
     },
   };
   const nodeColumns = [
@@ -203,27 +203,23 @@
 
   // ---- Alarms ----
 
-  const alarmsPart = parts('alarms');
+  const alarmsList = listOf('alarms');
+  const titleOf = (alarm) => alarmKinds[alarm.kind] || alarm.kind;
   const openPager = new Pager($('[data-open-pager]'), () => shown.load());
 
   const openAlarm = (alarm) => el('article', { class: 'card alarm' + (alarm.haltsCrediting ? ' halts' : ''), 'aria-labelledby': 'alarm-' + alarm.id },
     el('div', { class: 'alarm-head' },
-      el('div', {}, el('h3', { id: 'alarm-' + alarm.id }, words(alarm.kind)), alarm.haltsCrediting ? el('span', { class: 'badge bad outline' }, 'HALTS CREDITING') : ''),
+      el('div', {}, el('h3', { id: 'alarm-' + alarm.id }, titleOf(alarm)), alarm.haltsCrediting ? el('span', { class: 'badge bad outline' }, 'HALTS CREDITING') : ''),
       el('button', { type: 'button', class: 'button small' + (alarm.haltsCrediting ? ' danger' : ''), 'data-key': 'resolve' + alarm.id, onclick: () => resolve(alarm) }, 'Resolve', el('span', { class: 'visually-hidden' }, ' alarm ' + alarm.id))),
     el('p', {}, alarm.message),
     el('p', { class: 'muted' }, alarm.subject ? el('span', {}, 'about ', el('code', {}, alarm.subject), ' · ') : '', 'since ', time(alarm.raisedAt, true),
       alarm.count > 1 ? el('span', {}, ` · raised ${alarm.count} times, last `, time(alarm.lastAt, true)) : ''));
 
-  const words = (kind) => {
-    const text = kind.replaceAll('_', ' ').toLowerCase();
-    return text[0].toUpperCase() + text.slice(1);
-  };
-
   async function resolve(alarm) {
     await ask({
-      title: `Resolve “${words(alarm.kind)}”?`,
-      text: [alarm.message, ...(alarm.haltsCrediting ? [el('p', { class: 'alert bad' }, 'Crediting begins again at once. Make sure first that what the nodes now say is the truth.')] : [])],
-      fields: [{ name: 'resolution', label: 'What was found and done', type: 'textarea', required: true, maxlength: 500, hint: 'Stays with the alarm and in the audit log, with your name.' }],
+      title: `Resolve “${titleOf(alarm)}”?`,
+      text: [alarm.message, ...(alarm.haltsCrediting ? [el('p', { class: 'alert bad' }, 'Crediting resumes at once. First make sure that the nodes now report the correct chain.')] : [])],
+      fields: [{ name: 'resolution', label: 'What you found and did', type: 'textarea', required: true, maxlength: 500, hint: 'Recorded with the alarm and in the audit log, with your name.' }],
       confirm: 'Resolve', danger: alarm.haltsCrediting,
       run: async ({ resolution }) => {
         await call('POST', `/api/admin/alarms/${encodeURIComponent(alarm.id)}/resolve`, { resolution: resolution.trim() });
@@ -235,7 +231,7 @@
   }
 
   const oldColumns = [
-    { title: 'Alarm', class: 'wrap full', cell: (a) => el('span', {}, el('strong', {}, words(a.kind)), el('span', { class: 'sub' }, a.message)) },
+    { title: 'Alarm', class: 'wrap full', cell: (a) => el('span', {}, el('strong', {}, titleOf(a)), el('span', { class: 'sub' }, a.message)) },
     { title: 'Raised', label: true, class: 'nowrap', cell: (a) => time(a.raisedAt) },
     { title: 'Resolved', label: true, class: 'nowrap', cell: (a) => time(a.resolvedAt) },
     { title: 'By', label: true, class: 'wrap full', cell: (a) => el('span', {}, a.resolvedBy, a.resolution ? el('span', { class: 'sub' }, a.resolution) : '') },
@@ -244,27 +240,27 @@
   const alarms = {
     show() {
       openPager.reset();
-      alarmsPart.pager.reset();
+      alarmsList.pager.reset();
     },
     async load(isCurrent) {
       const [open, old] = await Promise.all([
-        call('GET', '/api/admin/alarms' + query({ open: 'true', cursor: openPager.cursor })), call('GET', '/api/admin/alarms' + query({ open: 'false', cursor: alarmsPart.pager.cursor })),
+        call('GET', '/api/admin/alarms' + query({ open: 'true', cursor: openPager.cursor })), call('GET', '/api/admin/alarms' + query({ open: 'false', cursor: alarmsList.pager.cursor })),
       ]);
       if (!isCurrent()) return;
       const halting = open.alarms.filter((alarm) => alarm.haltsCrediting);
       fill($('[data-open-alarms]'), JSON.stringify(open.alarms), () => (open.alarms.length
         ? [...halting, ...open.alarms.filter((alarm) => !alarm.haltsCrediting)].map(openAlarm)
-        : el('div', { class: 'card' }, empty('No open alarms', 'What a person must know of appears here.'))));
+        : el('div', { class: 'card' }, empty('No open alarms', 'Anything that needs your attention appears here.'))));
       openPager.show(open.nextCursor);
-      fill(alarmsPart.list, JSON.stringify(old.alarms), () => (old.alarms.length ? table('Resolved alarms', oldColumns, old.alarms) : empty('None yet')));
-      alarmsPart.pager.show(old.nextCursor);
+      fill(alarmsList.list, JSON.stringify(old.alarms), () => (old.alarms.length ? table('Resolved alarms', oldColumns, old.alarms) : empty('None yet')));
+      alarmsList.pager.show(old.nextCursor);
     },
   };
 
   // ---- Audit log ----
 
-  const auditPart = parts('audit');
-  const showAuditFilters = bindFilters($('[data-filters]', auditPart.root), 'audit');
+  const auditList = listOf('audit');
+  const showAuditFilters = bindFilters($('[data-filters]', auditList.root), 'audit');
   let auditFilters = {};
   const auditColumns = [
     { title: 'When', class: 'nowrap', cell: (entry) => time(entry.at, true) },
@@ -285,19 +281,19 @@
     show(_, parameters) {
       showAuditFilters(parameters);
       auditFilters = { actor: parameters.get('actor') || '', action: parameters.get('action') || '' };
-      auditPart.pager.reset();
+      auditList.pager.reset();
     },
     async load(isCurrent) {
-      const page = await call('GET', '/api/admin/audit' + query({ ...auditFilters, cursor: auditPart.pager.cursor }));
+      const page = await call('GET', '/api/admin/audit' + query({ ...auditFilters, cursor: auditList.pager.cursor }));
       if (!isCurrent()) return;
-      fill(auditPart.list, JSON.stringify(page.entries), () => (page.entries.length ? table('Audit log', auditColumns, page.entries) : empty('No entries', 'None match these filters.')));
-      auditPart.pager.show(page.nextCursor);
+      fill(auditList.list, JSON.stringify(page.entries), () => (page.entries.length ? table('Audit log', auditColumns, page.entries) : empty('No entries', 'Nothing matches these filters.')));
+      auditList.pager.show(page.nextCursor);
     },
   };
 
-  // ---- The beginning ----
+  // ---- Start ----
 
-  // withGlance keeps the navigation's counts fresh along with the view. What fails of them is not the view's failure.
+  // withGlance updates the counts along with the view. If the counts fail, the view is still shown.
   const withGlance = (view) => ({
     ...view,
     load: async (isCurrent) => {

@@ -1,4 +1,4 @@
-// Charts by day. The canvas is a picture with a text; the figures themselves stand in a table beside it.
+// Charts by day. Each canvas has a text alternative, and a table holds the same figures.
 (() => {
   'use strict';
   const { $, el, amount, day } = window.paycow;
@@ -7,7 +7,7 @@
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const dateOf = (seconds) => new Date(seconds * 1000);
 
-  // compact writes a number for an axis, where the exact digits have no room.
+  // compact abbreviates a number for an axis.
   const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
 
   function axes(left, right) {
@@ -37,7 +37,7 @@
     };
   }
 
-  // Chart draws itself again when its box or the colours change. make returns uPlot's options but the size, and the data.
+  // Chart redraws when its box or the colours change. make returns the data and uPlot's options, except the size.
   class Chart {
     constructor(box) {
       this.box = box;
@@ -87,10 +87,10 @@
     const best = days.reduce((a, b) => (Number(b.volume) > Number(a.volume) ? b : a));
     const hasVolume = Number(best.volume) > 0;
     charts.volume.set(`Volume by day from ${first} to ${last}. ${hasVolume ? `Highest on ${day(new Date(best.date + 'T00:00:00Z'))} with ${best.volume} USDT.` : 'Nothing was received.'} The figures are in the table below.`, (box) => ({
-      data: [x, days.map((d) => Number(d.volume))], // for the height of a bar a float will do
+      data: [x, days.map((d) => Number(d.volume))], // floats are exact enough for the height of a bar
       options: {
         cursor, axes: axes((v) => compact.format(v)),
-        scales: { x: dayScale, y: { range: (_, min, max) => [Math.min(0, min * 1.08), max > 0 ? max * 1.08 : 10] } }, // a day's reversals may outweigh its credits
+        scales: { x: dayScale, y: { range: (_, min, max) => [Math.min(0, min * 1.08), max > 0 ? max * 1.08 : 10] } }, // a day's reversals may exceed its credits
         series: [{}, { fill: colour('--accent'), stroke: colour('--accent'), width: 0, paths: bars(0.7), points: { show: false } }],
         hooks: { setCursor: [tip(box, (i) => [headline(i), el('span', {}, amount(days[i].volume), ' USDT')])] },
       },

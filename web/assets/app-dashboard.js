@@ -8,7 +8,7 @@
 
   const ready = bindSession('operator');
   let me;
-  let shown; // the views, once the page knows who is there
+  let shown; // the views, once the account is known
 
   async function readMe() {
     me = await call('GET', '/api/operator/me');
@@ -23,20 +23,20 @@
   }
   const guard = security('operator', readMe);
 
-  // ---- Where the account stands ----
+  // ---- The account's status ----
 
   const standings = {
     PENDING: {
-      headline: 'Your application is with an admin', text: 'An admin of this installation looks at every new account. There is nothing for you to do.',
-      next: ['This page follows by itself once a decision is made; it need not stay open.', 'After approval your API key and secret are in the Credentials section here.', 'Until then you can read the documentation and turn on two-step login under Security.'],
+      headline: 'Your account is waiting for approval', text: 'An admin reviews every new account. You need not do anything.',
+      next: ['This page updates once a decision is made. You can close it.', 'After approval, your API key and secret appear in the Credentials section.', 'Until then you can read the documentation and turn on two-step login under Security.'],
     },
     REJECTED: {
       headline: 'Your application was declined', text: 'This account cannot take payments.',
-      next: ['If you think that this is a mistake, write to whoever runs this installation and give your e-mail address.'],
+      next: ['If you think this is a mistake, contact the admin of this installation and give your e-mail address.'],
     },
     SUSPENDED: {
-      headline: 'Your account is suspended', text: 'No new payments can be made with its API key. Nothing is lost: open payments go on to their end and what arrives is credited to your balance.',
-      next: ['Write to whoever runs this installation to settle the matter.', 'When an admin reactivates the account, your credentials work again as they are.'],
+      headline: 'Your account is suspended', text: 'Its API key cannot create new payments. Nothing is lost: open payments continue, and whatever arrives is credited to your balance.',
+      next: ['Contact the admin of this installation.', 'Once an admin reactivates the account, your existing credentials work again.'],
     },
   };
 
@@ -62,7 +62,7 @@
     fill($('[data-status="next"]'), me.status, standing.next.map((line) => el('li', {}, line)));
   }
 
-  // Whoever is suspended while the dashboard is open sees where the account stands.
+  // An operator who is suspended while the dashboard is open sees the account's status.
   window.paycow.onForbidden = () => readMe().then(() => { if (me.status !== 'ACTIVE') location.reload(); }, () => {});
 
   // ---- Overview ----
@@ -101,12 +101,12 @@
       put('volume', totals.volume, amount(totals.volume));
       put('volume-note', `Credited in ${stats.days.length} days; ${totals.paid} of ${totals.created} payments paid`);
       put('conversion', totals.conversion === null ? '–' : percent(totals.conversion));
-      put('conversion-note', `Of ${totals.paid + totals.expired + totals.rejected} that have ended; ${totals.open} open`);
+      put('conversion-note', `Of ${totals.paid + totals.expired + totals.rejected} ended payments; ${totals.open} open`);
       const signature = JSON.stringify(stats.days);
       if (fill($('[data-stat="table"]'), signature, () => table('Payments by day', dayColumns, [...stats.days].reverse()))) drawDays(charts, stats.days);
       fill($('[data-recent]'), JSON.stringify(recent.payments), () => (recent.payments.length
         ? table('Newest payments', recentColumns, recent.payments, { isLinked: true })
-        : el('p', { class: 'empty' }, el('strong', {}, 'No payments yet'), 'Make the first one with the request under ', el('a', { href: '#credentials' }, 'Credentials'), '.')));
+        : el('p', { class: 'empty' }, el('strong', {}, 'No payments yet'), 'Create the first one with the request under ', el('a', { href: '#credentials' }, 'Credentials'), '.')));
     },
   };
 
@@ -120,7 +120,7 @@
 
   const listColumns = [paymentColumns.amount, paymentColumns.status, paymentColumns.user, paymentColumns.reference, paymentColumns.created];
 
-  // dayStart is the beginning of a day in the viewer's zone.
+  // dayStart returns the start of a day in the viewer's time zone.
   function dayStart(text, later = 0) {
     const [year, month, date] = text.split('-').map(Number);
     const at = new Date(year, month - 1, date + later);
@@ -142,12 +142,12 @@
       if (!isCurrent()) return;
       const isFiltered = Object.values(filters).some(Boolean);
       fill(list, JSON.stringify([page.payments, isFiltered]), () => (page.payments.length ? table('Payments', listColumns, page.payments, { isLinked: true })
-        : isFiltered ? empty('Nothing matches', 'A search finds a whole reference, user, transaction, address or id.') : empty('No payments yet')));
+        : isFiltered ? empty('Nothing matches', 'The search matches a complete reference, user, transaction, address or id.') : empty('No payments yet')));
       pager.show(page.nextCursor);
     },
   };
 
-  // The CSV has all that the filters let through, not only the page that is seen.
+  // The CSV holds everything that matches the filters, not only the visible page.
   $('[data-csv]').addEventListener('click', async (event) => {
     const button = event.currentTarget;
     if (button.getAttribute('aria-busy')) return;
@@ -163,7 +163,7 @@
       toast('The CSV was downloaded.');
     } catch (error) {
       if (isLoggedOut(error)) window.paycow.onLoggedOut();
-      else $('[data-page-error]').textContent = error instanceof Failure ? explain(error) : 'The download broke off. Please try again.';
+      else $('[data-page-error]').textContent = error instanceof Failure ? explain(error) : 'The download was cut off. Please try again.';
     } finally {
       button.removeAttribute('aria-busy');
     }
@@ -201,9 +201,9 @@
     await ask({
       title: isReject ? 'Reject this payment?' : 'Accept this payment?',
       text: isReject
-        ? ['The payer is told not to send anything any more. This cannot be taken back.', isZero(found.amountReceived) ? '' : 'A part has arrived already. It is credited to your balance all the same.'].filter(Boolean)
-        : [el('p', {}, 'It becomes PAID with ', amount(found.amountReceived), ' of ', amount(found.amountRequested), ' USDT received. This cannot be taken back.')],
-      fields: [{ name: 'reason', label: 'Reason', type: 'textarea', required: isReject, maxlength: 500, hint: 'Stands in the payment’s timeline.' }],
+        ? ['The payer is told not to send anything. This cannot be undone.', isZero(found.amountReceived) ? '' : 'Part of the amount has already arrived. It stays credited to your balance.'].filter(Boolean)
+        : [el('p', {}, 'It becomes PAID with ', amount(found.amountReceived), ' of ', amount(found.amountRequested), ' USDT received. This cannot be undone.')],
+      fields: [{ name: 'reason', label: 'Reason', type: 'textarea', required: isReject, maxlength: 500, hint: 'Shown in the payment’s timeline.' }],
       confirm: isReject ? 'Reject payment' : 'Accept payment', danger: isReject,
       run: async ({ reason }) => {
         const body = reason.trim() ? { reason: reason.trim() } : {};
@@ -213,7 +213,7 @@
           toast(isReject ? 'Payment rejected.' : 'Payment accepted.');
         } catch (error) {
           if (!(error instanceof Failure && error.code === 'decision_pending')) throw error;
-          toast('Handed over. The page shows it as soon as it is carried out.');
+          toast('Accepted. The page updates once it has taken effect.');
         }
       },
     });
@@ -235,7 +235,7 @@
     $('[data-secret]').setAttribute('aria-label', 'hidden');
     $('[data-copy-secret]').hidden = true;
     $('[data-reveal]').textContent = 'Show';
-    $('[data-secret-note]').textContent = 'Shown after your password, for a minute.';
+    $('[data-secret-note]').textContent = 'Shown for one minute after you enter your password.';
   }
 
   function showSecret(text) {
@@ -245,13 +245,13 @@
     $('[data-secret]').removeAttribute('aria-label');
     $('[data-copy-secret]').hidden = false;
     $('[data-reveal]').textContent = 'Hide';
-    $('[data-secret-note]').textContent = 'It is hidden again in a minute.';
+    $('[data-secret-note]').textContent = 'Hidden again after one minute.';
     hideTimer = setTimeout(hideSecret, secretFor);
   }
 
   function showKey() {
     $('[data-key]').textContent = me.apiKey || '';
-    // In single quotes nothing means anything to a shell; neither a host nor a key has one.
+    // A shell interprets nothing inside single quotes, and neither a host nor a key contains one.
     $('[data-curl]').textContent = [
       `curl -X POST '${me.publicUrl}/api/payment/create' \\`,
       `  -H 'Content-Type: application/json' \\`,
@@ -271,17 +271,17 @@
       return;
     }
     ask({
-      title: 'Show the API secret', text: 'Your password, please. The secret is hidden again after a minute.', fields: [passwordField], confirm: 'Show',
+      title: 'Show the API secret', text: 'Enter your password. The secret is hidden again after one minute.', fields: [passwordField], confirm: 'Show',
       run: async ({ password }) => showSecret((await call('POST', '/api/operator/credentials/reveal', { password })).apiSecret),
     });
   });
   $('[data-rotate]').addEventListener('click', () => ask({
-    title: 'Make new credentials?', text: 'Your server needs the new key and secret before the old ones end.',
+    title: 'Create new credentials?', text: 'Your server needs the new key and secret before the old ones stop working.',
     fields: [
-      { name: 'graceHours', label: 'The old ones go on working for, in hours', type: 'number', min: 0, max: 168, step: 1, value: '24', required: true, inputmode: 'numeric', hint: '0 to 168 (a week). With 0 they stop at once: right when they may have been seen.' },
+      { name: 'graceHours', label: 'Hours until the old ones stop working', type: 'number', min: 0, max: 168, step: 1, value: '24', required: true, inputmode: 'numeric', hint: '0 to 168 (one week). Choose 0 if they may have leaked: they then stop at once.' },
       passwordField,
     ],
-    confirm: 'Make new credentials', danger: true,
+    confirm: 'Create new credentials', danger: true,
     run: async ({ password, graceHours }) => {
       const answer = await call('POST', '/api/operator/credentials/rotate', { password, graceHours: Number(graceHours) });
       me.apiKey = answer.apiKey;
@@ -289,8 +289,8 @@
       showSecret(answer.apiSecret);
       const old = $('[data-old-key]');
       old.hidden = false;
-      old.replaceChildren(...(answer.oldValidUntil && new Date(answer.oldValidUntil) > new Date() ? ['New credentials are made. The old ones work until ', time(answer.oldValidUntil, true), '.'] : ['New credentials are made. The old ones no longer work.']));
-      toast('New credentials are made.');
+      old.replaceChildren(...(answer.oldValidUntil && new Date(answer.oldValidUntil) > new Date() ? ['New credentials created. The old ones work until ', time(answer.oldValidUntil, true), '.'] : ['New credentials created. The old ones no longer work.']));
+      toast('New credentials created.');
     },
   }));
 
@@ -331,7 +331,7 @@
     toast('Saved.');
   });
 
-  // ---- The beginning ----
+  // ---- Start ----
 
   (async () => {
     try {

@@ -1,4 +1,4 @@
-// Logging in and opening an account.
+// Logging in and registering.
 (() => {
   'use strict';
   const { $, $$, call, onSubmit, Failure } = window.paycow;
@@ -36,7 +36,7 @@
     code.disabled = name !== 'code';
     code.value = '';
     notice.hidden = true;
-    $('[data-submit]').textContent = name === 'code' ? 'Go on' : 'Log in';
+    $('[data-submit]').textContent = name === 'code' ? 'Continue' : 'Log in';
     (name === 'code' ? code : $('#email')).focus();
   }
   $('[data-again]').addEventListener('click', () => {
@@ -44,7 +44,7 @@
     $('[data-error]', login).textContent = '';
     step('password');
   });
-  // Six digits are all there is to say: whoever has typed them need not press a button as well.
+  // Six digits complete the form, so they submit it.
   code.addEventListener('input', () => {
     code.value = code.value.replace(/\D/g, '').slice(0, 6);
     if (code.value.length === 6) login.requestSubmit();
@@ -60,14 +60,14 @@
         return;
       }
       if (error instanceof Failure && error.code === 'login_failed') {
-        const text = values.code ? 'That code is wrong or was used already. Wait for the next one.' : 'The e-mail address or the password is wrong.';
+        const text = values.code ? 'This code is wrong or was already used. Wait for the next one.' : 'The e-mail address or the password is wrong.';
         code.value = '';
         (values.code ? code : $('#password')).focus();
         throw new Failure({ ...error, msg: text });
       }
       throw error;
     }
-    // Only a path of this installation, whatever the answer says; the view that was asked for comes back.
+    // Follow only paths of this installation, and return to the view that was requested.
     const next = /^\/[a-z]+\.html$/.test(answer.next) ? answer.next : role === 'admin' ? '/admin.html' : '/dashboard.html';
     location.assign(next + location.hash);
   });

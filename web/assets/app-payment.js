@@ -1,24 +1,17 @@
-// One payment in full, as its operator and as admins see it.
+// One payment in full, for its operator and for admins.
 (() => {
   'use strict';
-  const { $, el, fill, amount, isZero, time, badge, statusBadges, copyable, table, empty, short } = window.paycow;
+  const { $, el, fill, amount, isZero, time, badge, statusBadges, copyable, table, empty, short, statuses, exceptions } = window.paycow;
   const part = (name) => $(`[data-payment="${name}"]`);
 
   const usdt = (digits) => el('span', {}, amount(digits), ' USDT');
-  const tone = { PENDING: '', DETECTED: 'wait', CONFIRMING: 'wait', PAID: 'good', EXPIRED: 'bad', REJECTED: 'bad' };
 
   // advice says what an exception means and what can be done.
   function advice(payment) {
+    const exception = exceptions[payment.exception];
+    if (!exception) return undefined;
     const canAccept = payment.status === 'EXPIRED' && (payment.exception === 'UNDERPAID' || payment.exception === 'PAID_LATE');
-    const texts = {
-      UNDERPAID: ['wait', 'Less than the amount arrived in time. What arrived is in your balance.' + (canAccept ? ' You can accept the payment as it is.' : '')],
-      PAID_LATE: ['wait', 'The transfer came after the payment’s window. It is in your balance.' + (canAccept ? ' You can accept the payment.' : '')],
-      OVERPAID: ['wait', 'More than the amount arrived. All of it is in your balance.'],
-      REVERTED: ['bad', 'A reorganisation of the chain removed a transfer that was reported before. A credit that was given for it is taken back in the ledger.'],
-      ACCEPTED: ['good', 'You accepted this payment although it was short or late.'],
-      AFTER_REJECT: ['bad', 'A transfer arrived after the payment was rejected. It is in your balance; what to give back is between you and the payer.'],
-    };
-    return texts[payment.exception];
+    return { tone: exception.alert, text: exception.text + (canAccept ? ' The operator can accept the payment.' : '') };
   }
 
   function facts(payment, extra) {
@@ -26,7 +19,7 @@
       ['Requested', usdt(payment.amountRequested)],
       ['Received', usdt(payment.amountReceived)],
       ['Credited', usdt(payment.amountCredited)],
-      ['Confirmations', payment.txHash ? `${payment.confirmations} of ${payment.requiredConfirmations}` : `${payment.requiredConfirmations} needed`],
+      ['Confirmations', payment.txHash ? `${payment.confirmations} of ${payment.requiredConfirmations}` : `${payment.requiredConfirmations} required`],
       ...extra,
       ['User', el('span', {}, payment.userId)],
       ['Reference', copyable(payment.paymentReference, 'Reference')],
@@ -34,7 +27,7 @@
       ['Deposit address', payment.depositAddress ? copyable(payment.depositAddress, 'Deposit address') : 'withheld'],
       ['Network', `${payment.currencyInfo} on ${payment.depositNetwork}`],
       ['Created', time(payment.createdAt, true)],
-      ['Window ends', time(payment.expiresAt, true)],
+      ['Expires', time(payment.expiresAt, true)],
       payment.decision && ['Decision', payment.decision.toLowerCase()],
       payment.reason && ['Reason', el('span', {}, payment.reason)],
       payment.paymentUrl && ['Checkout page', el('span', { class: 'copyable' }, el('a', { href: payment.paymentUrl, target: '_blank', rel: 'noopener' }, 'Open', el('span', { class: 'visually-hidden' }, ' the checkout page in a new tab')), copyable(payment.paymentUrl, 'Checkout link', ' '))],
@@ -43,7 +36,7 @@
   }
 
   function timeline(events) {
-    return events.map((event) => el('li', { class: event.exception === 'REVERTED' ? 'bad' : tone[event.status] || '' },
+    return events.map((event) => el('li', { class: event.exception === 'REVERTED' ? 'bad' : statuses[event.status]?.step || '' },
       el('p', {}, el('span', { class: 'what' }, event.status), event.exception ? el('span', {}, ' ', badge(event.exception, true)) : ''),
       el('p', { class: 'muted' }, time(event.at, true)),
       isZero(event.amountReceived) ? '' : el('p', { class: 'muted' }, 'received ', usdt(event.amountReceived), isZero(event.amountCredited) ? '' : el('span', {}, ', credited ', usdt(event.amountCredited))),
@@ -66,7 +59,7 @@
     { title: 'Entry', label: true, class: 'wrap', cell: (line) => el('span', { class: 'mono' }, String(line.id)) },
   ];
 
-  // showPayment writes a payment into the page. extra are more facts; actions are the buttons that are possible now.
+  // showPayment shows a payment. extra holds more rows; actions are the buttons that are possible now.
   function showPayment(payment, { extra = [], actions = [] } = {}) {
     const { serverTime, ...lasting } = payment; // changes with every answer and is not shown
     const signature = JSON.stringify(lasting);
@@ -75,16 +68,16 @@
     const said = advice(payment);
     const box = part('advice');
     box.hidden = !said;
-    box.className = 'alert ' + (said ? said[0] : '');
-    box.textContent = said ? said[1] : '';
+    box.className = 'alert ' + (said ? said.tone : '');
+    box.textContent = said ? said.text : '';
     fill(part('facts'), signature, () => facts(payment, extra).flat());
     fill(part('timeline'), signature, () => (payment.timeline.length ? timeline(payment.timeline) : [el('li', {}, el('span', { class: 'muted' }, 'Nothing has happened yet.'))]));
-    fill(part('transfers'), signature, () => (payment.transfers.length ? table('Transfers to the deposit address', transferColumns, payment.transfers) : empty('No transfers yet', 'They appear here as soon as one is in a block.')));
+    fill(part('transfers'), signature, () => (payment.transfers.length ? table('Transfers to the deposit address', transferColumns, payment.transfers) : empty('No transfers yet', 'Transfers appear here once they are in a block.')));
     fill(part('ledger'), signature, () => (payment.ledger.length ? table('Ledger entries of this payment', ledgerColumns, payment.ledger) : empty('No entries yet', 'Each transfer is credited once it has all its confirmations.')));
     fill(part('actions'), JSON.stringify(actions.map((action) => action.label)), () => actions.map((action) => el('button', { type: 'button', class: 'button ' + (action.class || ''), 'data-key': action.label, onclick: action.run }, action.label)));
   }
 
-  // clearPayment empties the view, so that no payment is seen under another one's address.
+  // clearPayment empties the view, so that one payment never shows under the URL of another.
   function clearPayment() {
     for (const name of ['amount', 'badges', 'facts', 'timeline', 'transfers', 'ledger', 'actions']) fill(part(name), '', '');
     part('advice').hidden = true;

@@ -1,16 +1,16 @@
-// Password and second factor. Operators and admins have the same calls under another path.
+// Password and second factor. Operators and admins have the same calls under different paths.
 (() => {
   'use strict';
   const { $, call, onSubmit, ask, copy, toast } = window.paycow;
   const part = (name) => $(`[data-totp="${name}"]`);
 
-  // security binds the section for the given role; me is read again through reload after a change.
+  // security sets up the section for a role. It calls reload after a change, which reads the account again.
   function security(role, reload) {
     const path = `/api/${role}`;
     onSubmit($('#password-form'), async ({ currentPassword, newPassword }) => {
       await call('POST', path + '/password', { currentPassword, newPassword });
       $('#password-form').reset();
-      toast('Password changed. Other sessions are ended.');
+      toast('Password changed. All other sessions have ended.');
     });
 
     let isEnabled = false;
@@ -20,7 +20,7 @@
       const state = part('badge');
       state.className = 'badge ' + (isEnabled ? 'good' : '');
       state.textContent = isEnabled ? 'On' : 'Off';
-      if (step !== 'setup') { // the key is not kept in the page
+      if (step !== 'setup') { // do not keep the key in the page
         secret = '';
         part('secret').textContent = '';
         part('qr').removeAttribute('src');
@@ -29,9 +29,9 @@
     }
 
     part('start').addEventListener('click', () => ask({
-      title: 'Set up two-step login', text: 'Your password first, please.',
+      title: 'Set up two-step login', text: 'Enter your password first.',
       fields: [{ name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password', required: true, maxlength: 256 }],
-      confirm: 'Go on',
+      confirm: 'Continue',
       run: async ({ password }) => {
         const answer = await call('POST', path + '/totp/start', { password });
         secret = answer.secret;
@@ -53,7 +53,7 @@
       await reload();
     });
     part('disable').addEventListener('click', () => ask({
-      title: 'Turn two-step login off?', text: 'Your password alone will then open this account.',
+      title: 'Turn off two-step login?', text: 'Logging in will then take only your password.',
       fields: [
         { name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password', required: true, maxlength: 256 },
         { name: 'code', label: 'Code from the app', inputmode: 'numeric', autocomplete: 'one-time-code', pattern: '[0-9]{6}', maxlength: 6, required: true, class: 'code' },
@@ -68,15 +68,15 @@
     }).then((isDone) => { if (isDone) part('start').focus(); }));
 
     function update(enabled) {
-      if (enabled === isEnabled && !part('setup').hidden) return; // in the middle of setting up
+      if (enabled === isEnabled && !part('setup').hidden) return; // setup is in progress
       isEnabled = enabled;
       show(enabled ? 'on' : 'off');
     }
     return { update, leave: () => show(isEnabled ? 'on' : 'off') };
   }
 
-  // bindSession ends the session by its button, and says where the page goes when it has ended by itself. It returns what
-  // to call once the page knows who is there.
+  // bindSession sets up the log-out button, and what happens when the session has ended. It returns a function to call once
+  // the account is known.
   function bindSession(role) {
     let isReady = false;
     window.paycow.onLoggedOut = () => {

@@ -1,11 +1,11 @@
 // What the pages of operators and admins share: calls, errors, amounts, times, forms, dialogs, lists and views.
-// Whatever comes from a call becomes text, never markup.
+// Answers are inserted as text, never as markup.
 (() => {
   'use strict';
 
   // ---- Calls ----
 
-  // Failure is an answer that says no, or no answer at all.
+  // Failure is an error answer, or no answer at all.
   class Failure extends Error {
     constructor({ status = 0, code = 'unreachable', msg, field = '', requestId = '', retryAfter = 0 }) {
       super(msg);
@@ -13,16 +13,16 @@
     }
   }
 
-  // parseJSON keeps numbers with a decimal point as the text they are written in: amounts are exact, and floats are not.
+  // parseJSON returns numbers with a decimal point as text, because amounts are exact and floats are not.
   function parseJSON(text) {
     const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+\.\d+(?:[eE][+-]?\d+)?/g;
     return JSON.parse(text.replace(tokens, (token) => (token[0] === '"' ? token : `"${token}"`)));
   }
 
-  const patience = 30_000;
+  const timeout = 30_000; // milliseconds
 
   async function send(method, path, body, accept = 'application/json') {
-    const request = { method, headers: { Accept: accept }, credentials: 'same-origin', cache: 'no-store', redirect: 'error', signal: AbortSignal.timeout(patience) };
+    const request = { method, headers: { Accept: accept }, credentials: 'same-origin', cache: 'no-store', redirect: 'error', signal: AbortSignal.timeout(timeout) };
     if (body !== undefined) {
       request.headers['Content-Type'] = 'application/json';
       request.body = JSON.stringify(body);
@@ -35,7 +35,7 @@
     }
     if (answer.ok) return answer;
     let said = {};
-    try { said = JSON.parse(await answer.text()); } catch { /* a proxy's page instead of our words */ }
+    try { said = JSON.parse(await answer.text()); } catch { /* a proxy's page instead of JSON */ }
     throw new Failure({
       status: answer.status, code: said.code || 'http_' + answer.status, field: said.field, requestId: said.requestId,
       msg: said.msg || `The server answered with ${answer.status}. Please try again later.`,
@@ -43,29 +43,29 @@
     });
   }
 
-  // call asks and returns the answer's body; undefined when it has none.
+  // call sends a request and returns the answer's body, undefined if there is none.
   async function call(method, path, body) {
     const answer = await send(method, path, body);
     let text;
     try {
       text = await answer.text();
     } catch {
-      throw new Failure({ msg: 'The answer broke off. Please try again.' });
+      throw new Failure({ msg: 'The answer was cut off. Please try again.' });
     }
     return text === '' ? undefined : parseJSON(text);
   }
 
-  // query makes a query string of what is not empty.
+  // query builds a query string from the parameters that are not empty.
   function query(parameters) {
     const pairs = Object.entries(parameters).filter(([, value]) => value !== '' && value !== null && value !== undefined);
     return pairs.length ? '?' + new URLSearchParams(pairs) : '';
   }
 
-  // explain is what people are told of an error.
+  // explain returns the text to show for an error.
   function explain(error) {
     if (!(error instanceof Failure)) {
       console.error(error);
-      return 'Something went wrong in this page. Please load it again.';
+      return 'Something went wrong on this page. Please reload it.';
     }
     let text = error.message;
     if (error.status === 429 && error.retryAfter) text += ` Try again in ${span(error.retryAfter)}.`;
@@ -81,9 +81,9 @@
 
   const isLoggedOut = (error) => error instanceof Failure && error.status === 401 && (error.code === 'not_logged_in' || error.code === 'unauthorized');
 
-  // ---- Making elements ----
+  // ---- Elements ----
 
-  // el makes an element. Properties beginning with "on" are listeners, others attributes; children are nodes or text.
+  // el creates an element. Properties that begin with "on" are listeners, all others are attributes. Children are nodes or text.
   function el(name, properties = {}, ...children) {
     const element = document.createElement(name);
     for (const [key, value] of Object.entries(properties)) {
@@ -98,7 +98,7 @@
   const $ = (selector, root = document) => root.querySelector(selector);
   const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-  // fill replaces what an element holds, unless it would hold the same again: a reader's place and selection stay.
+  // fill replaces an element's children unless the signature is unchanged, so that focus and selection are kept.
   const signatures = new WeakMap();
   function fill(element, signature, ...children) {
     if (signatures.get(element) === signature) return false;
@@ -110,7 +110,7 @@
     return true;
   }
 
-  // amount shows the digits as they came, set in groups of three by spacing only: what is copied is the number.
+  // amount shows the digits exactly as received. Groups of three are set apart by CSS spacing, so copying yields the plain number.
   function amount(text) {
     const digits = String(text);
     const [, sign, whole, rest] = /^([-+]?)(\d+)(.*)$/.exec(digits) || ['', '', '', digits];
@@ -124,12 +124,12 @@
 
   const isZero = (text) => /^[-+]?[0.]*$/.test(String(text));
 
-  // Words of dates are in the page's language, their order in the viewer's where that is English too.
+  // Dates are in English. Their order follows the browser's language if that is a kind of English.
   const locale = /^en\b/i.test(navigator.language) ? navigator.language : 'en-GB';
   const toTheMinute = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
   const toTheSecond = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' });
 
-  // time shows an instant in the viewer's zone; the exact one is its title.
+  // time shows an instant in the viewer's time zone. The exact time is in the title.
   function time(text, isPrecise = false) {
     if (!text) return document.createTextNode('–');
     const at = new Date(text);
@@ -140,23 +140,56 @@
 
   const day = (date) => new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', timeZone: 'UTC' }).format(date);
 
-  // middle shortens a long hash for the eye; the whole of it stays in the title.
+  // short abbreviates a long hash. The full hash is in the title.
   const short = (text) => (text.length > 17 ? el('code', { title: text }, `${text.slice(0, 8)}…${text.slice(-6)}`) : el('code', {}, text));
 
-  const tones = {
-    PENDING: 'wait', DETECTED: 'wait', CONFIRMING: 'wait', PAID: 'good', EXPIRED: '', REJECTED: 'bad',
-    ACTIVE: 'good', SUSPENDED: 'bad', UNDERPAID: 'bad', OVERPAID: 'wait', PAID_LATE: 'wait', REVERTED: 'bad', ACCEPTED: 'good',
-    AFTER_REJECT: 'bad', CREDITED: 'good', REMOVED: 'bad', OK: 'good', SLOW: 'wait', STALE: 'wait', SYNCING: 'wait', RATE_LIMITED: 'wait',
-    ERRORING: 'bad', WRONG_CHAIN: 'bad', LYING: 'bad',
+  // ---- The words of the API ----
+  // Each word has its tone; exceptions and alarms have a text as well. A Go test compares these lists with package models.
+
+  const statuses = {
+    PENDING: { tone: 'wait', step: '' }, DETECTED: { tone: 'wait', step: 'wait' }, CONFIRMING: { tone: 'wait', step: 'wait' },
+    PAID: { tone: 'good', step: 'good' }, EXPIRED: { tone: '', step: 'bad' }, REJECTED: { tone: 'bad', step: 'bad' },
   };
-  const badge = (word, isOutline = false) => el('span', { class: `badge ${tones[word] || ''}${isOutline ? ' outline' : ''}` }, word.replaceAll('_', ' '));
+  const exceptions = {
+    UNDERPAID: { tone: 'bad', alert: 'wait', text: 'Less than the amount arrived in time. What arrived was credited.' },
+    OVERPAID: { tone: 'wait', alert: 'wait', text: 'More than the amount arrived. All of it was credited.' },
+    PAID_LATE: { tone: 'wait', alert: 'wait', text: 'The transfer arrived after the payment had expired. It was credited.' },
+    REVERTED: { tone: 'bad', alert: 'bad', text: 'A chain reorganisation removed a transfer that had been reported. If it had been credited, the ledger holds the reversal.' },
+    ACCEPTED: { tone: 'good', alert: 'good', text: 'This payment was short or late, and was accepted.' },
+    AFTER_REJECT: { tone: 'bad', alert: 'bad', text: 'A transfer arrived after the payment was rejected. It was credited; agree with the payer on what to refund.' },
+  };
+  const nodeStates = {
+    OK: { tone: 'good' }, SLOW: { tone: 'wait' }, ERRORING: { tone: 'bad' }, RATE_LIMITED: { tone: 'wait' }, STALE: { tone: 'wait' },
+    SYNCING: { tone: 'wait' }, WRONG_CHAIN: { tone: 'bad' }, LYING: { tone: 'bad' },
+  };
+  const alarmKinds = {
+    NODE_LYING: 'A node contradicts the others',
+    NODE_WRONG_CHAIN: 'A node follows the wrong chain',
+    QUORUM_MISSING: 'Too few nodes agree',
+    BLOCK_DOUBTFUL: 'No node gives a believable answer for a block',
+    TRANSFER_MISSED: 'A transfer was missed at first',
+    TRANSFER_DISPROVED: 'A stored transfer does not exist',
+    REORG_BELOW_FINALITY: 'A final block was replaced',
+    AMOUNT_TOO_LARGE: 'A transfer is too large to be real',
+    TOKEN_PAUSED: 'The token is paused',
+    TOKEN_FEE_CHANGED: 'The token charges a fee',
+    TOKEN_DEPRECATED: 'The token moved to another contract',
+    ADDRESS_BLACKLISTED: 'A deposit address is blacklisted',
+    FUNDS_DESTROYED: 'The issuer destroyed funds',
+    BOOKS_DIFFER: 'Reconciliation found a difference',
+    CREDIT_CONTRADICTED: 'A credited transfer is not on the chain',
+  };
+  const otherTones = { ACTIVE: 'good', SUSPENDED: 'bad', CREDITED: 'good', REMOVED: 'bad' };
+
+  const toneOf = (word) => (statuses[word] || exceptions[word] || nodeStates[word])?.tone ?? otherTones[word] ?? '';
+  const badge = (word, isOutline = false) => el('span', { class: `badge ${toneOf(word)}${isOutline ? ' outline' : ''}` }, word.replaceAll('_', ' '));
   const statusBadges = (payment) => el('span', { class: 'badges' }, badge(payment.status), payment.exception ? badge(payment.exception, true) : '');
 
-  // external is a link to a tool beside PayCow, such as the workflow engine's pages.
+  // external returns a link to another tool, such as Temporal's web UI.
   const external = (url, text, more = '') => (/^https?:\/\//.test(url)
     ? el('a', { href: url, target: '_blank', rel: 'noopener noreferrer' }, text, more && el('span', { class: 'visually-hidden' }, more)) : text);
 
-  // ---- Saying things ----
+  // ---- Messages ----
 
   let toastTimer;
   function toast(text) {
@@ -171,7 +204,7 @@
     try {
       if (navigator.clipboard) {
         await navigator.clipboard.writeText(text);
-      } else { // plain http to another machine has no clipboard interface
+      } else { // pages over plain http have no clipboard API
         const box = el('textarea', { readonly: true, 'aria-hidden': 'true', class: 'visually-hidden' });
         box.value = text;
         document.body.append(box);
@@ -184,7 +217,7 @@
       }
       toast(`${what} copied.`);
     } catch {
-      toast('Your browser does not let the page copy. Please select the text and copy it.');
+      toast('Your browser does not allow copying. Please select the text and copy it.');
     }
   }
 
@@ -196,10 +229,10 @@
   function complaint(input) {
     const { validity } = input;
     const label = labelOf(input);
-    if (validity.valueMissing) return `${label} is needed.`;
-    if (validity.typeMismatch && input.type === 'email') return 'This is not an e-mail address; one looks like name@example.com.';
-    if (validity.typeMismatch && input.type === 'url') return 'This is not an address of the web; one begins with https://.';
-    if (validity.tooShort) return `${label} must have at least ${input.minLength} characters; this has ${input.value.length}.`;
+    if (validity.valueMissing) return `${label} is required.`;
+    if (validity.typeMismatch && input.type === 'email') return 'Enter an e-mail address such as name@example.com.';
+    if (validity.typeMismatch && input.type === 'url') return 'Enter a URL that begins with https://.';
+    if (validity.tooShort) return `${label} must have at least ${input.minLength} characters; it has ${input.value.length}.`;
     if (validity.patternMismatch) return `${label} must be ${input.maxLength} digits.`;
     if (validity.rangeUnderflow || validity.rangeOverflow || validity.stepMismatch || validity.badInput) return `${label} must be a whole number from ${input.min} to ${input.max}.`;
     return validity.valid ? '' : input.validationMessage;
@@ -229,7 +262,7 @@
 
   const inputsOf = (form) => $$('input,select,textarea', form).filter((input) => input.name && !input.disabled && !input.readOnly);
 
-  // onSubmit checks a form, says what is wrong beside the field, and runs the call once at a time.
+  // onSubmit validates a form, shows errors beside the fields, and runs one call at a time.
   function onSubmit(form, run) {
     let busy = false;
     form.addEventListener('submit', async (event) => {
@@ -244,7 +277,7 @@
         return message;
       });
       if (wrong.length) {
-        alert.textContent = wrong.length === 1 ? complaint(wrong[0]) : `${wrong.length} fields need another look.`;
+        alert.textContent = wrong.length === 1 ? complaint(wrong[0]) : `Please check ${wrong.length} fields.`;
         wrong[0].focus();
         return;
       }
@@ -275,7 +308,7 @@
     });
   }
 
-  // Passwords can be shown while they are typed, and are hidden again when the form goes.
+  // A password can be shown while it is typed. Submitting the form hides it again.
   function setShown(button, isShown) {
     const input = document.getElementById(button.dataset.show);
     input.type = isShown ? 'text' : 'password';
@@ -287,7 +320,7 @@
   });
   document.addEventListener('submit', (event) => $$('[data-show]', event.target).forEach((button) => setShown(button, false)), true);
 
-  // ask opens a dialog with a form. It closes when its run succeeds; the promise tells whether it did.
+  // ask opens a dialog with a form, which closes when run succeeds. The promise resolves to whether it did.
   let dialogs = 0;
   function ask({ title, text = [], fields = [], confirm, danger = false, run }) {
     const id = `dialog-${++dialogs}`;
@@ -330,15 +363,15 @@
 
   // ---- Lists ----
 
-  // table makes a list. On narrow screens its rows become cards, so the roles are said in full. A column is
-  // {title, cell(row), class, label}; label says that the card names the cell.
+  // table builds a list. On narrow screens its rows are shown as cards, so the ARIA roles are explicit. A column is
+  // {title, cell(row), class, label}; with label, the card shows the column's title beside the cell.
   function table(caption, columns, rows, { rowClass = '', isLinked = false } = {}) {
     const box = el('div', { class: 'scroll' }, el('table', { class: `table list${isLinked ? ' rows' : ''}`, role: 'table' },
       el('caption', { class: 'visually-hidden' }, caption),
       el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, columns.map((column) => el('th', { scope: 'col', role: 'columnheader', class: column.class }, column.isQuiet ? el('span', { class: 'visually-hidden' }, column.title) : column.title)))),
       el('tbody', { role: 'rowgroup' }, rows.map((row) => el('tr', { role: 'row', class: rowClass && rowClass(row) },
         columns.map((column) => el('td', { role: 'cell', class: column.class, 'data-label': column.label ? column.title : null }, column.cell(row))))))));
-    // What scrolls sideways must be reachable by keyboard, and only that.
+    // A table that scrolls sideways must be reachable by keyboard.
     new ResizeObserver(() => {
       const isWide = box.scrollWidth > box.clientWidth;
       for (const [name, value] of Object.entries({ tabindex: '0', role: 'region', 'aria-label': caption + ', table' })) {
@@ -351,7 +384,7 @@
 
   const empty = (title, text = '') => el('p', { class: 'empty' }, el('strong', {}, title), text);
 
-  // Pager remembers the cursors of the pages before, because a cursor leads only forwards.
+  // Pager remembers the cursors of earlier pages, because a cursor leads only forwards.
   class Pager {
     constructor(element, onChange, words = ['Newer', 'Older']) {
       Object.assign(this, { element, onChange, words, before: [], cursor: '' });
@@ -375,7 +408,7 @@
     }
   }
 
-  // bindFilters keeps a list's filters in the address, so that they can be shared and survive going back.
+  // bindFilters keeps a list's filters in the URL, so that they can be shared and the back button works.
   function bindFilters(form, view) {
     const apply = () => {
       const values = Object.fromEntries(inputsOf(form).map((input) => [input.name, input.value.trim()]));
@@ -400,8 +433,8 @@
 
   const pollEvery = 10_000;
 
-  // views shows the section that the address names: #name, #name/argument or #name?parameters. Each view has
-  // show(argument, parameters), called when it is opened, and load(), called then and every ten seconds while it is seen.
+  // views shows the section named by the URL: #name, #name/argument or #name?parameters. A view has
+  // show(argument, parameters), called when it is opened, and load(), called then and every ten seconds while it is visible.
   function views(all, home) {
     const main = $('#main');
     const pageError = $('[data-page-error]');
@@ -473,7 +506,7 @@
 
   const api = {
     Failure, parseJSON, send, call, query, explain, isLoggedOut, el, $, $$, fill, amount, isZero, time, day, short, badge,
-    statusBadges, external, toast, copy, copyable, onSubmit, ask, table, empty, Pager, bindFilters, views, onLoggedOut: null, onForbidden: null,
+    statuses, exceptions, alarmKinds, statusBadges, external, toast, copy, copyable, onSubmit, ask, table, empty, Pager, bindFilters, views, onLoggedOut: null, onForbidden: null,
   };
   window.paycow = api;
 })();

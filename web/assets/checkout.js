@@ -1,6 +1,5 @@
-// The checkout page follows its payment without reloading, and lets a browser wallet pay it. Without this script the page
-// shows the same by refreshing itself. Everything that is shown comes from the server as markup that it has escaped; what
-// wallets say is only ever written as text.
+// This script updates the checkout page without reloading it and lets a browser wallet pay. Without the script the page
+// refreshes itself. The server renders and escapes all markup; text from wallets is only ever inserted as text.
 "use strict";
 (() => {
   const texts = JSON.parse(document.body.dataset.texts);
@@ -8,10 +7,10 @@
   const part = (name) => document.querySelector(`[data-part="${name}"]`);
   const byId = (id) => document.getElementById(id);
 
-  // ---- what the server says, put in place part by part
+  // ---- the server's markup, replaced part by part
 
-  let clockOffset = 0; // of the server's clock to ours, in milliseconds
-  const shown = new Map(); // the markup that each part was last given
+  let clockOffset = 0; // server's clock minus ours, in milliseconds
+  const shown = new Map(); // the last markup of each part
   for (const node of document.querySelectorAll("[data-part]")) shown.set(node.dataset.part, node.outerHTML);
 
   function apply(markup) {
@@ -35,7 +34,7 @@
     if (now.final === "true") stopFollowing();
   }
 
-  // ---- the time that is left, by the server's clock
+  // ---- the time left, by the server's clock
 
   const dateFormat = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
 
@@ -56,25 +55,25 @@
     countdown.textContent = left === 0 ? texts.over : (hours ? hours + ":" + two(minutes) : minutes) + ":" + two(left % 60);
   }
 
-  // ---- following: server-sent events, and asking from time to time where they do not come through
+  // ---- updates: server-sent events, and polling where they do not arrive
 
-  let source = null, pollTimer = 0, retryTimer = 0, lastWord = Date.now();
+  let source = null, pollTimer = 0, retryTimer = 0, lastMessage = Date.now();
   const pollPause = Math.max(2, Number(document.body.dataset.refresh)) * 1000;
 
   function follow() {
     clearTimeout(retryTimer);
     source?.close();
     source = new EventSource(document.body.dataset.events);
-    source.addEventListener("state", (event) => { heard(); apply(JSON.parse(event.data)); });
-    source.addEventListener("alive", heard);
+    source.addEventListener("state", (event) => { onMessage(); apply(JSON.parse(event.data)); });
+    source.addEventListener("alive", onMessage);
     source.addEventListener("error", () => {
       startPolling();
       if (source.readyState === EventSource.CLOSED) retryTimer = setTimeout(follow, 30000);
     });
   }
 
-  function heard() {
-    lastWord = Date.now();
+  function onMessage() {
+    lastMessage = Date.now();
     clearInterval(pollTimer);
     pollTimer = 0;
     byId("offline").hidden = true;
@@ -88,7 +87,7 @@
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
       if (!answer.ok) throw new Error(String(answer.status));
-      lastWord = Date.now();
+      lastMessage = Date.now();
       byId("offline").hidden = true;
       apply(await answer.text());
     } catch {
@@ -106,9 +105,9 @@
     pollTimer = 0;
   }
 
-  // A page that was asleep, or whose connection died without a word, asks at once.
+  // A page that wakes up asks at once. A stream that has gone silent is backed by polling.
   document.addEventListener("visibilitychange", () => { if (!document.hidden && !isDone()) { poll(); follow(); } });
-  setInterval(() => { if (!isDone() && Date.now() - lastWord > 45000) { startPolling(); } }, 15000);
+  setInterval(() => { if (!isDone() && Date.now() - lastMessage > 45000) { startPolling(); } }, 15000);
 
   // ---- copying
 
@@ -129,7 +128,7 @@
       await navigator.clipboard.writeText(text);
       return true;
     } catch {
-      const field = document.createElement("textarea"); // where the clipboard is closed to pages over plain http
+      const field = document.createElement("textarea"); // pages over plain http have no clipboard API
       field.value = text;
       document.body.append(field);
       field.select();
@@ -139,9 +138,9 @@
     }
   }
 
-  // ---- browser wallets: announced ones (EIP-6963), else the one that put itself into the window (EIP-1193)
+  // ---- browser wallets: announced by EIP-6963, else window.ethereum (EIP-1193)
 
-  const wallets = new Map(); // by the id that the wallet announced
+  const wallets = new Map(); // by the wallet's announced id
   let busy = false;
   const sentKey = "paycow-sent-" + document.body.dataset.id;
 
@@ -275,7 +274,7 @@
     }
   }
 
-  // Follows the sent transaction until it is in a block; from then on the page itself tells.
+  // watchReceipt waits until the sent transaction is in a block. From then on the page shows its confirmations.
   async function watchReceipt(provider, hash) {
     for (let tries = 0; provider && tries < 200 && !isDone(); tries++) {
       await new Promise((resolve) => setTimeout(resolve, 3000));
@@ -294,7 +293,7 @@
     }
   }
 
-  // ---- begin
+  // ---- start
 
   document.querySelector("main").tabIndex = -1;
   setClock();

@@ -1,4 +1,4 @@
-// Copy buttons and the chosen language. The page says everything without this script.
+// Copy buttons and the chosen language. The page is complete without this script.
 const announcement = document.getElementById('announce');
 const remembered = 'paycow.docs.language';
 
@@ -29,14 +29,14 @@ if (navigator.clipboard) {
 
 const languages = document.querySelectorAll('input[name=language]');
 let chosen = null;
-try { chosen = localStorage.getItem(remembered); } catch { /* storage may be switched off */ }
+try { chosen = localStorage.getItem(remembered); } catch { /* storage may be disabled */ }
 for (const input of languages) {
   if (input.value === chosen) input.checked = true;
   input.addEventListener('change', () => {
-    try { localStorage.setItem(remembered, input.value); } catch { /* then it is not remembered */ }
+    try { localStorage.setItem(remembered, input.value); } catch { /* storage may be disabled */ }
   });
 }
 
-// On narrow screens the contents begin closed, so that the text comes first.
+// On narrow screens the contents start closed, so that the text comes first.
 const contents = document.querySelector('.contents details');
 if (matchMedia('(max-width:60rem)').matches) contents.open = false;

@@ -38,7 +38,7 @@ test('a wallet pays, and the page follows without being loaded again', async () 
   await page.getByText('Sent. Please do not pay again').waitFor()
   assert.deepEqual(how.sent.to.toLowerCase(), stack.tokenAddress.toLowerCase())
   assert.equal(await page.getByRole('button', { name: 'Pay with Test Wallet' }).isVisible(), false, 'nobody pays twice by accident')
-  await page.getByText('was seen in the network').waitFor()
+  await page.getByText('was seen on the network').waitFor()
   await shot(page, 'checkout-seen-desktop-light')
   await mine()
   await status(page, 'DETECTED')
@@ -112,7 +112,7 @@ test('too little, the rest, and what is asked for in between', async () => {
   await transfer(payment.depositAddress, 31_000_000)
   await mine(13)
   await status(page, 'PAID')
-  await page.getByText('more than the 50.00 USDT asked for').waitFor()
+  await page.getByText('more than the 50.00 USDT requested').waitFor()
   await inEveryLook(`/payment/${payment.paymentId}`, 'overpaid')
   page.check()
 })
@@ -124,7 +124,7 @@ test('a reorg takes the transfer away, and the page says so', async () => {
   await mine(2)
   await status(page, 'CONFIRMING')
   await rpc('dev_reorg', 2, true)
-  await says(page, 'The network took a transfer back')
+  await says(page, 'The network reversed a transfer')
   assert.equal(await page.locator('[data-call]').count(), 0, 'nobody is asked to pay again at once')
   await inEveryLook(`/payment/${payment.paymentId}`, 'reverted')
   page.check()
@@ -152,15 +152,15 @@ test('wallets that refuse', async (t) => {
   const cases = [
     ['declined', rich, { refuse: { eth_sendTransaction: 4001 } }, 'You declined in your wallet'],
     ['connection declined', rich, { refuse: { eth_requestAccounts: 4001 } }, 'You declined in your wallet'],
-    ['a question is open', rich, { refuse: { eth_requestAccounts: -32002 } }, 'has an open question'],
-    ['locked', null, {}, 'gives this page no account'],
-    ['not allowed', rich, { refuse: { eth_requestAccounts: 4100 } }, 'gives this page no account'],
+    ['a question is open', rich, { refuse: { eth_requestAccounts: -32002 } }, 'has a pending request'],
+    ['locked', null, {}, 'shares no account with this page'],
+    ['not allowed', rich, { refuse: { eth_requestAccounts: 4100 } }, 'shares no account with this page'],
     ['another chain, stays there', rich, { chainId: 5, refuse: { wallet_switchEthereumChain: 4001 } }, 'You declined in your wallet'],
     ['another chain, does not know ours', rich, { chainId: 5, refuse: { wallet_switchEthereumChain: 4902, wallet_addEthereumChain: 4902 } }, 'did not switch to Ethereum'],
-    ['disconnected', rich, { refuse: { eth_call: 4900 } }, 'no connection to the network'],
+    ['disconnected', rich, { refuse: { eth_call: 4900 } }, 'not connected to the network'],
     ['cannot send', rich, { refuse: { eth_sendTransaction: 4200 } }, 'cannot do this'],
     ['too few tokens', poor, {}, 'has 5.50 USDT, which is not enough'],
-    ['no ether', noGas, {}, 'not enough ETH'],
+    ['no ether', noGas, {}, 'not have enough ETH'],
     ['something else', rich, { refuse: { eth_sendTransaction: { code: -32603, message: '<img src=x onerror=alert(1)>' } } }, '<img src=x onerror=alert(1)>'],
   ]
   for (const [name, owner, how, text] of cases) {
@@ -199,7 +199,7 @@ test('without JavaScript', async () => {
   await page.getByText('Address only').click()
   assert.equal(await page.locator('[data-qr=address]').isVisible(), true)
   await page.getByRole('button', { name: 'Pay from the test faucet' }).click()
-  await page.getByText(/has sent the transfer|was seen in the network/).waitFor()
+  await page.getByText(/has sent the transfer|was seen on the network/).waitFor()
   await mine(13)
   await says(page, 'Payment complete') // the page refreshes itself
   await shot(page, 'checkout-paid-without-javascript')

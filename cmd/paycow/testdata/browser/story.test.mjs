@@ -49,7 +49,7 @@ test('from the application to the balance', async () => {
   await operator.getByLabel('E-mail').fill('books@shop.example')
   await operator.getByLabel('Password', { exact: true }).fill(password)
   await operator.getByRole('button', { name: 'Open the account' }).click()
-  await operator.getByRole('heading', { name: 'We have your application' }).waitFor()
+  await operator.getByRole('heading', { name: 'Application received' }).waitFor()
   await accessible(operator, 'applied')
   await operator.getByRole('link', { name: 'Log in' }).click()
   await everyLook(operator, 'login')
@@ -57,7 +57,7 @@ test('from the application to the balance', async () => {
   await operator.getByRole('alert').getByText('is wrong').waitFor()
   await logIn(operator, 'books@shop.example', password)
   await operator.waitForURL('**/dashboard.html*')
-  await operator.getByRole('heading', { name: 'Your application is with an admin' }).waitFor()
+  await operator.getByRole('heading', { name: 'Your account is waiting for approval' }).waitFor()
   await everyLook(operator, 'dashboard-waiting')
 
   // An admin approves.
