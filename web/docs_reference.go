@@ -253,7 +253,7 @@ func (d apiDocument) answer(status string, response apiResponse) (a answerView, 
 		response = d.Components.Responses[refName(response.Ref)]
 	}
 	a = answerView{Status: status, Text: response.Description}
-	var types []string
+	types := make([]string, 0, len(response.Content))
 	for _, content := range response.Content {
 		types = append(types, content.Name)
 	}

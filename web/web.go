@@ -14,14 +14,15 @@ import (
 //go:embed templates
 var files embed.FS
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{"asset": assetPath,
-	"prose": prose}).ParseFS(files, "templates/*.html"))
+var functions = template.FuncMap{"asset": assetPath, "prose": prose}
+
+var templates = template.Must(template.New("").Funcs(functions).ParseFS(files, "templates/*.html"))
 
 // ContentSecurityPolicy is the policy of every page: scripts, styles, images and calls come from this origin only,
 // nothing is inline, and nobody may frame the page. Data images are allowed because wallets provide their icons as
 // data URLs.
-const ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
-	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+const ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // Problem is the content of the error page.
 type Problem struct {

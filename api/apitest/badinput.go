@@ -399,15 +399,15 @@ func (t Target) badQueries() []badCase {
 		payments("cursor=x", "cursor", cursor),
 		payments("cursor=%21%21%21%21", "cursor", cursor),
 		list("/api/payments", "user=u", "unknown_parameter", "user",
-			`The parameter "user" is unknown; this list accepts status, exception, userId, reference, search, from, to, cursor, limit.`),
+			`The parameter "user" is unknown; the known parameters are status, exception, userId, reference, search, from, to, cursor, limit.`),
 		list("/api/payments", "Status=PAID", "unknown_parameter", "Status",
-			`The parameter "Status" is unknown; this list accepts status, exception, userId, reference, search, from, to, cursor, limit.`),
+			`The parameter "Status" is unknown; the known parameters are status, exception, userId, reference, search, from, to, cursor, limit.`),
 		list("/api/payments", "status=%zz", "malformed_query", "", "The query string is malformed."),
 		list("/api/payments", "status=PAID;limit=1", "malformed_query", "", "The query string is malformed."),
 		list("/api/ledger", "limit=0", "invalid_parameter", "limit", limits),
 		list("/api/ledger", "cursor=x", "invalid_parameter", "cursor", cursor),
 		list("/api/ledger", "status=PAID", "unknown_parameter", "status",
-			`The parameter "status" is unknown; this list accepts cursor, limit.`),
+			`The parameter "status" is unknown; the known parameters are cursor, limit.`),
 	}
 }
 
@@ -467,8 +467,10 @@ func operatorCalls() []request {
 		{method: http.MethodPost, path: createPath, headers: []header{jsonType}, body: goodBody},
 		{method: http.MethodGet, path: "/api/payment/" + unknownID},
 		{method: http.MethodGet, path: "/api/payments"},
-		{method: http.MethodPost, path: "/api/payment/" + unknownID + "/reject", headers: []header{jsonType},
-			body: `{"reason":"r"}`},
+		{
+			method: http.MethodPost, path: "/api/payment/" + unknownID + "/reject", headers: []header{jsonType},
+			body: `{"reason":"r"}`,
+		},
 		{method: http.MethodPost, path: "/api/payment/" + unknownID + "/accept"},
 		{method: http.MethodGet, path: "/api/balance"},
 		{method: http.MethodGet, path: "/api/ledger"},

@@ -32,8 +32,10 @@ func NewCredential(operatorID string, masterKey []byte) (credential models.Crede
 	if err != nil {
 		return models.Credential{}, "", err
 	}
-	return models.Credential{APIKey: apiKey, OperatorID: operatorID, SecretHash: HashSecret(secret),
-		SecretSealed: sealed}, secret, nil
+	return models.Credential{
+		APIKey: apiKey, OperatorID: operatorID, SecretHash: HashSecret(secret),
+		SecretSealed: sealed,
+	}, secret, nil
 }
 
 // HashSecret returns the hash by which a secret is checked. A plain SHA-256 is enough, because 256 bits of entropy
