@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"paycow/chain/chaintest"
 	"paycow/models"
 )
 
@@ -12,16 +13,16 @@ import (
 type pause struct{ from, to time.Time }
 
 // pausesIn returns the pauses that a chain's blocks hold.
-func pausesIn(blocks []*modelBlock) []pause {
+func pausesIn(blocks []*chaintest.Block) []pause {
 	var pauses []pause
 	for _, block := range blocks {
-		for _, log := range block.logs(tokenAddress) {
+		for _, log := range block.Logs(chaintest.Token) {
 			lasts := len(pauses) > 0 && pauses[len(pauses)-1].to.IsZero()
 			switch {
 			case log.Topics[0] == pauseTopic && !lasts:
-				pauses = append(pauses, pause{from: block.header.Time})
+				pauses = append(pauses, pause{from: block.Header.Time})
 			case log.Topics[0] == unpauseTopic && lasts:
-				pauses[len(pauses)-1].to = block.header.Time
+				pauses[len(pauses)-1].to = block.Header.Time
 			}
 		}
 	}
@@ -30,7 +31,7 @@ func pausesIn(blocks []*modelBlock) []pause {
 
 // windowOf returns when a payment's window ends by a chain: a pause that touches it makes it longer. lasts is true while such
 // a pause lasts at the chain's head; the end is then as though it ended there.
-func windowOf(p models.Payment, blocks []*modelBlock) (end time.Time, lasts bool) {
+func windowOf(p models.Payment, blocks []*chaintest.Block) (end time.Time, lasts bool) {
 	end = p.ExpiresAt
 	for _, pause := range pausesIn(blocks) {
 		if pause.from.Before(p.CreatedAt) {
@@ -40,7 +41,7 @@ func windowOf(p models.Payment, blocks []*modelBlock) (end time.Time, lasts bool
 			break
 		}
 		if pause.to.IsZero() {
-			pause.to, lasts = blocks[len(blocks)-1].header.Time, true
+			pause.to, lasts = blocks[len(blocks)-1].Header.Time, true
 		}
 		end = end.Add(pause.to.Sub(pause.from))
 	}
@@ -51,7 +52,7 @@ func windowOf(p models.Payment, blocks []*modelBlock) (end time.Time, lasts bool
 // then any end between the earliest and the latest of the chains that there were is right, because a workflow that was
 // signalled a later end keeps it, and one that has ended is not signalled.
 func (sim *simulation) windowEnds(p models.Payment, all []models.TokenTransfer) []time.Time {
-	first, _ := windowOf(p, sim.world.main)
+	first, _ := windowOf(p, sim.world.Blocks())
 	last := first
 	for _, former := range sim.former {
 		end, _ := windowOf(p, former.chain)
@@ -138,11 +139,11 @@ func (sim *simulation) judgeCredits(input models.CreditInput) {
 	for _, n := range input.Credits {
 		found := false
 		for _, node := range sim.nodes {
-			if node.liar {
+			if node.IsLiar() {
 				continue
 			}
-			view := node.chain()
-			for _, t := range truth(view) {
+			view := node.View()
+			for _, t := range chaintest.Transfers(view) {
 				found = found || t.TransferKey == n.TransferKey && t.To == input.DepositAddress && t.Amount == n.Amount &&
 					t.Block.Hash == n.Block.Hash && models.Confirmations(uint64(len(view)-1), t.Block.Number) >= 12
 			}
@@ -155,10 +156,10 @@ func (sim *simulation) judgeCredits(input models.CreditInput) {
 
 // judgeExpiry checks that an honest node's chain has passed the window and holds nothing of it for the payment.
 func (sim *simulation) judgeExpiry(p models.Payment) {
-	views := [][]*modelBlock{sim.world.main} // a node may have fallen behind again what it showed
+	views := [][]*chaintest.Block{sim.world.Blocks()} // a node may have fallen behind again what it showed
 	for _, node := range sim.nodes {
-		if !node.liar {
-			views = append(views, node.chain())
+		if !node.IsLiar() {
+			views = append(views, node.View())
 		}
 	}
 	// Nodes and database may stand on a branch that died a moment ago. What a reorg brings into the window later is PAID then.
@@ -169,11 +170,11 @@ func (sim *simulation) judgeExpiry(p models.Payment) {
 	}
 	for _, view := range views {
 		end, lasts := windowOf(p, view)
-		if lasts || !view[len(view)-1].header.Time.After(end) {
+		if lasts || !view[len(view)-1].Header.Time.After(end) {
 			continue
 		}
 		paid := false
-		for _, t := range truth(view) {
+		for _, t := range chaintest.Transfers(view) {
 			paid = paid || t.To == p.DepositAddress && !t.Block.Time.After(end)
 		}
 		if !paid {
@@ -186,8 +187,8 @@ func (sim *simulation) judgeExpiry(p models.Payment) {
 		cursor.BlockNumber, cursor.BlockTime, cursor.AgreedNumber, cursor.AgreedTime, p.ExpiresAt, snapshot.Transfers)
 	for i, view := range views {
 		end, lasts := windowOf(p, view)
-		sim.tracef("view %d up to %s: window to %s, paused %t", i, view[len(view)-1].header.Time, end, lasts)
-		for _, t := range truth(view) {
+		sim.tracef("view %d up to %s: window to %s, paused %t", i, view[len(view)-1].Header.Time, end, lasts)
+		for _, t := range chaintest.Transfers(view) {
 			if t.To == p.DepositAddress {
 				sim.tracef("view %d: %s of %s in %s at %s", i, t.TransferKey, t.Amount, t.Block, t.Block.Time)
 			}
@@ -199,7 +200,7 @@ func (sim *simulation) judgeExpiry(p models.Payment) {
 // judgeEnd compares the books with the truth when all is over.
 func (sim *simulation) judgeEnd(ctx context.Context) {
 	total := models.Amount(0)
-	all := truth(sim.world.main)
+	all := chaintest.Transfers(sim.world.Blocks())
 	for _, r := range sim.runs {
 		want := map[models.TransferKey]models.Amount{}
 		for _, t := range all {

@@ -11,6 +11,7 @@ import (
 
 	"paycow/activities"
 	"paycow/chain"
+	"paycow/chain/chaintest"
 	"paycow/models"
 	"paycow/rules"
 	"paycow/store"
@@ -39,7 +40,7 @@ type fragileStore struct {
 func (s *fragileStore) write(op string, do func() error) error {
 	s.mu.Lock()
 	s.calls[op]++
-	fate := draw(s.seed, "store", op, fmt.Sprint(s.calls[op]))
+	fate := chaintest.Draw(s.seed, "store", op, fmt.Sprint(s.calls[op]))
 	if s.killed {
 		s.mu.Unlock()
 		return errKilled
@@ -186,7 +187,7 @@ type oneByOne struct {
 }
 
 func (v oneByOne) VerifyTransfer(ctx context.Context, wanted chain.Verification) error {
-	time.Sleep(time.Duration(draw(v.seed, "verify", wanted.Notice.TransferKey.String()) % uint64(time.Millisecond)))
+	time.Sleep(time.Duration(chaintest.Draw(v.seed, "verify", wanted.Notice.TransferKey.String()) % uint64(time.Millisecond)))
 	v.turn <- struct{}{}
 	defer func() { <-v.turn }()
 	return v.TransferVerifier.VerifyTransfer(ctx, wanted)
@@ -224,14 +225,14 @@ func (sim *simulation) startProcess() {
 	quiet := slog.New(slog.DiscardHandler)
 	endpoints := make([]chain.Endpoint, len(sim.nodes))
 	for i, node := range sim.nodes {
-		endpoints[i] = newPunctual(node)
+		endpoints[i] = newPunctual(node, sim.seed)
 	}
 	quorum := sim.quorum
 	if sim.mutant == quorumIgnored {
 		quorum = 1
 	}
 	p := &process{}
-	config := chain.Config{Network: models.NetworkERC20, ChainID: chainID, Token: tokenAddress, Quorum: quorum, BlockTime: blockTime}
+	config := chain.Config{Network: models.NetworkERC20, ChainID: chaintest.ChainID, Token: chaintest.Token, Quorum: quorum, BlockTime: chaintest.BlockTime}
 	p.pool = chain.NewPool(endpoints, config, s, quiet, chain.WithQuarantine(time.Minute))
 	var source chain.BlockSource = p.pool
 	if sim.mutant == noWalkBack {

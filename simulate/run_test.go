@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"paycow/chain/chaintest"
 	"paycow/models"
 	"paycow/rules"
 )
@@ -37,7 +38,7 @@ func (sim *simulation) start(r *run) {
 	if r.alive {
 		return
 	}
-	input := models.NewPaymentInput(r.payment, sim.required(), blockTime)
+	input := models.NewPaymentInput(r.payment, sim.required(), chaintest.BlockTime)
 	*r = run{
 		payment: r.payment, number: r.number, rejected: r.rejected, accepted: r.accepted, acceptedAt: r.acceptedAt,
 		rules: rules.NewPayment(input), alive: true, resume: true,

@@ -17,9 +17,9 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
 
+	"paycow/chain/chaintest"
 	"paycow/models"
 	"paycow/rules"
 	"paycow/store"
@@ -33,8 +33,16 @@ var (
 // defaultSeeds are few, for every day. make test sets PAYCOW_SEEDS to more.
 const defaultSeeds = 25
 
+// The events by which the token's owner pauses it.
+const (
+	pauseEvent   = "Pause()"
+	unpauseEvent = "Unpause()"
+)
+
 // The size of a simulation.
 const (
+	finalLag = 40 // blocks between the head and the finalized block; deeper than any fork
+
 	payments    = 3
 	faultySteps = 40 // blocks during which things go wrong
 	quietSteps  = 40 // blocks during which nothing does
@@ -44,8 +52,10 @@ const operatorID = "0123456789abcdef01234567"
 
 // The topics of the token's own events.
 var (
-	pauseTopic   = crypto.Keccak256Hash([]byte("Pause()"))
-	unpauseTopic = crypto.Keccak256Hash([]byte("Unpause()"))
+	pauseTopic   = chaintest.EventTopic(pauseEvent)
+	unpauseTopic = chaintest.EventTopic(unpauseEvent)
+	// stranger pays, and is paid now and then.
+	stranger = common.HexToAddress("0x5742A96E4")
 )
 
 type simulation struct {
@@ -53,8 +63,8 @@ type simulation struct {
 	seed    uint64
 	mutant  mutant
 	quorum  int
-	world   *world
-	nodes   []*fakeNode
+	world   *chaintest.Chain
+	nodes   []*chaintest.Node
 	db      *fragileStore
 	process *process
 	trouble uint64
@@ -67,7 +77,7 @@ type simulation struct {
 
 // formerChain is a branch that died at a step.
 type formerChain struct {
-	chain    []*modelBlock
+	chain    []*chaintest.Block
 	step     int
 	hadPause bool
 }
@@ -76,7 +86,7 @@ type formerChain struct {
 const formerSteps = 16
 
 func (sim *simulation) rnd(parts ...any) uint64 {
-	return draw(sim.seed, fmt.Sprint(sim.step), fmt.Sprint(parts...))
+	return chaintest.Draw(sim.seed, fmt.Sprint(sim.step), fmt.Sprint(parts...))
 }
 
 func (sim *simulation) tracef(format string, args ...any) {
@@ -117,17 +127,19 @@ func simulate(t testing.TB, template string, seed uint64, broken mutant) *simula
 	if err := db.CreateOperator(ctx, operator, nil); err != nil {
 		t.Fatal(err)
 	}
-	sim.world = newWorld(time.Now())
+	sim.world = chaintest.NewChainBefore(time.Now(), 3)
 	count := 1 + int(sim.rnd("nodes")%4)
 	sim.quorum = min(count, 1+int(sim.rnd("quorum")%2))
 	if broken == quorumIgnored || broken == unverified {
 		count, sim.quorum = 3, 2
 	}
 	for i := range count {
-		sim.nodes = append(sim.nodes, &fakeNode{
-			seed: seed, name: fmt.Sprintf("fake%d", i), calls: map[string]int{}, byHash: sim.world.byHash,
-			liar: i == 0 && sim.quorum > 1 && count >= 3, blanking: broken == emptyBelieved,
+		node := chaintest.NewNode(sim.world, fmt.Sprintf("fake%d", i), seed)
+		node.FinalizeBehind(finalLag)
+		node.Set(func(b *chaintest.Behaviour) {
+			b.Liar, b.Blank = i == 0 && sim.quorum > 1 && count >= 3, broken == emptyBelieved
 		})
+		sim.nodes = append(sim.nodes, node)
 	}
 	sim.db = &fragileStore{Store: db, seed: seed, mutant: broken, calls: map[string]int{}, trouble: func() uint64 { return sim.trouble }}
 	for i := range payments {
@@ -142,13 +154,15 @@ func simulate(t testing.TB, template string, seed uint64, broken mutant) *simula
 			t.Fatal(err)
 		}
 		sim.runs = append(sim.runs, &run{
-			payment: p, number: i, rules: rules.NewPayment(models.NewPaymentInput(p, sim.required(), blockTime)), alive: true,
+			payment: p, number: i, rules: rules.NewPayment(models.NewPaymentInput(p, sim.required(), chaintest.BlockTime)), alive: true,
 		})
 	}
+	var deposits []common.Address
+	for _, r := range sim.runs {
+		deposits = append(deposits, common.HexToAddress(r.payment.DepositAddress))
+	}
 	for _, node := range sim.nodes {
-		for _, r := range sim.runs {
-			node.victims = append(node.victims, common.HexToAddress(r.payment.DepositAddress))
-		}
+		node.Pretend(deposits...)
 	}
 	sim.see(true)
 	sim.startProcess()
@@ -173,16 +187,17 @@ func (sim *simulation) see(calm bool) {
 		if !calm && sim.rnd("lags", i)%4 == 0 {
 			lag = int(sim.rnd("lag", i) % 4)
 		}
-		node.mu.Lock()
 		if calm || sim.rnd("stuck", i)%6 != 0 {
-			node.view = sim.world.main[:max(len(sim.world.main)-lag, 1)]
+			blocks := sim.world.Blocks()
+			node.See(blocks[:max(len(blocks)-lag, 1)])
 		}
-		node.gone = !calm && draw(sim.seed, node.name, "gone", fmt.Sprint(sim.step/8))%7 == 0
-		node.trouble = 120
-		if calm {
-			node.trouble = 0
-		}
-		node.mu.Unlock()
+		node.Set(func(b *chaintest.Behaviour) {
+			b.Down = !calm && chaintest.Draw(sim.seed, node.Name(), "gone", fmt.Sprint(sim.step/8))%7 == 0
+			b.Trouble = 120
+			if calm {
+				b.Trouble = 0
+			}
+		})
 	}
 }
 
@@ -192,7 +207,7 @@ func (sim *simulation) turn(ctx context.Context, calm bool) {
 	if calm {
 		sim.trouble = 0
 	}
-	time.Sleep(blockTime)
+	time.Sleep(chaintest.BlockTime)
 	sim.mine(calm)
 	sim.see(calm)
 	sim.decide(ctx, calm)
@@ -228,39 +243,39 @@ func (sim *simulation) turn(ctx context.Context, calm bool) {
 
 // mine mines a block, or a fork.
 func (sim *simulation) mine(calm bool) {
-	var txs []transaction
+	var txs []chaintest.Transaction
 	if !calm {
 		txs = sim.pay()
 	}
 	txs = append(txs, sim.pause(calm)...)
 	if calm || sim.rnd("fork")%7 != 0 {
-		sim.world.mine(time.Now(), txs)
+		sim.world.MineAt(time.Now(), txs)
 		return
 	}
 	depth := 1 + int(sim.rnd("depth")%15)
 	sim.tracef("a fork of depth %d", depth)
-	before := slices.Clone(sim.world.main)
-	sim.world.fork(depth, time.Now(), func(hash common.Hash) int { return int(sim.rnd("place", hash)%5) - 1 })
-	sim.former = append(sim.former, formerChain{before, sim.step, !slices.Equal(pausesIn(before), pausesIn(sim.world.main))})
+	before := slices.Clone(sim.world.Blocks())
+	sim.world.Fork(depth, time.Now(), func(hash common.Hash) int { return int(sim.rnd("place", hash)%5) - 1 })
+	sim.former = append(sim.former, formerChain{before, sim.step, !slices.Equal(pausesIn(before), pausesIn(sim.world.Blocks()))})
 }
 
 // pause lets the token's owner pause it now and then, and end the pause some blocks later. There are no pauses where a node
 // lies: no second reading finds an event that was left out.
-func (sim *simulation) pause(calm bool) []transaction {
-	pauses := pausesIn(sim.world.main)
+func (sim *simulation) pause(calm bool) []chaintest.Transaction {
+	pauses := pausesIn(sim.world.Blocks())
 	lasts := len(pauses) > 0 && pauses[len(pauses)-1].to.IsZero()
-	topic := pauseTopic
+	event := pauseEvent
 	switch {
-	case sim.nodes[0].liar:
+	case sim.nodes[0].IsLiar():
 		return nil
 	case lasts && (calm || sim.rnd("unpause")%3 == 0):
-		topic = unpauseTopic
+		event = unpauseEvent
 	case lasts || calm || sim.rnd("pause")%25 != 0:
 		return nil
 	}
-	sim.tracef("the token: paused %t", topic == pauseTopic)
-	return []transaction{{
-		hash: common.BigToHash(new(big.Int).SetUint64(sim.rnd("pause tx"))), outputs: []output{{contract: tokenAddress, topic: topic}},
+	sim.tracef("the token: paused %t", event == pauseEvent)
+	return []chaintest.Transaction{{
+		Hash: common.BigToHash(new(big.Int).SetUint64(sim.rnd("pause tx"))), Outputs: []chaintest.Output{chaintest.Event(event)},
 	}}
 }
 
@@ -298,8 +313,8 @@ func (sim *simulation) decide(ctx context.Context, calm bool) {
 }
 
 // pay makes the transactions of one block.
-func (sim *simulation) pay() []transaction {
-	var txs []transaction
+func (sim *simulation) pay() []chaintest.Transaction {
+	var txs []chaintest.Transaction
 	for i, r := range sim.runs {
 		if sim.rnd("pays", i)%9 != 0 {
 			continue
@@ -307,25 +322,28 @@ func (sim *simulation) pay() []transaction {
 		to := common.HexToAddress(r.payment.DepositAddress)
 		other := common.HexToAddress(sim.runs[(i+1)%payments].payment.DepositAddress)
 		value := func(units uint64) *big.Int { return new(big.Int).SetUint64(units * 1_000_000) }
-		tx := transaction{hash: common.BigToHash(new(big.Int).SetUint64(sim.rnd("tx", i)))}
-		full := output{tokenAddress, to, value(50), transferTopic}
+		tx := chaintest.Transaction{Hash: common.BigToHash(new(big.Int).SetUint64(sim.rnd("tx", i)))}
+		pay := func(to common.Address, units uint64) chaintest.Output {
+			return chaintest.Transfer(chaintest.Token, stranger, to, value(units))
+		}
+		full := pay(to, 50)
 		switch sim.rnd("kind", i) % 8 {
 		case 0:
-			tx.outputs = []output{{tokenAddress, to, value(1 + sim.rnd("v", i)%49), transferTopic}}
+			tx.Outputs = []chaintest.Output{pay(to, 1+sim.rnd("v", i)%49)}
 		case 1:
-			tx.outputs = []output{{tokenAddress, to, value(51 + sim.rnd("v", i)%49), transferTopic}}
+			tx.Outputs = []chaintest.Output{pay(to, 51+sim.rnd("v", i)%49)}
 		case 2:
-			tx.outputs = []output{full, {tokenAddress, other, value(20), transferTopic}}
+			tx.Outputs = []chaintest.Output{full, pay(other, 20)}
 		case 3:
-			tx.outputs = []output{full, full}
+			tx.Outputs = []chaintest.Output{full, full}
 		case 4:
-			tx.outputs, tx.again = []output{full}, []output{{tokenAddress, to, value(30), transferTopic}}
+			tx.Outputs, tx.Again = []chaintest.Output{full}, []chaintest.Output{pay(to, 30)}
 		case 5:
-			tx.outputs = []output{{foreignToken, to, value(50), transferTopic}, {tokenAddress, to, new(big.Int), transferTopic}}
+			tx.Outputs = []chaintest.Output{chaintest.Transfer(chaintest.ForeignToken, stranger, to, value(50)), pay(to, 0)}
 		default:
-			tx.outputs = []output{{tokenAddress, stranger, value(3), transferTopic}, full}
+			tx.Outputs = []chaintest.Output{pay(stranger, 3), full}
 		}
-		sim.tracef("transaction %s with %d logs for payment %d", tx.hash.Hex(), len(tx.outputs), i)
+		sim.tracef("transaction %s with %d logs for payment %d", tx.Hash.Hex(), len(tx.Outputs), i)
 		txs = append(txs, tx)
 	}
 	return txs

@@ -122,12 +122,14 @@ func TestAppendOnlyTables(t *testing.T) {
 			// an entry without a header, and one that is no whole number
 			"INSERT INTO ledger_entries (transaction_id, account, amount, created_at) SELECT 'none', account, amount, created_at FROM ledger_entries",
 			// the same fact twice
-			"INSERT INTO ledger_transactions SELECT * FROM ledger_transactions",
+			"INSERT INTO ledger_transactions SELECT id, external_id, kind, payment_id, created_at FROM ledger_transactions",
 		}
 		if f.engine == enginePostgres {
 			statements = append(statements, "TRUNCATE ledger_entries CASCADE", "TRUNCATE ledger_transactions CASCADE", "TRUNCATE payment_events", "TRUNCATE deposit_addresses",
-				"INSERT INTO ledger_transactions SELECT * FROM ledger_transactions ON CONFLICT (id) DO UPDATE SET kind = 'REVERSAL'",
-				"INSERT INTO ledger_entries OVERRIDING SYSTEM VALUE SELECT * FROM ledger_entries ON CONFLICT (id) DO UPDATE SET amount = 9")
+				`INSERT INTO ledger_transactions SELECT id, external_id, kind, payment_id, created_at FROM ledger_transactions
+					ON CONFLICT (id) DO UPDATE SET kind = 'REVERSAL'`,
+				`INSERT INTO ledger_entries OVERRIDING SYSTEM VALUE SELECT id, transaction_id, account, amount, created_at FROM ledger_entries
+					ON CONFLICT (id) DO UPDATE SET amount = 9`)
 		} else {
 			statements = append(statements,
 				"INSERT OR REPLACE INTO ledger_transactions SELECT id, external_id, 'REVERSAL', payment_id, created_at FROM ledger_transactions",

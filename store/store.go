@@ -84,15 +84,15 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close closes every connection.
 func (s *Store) Close() error {
-	var failures []error
+	var failed error
 	for _, db := range s.pools() {
 		pool, err := db.DB()
 		if err == nil {
 			err = pool.Close()
 		}
-		failures = append(failures, err)
+		failed = errors.Join(failed, err)
 	}
-	return errors.Join(failures...)
+	return failed
 }
 
 func (s *Store) pools() []*gorm.DB {

@@ -273,7 +273,7 @@ func (s *Store) OurAddresses(ctx context.Context, network string, addresses []st
 // one indexed statement, however many addresses there are: they are passed as one JSON parameter.
 func (s *Store) paymentsOfAddresses(db *gorm.DB, network string, addresses []string) (map[string]string, error) {
 	if len(addresses) == 0 {
-		return nil, nil
+		return map[string]string{}, nil
 	}
 	unique := slices.Compact(slices.Sorted(slices.Values(addresses)))
 	parameter, err := json.Marshal(unique)

@@ -1,5 +1,4 @@
-// Package worker runs workflows and activities: it registers them, sets the worker's options, and makes the namespace and
-// its search attributes.
+// Package worker runs workflows and activities: it registers them and sets the worker's options.
 package worker
 
 import (

@@ -315,12 +315,6 @@ func TestDatabaseAway(t *testing.T) {
 	require.Equal(t, 50*models.USDT, b.db.State.AmountCredited)
 }
 
-func TestLongSummaryIsCut(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, "user_1", shortened("user_1"))
-	require.LessOrEqual(t, len(shortened(strings.Repeat("😀", 256))), 400)
-}
-
 // TestFloodOfDust shows that thousands of transfers are booked in portions that fit an activity's time limit.
 func TestFloodOfDust(t *testing.T) {
 	t.Parallel()

@@ -98,11 +98,9 @@ func (n *Node) begin(ctx context.Context, method string, arguments ...any) (fate
 	n.calls[method]++
 	b := n.behaviour
 	n.behaviour.FailNext = nil
-	if n.seed != 0 || b.Trouble > 0 {
-		key := method + fmt.Sprint(arguments...)
-		n.draws[key]++
-		fate = Draw(n.seed, n.name, key, fmt.Sprint(n.draws[key]))
-	}
+	key := method + fmt.Sprint(arguments...)
+	n.draws[key]++
+	fate = Draw(n.seed, n.name, key, fmt.Sprint(n.draws[key]))
 	n.mu.Unlock()
 	if b.Down {
 		return fateNothing, ErrDown

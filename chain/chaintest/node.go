@@ -71,6 +71,13 @@ func (n *Node) Set(change func(b *Behaviour)) {
 	change(&n.behaviour)
 }
 
+// IsLiar reports whether the node lies by chance.
+func (n *Node) IsLiar() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.behaviour.Liar
+}
+
 // See makes the node see these blocks from now on, instead of the chain as it is at each call.
 func (n *Node) See(blocks []*Block) {
 	n.mu.Lock()
