@@ -50,7 +50,7 @@ vet: ## go vet, for both builds of the program
 
 .PHONY: lint
 lint: ## golangci-lint with the rules of .golangci.yml, the arrows between the packages among them
-	@lint=$$(scripts/tool golangci-lint) && "$$lint" run --allow-parallel-runners
+	@lint=$$(scripts/tool golangci-lint) && GOMEMLIMIT=$${GOMEMLIMIT:-4GiB} "$$lint" run --allow-parallel-runners
 
 .PHONY: format
 format: ## format the sources
