@@ -115,8 +115,12 @@ func TestEveryChangeRefusesOtherSites(t *testing.T) {
 				continue
 			}
 			name := route.Method + " " + strings.ReplaceAll(route.Path, ":id", p.ID)
-			for _, attack := range []struct{ site, origin string }{{"cross-site", ""}, {"same-site", ""},
-				{"", "https://evil.example"}, {"", "null"}} {
+			for _, attack := range []struct{ site, origin string }{
+				{"cross-site", ""},
+				{"same-site", ""},
+				{"", "https://evil.example"},
+				{"", "null"},
+			} {
 				v.site, v.origin = attack.site, attack.origin
 				got := v.route(name)
 				require.Equal(t, http.StatusForbidden, got.status, "%s: %s", name, got.body)
@@ -182,8 +186,10 @@ func TestSessionsSeeTheirOwnPaymentsOnly(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, transfers, 1)
 	hash := transfers[0].TxHash
-	for _, search := range []string{p.ID, p.Reference, p.UserID, p.DepositAddress, strings.ToLower(p.DepositAddress),
-		hash, strings.ToUpper(hash)} {
+	for _, search := range []string{
+		p.ID, p.Reference, p.UserID, p.DepositAddress, strings.ToLower(p.DepositAddress),
+		hash, strings.ToUpper(hash),
+	} {
 		found := parse[paymentList](t, mine.must(http.StatusOK, http.MethodGet, "/api/payments?search="+search,
 			nil).body).Payments
 		require.Len(t, found, 1, search)
@@ -195,8 +201,11 @@ func TestSessionsSeeTheirOwnPaymentsOnly(t *testing.T) {
 	for _, call := range []struct {
 		method, path string
 		body         fieldsOf
-	}{{http.MethodGet, "", nil}, {http.MethodPost, "/reject", fieldsOf{"reason": "x"}},
-		{http.MethodPost, "/accept", nil}} {
+	}{
+		{http.MethodGet, "", nil},
+		{http.MethodPost, "/reject", fieldsOf{"reason": "x"}},
+		{http.MethodPost, "/accept", nil},
+	} {
 		got := other.must(http.StatusNotFound, call.method, "/api/payment/"+p.ID+call.path, call.body)
 		require.Equal(t, "payment_not_found", parse[errorBody](t, got.body).Code)
 	}
@@ -279,8 +288,10 @@ func TestPasswordsOfEveryLength(t *testing.T) {
 	change := func(to string) answer {
 		return v.do(http.MethodPost, "/api/operator/password", fieldsOf{"currentPassword": current, "newPassword": to})
 	}
-	for _, wrong := range []string{"", "elevenchars", strings.Repeat("пароль", 43), "with a NUL \x00 inside",
-		strings.Repeat("я", 30), "my " + newEmail + " word"} {
+	for _, wrong := range []string{
+		"", "elevenchars", strings.Repeat("пароль", 43), "with a NUL \x00 inside",
+		strings.Repeat("я", 30), "my " + newEmail + " word",
+	} {
 		got := change(wrong)
 		require.Equal(t, http.StatusBadRequest, got.status, "%q: %s", wrong, got.body)
 		require.Equal(t, "newPassword", parse[errorBody](t, got.body).Field)
@@ -304,8 +315,10 @@ func TestPasswordsOfEveryLength(t *testing.T) {
 	f.visitor().must(http.StatusRequestEntityTooLarge, http.MethodPost, "/api/operator/login", fieldsOf{
 		"email": newEmail, "password": strings.Repeat("a", maxBodyBytes),
 	})
-	for _, email := range []string{"a\u202eb@example.org", "a\u200bb@example.org", "a b@example.org",
-		"\"a b\"@example.org", strings.Repeat("a", 250) + "@example.org"} {
+	for _, email := range []string{
+		"a\u202eb@example.org", "a\u200bb@example.org", "a b@example.org",
+		"\"a b\"@example.org", strings.Repeat("a", 250) + "@example.org",
+	} {
 		v.must(http.StatusBadRequest, http.MethodPost, "/api/operator/register", fieldsOf{
 			"email": email, "password": goodPassword, "name": "Shop",
 		})

@@ -181,8 +181,10 @@ func TestOperatorsWay(t *testing.T) {
 	require.Equal(t, http.StatusOK, f.call(account, http.MethodGet, "/api/payments", "").status)
 
 	log := admin.must(http.StatusOK, http.MethodGet, "/api/admin/audit", nil).body
-	for _, action := range []string{"operator_registered", "logged_in", "operator_approved", "secret_revealed",
-		"operator_suspended", "operator_reactivated"} {
+	for _, action := range []string{
+		"operator_registered", "logged_in", "operator_approved", "secret_revealed",
+		"operator_suspended", "operator_reactivated",
+	} {
 		require.Contains(t, log, `"`+action+`"`)
 	}
 	require.Contains(t, log, `"address":"127.0.0.1"`)
@@ -268,8 +270,10 @@ func TestRegisterTellsNothing(t *testing.T) {
 		"too long":      {"email": "a@b.example", "password": strings.Repeat("ab", 200), "name": "Shop"},
 		"no name":       {"email": "a@b.example", "password": goodPassword},
 		"unknown field": {"email": "a@b.example", "password": goodPassword, "name": "Shop", "status": "ACTIVE"},
-		"website": {"email": "a@b.example", "password": goodPassword, "name": "Shop",
-			"website": "javascript:alert(1)"},
+		"website": {
+			"email": "a@b.example", "password": goodPassword, "name": "Shop",
+			"website": "javascript:alert(1)",
+		},
 		"password number": {"email": "a@b.example", "password": 12345678901, "name": "Shop"},
 	} {
 		got := v.do(http.MethodPost, "/api/operator/register", body)
@@ -468,8 +472,10 @@ func TestReturnURL(t *testing.T) {
 			"name": "Shop", "website": "", "returnOrigins": origins,
 		})
 	}
-	for _, wrong := range []string{"https://shop.example/path", "http://shop.example", "javascript:alert(1)",
-		"https://user@shop.example", "shop.example", "https://shop.example?x", ""} {
+	for _, wrong := range []string{
+		"https://shop.example/path", "http://shop.example", "javascript:alert(1)",
+		"https://user@shop.example", "shop.example", "https://shop.example?x", "",
+	} {
 		require.Equal(t, http.StatusBadRequest, settings(wrong).status, wrong)
 	}
 	require.Equal(t, http.StatusOK, settings("https://Shop.example/", "https://shop.example",
@@ -483,9 +489,11 @@ func TestReturnURL(t *testing.T) {
 	made := order("https://shop.example/orders/7?paid=1#done")
 	require.Equal(t, http.StatusOK, made.status, made.body)
 	require.Equal(t, "https://shop.example/orders/7?paid=1#done", f.row(parse[created](t, made.body).PaymentID).ReturnURL)
-	for _, wrong := range []string{"https://evil.example/", "https://shop.example.evil.example/",
+	for _, wrong := range []string{
+		"https://evil.example/", "https://shop.example.evil.example/",
 		"https://shop.example@evil.example/", "http://shop.example/", "https://shop.example:444/",
-		"javascript:alert(1)", "/relative", ""} {
+		"javascript:alert(1)", "/relative", "",
+	} {
 		require.Equal(t, http.StatusBadRequest, order(wrong).status, wrong)
 	}
 	require.Equal(t, http.StatusBadRequest, settings(make([]string, 21)...).status)
@@ -501,8 +509,10 @@ func TestStatistics(t *testing.T) {
 		return parse[created](t, v.must(http.StatusOK, http.MethodPost, "/api/payment/create",
 			fieldsOf{"amount": 5, "userId": "u", "network": "ERC20"}).body).PaymentID
 	}
-	for _, status := range []models.Status{models.StatusPaid, models.StatusPaid, models.StatusExpired,
-		models.StatusConfirming} {
+	for _, status := range []models.Status{
+		models.StatusPaid, models.StatusPaid, models.StatusExpired,
+		models.StatusConfirming,
+	} {
 		f.record(order(), func(s *models.PaymentState) { s.Status = status })
 	}
 	stats := parse[statsView](t, v.must(http.StatusOK, http.MethodGet, "/api/operator/stats?days=7", nil).body)

@@ -62,8 +62,10 @@ func (s *Server) adminOperators(c *gin.Context) error {
 	filter := store.OperatorFilter{
 		Status: models.OperatorStatus(query["status"]), Search: query["search"], Cursor: query["cursor"],
 	}
-	known := []models.OperatorStatus{models.OperatorPending, models.OperatorActive, models.OperatorSuspended,
-		models.OperatorRejected}
+	known := []models.OperatorStatus{
+		models.OperatorPending, models.OperatorActive, models.OperatorSuspended,
+		models.OperatorRejected,
+	}
 	if filter.Status != "" && !slices.Contains(known, filter.Status) {
 		return invalid("status", "invalid_parameter", "status must be one of %s.", listOf(known))
 	}
@@ -95,8 +97,11 @@ var operatorChanges = map[string]operatorChange{
 	"approve": {[]models.OperatorStatus{models.OperatorPending}, models.OperatorActive, "operator_approved", false},
 	"reject":  {[]models.OperatorStatus{models.OperatorPending}, models.OperatorRejected, "operator_rejected", true},
 	"suspend": {[]models.OperatorStatus{models.OperatorActive}, models.OperatorSuspended, "operator_suspended", true},
-	"reactivate": {[]models.OperatorStatus{models.OperatorSuspended}, models.OperatorActive, "operator_reactivated",
-		false},
+	"reactivate": {
+		[]models.OperatorStatus{models.OperatorSuspended},
+		models.OperatorActive, "operator_reactivated",
+		false,
+	},
 }
 
 var errUnknownOperator = &failure{
@@ -176,8 +181,10 @@ func (s *Server) adminPayments(c *gin.Context) error {
 		if err != nil {
 			return err
 		}
-		views = append(views, adminPayment{s.newListedPayment(ctx, p, head), p.OperatorID, email,
-			s.workflowURL(models.PaymentWorkflowID(p.ID))})
+		views = append(views, adminPayment{
+			s.newListedPayment(ctx, p, head), p.OperatorID, email,
+			s.workflowURL(models.PaymentWorkflowID(p.ID)),
+		})
 	}
 	writeJSON(c, http.StatusOK, gin.H{"payments": views, "nextCursor": textOrNull(next)})
 	return nil

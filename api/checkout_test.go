@@ -127,8 +127,12 @@ func TestCheckoutSpeaksTheBrowsersLanguage(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	id := f.payment(f.account).ID
-	for _, c := range []struct{ query, accept, tag string }{{"", "", "en"}, {"", "de-AT,en;q=0.5", "de"},
-		{"?lang=ar", "de", "ar"}, {"?lang=%3Cscript%3E", "", "en"}} {
+	for _, c := range []struct{ query, accept, tag string }{
+		{"", "", "en"},
+		{"", "de-AT,en;q=0.5", "de"},
+		{"?lang=ar", "de", "ar"},
+		{"?lang=%3Cscript%3E", "", "en"},
+	} {
 		response := f.get("/payment/"+id+c.query, http.Header{"Accept-Language": {c.accept}})
 		require.Equal(t, c.tag, response.Header.Get("Content-Language"))
 		require.Contains(t, response.Header.Get("Vary"), "Accept-Language")

@@ -82,8 +82,10 @@ func TestIdempotencyKey(t *testing.T) {
 		require.Equal(t, first.body, again.body)
 		require.Equal(t, "true", again.header.Get("Idempotent-Replayed"))
 	}
-	for _, another := range []string{`{"amount":50.01,"userId":"u","network":"ERC20"}`,
-		`{"amount":50,"userId":"v","network":"ERC20"}`} {
+	for _, another := range []string{
+		`{"amount":50.01,"userId":"u","network":"ERC20"}`,
+		`{"amount":50,"userId":"v","network":"ERC20"}`,
+	} {
 		refused := create(another, "order 1")
 		require.Equal(t, http.StatusUnprocessableEntity, refused.status)
 		require.Equal(t, "idempotency_mismatch", parse[errorBody](t, refused.body).Code)
@@ -174,8 +176,10 @@ func TestRepeatedCreateAboveALoweredMaximum(t *testing.T) {
 	require.Equal(t, first.body, again.body)
 	require.Equal(t, "true", again.header.Get("Idempotent-Replayed"))
 	require.Equal(t, http.StatusUnprocessableEntity, create("901", "k").status, "another body")
-	for _, refused := range []answer{create("900", "new"),
-		f.call(f.account, http.MethodPost, "/api/payment/create", `{"amount":900,"userId":"u","network":"ERC20"}`)} {
+	for _, refused := range []answer{
+		create("900", "new"),
+		f.call(f.account, http.MethodPost, "/api/payment/create", `{"amount":900,"userId":"u","network":"ERC20"}`),
+	} {
 		require.Equal(t, http.StatusBadRequest, refused.status)
 		require.Equal(t, "amount must be at most 100.00 USDT.", parse[errorBody](t, refused.body).Msg)
 	}

@@ -159,8 +159,10 @@ func TestDocsSnippetsRun(t *testing.T) {
 	for name := range snippets {
 		require.True(t, wants[name].has != "" || !strings.HasSuffix(name, ".sh"), "nobody runs %s", name)
 	}
-	for _, name := range []string{"create.sh", "idempotent.sh", "status.sh", "full.sh", "list.sh", "csv.sh",
-		"reject.sh", "accept.sh", "balance.sh", "ledger.sh"} {
+	for _, name := range []string{
+		"create.sh", "idempotent.sh", "status.sh", "full.sh", "list.sh", "csv.sh",
+		"reject.sh", "accept.sh", "balance.sh", "ledger.sh",
+	} {
 		cmd := exec.CommandContext(t.Context(), "sh", "-euc", snippets[name])
 		cmd.Env = append(os.Environ(), "PAYCOW_API_KEY="+f.account.APIKey, "PAYCOW_API_SECRET="+f.account.APISecret,
 			"PAYMENT_ID="+wants[name].payment)

@@ -92,13 +92,22 @@ func TestReadinessCountsTheQuorum(t *testing.T) {
 		says   string
 	}{
 		{0, []models.NodeState{models.NodeSlow}, ""},
-		{0, []models.NodeState{models.NodeErroring},
-			"0 of 1 Ethereum nodes are usable, and 1 must agree before anything is credited or expires."},
+		{
+			0,
+			[]models.NodeState{models.NodeErroring},
+			"0 of 1 Ethereum nodes are usable, and 1 must agree before anything is credited or expires.",
+		},
 		{0, []models.NodeState{models.NodeOK, models.NodeErroring, models.NodeOK}, ""},
-		{0, []models.NodeState{models.NodeOK, models.NodeErroring, models.NodeLying},
-			"1 of 3 Ethereum nodes are usable, and 2 must agree before anything is credited or expires."},
-		{3, []models.NodeState{models.NodeOK, models.NodeStale, models.NodeOK},
-			"2 of 3 Ethereum nodes are usable, and 3 must agree before anything is credited or expires."},
+		{
+			0,
+			[]models.NodeState{models.NodeOK, models.NodeErroring, models.NodeLying},
+			"1 of 3 Ethereum nodes are usable, and 2 must agree before anything is credited or expires.",
+		},
+		{
+			3,
+			[]models.NodeState{models.NodeOK, models.NodeStale, models.NodeOK},
+			"2 of 3 Ethereum nodes are usable, and 3 must agree before anything is credited or expires.",
+		},
 		{1, []models.NodeState{models.NodeWrongChain, models.NodeSyncing, models.NodeOK}, ""},
 	} {
 		f.server.Quorum = c.quorum

@@ -71,8 +71,14 @@ func TestConfirmationsFollowTheChain(t *testing.T) {
 		s.Status, s.AmountReceived, s.TxHash, s.LastBlock = models.StatusConfirming, 50*models.USDT, exampleTx, 101
 	})
 	at := uint64(101)
-	for _, c := range []struct{ head, public, operator uint64 }{{101, 1, 1}, {102, 2, 2}, {111, 11, 11}, {112, 12, 12},
-		{113, 12, 13}, {200, 12, 100}} {
+	for _, c := range []struct{ head, public, operator uint64 }{
+		{101, 1, 1},
+		{102, 2, 2},
+		{111, 11, 11},
+		{112, 12, 12},
+		{113, 12, 13},
+		{200, 12, 100},
+	} {
 		if c.head > at {
 			f.moveChain(at, c.head)
 			at = c.head

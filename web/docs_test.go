@@ -102,8 +102,10 @@ func TestDocsFillInTheInstallation(t *testing.T) {
 	page := html.UnescapeString(docsOf(t, "https://shop.example:8443/pay"))
 	require.Contains(t, page, "https://shop.example:8443/pay/api/payment/create")
 	require.Contains(t, page, `"paymentUrl": "https://shop.example:8443/pay/payment/`)
-	for _, text := range []string{exampleHost, publishedHost, "paycow.net", "development only", "/api/webhook", "NaN",
-		"%!"} {
+	for _, text := range []string{
+		exampleHost, publishedHost, "paycow.net", "development only", "/api/webhook", "NaN",
+		"%!",
+	} {
 		require.NotContains(t, page, text)
 	}
 	require.Contains(t, docsOf(t, "http://127.0.0.1:8080"), "development only")

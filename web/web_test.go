@@ -74,39 +74,86 @@ func TestCheckout(t *testing.T) {
 		has     []string
 		hasNot  []string
 	}{
-		{"pending", paid(models.StatusPending, "", 0), 0, []string{refresh, address, lost, "50.00",
-			"Waiting for your payment", "30 min", "USDT on Ethereum (ERC-20)"}, []string{"Confirmations", "Received"}},
-		{"part", paid(models.StatusDetected, "", 20*models.USDT), 1,
-			[]string{refresh, address, lost, "Part of the amount has arrived", "Still to send", `data-copy="30.00"`,
-				`data-units="30000000"`}, []string{"1/12"}},
-		{"detected", paid(models.StatusDetected, "", 50*models.USDT), 1,
-			[]string{refresh, "Payment found", "1/12", "about 2 min to go"}, []string{address, lost}},
-		{"confirming", paid(models.StatusConfirming, "", 50*models.USDT), 7,
+		{"pending", paid(models.StatusPending, "", 0), 0, []string{
+			refresh, address, lost, "50.00",
+			"Waiting for your payment", "30 min", "USDT on Ethereum (ERC-20)",
+		}, []string{"Confirmations", "Received"}},
+		{
+			"part", paid(models.StatusDetected, "", 20*models.USDT), 1,
+			[]string{
+				refresh, address, lost, "Part of the amount has arrived", "Still to send", `data-copy="30.00"`,
+				`data-units="30000000"`,
+			},
+			[]string{"1/12"},
+		},
+		{
+			"detected", paid(models.StatusDetected, "", 50*models.USDT), 1,
+			[]string{refresh, "Payment found", "1/12", "about 2 min to go"},
+			[]string{address, lost},
+		},
+		{
+			"confirming", paid(models.StatusConfirming, "", 50*models.USDT), 7,
 			[]string{refresh, "7/12", "being confirmed", `href="https://etherscan.io/tx/0x12"`},
-			[]string{address, lost}},
-		{"last checks", paid(models.StatusConfirming, "", 50*models.USDT), 12, []string{"12/12", "a little longer"},
-			[]string{address}},
-		{"reverted", paid(models.StatusPending, models.ExceptionReverted, 0), 0,
-			[]string{refresh, "reversed a transfer", "do not send it again for now"}, []string{address}},
-		{"paid", paid(models.StatusPaid, "", 50*models.USDT), 12,
-			[]string{"12/12", "Payment complete", `href="https://shop.example/order/7?x=1&amp;y=2"`,
-				"Back to shop.example"}, []string{"refresh\"", address}},
-		{"overpaid", paid(models.StatusPaid, models.ExceptionOverpaid, 60*models.USDT), 12,
-			[]string{"more than the 50.00 USDT"}, []string{address}},
-		{"accepted", paid(models.StatusPaid, models.ExceptionAccepted, 20*models.USDT), 12,
-			[]string{"has accepted your payment"}, []string{address}},
-		{"expired", paid(models.StatusExpired, "", 0), 0, []string{"Payment expired", "start again at the shop"},
-			[]string{"refresh\"", address}},
-		{"underpaid", paid(models.StatusExpired, models.ExceptionUnderpaid, 1), 0,
-			[]string{"contact the shop", "0.000001 of 50.00 USDT"}, []string{"refresh\"", address}},
-		{"late", paid(models.StatusExpired, models.ExceptionPaidLate, 50*models.USDT), 0,
-			[]string{"arrived too late", "contact the shop"}, []string{address}},
-		{"reverted after the end", paid(models.StatusExpired, models.ExceptionReverted, 0), 0,
-			[]string{"reversed a transfer", "contact the shop"}, []string{address}},
-		{"rejected", paid(models.StatusRejected, "", 0), 0, []string{"declined", "do not send anything"},
-			[]string{"refresh\"", address}},
-		{"after reject", paid(models.StatusRejected, models.ExceptionAfterReject, 50*models.USDT), 12,
-			[]string{"declined", "50.00 USDT arrived"}, []string{address}},
+			[]string{address, lost},
+		},
+		{
+			"last checks", paid(models.StatusConfirming, "", 50*models.USDT), 12,
+			[]string{"12/12", "a little longer"},
+			[]string{address},
+		},
+		{
+			"reverted", paid(models.StatusPending, models.ExceptionReverted, 0), 0,
+			[]string{refresh, "reversed a transfer", "do not send it again for now"},
+			[]string{address},
+		},
+		{
+			"paid", paid(models.StatusPaid, "", 50*models.USDT), 12,
+			[]string{
+				"12/12", "Payment complete", `href="https://shop.example/order/7?x=1&amp;y=2"`,
+				"Back to shop.example",
+			},
+			[]string{"refresh\"", address},
+		},
+		{
+			"overpaid", paid(models.StatusPaid, models.ExceptionOverpaid, 60*models.USDT), 12,
+			[]string{"more than the 50.00 USDT"},
+			[]string{address},
+		},
+		{
+			"accepted", paid(models.StatusPaid, models.ExceptionAccepted, 20*models.USDT), 12,
+			[]string{"has accepted your payment"},
+			[]string{address},
+		},
+		{
+			"expired", paid(models.StatusExpired, "", 0), 0,
+			[]string{"Payment expired", "start again at the shop"},
+			[]string{"refresh\"", address},
+		},
+		{
+			"underpaid", paid(models.StatusExpired, models.ExceptionUnderpaid, 1), 0,
+			[]string{"contact the shop", "0.000001 of 50.00 USDT"},
+			[]string{"refresh\"", address},
+		},
+		{
+			"late", paid(models.StatusExpired, models.ExceptionPaidLate, 50*models.USDT), 0,
+			[]string{"arrived too late", "contact the shop"},
+			[]string{address},
+		},
+		{
+			"reverted after the end", paid(models.StatusExpired, models.ExceptionReverted, 0), 0,
+			[]string{"reversed a transfer", "contact the shop"},
+			[]string{address},
+		},
+		{
+			"rejected", paid(models.StatusRejected, "", 0), 0,
+			[]string{"declined", "do not send anything"},
+			[]string{"refresh\"", address},
+		},
+		{
+			"after reject", paid(models.StatusRejected, models.ExceptionAfterReject, 50*models.USDT), 12,
+			[]string{"declined", "50.00 USDT arrived"},
+			[]string{address},
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -155,8 +202,10 @@ func TestCheckoutTellsOfTransfersOnTheirWay(t *testing.T) {
 // What an operator or a shop wrote never becomes markup or a link of another kind.
 func TestCheckoutEscapes(t *testing.T) {
 	t.Parallel()
-	for _, hostile := range []string{`javascript:alert(1)`, `https://x.example/"><script>alert(1)</script>`,
-		`data:text/html,<script>alert(1)</script>`} {
+	for _, hostile := range []string{
+		`javascript:alert(1)`, `https://x.example/"><script>alert(1)</script>`,
+		`data:text/html,<script>alert(1)</script>`,
+	} {
 		page := render(t, examplePayment(func(p *models.Payment) {
 			p.ReturnURL, p.Status, p.TxHash = hostile,
 				models.StatusPaid, `"><script>`
@@ -246,8 +295,10 @@ func TestPagesHoldNothingThatThePolicyDrops(t *testing.T) {
 	require.NoError(t, WriteHome(&home))
 	require.NoError(t, WriteProblem(&problem, Problem{Title: "<b>", Message: "m", RequestID: "r"}))
 	require.NotContains(t, problem.String(), "<b>")
-	for _, page := range []string{home.String(), problem.String(),
-		render(t, examplePayment(func(*models.Payment) {}), 0)} {
+	for _, page := range []string{
+		home.String(), problem.String(),
+		render(t, examplePayment(func(*models.Payment) {}), 0),
+	} {
 		require.NotRegexp(t, `<style|\sstyle=|\son[a-z]+=|<script(?: [^>]*)?>[^<]`, page)
 		require.Contains(t, page, `<link rel="stylesheet" href="/assets/`)
 	}
