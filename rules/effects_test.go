@@ -14,18 +14,15 @@ import (
 func TestTheRowIsReadAfterAnInterruption(t *testing.T) {
 	t.Parallel()
 	n := models.TransferNotice{
-		TransferKey: models.TransferKey{ChainID: 1, TxHash: "0xa"}, Amount: 50 * models.USDT, Revision: 2,
+		TransferKey: models.TransferKey{ChainID: 1, TxHash: "0xa"}, Amount: 50 * models.USDT, Canonical: true, Revision: 3, Confirmations: 12,
 		Block: models.BlockRef{Number: 400, Time: testInput.ExpiresAt.Add(time.Minute)},
 	}
 	p := NewPayment(testInput)
-	p.ApplySnapshot(models.PaymentSnapshot{
+	p.ApplySnapshot(models.PaymentSnapshot{ // an earlier reorg had removed it, and it was mined again
 		State:     models.PaymentState{Status: models.StatusExpired, Exception: models.ExceptionReverted, Version: 5},
 		Transfers: []models.TransferNotice{n},
 	})
 	now := testInput.ExpiresAt.Add(time.Hour)
-	require.IsType(t, End{}, p.Next(now))
-	n.Revision, n.Canonical, n.Confirmations = 3, true, 12
-	p.ApplyTransfers(models.TransfersSignal{Transfers: []models.TransferNotice{n}})
 	require.IsType(t, Credit{}, p.Next(now))
 	n.Revision, n.Canonical, n.Confirmations = 4, false, 0
 	p.ApplyTransfers(models.TransfersSignal{Transfers: []models.TransferNotice{n}})
