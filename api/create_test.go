@@ -32,7 +32,7 @@ func TestCreate(t *testing.T) {
 	require.Equal(t, 50*models.USDT, row.AmountRequested)
 	require.Equal(t, models.StatusPending, row.Status)
 	require.Equal(t, f.operatorID(f.account), row.OperatorID)
-	require.Equal(t, []string{row.ID}, f.starter.told)
+	require.Equal(t, []string{row.ID}, f.starter.notified)
 	require.Zero(t, f.engine.queries.Load()+f.engine.signals.Load(), "create must not wait for the engine")
 }
 
