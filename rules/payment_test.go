@@ -379,7 +379,9 @@ func (w *world) finish() {
 			uncredited = append(uncredited, n)
 		}
 	}
-	slices.SortFunc(uncredited, func(a, b models.TransferNotice) int { return strings.Compare(a.TransferKey.String(), b.TransferKey.String()) })
+	slices.SortFunc(uncredited, func(a, b models.TransferNotice) int {
+		return strings.Compare(a.TransferKey.String(), b.TransferKey.String())
+	})
 	for _, n := range uncredited {
 		w.deliver(n)
 	}
