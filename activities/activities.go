@@ -1,5 +1,5 @@
-// Package activities holds the effects of the workflows, one per file. Each is safe to run more than once, and in several
-// processes at once: a unique key or a version in the database decides, never a lock in the process.
+// Package activities holds the effects of the workflows, one per file. Each is safe to run more than once, and in
+// several processes at once: a unique key or a version in the database decides, never a lock in the process.
 package activities
 
 import (
@@ -46,13 +46,21 @@ type Dependencies struct {
 // New returns the activities.
 func New(parts Dependencies, settings Settings, log *slog.Logger) *Activities {
 	return &Activities{
-		payments: parts.Payments, verifier: parts.Verifier, watcher: parts.Watcher, signals: parts.Signals, engine: parts.Engine,
-		books: parts.Books, balances: parts.Balances, alarms: parts.Alarms,
-		settings: settings, log: log,
+		payments: parts.Payments,
+		verifier: parts.Verifier,
+		watcher:  parts.Watcher,
+		signals:  parts.Signals,
+		engine:   parts.Engine,
+		books:    parts.Books,
+		balances: parts.Balances,
+		alarms:   parts.Alarms,
+		settings: settings,
+		log:      log,
 	}
 }
 
-// PaymentStore keeps payments and the ledger. Its writes compare the row's version and write nothing if it has moved on.
+// PaymentStore keeps payments and the ledger. Its writes compare the row's version and write nothing if it has moved
+// on.
 type PaymentStore interface {
 	// Snapshot returns models.ErrNotFound when there is no such payment.
 	Snapshot(ctx context.Context, paymentID string) (models.PaymentSnapshot, error)
@@ -64,7 +72,7 @@ type PaymentStore interface {
 
 // TransferVerifier reads a transfer from the chain again.
 type TransferVerifier interface {
-	// VerifyTransfer returns nil only if a quorum of nodes shows that the transfer pays the wanted amount of the token to the
-	// wanted address, in a canonical block with the required confirmations.
+	// VerifyTransfer returns nil only if a quorum of nodes shows that the transfer pays the wanted amount of the token to
+	// the wanted address, in a canonical block with the required confirmations.
 	VerifyTransfer(ctx context.Context, wanted chain.Verification) error
 }

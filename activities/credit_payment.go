@@ -14,9 +14,10 @@ import (
 // verifyConcurrency is how many transfers of one CreditPayment are verified at once.
 const verifyConcurrency = 4
 
-// CreditPayment reads each transfer to be credited from the chain again. Then it books credits and reversals, together with
-// the state that follows, in one transaction. When a credit cannot be verified now, or an alarm stops crediting, nothing is
-// booked: the result says which credits and why or, with input.Await, the activity fails and Temporal repeats it.
+// CreditPayment reads each transfer to be credited from the chain again. Then it books credits and reversals, together
+// with the state that follows, in one transaction. When a credit cannot be verified now, or an alarm stops crediting,
+// nothing is booked: the result says which credits and why or, with input.Await, the activity fails and Temporal
+// repeats it.
 func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput) (models.CreditResult, error) {
 	unverified, err := a.verifyCredits(ctx, input)
 	if err != nil {
@@ -28,7 +29,10 @@ func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput
 	result, err := a.payments.Credit(ctx, input)
 	if errors.Is(err, models.ErrCreditingHalted) && len(input.Credits) > 0 {
 		for _, notice := range input.Credits {
-			unverified = append(unverified, models.UnverifiedTransfer{TransferKey: notice.TransferKey, Reason: models.ErrCreditingHalted.Error()})
+			unverified = append(
+				unverified,
+				models.UnverifiedTransfer{TransferKey: notice.TransferKey, Reason: models.ErrCreditingHalted.Error()},
+			)
 		}
 		return waitOrAnswer(input, unverified)
 	}
@@ -63,7 +67,13 @@ func (a *Activities) verifyCredits(ctx context.Context, input models.CreditInput
 		if reasons[i] != nil {
 			a.log.WarnContext(ctx, "transfer not verified", "payment_id", input.PaymentID, "tx_hash", notice.TxHash,
 				"block", notice.Block.Number, "error", reasons[i])
-			unverified = append(unverified, models.UnverifiedTransfer{TransferKey: notice.TransferKey, Reason: models.Shorten(reasons[i].Error(), maxReasonRunes)})
+			unverified = append(
+				unverified,
+				models.UnverifiedTransfer{
+					TransferKey: notice.TransferKey,
+					Reason:      models.Shorten(reasons[i].Error(), maxReasonRunes),
+				},
+			)
 		}
 	}
 	return unverified, nil

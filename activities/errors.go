@@ -12,16 +12,16 @@ import (
 	"paycow/models"
 )
 
-// scanRetryDelay and scanRetryDelayMax bound the time between two attempts to expire a payment whose window has not been
-// scanned: short at first, because the next block may be enough, and long while a node is away, because then every open
-// payment asks.
+// scanRetryDelay and scanRetryDelayMax bound the time between two attempts to expire a payment whose window has not
+// been scanned: short at first, because the next block may be enough, and long while a node is away, because then every
+// open payment asks.
 const (
 	scanRetryDelay    = 2 * time.Second
 	scanRetryDelayMax = time.Minute
 )
 
-// errNotScannedPast makes Temporal repeat the activity and show the reason in its UI. It is benign: nothing is wrong, so nothing
-// is logged or counted as a failure.
+// errNotScannedPast makes Temporal repeat the activity and show the reason in its UI. It is benign: nothing is wrong,
+// so nothing is logged or counted as a failure.
 func errNotScannedPast(ctx context.Context, result models.ExpireResult) error {
 	delay := scanRetryDelay
 	if activity.IsActivity(ctx) {

@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// scheduledAddresses is how many balances a scheduled run reads from the chain, so that its cost does not grow with the
-	// number of payments. Each run begins at a random address, so over time all are read. A run by hand reads all.
+	// scheduledAddresses is how many balances a scheduled run reads from the chain, so that its cost does not grow with
+	// the number of payments. Each run begins at a random address, so over time all are read. A run by hand reads all.
 	scheduledAddresses = 500
 	// scheduledQueries is how many transfers a run looks for in the workflows that were signalled them.
 	scheduledQueries = 100
@@ -34,24 +34,51 @@ type Books interface {
 	Cursor(ctx context.Context, network string) (models.ChainCursor, error)
 	RecentBlock(ctx context.Context, network string, number uint64) (models.BlockRef, error)
 	CompareBooks(ctx context.Context, network string, belowBlock uint64, before time.Time) (store.BooksReport, error)
-	ExpectedBalances(ctx context.Context, network string, atBlock uint64, after string, limit int) ([]store.AddressBalance, error)
-	OpenPayments(ctx context.Context, network string, createdBefore time.Time, after string, limit int) ([]models.Payment, error)
-	SignalledUncredited(ctx context.Context, network string, signalledBefore time.Time, limit int) ([]models.Transfer, error)
+	ExpectedBalances(
+		ctx context.Context,
+		network string,
+		atBlock uint64,
+		after string,
+		limit int,
+	) ([]store.AddressBalance, error)
+	OpenPayments(
+		ctx context.Context,
+		network string,
+		createdBefore time.Time,
+		after string,
+		limit int,
+	) ([]models.Payment, error)
+	SignalledUncredited(
+		ctx context.Context,
+		network string,
+		signalledBefore time.Time,
+		limit int,
+	) ([]models.Transfer, error)
 	PutReconciliation(ctx context.Context, report models.Reconciliation) error
 }
 
-// Reconcile compares the ledger, the transfers, the chain and the workflows, and stores the report. Differences raise an alarm
-// and are never corrected. Missing workflows of open payments are started.
-func (a *Activities) Reconcile(ctx context.Context, input models.ReconciliationInput) (models.ReconciliationSummary, error) {
+// Reconcile compares the ledger, the transfers, the chain and the workflows, and stores the report. Differences raise
+// an alarm and are never corrected. Missing workflows of open payments are started.
+func (a *Activities) Reconcile(
+	ctx context.Context,
+	input models.ReconciliationInput,
+) (models.ReconciliationSummary, error) {
 	report, err := a.reconcile(ctx, input)
 	if err != nil {
 		return models.ReconciliationSummary{}, err
 	}
-	return models.ReconciliationSummary{Differences: len(report.Differences), WorkflowsStarted: report.WorkflowsStarted, Unchecked: report.Unchecked}, nil
+	return models.ReconciliationSummary{
+		Differences:      len(report.Differences),
+		WorkflowsStarted: report.WorkflowsStarted,
+		Unchecked:        report.Unchecked,
+	}, nil
 }
 
 // ReconcileNow does the same over all addresses and returns the whole report. It is called by hand.
-func (a *Activities) ReconcileNow(ctx context.Context, input models.ReconciliationInput) (models.Reconciliation, error) {
+func (a *Activities) ReconcileNow(
+	ctx context.Context,
+	input models.ReconciliationInput,
+) (models.Reconciliation, error) {
 	input.All = true
 	return a.reconcile(ctx, input)
 }
@@ -71,7 +98,8 @@ func (a *Activities) reconcile(ctx context.Context, input models.ReconciliationI
 	if err != nil {
 		return report, fmt.Errorf("compare the books: %w", err)
 	}
-	report.LedgerTransactions, report.Transfers, report.Differences = books.LedgerTransactions, books.Transfers, books.Differences
+	report.LedgerTransactions, report.Transfers = books.LedgerTransactions, books.Transfers
+	report.Differences = books.Differences
 	var unchecked []string
 	for _, part := range []struct {
 		name    string
@@ -98,23 +126,50 @@ func (a *Activities) reconcile(ctx context.Context, input models.ReconciliationI
 }
 
 // alarmDifferences raises the alarm if there are differences, and resolves it if a comparison of everything found none.
-func (a *Activities) alarmDifferences(ctx context.Context, input models.ReconciliationInput, report models.Reconciliation) error {
+func (a *Activities) alarmDifferences(
+	ctx context.Context,
+	input models.ReconciliationInput,
+	report models.Reconciliation,
+) error {
 	if len(report.Differences) == 0 {
 		if !report.OK() || !input.All {
 			return nil // the address that differed may not be among those compared
 		}
-		if err := a.alarms.Resolve(ctx, input.Network, models.AlarmBooksDiffer, "", models.ActorSystem, "A later reconciliation found no difference."); err != nil {
+		if err := a.alarms.Resolve(
+			ctx,
+			input.Network,
+			models.AlarmBooksDiffer,
+			"",
+			models.ActorSystem,
+			"A later reconciliation found no difference.",
+		); err != nil {
 			return fmt.Errorf("resolve an alarm: %w", err)
 		}
 		return nil
 	}
 	first := report.Differences[0]
 	for _, d := range report.Differences {
-		a.log.ErrorContext(ctx, "reconciliation found a difference", "check", d.Check, "subject", d.Subject, "error", d.Detail)
+		a.log.ErrorContext(
+			ctx,
+			"reconciliation found a difference",
+			"check",
+			d.Check,
+			"subject",
+			d.Subject,
+			"error",
+			d.Detail,
+		)
 	}
 	err := a.alarms.Raise(ctx, models.Alarm{
-		Network: input.Network, Kind: models.AlarmBooksDiffer,
-		Message: fmt.Sprintf("Reconciliation found %d differences, the first: %s, %s (%s).", len(report.Differences), first.Subject, first.Detail, first.Check),
+		Network: input.Network,
+		Kind:    models.AlarmBooksDiffer,
+		Message: fmt.Sprintf(
+			"Reconciliation found %d differences, the first: %s, %s (%s).",
+			len(report.Differences),
+			first.Subject,
+			first.Detail,
+			first.Check,
+		),
 	})
 	if err != nil {
 		return fmt.Errorf("raise an alarm: %w", err)
@@ -123,7 +178,11 @@ func (a *Activities) alarmDifferences(ctx context.Context, input models.Reconcil
 }
 
 // compareBalances compares what our addresses hold at the agreed block, by the chain and by the database.
-func (a *Activities) compareBalances(ctx context.Context, input models.ReconciliationInput, report *models.Reconciliation) error {
+func (a *Activities) compareBalances(
+	ctx context.Context,
+	input models.ReconciliationInput,
+	report *models.Reconciliation,
+) error {
 	limit, after, wrapped := scheduledAddresses, "", true
 	if !input.All {
 		after, wrapped = randomAddress(), false
@@ -151,7 +210,12 @@ func (a *Activities) compareBalances(ctx context.Context, input models.Reconcili
 	}
 }
 
-func (a *Activities) compareWithChain(ctx context.Context, input models.ReconciliationInput, report *models.Reconciliation, expected []store.AddressBalance) error {
+func (a *Activities) compareWithChain(
+	ctx context.Context,
+	input models.ReconciliationInput,
+	report *models.Reconciliation,
+	expected []store.AddressBalance,
+) error {
 	if len(expected) == 0 {
 		return nil
 	}
@@ -167,8 +231,14 @@ func (a *Activities) compareWithChain(ctx context.Context, input models.Reconcil
 	for i, e := range expected {
 		if e.Units.Cmp(actual[i]) != 0 {
 			differences = append(differences, models.Difference{
-				Check: models.CheckChainBalances, Subject: "address:" + e.Address,
-				Detail: fmt.Sprintf("the token says %s micro-USDT, transfers in minus transfers out make %s (block %d)", actual[i], e.Units, report.BlockNumber),
+				Check:   models.CheckChainBalances,
+				Subject: "address:" + e.Address,
+				Detail: fmt.Sprintf(
+					"the token says %s micro-USDT, transfers in minus transfers out make %s (block %d)",
+					actual[i],
+					e.Units,
+					report.BlockNumber,
+				),
 			})
 		}
 	}
@@ -177,7 +247,12 @@ func (a *Activities) compareWithChain(ctx context.Context, input models.Reconcil
 		return nil
 	}
 	// A reorg between the two reads would look like a difference.
-	if block, err := a.books.RecentBlock(ctx, input.Network, report.BlockNumber); err != nil || block.Hash != report.BlockHash {
+	if block, err := a.books.RecentBlock(
+		ctx,
+		input.Network,
+		report.BlockNumber,
+	); err != nil ||
+		block.Hash != report.BlockHash {
 		return errors.New("a reorg happened meanwhile; the next run compares again")
 	}
 	report.Differences = append(report.Differences, differences...)
@@ -185,7 +260,11 @@ func (a *Activities) compareWithChain(ctx context.Context, input models.Reconcil
 }
 
 // compareWorkflows starts a workflow for each open payment that has none running.
-func (a *Activities) compareWorkflows(ctx context.Context, input models.ReconciliationInput, report *models.Reconciliation) error {
+func (a *Activities) compareWorkflows(
+	ctx context.Context,
+	input models.ReconciliationInput,
+	report *models.Reconciliation,
+) error {
 	running, err := a.engine.RunningPayments(ctx)
 	if err != nil {
 		return fmt.Errorf("list the running workflows: %w", err)
@@ -225,7 +304,11 @@ func (a *Activities) compareWorkflows(ctx context.Context, input models.Reconcil
 }
 
 // compareSignals checks that workflows know the transfers that they were signalled.
-func (a *Activities) compareSignals(ctx context.Context, input models.ReconciliationInput, report *models.Reconciliation) error {
+func (a *Activities) compareSignals(
+	ctx context.Context,
+	input models.ReconciliationInput,
+	report *models.Reconciliation,
+) error {
 	transfers, err := a.books.SignalledUncredited(ctx, input.Network, report.StartedAt.Add(-graceTime), scheduledQueries)
 	if err != nil {
 		return err

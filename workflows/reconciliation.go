@@ -10,8 +10,8 @@ import (
 	"paycow/models"
 )
 
-// Reconciliation compares the ledger, the transfers, the chain and the workflows once. A schedule starts it at an interval.
-// The report is in the database.
+// Reconciliation compares the ledger, the transfers, the chain and the workflows once. A schedule starts it at an
+// interval. The report is in the database.
 func Reconciliation(ctx workflow.Context, input models.ReconciliationInput) error {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 30 * time.Minute,
