@@ -39,8 +39,8 @@ func NewClient(c client.Client, settings ClientSettings) *Client {
 	return &Client{temporal: c, settings: settings}
 }
 
-// StartPayment starts the payment's workflow. It returns nil if the workflow was started before: an id can be started only
-// once.
+// StartPayment starts the payment's workflow. It returns nil if the workflow was started before: an id can be started
+// only once.
 func (c *Client) StartPayment(ctx context.Context, p models.Payment) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -147,7 +147,12 @@ func (c *Client) EnsureReconciliation(ctx context.Context, network string, every
 }
 
 // adjustReconciliation changes the interval of the schedule if it differs from the setting.
-func (c *Client) adjustReconciliation(ctx context.Context, id string, spec client.ScheduleSpec, every time.Duration) error {
+func (c *Client) adjustReconciliation(
+	ctx context.Context,
+	id string,
+	spec client.ScheduleSpec,
+	every time.Duration,
+) error {
 	handle := c.temporal.ScheduleClient().GetHandle(ctx, id)
 	now, err := handle.Describe(ctx)
 	if err != nil {
@@ -156,19 +161,22 @@ func (c *Client) adjustReconciliation(ctx context.Context, id string, spec clien
 	if now.Schedule.Spec != nil && len(now.Schedule.Spec.Intervals) == 1 && now.Schedule.Spec.Intervals[0].Every == every {
 		return nil
 	}
-	err = handle.Update(ctx, client.ScheduleUpdateOptions{DoUpdate: func(input client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
-		schedule := input.Description.Schedule
-		schedule.Spec = &spec
-		return &client.ScheduleUpdate{Schedule: &schedule}, nil
-	}})
+	err = handle.Update(
+		ctx,
+		client.ScheduleUpdateOptions{DoUpdate: func(input client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+			schedule := input.Description.Schedule
+			schedule.Spec = &spec
+			return &client.ScheduleUpdate{Schedule: &schedule}, nil
+		}},
+	)
 	if err != nil {
 		return fmt.Errorf("change the schedule of the reconciliation: %w", err)
 	}
 	return nil
 }
 
-// RunningPayments returns the ids of the payments whose workflow is running. The list comes from the visibility store and
-// may lag behind.
+// RunningPayments returns the ids of the payments whose workflow is running. The list comes from the visibility store
+// and may lag behind.
 func (c *Client) RunningPayments(ctx context.Context) (map[string]bool, error) {
 	running := map[string]bool{}
 	var page []byte
@@ -203,8 +211,8 @@ func (c *Client) IsRunning(ctx context.Context, paymentID string) (bool, error) 
 	return answer.WorkflowExecutionInfo.Status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
 }
 
-// Resume starts a workflow for a payment that has none running. The workflow begins by reading the payment's row. Resume
-// returns nil if a workflow is running.
+// Resume starts a workflow for a payment that has none running. The workflow begins by reading the payment's row.
+// Resume returns nil if a workflow is running.
 func (c *Client) Resume(ctx context.Context, p models.Payment) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -218,8 +226,8 @@ func (c *Client) Resume(ctx context.Context, p models.Payment) error {
 	return nil
 }
 
-// KnownTransfers queries a payment's workflow for the transfers it knows. It returns models.ErrNotFound if no such workflow
-// exists.
+// KnownTransfers queries a payment's workflow for the transfers it knows. It returns models.ErrNotFound if no such
+// workflow exists.
 func (c *Client) KnownTransfers(ctx context.Context, paymentID string) ([]models.TransferNotice, error) {
 	var known models.TransfersSignal
 	value, err := c.temporal.QueryWorkflow(ctx, models.PaymentWorkflowID(paymentID), "", models.QueryTransfers)
@@ -253,6 +261,11 @@ func (c *Client) startOptions(p models.Payment) client.StartWorkflowOptions {
 		ID:                    models.PaymentWorkflowID(p.ID),
 		TaskQueue:             models.TaskQueue,
 		TypedSearchAttributes: temporal.NewSearchAttributes(attributes...),
-		StaticSummary:         fmt.Sprintf("%s %s for %s", p.Currency, p.AmountRequested, models.Shorten(p.UserID, maxSummaryRunes)),
+		StaticSummary: fmt.Sprintf(
+			"%s %s for %s",
+			p.Currency,
+			p.AmountRequested,
+			models.Shorten(p.UserID, maxSummaryRunes),
+		),
 	}
 }

@@ -28,8 +28,8 @@ func (s Settings) usesTLS() bool {
 	return s.TLSCA != "" || s.TLSCert != "" || s.TLSKey != "" || s.TLSServerName != ""
 }
 
-// Dial returns a client that connects with its first call, so that a process can start while Temporal is down. The SDK's
-// warnings and errors go to log. Dial returns an error if a TLS file cannot be used.
+// Dial returns a client that connects with its first call, so that a process can start while Temporal is down. The
+// SDK's warnings and errors go to log. Dial returns an error if a TLS file cannot be used.
 func Dial(s Settings, log *slog.Logger) (client.Client, error) {
 	options := client.Options{
 		HostPort: s.Address, Namespace: s.Namespace,

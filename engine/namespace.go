@@ -27,8 +27,8 @@ const (
 
 // EnsureNamespace creates the namespace with its retention, and the custom search attributes. It changes nothing that
 // exists. It returns once a workflow can be started with the attributes, can be found by them and can upsert them, and
-// fails after ensureTimeout. Several processes may call it at once. If everything exists, the client needs no permission to
-// change anything, as on Temporal Cloud.
+// fails after ensureTimeout. Several processes may call it at once. If everything exists, the client needs no
+// permission to change anything, as on Temporal Cloud.
 func EnsureNamespace(
 	ctx context.Context, c client.Client, namespace string, retention time.Duration,
 	attributes map[string]enumspb.IndexedValueType,
@@ -61,7 +61,8 @@ type ensurer struct {
 	attributes map[string]enumspb.IndexedValueType
 }
 
-// register creates the namespace unless it exists. Temporal answers this question from its store and not from its cache.
+// register creates the namespace unless it exists. Temporal answers this question from its store and not from its
+// cache.
 func (e *ensurer) register(ctx context.Context, retention time.Duration) error {
 	service := e.client.WorkflowService()
 	return repeat(ctx, func() error {
@@ -83,8 +84,8 @@ func (e *ensurer) register(ctx context.Context, retention time.Duration) error {
 // errAttributesAdded makes addAttributes look again: another process may have added attributes at the same time.
 var errAttributesAdded = errors.New("search attributes were added and are not listed yet")
 
-// addAttributes adds the missing attributes and reports whether it added any. Two processes that add at once may choose the
-// same column. Temporal refuses one of them, which then finds the attributes of the other.
+// addAttributes adds the missing attributes and reports whether it added any. Two processes that add at once may choose
+// the same column. Temporal refuses one of them, which then finds the attributes of the other.
 func (e *ensurer) addAttributes(ctx context.Context) (added bool, err error) {
 	operator := e.client.OperatorService()
 	err = repeat(ctx, func() error {
@@ -123,8 +124,8 @@ func (e *ensurer) missingAttributes(ctx context.Context) (map[string]enumspb.Ind
 	return missing, nil
 }
 
-// waitListable waits until the frontend accepts the attributes in queries, which is when it also accepts them at the start
-// of a workflow. The workflow id keeps the query cheap however many workflows exist.
+// waitListable waits until the frontend accepts the attributes in queries, which is when it also accepts them at the
+// start of a workflow. The workflow id keeps the query cheap however many workflows exist.
 func (e *ensurer) waitListable(ctx context.Context) error {
 	conditions := make([]string, 0, len(e.attributes))
 	for name := range e.attributes {

@@ -33,8 +33,8 @@ func (e *ensurer) waitUpsertable(ctx context.Context) error {
 	})
 }
 
-// runCheck starts a workflow with the attributes and acts as its worker: it answers the only task with an upsert and the
-// completion of the workflow.
+// runCheck starts a workflow with the attributes and acts as its worker: it answers the only task with an upsert and
+// the completion of the workflow.
 func (e *ensurer) runCheck(ctx context.Context, values *commonpb.SearchAttributes) error {
 	const identity = "paycow-namespace-check"
 	service := e.client.WorkflowService()

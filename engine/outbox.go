@@ -36,8 +36,8 @@ const (
 )
 
 // Outbox starts the workflows of committed payments. The rows whose workflow is not known to have started are a
-// transactional outbox: the process that created a row starts its workflow at once, and every process starts what is left
-// over. A workflow id can be started only once, so starting a payment twice does no harm.
+// transactional outbox: the process that created a row starts its workflow at once, and every process starts what is
+// left over. A workflow id can be started only once, so starting a payment twice does no harm.
 type Outbox struct {
 	store   OutboxStore
 	starter PaymentStarter
@@ -100,8 +100,8 @@ func (o *Outbox) sweepRegularly(ctx context.Context) {
 	}
 }
 
-// sweep starts the workflows of left-over payments and returns how many there were. It starts the first one alone, so that
-// a sweep costs one failing call, and not a batch of them, while Temporal is down.
+// sweep starts the workflows of left-over payments and returns how many there were. It starts the first one alone, so
+// that a sweep costs one failing call, and not a batch of them, while Temporal is down.
 func (o *Outbox) sweep(ctx context.Context) (int, error) {
 	left, err := o.store.UnstartedPayments(ctx, time.Now().Add(-sweepAge), sweepBatch)
 	if err != nil || len(left) == 0 {

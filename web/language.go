@@ -10,8 +10,8 @@ import (
 	"golang.org/x/text/language"
 )
 
-// The checkout page's texts, one file a language: messages/<tag>.json. What stands in {{ }} is filled in by the program. A
-// text that a file does not have is shown in English.
+// The checkout page's texts, one file a language: messages/<tag>.json. What stands in {{ }} is filled in by the
+// program. A text that a file does not have is shown in English.
 //
 //go:embed messages
 var messageFiles embed.FS
@@ -77,7 +77,8 @@ func (l Language) scriptTexts() (map[string]string, error) {
 	for _, id := range []string{
 		"copied", "copy_failed", "offline", "over", "until",
 		"w_pay", "w_injected", "w_connecting", "w_switching", "w_checking", "w_confirm", "w_sent", "w_mined",
-		"w_failed", "w_refused", "w_busy",
+		"w_failed", "w_refused",
+		"w_busy",
 		"w_locked", "w_chain", "w_disconnected", "w_unsupported", "w_usdt", "w_gas", "w_changed", "w_error", "explorer",
 		"new_tab",
 	} {

@@ -9,7 +9,8 @@ import (
 	"paycow/models"
 )
 
-// The search attributes that the Payment workflow changes. Package engine registers them, and sets the others at the start.
+// The search attributes that the Payment workflow changes. Package engine registers them, and sets the others at the
+// start.
 var (
 	AttributePaymentStatus = temporal.NewSearchAttributeKeyKeyword(models.AttributePaymentStatus)
 	AttributeTxHash        = temporal.NewSearchAttributeKeyKeywordList(models.AttributeTxHash)

@@ -16,8 +16,8 @@ import (
 	sdkworker "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
-	"paycow/internal/pgtest"
 	"paycow/engine"
+	"paycow/internal/pgtest"
 )
 
 const (

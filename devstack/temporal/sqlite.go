@@ -65,7 +65,13 @@ func prepareSQLite(dir string, quiet *logAdapter) (config.Persistence, func(), e
 // setupSQLite makes the schema in an empty file, in one transaction: a process
 // that is killed meanwhile leaves an empty file and not half a schema.
 func setupSQLite(cfg *config.SQL, quiet *logAdapter) error {
-	db, err := sql.NewSQLAdminDB(sqlplugin.DbKindUnknown, cfg, resolver.NewNoopResolver(), quiet, metrics.NoopMetricsHandler)
+	db, err := sql.NewSQLAdminDB(
+		sqlplugin.DbKindUnknown,
+		cfg,
+		resolver.NewNoopResolver(),
+		quiet,
+		metrics.NoopMetricsHandler,
+	)
 	if err != nil {
 		return err
 	}
