@@ -232,7 +232,7 @@ var errNoNode = errors.New("no Ethereum node is usable")
 // whyNone returns an error that says why no node is usable. It is models.ErrWrongChain when all follow another chain.
 func (p *Pool) whyNone() error {
 	wrong := 0
-	var reasons []error
+	reasons := make([]error, 0, len(p.members))
 	for _, m := range p.members {
 		state, reason := m.state()
 		if state == models.NodeWrongChain {

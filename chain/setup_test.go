@@ -8,8 +8,6 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/stretchr/testify/require"
-
-	"paycow/models"
 )
 
 // The tests of this package that need a chain are in package chain_test and use chain/chaintest. The others, which look at
@@ -41,11 +39,6 @@ func transferLog(p payment) types.Log {
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
-
-// testConfig is a network with blocks mined on demand and a quorum of one.
-func testConfig() Config {
-	return Config{Network: models.NetworkERC20, ChainID: testChainID, Token: testToken, Quorum: 1}
-}
 
 // dial connects to a node for the duration of the test.
 func dial(t *testing.T, url string) *Node {

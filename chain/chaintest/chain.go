@@ -3,6 +3,7 @@ package chaintest
 import (
 	"encoding/binary"
 	"math/big"
+	"slices"
 	"sync"
 	"time"
 
@@ -116,7 +117,7 @@ func (c *Chain) mineAt(at time.Time, transactions []Transaction) {
 		block.Receipts = append(block.Receipts, c.execute(block, transaction))
 	}
 	header := &types.Header{
-		Number: big.NewInt(int64(len(c.blocks))), Time: uint64(at.Unix()), Difficulty: new(big.Int), //nolint:gosec // small
+		Number: big.NewInt(int64(len(c.blocks))), Time: uint64(at.Unix()), Difficulty: new(big.Int),
 		Bloom: types.MergeBloom(block.Receipts), ReceiptHash: types.DeriveSha(types.Receipts(block.Receipts), trie.NewStackTrie(nil)),
 	}
 	if len(c.blocks) > 0 {
@@ -243,7 +244,7 @@ func (c *Chain) DropReceipts(number int) {
 func (c *Chain) Blocks() []*Block {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.blocks[:len(c.blocks):len(c.blocks)]
+	return slices.Clip(c.blocks)
 }
 
 // Height returns the number of the newest block.

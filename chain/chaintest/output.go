@@ -49,7 +49,7 @@ func EventTopic(signature string) common.Hash { return crypto.Keccak256Hash([]by
 
 // TxHash returns the hash of the model's n-th transaction.
 func TxHash(n int) common.Hash {
-	return crypto.Keccak256Hash([]byte("tx"), binary.BigEndian.AppendUint64(nil, uint64(n))) //nolint:gosec // any number will do
+	return crypto.Keccak256Hash([]byte("tx"), binary.BigEndian.AppendUint64(nil, uint64(n)))
 }
 
 // Tx is the n-th transaction of a model, with these outputs.
