@@ -25,9 +25,9 @@ const (
 
 // ChainWatcher brings a network's transfers from the chain into the database.
 type ChainWatcher interface {
-	// Watch reads the chain from the cursor in the database on until ctx ends, and returns ctx's error. It calls onProgress
-	// after each commit at the head of the chain, and at least every few seconds; everything up to the reported cursor is
-	// committed. An error of onProgress is logged and ends nothing.
+	// Watch reads the chain from the cursor in the database on until ctx ends, and returns ctx's error. It calls
+	// onProgress after each commit at the head of the chain, and at least every few seconds; everything up to the
+	// reported cursor is committed. An error of onProgress is logged and ends nothing.
 	Watch(ctx context.Context, onProgress func(context.Context, chain.Progress) error) error
 }
 
@@ -48,15 +48,17 @@ type Engine interface {
 	IsRunning(ctx context.Context, paymentID string) (bool, error)
 	// Resume starts the workflow of a payment that has none running.
 	Resume(ctx context.Context, p models.Payment) error
-	// KnownTransfers returns the transfers that a payment's workflow knows. Returns models.ErrNotFound when there is no workflow.
+	// KnownTransfers returns the transfers that a payment's workflow knows. Returns models.ErrNotFound when there is no
+	// workflow.
 	KnownTransfers(ctx context.Context, paymentID string) ([]models.TransferNotice, error)
 }
 
-// FollowChain watches the network's chain for input.RunSeconds and signals the payments concerned after each commit. Due
-// signals are read from the database, so a crash between commit and signal repeats a signal and loses none.
+// FollowChain watches the network's chain for input.RunSeconds and signals the payments concerned after each commit.
+// Due signals are read from the database, so a crash between commit and signal repeats a signal and loses none.
 func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInput) error {
 	if input.Network != a.settings.Network {
-		return temporal.NewNonRetryableApplicationError("this worker does not watch network "+input.Network, "UnknownNetwork", nil)
+		return temporal.NewNonRetryableApplicationError("this worker does not watch network "+input.Network,
+			"UnknownNetwork", nil)
 	}
 	runCtx, cancel := context.WithTimeout(ctx, time.Duration(input.RunSeconds)*time.Second)
 	defer cancel()
@@ -79,8 +81,14 @@ func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInp
 	})
 	switch {
 	case isClosed(activity.GetWorkerStopChannel(ctx)):
-		return temporal.NewApplicationErrorWithOptions("the worker is stopping", "WorkerStopping",
-			temporal.ApplicationErrorOptions{NextRetryDelay: time.Millisecond, Category: temporal.ApplicationErrorCategoryBenign})
+		return temporal.NewApplicationErrorWithOptions(
+			"the worker is stopping",
+			"WorkerStopping",
+			temporal.ApplicationErrorOptions{
+				NextRetryDelay: time.Millisecond,
+				Category:       temporal.ApplicationErrorCategoryBenign,
+			},
+		)
 	case ctx.Err() != nil:
 		return fmt.Errorf("follow the chain: %w", ctx.Err())
 	case errors.Is(runCtx.Err(), context.DeadlineExceeded):
@@ -125,7 +133,8 @@ func (a *Activities) signalDue(ctx context.Context, head uint64) error {
 				if err == nil || engineIsAway(err) {
 					return err
 				}
-				a.log.ErrorContext(ctx, "cannot signal the payment", "payment_id", d.Payment.ID, "block", head, "error", err)
+				a.log.ErrorContext(ctx, "cannot signal the payment", "payment_id", d.Payment.ID, "block", head, "error",
+					err)
 				// It moves behind the others, so that no number of such payments can keep them from being signalled.
 				return a.signals.DeferSignals(groupCtx, d.Transfers, head+1)
 			})
@@ -143,7 +152,8 @@ func (a *Activities) signalDue(ctx context.Context, head uint64) error {
 func engineIsAway(err error) bool {
 	var unavailable *serviceerror.Unavailable
 	var deadline *serviceerror.DeadlineExceeded
-	return errors.As(err, &unavailable) || errors.As(err, &deadline) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	return errors.As(err, &unavailable) || errors.As(err, &deadline) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, context.Canceled)
 }
 
 func (a *Activities) signalPayment(ctx context.Context, due store.DueSignal, head uint64) error {

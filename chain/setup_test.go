@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The tests of this package that need a chain are in package chain_test and use chain/chaintest. The others, which look at
-// what is not exported, make do with single logs.
+// The tests of this package that need a chain are in package chain_test and use chain/chaintest. The others, which look
+// at what is not exported, make do with single logs.
 
 const testChainID = 1337
 
@@ -33,8 +33,9 @@ func pay(to common.Address, units int64) payment {
 
 func transferLog(p payment) types.Log {
 	return types.Log{
-		Address: testToken, Topics: []common.Hash{transferTopic, common.BytesToHash(p.from[:]), common.BytesToHash(p.to[:])},
-		Data: common.BigToHash(p.value).Bytes(),
+		Address: testToken,
+		Topics:  []common.Hash{transferTopic, common.BytesToHash(p.from[:]), common.BytesToHash(p.to[:])},
+		Data:    common.BigToHash(p.value).Bytes(),
 	}
 }
 

@@ -50,7 +50,8 @@ func transferCall(n int, contract, to common.Address, units byte) chain.PendingT
 	return chain.PendingTransaction{Hash: chaintest.TxHash(n), To: &contract, Input: input}
 }
 
-// TestWatcherDoesEverything has one watcher follow the chain, check it, store the nodes' health and the pending transfers.
+// TestWatcherDoesEverything has one watcher follow the chain, check it, store the nodes' health and the pending
+// transfers.
 func TestWatcherDoesEverything(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -84,7 +85,9 @@ func TestWatcherDoesEverything(t *testing.T) {
 		cursor, err := store.Cursor(ctx, "")
 		require.NoError(t, err)
 		require.EqualValues(t, 1, cursor.AgreedNumber, "the second node has confirmed it")
-		require.Equal(t, []models.SeenTransfer{{TxHash: chaintest.TxHash(2).Hex(), To: chaintest.Payee2.Hex(), Amount: 7}}, store.seen)
+		require.Equal(t,
+			[]models.SeenTransfer{{TxHash: chaintest.TxHash(2).Hex(), To: chaintest.Payee2.Hex(), Amount: 7}},
+			store.seen)
 		require.Len(t, store.health, 2)
 		for _, health := range store.health {
 			require.Equal(t, models.NodeOK, health.State)
@@ -95,8 +98,8 @@ func TestWatcherDoesEverything(t *testing.T) {
 	})
 }
 
-// TestCheckTokenContract asks a node that has no code at the token's address, one that has, one of another chain and one that
-// is down.
+// TestCheckTokenContract asks a node that has no code at the token's address, one that has, one of another chain and
+// one that is down.
 func TestCheckTokenContract(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -120,7 +123,12 @@ func TestCheckTokenContract(t *testing.T) {
 				_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%d,"result":%q}`, calls, result)
 			}))
 			t.Cleanup(server.Close)
-			err := chain.CheckTokenContract(t.Context(), []string{"http://127.0.0.1:1", server.URL}, configOf(1), quiet())
+			err := chain.CheckTokenContract(
+				t.Context(),
+				[]string{"http://127.0.0.1:1", server.URL},
+				configOf(1),
+				quiet(),
+			)
 			if test.says == "" {
 				require.NoError(t, err)
 			} else {

@@ -34,8 +34,8 @@ type Behaviour struct {
 	NoReceipts bool
 	// Lie is what the node does to each list of logs.
 	Lie Lie
-	// Trouble is how many of 1000 calls go wrong by chance: connections break, calls are refused (429) or late, lists are
-	// empty. By chance, too, a Liar makes up, leaves out or replaces things.
+	// Trouble is how many of 1000 calls go wrong by chance: connections break, calls are refused (429) or late, lists
+	// are empty. By chance, too, a Liar makes up, leaves out or replaces things.
 	Trouble uint64
 	Liar    bool
 	// Mempool makes the node offer its pending transactions.
@@ -63,7 +63,8 @@ type Node struct {
 
 var _ chain.Endpoint = (*Node)(nil)
 
-// NewNode returns an honest node that is up to date and knows no finalized block. The seed decides what happens by chance.
+// NewNode returns an honest node that is up to date and knows no finalized block. The seed decides what happens by
+// chance.
 func NewNode(c *Chain, name string, seed uint64) *Node {
 	return &Node{chain: c, name: name, seed: seed, finalized: -1, calls: map[string]int{}, draws: map[string]int{}}
 }
@@ -121,8 +122,8 @@ func (n *Node) Pretend(victims ...common.Address) {
 	n.victims = victims
 }
 
-// Calls returns how often a method was called: chainId, syncing, head, header, finalized, logs, range, receipts or receipt.
-// An empty method counts all of them.
+// Calls returns how often a method was called: chainId, syncing, head, header, finalized, logs, range, receipts or
+// receipt. An empty method counts all of them.
 func (n *Node) Calls(method string) int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -311,7 +312,9 @@ func (n *Node) SubscribeHeads(context.Context, chan<- chain.Header) (ethereum.Su
 }
 
 // SubscribePending sends what is announced. Returns models.ErrNoSubscriptions unless the node offers its mempool.
-func (n *Node) SubscribePending(_ context.Context, pending chan<- chain.PendingTransaction) (ethereum.Subscription, error) {
+func (n *Node) SubscribePending(
+	_ context.Context, pending chan<- chain.PendingTransaction,
+) (ethereum.Subscription, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if !n.behaviour.Mempool {
