@@ -1,5 +1,5 @@
-// Package activities holds the effects of the workflows, one a file. Each is safe to run twice: a unique key or a version
-// in the database decides, never a lock in this process.
+// Package activities holds the effects of the workflows, one per file. Each is safe to run more than once, and in
+// several processes at once: a unique key or a version in the database decides, never a lock in the process.
 package activities
 
 import (
@@ -10,7 +10,7 @@ import (
 	"paycow/models"
 )
 
-// Activities are what a worker registers. The names of its exported methods are the activity types.
+// Activities holds the activities that a worker registers. The names of its exported methods are the activity types.
 type Activities struct {
 	payments PaymentStore
 	verifier TransferVerifier
@@ -24,14 +24,14 @@ type Activities struct {
 	log      *slog.Logger
 }
 
-// Settings are the values the activities work with.
+// Settings are the values that the activities work with.
 type Settings struct {
 	Network string
-	// Confirmations that a payment's transfers usually need, in blocks.
+	// Confirmations is how many confirmations a transfer usually needs, in blocks.
 	Confirmations uint64
 }
 
-// Dependencies are the parts the activities work on.
+// Dependencies are the parts that the activities work on.
 type Dependencies struct {
 	Payments PaymentStore
 	Signals  SignalStore
@@ -46,13 +46,21 @@ type Dependencies struct {
 // New returns the activities.
 func New(parts Dependencies, settings Settings, log *slog.Logger) *Activities {
 	return &Activities{
-		payments: parts.Payments, verifier: parts.Verifier, watcher: parts.Watcher, signals: parts.Signals, engine: parts.Engine,
-		books: parts.Books, balances: parts.Balances, alarms: parts.Alarms,
-		settings: settings, log: log,
+		payments: parts.Payments,
+		verifier: parts.Verifier,
+		watcher:  parts.Watcher,
+		signals:  parts.Signals,
+		engine:   parts.Engine,
+		books:    parts.Books,
+		balances: parts.Balances,
+		alarms:   parts.Alarms,
+		settings: settings,
+		log:      log,
 	}
 }
 
-// PaymentStore keeps payments and the ledger. Its writes compare the row's version and write nothing when it has moved on.
+// PaymentStore keeps payments and the ledger. Its writes compare the row's version and write nothing if it has moved
+// on.
 type PaymentStore interface {
 	// Snapshot returns models.ErrNotFound when there is no such payment.
 	Snapshot(ctx context.Context, paymentID string) (models.PaymentSnapshot, error)
@@ -64,7 +72,7 @@ type PaymentStore interface {
 
 // TransferVerifier reads a transfer from the chain again.
 type TransferVerifier interface {
-	// VerifyTransfer returns nil only when the quorum's nodes show that the transfer of the token pays that address that
-	// amount in a canonical block with the required confirmations.
+	// VerifyTransfer returns nil only if a quorum of nodes shows that the transfer pays the wanted amount of the token to
+	// the wanted address, in a canonical block with the required confirmations.
 	VerifyTransfer(ctx context.Context, wanted chain.Verification) error
 }

@@ -11,12 +11,13 @@ import (
 	"paycow/models"
 )
 
-// verifyConcurrency is how many transfers of one booking are verified at once.
+// verifyConcurrency is how many transfers of one CreditPayment are verified at once.
 const verifyConcurrency = 4
 
-// CreditPayment reads each transfer to be credited from the chain again and then, in one transaction, books credits and
-// reversals together with the state that follows. When a credit cannot be verified now, or an alarm stops crediting,
-// nothing is booked: the answer says which and why or, with input.Await, the activity fails, to be tried again.
+// CreditPayment reads each transfer to be credited from the chain again. Then it books credits and reversals, together
+// with the state that follows, in one transaction. When a credit cannot be verified now, or an alarm stops crediting,
+// nothing is booked: the result says which credits and why or, with input.Await, the activity fails and Temporal
+// repeats it.
 func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput) (models.CreditResult, error) {
 	unverified, err := a.verifyCredits(ctx, input)
 	if err != nil {
@@ -28,7 +29,10 @@ func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput
 	result, err := a.payments.Credit(ctx, input)
 	if errors.Is(err, models.ErrCreditingHalted) && len(input.Credits) > 0 {
 		for _, notice := range input.Credits {
-			unverified = append(unverified, models.UnverifiedTransfer{TransferKey: notice.TransferKey, Reason: models.ErrCreditingHalted.Error()})
+			unverified = append(
+				unverified,
+				models.UnverifiedTransfer{TransferKey: notice.TransferKey, Reason: models.ErrCreditingHalted.Error()},
+			)
 		}
 		return waitOrAnswer(input, unverified)
 	}
@@ -41,7 +45,7 @@ func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput
 	return result, nil
 }
 
-// verifyCredits returns the credits that cannot be verified now, in their order.
+// verifyCredits returns the credits that cannot be verified now, in the order of the input.
 func (a *Activities) verifyCredits(ctx context.Context, input models.CreditInput) ([]models.UnverifiedTransfer, error) {
 	reasons := make([]error, len(input.Credits))
 	var group errgroup.Group
@@ -54,7 +58,7 @@ func (a *Activities) verifyCredits(ctx context.Context, input models.CreditInput
 			return nil
 		})
 	}
-	_ = group.Wait() // the reasons say it all
+	_ = group.Wait() // the errors are in reasons
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("verify the payment's transfers: %w", ctx.Err())
 	}
@@ -63,15 +67,21 @@ func (a *Activities) verifyCredits(ctx context.Context, input models.CreditInput
 		if reasons[i] != nil {
 			a.log.WarnContext(ctx, "transfer not verified", "payment_id", input.PaymentID, "tx_hash", notice.TxHash,
 				"block", notice.Block.Number, "error", reasons[i])
-			unverified = append(unverified, models.UnverifiedTransfer{TransferKey: notice.TransferKey, Reason: models.Shorten(reasons[i].Error(), maxReasonRunes)})
+			unverified = append(
+				unverified,
+				models.UnverifiedTransfer{
+					TransferKey: notice.TransferKey,
+					Reason:      models.Shorten(reasons[i].Error(), maxReasonRunes),
+				},
+			)
 		}
 	}
 	return unverified, nil
 }
 
-// waitOrAnswer ends an attempt in which nothing was booked.
+// waitOrAnswer returns the result of an attempt that booked nothing, or the error that makes Temporal repeat it.
 func waitOrAnswer(input models.CreditInput, unverified []models.UnverifiedTransfer) (models.CreditResult, error) {
-	// When some can be verified now, the others must not hold them up: the next attempt is for those alone.
+	// Credits that can be verified must not wait for the others: the next attempt is for them alone.
 	if input.Await && len(unverified) == len(input.Credits) {
 		return models.CreditResult{}, errors.New(unverified[0].Reason)
 	}

@@ -12,15 +12,16 @@ import (
 	"paycow/models"
 )
 
-// How often the question is repeated whether the chain has been read past a window: soon at first, because the answer
-// depends on the next block, and seldom when a node is away, because then every open payment asks.
+// scanRetryDelay and scanRetryDelayMax bound the time between two attempts to expire a payment whose window has not
+// been scanned: short at first, because the next block may be enough, and long while a node is away, because then every
+// open payment asks.
 const (
 	scanRetryDelay    = 2 * time.Second
 	scanRetryDelayMax = time.Minute
 )
 
-// errNotScannedPast makes Temporal repeat the activity and show the reason in its UI. It is benign: nothing is wrong, so nothing
-// is logged or counted as a failure.
+// errNotScannedPast makes Temporal repeat the activity and show the reason in its UI. It is benign: nothing is wrong,
+// so nothing is logged or counted as a failure.
 func errNotScannedPast(ctx context.Context, result models.ExpireResult) error {
 	delay := scanRetryDelay
 	if activity.IsActivity(ctx) {
@@ -34,7 +35,7 @@ func errNotScannedPast(ctx context.Context, result models.ExpireResult) error {
 		temporal.ApplicationErrorOptions{NextRetryDelay: delay, Category: temporal.ApplicationErrorCategoryBenign})
 }
 
-// classify decides once which errors are worth another try: all but those that can never become right.
+// classify decides which errors Temporal retries: all but those that no retry can help.
 func classify(err error) error {
 	if errors.Is(err, models.ErrLedgerUnbalanced) {
 		return temporal.NewNonRetryableApplicationError("the booking does not balance", "LedgerUnbalanced", err)

@@ -6,8 +6,9 @@ import (
 	"paycow/models"
 )
 
-// ExpirePayment ends a payment to whose address nothing came, once the chain has been read past its window. With
-// input.AwaitScan it fails with a retryable error until then, otherwise the answer says so.
+// ExpirePayment records the expiry of a payment that received nothing within its window, once the chain has been read
+// past the window. Until then it fails with a retryable error if input.AwaitScan is set, and otherwise the result says
+// what it waits for.
 func (a *Activities) ExpirePayment(ctx context.Context, input models.ExpireInput) (models.ExpireResult, error) {
 	result, err := a.payments.Expire(ctx, input)
 	switch {

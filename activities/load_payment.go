@@ -6,7 +6,7 @@ import (
 	"paycow/models"
 )
 
-// LoadPayment reads a payment's row and its transfers.
+// LoadPayment returns a payment's row and its transfers.
 func (a *Activities) LoadPayment(ctx context.Context, paymentID string) (models.PaymentSnapshot, error) {
 	snapshot, err := a.payments.Snapshot(ctx, paymentID)
 	return snapshot, classify(err)

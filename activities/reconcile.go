@@ -18,47 +18,67 @@ import (
 )
 
 const (
-	// scheduledAddresses is how many balances one scheduled run asks the chain for: cost must not grow with the payments.
-	// Each run begins at a random address, so all are asked for in time. By hand all are.
+	// scheduledAddresses is how many balances a scheduled run reads from the chain, so that its cost does not grow with
+	// the number of payments. Each run begins at a random address, so over time all are read. A run by hand reads all.
 	scheduledAddresses = 500
-	// scheduledQueries is how many workflows one run asks for the transfers they know of.
+	// scheduledQueries is how many transfers a run looks for in the workflows that were signalled them.
 	scheduledQueries = 100
-	// settledSlack is how long, and settledSlackBlocks how many blocks, something may be under way before it counts as a difference.
-	settledSlack       = 5 * time.Minute
-	settledSlackBlocks = 50
-	pageOfPayments     = 1000
+	// graceTime and graceBlocks are how long something may be in progress before it counts as a difference.
+	graceTime       = 5 * time.Minute
+	graceBlocks     = 50
+	paymentsPerPage = 1000
 )
 
 // Books is the database's side of a reconciliation.
 type Books interface {
 	Cursor(ctx context.Context, network string) (models.ChainCursor, error)
 	RecentBlock(ctx context.Context, network string, number uint64) (models.BlockRef, error)
-	CompareBooks(ctx context.Context, network string, settledBelow uint64, settledBefore time.Time) (store.BooksReport, error)
-	ExpectedBalances(ctx context.Context, network string, atBlock uint64, after string, limit int) ([]store.AddressBalance, error)
-	OpenPayments(ctx context.Context, network string, madeBefore time.Time, after string, limit int) ([]models.Payment, error)
-	SignalledUncredited(ctx context.Context, network string, toldBefore time.Time, limit int) ([]models.Transfer, error)
+	CompareBooks(ctx context.Context, network string, belowBlock uint64, before time.Time) (store.BooksReport, error)
+	ExpectedBalances(
+		ctx context.Context,
+		network string,
+		atBlock uint64,
+		after string,
+		limit int,
+	) ([]store.AddressBalance, error)
+	OpenPayments(
+		ctx context.Context,
+		network string,
+		createdBefore time.Time,
+		after string,
+		limit int,
+	) ([]models.Payment, error)
+	SignalledUncredited(
+		ctx context.Context,
+		network string,
+		signalledBefore time.Time,
+		limit int,
+	) ([]models.Transfer, error)
 	PutReconciliation(ctx context.Context, report models.Reconciliation) error
 }
 
-// ReconcileSummary is what a workflow's history keeps of a report; the whole is in the database.
-type ReconcileSummary struct {
-	Differences      int    `json:"differences"`
-	WorkflowsStarted int64  `json:"workflowsStarted"`
-	Unchecked        string `json:"unchecked,omitempty"`
-}
-
-// Reconcile compares ledger, transfers, chain and workflows and keeps the report. Differences raise an alarm and are never
-// patched; only a workflow that is missing is started.
-func (a *Activities) Reconcile(ctx context.Context, input models.ReconciliationInput) (ReconcileSummary, error) {
+// Reconcile compares the ledger, the transfers, the chain and the workflows, and stores the report. Differences raise
+// an alarm and are never corrected. Missing workflows of open payments are started.
+func (a *Activities) Reconcile(
+	ctx context.Context,
+	input models.ReconciliationInput,
+) (models.ReconciliationSummary, error) {
 	report, err := a.reconcile(ctx, input)
 	if err != nil {
-		return ReconcileSummary{}, err
+		return models.ReconciliationSummary{}, err
 	}
-	return ReconcileSummary{Differences: len(report.Differences), WorkflowsStarted: report.WorkflowsStarted, Unchecked: report.Unchecked}, nil
+	return models.ReconciliationSummary{
+		Differences:      len(report.Differences),
+		WorkflowsStarted: report.WorkflowsStarted,
+		Unchecked:        report.Unchecked,
+	}, nil
 }
 
-// ReconcileNow does the same by hand, over all addresses, and returns the whole report.
-func (a *Activities) ReconcileNow(ctx context.Context, input models.ReconciliationInput) (models.Reconciliation, error) {
+// ReconcileNow does the same over all addresses and returns the whole report. It is called by hand.
+func (a *Activities) ReconcileNow(
+	ctx context.Context,
+	input models.ReconciliationInput,
+) (models.Reconciliation, error) {
 	input.All = true
 	return a.reconcile(ctx, input)
 }
@@ -70,15 +90,16 @@ func (a *Activities) reconcile(ctx context.Context, input models.ReconciliationI
 		return report, fmt.Errorf("read the chain cursor: %w", err)
 	}
 	report.BlockNumber, report.BlockHash = cursor.AgreedNumber, cursor.AgreedHash
-	settledBelow := uint64(0)
-	if behind := a.settings.Confirmations + settledSlackBlocks; cursor.AgreedNumber > behind {
-		settledBelow = cursor.AgreedNumber - behind
+	belowBlock := uint64(0)
+	if behind := a.settings.Confirmations + graceBlocks; cursor.AgreedNumber > behind {
+		belowBlock = cursor.AgreedNumber - behind
 	}
-	books, err := a.books.CompareBooks(ctx, input.Network, settledBelow, report.StartedAt.Add(-settledSlack))
+	books, err := a.books.CompareBooks(ctx, input.Network, belowBlock, report.StartedAt.Add(-graceTime))
 	if err != nil {
 		return report, fmt.Errorf("compare the books: %w", err)
 	}
-	report.LedgerTransactions, report.Transfers, report.Differences = books.LedgerTransactions, books.Transfers, books.Differences
+	report.LedgerTransactions, report.Transfers = books.LedgerTransactions, books.Transfers
+	report.Differences = books.Differences
 	var unchecked []string
 	for _, part := range []struct {
 		name    string
@@ -92,36 +113,63 @@ func (a *Activities) reconcile(ctx context.Context, input models.ReconciliationI
 			if ctx.Err() != nil {
 				return report, fmt.Errorf("compare %s: %w", part.name, ctx.Err())
 			}
-			a.log.WarnContext(ctx, "a part of the reconciliation could not be done", "part", part.name, "error", err)
+			a.log.WarnContext(ctx, "part of the reconciliation failed", "part", part.name, "error", err)
 			unchecked = append(unchecked, fmt.Sprintf("%s (%v)", part.name, err))
 		}
 	}
 	report.Unchecked = strings.Join(unchecked, "; ")
 	report.FinishedAt = time.Now()
 	if err := a.books.PutReconciliation(ctx, report); err != nil {
-		return report, fmt.Errorf("keep the report: %w", err)
+		return report, fmt.Errorf("store the report: %w", err)
 	}
-	return report, a.tellOfDifferences(ctx, input, report)
+	return report, a.alarmDifferences(ctx, input, report)
 }
 
-// tellOfDifferences raises the alarm, and resolves it when a whole comparison found nothing.
-func (a *Activities) tellOfDifferences(ctx context.Context, input models.ReconciliationInput, report models.Reconciliation) error {
+// alarmDifferences raises the alarm if there are differences, and resolves it if a comparison of everything found none.
+func (a *Activities) alarmDifferences(
+	ctx context.Context,
+	input models.ReconciliationInput,
+	report models.Reconciliation,
+) error {
 	if len(report.Differences) == 0 {
 		if !report.OK() || !input.All {
-			return nil // a part of the addresses says nothing of the one that differed
+			return nil // the address that differed may not be among those compared
 		}
-		if err := a.alarms.Resolve(ctx, input.Network, models.AlarmBooksDiffer, "", models.ActorSystem, "A later reconciliation found no difference."); err != nil {
+		if err := a.alarms.Resolve(
+			ctx,
+			input.Network,
+			models.AlarmBooksDiffer,
+			"",
+			models.ActorSystem,
+			"A later reconciliation found no difference.",
+		); err != nil {
 			return fmt.Errorf("resolve an alarm: %w", err)
 		}
 		return nil
 	}
 	first := report.Differences[0]
 	for _, d := range report.Differences {
-		a.log.ErrorContext(ctx, "reconciliation found a difference", "check", d.Check, "subject", d.Subject, "error", d.Detail)
+		a.log.ErrorContext(
+			ctx,
+			"reconciliation found a difference",
+			"check",
+			d.Check,
+			"subject",
+			d.Subject,
+			"error",
+			d.Detail,
+		)
 	}
 	err := a.alarms.Raise(ctx, models.Alarm{
-		Network: input.Network, Kind: models.AlarmBooksDiffer,
-		Message: fmt.Sprintf("Reconciliation found %d differences, the first: %s, %s (%s).", len(report.Differences), first.Subject, first.Detail, first.Check),
+		Network: input.Network,
+		Kind:    models.AlarmBooksDiffer,
+		Message: fmt.Sprintf(
+			"Reconciliation found %d differences, the first: %s, %s (%s).",
+			len(report.Differences),
+			first.Subject,
+			first.Detail,
+			first.Check,
+		),
 	})
 	if err != nil {
 		return fmt.Errorf("raise an alarm: %w", err)
@@ -129,8 +177,12 @@ func (a *Activities) tellOfDifferences(ctx context.Context, input models.Reconci
 	return nil
 }
 
-// compareBalances asks the chain what our addresses hold at the agreed block.
-func (a *Activities) compareBalances(ctx context.Context, input models.ReconciliationInput, report *models.Reconciliation) error {
+// compareBalances compares what our addresses hold at the agreed block, by the chain and by the database.
+func (a *Activities) compareBalances(
+	ctx context.Context,
+	input models.ReconciliationInput,
+	report *models.Reconciliation,
+) error {
 	limit, after, wrapped := scheduledAddresses, "", true
 	if !input.All {
 		after, wrapped = randomAddress(), false
@@ -139,9 +191,9 @@ func (a *Activities) compareBalances(ctx context.Context, input models.Reconcili
 	for {
 		expected, err := a.books.ExpectedBalances(ctx, input.Network, report.BlockNumber, after, limit)
 		if err != nil {
-			return fmt.Errorf("add up what is expected: %w", err)
+			return fmt.Errorf("sum up the expected balances: %w", err)
 		}
-		if begin != "" && wrapped { // what lies above the beginning was compared before
+		if begin != "" && wrapped { // addresses above the first one were compared before
 			expected = slices.DeleteFunc(expected, func(e store.AddressBalance) bool { return e.Address > begin })
 		}
 		if err := a.compareWithChain(ctx, input, report, expected); err != nil {
@@ -150,7 +202,7 @@ func (a *Activities) compareBalances(ctx context.Context, input models.Reconcili
 		switch {
 		case input.All && len(expected) == limit:
 			after = expected[len(expected)-1].Address
-		case !wrapped && len(expected) < limit: // go on from the lowest address
+		case !wrapped && len(expected) < limit: // continue from the lowest address
 			wrapped, after, limit = true, "", limit-len(expected)
 		default:
 			return nil
@@ -158,7 +210,12 @@ func (a *Activities) compareBalances(ctx context.Context, input models.Reconcili
 	}
 }
 
-func (a *Activities) compareWithChain(ctx context.Context, input models.ReconciliationInput, report *models.Reconciliation, expected []store.AddressBalance) error {
+func (a *Activities) compareWithChain(
+	ctx context.Context,
+	input models.ReconciliationInput,
+	report *models.Reconciliation,
+	expected []store.AddressBalance,
+) error {
 	if len(expected) == 0 {
 		return nil
 	}
@@ -174,8 +231,14 @@ func (a *Activities) compareWithChain(ctx context.Context, input models.Reconcil
 	for i, e := range expected {
 		if e.Units.Cmp(actual[i]) != 0 {
 			differences = append(differences, models.Difference{
-				Check: models.CheckChainBalances, Subject: "address:" + e.Address,
-				Detail: fmt.Sprintf("the token says %s micro-USDT, transfers in minus transfers out make %s (block %d)", actual[i], e.Units, report.BlockNumber),
+				Check:   models.CheckChainBalances,
+				Subject: "address:" + e.Address,
+				Detail: fmt.Sprintf(
+					"the token says %s micro-USDT, transfers in minus transfers out make %s (block %d)",
+					actual[i],
+					e.Units,
+					report.BlockNumber,
+				),
 			})
 		}
 	}
@@ -183,23 +246,32 @@ func (a *Activities) compareWithChain(ctx context.Context, input models.Reconcil
 	if len(differences) == 0 {
 		return nil
 	}
-	// A reorg between the two questions would look like a difference.
-	if block, err := a.books.RecentBlock(ctx, input.Network, report.BlockNumber); err != nil || block.Hash != report.BlockHash {
-		return errors.New("a reorg came between; the next run compares again")
+	// A reorg between the two reads would look like a difference.
+	if block, err := a.books.RecentBlock(
+		ctx,
+		input.Network,
+		report.BlockNumber,
+	); err != nil ||
+		block.Hash != report.BlockHash {
+		return errors.New("a reorg happened meanwhile; the next run compares again")
 	}
 	report.Differences = append(report.Differences, differences...)
 	return nil
 }
 
-// compareWorkflows starts the workflows of open payments that have none.
-func (a *Activities) compareWorkflows(ctx context.Context, input models.ReconciliationInput, report *models.Reconciliation) error {
+// compareWorkflows starts a workflow for each open payment that has none running.
+func (a *Activities) compareWorkflows(
+	ctx context.Context,
+	input models.ReconciliationInput,
+	report *models.Reconciliation,
+) error {
 	running, err := a.engine.RunningPayments(ctx)
 	if err != nil {
 		return fmt.Errorf("list the running workflows: %w", err)
 	}
 	after := ""
 	for {
-		open, err := a.books.OpenPayments(ctx, input.Network, report.StartedAt.Add(-settledSlack), after, pageOfPayments)
+		open, err := a.books.OpenPayments(ctx, input.Network, report.StartedAt.Add(-graceTime), after, paymentsPerPage)
 		if err != nil {
 			return err
 		}
@@ -208,10 +280,10 @@ func (a *Activities) compareWorkflows(ctx context.Context, input models.Reconcil
 			if running[p.ID] {
 				continue
 			}
-			// The list lags behind the engine, so the engine itself is asked before anything is started.
+			// The list may lag behind, so ask about this workflow before starting one.
 			if runs, err := a.engine.IsRunning(ctx, p.ID); err != nil || runs {
 				if err != nil {
-					return fmt.Errorf("ask for the workflow of payment %s: %w", p.ID, err)
+					return fmt.Errorf("check the workflow of payment %s: %w", p.ID, err)
 				}
 				continue
 			}
@@ -219,9 +291,9 @@ func (a *Activities) compareWorkflows(ctx context.Context, input models.Reconcil
 				return fmt.Errorf("start the workflow of payment %s: %w", p.ID, err)
 			}
 			report.WorkflowsStarted++
-			a.log.WarnContext(ctx, "an open payment had no running workflow; started", "payment_id", p.ID, "status", p.Status)
+			a.log.WarnContext(ctx, "started the missing workflow of an open payment", "payment_id", p.ID, "status", p.Status)
 		}
-		if len(open) < pageOfPayments {
+		if len(open) < paymentsPerPage {
 			return nil
 		}
 		after = open[len(open)-1].ID
@@ -231,9 +303,13 @@ func (a *Activities) compareWorkflows(ctx context.Context, input models.Reconcil
 	}
 }
 
-// compareSignals asks workflows whether they know of the transfers they were told of.
-func (a *Activities) compareSignals(ctx context.Context, input models.ReconciliationInput, report *models.Reconciliation) error {
-	transfers, err := a.books.SignalledUncredited(ctx, input.Network, report.StartedAt.Add(-settledSlack), scheduledQueries)
+// compareSignals checks that workflows know the transfers that they were signalled.
+func (a *Activities) compareSignals(
+	ctx context.Context,
+	input models.ReconciliationInput,
+	report *models.Reconciliation,
+) error {
+	transfers, err := a.books.SignalledUncredited(ctx, input.Network, report.StartedAt.Add(-graceTime), scheduledQueries)
 	if err != nil {
 		return err
 	}
@@ -242,10 +318,10 @@ func (a *Activities) compareSignals(ctx context.Context, input models.Reconcilia
 		if known[t.PaymentID] == nil {
 			notices, err := a.engine.KnownTransfers(ctx, t.PaymentID)
 			if errors.Is(err, models.ErrNotFound) {
-				continue // ended and forgotten by the engine; it is told again when the transfer is due
+				continue // past its retention; the transfer is signalled again when it is due
 			}
 			if err != nil {
-				return fmt.Errorf("ask the workflow of payment %s: %w", t.PaymentID, err)
+				return fmt.Errorf("query the workflow of payment %s: %w", t.PaymentID, err)
 			}
 			known[t.PaymentID] = map[models.TransferKey]bool{}
 			for _, n := range notices {
@@ -255,7 +331,7 @@ func (a *Activities) compareSignals(ctx context.Context, input models.Reconcilia
 		if !known[t.PaymentID][t.TransferKey] {
 			report.Differences = append(report.Differences, models.Difference{
 				Check: models.CheckTransfersSignalled, Subject: "transfer:" + t.TransferKey.String(),
-				Detail: fmt.Sprintf("the workflow of payment %s was told of it and does not know it", t.PaymentID),
+				Detail: fmt.Sprintf("the workflow of payment %s was signalled this transfer and does not know it", t.PaymentID),
 			})
 		}
 	}

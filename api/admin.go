@@ -25,12 +25,13 @@ func (s *Server) adminMe(c *gin.Context) error {
 	return nil
 }
 
-// workflowURL returns the address of a workflow in Temporal's web UI, nil if no UI is configured.
-func (s *Server) workflowURL(id string) *string {
+// temporalURL returns the address of a workflow or a schedule in Temporal's web UI, nil if no UI is configured. kind is
+// "workflows" or "schedules".
+func (s *Server) temporalURL(kind, id string) *string {
 	if s.TemporalUIURL == "" {
 		return nil
 	}
-	address := s.TemporalUIURL + "/namespaces/" + url.PathEscape(s.TemporalNamespace) + "/workflows/" + url.PathEscape(id)
+	address := s.TemporalUIURL + "/namespaces/" + url.PathEscape(s.TemporalNamespace) + "/" + kind + "/" + url.PathEscape(id)
 	return &address
 }
 
@@ -62,8 +63,10 @@ func (s *Server) adminOperators(c *gin.Context) error {
 	filter := store.OperatorFilter{
 		Status: models.OperatorStatus(query["status"]), Search: query["search"], Cursor: query["cursor"],
 	}
-	known := []models.OperatorStatus{models.OperatorPending, models.OperatorActive, models.OperatorSuspended,
-		models.OperatorRejected}
+	known := []models.OperatorStatus{
+		models.OperatorPending, models.OperatorActive, models.OperatorSuspended,
+		models.OperatorRejected,
+	}
 	if filter.Status != "" && !slices.Contains(known, filter.Status) {
 		return invalid("status", "invalid_parameter", "status must be one of %s.", listOf(known))
 	}
@@ -95,8 +98,11 @@ var operatorChanges = map[string]operatorChange{
 	"approve": {[]models.OperatorStatus{models.OperatorPending}, models.OperatorActive, "operator_approved", false},
 	"reject":  {[]models.OperatorStatus{models.OperatorPending}, models.OperatorRejected, "operator_rejected", true},
 	"suspend": {[]models.OperatorStatus{models.OperatorActive}, models.OperatorSuspended, "operator_suspended", true},
-	"reactivate": {[]models.OperatorStatus{models.OperatorSuspended}, models.OperatorActive, "operator_reactivated",
-		false},
+	"reactivate": {
+		[]models.OperatorStatus{models.OperatorSuspended},
+		models.OperatorActive, "operator_reactivated",
+		false,
+	},
 }
 
 var errUnknownOperator = &failure{
@@ -176,8 +182,10 @@ func (s *Server) adminPayments(c *gin.Context) error {
 		if err != nil {
 			return err
 		}
-		views = append(views, adminPayment{s.newListedPayment(ctx, p, head), p.OperatorID, email,
-			s.workflowURL(models.PaymentWorkflowID(p.ID))})
+		views = append(views, adminPayment{
+			s.newListedPayment(ctx, p, head), p.OperatorID, email,
+			s.temporalURL("workflows", models.PaymentWorkflowID(p.ID)),
+		})
 	}
 	writeJSON(c, http.StatusOK, gin.H{"payments": views, "nextCursor": textOrNull(next)})
 	return nil
@@ -218,7 +226,7 @@ func (s *Server) adminPayment(c *gin.Context) error {
 		OperatorID    string  `json:"operatorId"`
 		OperatorEmail string  `json:"operatorEmail"`
 		WorkflowURL   *string `json:"workflowUrl"`
-	}{view, row.OperatorID, email, s.workflowURL(models.PaymentWorkflowID(id))})
+	}{view, row.OperatorID, email, s.temporalURL("workflows", models.PaymentWorkflowID(id))})
 	return nil
 }
 
@@ -254,8 +262,8 @@ func (s *Server) adminHealth(c *gin.Context) error {
 			"lagBlocks": lag, "readAt": instantOrNull(cursor.UpdatedAt), "blockTime": instantOrNull(cursor.BlockTime),
 		},
 		"nodes": nodeViews, "queues": gin.H{"unstarted": queues.Unstarted, "unsignalled": queues.Unsignalled},
-		"watcherUrl":        s.workflowURL(models.ChainWatchWorkflowID(models.NetworkERC20)),
-		"reconciliationUrl": s.scheduleURL(models.ReconciliationScheduleID(models.NetworkERC20)),
+		"watcherUrl":        s.temporalURL("workflows", models.ChainWatchWorkflowID(models.NetworkERC20)),
+		"reconciliationUrl": s.temporalURL("schedules", models.ReconciliationScheduleID(models.NetworkERC20)),
 	})
 	return nil
 }
@@ -267,14 +275,6 @@ func instantOrNull(at time.Time) *instant {
 	}
 	kept := instant(at)
 	return &kept
-}
-
-func (s *Server) scheduleURL(id string) *string {
-	if s.TemporalUIURL == "" {
-		return nil
-	}
-	address := s.TemporalUIURL + "/namespaces/" + url.PathEscape(s.TemporalNamespace) + "/schedules/" + url.PathEscape(id)
-	return &address
 }
 
 // alarmView is an alarm as shown to admins.

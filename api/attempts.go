@@ -49,8 +49,10 @@ func (s *Server) countAttempt(c *gin.Context, try attempt) error {
 		// for the audit log
 		action, detail string
 	}{
-		{"address:" + networkOf(c.ClientIP()), maxAttemptsPerAddress, "address_limited",
-			"Too many attempts from this network address."},
+		{
+			"address:" + networkOf(c.ClientIP()), maxAttemptsPerAddress, "address_limited",
+			"Too many attempts from this network address.",
+		},
 		{try.subject, maxAttemptsPerAccount, "login_limited", "Too many attempts for this account."},
 	} {
 		tries, until, err := s.Store.CountAttempt(c.Request.Context(), subject.name)

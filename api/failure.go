@@ -184,8 +184,10 @@ var sqliteOutages = []int{5, 6, 10, 13, 14}
 // isOutage reports whether an error means that the database is temporarily unavailable, as opposed to a bug. The
 // drivers' error types are recognised by their methods, so that this package depends on neither driver.
 func isOutage(err error) bool {
-	for _, away := range []error{context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone, io.ErrUnexpectedEOF,
-		net.ErrClosed} {
+	for _, away := range []error{
+		context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone, io.ErrUnexpectedEOF,
+		net.ErrClosed,
+	} {
 		if errors.Is(err, away) {
 			return true
 		}

@@ -90,7 +90,7 @@ func (s *Server) readyNow(ctx context.Context) readyView {
 			err := part.ask(ctx)
 			part.result.OK = err == nil
 			if err != nil {
-				s.Log.WarnContext(ctx, "not ready", "part", part.name, "error", err)
+				s.Log.WarnContext(ctx, "not ready", "check", part.name, "error", err)
 				part.result.Reason = textOrNull(reasonOf(err))
 			}
 		})
@@ -179,7 +179,8 @@ func (s *Server) checkNodes(ctx context.Context) error {
 	if needed := cmp.Or(s.Quorum, models.Quorum(len(nodes))); usable < needed {
 		return &failure{
 			code: "quorum_missing",
-			msg:  fmt.Sprintf("%d of %d Ethereum nodes are usable, and %d must agree before anything is credited or expires.", usable, len(nodes), needed),
+			msg: fmt.Sprintf("%d of %d Ethereum nodes are usable, and %d must agree before anything is credited or expires.",
+				usable, len(nodes), needed),
 		}
 	}
 	return nil

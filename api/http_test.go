@@ -17,8 +17,10 @@ func TestEveryAnswerCarriesTheSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	p := f.payment(f.account)
-	for _, path := range []string{"/", "/healthz", "/readyz", "/openapi.json", "/payment/" + p.ID, "/payment/x",
-		"/payment/data/" + p.ID, "/api/payments", "/nothing"} {
+	for _, path := range []string{
+		"/", "/healthz", "/readyz", "/openapi.json", "/payment/" + p.ID, "/payment/x",
+		"/payment/data/" + p.ID, "/api/payments", "/nothing",
+	} {
 		header := f.call(f.account, http.MethodGet, path, "", "Origin", "https://evil.example").header
 		require.Equal(t, "nosniff", header.Get("X-Content-Type-Options"), path)
 		require.Equal(t, "DENY", header.Get("X-Frame-Options"))

@@ -33,8 +33,10 @@ type ledgerList struct {
 	NextCursor *string      `json:"nextCursor"`
 }
 
-var ledgerColumns = []string{"id", "transactionId", "kind", "amount", "currency", "paymentId", "externalId",
-	"createdAt"}
+var ledgerColumns = []string{
+	"id", "transactionId", "kind", "amount", "currency", "paymentId", "externalId",
+	"createdAt",
+}
 
 func (l ledgerView) cells() []string {
 	return []string{

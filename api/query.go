@@ -37,7 +37,7 @@ func parseQuery(address *url.URL, known ...string) (parameters, error) {
 		switch texts := values[name]; {
 		case !slices.Contains(known, name):
 			return nil, invalid(models.Shorten(name, maxShownRunes), "unknown_parameter",
-				"The parameter %s is unknown; this list accepts %s.", quote(name), strings.Join(known, ", "))
+				"The parameter %s is unknown; the known parameters are %s.", quote(name), strings.Join(known, ", "))
 		case len(texts) > 1:
 			return nil, invalid(name, "invalid_parameter", "%s must be given only once.", name)
 		default:

@@ -7,21 +7,21 @@ type AlarmKind string
 
 // The kinds of alarms.
 const (
-	AlarmNodeLying           AlarmKind = "NODE_LYING"           // a node contradicted the quorum or a block's receipts root
+	AlarmNodeLying           AlarmKind = "NODE_LYING"           // a node contradicted the quorum or a receipts root
 	AlarmNodeWrongChain      AlarmKind = "NODE_WRONG_CHAIN"     // a node follows another chain; it is no longer used
-	AlarmQuorumMissing       AlarmKind = "QUORUM_MISSING"       // too few nodes agree; nothing is credited, nothing expires
+	AlarmQuorumMissing       AlarmKind = "QUORUM_MISSING"       // too few nodes agree: no credit, no expiry
 	AlarmBlockDoubtful       AlarmKind = "BLOCK_DOUBTFUL"       // no node gives a credible answer for a block
 	AlarmTransferMissed      AlarmKind = "TRANSFER_MISSED"      // the second reading found a missing transfer
 	AlarmTransferDisproved   AlarmKind = "TRANSFER_DISPROVED"   // the second reading disproved a stored transfer
-	AlarmReorgBelowFinality  AlarmKind = "REORG_BELOW_FINALITY" // the chain changed below a final block; crediting is halted
+	AlarmReorgBelowFinality  AlarmKind = "REORG_BELOW_FINALITY" // the chain changed below a final block; no crediting
 	AlarmAmountTooLarge      AlarmKind = "AMOUNT_TOO_LARGE"     // a transfer to us does not fit 64 bits and is quarantined
 	AlarmTokenPaused         AlarmKind = "TOKEN_PAUSED"         // the token is paused; nobody can transfer it
 	AlarmTokenFeeChanged     AlarmKind = "TOKEN_FEE_CHANGED"    // the token now keeps part of each transfer
 	AlarmTokenDeprecated     AlarmKind = "TOKEN_DEPRECATED"     // the token moved to another contract
 	AlarmAddressBlacklisted  AlarmKind = "ADDRESS_BLACKLISTED"  // one of our addresses can no longer send
-	AlarmFundsDestroyed      AlarmKind = "FUNDS_DESTROYED"      // the token's owner destroyed the balance of one of our addresses
+	AlarmFundsDestroyed      AlarmKind = "FUNDS_DESTROYED"      // the token's owner destroyed a balance of ours
 	AlarmBooksDiffer         AlarmKind = "BOOKS_DIFFER"         // reconciliation found a difference
-	AlarmCreditedWithoutNode AlarmKind = "CREDIT_CONTRADICTED"  // a credited transfer is not in the chain that the quorum agrees on
+	AlarmCreditedWithoutNode AlarmKind = "CREDIT_CONTRADICTED"  // a credited transfer is not in the quorum's chain
 )
 
 // AlarmKinds returns every kind.
@@ -36,7 +36,8 @@ func AlarmKinds() []AlarmKind {
 // HaltsCrediting reports whether nothing is credited and nothing expires while an alarm of this kind is open.
 func (k AlarmKind) HaltsCrediting() bool { return k == AlarmReorgBelowFinality }
 
-// Alarm is a problem that a person must look at. At most one alarm of a kind and subject is open; raising it again counts it.
+// Alarm is a problem that a person must look at. At most one alarm of a kind and subject is open; raising it again
+// counts it.
 type Alarm struct {
 	ID         int64 `gorm:"primaryKey"`
 	Network    string

@@ -56,8 +56,8 @@ func ParseAmount(text string) (Amount, error) {
 	return Amount(units), nil
 }
 
-// splitNumber checks the grammar of a JSON number and returns its mantissa and exponent. Exponents are clamped to ±1000: no
-// 64-bit amount has a larger one, and arithmetic on a clamped one cannot overflow.
+// splitNumber checks the grammar of a JSON number and returns its mantissa and exponent. Exponents are clamped to
+// ±1000: no 64-bit amount has a larger one, and arithmetic on a clamped one cannot overflow.
 func splitNumber(text string) (mantissa string, exponent int, err error) {
 	mantissa = text
 	if i := strings.IndexAny(text, "eE"); i >= 0 {
@@ -121,8 +121,8 @@ func (a Amount) Add(b Amount) (Amount, error) {
 	return sum, nil
 }
 
-// AddSaturating returns a + b, or the largest or smallest amount when the sum does not fit. It is for sums that are shown or
-// compared, never for sums that are booked.
+// AddSaturating returns a + b, or the largest or smallest amount when the sum does not fit. It is for sums that are
+// shown or compared, never for sums that are booked.
 func (a Amount) AddSaturating(b Amount) Amount {
 	sum, err := a.Add(b)
 	if err != nil {

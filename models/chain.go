@@ -2,7 +2,8 @@ package models
 
 import "time"
 
-// ChainCursor is how far a network's chain has been read: the database holds every transfer up to and including this block.
+// ChainCursor is how far a network's chain has been read: the database holds every transfer up to and including this
+// block.
 type ChainCursor struct {
 	Network     string `gorm:"primaryKey"`
 	BlockNumber uint64
@@ -10,8 +11,8 @@ type ChainCursor struct {
 	BlockTime   time.Time
 	HeadNumber  uint64 // the newest block number that a node has reported
 
-	// Agreed is the newest block up to which the nodes of the quorum gave the same transfers. With a quorum of one it is the
-	// cursor itself. A payment expires only when the agreed block is past its window.
+	// Agreed is the newest block up to which the nodes of the quorum gave the same transfers. With a quorum of one it is
+	// the cursor itself. A payment expires only when the agreed block is past its window.
 	AgreedNumber uint64
 	AgreedHash   string
 	AgreedTime   time.Time
@@ -46,8 +47,8 @@ type BlockBatch struct {
 	Oversized []OversizedTransfer
 }
 
-// OversizedTransfer is a Transfer log whose value does not fit 64 bits. No supply of USDT comes near that, so the transfer is
-// never credited: it is quarantined, with an alarm, for a person to look at.
+// OversizedTransfer is a Transfer log whose value does not fit 64 bits. No supply of USDT comes near that, so the
+// transfer is never credited: it is quarantined, with an alarm, for a person to look at.
 type OversizedTransfer struct {
 	TransferKey
 	From     string // EIP-55 form
@@ -80,7 +81,8 @@ type ChainBlock struct {
 	BlockTime time.Time
 }
 
-// DepositAddress is an address that was given to a payment. Rows are never deleted, so a late transfer finds its payment.
+// DepositAddress is an address that was given to a payment. Rows are never deleted, so a late transfer finds its
+// payment.
 type DepositAddress struct {
 	Address   string `gorm:"primaryKey"` // EIP-55 form
 	PaymentID string

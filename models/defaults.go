@@ -17,6 +17,6 @@ const (
 	DefaultReconcileInterval = 10 * time.Minute
 )
 
-// Quorum returns how many of the given number of Ethereum nodes must agree before anything is credited or expires, unless a
-// setting says otherwise: one node decides alone, and of several nodes two must agree.
+// Quorum returns how many of the given number of Ethereum nodes must agree before anything is credited or expires,
+// unless a setting says otherwise: one node decides alone, and of several nodes two must agree.
 func Quorum(nodes int) int { return min(nodes, 2) }

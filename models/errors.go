@@ -32,11 +32,14 @@ var (
 	// ErrBlockNotFound means that the node does not have the block, or not yet.
 	ErrBlockNotFound = errors.New("the node does not have this block")
 	// ErrReorgTooDeep means that the node's chain holds none of the blocks that are remembered.
-	ErrReorgTooDeep = errors.New("the node's chain shares no block with what was read before; the node is on another chain, or a reorg went deeper than the blocks kept")
+	ErrReorgTooDeep = errors.New(
+		"the node's chain shares no block with what was read before; " +
+			"the node is on another chain, or a reorg went deeper than the blocks kept",
+	)
 	// ErrWrongChain means that the node follows another chain than the one configured.
 	ErrWrongChain = errors.New("the node follows another chain")
-	// ErrReorgBelowFinality means that the node's chain differs below a block that was final. Nothing is taken back until an
-	// admin has decided.
+	// ErrReorgBelowFinality means that the node's chain differs below a block that was final. Nothing is taken back until
+	// an admin has decided.
 	ErrReorgBelowFinality = errors.New("the node's chain differs from what was final before")
 	// ErrDoubtful means that a node's answers contradict each other or themselves.
 	ErrDoubtful = errors.New("the node's answer is doubtful")

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// LedgerTransaction is one booking. Its entries sum to zero, and neither it nor they ever change: a booking is undone by
-// another one.
+// LedgerTransaction is one booking. Its entries sum to zero, and neither it nor they ever change: a booking is undone
+// by another one.
 type LedgerTransaction struct {
 	ID string `gorm:"primaryKey"` // 24 lower-case hex digits
 	// ExternalID names the fact that was booked. It is unique, so no fact is booked twice.
@@ -25,8 +25,8 @@ const (
 	LedgerReversal LedgerKind = "REVERSAL" // a reorg removed or changed a credited transfer
 )
 
-// LedgerEntry is one side of a booking. A positive amount is owed to the account's holder; the entry on the account that it
-// came from is negative.
+// LedgerEntry is one side of a booking. A positive amount is owed to the account's holder; the entry on the account
+// that it came from is negative.
 type LedgerEntry struct {
 	ID            int64 `gorm:"primaryKey"` // in order of booking
 	TransactionID string
@@ -43,8 +43,8 @@ func OperatorAvailableAccount(operatorID string) string {
 	return "operator:" + operatorID + ":available"
 }
 
-// CreditExternalID returns the external id of a transfer's credit. The generation is the number of earlier reversals of the
-// transfer: 0 unless a reorg removed the transfer after it was credited and brought it back.
+// CreditExternalID returns the external id of a transfer's credit. The generation is the number of earlier reversals of
+// the transfer: 0 unless a reorg removed the transfer after it was credited and brought it back.
 func CreditExternalID(key TransferKey, generation int) string {
 	return externalID("transfer:", key, generation)
 }

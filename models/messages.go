@@ -33,8 +33,8 @@ func PaymentWorkflowID(paymentID string) string { return "payment/" + paymentID 
 // ChainWatchWorkflowID returns the workflow id of a network's chain watch.
 func ChainWatchWorkflowID(network string) string { return "chain-watch/" + network }
 
-// ReconciliationScheduleID returns the id of the schedule that reconciles a network. The workflow ids of its runs begin with
-// it.
+// ReconciliationScheduleID returns the id of the schedule that reconciles a network. The workflow ids of its runs begin
+// with it.
 func ReconciliationScheduleID(network string) string { return "reconciliation/" + network }
 
 // Names of the signals and queries of the Payment workflow.
@@ -69,20 +69,29 @@ type PaymentInput struct {
 	ExpiresAt       time.Time `json:"expiresAt"`
 	// Confirmations is how many confirmations a transfer needs before it is credited, in blocks.
 	Confirmations uint64 `json:"confirmations"`
-	// ExpiryGraceSeconds is how long after ExpiresAt the expiry timer fires, in seconds: the time that it usually takes until
-	// the chain is read past it.
+	// ExpiryGraceSeconds is how long after ExpiresAt the expiry timer fires, in seconds: the time that it usually takes
+	// until the chain is read past it.
 	ExpiryGraceSeconds int64 `json:"expiryGraceSeconds"`
 	// Resume is true when there may have been an earlier run: the workflow begins by reading the payment's row.
 	Resume bool `json:"resume"`
 }
 
-// NewPaymentInput returns the workflow input for a payment's row. confirmations applies when the row has no number of its
-// own.
+// NewPaymentInput returns the workflow input for a payment's row. confirmations applies when the row has no number of
+// its own.
 func NewPaymentInput(p Payment, confirmations uint64, expiryGrace time.Duration) PaymentInput {
 	return PaymentInput{
-		PaymentID: p.ID, OperatorID: p.OperatorID, UserID: p.UserID, Reference: p.Reference, DepositAddress: p.DepositAddress,
-		Network: p.Network, Currency: p.Currency, AmountRequested: p.AmountRequested, CreatedAt: p.CreatedAt, ExpiresAt: p.ExpiresAt,
-		Confirmations: cmp.Or(p.Confirmations, confirmations), ExpiryGraceSeconds: int64(expiryGrace / time.Second),
+		PaymentID:          p.ID,
+		OperatorID:         p.OperatorID,
+		UserID:             p.UserID,
+		Reference:          p.Reference,
+		DepositAddress:     p.DepositAddress,
+		Network:            p.Network,
+		Currency:           p.Currency,
+		AmountRequested:    p.AmountRequested,
+		CreatedAt:          p.CreatedAt,
+		ExpiresAt:          p.ExpiresAt,
+		Confirmations:      cmp.Or(p.Confirmations, confirmations),
+		ExpiryGraceSeconds: int64(expiryGrace / time.Second),
 	}
 }
 
@@ -91,19 +100,20 @@ type PaymentResult struct {
 	State PaymentState `json:"state"`
 }
 
-// TransfersSignal sends a payment news of transfers to its address: new ones, more confirmations, or removed by a reorg.
+// TransfersSignal sends a payment news of transfers to its address: new ones, more confirmations, or removed by a
+// reorg.
 type TransfersSignal struct {
 	Transfers []TransferNotice `json:"transfers"`
-	// WindowEnd is when the payment's window really ends, as far as was known when the signal was sent; zero when it is the
-	// expiry. The latest signal counts.
+	// WindowEnd is when the payment's window really ends, as far as was known when the signal was sent; zero when it is
+	// the expiry. The latest signal counts.
 	WindowEnd time.Time `json:"windowEnd,omitzero"`
 }
 
 // DecisionSignal is an operator's or admin's decision on a payment: reject or accept.
 type DecisionSignal struct {
 	Reason string `json:"reason"`
-	// Version is the payment's version on which the decision was made, 0 when it is not known. A workflow that has not seen
-	// that version yet reads the row before it judges the decision.
+	// Version is the payment's version on which the decision was made, 0 when it is not known. A workflow that has not
+	// seen that version yet reads the row before it judges the decision.
 	Version int64 `json:"version,omitempty"`
 }
 
@@ -128,8 +138,8 @@ type ExpireInput struct {
 	Network   string       `json:"network"`
 	ExpiresAt time.Time    `json:"expiresAt"`
 	State     PaymentState `json:"state"` // what to record
-	// AwaitScan makes the activity fail, and so be retried, while the chain has not been read past ExpiresAt. Without it the
-	// result says so.
+	// AwaitScan makes the activity fail, and so be retried, while the chain has not been read past ExpiresAt. Without it
+	// the result says so.
 	AwaitScan bool `json:"awaitScan"`
 }
 
@@ -145,8 +155,8 @@ type CreditInput struct {
 	State     PaymentState     `json:"state"`
 	// AtStake is the requested amount or the received amount, whichever is larger, in micro-USDT.
 	AtStake Amount `json:"atStake"`
-	// Await makes the activity fail, and so be retried, while a credit cannot be verified. Without it the result says which
-	// one and why, and nothing is booked.
+	// Await makes the activity fail, and so be retried, while a credit cannot be verified. Without it the result says
+	// which one and why, and nothing is booked.
 	Await bool `json:"await"`
 }
 
@@ -173,9 +183,11 @@ type RecordResult struct {
 // ExpireResult is the outcome of ExpireInput.
 type ExpireResult struct {
 	RecordResult
-	// ScannedPast is true when every block up to the end of the payment's window has been read and the quorum agrees on it.
+	// ScannedPast is true when every block up to the end of the payment's window has been read and the quorum agrees on
+	// it.
 	ScannedPast bool `json:"scannedPast"`
-	// WindowEnd is when the payment's window really ends, zero when that is its expiry. It is not known while Paused is true.
+	// WindowEnd is when the payment's window really ends, zero when that is its expiry. It is not known while Paused is
+	// true.
 	WindowEnd time.Time `json:"windowEnd,omitzero"`
 	Paused    bool      `json:"paused,omitempty"`
 	// Wait is why the payment cannot expire yet, "" when it could or when a transfer came in time.
@@ -212,6 +224,13 @@ type ChainWatchInput struct {
 	RunSeconds int64 `json:"runSeconds"`
 	// HeartbeatSeconds is how long a follower may be silent before it counts as dead, in seconds.
 	HeartbeatSeconds int64 `json:"heartbeatSeconds"`
+}
+
+// ReconciliationSummary is the part of a report that a workflow's history keeps. The whole report is in the database.
+type ReconciliationSummary struct {
+	Differences      int    `json:"differences"`
+	WorkflowsStarted int64  `json:"workflowsStarted"`
+	Unchecked        string `json:"unchecked,omitempty"` // the parts that could not be compared, and why
 }
 
 // ReconciliationInput is the input of a reconciliation.

@@ -28,7 +28,8 @@ func (s NodeState) IsUsable() bool { return s == NodeOK || s == NodeSlow }
 // NodeHealth is what the worker that watches the chain last knew about a node.
 type NodeHealth struct {
 	Network string `gorm:"primaryKey"`
-	// Name is the scheme and host, followed by "#2" and so on when they are not unique. It is never the URL, which may hold keys.
+	// Name is the scheme and host, followed by "#2" and so on when they are not unique. It is never the URL, which may
+	// hold keys.
 	Name          string `gorm:"primaryKey"`
 	Position      int    // in the order of preference, from 0
 	State         NodeState

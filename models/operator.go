@@ -35,8 +35,8 @@ type Operator struct {
 // Origins returns the operator's return origins.
 func (o Operator) Origins() []string { return strings.Fields(o.ReturnOrigins) }
 
-// Credential is an operator's API key and its secret: a hash to check the secret, and the secret itself, sealed with the
-// master key, so that the dashboard can show it again to whoever enters the password.
+// Credential is an operator's API key and its secret: a hash to check the secret, and the secret itself, sealed with
+// the master key, so that the dashboard can show it again to whoever enters the password.
 type Credential struct {
 	APIKey       string `gorm:"primaryKey"`
 	OperatorID   string

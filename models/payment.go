@@ -46,8 +46,8 @@ type PaymentState struct {
 	LastBlock uint64   `json:"lastBlock"` // block number of that transfer, 0 without any
 	Decision  Decision `json:"decision"`  // what the operator decided, "" for nothing
 	Reason    string   `json:"reason"`    // the operator's reason for the decision
-	// Version counts the recorded states of a payment, from 1. A writer names the version that it saw and fails when that is
-	// no longer the current one, so the row decides between racing writers.
+	// Version counts the recorded states of a payment, from 1. A writer names the version that it saw and fails when that
+	// is no longer the current one, so the row decides between racing writers.
 	Version int64 `json:"version"`
 }
 

@@ -42,7 +42,14 @@ const (
 
 // Exceptions returns every exception except the empty one.
 func Exceptions() []Exception {
-	return []Exception{ExceptionUnderpaid, ExceptionOverpaid, ExceptionPaidLate, ExceptionReverted, ExceptionAccepted, ExceptionAfterReject}
+	return []Exception{
+		ExceptionUnderpaid,
+		ExceptionOverpaid,
+		ExceptionPaidLate,
+		ExceptionReverted,
+		ExceptionAccepted,
+		ExceptionAfterReject,
+	}
 }
 
 // MarshalJSON returns null for the empty exception.

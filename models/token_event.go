@@ -5,7 +5,8 @@ import "time"
 // TokenEventKind is a kind of event that changes the token itself.
 type TokenEventKind string
 
-// The events of USDT's contract that are watched besides Transfer (TetherToken 0xdAC17F958D2ee523a2206206994597C13D831ec7).
+// The events of USDT's contract that are watched besides Transfer (TetherToken
+// 0xdAC17F958D2ee523a2206206994597C13D831ec7).
 const (
 	TokenPause          TokenEventKind = "PAUSE"
 	TokenUnpause        TokenEventKind = "UNPAUSE"
@@ -23,8 +24,8 @@ type TokenEvent struct {
 	Kind        TokenEventKind
 	// Address is the address that was blacklisted or lost funds, or the new contract (EIP-55 form); "" for other kinds.
 	Address string
-	// Value is the fee in basis points and its maximum in micro-USDT ("10/5000000"), or the destroyed micro-USDT; "" for other
-	// kinds.
+	// Value is the fee in basis points and its maximum in micro-USDT ("10/5000000"), or the destroyed micro-USDT; "" for
+	// other kinds.
 	Value       string
 	BlockNumber uint64
 	BlockHash   string
@@ -44,9 +45,9 @@ type Pause struct {
 	To   time.Time
 }
 
-// WindowEnd returns when a payment's window really ends: at its expiry plus the time in which the token was paused. While a
-// pause that touches the window lasts, open is true and the end is as if the pause ended now. The pauses must be in order of
-// time and must not overlap.
+// WindowEnd returns when a payment's window really ends: at its expiry plus the time in which the token was paused.
+// While a pause that touches the window lasts, open is true and the end is as if the pause ended now. The pauses must
+// be in order of time and must not overlap.
 func WindowEnd(createdAt, expiresAt time.Time, pauses []Pause, now time.Time) (end time.Time, open bool) {
 	end = expiresAt
 	for _, pause := range pauses {

@@ -44,8 +44,8 @@ type TokenTransfer struct {
 // Transfer is the row of a token transfer to one of our addresses.
 type Transfer struct {
 	TransferKey `gorm:"embedded"`
-	// PaymentID is part of the primary key: a contract call that is mined again may pay another of our addresses at the same
-	// ordinal, and both payments must be signalled.
+	// PaymentID is part of the primary key: a contract call that is mined again may pay another of our addresses at the
+	// same ordinal, and both payments must be signalled.
 	PaymentID   string `gorm:"primaryKey"`
 	FromAddress string
 	Amount      Amount
@@ -56,8 +56,8 @@ type Transfer struct {
 	Canonical   bool // false while a reorg has removed the transfer
 	// Revision grows with every change of the fields above, so that messages about a transfer may arrive in any order.
 	Revision int64
-	// SignalDueAt is the block number of the head at which this transfer is due to be signalled to the payment's workflow; nil
-	// when the workflow knows everything.
+	// SignalDueAt is the block number of the head at which this transfer is due to be signalled to the payment's
+	// workflow; nil when the workflow knows everything.
 	SignalDueAt *uint64
 	// SignalledConfirmations is the last milestone that was signalled at this revision, in confirmations.
 	SignalledConfirmations uint64
@@ -80,8 +80,8 @@ func (t Transfer) Notice(head uint64) TransferNotice {
 	}
 }
 
-// TransferNotice is the message about a transfer for its payment's workflow. Of two notices with the same key the one with
-// the higher revision counts, then the one with more confirmations, so repeats and reordering do no harm.
+// TransferNotice is the message about a transfer for its payment's workflow. Of two notices with the same key the one
+// with the higher revision counts, then the one with more confirmations, so repeats and reordering do no harm.
 type TransferNotice struct {
 	TransferKey
 	From          string   `json:"from"`
@@ -90,7 +90,8 @@ type TransferNotice struct {
 	Canonical     bool     `json:"canonical"`
 	Revision      int64    `json:"revision"`
 	Confirmations uint64   `json:"confirmations"`
-	// CreditedAmount is what the ledger holds for the transfer, in micro-USDT. It is set in notices read from the database.
+	// CreditedAmount is what the ledger holds for the transfer, in micro-USDT. It is set in notices read from the
+	// database.
 	CreditedAmount Amount `json:"creditedAmount"`
 }
 

@@ -74,28 +74,42 @@ func (e Wait) Summary() string { return "expires at " + instant(e.ExpiresAt) }
 // Summary implements Effect.
 func (End) Summary() string { return "" }
 
-// Details returns the Markdown that the Temporal UI shows for a payment: its state, its transfers, and what it waits for.
+// Details returns the Markdown that the Temporal UI shows for a payment: its state, its transfers, and what it waits
+// for.
 func (p *Payment) Details(effect Effect) string {
-	var b strings.Builder
 	state := p.state()
-	b.WriteString(fmt.Sprintf("**%s**: received **%s** of **%s %s**",
-		describe(state), state.AmountReceived, p.input.AmountRequested, p.input.Currency))
+	text := fmt.Sprintf("**%s**: received **%s** of **%s %s**",
+		describe(state), state.AmountReceived, p.input.AmountRequested, p.input.Currency)
 	if state.AmountCredited > 0 {
-		b.WriteString(fmt.Sprintf(", credited %s", state.AmountCredited))
+		text += fmt.Sprintf(", credited %s", state.AmountCredited)
 	}
-	b.WriteString(fmt.Sprintf("\n\nDeposit address `%s` (%s), reference `%s`\n", p.input.DepositAddress, p.input.Network, p.input.Reference))
-	if transfers := p.transfers.all(); len(transfers) > 0 {
-		b.WriteString("\n| transaction | amount | block | state |\n| --- | --- | --- | --- |\n")
-		for i, n := range transfers {
-			if i == maxShownTransfers {
-				b.WriteString(fmt.Sprintf("| and %d more | | | |\n", len(transfers)-i))
-				break
-			}
-			b.WriteString(fmt.Sprintf("| `%s` (%d) | %s | %d | %s |\n", n.TxHash, n.Ordinal, n.Amount, n.Block.Number, p.describeTransfer(n)))
+	text += fmt.Sprintf(
+		"\n\nDeposit address %#q (%s), reference %#q\n",
+		p.input.DepositAddress,
+		p.input.Network,
+		p.input.Reference,
+	)
+	return text + p.describeTransfers() + "\n" + p.describeEffect(state, effect) + "\n"
+}
+
+// describeTransfers returns the table of the transfers, "" when there are none.
+func (p *Payment) describeTransfers() string {
+	transfers := p.transfers.all()
+	if len(transfers) == 0 {
+		return ""
+	}
+	rows := []string{"", "| transaction | amount | block | state |", "| --- | --- | --- | --- |"}
+	for i, n := range transfers {
+		if i == maxShownTransfers {
+			rows = append(rows, fmt.Sprintf("| and %d more | | | |", len(transfers)-i))
+			break
 		}
+		rows = append(
+			rows,
+			fmt.Sprintf("| %#q (%d) | %s | %d | %s |", n.TxHash, n.Ordinal, n.Amount, n.Block.Number, p.describeTransfer(n)),
+		)
 	}
-	b.WriteString("\n" + p.describeEffect(state, effect) + "\n")
-	return b.String()
+	return strings.Join(rows, "\n") + "\n"
 }
 
 func (p *Payment) describeTransfer(n models.TransferNotice) string {
@@ -125,7 +139,8 @@ func (p *Payment) describeEffect(state models.PaymentState, effect Effect) strin
 		return "Recording the new state."
 	case Credit:
 		if effect.Input.Await {
-			return "Waiting until the quorum of Ethereum nodes confirms what is to be credited, and asking again and again: " + p.whyHeld()
+			return "Waiting until the quorum of Ethereum nodes confirms what is to be credited, and asking again and again: " +
+				p.whyHeld()
 		}
 		return "Reading the confirmed transfers from the chain again before booking them. " +
 			"A transfer that the nodes do not confirm waits without holding up the others."
@@ -140,7 +155,11 @@ func (p *Payment) describeEffect(state models.PaymentState, effect Effect) strin
 	switch {
 	case len(unconfirmed) > 0:
 		newest := unconfirmed[len(unconfirmed)-1]
-		return fmt.Sprintf("Waiting for %d confirmations, reached at block %d.", p.input.Confirmations, newest.Block.Number+p.input.Confirmations-1)
+		return fmt.Sprintf(
+			"Waiting for %d confirmations, reached at block %d.",
+			p.input.Confirmations,
+			newest.Block.Number+p.input.Confirmations-1,
+		)
 	case state.AmountReceived > 0:
 		return "Waiting for the rest of the amount until " + end + "."
 	default:
@@ -160,7 +179,10 @@ func describeExpiryWait(answer models.ExpireResult) string {
 	case models.ExpiryWaitPaused:
 		return "The token is paused, so nobody can pay. The window is extended by the length of the pause."
 	case models.ExpiryWaitQuorum:
-		return fmt.Sprintf("The chain has been read past the end of the window, but too few nodes agree on it: so far up to block %d.", answer.WaitBlock)
+		return fmt.Sprintf(
+			"The chain has been read past the end of the window, but too few nodes agree on it: so far up to block %d.",
+			answer.WaitBlock,
+		)
 	case models.ExpiryWaitScan:
 		return fmt.Sprintf("The chain has been read up to block %d, which is before the end of the window.", answer.WaitBlock)
 	default:

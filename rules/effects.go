@@ -29,8 +29,8 @@ type (
 	// ApplyExpireResult; the zero result when the question failed.
 	Expire struct{ Input models.ExpireInput }
 
-	// AwaitScan repeats the question of Expire until the chain has been read past the window. Nothing may be applied between
-	// the outcome of Expire and it. A signal interrupts it. Outcome: ApplyScanResult or ApplyInterruption.
+	// AwaitScan repeats the question of Expire until the chain has been read past the window. Nothing may be applied
+	// between the outcome of Expire and it. A signal interrupts it. Outcome: ApplyScanResult or ApplyInterruption.
 	AwaitScan struct {
 		Input  models.ExpireInput
 		Answer models.ExpireResult // what Expire found
@@ -75,12 +75,12 @@ func (p *Payment) Next(now time.Time) Effect {
 	}
 }
 
-// TakesSignals reports whether signals that have arrived are to be applied before the next effect. They are not between Expire
-// and AwaitScan, which ask one question.
+// TakesSignals reports whether signals that have arrived are to be applied before the next effect. They are not between
+// Expire and AwaitScan, which ask one question.
 func (p *Payment) TakesSignals() bool { return p.awaitScan == nil }
 
-// canExpire reports whether the chain still has to be asked for the payment's expiry. While transfers of the window wait for
-// their confirmations, those decide how the payment ends.
+// canExpire reports whether the chain still has to be asked for the payment's expiry. While transfers of the window
+// wait for their confirmations, those decide how the payment ends.
 func (p *Payment) canExpire(state models.PaymentState) bool {
 	return !state.Status.IsFinal() && !p.windowClosed && !p.sums().unconfirmedInTime
 }
@@ -122,7 +122,8 @@ func (p *Payment) wait(state models.PaymentState) Wait {
 	return wait
 }
 
-// ApplyWake notes the end of a wait. timerFired reports whether the last timer that was started has fired, now or earlier.
+// ApplyWake notes the end of a wait. timerFired reports whether the last timer that was started has fired, now or
+// earlier.
 func (p *Payment) ApplyWake(timerFired bool) {
 	p.unsynced = 0 // Temporal keeps everything up to a wait
 	if timerFired {
@@ -135,8 +136,8 @@ func (p *Payment) ApplyRecordResult(asked Record, result models.RecordResult) {
 	p.applyWrite(asked.Input.State, result)
 }
 
-// ApplyCreditResult applies the outcome of a Credit. Transfers that could not be verified are held, so that the others need
-// not wait for them.
+// ApplyCreditResult applies the outcome of a Credit. Transfers that could not be verified are held, so that the others
+// need not wait for them.
 func (p *Payment) ApplyCreditResult(asked Credit, result models.CreditResult) {
 	after := p.withBookings(asked.Input.Credits, asked.Input.Reversals)
 	if len(result.Unverified) > 0 {
@@ -156,8 +157,8 @@ func (p *Payment) ApplyCreditResult(asked Credit, result models.CreditResult) {
 	p.applyWrite(asked.Input.State, result.RecordResult)
 }
 
-// ApplyExpireResult applies the outcome of an Expire. Unless it was answered, or the window turned out to end later, AwaitScan
-// follows.
+// ApplyExpireResult applies the outcome of an Expire. Unless it was answered, or the window turned out to end later,
+// AwaitScan follows.
 func (p *Payment) ApplyExpireResult(asked Expire, result models.ExpireResult, now time.Time) {
 	if result.ScannedPast {
 		p.applyExpiry(asked.Input, result)
@@ -178,8 +179,8 @@ func (p *Payment) ApplyScanResult(asked AwaitScan, result models.ExpireResult) {
 	p.applyExpiry(asked.Input, result)
 }
 
-// ApplyInterruption notes that a Credit or an AwaitScan was given up because of a signal. It may have been written all the
-// same, which moves the version of the row.
+// ApplyInterruption notes that a Credit or an AwaitScan was given up because of a signal. It may have been written all
+// the same, which moves the version of the row.
 func (p *Payment) ApplyInterruption() {
 	p.awaitScan = nil
 	p.unsynced += 2

@@ -1,5 +1,6 @@
-// Package rules decides what a payment does next. It is plain data and pure functions, without Temporal and without I/O: the
-// Payment workflow carries the decisions out durably, and the simulator carries out the same decisions in virtual time.
+// Package rules decides what a payment does next. It is plain data and pure functions, without Temporal and without
+// I/O: the Payment workflow carries the decisions out durably, and the simulator carries out the same decisions in
+// virtual time.
 //
 // What a caller may rely on:
 //   - Messages may be repeated and may arrive in any order; the same set of messages leads to the same state.
@@ -16,15 +17,15 @@ import (
 	"paycow/models"
 )
 
-// Payment is what is known about one payment. Every message and every outcome of an effect is applied to it, and its state is
-// derived from the whole, so repeated and reordered messages do no harm.
+// Payment is what is known about one payment. Every message and every outcome of an effect is applied to it, and its
+// state is derived from the whole, so repeated and reordered messages do no harm.
 //
-// It knows three kinds of facts: transfers (a set keyed by transfer, of which the newest revision counts), the end of the
-// window (the chain was read past it), and decisions (reject, accept). A decision is judged once, against the status at that
-// moment; it is then either in force or refused.
+// It knows three kinds of facts: transfers (a set keyed by transfer, of which the newest revision counts), the end of
+// the window (the chain was read past it), and decisions (reject, accept). A decision is judged once, against the
+// status at that moment; it is then either in force or refused.
 type Payment struct {
 	input        models.PaymentInput
-	transfers    transferSet
+	transfers    *transferSet
 	windowClosed bool
 	rejected     bool
 	accepted     bool
@@ -34,9 +35,10 @@ type Payment struct {
 	undecided    *models.DecisionSignal        // an acceptance of a version of the row that is not known here yet
 	recorded     models.PaymentState           // what the row is known to hold
 	awaitScan    *AwaitScan                    // follows an Expire that could not be answered yet
-	// unsynced counts the messages applied since it was last certain what the row holds. Temporal may drop a finished workflow
-	// task with everything it learned, and replay it together with the messages that have arrived since. The row then holds
-	// what followed from the first message, while what follows from all of them may look like the state recorded before.
+	// unsynced counts the messages applied since it was last certain what the row holds. Temporal may drop a finished
+	// workflow task with everything it learned, and replay it together with the messages that have arrived since. The row
+	// then holds what followed from the first message, while what follows from all of them may look like the state
+	// recorded before.
 	unsynced int
 }
 
@@ -65,8 +67,8 @@ func (p *Payment) Transfers() models.TransfersSignal {
 	return models.TransfersSignal{Transfers: p.transfers.all(), WindowEnd: p.extendedTo}
 }
 
-// ApplySnapshot takes over the payment's row and transfers. Newer notices of transfers are kept, but the amounts credited are
-// those of the database.
+// ApplySnapshot takes over the payment's row and transfers. Newer notices of transfers are kept, but the amounts
+// credited are those of the database.
 func (p *Payment) ApplySnapshot(snapshot models.PaymentSnapshot) {
 	recorded := snapshot.State
 	// A decision that was taken and is not recorded yet stays in force if the row still allows it.
@@ -113,8 +115,8 @@ func (p *Payment) applyTransfer(notice models.TransferNotice) {
 	delete(p.held, notice.TransferKey) // a newer notice is worth another attempt
 }
 
-// ApplyReject applies an operator's rejection. It returns false when the rejection is refused, because the payment has ended
-// or was rejected before.
+// ApplyReject applies an operator's rejection. It returns false when the rejection is refused, because the payment has
+// ended or was rejected before.
 func (p *Payment) ApplyReject(reason string) bool {
 	p.unsynced++
 	if p.recorded.Status.IsFinal() || p.rejected {
@@ -125,8 +127,8 @@ func (p *Payment) ApplyReject(reason string) bool {
 }
 
 // ApplyAccept applies an operator's acceptance. It returns false when the acceptance is refused, because the payment is
-// neither underpaid nor paid late. An acceptance of a version newer than the one known here (the row was written, but the
-// outcome has not arrived) is kept until that version is known.
+// neither underpaid nor paid late. An acceptance of a version newer than the one known here (the row was written, but
+// the outcome has not arrived) is kept until that version is known.
 func (p *Payment) ApplyAccept(decision models.DecisionSignal) bool {
 	p.unsynced++
 	return p.accept(decision)
@@ -156,8 +158,8 @@ func (p *Payment) setRecorded(state models.PaymentState) {
 // maxReasonRunes bounds a reason, in characters: a signal that is typed by hand passes no API that would.
 const maxReasonRunes = 500
 
-// cleanReason makes a text fit for every database and page: valid UTF-8, without control characters, and not too long. The cut
-// leaves no mark, because the text is stored as the operator's own.
+// cleanReason makes a text fit for every database and page: valid UTF-8, without control characters, and not too long.
+// The cut leaves no mark, because the text is stored as the operator's own.
 func cleanReason(text string) string {
 	runes := []rune(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -195,16 +197,16 @@ func (p *Payment) isHeld(n models.TransferNotice) bool {
 	return held
 }
 
-// maxCredits bounds how many transfers one Credit verifies, so that a flood of tiny transfers cannot make it outlast its time
-// limit. The next one books the rest.
+// maxCredits bounds how many transfers one Credit verifies, so that a flood of tiny transfers cannot make it outlast
+// its time limit. The next one books the rest.
 const maxCredits = 20
 
 func firstOf(notices []models.TransferNotice) []models.TransferNotice {
 	return notices[:min(len(notices), maxCredits)]
 }
 
-// credits returns the confirmed transfers that the ledger does not hold yet, in the order of the chain, without those that
-// are held.
+// credits returns the confirmed transfers that the ledger does not hold yet, in the order of the chain, without those
+// that are held.
 func (p *Payment) credits() []models.TransferNotice {
 	return firstOf(p.transfers.matching(func(n models.TransferNotice) bool {
 		return p.isConfirmed(n) && n.CreditedAmount == 0 && !p.isHeld(n)

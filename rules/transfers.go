@@ -15,14 +15,14 @@ type transferSet struct {
 	index   map[models.TransferKey]int
 }
 
-func newTransferSet() transferSet { return transferSet{index: map[models.TransferKey]int{}} }
+func newTransferSet() *transferSet { return &transferSet{index: map[models.TransferKey]int{}} }
 
-func (s transferSet) clone() transferSet {
-	return transferSet{notices: slices.Clone(s.notices), index: maps.Clone(s.index)}
+func (s *transferSet) clone() *transferSet {
+	return &transferSet{notices: slices.Clone(s.notices), index: maps.Clone(s.index)}
 }
 
 // get returns the notice of a transfer, and false if the transfer is not known.
-func (s transferSet) get(key models.TransferKey) (models.TransferNotice, bool) {
+func (s *transferSet) get(key models.TransferKey) (models.TransferNotice, bool) {
 	i, ok := s.index[key]
 	if !ok {
 		return models.TransferNotice{}, false
@@ -41,12 +41,12 @@ func (s *transferSet) put(notice models.TransferNotice) {
 }
 
 // all returns every notice in the order of the chain.
-func (s transferSet) all() []models.TransferNotice {
+func (s *transferSet) all() []models.TransferNotice {
 	return s.matching(func(models.TransferNotice) bool { return true })
 }
 
 // matching returns the notices that match, in the order of the chain: block, transaction hash, ordinal.
-func (s transferSet) matching(match func(models.TransferNotice) bool) []models.TransferNotice {
+func (s *transferSet) matching(match func(models.TransferNotice) bool) []models.TransferNotice {
 	var found []models.TransferNotice
 	for _, n := range s.notices {
 		if match(n) {

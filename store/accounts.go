@@ -18,7 +18,8 @@ func tableOf(role models.Role) string {
 	return "operators"
 }
 
-// AccountByEmail returns the account with an e-mail address in the form of models.NormalEmail. Returns models.ErrNotFound.
+// AccountByEmail returns the account with an e-mail address in the form of models.NormalEmail. Returns
+// models.ErrNotFound.
 func (s *Store) AccountByEmail(ctx context.Context, role models.Role, email string) (models.Account, error) {
 	return s.account(ctx, role, "email = ?", email)
 }
@@ -108,8 +109,8 @@ func (s *Store) SetPassword(
 	return wrap(err, "change a password")
 }
 
-// OfferTOTP keeps a sealed secret until a code confirms it. It replaces an earlier offer. Returns models.ErrNotFound when
-// the account already has a second factor.
+// OfferTOTP keeps a sealed secret until a code confirms it. It replaces an earlier offer. Returns models.ErrNotFound
+// when the account already has a second factor.
 func (s *Store) OfferTOTP(ctx context.Context, account models.Account, sealed []byte) error {
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		changes := map[string]any{"totp_pending": sealed, "updated_at": s.now()}
@@ -118,24 +119,24 @@ func (s *Store) OfferTOTP(ctx context.Context, account models.Account, sealed []
 	return wrap(err, "offer a second factor")
 }
 
-// EnableTOTP makes the offered secret the account's second factor, and writes the audit log. step is the time step of the
-// code that confirmed it. Returns models.ErrNotFound when the offer was replaced since account was read.
+// EnableTOTP makes the offered secret the account's second factor, and writes the audit log. step is the time step of
+// the code that confirmed it. Returns models.ErrNotFound when the offer was replaced since account was read.
 func (s *Store) EnableTOTP(ctx context.Context, account models.Account, step int64, entry models.AuditEntry) error {
 	return s.changeAccount(ctx, account, map[string]any{
 		"totp_sealed": account.TOTPPending, "totp_pending": []byte{}, "totp_last_step": step, "updated_at": s.now(),
 	}, entry, gorm.Expr("totp_pending = ? AND length(totp_sealed) = 0", account.TOTPPending))
 }
 
-// DisableTOTP removes the account's second factor, and writes the audit log. Returns models.ErrNotFound when it was removed
-// or replaced since account was read.
+// DisableTOTP removes the account's second factor, and writes the audit log. Returns models.ErrNotFound when it was
+// removed or replaced since account was read.
 func (s *Store) DisableTOTP(ctx context.Context, account models.Account, entry models.AuditEntry) error {
 	return s.changeAccount(ctx, account, map[string]any{
 		"totp_sealed": []byte{}, "totp_pending": []byte{}, "updated_at": s.now(),
 	}, entry, gorm.Expr("totp_sealed = ? AND length(totp_sealed) > 0", account.TOTPSealed))
 }
 
-// UseTOTPStep notes that the code of a time step was used. It reports whether this call was the first to use this step or a
-// later one: of several calls at once the row's lock lets one win.
+// UseTOTPStep notes that the code of a time step was used. It reports whether this call was the first to use this step
+// or a later one: of several calls at once the row's lock lets one win.
 func (s *Store) UseTOTPStep(ctx context.Context, account models.Account, step int64) (bool, error) {
 	update := s.writer.WithContext(ctx).Table(tableOf(account.Role)).
 		Where("id = ? AND totp_last_step < ?", account.ID, step).UpdateColumn("totp_last_step", step)

@@ -9,8 +9,9 @@ import (
 	"gorm.io/gorm"
 )
 
-// addressBlockSize is how many address indexes a process reserves at a time, so that concurrent creates do not wait for each
-// other's commit at the counter's row. Indexes that a process had reserved when it ended stay unused; that does no harm.
+// addressBlockSize is how many address indexes a process reserves at a time, so that concurrent creates do not wait for
+// each other's commit at the counter's row. Indexes that a process had reserved when it ended stay unused; that does no
+// harm.
 const addressBlockSize = 64
 
 // addressIndexEnd is the first index that is no longer a BIP-32 child without a private key.

@@ -48,7 +48,12 @@ func openAlarms(tx *gorm.DB, network string, kind models.AlarmKind) *gorm.DB {
 }
 
 // Resolve closes the open alarm of that kind and subject, if there is one.
-func (s *Store) Resolve(ctx context.Context, network string, kind models.AlarmKind, subject, by, resolution string) error {
+func (s *Store) Resolve(
+	ctx context.Context,
+	network string,
+	kind models.AlarmKind,
+	subject, by, resolution string,
+) error {
 	err := s.write(ctx, func(tx *gorm.DB) error { return s.resolve(tx, network, kind, subject, by, resolution) })
 	return wrap(err, "resolve an alarm")
 }

@@ -35,7 +35,10 @@ var auditOrder = pageOrder[models.AuditEntry]{
 
 // ListAudit returns a page of the audit log, newest first. nextCursor is "" on the last page. Returns
 // models.ErrBadCursor.
-func (s *Store) ListAudit(ctx context.Context, f AuditFilter) (entries []models.AuditEntry, nextCursor string, err error) {
+func (s *Store) ListAudit(
+	ctx context.Context,
+	f AuditFilter,
+) (entries []models.AuditEntry, nextCursor string, err error) {
 	query := s.read(ctx).Table("audit_log")
 	if f.Actor != "" {
 		query = query.Where("actor = ?", f.Actor)

@@ -65,9 +65,9 @@ func (s *Store) SetHead(ctx context.Context, network string, head uint64) error 
 }
 
 // Advance moves the cursor from one block to a later one and stores what the blocks in between hold for us, in one
-// transaction: transfers to and from our addresses, events of the token, amounts beyond 64 bits, and their alarms. A transfer
-// that is new or has changed is due to be signalled; one that is known stays untouched.
-// Returns models.ErrCursorMoved when the cursor is not at the batch's beginning.
+// transaction: transfers to and from our addresses, events of the token, amounts beyond 64 bits, and their alarms. A
+// transfer that is new or has changed is due to be signalled; one that is known stays untouched. Returns
+// models.ErrCursorMoved when the cursor is not at the batch's beginning.
 func (s *Store) Advance(ctx context.Context, network string, batch models.BlockBatch) error {
 	if err := checkBatch(batch); err != nil {
 		return wrap(err, "advance the chain cursor")
@@ -129,8 +129,8 @@ func checkBatch(batch models.BlockBatch) error {
 	return nil
 }
 
-// Rewind moves the cursor back to a common ancestor. Transfers above it are no longer canonical and due to be signalled;
-// blocks above it are forgotten. Returns models.ErrCursorMoved when the cursor is not at from.
+// Rewind moves the cursor back to a common ancestor. Transfers above it are no longer canonical and due to be
+// signalled; blocks above it are forgotten. Returns models.ErrCursorMoved when the cursor is not at from.
 func (s *Store) Rewind(ctx context.Context, network string, from, to models.BlockRef) error {
 	if to.Number >= from.Number {
 		return fmt.Errorf("rewind the chain cursor: block %d does not come before block %d", to.Number, from.Number)
@@ -156,8 +156,8 @@ func (s *Store) Rewind(ctx context.Context, network string, from, to models.Bloc
 	return wrap(err, "rewind the chain cursor")
 }
 
-// moveCursor sets the cursor if it is at from. Its row lock makes the followers of one network take turns. A head of 0 leaves
-// the known head alone.
+// moveCursor sets the cursor if it is at from. Its row lock makes the followers of one network take turns. A head of 0
+// leaves the known head alone.
 func (s *Store) moveCursor(tx *gorm.DB, network string, from, to models.BlockRef, head uint64) error {
 	columns := map[string]any{
 		"block_number": to.Number, "block_hash": to.Hash, "block_time": toMillis(to.Time), "updated_at": s.now(),
@@ -195,7 +195,9 @@ func lowerMarks(tx *gorm.DB, network string, to models.BlockRef) error {
 		column  string
 		changes map[string]any
 	}{
-		{"agreed_number", map[string]any{"agreed_number": to.Number, "agreed_hash": to.Hash, "agreed_time": toMillis(to.Time)}},
+		{"agreed_number", map[string]any{
+			"agreed_number": to.Number, "agreed_hash": to.Hash, "agreed_time": toMillis(to.Time),
+		}},
 		{"finalized_number", map[string]any{"finalized_number": to.Number, "finalized_hash": to.Hash}},
 		{"second_number", map[string]any{"second_number": to.Number}},
 	} {
@@ -208,8 +210,8 @@ func lowerMarks(tx *gorm.DB, network string, to models.BlockRef) error {
 	return nil
 }
 
-// SetAgreed notes the newest block up to which the nodes of the quorum gave the same transfers. It only goes up, and never
-// above the cursor. Returns models.ErrCursorMoved when the block is not among those that were read.
+// SetAgreed notes the newest block up to which the nodes of the quorum gave the same transfers. It only goes up, and
+// never above the cursor. Returns models.ErrCursorMoved when the block is not among those that were read.
 func (s *Store) SetAgreed(ctx context.Context, network string, block models.BlockRef) error {
 	return wrap(s.write(ctx, func(tx *gorm.DB) error {
 		if _, err := lockCursor(tx, network); err != nil {
@@ -236,8 +238,8 @@ func (s *Store) SetFinalized(ctx context.Context, network string, block models.B
 	return wrap(err, "note the finalized block")
 }
 
-// SetRechecked notes the block up to which finalized blocks were read a second time. It only goes up, and never above the
-// cursor.
+// SetRechecked notes the block up to which finalized blocks were read a second time. It only goes up, and never above
+// the cursor.
 func (s *Store) SetRechecked(ctx context.Context, network string, number uint64) error {
 	err := s.writer.WithContext(ctx).Model(&models.ChainCursor{}).
 		Where("network = ? AND second_number < ? AND block_number >= ?", network, number, number).
@@ -247,7 +249,9 @@ func (s *Store) SetRechecked(ctx context.Context, network string, number uint64)
 
 // KnownBlockAbove returns the lowest remembered block with above < number <= atMost. Returns models.ErrNotFound.
 func (s *Store) KnownBlockAbove(ctx context.Context, network string, above, atMost uint64) (models.BlockRef, error) {
-	return blockRef(s.read(ctx).Where("network = ? AND number > ? AND number <= ?", network, above, atMost).Order("number"))
+	return blockRef(
+		s.read(ctx).Where("network = ? AND number > ? AND number <= ?", network, above, atMost).Order("number"),
+	)
 }
 
 // lockCursor reads a network's cursor and keeps its followers from moving it until the transaction ends. Returns

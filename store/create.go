@@ -34,10 +34,10 @@ type NewPayment struct {
 // CreatePayment gives a payment the next address and writes its row, its first event, its deposit address and its
 // idempotency key in one transaction. derive returns the address of an index in EIP-55 form.
 //
-// created is false when the idempotency key had already created a payment; that payment is returned. Any number of calls
-// with one key may run at once: the key is inserted first, so all but one wait at its unique index and then read the
-// payment of the call that won. Returns models.ErrIdempotencyMismatch when the key was used with another RequestHash, and
-// models.ErrAlreadyExists when the id or the reference belongs to another payment.
+// created is false when the idempotency key had already created a payment; that payment is returned. Any number of
+// calls with one key may run at once: the key is inserted first, so all but one wait at its unique index and then read
+// the payment of the call that won. Returns models.ErrIdempotencyMismatch when the key was used with another
+// RequestHash, and models.ErrAlreadyExists when the id or the reference belongs to another payment.
 func (s *Store) CreatePayment(
 	ctx context.Context, in NewPayment, derive func(index uint32) (string, error),
 ) (p models.Payment, created bool, err error) {
@@ -100,11 +100,15 @@ func insertPayment(tx *gorm.DB, p models.Payment) error {
 	return nil
 }
 
-// insertKey claims an idempotency key for the new payment. first is false when the key is already in force. A key past its
-// lifetime counts as absent and is taken over; the row's lock lets one of several callers succeed.
+// insertKey claims an idempotency key for the new payment. first is false when the key is already in force. A key past
+// its lifetime counts as absent and is taken over; the row's lock lets one of several callers succeed.
 func insertKey(tx *gorm.DB, in NewPayment) (first bool, err error) {
 	key := models.IdempotencyKey{
-		OperatorID: in.OperatorID, Key: in.IdempotencyKey, RequestHash: in.RequestHash, PaymentID: in.ID, CreatedAt: in.CreatedAt,
+		OperatorID:  in.OperatorID,
+		Key:         in.IdempotencyKey,
+		RequestHash: in.RequestHash,
+		PaymentID:   in.ID,
+		CreatedAt:   in.CreatedAt,
 	}
 	result := tx.Clauses(clause.OnConflict{
 		Columns:   []clause.Column{{Name: "operator_id"}, {Name: "idempotency_key"}},
@@ -116,8 +120,8 @@ func insertKey(tx *gorm.DB, in NewPayment) (first bool, err error) {
 	return result.RowsAffected == 1, result.Error
 }
 
-// PaymentOfKey returns the payment that the idempotency key created, without creating one. Returns models.ErrNotFound when
-// the key is not in force, and models.ErrIdempotencyMismatch when it was used with another RequestHash.
+// PaymentOfKey returns the payment that the idempotency key created, without creating one. Returns models.ErrNotFound
+// when the key is not in force, and models.ErrIdempotencyMismatch when it was used with another RequestHash.
 func (s *Store) PaymentOfKey(ctx context.Context, in NewPayment) (models.Payment, error) {
 	in.CreatedAt = toMillis(in.CreatedAt)
 	return paymentOfKey(s.read(ctx), in)

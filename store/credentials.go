@@ -9,8 +9,8 @@ import (
 	"paycow/models"
 )
 
-// Credential returns a valid credential and its operator. Returns models.ErrNotFound when the API key is unknown, revoked
-// or past its time.
+// Credential returns a valid credential and its operator. Returns models.ErrNotFound when the API key is unknown,
+// revoked or past its time.
 func (s *Store) Credential(ctx context.Context, apiKey string) (models.Credential, models.Operator, error) {
 	var credential models.Credential
 	err := s.read(ctx).
@@ -41,9 +41,9 @@ func (s *Store) CurrentCredential(ctx context.Context, operatorID string) (model
 	return credential, wrap(err, "read an operator's credential")
 }
 
-// RotateCredential replaces the current credential with a new one, and writes the audit log. The current one stays valid
-// until oldUntil, and no older one stays valid longer than that. Returns models.ErrNotFound when current was replaced
-// since it was read.
+// RotateCredential replaces the current credential with a new one, and writes the audit log. The current one stays
+// valid until oldUntil, and no older one stays valid longer than that. Returns models.ErrNotFound when current was
+// replaced since it was read.
 func (s *Store) RotateCredential(
 	ctx context.Context, current, next models.Credential, oldUntil time.Time, entry models.AuditEntry,
 ) error {

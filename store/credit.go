@@ -11,12 +11,12 @@ import (
 )
 
 // Credit books transfers to the operator's balance, reverses credits of transfers that a reorg removed or changed, and
-// records the state that follows, all in one transaction. When the row has moved on, or a transfer is no longer what the
-// caller saw, nothing is written: Recorded is false and Snapshot holds the present. Reversals are booked first, so a
-// transfer that came back with another amount can be in both lists.
+// records the state that follows, all in one transaction. When the row has moved on, or a transfer is no longer what
+// the caller saw, nothing is written: Recorded is false and Snapshot holds the present. Reversals are booked first, so
+// a transfer that came back with another amount can be in both lists.
 //
-// Returns models.ErrCreditingHalted while an alarm stops crediting, models.ErrNotFound, and models.ErrAlreadyExists while
-// another payment still holds the credit of the same transfer (a contract call that was mined again with another
+// Returns models.ErrCreditingHalted while an alarm stops crediting, models.ErrNotFound, and models.ErrAlreadyExists
+// while another payment still holds the credit of the same transfer (a contract call that was mined again with another
 // recipient): once that credit is reversed, the call succeeds.
 func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result models.CreditResult, err error) {
 	err = s.write(ctx, func(tx *gorm.DB) error {
@@ -64,7 +64,8 @@ type transferBooking struct {
 	amount models.Amount
 }
 
-// planBookings locks the payment's transfers and compares them with what the caller saw. It returns nil when they differ.
+// planBookings locks the payment's transfers and compares them with what the caller saw. It returns nil when they
+// differ.
 func planBookings(tx *gorm.DB, p models.Payment, in models.CreditInput) ([]transferBooking, error) {
 	var rows []models.Transfer
 	if err := tx.Clauses(rowLock).Where("payment_id = ?", p.ID).Order(lockOrder).Find(&rows).Error; err != nil {
@@ -110,8 +111,14 @@ func (s *Store) bookTransfer(tx *gorm.DB, p models.Payment, b transferBooking) e
 		header.ExternalID = models.CreditExternalID(b.key, generation)
 	case models.LedgerReversal:
 		err := s.audit(tx, models.AuditEntry{
-			Actor: models.ActorSystem, Action: "credit_reversed", Subject: "payment:" + p.ID,
-			Detail: fmt.Sprintf("A reorg removed or changed transfer %s, so its credit of %s USDT is reversed.", b.key, b.amount),
+			Actor:   models.ActorSystem,
+			Action:  "credit_reversed",
+			Subject: "payment:" + p.ID,
+			Detail: fmt.Sprintf(
+				"A reorg removed or changed transfer %s, so its credit of %s USDT is reversed.",
+				b.key,
+				b.amount,
+			),
 		})
 		if err != nil {
 			return err

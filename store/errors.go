@@ -20,11 +20,12 @@ const (
 	pgDeadlockDetected     = "40P01"
 )
 
-// sqliteRowExists is part of the message of the triggers that refuse a taken key before SQLite checks its unique indexes.
+// sqliteRowExists is part of the message of the triggers that refuse a taken key before SQLite checks its unique
+// indexes.
 const sqliteRowExists = "already has this row"
 
-// wrap adds what was being done to an error, and replaces the databases' errors for "no such row" and "this unique value is
-// taken" with models.ErrNotFound and models.ErrAlreadyExists.
+// wrap adds what was being done to an error, and replaces the databases' errors for "no such row" and "this unique
+// value is taken" with models.ErrNotFound and models.ErrAlreadyExists.
 func wrap(err error, doing string) error {
 	switch {
 	case err == nil:

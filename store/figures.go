@@ -8,8 +8,8 @@ import (
 	"paycow/models"
 )
 
-// Figures are counts of payments and transfers, and sums of credits. Each call says which fields it sets; the others are
-// zero.
+// Figures are counts of payments and transfers, and sums of credits. Each call says which fields it sets; the others
+// are zero.
 type Figures struct {
 	Payments    int64
 	ByStatus    map[models.Status]int64
@@ -67,8 +67,8 @@ func (s *Store) QueueFigures(ctx context.Context, head uint64) (Figures, error) 
 	return figures, wrap(err, "count the due signals")
 }
 
-// OperatorFigures returns an operator's figures of the given number of days up to and including today. It sets Payments and
-// ByStatus of the payments created on these days, Volume, and Days.
+// OperatorFigures returns an operator's figures of the given number of days up to and including today. It sets Payments
+// and ByStatus of the payments created on these days, Volume, and Days.
 func (s *Store) OperatorFigures(ctx context.Context, operatorID string, days int) (Figures, error) {
 	today := s.now().UTC().Truncate(24 * time.Hour)
 	since := today.AddDate(0, 0, 1-days)

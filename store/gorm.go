@@ -10,9 +10,10 @@ import (
 	"gorm.io/gorm/utils"
 )
 
-// gormConfig leaves PrepareStmt off. Its cache makes all users of a statement wait while one prepares it: a transaction that
-// holds the last connection can then wait for ever for a preparation that waits for a connection. pgx caches prepared
-// statements itself, so PrepareStmt would also cost round trips within transactions (measured: a third of the rate).
+// gormConfig leaves PrepareStmt off. Its cache makes all users of a statement wait while one prepares it: a transaction
+// that holds the last connection can then wait for ever for a preparation that waits for a connection. pgx caches
+// prepared statements itself, so PrepareStmt would also cost round trips within transactions (measured: a third of the
+// rate).
 func (s *Store) gormConfig() *gorm.Config {
 	return &gorm.Config{
 		SkipDefaultTransaction: true, // each change of more than one row opens its own
@@ -25,9 +26,9 @@ func (s *Store) gormConfig() *gorm.Config {
 // slowStatement is how long a statement may take before it is logged.
 const slowStatement = 500 * time.Millisecond
 
-// quietLogger passes GORM's messages to the log. It names the function that ran a slow statement and never logs statements:
-// GORM puts the values into the text of some (those read with Scan), whatever its ParamsFilter says. It does not log errors;
-// callers get them.
+// quietLogger passes GORM's messages to the log. It names the function that ran a slow statement and never logs
+// statements: GORM puts the values into the text of some (those read with Scan), whatever its ParamsFilter says. It
+// does not log errors; callers get them.
 type quietLogger struct {
 	log  *slog.Logger
 	slow time.Duration // statements that take longer are logged

@@ -17,8 +17,8 @@ type LedgerLine struct {
 	PaymentID  string
 }
 
-// book writes a ledger transaction. The entries go first and the header closes them: from then on the database refuses any
-// further entry. Returns models.ErrLedgerUnbalanced, and models.ErrAlreadyExists when the fact was booked before.
+// book writes a ledger transaction. The entries go first and the header closes them: from then on the database refuses
+// any further entry. Returns models.ErrLedgerUnbalanced, and models.ErrAlreadyExists when the fact was booked before.
 func book(tx *gorm.DB, header models.LedgerTransaction, entries []models.LedgerEntry) error {
 	sum := models.Amount(0)
 	for i := range entries {

@@ -16,11 +16,16 @@ const seenFor = time.Hour
 
 // stillOnItsWay holds for a pending transaction that was seen since the given time and is in no block that was read.
 const stillOnItsWay = `seen_at >= ? AND NOT EXISTS
-	(SELECT 1 FROM transfers t WHERE t.payment_id = seen_transactions.payment_id AND t.tx_hash = seen_transactions.tx_hash)`
+	(SELECT 1 FROM transfers t
+		WHERE t.payment_id = seen_transactions.payment_id AND t.tx_hash = seen_transactions.tx_hash)`
 
 // NoteSeen stores the pending transfers that would pay a deposit address of the network, and forgets old ones.
 func (s *Store) NoteSeen(ctx context.Context, network string, seen []models.SeenTransfer) error {
-	payments, err := s.paymentsOfAddresses(s.read(ctx), network, pluck(seen, func(t models.SeenTransfer) string { return t.To }))
+	payments, err := s.paymentsOfAddresses(
+		s.read(ctx),
+		network,
+		pluck(seen, func(t models.SeenTransfer) string { return t.To }),
+	)
 	if err != nil || len(payments) == 0 {
 		return err
 	}

@@ -17,8 +17,8 @@ import (
 //go:embed migrations/postgres/*.sql migrations/sqlite/*.sql
 var migrations embed.FS
 
-// Migrate brings the schema up to date. Several processes may call it at once: on Postgres they wait for each other at a
-// session lock; on SQLite the later ones find the work done.
+// Migrate brings the schema up to date. Several processes may call it at once: on Postgres they wait for each other at
+// a session lock; on SQLite the later ones find the work done.
 func (s *Store) Migrate(ctx context.Context) error {
 	provider, err := s.migrationProvider()
 	if err != nil {
@@ -40,8 +40,8 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return nil
 }
 
-// CheckSchema returns models.ErrSchemaBehind when migrations are missing. It only reads. A schema that is newer than this
-// program is fine: while an installation is being updated, old processes run beside new ones.
+// CheckSchema returns models.ErrSchemaBehind when migrations are missing. It only reads. A schema that is newer than
+// this program is fine: while an installation is being updated, old processes run beside new ones.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	provider, err := s.migrationProvider()
 	if err != nil {

@@ -39,10 +39,14 @@ func (s *Store) CreateOperator(ctx context.Context, operator models.Operator, cr
 	return wrap(err, "create an operator")
 }
 
-// RegisterOperator stores an operator that applies by itself, with a line in the audit log. address is the network address
-// of whoever registers. When the e-mail address is taken, its operator stays as it is and the attempt is written to the
-// audit log, so that both cases cost the same. isNew reports which case it was.
-func (s *Store) RegisterOperator(ctx context.Context, operator models.Operator, address string) (isNew bool, err error) {
+// RegisterOperator stores an operator that applies by itself, with a line in the audit log. address is the network
+// address of whoever registers. When the e-mail address is taken, its operator stays as it is and the attempt is
+// written to the audit log, so that both cases cost the same. isNew reports which case it was.
+func (s *Store) RegisterOperator(
+	ctx context.Context,
+	operator models.Operator,
+	address string,
+) (isNew bool, err error) {
 	operator.Status, operator.CreatedAt, operator.UpdatedAt = models.OperatorPending, s.now(), s.now()
 	err = s.write(ctx, func(tx *gorm.DB) error {
 		made := tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "email"}}, DoNothing: true}).Create(&operator)
@@ -137,8 +141,8 @@ func (s *Store) ListOperators(
 var escapeLike = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
 
 // ChangeOperator moves an operator from one of the statuses in from to another, with the admin's reason, and writes the
-// audit log. credential, unless it is nil, becomes the operator's first one. Sessions stay: an operator that may no longer
-// use the API can still log in and see why. Returns models.ErrNotFound or models.ErrNotPossible.
+// audit log. credential, unless it is nil, becomes the operator's first one. Sessions stay: an operator that may no
+// longer use the API can still log in and see why. Returns models.ErrNotFound or models.ErrNotPossible.
 func (s *Store) ChangeOperator(
 	ctx context.Context, id string, from []models.OperatorStatus, to models.OperatorStatus, reason string,
 	credential *models.Credential, entry models.AuditEntry,

@@ -82,9 +82,14 @@ func flagColumn[T any](sql string, holds func(row T) bool) pageColumn[T] {
 	}
 }
 
-// readPage reads one page of a query's rows. cursor is the nextCursor of the page before, "" for the first page; limit is
-// the number of rows, 0 for the default. nextCursor is "" on the last page. Returns models.ErrBadCursor.
-func readPage[T any](query *gorm.DB, order pageOrder[T], cursor string, limit int) (rows []T, nextCursor string, err error) {
+// readPage reads one page of a query's rows. cursor is the nextCursor of the page before, "" for the first page; limit
+// is the number of rows, 0 for the default. nextCursor is "" on the last page. Returns models.ErrBadCursor.
+func readPage[T any](
+	query *gorm.DB,
+	order pageOrder[T],
+	cursor string,
+	limit int,
+) (rows []T, nextCursor string, err error) {
 	columns := make([]string, len(order))
 	for i, column := range order {
 		columns[i] = column.sql

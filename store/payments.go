@@ -42,7 +42,8 @@ func (s *Store) PaymentsByID(ctx context.Context, ids []string) ([]models.Paymen
 type PaymentFilter struct {
 	OperatorID    string
 	EveryOperator bool
-	// Search is a payment's id or reference, the operator's user id, a transaction hash or a deposit address (EIP-55 form).
+	// Search is a payment's id or reference, the operator's user id, a transaction hash or a deposit address (EIP-55
+	// form).
 	Search    string
 	Status    models.Status
 	Exception models.Exception
@@ -61,8 +62,12 @@ var paymentOrder = pageOrder[models.Payment]{
 	hexColumn("id", func(p models.Payment) string { return p.ID }),
 }
 
-// ListPayments returns a page of payments, newest first. nextCursor is "" on the last page. Returns models.ErrBadCursor.
-func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) (payments []models.Payment, nextCursor string, err error) {
+// ListPayments returns a page of payments, newest first. nextCursor is "" on the last page. Returns
+// models.ErrBadCursor.
+func (s *Store) ListPayments(
+	ctx context.Context,
+	f PaymentFilter,
+) (payments []models.Payment, nextCursor string, err error) {
 	query := s.read(ctx)
 	if f.ofOneOperator() {
 		query = query.Where("operator_id = ?", f.OperatorID)
@@ -93,8 +98,8 @@ func (s *Store) ListPayments(ctx context.Context, f PaymentFilter) (payments []m
 	return payments, nextCursor, wrap(err, "list payments")
 }
 
-// searched selects the ids of the payments that a search finds. Each branch uses an index of its own and finds few rows;
-// the index on users begins with the operator.
+// searched selects the ids of the payments that a search finds. Each branch uses an index of its own and finds few
+// rows; the index on users begins with the operator.
 func (s *Store) searched(ctx context.Context, f PaymentFilter) *gorm.DB {
 	owners := s.read(ctx).Model(&models.Operator{}).Select("id")
 	if f.ofOneOperator() {
@@ -115,8 +120,8 @@ func (s *Store) Events(ctx context.Context, paymentID string) ([]models.PaymentE
 	return events, wrap(err, "read a payment's events")
 }
 
-// UnstartedPayments returns the outbox, oldest first: payments created before the given time whose workflow is not known to
-// have been started.
+// UnstartedPayments returns the outbox, oldest first: payments created before the given time whose workflow is not
+// known to have been started.
 func (s *Store) UnstartedPayments(ctx context.Context, createdBefore time.Time, limit int) ([]models.Payment, error) {
 	var payments []models.Payment
 	err := s.read(ctx).Where("workflow_started_at IS NULL AND created_at < ?", ceilMillis(createdBefore)).
@@ -137,8 +142,8 @@ func (s *Store) MarkStarted(ctx context.Context, paymentIDs []string, at time.Ti
 	return nil
 }
 
-// OpenPayments returns payments of a network that have not ended and were created before the given time, in the order of
-// their ids, from the first id after the given one.
+// OpenPayments returns payments of a network that have not ended and were created before the given time, in the order
+// of their ids, from the first id after the given one.
 func (s *Store) OpenPayments(
 	ctx context.Context, network string, createdBefore time.Time, after string, limit int,
 ) ([]models.Payment, error) {

@@ -21,7 +21,8 @@ type BooksReport struct {
 	Differences        []models.Difference
 }
 
-// comparison finds rows that disagree with each other. Its query is one statement, so it sees everything at the same moment.
+// comparison finds rows that disagree with each other. Its query is one statement, so it sees everything at the same
+// moment.
 type comparison struct {
 	check   string // one of the Check constants of models
 	subject string // what the id of a difference names
@@ -79,7 +80,8 @@ func (s *Store) compareLedger(db *gorm.DB, network string) []comparison {
 			LEFT JOIN (SELECT h.payment_id, CAST(SUM(e.amount) AS bigint) AS total `+entriesOfOperators+`
 				GROUP BY h.payment_id, q.operator_id) l ON l.payment_id = p.id
 			LEFT JOIN (`+creditedByPayment+`) t ON t.payment_id = p.id
-			WHERE p.network = ? AND COALESCE(l.total, 0) <> COALESCE(t.total, 0) ORDER BY p.id LIMIT ?`, network, differenceLimit)},
+			WHERE p.network = ? AND COALESCE(l.total, 0) <> COALESCE(t.total, 0)
+			ORDER BY p.id LIMIT ?`, network, differenceLimit)},
 		{models.CheckLedgerTransfers, "transfer", func(d differing) string {
 			return fmt.Sprintf("the ledger holds %s for it, its row says that %s is credited", d.Left, d.Right)
 		}, db.Raw(`SELECT k.id AS id, COALESCE(l.total, 0) AS "left", k.credited AS "right" FROM
@@ -89,8 +91,12 @@ func (s *Store) compareLedger(db *gorm.DB, network string) []comparison {
 				`+entriesOfOperators+` GROUP BY 1) l ON l.id = k.id
 			WHERE COALESCE(l.total, 0) <> k.credited ORDER BY k.id LIMIT ?`, differenceLimit)},
 		{models.CheckLedgerBalances, "ledger", func(d differing) string {
-			return fmt.Sprintf("%s is on an account of neither its payment's operator nor the deposits, or it has no header", d.Left)
-		}, db.Raw(`SELECT e.transaction_id AS id, CAST(SUM(ABS(e.amount)) AS bigint) AS "left", 0 AS "right" FROM ledger_entries e
+			return fmt.Sprintf(
+				"%s is on an account of neither its payment's operator nor the deposits, or it has no header",
+				d.Left,
+			)
+		}, db.Raw(`SELECT e.transaction_id AS id, CAST(SUM(ABS(e.amount)) AS bigint) AS "left", 0 AS "right"
+				FROM ledger_entries e
 			LEFT JOIN ledger_transactions h ON h.id = e.transaction_id LEFT JOIN payments q ON q.id = h.payment_id
 			WHERE h.id IS NULL OR (e.account <> ? AND e.account <> 'operator:' || q.operator_id || ':available')
 			GROUP BY e.transaction_id ORDER BY e.transaction_id LIMIT ?`, models.AccountChainDeposits, differenceLimit)},
@@ -122,19 +128,21 @@ func compareTransfers(db *gorm.DB, network string, settledBelow uint64, settledB
 }
 
 // creditedByPayment is SQL for the sum of each payment's credited transfers.
-const creditedByPayment = "SELECT payment_id, CAST(SUM(credited_amount) AS bigint) AS total FROM transfers GROUP BY payment_id"
+const creditedByPayment = "SELECT payment_id, CAST(SUM(credited_amount) AS bigint) AS total " +
+	"FROM transfers GROUP BY payment_id"
 
 // keyOfTransfer is SQL for the key of a transfer t, as models.TransferKey writes it.
 const keyOfTransfer = "CAST(t.chain_id AS text) || ':' || t.tx_hash || ':' || CAST(t.ordinal AS text)"
 
-// keyOfExternalID is SQL for the transfer's key in the external id of its booking: the text between the first colon and the
-// number of the generation.
+// keyOfExternalID is SQL for the transfer's key in the external id of its booking: the text between the first colon and
+// the number of the generation.
 func (s *Store) keyOfExternalID(column string) string {
 	if s.engine == enginePostgres {
 		return "split_part(substr(" + column + ", strpos(" + column + ", ':') + 1), '#', 1)"
 	}
 	key := "substr(" + column + ", instr(" + column + ", ':') + 1)"
-	return "CASE WHEN instr(" + key + ", '#') > 0 THEN substr(" + key + ", 1, instr(" + key + ", '#') - 1) ELSE " + key + " END"
+	return "CASE WHEN instr(" + key + ", '#') > 0 THEN substr(" + key + ", 1, instr(" + key + ", '#') - 1) " +
+		"ELSE " + key + " END"
 }
 
 // AddressBalance is the balance that one of our addresses should have.
@@ -144,8 +152,9 @@ type AddressBalance struct {
 }
 
 // ExpectedBalances returns the balances that the token should report for our addresses at a block: transfers in, minus
-// transfers out, minus what the token's owner destroyed. Addresses without a known transfer are included, because a transfer
-// may have been missed. The addresses come in order, from the first one after the given address; limit bounds their number.
+// transfers out, minus what the token's owner destroyed. Addresses without a known transfer are included, because a
+// transfer may have been missed. The addresses come in order, from the first one after the given address; limit bounds
+// their number.
 func (s *Store) ExpectedBalances(
 	ctx context.Context, network string, atBlock uint64, after string, limit int,
 ) ([]AddressBalance, error) {
@@ -182,8 +191,8 @@ func (s *Store) ExpectedBalances(
 	return balances, nil
 }
 
-// SignalledUncredited returns canonical transfers that were signalled to their payment before the given time and are not
-// credited, in the order of the chain.
+// SignalledUncredited returns canonical transfers that were signalled to their payment before the given time and are
+// not credited, in the order of the chain.
 func (s *Store) SignalledUncredited(
 	ctx context.Context, network string, before time.Time, limit int,
 ) ([]models.Transfer, error) {

@@ -21,7 +21,8 @@ func (s *Store) Snapshot(ctx context.Context, paymentID string) (models.PaymentS
 	return s.snapshotOf(s.read(ctx), p)
 }
 
-// snapshotOf adds the transfers to a payment's row. They are read after the row, so they are never older than its state.
+// snapshotOf adds the transfers to a payment's row. They are read after the row, so they are never older than its
+// state.
 func (s *Store) snapshotOf(db *gorm.DB, p models.Payment) (models.PaymentSnapshot, error) {
 	var cursor models.ChainCursor
 	err := db.Where("network = ?", p.Network).Take(&cursor).Error
@@ -45,8 +46,9 @@ func (s *Store) snapshotOf(db *gorm.DB, p models.Payment) (models.PaymentSnapsho
 	return snapshot, nil
 }
 
-// Record writes a payment's next state and its event. Recorded is true when the row now holds the state, even if an earlier
-// attempt of the same call wrote it. Otherwise the row had moved on, and Snapshot holds it. Returns models.ErrNotFound.
+// Record writes a payment's next state and its event. Recorded is true when the row now holds the state, even if an
+// earlier attempt of the same call wrote it. Otherwise the row had moved on, and Snapshot holds it. Returns
+// models.ErrNotFound.
 func (s *Store) Record(ctx context.Context, in models.RecordInput) (result models.RecordResult, err error) {
 	err = s.write(ctx, func(tx *gorm.DB) error {
 		var err error
@@ -82,8 +84,8 @@ func (s *Store) record(tx *gorm.DB, paymentID string, state models.PaymentState)
 	return s.resultOf(tx, p, state)
 }
 
-// resultOf returns the result for a row that was not written: recorded when it already holds the wanted state (an earlier
-// attempt wrote it and its result was lost), otherwise its snapshot.
+// resultOf returns the result for a row that was not written: recorded when it already holds the wanted state (an
+// earlier attempt wrote it and its result was lost), otherwise its snapshot.
 func (s *Store) resultOf(tx *gorm.DB, p models.Payment, wanted models.PaymentState) (models.RecordResult, error) {
 	if p.PaymentState == wanted {
 		return models.RecordResult{Recorded: true}, nil
@@ -94,14 +96,20 @@ func (s *Store) resultOf(tx *gorm.DB, p models.Payment, wanted models.PaymentSta
 
 func eventOf(paymentID string, state models.PaymentState, at time.Time) models.PaymentEvent {
 	return models.PaymentEvent{
-		PaymentID: paymentID, Version: state.Version, Status: state.Status, Exception: state.Exception,
-		AmountReceived: state.AmountReceived, AmountCredited: state.AmountCredited, TxHash: state.TxHash, Reason: state.Reason,
-		CreatedAt: at,
+		PaymentID:      paymentID,
+		Version:        state.Version,
+		Status:         state.Status,
+		Exception:      state.Exception,
+		AmountReceived: state.AmountReceived,
+		AmountCredited: state.AmountCredited,
+		TxHash:         state.TxHash,
+		Reason:         state.Reason,
+		CreatedAt:      at,
 	}
 }
 
-// lockPayment reads a payment's row and keeps others from changing it until the transaction ends. A follower that inserts a
-// transfer for the payment (a foreign key to this row) does not wait: the lock is NO KEY.
+// lockPayment reads a payment's row and keeps others from changing it until the transaction ends. A follower that
+// inserts a transfer for the payment (a foreign key to this row) does not wait: the lock is NO KEY.
 func lockPayment(tx *gorm.DB, id string) (models.Payment, error) {
 	var p models.Payment
 	err := tx.Clauses(rowLock).Where("id = ?", id).Take(&p).Error
@@ -111,8 +119,8 @@ func lockPayment(tx *gorm.DB, id string) (models.Payment, error) {
 // rowLock locks rows on Postgres. GORM leaves it out on SQLite, where a transaction of ours is the only writer.
 var rowLock = clause.Locking{Strength: "NO KEY UPDATE"}
 
-// Expire records the state if the quorum agrees on the chain past the window's real end and the chain holds no transfer to
-// the payment up to then. Snapshot is set when it does or when the row had moved on. Returns models.ErrNotFound.
+// Expire records the state if the quorum agrees on the chain past the window's real end and the chain holds no transfer
+// to the payment up to then. Snapshot is set when it does or when the row had moved on. Returns models.ErrNotFound.
 func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result models.ExpireResult, err error) {
 	err = s.write(ctx, func(tx *gorm.DB) error {
 		result = models.ExpireResult{}

@@ -11,8 +11,8 @@ import (
 	"paycow/models"
 )
 
-// Heal stores transfers that the first reading left out, exactly as Advance would have, so they are due to be signalled to
-// their payments. It is safe to repeat. added counts the transfers to us that were not yet known as canonical.
+// Heal stores transfers that the first reading left out, exactly as Advance would have, so they are due to be signalled
+// to their payments. It is safe to repeat. added counts the transfers to us that were not yet known as canonical.
 // Returns models.ErrCursorMoved when a transfer is above the cursor, or in another block than the one that was read.
 func (s *Store) Heal(ctx context.Context, network string, found []models.TokenTransfer) (added int, err error) {
 	if len(found) == 0 {
@@ -49,8 +49,8 @@ func (s *Store) Heal(ctx context.Context, network string, found []models.TokenTr
 	return added, wrap(err, "heal transfers")
 }
 
-// requireRead returns models.ErrCursorMoved unless the block is below the cursor and is the one that was read, as far as
-// that is still known.
+// requireRead returns models.ErrCursorMoved unless the block is below the cursor and is the one that was read, as far
+// as that is still known.
 func requireRead(tx *gorm.DB, cursor models.ChainCursor, block models.BlockRef) error {
 	if block.Number > cursor.BlockNumber {
 		return fmt.Errorf("block %d is above the cursor: %w", block.Number, models.ErrCursorMoved)
@@ -68,8 +68,8 @@ func requireRead(tx *gorm.DB, cursor models.ChainCursor, block models.BlockRef) 
 	return nil
 }
 
-// Disprove marks transfers as not in the chain, as a reorg would, because the nodes agree that they are not there. They are
-// due to be signalled to their payments. It is safe to repeat. reason goes to the audit log.
+// Disprove marks transfers as not in the chain, as a reorg would, because the nodes agree that they are not there. They
+// are due to be signalled to their payments. It is safe to repeat. reason goes to the audit log.
 func (s *Store) Disprove(ctx context.Context, network string, keys []models.TransferKey, reason string) error {
 	ordered := slices.SortedFunc(slices.Values(keys), compareKeys)
 	err := s.write(ctx, func(tx *gorm.DB) error {

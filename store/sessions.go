@@ -85,8 +85,9 @@ func endSessions(tx *gorm.DB, role models.Role, accountID string) error {
 // AttemptsWindow is the time in which attempts to log in are counted together.
 const AttemptsWindow = 15 * time.Minute
 
-// CountAttempt counts one attempt of a subject. It returns how many attempts there were in the present window, and when that
-// window ends. An attempt is counted before its outcome is known, so many at once get no more tries than many in a row.
+// CountAttempt counts one attempt of a subject. It returns how many attempts there were in the present window, and when
+// that window ends. An attempt is counted before its outcome is known, so many at once get no more tries than many in a
+// row.
 func (s *Store) CountAttempt(ctx context.Context, subject string) (tries int64, until time.Time, err error) {
 	now := s.now()
 	floor := now.Add(-AttemptsWindow)

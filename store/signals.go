@@ -19,8 +19,8 @@ type DueSignal struct {
 	WindowEnd time.Time
 }
 
-// DueSignals returns the transfers that are due when the head is at the given block number, longest due first, grouped by
-// payment. limit bounds the number of transfers.
+// DueSignals returns the transfers that are due when the head is at the given block number, longest due first, grouped
+// by payment. limit bounds the number of transfers.
 func (s *Store) DueSignals(ctx context.Context, network string, head uint64, limit int) ([]DueSignal, error) {
 	var due []models.Transfer
 	err := s.read(ctx).Where(`signal_due_at <= ?
@@ -57,9 +57,9 @@ func (s *Store) DueSignals(ctx context.Context, network string, head uint64, lim
 	return signals, nil
 }
 
-// MarkSignalled notes that a workflow was signalled these transfers with the head at the given block number, and when they
-// are due again: at the transfer's next milestone, and after the last one with growing pauses until the ledger agrees with
-// the chain. A transfer that changed since it was read stays due.
+// MarkSignalled notes that a workflow was signalled these transfers with the head at the given block number, and when
+// they are due again: at the transfer's next milestone, and after the last one with growing pauses until the ledger
+// agrees with the chain. A transfer that changed since it was read stays due.
 func (s *Store) MarkSignalled(ctx context.Context, transfers []models.Transfer, head, required uint64) error {
 	err := s.eachOfRevision(ctx, transfers, func(row *gorm.DB, t models.Transfer) error {
 		var reached uint64
@@ -81,8 +81,8 @@ func (s *Store) MarkSignalled(ctx context.Context, transfers []models.Transfer, 
 	return wrap(err, "note signalled transfers")
 }
 
-// DeferSignals puts transfers whose payment could not be signalled behind the others, until the head reaches a block number.
-// Otherwise a batch full of payments that always fail would keep all others from being signalled.
+// DeferSignals puts transfers whose payment could not be signalled behind the others, until the head reaches a block
+// number. Otherwise a batch full of payments that always fail would keep all others from being signalled.
 func (s *Store) DeferSignals(ctx context.Context, transfers []models.Transfer, until uint64) error {
 	err := s.eachOfRevision(ctx, transfers, func(row *gorm.DB, _ models.Transfer) error {
 		return row.Where("signal_due_at < ?", until).UpdateColumn("signal_due_at", until).Error
@@ -90,8 +90,8 @@ func (s *Store) DeferSignals(ctx context.Context, transfers []models.Transfer, u
 	return wrap(err, "defer signals")
 }
 
-// eachOfRevision calls change for each transfer in lockOrder, in one transaction. row selects the transfer's row if it still
-// has the transfer's revision.
+// eachOfRevision calls change for each transfer in lockOrder, in one transaction. row selects the transfer's row if it
+// still has the transfer's revision.
 func (s *Store) eachOfRevision(
 	ctx context.Context, transfers []models.Transfer, change func(row *gorm.DB, t models.Transfer) error,
 ) error {

@@ -13,8 +13,9 @@ import (
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
 
-// sqliteOptions apply to every connection. Commits are synced to the disk (FULL), because an answered call must survive a
-// power failure. Times are stored in whole microseconds: the driver guesses the unit of coarser integers from their size.
+// sqliteOptions apply to every connection. Commits are synced to the disk (FULL), because an answered call must survive
+// a power failure. Times are stored in whole microseconds: the driver guesses the unit of coarser integers from their
+// size.
 const sqliteOptions = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
 	"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" +
 	"&_time_integer_format=unix_micro&_inttotime=1&_timezone=UTC"
@@ -33,7 +34,8 @@ func (s *Store) openSQLite(path string) error {
 	}
 	dsn := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) + sqliteOptions
 	// One writing connection: SQLite has one write lock, and waiting in Go's queue is fairer than SQLite's polling. BEGIN
-	// IMMEDIATE takes the lock at once, so no transaction fails half way because another process wrote since its first read.
+	// IMMEDIATE takes the lock at once, so no transaction fails half way because another process wrote since its first
+	// read.
 	s.writer, err = s.openSQLitePool(dsn+"&_txlock=immediate", 1)
 	if err != nil {
 		return err

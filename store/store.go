@@ -1,12 +1,12 @@
-// Package store keeps PayCow's rows in Postgres or SQLite: payments and their timelines, deposit addresses, transfers, the
-// chain cursor, the ledger, accounts and alarms.
+// Package store keeps PayCow's rows in Postgres or SQLite: payments and their timelines, deposit addresses, transfers,
+// the chain cursor, the ledger, accounts and alarms.
 //
-// Everything that must hold under concurrency holds because of a unique key, a row lock or a trigger in the database, never
-// because of a mutex in this process, so any number of processes may use one database. What belongs together is written in
-// one transaction. The README says which rows each call locks.
+// Everything that must hold under concurrency holds because of a unique key, a row lock or a trigger in the database,
+// never because of a mutex in this process, so any number of processes may use one database. What belongs together is
+// written in one transaction. The README says which rows each call locks.
 //
-// Errors that callers tell apart are declared in models; each method's comment names those that it returns. Times are UTC in
-// whole milliseconds, amounts are micro-USDT.
+// Errors that callers tell apart are declared in models; each method's comment names those that it returns. Times are
+// UTC in whole milliseconds, amounts are micro-USDT.
 package store
 
 import (
@@ -23,8 +23,8 @@ import (
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	engine engine
-	// writer and reader are the same pool on Postgres. On SQLite the writer is a single connection and the reader a pool of
-	// its own, so that reads do not wait for writes.
+	// writer and reader are the same pool on Postgres. On SQLite the writer is a single connection and the reader a pool
+	// of its own, so that reads do not wait for writes.
 	writer    *gorm.DB
 	reader    *gorm.DB
 	log       *slog.Logger
@@ -40,8 +40,9 @@ const (
 	engineSQLite   engine = "sqlite"
 )
 
-// Open connects to the database that the URL names: "postgres://…", "sqlite:<path>" or a bare path that ends in ".db". It
-// does not migrate. Its errors never contain the URL, which may hold a password.
+// Open connects to the database that the URL names: "postgres://…", "sqlite:<path>" or a bare path that ends in
+// ".db".
+// It does not migrate. Its errors never contain the URL, which may hold a password.
 func Open(ctx context.Context, databaseURL string, log *slog.Logger) (*Store, error) {
 	s := &Store{log: log, now: func() time.Time { return toMillis(time.Now()) }}
 	var err error
@@ -108,8 +109,8 @@ const batchRows = 500
 // maxAttempts is how often a transaction is run at most when the database gives it up (deadlock).
 const maxAttempts = 4
 
-// write runs fn in a transaction. When the database gives the transaction up, fn runs again from the start, so fn must not
-// keep anything from an earlier attempt.
+// write runs fn in a transaction. When the database gives the transaction up, fn runs again from the start, so fn must
+// not keep anything from an earlier attempt.
 func (s *Store) write(ctx context.Context, fn func(tx *gorm.DB) error) error {
 	for attempt := 1; ; attempt++ {
 		err := s.writer.WithContext(ctx).Transaction(fn)
@@ -122,8 +123,8 @@ func (s *Store) write(ctx context.Context, fn func(tx *gorm.DB) error) error {
 
 func (s *Store) read(ctx context.Context) *gorm.DB { return s.reader.WithContext(ctx) }
 
-// toMillis returns a time as it is stored: in UTC and whole milliseconds, a precision that both databases have, so that what
-// a call returns equals what is read later.
+// toMillis returns a time as it is stored: in UTC and whole milliseconds, a precision that both databases have, so that
+// what a call returns equals what is read later.
 func toMillis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
 // ceilMillis returns the bound for stored times, which are whole milliseconds, that is equivalent to the given bound.

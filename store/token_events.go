@@ -66,7 +66,12 @@ func (s *Store) announce(tx *gorm.DB, network string, event models.TokenEvent) e
 		sentence = fmt.Sprintf("Our address %s is no longer blacklisted %s.", event.Address, where)
 	case models.TokenFundsDestroyed:
 		raise = models.AlarmFundsDestroyed
-		sentence = fmt.Sprintf("The token's owner destroyed %s micro-USDT at our address %s %s.", event.Value, event.Address, where)
+		sentence = fmt.Sprintf(
+			"The token's owner destroyed %s micro-USDT at our address %s %s.",
+			event.Value,
+			event.Address,
+			where,
+		)
 	}
 	var err error
 	switch {

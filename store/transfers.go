@@ -45,7 +45,11 @@ func (s *Store) storeFound(tx *gorm.DB, network string, transfers []models.Token
 
 // ownTransfers returns rows for the transfers to our addresses, in lockOrder.
 func (s *Store) ownTransfers(tx *gorm.DB, network string, transfers []models.TokenTransfer) ([]models.Transfer, error) {
-	payments, err := s.paymentsOfAddresses(tx, network, pluck(transfers, func(t models.TokenTransfer) string { return t.To }))
+	payments, err := s.paymentsOfAddresses(
+		tx,
+		network,
+		pluck(transfers, func(t models.TokenTransfer) string { return t.To }),
+	)
 	if err != nil || len(payments) == 0 {
 		return nil, err
 	}
@@ -84,11 +88,15 @@ func compareByLockOrder(a, b models.Transfer) int {
 }
 
 func compareKeys(a, b models.TransferKey) int {
-	return cmp.Or(cmp.Compare(a.ChainID, b.ChainID), strings.Compare(a.TxHash, b.TxHash), cmp.Compare(a.Ordinal, b.Ordinal))
+	return cmp.Or(
+		cmp.Compare(a.ChainID, b.ChainID),
+		strings.Compare(a.TxHash, b.TxHash),
+		cmp.Compare(a.Ordinal, b.Ordinal),
+	)
 }
 
-// storeTransfers writes the rows. An existing row changes, and gets a new revision, only when the chain now says something
-// else about the transfer.
+// storeTransfers writes the rows. An existing row changes, and gets a new revision, only when the chain now says
+// something else about the transfer.
 func storeTransfers(tx *gorm.DB, rows []models.Transfer) error {
 	if len(rows) == 0 {
 		return nil
@@ -160,7 +168,11 @@ type sweep struct {
 }
 
 func (s *Store) storeSweeps(tx *gorm.DB, network string, transfers []models.TokenTransfer) error {
-	ours, err := s.paymentsOfAddresses(tx, network, pluck(transfers, func(t models.TokenTransfer) string { return t.From }))
+	ours, err := s.paymentsOfAddresses(
+		tx,
+		network,
+		pluck(transfers, func(t models.TokenTransfer) string { return t.From }),
+	)
 	if err != nil || len(ours) == 0 {
 		return err
 	}
@@ -231,7 +243,11 @@ type quarantinedTransfer struct {
 
 // storeOversized stores transfers to us that do not fit 64 bits, each with an alarm.
 func (s *Store) storeOversized(tx *gorm.DB, network string, oversized []models.OversizedTransfer) error {
-	payments, err := s.paymentsOfAddresses(tx, network, pluck(oversized, func(t models.OversizedTransfer) string { return t.To }))
+	payments, err := s.paymentsOfAddresses(
+		tx,
+		network,
+		pluck(oversized, func(t models.OversizedTransfer) string { return t.To }),
+	)
 	if err != nil {
 		return err
 	}
@@ -269,8 +285,8 @@ func (s *Store) OurAddresses(ctx context.Context, network string, addresses []st
 	return slices.Collect(maps.Keys(payments)), nil
 }
 
-// paymentsOfAddresses maps those of the addresses that are deposit addresses of the network to their payments' ids. It runs
-// one indexed statement, however many addresses there are: they are passed as one JSON parameter.
+// paymentsOfAddresses maps those of the addresses that are deposit addresses of the network to their payments' ids. It
+// runs one indexed statement, however many addresses there are: they are passed as one JSON parameter.
 func (s *Store) paymentsOfAddresses(db *gorm.DB, network string, addresses []string) (map[string]string, error) {
 	if len(addresses) == 0 {
 		return map[string]string{}, nil

@@ -38,8 +38,8 @@ func pausesOf(db *gorm.DB) ([]models.Pause, error) {
 	return pauses, nil
 }
 
-// windowEnd returns when a payment's window really ends as far as the chain has been read, and whether a pause of the token is
-// moving that end.
+// windowEnd returns when a payment's window really ends as far as the chain has been read, and whether a pause of the
+// token is moving that end.
 func windowEnd(db *gorm.DB, p models.Payment) (end time.Time, paused bool, err error) {
 	ends, err := windowEnds(db, p.Network)
 	if err != nil {
@@ -49,9 +49,9 @@ func windowEnd(db *gorm.DB, p models.Payment) (end time.Time, paused bool, err e
 	return end, paused, nil
 }
 
-// windowEnds returns a function that computes windowEnd for payments of a network. A pause whose end has not been read counts
-// up to the block at the cursor, never up to the wall clock: while the chain is read late, the pause may have ended long ago,
-// and a workflow keeps the latest end that it was signalled.
+// windowEnds returns a function that computes windowEnd for payments of a network. A pause whose end has not been read
+// counts up to the block at the cursor, never up to the wall clock: while the chain is read late, the pause may have
+// ended long ago, and a workflow keeps the latest end that it was signalled.
 func windowEnds(db *gorm.DB, network string) (func(models.Payment) (end time.Time, paused bool), error) {
 	// The cursor is read first, so it is never past an end of a pause that was not read.
 	var cursor models.ChainCursor
@@ -84,8 +84,8 @@ type windowView struct {
 	Paid         bool
 }
 
-// viewOfWindow reads the cursor and the transfers in one statement, so both are of the same moment: a block that is being
-// stored or taken back meanwhile shows in both or in neither.
+// viewOfWindow reads the cursor and the transfers in one statement, so both are of the same moment: a block that is
+// being stored or taken back meanwhile shows in both or in neither.
 func viewOfWindow(tx *gorm.DB, in models.ExpireInput, end time.Time) (windowView, error) {
 	var view windowView
 	err := tx.Model(&models.ChainCursor{}).

@@ -2,7 +2,8 @@ package web
 
 import "io"
 
-// AppPage is a page of operators or admins. It is the same for everybody: its script fills it from the calls.
+// AppPage is a page of operators or admins. It is the same for everybody: its script fills it with the responses of
+// calls.
 type AppPage string
 
 // The pages of operators and admins.

@@ -15,7 +15,7 @@ import (
 //go:embed assets
 var assetFiles embed.FS
 
-// bundles are the style sheets that are made of several files, in this order.
+// bundles are the style sheets that consist of several files, in this order.
 var bundles = map[string][]string{
 	"checkout.css": {"base.css", "checkout.css"},
 	"page.css":     {"base.css", "page.css"},
@@ -23,30 +23,30 @@ var bundles = map[string][]string{
 	"docs.css":     {"base.css", "docs.css"},
 }
 
-// Asset is a file that pages load: a style, a script or a picture.
+// Asset is a file that pages load: a style sheet, a script or an image.
 type Asset struct {
 	Name        string
-	Version     string // of its content; part of its address, so that a browser may keep it for ever
+	Version     string // of its content; part of its path, so that browsers may cache it for good
 	ContentType string
 	Content     []byte
 }
 
-// Path is where the asset is served.
+// Path returns the path under which the asset is served.
 func (a Asset) Path() string { return "/assets/" + a.Version + "/" + a.Name }
 
 var assets = mustReadAssets()
 
-// FindAsset returns an asset by its version and its name.
+// FindAsset returns the asset with this version and name. ok is false if there is none.
 func FindAsset(version, name string) (Asset, bool) {
 	asset, ok := assets[strings.TrimPrefix(name, "/")]
 	return asset, ok && asset.Version == version
 }
 
-// assetPath is what templates name an asset by.
+// assetPath returns the path of an asset, for templates.
 func assetPath(name string) (string, error) {
 	asset, ok := assets[name]
 	if !ok {
-		return "", fmt.Errorf("there is no asset %q", name)
+		return "", fmt.Errorf("no such asset: %q", name)
 	}
 	return asset.Path(), nil
 }
@@ -74,17 +74,18 @@ func mustReadAssets() map[string]Asset {
 		return nil
 	})
 	if err != nil {
-		panic(err) // the files are embedded: what is missing is a broken build
+		panic(err) // the files are embedded, so an error means a broken build
 	}
 	return found
 }
 
-// contentType is that of a file by its ending. Which endings are known depends on the machine; a licence is text everywhere.
+// contentType returns the media type for a file's extension. Files without a known one, such as licences, are plain
+// text.
 func contentType(name string) string {
 	return cmp.Or(mime.TypeByExtension(path.Ext(name)), "text/plain; charset=utf-8")
 }
 
-// versionOf returns a name for the content: it changes when the content does.
+// versionOf returns a version that changes when the content does.
 func versionOf(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:6])

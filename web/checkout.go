@@ -9,31 +9,32 @@ import (
 	"paycow/models"
 )
 
-// Checkout is what the hosted checkout page shows of a payment.
+// Checkout is what the hosted checkout page of a payment shows.
 type Checkout struct {
 	Payment               models.Payment
 	Confirmations         uint64 // of the newest transfer, at most RequiredConfirmations
 	RequiredConfirmations uint64
-	WindowEnd             time.Time // when the payment really ends; zero means its ExpiresAt
-	IsPaused              bool      // the token's issuer lets nobody transfer, and the window stands still
-	// of transfers in nodes' pools, which promise nothing; shown while nothing has come
+	WindowEnd             time.Time // the end of the window, pauses included; zero means ExpiresAt
+	IsPaused              bool      // the token is paused, and the window with it
+	// OnItsWay is the sum of pending transfers, in micro-USDT. It is shown until a transfer is in a block, and
+	// promises nothing.
 	OnItsWay  models.Amount
 	Now       time.Time
-	BlockTime time.Duration // usual time between blocks; 0 when nobody can tell
-	Refresh   time.Duration // how often the page loads itself again where no script runs
+	BlockTime time.Duration // usual time between blocks; 0 if unknown
+	Refresh   time.Duration // how often the page reloads without JavaScript
 
 	Network  Network
 	Language Language
-	// HasFaucet says that a test faucet can pay this payment; FaucetSent that it just did.
+	// HasFaucet says that a test faucet can pay this payment, FaucetSent that it just did.
 	HasFaucet, FaucetSent bool
 }
 
-// Network is where payments are made, as wallets and the page need to know it.
+// Network describes the network on which payments are made, for wallets and the page.
 type Network struct {
 	ChainID     uint64
 	Token       string // contract, EIP-55 form
-	ExplorerURL string // of a block explorer that knows /tx/<hash>, "" for none
-	RPCURL      string // of a node that a payer's wallet may be told of, for test networks; "" for none
+	ExplorerURL string // of a block explorer with pages at /tx/<hash>; "" if none
+	RPCURL      string // of a node for the payer's wallet, on test networks only; "" if none
 }
 
 // mainnetChainID is Ethereum's chain id (EIP-155).
@@ -46,12 +47,12 @@ const (
 	toneBad  = "bad"
 )
 
-// checkoutPage is the text of the checkout page, decided here so that the template only lays it out.
+// checkoutPage is the content of the checkout page. The template only lays it out.
 type checkoutPage struct {
 	Language
 	Languages []Language
 	ID        string
-	Texts     string // of the script, as JSON
+	Texts     string // for the script, as JSON
 
 	Status, Tone, Headline, Advice string
 	Notices                        []string
@@ -62,7 +63,7 @@ type checkoutPage struct {
 	Amount                         string // still to send
 	AmountUnits                    int64  // the same in micro-USDT
 	Requested, Received            string
-	IsPart                         bool // the amount to send is what is missing
+	IsPart                         bool // the amount to send is the missing part
 	Address                        string
 	AddressGroups                  []string
 	QRCodes                        []qrPicture
@@ -79,12 +80,12 @@ type checkoutPage struct {
 	NowMillis, EndMillis int64
 	ShowTime, IsStopped  bool
 	EndText, LeftText    string
-	RefreshSeconds       int // 0 when the page need not change any more
+	RefreshSeconds       int // 0 if the page will not change any more
 	ReturnURL            string
 	ReturnHost           string
 }
 
-// qrPicture is a QR code and what it says.
+// qrPicture is a QR code with its content.
 type qrPicture struct {
 	Kind    string // request or address
 	Label   string
@@ -166,7 +167,7 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 	return page, err
 }
 
-// askFor fills in what it takes to send an amount: its text, the wallet's call and the QR codes.
+// askFor fills in what a payer needs to send an amount: the amount, the wallet's call and the QR codes.
 func (page *checkoutPage) askFor(amount models.Amount) error {
 	page.Amount, page.AmountUnits = amount.String(), int64(amount)
 	var err error
@@ -192,14 +193,14 @@ func (page *checkoutPage) askFor(amount models.Amount) error {
 	return nil
 }
 
-// describe says in the payer's words where the payment stands and what to do.
+// describe fills in the payment's state and the advice to the payer.
 func (page *checkoutPage) describe(c Checkout, missing models.Amount, isOver bool) error {
 	p := c.Payment
 	fill := values{
 		"Amount": p.AmountRequested, "Requested": p.AmountRequested, "Received": p.AmountReceived, "Missing": missing,
 	}
 	var headline, advice string
-	page.Tone, headline, advice = tell(p, page.IsPart, isOver)
+	page.Tone, headline, advice = textsOf(p, page.IsPart, isOver)
 	if headline == "h_pending" && c.OnItsWay > 0 {
 		headline, advice, fill["Amount"] = "h_seen", "a_seen", c.OnItsWay
 	}
@@ -226,8 +227,8 @@ func (page *checkoutPage) describe(c Checkout, missing models.Amount, isOver boo
 	return err
 }
 
-// tell names the tone and the texts of a payment's state.
-func tell(p models.Payment, isPart, isOver bool) (tone, headline, advice string) {
+// textsOf returns the tone of a payment's state and the ids of its texts.
+func textsOf(p models.Payment, isPart, isOver bool) (tone, headline, advice string) {
 	switch {
 	case p.Status == models.StatusPaid && p.Exception == models.ExceptionOverpaid:
 		return toneGood, "h_paid", "a_overpaid"
@@ -262,7 +263,7 @@ func tell(p models.Payment, isPart, isOver bool) (tone, headline, advice string)
 	}
 }
 
-// timeLeft writes a time span in the words of a page that is not reloaded every second.
+// timeLeft returns the remaining time in words, for a page that is not updated every second.
 func (c Checkout) timeLeft(left time.Duration) (string, error) {
 	switch {
 	case c.IsPaused:
@@ -278,7 +279,7 @@ func (c Checkout) timeLeft(left time.Duration) (string, error) {
 	}
 }
 
-// estimate says how long the missing confirmations will take; "" when nobody can tell.
+// estimate returns how long the missing confirmations will take, "" if the block time is unknown.
 func (c Checkout) estimate() (string, error) {
 	if c.BlockTime <= 0 {
 		return "", nil
@@ -293,7 +294,7 @@ func (c Checkout) estimate() (string, error) {
 	return c.Language.T("estimate", "N", int((left+time.Minute/2)/time.Minute))
 }
 
-// groupAddress cuts an address into groups of four digits, which people compare more easily.
+// groupAddress splits an address into groups of four digits, which are easier to compare.
 func groupAddress(address string) []string {
 	const prefix, width = 2, 4
 	if len(address) < prefix+width {

@@ -15,45 +15,45 @@ import (
 //go:embed docs
 var docsFiles embed.FS
 
-// Hosts that stand in the embedded files, and that a page shows as the installation's own.
+// Hosts in the embedded files, which pages replace by the installation's own.
 const (
 	exampleHost   = "https://pay.example.com"
 	publishedHost = "https://paycow.net"
 )
 
-// DocsConfig is what the documentation page tells of this installation.
+// DocsConfig is what the documentation page says about this installation.
 type DocsConfig struct {
 	PublicURL     string
-	OpenAPI       []byte // the document that the reference is made of
+	OpenAPI       []byte // the document from which the reference is generated
 	Errors        []ErrorCode
 	Confirmations uint64
 	Window        time.Duration
 	MaxAmount     models.Amount
 }
 
-// ErrorCode is a line in the table of errors.
+// ErrorCode is a row in the table of errors.
 type ErrorCode struct {
 	Status       int
 	Code         string
 	Meaning      string // what happened
-	Remedy       string // what the caller does about it
-	IsRepeatable bool   // the same call may go well later
+	Remedy       string // what the caller should do
+	IsRepeatable bool   // the same call may succeed later
 }
 
-// Page is a page that stays the same as long as the process lives.
+// Page is a page that does not change while the process runs.
 type Page struct {
 	Content []byte
 	Version string // changes when the content does
 }
 
-// Example is a whole program that makes a payment and reads its status.
+// Example is a complete program that creates a payment and reads its status.
 type Example struct {
 	ID, Name string
-	File     string // what the program is called where it is run
+	File     string // file name of the program
 	Text     string
 }
 
-// exampleFiles are the programs, in the order in which the page shows them.
+// exampleFiles are the programs, in the order of the page.
 var exampleFiles = []struct{ id, name, embedded, file string }{
 	{"nodejs", "Node.js", "payment.mjs", "payment.mjs"},
 	{"python", "Python", "payment.py", "payment.py"},
@@ -64,7 +64,7 @@ var exampleFiles = []struct{ id, name, embedded, file string }{
 	{"curl", "cURL", "payment.sh", "payment.sh"},
 }
 
-// Examples returns the programs that the documentation page shows, for an installation at this address.
+// Examples returns the programs of the documentation page, for an installation at this address.
 func Examples(publicURL string) []Example {
 	examples := make([]Example, len(exampleFiles))
 	for i, file := range exampleFiles {
@@ -75,7 +75,7 @@ func Examples(publicURL string) []Example {
 	return examples
 }
 
-// Snippets returns the commands that the documentation page shows, by the name of their file.
+// Snippets returns the commands of the documentation page, by file name.
 func Snippets(publicURL string) map[string]string {
 	entries, err := docsFiles.ReadDir("docs/snippets")
 	if err != nil {
@@ -88,7 +88,7 @@ func Snippets(publicURL string) map[string]string {
 	return snippets
 }
 
-// docsText returns an embedded text with the installation's address in it.
+// docsText returns an embedded text with the installation's address filled in.
 func docsText(name, publicURL string) string {
 	content, err := docsFiles.ReadFile("docs/" + name)
 	if err != nil {
@@ -97,8 +97,8 @@ func docsText(name, publicURL string) string {
 	return strings.ReplaceAll(string(content), exampleHost, literalURL(publicURL))
 }
 
-// literalURL writes an address so that it stands for itself in a string of any of the examples' languages: whatever could
-// end the string or mean something in it is percent-encoded, which is the same address.
+// literalURL returns an equivalent address that is safe inside a string literal of any of the examples' languages:
+// every character that could end the string or be special in it is percent-encoded.
 func literalURL(address string) string {
 	const harmless = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/[]@%"
 	var safe strings.Builder
@@ -112,7 +112,7 @@ func literalURL(address string) string {
 	return safe.String()
 }
 
-// docsPage is what the template lays out.
+// docsPage is the content of the documentation page.
 type docsPage struct {
 	URL, Host     string
 	IsHTTPS       bool
@@ -126,19 +126,19 @@ type docsPage struct {
 	snippets      map[string]string
 }
 
-// codeBlock is a text that is shown as it is, and can be copied.
+// codeBlock is a verbatim text with a copy button.
 type codeBlock struct{ Label, Text string }
 
-// Code returns a snippet under a label.
+// Code returns a snippet with a label.
 func (p docsPage) Code(name, label string) (codeBlock, error) {
 	text, ok := p.snippets[name]
 	if !ok {
-		return codeBlock{}, fmt.Errorf("there is no snippet %q", name)
+		return codeBlock{}, fmt.Errorf("no such snippet: %q", name)
 	}
 	return codeBlock{label, strings.TrimRight(text, "\n")}, nil
 }
 
-// Answer returns the example of a call's answer that the OpenAPI document gives.
+// Answer returns the example response of a call from the OpenAPI document.
 func (p docsPage) Answer(operationID, label string) (codeBlock, error) {
 	for _, group := range p.Reference.Groups {
 		for _, operation := range group.Operations {
@@ -147,13 +147,13 @@ func (p docsPage) Answer(operationID, label string) (codeBlock, error) {
 			}
 		}
 	}
-	return codeBlock{}, fmt.Errorf("the OpenAPI document has no example of an answer to %q", operationID)
+	return codeBlock{}, fmt.Errorf("the OpenAPI document has no example response of %q", operationID)
 }
 
-// Block returns a code block of a text.
+// Block returns a code block with a label.
 func (docsPage) Block(text, label string) codeBlock { return codeBlock{label, text} }
 
-// NewDocs renders the documentation page. It is the same for everybody, so once is enough.
+// NewDocs renders the documentation page, which is the same for everybody.
 func NewDocs(config DocsConfig) (Page, error) {
 	api, err := readReference(config.OpenAPI, config.PublicURL)
 	if err != nil {
@@ -182,7 +182,7 @@ func newPage(name string, data any) (Page, error) {
 	return Page{Content: text.Bytes(), Version: versionOf(text.Bytes())}, nil
 }
 
-// span writes a time span in words.
+// span returns a duration in words.
 func span(d time.Duration) string {
 	for _, unit := range []struct {
 		length time.Duration

@@ -12,10 +12,10 @@ import (
 	"strings"
 )
 
-// reference is the part of the documentation page that is made of the OpenAPI document.
+// reference is the part of the documentation page that is generated from the OpenAPI document.
 type reference struct {
 	Groups  []operationGroup
-	Pages   []operation // answers for people, which are not calls
+	Pages   []operation // operations that return pages
 	Schemas []schemaView
 }
 
@@ -34,10 +34,10 @@ type operation struct {
 	Body             *typeView
 	BodyFields       []fieldView
 	BodyExample      string
-	Answers          []answerView // those that are no errors first
+	Answers          []answerView // in the order of their status
 }
 
-// answerView is one of a call's answers.
+// answerView is one of the responses of a call.
 type answerView struct {
 	Status    string
 	Text      string
@@ -47,10 +47,10 @@ type answerView struct {
 	Example   string
 }
 
-// typeView is what a value is. Schema is the name of the schema that tells more, "" for none.
+// typeView is the type of a value. Schema names the schema that describes it, "" if there is none.
 type typeView struct{ Text, Schema, Rule string }
 
-// fieldView is a member of an object or a parameter.
+// fieldView is a field of an object, or a parameter.
 type fieldView struct {
 	Name, In   string
 	IsRequired bool
@@ -64,7 +64,7 @@ type schemaView struct {
 	Type       typeView
 }
 
-// ordered is a JSON object whose members keep their order.
+// ordered is a JSON object that keeps the order of its members.
 type ordered[T any] []member[T]
 
 type member[T any] struct {
@@ -72,7 +72,7 @@ type member[T any] struct {
 	Value T
 }
 
-// UnmarshalJSON reads the members one by one.
+// UnmarshalJSON reads the members in order.
 func (o *ordered[T]) UnmarshalJSON(text []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
@@ -83,7 +83,7 @@ func (o *ordered[T]) UnmarshalJSON(text []byte) error {
 		if err != nil {
 			return err
 		}
-		m := member[T]{Name: name.(string)} // a JSON object has no other names
+		m := member[T]{Name: name.(string)} // names in JSON objects are strings
 		if err := decoder.Decode(&m.Value); err != nil {
 			return fmt.Errorf("%s: %w", m.Name, err)
 		}
@@ -92,7 +92,7 @@ func (o *ordered[T]) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// These types are the parts of OpenAPI 3.1 that our document uses.
+// These types are the parts of OpenAPI 3.1 that the document uses.
 type (
 	apiDocument struct {
 		Tags []struct {
@@ -156,7 +156,7 @@ type (
 	oneOrMore []string
 )
 
-// UnmarshalJSON reads a word or a list of them.
+// UnmarshalJSON reads a string or a list of strings.
 func (o *oneOrMore) UnmarshalJSON(text []byte) error {
 	if len(text) > 0 && text[0] == '[' {
 		return json.Unmarshal(text, (*[]string)(o))
@@ -165,7 +165,7 @@ func (o *oneOrMore) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, &(*o)[0])
 }
 
-// readReference makes the reference of an OpenAPI document.
+// readReference returns the reference for an OpenAPI document.
 func readReference(document []byte, publicURL string) (r reference, err error) {
 	document = bytes.ReplaceAll(document, []byte(publishedHost), []byte(literalURL(publicURL)))
 	var api apiDocument
@@ -253,7 +253,7 @@ func (d apiDocument) answer(status string, response apiResponse) (a answerView, 
 		response = d.Components.Responses[refName(response.Ref)]
 	}
 	a = answerView{Status: status, Text: response.Description}
-	var types []string
+	types := make([]string, 0, len(response.Content))
 	for _, content := range response.Content {
 		types = append(types, content.Name)
 	}
@@ -267,29 +267,29 @@ func (d apiDocument) answer(status string, response apiResponse) (a answerView, 
 	return a, err
 }
 
-// StatusText is the answer's status in words.
+// StatusText returns the response's status in words.
 func (a answerView) StatusText() string {
 	status, _ := strconv.Atoi(a.Status)
 	return http.StatusText(status)
 }
 
-// IsError tells whether the answer is an ordinary error, of which the table of errors tells.
+// IsError reports whether the response is an ordinary error, as listed in the table of errors.
 func (a answerView) IsError() bool { return a.Type != nil && a.Type.Schema == "Error" }
 
-// isPage tells whether people ask for this, not programs.
+// isPage reports whether the operation is a page for people.
 func (o operation) isPage() bool { return len(o.Answers) > 0 && o.Answers[0].MediaType == "text/html" }
 
-// Errors are the answers that are ordinary errors.
+// Errors returns the responses that are ordinary errors.
 func (o operation) Errors() []answerView {
 	return slices.DeleteFunc(slices.Clone(o.Answers), func(a answerView) bool { return !a.IsError() })
 }
 
-// Results are the other answers.
+// Results returns the other responses.
 func (o operation) Results() []answerView {
 	return slices.DeleteFunc(slices.Clone(o.Answers), answerView.IsError)
 }
 
-// credentials says what a call must be sent with.
+// credentials names the credentials that a call requires.
 func credentials(security []map[string][]string) string {
 	var ways []string
 	for _, schemes := range security {
@@ -314,7 +314,7 @@ func credentials(security []map[string][]string) string {
 	return strings.Join(ways, ", or ")
 }
 
-// fieldsOf lists an object's members; those of an object inside it follow it with their full names.
+// fieldsOf returns the fields of an object. The fields of a nested object follow it, with their full names.
 func fieldsOf(s apiSchema) (fields []fieldView) {
 	for _, property := range s.Properties {
 		fields = append(fields, fieldView{
@@ -364,7 +364,7 @@ func eitherOf(choices []apiSchema) (either typeView) {
 	return either
 }
 
-// ruleOf says in words what a value is held to.
+// ruleOf describes the constraints on a value in words.
 func ruleOf(s apiSchema) string {
 	var rules []string
 	if len(s.Enum) > 0 {
@@ -404,7 +404,7 @@ func textOf[T any](value *T) string {
 
 func refName(ref string) string { return ref[strings.LastIndexByte(ref, '/')+1:] }
 
-// anchor makes an id of a name.
+// anchor returns a name as an HTML id.
 func anchor(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
@@ -414,7 +414,7 @@ func anchor(name string) string {
 	}, strings.ToLower(name))
 }
 
-// indented lays JSON out without touching its numbers.
+// indented returns indented JSON without changing its numbers.
 func indented(text json.RawMessage) (string, error) {
 	if len(text) == 0 {
 		return "", nil
@@ -426,7 +426,7 @@ func indented(text json.RawMessage) (string, error) {
 	return laidOut.String(), nil
 }
 
-// prose writes a description, in which what stands between backticks is code.
+// prose returns a description as HTML, with the text between backticks as code.
 func prose(text string) template.HTML {
 	parts := strings.Split(text, "`")
 	for i := range parts {

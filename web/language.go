@@ -10,13 +10,13 @@ import (
 	"golang.org/x/text/language"
 )
 
-// The checkout page's texts, one file a language: messages/<tag>.json. What stands in {{ }} is filled in by the program. A
-// text that a file does not have is shown in English.
+// The checkout page's texts, one file a language: messages/<tag>.json. What stands in {{ }} is filled in by the
+// program. A text that a file does not have is shown in English.
 //
 //go:embed messages
 var messageFiles embed.FS
 
-// Language is one that the checkout page speaks.
+// Language is a language of the checkout page.
 type Language struct {
 	Tag  string // such as "de"
 	Name string // in the language itself
@@ -25,7 +25,7 @@ type Language struct {
 	texts *i18n.Localizer
 }
 
-// languages in the order in which the page offers them. The first is the one for whoever asks for none of them.
+// languages holds the languages in the order of the page. The first one is the default.
 var languages = mustReadLanguages([]Language{
 	{Tag: "en", Name: "English", Dir: "ltr"},
 	{Tag: "de", Name: "Deutsch", Dir: "ltr"},
@@ -38,8 +38,8 @@ var languages = mustReadLanguages([]Language{
 
 var languageMatcher = newLanguageMatcher()
 
-// FindLanguage returns the language that was chosen by its tag, else the one that the Accept-Language header prefers among
-// ours (RFC 4647, lookup by its best match), else English.
+// FindLanguage returns the language with the chosen tag, else the best match for the Accept-Language header (RFC
+// 4647), else English.
 func FindLanguage(chosen, acceptLanguage string) Language {
 	for _, l := range languages {
 		if l.Tag == chosen {
@@ -50,10 +50,10 @@ func FindLanguage(chosen, acceptLanguage string) Language {
 	return languages[index]
 }
 
-// values are what is filled into a text, by name.
+// values holds the values to fill into a text, by name.
 type values map[string]any
 
-// text returns one text with its values filled in.
+// text returns a text with its values filled in.
 func (l Language) text(id string, fill values) (string, error) {
 	text, err := l.texts.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: fill})
 	if err != nil {
@@ -62,7 +62,7 @@ func (l Language) text(id string, fill values) (string, error) {
 	return text, nil
 }
 
-// T returns a text for a template: its id, then names and values by turns.
+// T returns a text, for templates. The id is followed by alternating names and values.
 func (l Language) T(id string, pairs ...any) (string, error) {
 	fill := values{}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -71,13 +71,14 @@ func (l Language) T(id string, pairs ...any) (string, error) {
 	return l.text(id, fill)
 }
 
-// scriptTexts are the texts that the page's script shows, by the names of data attributes. The script fills {Name} in.
+// scriptTexts returns the texts for the page's script, by id. The script fills in placeholders such as {Name}.
 func (l Language) scriptTexts() (map[string]string, error) {
 	texts := map[string]string{}
 	for _, id := range []string{
 		"copied", "copy_failed", "offline", "over", "until",
 		"w_pay", "w_injected", "w_connecting", "w_switching", "w_checking", "w_confirm", "w_sent", "w_mined",
-		"w_failed", "w_refused", "w_busy",
+		"w_failed", "w_refused",
+		"w_busy",
 		"w_locked", "w_chain", "w_disconnected", "w_unsupported", "w_usdt", "w_gas", "w_changed", "w_error", "explorer",
 		"new_tab",
 	} {
@@ -90,7 +91,7 @@ func (l Language) scriptTexts() (map[string]string, error) {
 	return texts, nil
 }
 
-// textsAttribute holds the script's texts as JSON for one data attribute.
+// textsAttribute returns the script's texts as JSON, for a data attribute.
 func (l Language) textsAttribute() (string, error) {
 	texts, err := l.scriptTexts()
 	if err != nil {
@@ -109,7 +110,7 @@ func mustReadLanguages(known []Language) []Language {
 	bundle := i18n.NewBundle(language.English)
 	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
 	for i := range known {
-		// The file is embedded and each text a template: what is wrong with them is a broken build.
+		// The files are embedded, so an error means a broken build.
 		if _, err := bundle.LoadMessageFileFS(messageFiles, "messages/"+known[i].Tag+".json"); err != nil {
 			panic(err)
 		}

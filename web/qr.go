@@ -14,11 +14,11 @@ import (
 	"paycow/models"
 )
 
-// quietZone is the empty margin of a QR code in modules, as ISO/IEC 18004 asks for.
+// quietZone is the empty margin of a QR code that ISO/IEC 18004 requires, in modules.
 const quietZone = 4
 
-// qrCode draws a text as the path of an SVG picture with one unit a module, runs of dark modules as rectangles. The error
-// correction is level M: 15 % of the code may be covered.
+// qrCode returns the QR code of a text as an SVG path with one unit per module. Each run of dark modules is a
+// rectangle. The error correction level is M: up to 15 % of the code may be covered.
 func qrCode(text string) (size int, path string, err error) {
 	code, err := qr.Encode(text, qr.M, qr.Unicode)
 	if err != nil {
@@ -45,7 +45,7 @@ func qrCode(text string) (size int, path string, err error) {
 	return bounds.Dx() + 2*quietZone, b.String(), nil
 }
 
-// paymentRequest is the EIP-681 URL that asks a wallet to transfer an amount of the token to an address.
+// paymentRequest returns the EIP-681 URL that asks a wallet to transfer an amount of the token to an address.
 func paymentRequest(token string, chainID uint64, address string, amount models.Amount) string {
 	return fmt.Sprintf("ethereum:%s@%d/transfer?address=%s&uint256=%d", token, chainID, address, int64(amount))
 }
@@ -74,13 +74,12 @@ func transferCall(address string, amount models.Amount) (string, error) {
 	return hexutil.Encode(slices.Concat(transferMethod.ID, arguments)), nil
 }
 
-// QRPicture is the QR code of a text as an SVG document.
+// QRPicture returns the QR code of a text as an SVG document.
 func QRPicture(text string) (string, error) {
 	size, path, err := qrCode(text)
 	if err != nil {
 		return "", err
 	}
-	//nolint:gocritic // the quotes are SVG's
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" shape-rendering="crispEdges"><rect width="%d" height="%d" fill="#fff"/><path d="%s"/></svg>`,
-		size, size, size, size, path), nil
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[1]d" shape-rendering="crispEdges">`+
+		`<rect width="%[1]d" height="%[1]d" fill="#fff"/><path d="%[2]s"/></svg>`, size, path), nil
 }

@@ -1,5 +1,6 @@
-// Package web holds what people see: the hosted checkout page, the front page and the page that explains an error. The
-// templates and assets are embedded, and no page loads anything from elsewhere.
+// Package web renders all pages: the hosted checkout page, the front page, the developer documentation, the pages of
+// operators and admins, and the error page. Templates and assets are embedded, and no page loads anything from
+// another origin.
 package web
 
 import (
@@ -13,28 +14,30 @@ import (
 //go:embed templates
 var files embed.FS
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{"asset": assetPath,
-	"prose": prose}).ParseFS(files, "templates/*.html"))
+var functions = template.FuncMap{"asset": assetPath, "prose": prose}
 
-// ContentSecurityPolicy is the policy that every page is sent with: scripts, styles, pictures and calls are our own and come
-// from this origin, nothing stands in the page itself, and nobody may frame it. Wallets hand their icons over as data.
-const ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
-	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+var templates = template.Must(template.New("").Funcs(functions).ParseFS(files, "templates/*.html"))
 
-// Problem is what the error page says.
+// ContentSecurityPolicy is the policy of every page: scripts, styles, images and calls come from this origin only,
+// nothing is inline, and nobody may frame the page. Data images are allowed because wallets provide their icons as
+// data URLs.
+const ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// Problem is the content of the error page.
 type Problem struct {
 	Title     string
 	Message   string
 	RequestID string
 }
 
-// WriteProblem writes the page that explains an error.
+// WriteProblem writes the error page.
 func WriteProblem(w io.Writer, p Problem) error { return write(w, "problem.html", p) }
 
 // WriteHome writes the front page.
 func WriteHome(w io.Writer) error { return write(w, "home.html", nil) }
 
-// write renders into memory first, so that a failing template never leaves half a page behind.
+// write renders into memory first, so that a failing template never leaves half a page.
 func write(w io.Writer, name string, data any) error {
 	var page bytes.Buffer
 	if err := templates.ExecuteTemplate(&page, name, data); err != nil {

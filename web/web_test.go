@@ -28,7 +28,7 @@ func examplePayment(change func(*models.Payment)) models.Payment {
 	return p
 }
 
-// exampleCheckout is a checkout half an hour before its end.
+// exampleCheckout returns a checkout half an hour before its end.
 func exampleCheckout(p models.Payment, confirmations uint64) Checkout {
 	return Checkout{
 		Payment: p, Confirmations: confirmations, RequiredConfirmations: 12, Now: p.ExpiresAt.Add(-30 * time.Minute),
@@ -53,7 +53,7 @@ func render(t *testing.T, p models.Payment, confirmations uint64) string {
 	return renderCheckout(t, exampleCheckout(p, confirmations))
 }
 
-// Each state and each exception has a page of its own that says what to do, and asks for money only while money helps.
+// Each state and each exception has its own text, and the page asks for money only while paying makes sense.
 func TestCheckout(t *testing.T) {
 	t.Parallel()
 	const refresh, address, lost = `http-equiv="refresh" content="5"`,
@@ -74,39 +74,86 @@ func TestCheckout(t *testing.T) {
 		has     []string
 		hasNot  []string
 	}{
-		{"pending", paid(models.StatusPending, "", 0), 0, []string{refresh, address, lost, "50.00",
-			"Waiting for your payment", "30 min", "USDT on Ethereum (ERC-20)"}, []string{"Confirmations", "Received"}},
-		{"part", paid(models.StatusDetected, "", 20*models.USDT), 1,
-			[]string{refresh, address, lost, "Part of the amount has arrived", "Still to send", `data-copy="30.00"`,
-				`data-units="30000000"`}, []string{"1/12"}},
-		{"detected", paid(models.StatusDetected, "", 50*models.USDT), 1,
-			[]string{refresh, "Payment found", "1/12", "about 2 min to go"}, []string{address, lost}},
-		{"confirming", paid(models.StatusConfirming, "", 50*models.USDT), 7,
+		{"pending", paid(models.StatusPending, "", 0), 0, []string{
+			refresh, address, lost, "50.00",
+			"Waiting for your payment", "30 min", "USDT on Ethereum (ERC-20)",
+		}, []string{"Confirmations", "Received"}},
+		{
+			"part", paid(models.StatusDetected, "", 20*models.USDT), 1,
+			[]string{
+				refresh, address, lost, "Part of the amount has arrived", "Still to send", `data-copy="30.00"`,
+				`data-units="30000000"`,
+			},
+			[]string{"1/12"},
+		},
+		{
+			"detected", paid(models.StatusDetected, "", 50*models.USDT), 1,
+			[]string{refresh, "Payment found", "1/12", "about 2 min to go"},
+			[]string{address, lost},
+		},
+		{
+			"confirming", paid(models.StatusConfirming, "", 50*models.USDT), 7,
 			[]string{refresh, "7/12", "being confirmed", `href="https://etherscan.io/tx/0x12"`},
-			[]string{address, lost}},
-		{"last checks", paid(models.StatusConfirming, "", 50*models.USDT), 12, []string{"12/12", "a little longer"},
-			[]string{address}},
-		{"reverted", paid(models.StatusPending, models.ExceptionReverted, 0), 0,
-			[]string{refresh, "reversed a transfer", "do not send it again for now"}, []string{address}},
-		{"paid", paid(models.StatusPaid, "", 50*models.USDT), 12,
-			[]string{"12/12", "Payment complete", `href="https://shop.example/order/7?x=1&amp;y=2"`,
-				"Back to shop.example"}, []string{"refresh\"", address}},
-		{"overpaid", paid(models.StatusPaid, models.ExceptionOverpaid, 60*models.USDT), 12,
-			[]string{"more than the 50.00 USDT"}, []string{address}},
-		{"accepted", paid(models.StatusPaid, models.ExceptionAccepted, 20*models.USDT), 12,
-			[]string{"has accepted your payment"}, []string{address}},
-		{"expired", paid(models.StatusExpired, "", 0), 0, []string{"Payment expired", "start again at the shop"},
-			[]string{"refresh\"", address}},
-		{"underpaid", paid(models.StatusExpired, models.ExceptionUnderpaid, 1), 0,
-			[]string{"contact the shop", "0.000001 of 50.00 USDT"}, []string{"refresh\"", address}},
-		{"late", paid(models.StatusExpired, models.ExceptionPaidLate, 50*models.USDT), 0,
-			[]string{"arrived too late", "contact the shop"}, []string{address}},
-		{"reverted after the end", paid(models.StatusExpired, models.ExceptionReverted, 0), 0,
-			[]string{"reversed a transfer", "contact the shop"}, []string{address}},
-		{"rejected", paid(models.StatusRejected, "", 0), 0, []string{"declined", "do not send anything"},
-			[]string{"refresh\"", address}},
-		{"after reject", paid(models.StatusRejected, models.ExceptionAfterReject, 50*models.USDT), 12,
-			[]string{"declined", "50.00 USDT arrived"}, []string{address}},
+			[]string{address, lost},
+		},
+		{
+			"last checks", paid(models.StatusConfirming, "", 50*models.USDT), 12,
+			[]string{"12/12", "a little longer"},
+			[]string{address},
+		},
+		{
+			"reverted", paid(models.StatusPending, models.ExceptionReverted, 0), 0,
+			[]string{refresh, "reversed a transfer", "do not send it again for now"},
+			[]string{address},
+		},
+		{
+			"paid", paid(models.StatusPaid, "", 50*models.USDT), 12,
+			[]string{
+				"12/12", "Payment complete", `href="https://shop.example/order/7?x=1&amp;y=2"`,
+				"Back to shop.example",
+			},
+			[]string{"refresh\"", address},
+		},
+		{
+			"overpaid", paid(models.StatusPaid, models.ExceptionOverpaid, 60*models.USDT), 12,
+			[]string{"more than the 50.00 USDT"},
+			[]string{address},
+		},
+		{
+			"accepted", paid(models.StatusPaid, models.ExceptionAccepted, 20*models.USDT), 12,
+			[]string{"has accepted your payment"},
+			[]string{address},
+		},
+		{
+			"expired", paid(models.StatusExpired, "", 0), 0,
+			[]string{"Payment expired", "start again at the shop"},
+			[]string{"refresh\"", address},
+		},
+		{
+			"underpaid", paid(models.StatusExpired, models.ExceptionUnderpaid, 1), 0,
+			[]string{"contact the shop", "0.000001 of 50.00 USDT"},
+			[]string{"refresh\"", address},
+		},
+		{
+			"late", paid(models.StatusExpired, models.ExceptionPaidLate, 50*models.USDT), 0,
+			[]string{"arrived too late", "contact the shop"},
+			[]string{address},
+		},
+		{
+			"reverted after the end", paid(models.StatusExpired, models.ExceptionReverted, 0), 0,
+			[]string{"reversed a transfer", "contact the shop"},
+			[]string{address},
+		},
+		{
+			"rejected", paid(models.StatusRejected, "", 0), 0,
+			[]string{"declined", "do not send anything"},
+			[]string{"refresh\"", address},
+		},
+		{
+			"after reject", paid(models.StatusRejected, models.ExceptionAfterReject, 50*models.USDT), 12,
+			[]string{"declined", "50.00 USDT arrived"},
+			[]string{address},
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -124,7 +171,8 @@ func TestCheckout(t *testing.T) {
 	}
 }
 
-// When the time is over and the chain is still being read, nobody is asked to pay; while the token is paused, the clock stops.
+// When the window is over but the chain is still being read, the page does not ask for money. While the token is
+// paused, the clock stops.
 func TestCheckoutAtTheEdgesOfTheWindow(t *testing.T) {
 	t.Parallel()
 	c := exampleCheckout(examplePayment(func(*models.Payment) {}), 0)
@@ -140,8 +188,8 @@ func TestCheckoutAtTheEdgesOfTheWindow(t *testing.T) {
 	require.Contains(t, renderCheckout(t, c), "10 min")
 }
 
-// A transfer in a node's pool is told of while nothing has come, and never later.
-func TestCheckoutTellsOfTransfersOnTheirWay(t *testing.T) {
+// A pending transfer is shown until a transfer has arrived, and never later.
+func TestCheckoutShowsPendingTransfers(t *testing.T) {
 	t.Parallel()
 	const line = "A transfer of 50.00 USDT was seen on the network."
 	for _, status := range models.Statuses() {
@@ -152,11 +200,13 @@ func TestCheckoutTellsOfTransfersOnTheirWay(t *testing.T) {
 	require.NotContains(t, render(t, examplePayment(func(*models.Payment) {}), 0), "was seen on the network")
 }
 
-// What an operator or a shop wrote never becomes markup or a link of another kind.
+// Text from an operator or a shop never becomes markup or a link of another kind.
 func TestCheckoutEscapes(t *testing.T) {
 	t.Parallel()
-	for _, hostile := range []string{`javascript:alert(1)`, `https://x.example/"><script>alert(1)</script>`,
-		`data:text/html,<script>alert(1)</script>`} {
+	for _, hostile := range []string{
+		`javascript:alert(1)`, `https://x.example/"><script>alert(1)</script>`,
+		`data:text/html,<script>alert(1)</script>`,
+	} {
 		page := render(t, examplePayment(func(p *models.Payment) {
 			p.ReturnURL, p.Status, p.TxHash = hostile,
 				models.StatusPaid, `"><script>`
@@ -167,7 +217,7 @@ func TestCheckoutEscapes(t *testing.T) {
 	}
 }
 
-// Every language says everything, with the same values filled in, and every text is used.
+// Every language has every text, with the same placeholders, and every text is used.
 func TestLanguages(t *testing.T) {
 	t.Parallel()
 	placeholders := regexp.MustCompile(`{{\.(\w+)}}`)
@@ -239,15 +289,17 @@ func TestPaymentRequest(t *testing.T) {
 	require.Equal(t, address, strings.Join(groupAddress(address), ""))
 }
 
-// No page holds a style or a script of its own: the policy would drop it.
+// No page has inline styles or scripts, because the policy would block them.
 func TestPagesHoldNothingThatThePolicyDrops(t *testing.T) {
 	t.Parallel()
 	var home, problem bytes.Buffer
 	require.NoError(t, WriteHome(&home))
 	require.NoError(t, WriteProblem(&problem, Problem{Title: "<b>", Message: "m", RequestID: "r"}))
 	require.NotContains(t, problem.String(), "<b>")
-	for _, page := range []string{home.String(), problem.String(),
-		render(t, examplePayment(func(*models.Payment) {}), 0)} {
+	for _, page := range []string{
+		home.String(), problem.String(),
+		render(t, examplePayment(func(*models.Payment) {}), 0),
+	} {
 		require.NotRegexp(t, `<style|\sstyle=|\son[a-z]+=|<script(?: [^>]*)?>[^<]`, page)
 		require.Contains(t, page, `<link rel="stylesheet" href="/assets/`)
 	}

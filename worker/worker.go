@@ -1,5 +1,4 @@
-// Package worker runs workflows and activities: it registers them, sets the worker's options, and makes the namespace and
-// its search attributes.
+// Package worker runs workflows and activities: it registers them and sets the worker's options.
 package worker
 
 import (
@@ -15,8 +14,8 @@ import (
 	"paycow/workflows"
 )
 
-// StickyCacheSize is how many workflows a process keeps in memory. Waiting payments need none (each costs about 40 kB), so
-// it covers only those that are being worked on.
+// StickyCacheSize is how many workflows a process keeps in memory. Waiting payments need none (each costs about 40 kB),
+// so it covers only those that are being worked on.
 const StickyCacheSize = 500
 
 // stopTimeout is how long activities under way may take to end when the worker stops.

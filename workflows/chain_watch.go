@@ -10,16 +10,27 @@ import (
 	"paycow/models"
 )
 
-// ChainWatch follows one network's chain for ever. The work is one long activity that heartbeats: when its worker dies,
-// another takes over from the cursor in the database. Each run ends by continuing as new, so its history stays a few events.
+// ChainWatch follows one network's chain without end. The work is one long activity that sends heartbeats: when its
+// worker dies, another one takes over from the cursor in the database. Each run continues as new after
+// input.RunSeconds, so its history stays a few events long.
 func ChainWatch(ctx workflow.Context, input models.ChainWatchInput) error {
-	workflow.SetCurrentDetails(ctx, fmt.Sprintf("Follows the %s network block by block. How far it is: the heartbeat of the pending activity.", input.Network))
+	workflow.SetCurrentDetails(
+		ctx,
+		fmt.Sprintf(
+			"Follows the %s network block by block. The heartbeat of the pending activity shows the latest block.",
+			input.Network,
+		),
+	)
 	run := time.Duration(input.RunSeconds) * time.Second
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		// The activity ends by itself after a run; the rest is room for its last step.
+		// The activity ends by itself after a run; the extra hour leaves room for its last step.
 		StartToCloseTimeout: run + time.Hour,
 		HeartbeatTimeout:    time.Duration(input.HeartbeatSeconds) * time.Second,
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 5 * time.Second},
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    200 * time.Millisecond,
+			BackoffCoefficient: 2,
+			MaximumInterval:    5 * time.Second,
+		},
 		WaitForCancellation: true,
 		Summary:             "follow " + input.Network,
 	})

@@ -7,8 +7,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// localOptions are for effects that touch only the database and usually take milliseconds. As local activities they cost one
-// event of history instead of six.
+// localOptions are for effects that touch only the database and usually take milliseconds. As local activities they
+// cost one event of history instead of six.
 func localOptions(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		ScheduleToCloseTimeout: 5 * time.Second,
@@ -18,12 +18,16 @@ func localOptions(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
-// activityOptions are for effects that may have to wait for something outside. Attempts are not limited, and they do not add
-// to the history.
+// activityOptions are for effects that may have to wait for something outside. Attempts are not limited, and they do
+// not add to the history.
 func activityOptions(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 30 * time.Second,
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
-		Summary:             summary,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    500 * time.Millisecond,
+			BackoffCoefficient: 2,
+			MaximumInterval:    30 * time.Second,
+		},
+		Summary: summary,
 	})
 }

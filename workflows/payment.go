@@ -1,6 +1,6 @@
-// Package workflows holds PayCow's Temporal workflows: the life of a payment, the watching of a chain, and the comparison of
-// the books. Package rules decides what a payment does; the code here carries that out durably. It is deterministic and holds
-// data only, and everything that reaches outside is an activity.
+// Package workflows holds PayCow's Temporal workflows: the life of a payment, the watching of a chain, and the
+// comparison of the books. Package rules decides what a payment does; the code here carries that out durably. It is
+// deterministic and holds data only, and everything that reaches outside is an activity.
 package workflows
 
 import (
@@ -12,11 +12,12 @@ import (
 	"paycow/rules"
 )
 
-// Payment is the life of one payment session, from its creation until there is nothing left to wait for. A transfer or a
-// decision that comes later starts another run with the same workflow id, which reads the payment's row and continues from
-// there.
+// Payment is the life of one payment session, from its creation until there is nothing left to wait for. A transfer or
+// a decision that comes later starts another run with the same workflow id, which reads the payment's row and continues
+// from there.
 func Payment(ctx workflow.Context, input models.PaymentInput) (models.PaymentResult, error) {
 	p := &payment{
+		id:        input.PaymentID,
 		rules:     rules.NewPayment(input),
 		transfers: workflow.GetSignalChannel(ctx, models.SignalTransfers),
 		rejects:   workflow.GetSignalChannel(ctx, models.SignalReject),
@@ -37,7 +38,7 @@ func Payment(ctx workflow.Context, input models.PaymentInput) (models.PaymentRes
 		}
 		effect := p.rules.Next(workflow.Now(ctx))
 		workflow.SetCurrentDetails(ctx, p.rules.Details(effect))
-		if _, changesStatus := effect.(rules.Record); !changesStatus { // before a Record it would be a second upsert of one change
+		if _, changesStatus := effect.(rules.Record); !changesStatus { // a Record is followed by an upsert of its own
 			if err := p.upsertSearchAttributes(ctx); err != nil {
 				return models.PaymentResult{}, err
 			}
@@ -73,6 +74,7 @@ func Payment(ctx workflow.Context, input models.PaymentInput) (models.PaymentRes
 
 // payment is one run of the Payment workflow.
 type payment struct {
+	id        string
 	rules     *rules.Payment
 	transfers workflow.ReceiveChannel
 	rejects   workflow.ReceiveChannel
@@ -114,7 +116,7 @@ func (p *payment) takeSignals(ctx workflow.Context) bool {
 		}
 		arrived = true
 		if !p.rules.ApplyReject(decision.Reason) {
-			workflow.GetLogger(ctx).Info("rejection refused", "status", p.rules.Recorded().Status)
+			workflow.GetLogger(ctx).Info("rejection refused", "payment_id", p.id, "status", p.rules.Recorded().Status)
 		}
 	}
 	for {
@@ -124,7 +126,7 @@ func (p *payment) takeSignals(ctx workflow.Context) bool {
 		}
 		arrived = true
 		if !p.rules.ApplyAccept(decision) {
-			workflow.GetLogger(ctx).Info("acceptance refused", "status", p.rules.Recorded().Status)
+			workflow.GetLogger(ctx).Info("acceptance refused", "payment_id", p.id, "status", p.rules.Recorded().Status)
 		}
 	}
 	return arrived
@@ -184,11 +186,12 @@ func (p *payment) credit(ctx workflow.Context, effect rules.Credit) error {
 	return nil
 }
 
-// expire asks once, with a local activity, whether a transfer came in time. Usually the chain has been read far enough by
-// then. When it has not, or the question failed, the rules go on with AwaitScan.
+// expire asks once, with a local activity, whether a transfer came in time. Usually the chain has been read far enough
+// by then. When it has not, or the question failed, the rules go on with AwaitScan.
 func (p *payment) expire(ctx workflow.Context, effect rules.Expire) error {
 	var result models.ExpireResult
-	err := workflow.ExecuteLocalActivity(localOptions(ctx, effect.Summary()), models.ActivityExpirePayment, effect.Input).Get(ctx, &result)
+	err := workflow.ExecuteLocalActivity(localOptions(ctx, effect.Summary()), models.ActivityExpirePayment, effect.Input).
+		Get(ctx, &result)
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -211,8 +214,8 @@ func (p *payment) awaitScan(ctx workflow.Context, effect rules.AwaitScan) error 
 	return nil
 }
 
-// quickly runs an activity as a local one. When that fails (the database is away), it becomes an ordinary activity, which
-// Temporal repeats until it succeeds.
+// quickly runs an activity as a local one. When that fails (the database is away), it becomes an ordinary activity,
+// which Temporal repeats until it succeeds.
 func quickly[T any](ctx workflow.Context, effect rules.Effect, activity string, input any) (result T, err error) {
 	summary := effect.Summary()
 	err = workflow.ExecuteLocalActivity(localOptions(ctx, summary), activity, input).Get(ctx, &result)
@@ -223,10 +226,16 @@ func quickly[T any](ctx workflow.Context, effect rules.Effect, activity string, 
 	return result, err
 }
 
-// patiently runs an activity that may take long, and returns its result with done = true. When a signal arrives first, it
-// cancels the activity, applies the signal and the interruption, and returns done = false: whether the activity had its effect
-// is not known then.
-func patiently[T any](ctx workflow.Context, p *payment, effect rules.Effect, activity string, input any) (result T, done bool, err error) {
+// patiently runs an activity that may take long, and returns its result with done = true. When a signal arrives first,
+// it cancels the activity, applies the signal and the interruption, and returns done = false: whether the activity had
+// its effect is not known then.
+func patiently[T any](
+	ctx workflow.Context,
+	p *payment,
+	effect rules.Effect,
+	activity string,
+	input any,
+) (result T, done bool, err error) {
 	activityCtx, cancel := workflow.WithCancel(activityOptions(ctx, effect.Summary()))
 	defer cancel()
 	future := workflow.ExecuteActivity(activityCtx, activity, input)

@@ -47,7 +47,7 @@ func setup(t *testing.T) *bench {
 	return b
 }
 
-// at does something at a time after the payment's creation.
+// at calls do at the given time after the payment's creation.
 func (b *bench) at(after time.Duration, do func()) { b.RegisterDelayedCallback(do, after) }
 
 // transfer is a transfer of the given amount in a block of its own, mined after the payment's creation.
@@ -59,17 +59,17 @@ func transfer(i int, amount models.Amount, mined time.Duration) models.TransferN
 	}
 }
 
-// tell changes the transfer's row and signals the workflow.
-func (b *bench) tell(n models.TransferNotice, confirmations uint64) {
+// signal changes the transfer's row and signals the workflow.
+func (b *bench) signal(n models.TransferNotice, confirmations uint64) {
 	n.Confirmations = confirmations
 	b.SignalWorkflow(models.SignalTransfers, models.TransfersSignal{Transfers: []models.TransferNotice{b.db.Put(n)}})
 }
 
-// arrive plays an ordinary transfer: seen, two confirmations, twelve.
+// arrive plays an ordinary transfer: seen, then two confirmations, then twelve.
 func (b *bench) arrive(n models.TransferNotice, seen time.Duration) {
-	b.at(seen, func() { b.tell(n, 1) })
-	b.at(seen+12*time.Second, func() { b.tell(n, 2) })
-	b.at(seen+132*time.Second, func() { b.tell(n, 12) })
+	b.at(seen, func() { b.signal(n, 1) })
+	b.at(seen+12*time.Second, func() { b.signal(n, 2) })
+	b.at(seen+132*time.Second, func() { b.signal(n, 12) })
 }
 
 // run runs the workflow to its end and returns the row.
@@ -116,11 +116,11 @@ func TestEveryEnding(t *testing.T) {
 			play:     func(b *bench) { b.arrive(transfer(0, 50*models.USDT, time.Hour), time.Hour) },
 			timeline: []string{"DETECTED", "CONFIRMING", "PAID"}, credited: 50 * models.USDT,
 		},
-		"mined in time, heard of long after": {
+		"mined in time, noticed long after": {
 			play: func(b *bench) {
 				b.db.Scanned = false
 				b.at(late+time.Minute, func() {
-					b.tell(transfer(0, 50*models.USDT, time.Minute), 12)
+					b.signal(transfer(0, 50*models.USDT, time.Minute), 12)
 					b.db.Scanned = true
 				})
 			},
@@ -130,7 +130,7 @@ func TestEveryEnding(t *testing.T) {
 			play: func(b *bench) {
 				n := transfer(0, 50*models.USDT, time.Minute)
 				b.db.Put(n)
-				b.at(2*time.Hour, func() { b.tell(n, 12) })
+				b.at(2*time.Hour, func() { b.signal(n, 12) })
 			},
 			timeline: []string{"DETECTED", "PAID"}, credited: 50 * models.USDT,
 		},
@@ -181,10 +181,10 @@ func TestEveryEnding(t *testing.T) {
 		"a reorg removes the transfer for good": {
 			play: func(b *bench) {
 				n := transfer(0, 50*models.USDT, time.Minute)
-				b.at(time.Minute, func() { b.tell(n, 1) })
+				b.at(time.Minute, func() { b.signal(n, 1) })
 				b.at(2*time.Minute, func() {
 					n.Canonical, n.Revision = false, 2
-					b.tell(n, 0)
+					b.signal(n, 0)
 				})
 			},
 			timeline: []string{"DETECTED", "PENDING (REVERTED)", "EXPIRED (REVERTED)"},
@@ -192,16 +192,16 @@ func TestEveryEnding(t *testing.T) {
 		"a reorg removes the transfer and it is mined again": {
 			play: func(b *bench) {
 				n := transfer(0, 50*models.USDT, time.Minute)
-				b.at(time.Minute, func() { b.tell(n, 2) })
+				b.at(time.Minute, func() { b.signal(n, 2) })
 				b.at(2*time.Minute, func() {
 					n.Canonical, n.Revision = false, 2
-					b.tell(n, 0)
+					b.signal(n, 0)
 				})
 				b.at(3*time.Minute, func() {
 					n.Canonical, n.Revision, n.Block.Number, n.Block.Hash = true, 3, 105, "0xother"
-					b.tell(n, 1)
+					b.signal(n, 1)
 				})
-				b.at(4*time.Minute, func() { b.tell(n, 12) })
+				b.at(4*time.Minute, func() { b.signal(n, 12) })
 			},
 			timeline: []string{"CONFIRMING", "PENDING (REVERTED)", "DETECTED", "PAID"}, credited: 50 * models.USDT,
 		},
@@ -209,10 +209,10 @@ func TestEveryEnding(t *testing.T) {
 			play: func(b *bench) {
 				b.db.Scanned = false
 				b.at(late, func() {
-					b.tell(transfer(0, 50*models.USDT, late), 1)
+					b.signal(transfer(0, 50*models.USDT, late), 1)
 					b.db.Scanned = true
 				})
-				b.at(late+time.Hour, func() { b.tell(transfer(0, 50*models.USDT, late), 12) })
+				b.at(late+time.Hour, func() { b.signal(transfer(0, 50*models.USDT, late), 12) })
 			},
 			timeline: []string{"PENDING", "EXPIRED", "EXPIRED (PAID_LATE)"}, credited: 50 * models.USDT,
 		},
@@ -228,7 +228,7 @@ func TestEveryEnding(t *testing.T) {
 	}
 }
 
-// TestResumedRuns covers what comes after an ended payment: each begins another run from the row.
+// TestResumedRuns covers what can happen to a payment that has ended. Each begins another run, from the row.
 func TestResumedRuns(t *testing.T) {
 	t.Parallel()
 	expired := models.PaymentState{Status: models.StatusExpired, Version: 2}
@@ -272,7 +272,7 @@ func TestResumedRuns(t *testing.T) {
 				b.at(0, func() {
 					n := transfer(0, 50*models.USDT, time.Minute)
 					n.Canonical, n.Revision = false, 2
-					b.tell(n, 0)
+					b.signal(n, 0)
 				})
 			},
 			timeline: []string{"PENDING (REVERTED)", "EXPIRED (REVERTED)"},
@@ -302,8 +302,8 @@ func credited(n models.TransferNotice) models.TransferNotice {
 	return n
 }
 
-// TestDatabaseAway shows that a database which fails for a while costs no payment its way: the engine takes the effect over
-// and tries for as long as it takes.
+// TestDatabaseAway shows that a payment survives a database that fails for a while: Temporal repeats the effect until it
+// succeeds.
 func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -315,13 +315,7 @@ func TestDatabaseAway(t *testing.T) {
 	require.Equal(t, 50*models.USDT, b.db.State.AmountCredited)
 }
 
-func TestLongSummaryIsCut(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, "user_1", shortened("user_1"))
-	require.LessOrEqual(t, len(shortened(strings.Repeat("😀", 256))), 400)
-}
-
-// TestFloodOfDust shows that thousands of transfers are booked in portions that fit an activity's time limit.
+// TestFloodOfDust shows that hundreds of tiny transfers are booked in portions that fit an activity's time limit.
 func TestFloodOfDust(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -347,7 +341,7 @@ func TestFloodOfDust(t *testing.T) {
 	require.Equal(t, 20, largest)
 }
 
-// TestHandTypedReason shows that a reason which no database takes is made fit before it is recorded.
+// TestHandTypedReason shows that a reason that no database accepts is cleaned before it is recorded.
 func TestHandTypedReason(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -362,7 +356,7 @@ func TestHandTypedReason(t *testing.T) {
 func TestRejectedWhileTheNodeIsAway(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.at(time.Minute, func() { b.tell(transfer(0, 50*models.USDT, time.Minute), 12) })
+	b.at(time.Minute, func() { b.signal(transfer(0, 50*models.USDT, time.Minute), 12) })
 	b.db.Unverified = 6
 	b.at(61*time.Second, func() { b.SignalWorkflow(models.SignalReject, models.DecisionSignal{Reason: "no"}) })
 	require.Equal(t, "REJECTED (AFTER_REJECT)", rulestest.Describe(b.run(testInput)))

@@ -17,11 +17,11 @@ import (
 	"paycow/models"
 )
 
-// endings are the ways a payment can end; each must have a recorded history in every version's folder.
+// endings are the ways in which a payment can end. Each has a recorded history in every version's folder.
 var endings = []string{"paid", "expired", "underpaid", "overpaid", "paid_late", "rejected", "after_reject", "accepted", "remined", "lost", "reverted"}
 
-// TestRecordedHistoriesReplay replays the histories that earlier versions recorded on a real engine: a change of the
-// workflow that would break payments which are open during an upgrade fails here. The folders stay for ever.
+// TestRecordedHistoriesReplay replays the histories that earlier versions recorded on a real Temporal server. A change of the
+// workflow that would break payments that are open during an upgrade fails here. The folders are never removed.
 func TestRecordedHistoriesReplay(t *testing.T) {
 	t.Parallel()
 	replayer := worker.NewWorkflowReplayer()

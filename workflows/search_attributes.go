@@ -9,13 +9,11 @@ import (
 	"paycow/models"
 )
 
-// The typed search attributes of the Payment workflow.
+// The search attributes that the Payment workflow changes. Package engine registers them, and sets the others at the
+// start.
 var (
-	AttributePaymentStatus    = temporal.NewSearchAttributeKeyKeyword(models.AttributePaymentStatus)
-	AttributeOperatorID       = temporal.NewSearchAttributeKeyKeyword(models.AttributeOperatorID)
-	AttributeDepositAddress   = temporal.NewSearchAttributeKeyKeyword(models.AttributeDepositAddress)
-	AttributePaymentReference = temporal.NewSearchAttributeKeyKeyword(models.AttributePaymentReference)
-	AttributeTxHash           = temporal.NewSearchAttributeKeyKeywordList(models.AttributeTxHash)
+	AttributePaymentStatus = temporal.NewSearchAttributeKeyKeyword(models.AttributePaymentStatus)
+	AttributeTxHash        = temporal.NewSearchAttributeKeyKeywordList(models.AttributeTxHash)
 )
 
 // upsertSearchAttributes makes the payment's status and transactions searchable. Each upsert is a write to Temporal's

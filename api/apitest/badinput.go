@@ -15,7 +15,7 @@ const (
 	unknownID  = "000000000000000000000000"
 )
 
-// badCase is a request that must be refused, and exactly how.
+// badCase is a request that must be refused, with the exact error.
 type badCase struct {
 	name string
 	request
@@ -23,7 +23,7 @@ type badCase struct {
 	code, field, msg string
 }
 
-// errorBody is an error answer as the contract has it.
+// errorBody is the body of an error response.
 type errorBody struct {
 	Msg       string `json:"msg"`
 	Code      string `json:"code"`
@@ -31,8 +31,8 @@ type errorBody struct {
 	Field     string `json:"field"`
 }
 
-// BadInput sends every kind of bad input to every operator call. Each must be refused with the exact status, code, field
-// and sentence, and none may create or change anything.
+// BadInput sends every kind of bad input to every operator call. Each request must be refused with the exact status,
+// code, field and message, and none may create or change anything.
 func BadInput(t *testing.T, target Target) {
 	open := target.create(t, target.Account)
 	foreign := target.create(t, target.Other)
@@ -63,7 +63,7 @@ func (t Target) checkBad(tb testing.TB, c badCase) {
 	require.Equal(tb, c.status, answer.status)
 }
 
-// decodeError checks what every error answer has in common.
+// decodeError checks what all error responses have in common.
 func decodeError(tb testing.TB, answer response) errorBody {
 	tb.Helper()
 	var body errorBody
@@ -80,7 +80,7 @@ func decodeError(tb testing.TB, answer response) errorBody {
 	return body
 }
 
-// badBodies are bodies of create.
+// badBodies returns create calls with bad bodies.
 func (t Target) badBodies() []badCase {
 	create := func(name, body string, code, field, msg string) badCase {
 		return badCase{
@@ -247,7 +247,7 @@ func (t Target) badBodies() []badCase {
 	}
 }
 
-// badHeaders are creates whose body would be good.
+// badHeaders returns create calls with bad headers and a good body.
 func (t Target) badHeaders() []badCase {
 	with := func(name string, body string, status int, code, field, msg string, headers ...header) badCase {
 		return badCase{
@@ -301,7 +301,7 @@ func (t Target) badHeaders() []badCase {
 	}
 }
 
-// badPaths are reads and calls of what is not there.
+// badPaths returns requests for things that do not exist.
 func (t Target) badPaths(foreign string) []badCase {
 	get := func(path, code, msg string) badCase {
 		return badCase{
@@ -348,7 +348,7 @@ func (t Target) badPaths(foreign string) []badCase {
 	}
 }
 
-// badQueries are lists with parameters that mean nothing.
+// badQueries returns lists with bad parameters.
 func (t Target) badQueries() []badCase {
 	list := func(path, query, code, field, msg string) badCase {
 		return badCase{
@@ -399,19 +399,19 @@ func (t Target) badQueries() []badCase {
 		payments("cursor=x", "cursor", cursor),
 		payments("cursor=%21%21%21%21", "cursor", cursor),
 		list("/api/payments", "user=u", "unknown_parameter", "user",
-			`The parameter "user" is unknown; this list accepts status, exception, userId, reference, search, from, to, cursor, limit.`),
+			`The parameter "user" is unknown; the known parameters are status, exception, userId, reference, search, from, to, cursor, limit.`),
 		list("/api/payments", "Status=PAID", "unknown_parameter", "Status",
-			`The parameter "Status" is unknown; this list accepts status, exception, userId, reference, search, from, to, cursor, limit.`),
+			`The parameter "Status" is unknown; the known parameters are status, exception, userId, reference, search, from, to, cursor, limit.`),
 		list("/api/payments", "status=%zz", "malformed_query", "", "The query string is malformed."),
 		list("/api/payments", "status=PAID;limit=1", "malformed_query", "", "The query string is malformed."),
 		list("/api/ledger", "limit=0", "invalid_parameter", "limit", limits),
 		list("/api/ledger", "cursor=x", "invalid_parameter", "cursor", cursor),
 		list("/api/ledger", "status=PAID", "unknown_parameter", "status",
-			`The parameter "status" is unknown; this list accepts cursor, limit.`),
+			`The parameter "status" is unknown; the known parameters are cursor, limit.`),
 	}
 }
 
-// badDecisions are rejections and acceptances that cannot be.
+// badDecisions returns rejections and acceptances that are not possible.
 func (t Target) badDecisions(open, foreign string) []badCase {
 	decide := func(name, call, id, body string, status int, code, field, msg string) badCase {
 		return badCase{call + "/" + name, request{
@@ -461,14 +461,16 @@ func (t Target) badDecisions(open, foreign string) []badCase {
 	return cases
 }
 
-// operatorCalls are one good request to each call that needs credentials.
+// operatorCalls returns one good request for each call that requires credentials.
 func operatorCalls() []request {
 	return []request{
 		{method: http.MethodPost, path: createPath, headers: []header{jsonType}, body: goodBody},
 		{method: http.MethodGet, path: "/api/payment/" + unknownID},
 		{method: http.MethodGet, path: "/api/payments"},
-		{method: http.MethodPost, path: "/api/payment/" + unknownID + "/reject", headers: []header{jsonType},
-			body: `{"reason":"r"}`},
+		{
+			method: http.MethodPost, path: "/api/payment/" + unknownID + "/reject", headers: []header{jsonType},
+			body: `{"reason":"r"}`,
+		},
 		{method: http.MethodPost, path: "/api/payment/" + unknownID + "/accept"},
 		{method: http.MethodGet, path: "/api/balance"},
 		{method: http.MethodGet, path: "/api/ledger"},
@@ -492,8 +494,8 @@ func (t Target) refusedAccount(inactive Inactive) []badCase {
 	return cases
 }
 
-// badCredentials tries every way of wrong credentials on every call. The answer must be the same to the last byte, but for
-// the request's id, also when the rest of the request is wrong too.
+// badCredentials tries every kind of wrong credentials on every call. Apart from the request id, the response must be
+// the same to the last byte, even if the rest of the request is wrong too.
 func (t Target) badCredentials(tt *testing.T) {
 	key, secret := t.Account.APIKey, t.Account.APISecret
 	pair := func(key, secret string) []header { return Account{key, secret}.headers() }
@@ -548,7 +550,7 @@ func (t Target) badCredentials(tt *testing.T) {
 	}
 }
 
-// shortName keeps the names of table rows readable.
+// shortName keeps the names of subtests readable.
 func shortName(text string) string {
 	if len(text) > 32 {
 		return text[:32] + "…"

@@ -1,5 +1,5 @@
-// Package apitest holds tests of the HTTP contract that run against any PayCow: the handlers alone in this repository's own
-// tests, a whole running server in the end-to-end ones.
+// Package apitest holds tests of the HTTP contract that run against any PayCow server: the handlers in unit tests, a
+// whole server in end-to-end tests.
 package apitest
 
 import (
@@ -26,13 +26,14 @@ type Account struct {
 	APISecret string
 }
 
-// Inactive is an account that may not use the API, with the code that it is refused with.
+// Inactive is an account that may not use the API, with the expected error code.
 type Inactive struct {
 	Account
 	Code string
 }
 
-// Target is an installation to test. Nobody else may use Account meanwhile: the tests look whether anything was created.
+// Target is an installation to test. Nothing else may use Account in the meantime, because the tests check that
+// nothing was created.
 type Target struct {
 	BaseURL   string // http only, without a path
 	Account   Account
@@ -41,25 +42,25 @@ type Target struct {
 	MaxAmount models.Amount
 }
 
-// header is one header line. A list of them, unlike http.Header, can hold anything in any order.
+// header is a header line. Unlike http.Header, a list of them can hold anything in any order.
 type header struct{ name, value string }
 
-// request is an HTTP request as it goes over the wire, so that it can be one that no client library would send.
+// request is an HTTP request as sent over the wire, which may be one that no client library would send.
 type request struct {
 	method, path string
 	headers      []header
 	body         string
-	isChunked    bool // the body goes in chunks, without a Content-Length
+	isChunked    bool // the body is chunked, without a Content-Length
 }
 
-// response is an answer read whole.
+// response is a response with its whole body.
 type response struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// requestTimeout bounds one exchange.
+// requestTimeout bounds a request and its response.
 const requestTimeout = 30 * time.Second
 
 func (t Target) send(r request) (response, error) {
@@ -75,7 +76,8 @@ func (t Target) send(r request) (response, error) {
 	if err := conn.SetDeadline(time.Now().Add(requestTimeout)); err != nil {
 		return response{}, fmt.Errorf("set the time limit: %w", err)
 	}
-	// A server may answer before it has read everything, so writing goes on beside reading and its error says nothing.
+	// A server may respond before it has read the whole request, so writing happens concurrently and its error is
+	// ignored.
 	go io.Copy(conn, bytes.NewReader(r.wire(address.Host))) //nolint:errcheck // see above
 	answer, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: r.method})
 	if err != nil {
@@ -120,7 +122,7 @@ func (a Account) headers(more ...header) []header {
 
 var jsonType = header{"Content-Type", "application/json"}
 
-// create makes an ordinary payment and returns its id.
+// create creates an ordinary payment and returns its id.
 func (t Target) create(tb testing.TB, account Account) string {
 	tb.Helper()
 	answer, err := t.send(request{
@@ -162,5 +164,5 @@ func (t Target) listed(tb testing.TB) []string {
 	return all
 }
 
-// repeat is strings.Repeat with the order of words that reads well in a table.
+// repeat is strings.Repeat with its arguments in the order that reads well in a table.
 func repeat(count int, text string) string { return strings.Repeat(text, count) }

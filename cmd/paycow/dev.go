@@ -27,12 +27,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"paycow/chain"
-	"paycow/devstack/engine"
 	"paycow/devstack/localchain"
+	"paycow/devstack/temporal"
+	"paycow/engine"
 	"paycow/internal/secrets"
 	"paycow/models"
 	"paycow/store"
-	"paycow/worker"
 )
 
 // devFile is dev.json: all that a developer or a test needs to use the running stack.
@@ -379,7 +379,7 @@ func (d *dev) demoCredentials(ctx context.Context, db *store.Store) (apiKey, api
 
 func (d *dev) startEngine(ctx context.Context) error {
 	d.sayf("starting the workflow engine")
-	e, err := engine.Start(ctx, engine.Config{
+	e, err := temporal.Start(ctx, temporal.Config{
 		DataDir: filepath.Join(d.dir, "temporal"), FrontendAddr: d.cmd.String("temporal"), UIAddr: d.cmd.String("temporal-ui"),
 		UINamespace: devNamespace, Logger: d.log,
 	})
@@ -387,7 +387,7 @@ func (d *dev) startEngine(ctx context.Context) error {
 		return fmt.Errorf("workflow engine: %w", err)
 	}
 	d.onClose(e.Stop)
-	d.settings.Temporal = TemporalSettings{Address: e.Address(), Namespace: devNamespace}
+	d.settings.Temporal = engine.Settings{Address: e.Address(), Namespace: devNamespace}
 	d.settings.TemporalUIURL = e.UIURL()
 	d.file.TemporalAddress, d.file.TemporalNamespace, d.file.TemporalUIURL = e.Address(), devNamespace, e.UIURL()
 	return nil
@@ -416,7 +416,7 @@ func (d *dev) serve(ctx context.Context, started time.Time) error {
 		p.walletRPCURL, p.faucet = d.file.RPCURL, d.payFromFaucet
 	}
 	d.sayf("preparing the engine's namespace and starting API and worker")
-	if err := worker.EnsureNamespace(ctx, p.temporal, devNamespace, namespaceRetention, worker.SearchAttributes()); err != nil {
+	if err := engine.EnsureNamespace(ctx, p.temporal, devNamespace, namespaceRetention, engine.SearchAttributes()); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	group, ctx := errgroup.WithContext(ctx)

@@ -2,26 +2,21 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"time"
 
 	"go.temporal.io/sdk/client"
-	sdklog "go.temporal.io/sdk/log"
 	sdkworker "go.temporal.io/sdk/worker"
 
 	"paycow/api"
+	"paycow/engine"
 	"paycow/models"
-	"paycow/outbox"
 	"paycow/store"
 	"paycow/web"
 	"paycow/worker"
-	"paycow/workflows"
 )
 
 const (
@@ -43,8 +38,8 @@ type parts struct {
 	log      *slog.Logger
 	store    *store.Store
 	temporal client.Client
-	engine   *workflows.Engine
-	outbox   *outbox.Outbox
+	engine   *engine.Client
+	outbox   *engine.Outbox
 
 	// In development only: a node that payers' wallets may be told of, and a faucet that pays an address.
 	walletRPCURL string
@@ -69,74 +64,17 @@ func openParts(ctx context.Context, s Settings, log *slog.Logger) (*parts, error
 	if err := db.CheckSchema(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	temporal, err := dialTemporal(s.Temporal, log)
+	temporal, err := engine.Dial(s.Temporal, log)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	engine := workflows.NewEngine(temporal, workflows.EngineSettings{Confirmations: s.Confirmations, ExpiryGrace: s.ExpiryGrace()})
-	return &parts{settings: s, log: log, store: db, temporal: temporal, engine: engine, outbox: outbox.New(db, engine, log)}, nil
+	client := engine.NewClient(temporal, engine.ClientSettings{Confirmations: s.Confirmations, ExpiryGrace: s.ExpiryGrace()})
+	return &parts{settings: s, log: log, store: db, temporal: temporal, engine: client, outbox: engine.NewOutbox(db, client, log)}, nil
 }
 
 func (p *parts) close() error {
 	p.temporal.Close()
 	return p.store.Close()
-}
-
-// dialTemporal returns a client that connects with its first call, so that a process starts while the engine is away.
-func dialTemporal(s TemporalSettings, log *slog.Logger) (client.Client, error) {
-	options := client.Options{
-		HostPort: s.Address, Namespace: s.Namespace,
-		Logger: sdklog.NewStructuredLogger(slog.New(quietHandler{log.Handler()})),
-	}
-	if s.TLSCA != "" || s.TLSCert != "" || s.TLSServerName != "" {
-		config, err := tlsConfig(s)
-		if err != nil {
-			return nil, err
-		}
-		options.ConnectionOptions.TLS = config
-	}
-	c, err := client.NewLazyClient(options)
-	if err != nil {
-		return nil, fmt.Errorf("workflow engine: %w", err)
-	}
-	return c, nil
-}
-
-func tlsConfig(s TemporalSettings) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.TLSServerName}
-	if s.TLSCA != "" {
-		pem, err := os.ReadFile(s.TLSCA)
-		if err != nil {
-			return nil, fmt.Errorf("PAYCOW_TEMPORAL_TLS_CA: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New("PAYCOW_TEMPORAL_TLS_CA holds no certificate")
-		}
-	}
-	if s.TLSCert != "" {
-		certificate, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
-		if err != nil {
-			return nil, fmt.Errorf("PAYCOW_TEMPORAL_TLS_CERT and _KEY: %w", err)
-		}
-		config.Certificates = []tls.Certificate{certificate}
-	}
-	return config, nil
-}
-
-// quietHandler passes the SDK's warnings and errors on and keeps the rest to itself.
-type quietHandler struct{ slog.Handler }
-
-func (h quietHandler) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
-}
-
-func (h quietHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return quietHandler{h.Handler.WithAttrs(attrs)}
-}
-
-func (h quietHandler) WithGroup(name string) slog.Handler {
-	return quietHandler{h.Handler.WithGroup(name)}
 }
 
 // serveAPI answers HTTP requests on the listener until ctx ends.
@@ -174,7 +112,7 @@ func (p *parts) runWorker(ctx context.Context, ready func()) error {
 	defer func() { stopPool(); <-probing }()
 
 	if err := p.untilEngineAnswers(ctx, func() error {
-		return worker.EnsureNamespace(ctx, p.temporal, p.settings.Temporal.Namespace, namespaceRetention, worker.SearchAttributes())
+		return engine.EnsureNamespace(ctx, p.temporal, p.settings.Temporal.Namespace, namespaceRetention, engine.SearchAttributes())
 	}); err != nil {
 		return err
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"paycow/chain"
-	"paycow/devstack/engine"
 	"paycow/devstack/localchain"
+	"paycow/devstack/temporal"
 	"paycow/internal/pgtest"
 	"paycow/models"
 	"paycow/store"
@@ -31,7 +31,7 @@ type installation struct {
 	*shop
 	t         testing.TB
 	chain     *localchain.Chain
-	engine    *engine.Engine
+	engine    *temporal.Server
 	engineDir string
 	env       []string
 	db        *store.Store // the program's database, to look at
@@ -75,7 +75,7 @@ func setupInstallation(t testing.TB, rpcURL func(chainURL string) string) *insta
 
 func (in *installation) startEngine(address string) {
 	in.t.Helper()
-	e, err := engine.Start(in.t.Context(), engine.Config{DataDir: in.engineDir, FrontendAddr: address, Logger: slog.New(slog.DiscardHandler)})
+	e, err := temporal.Start(in.t.Context(), temporal.Config{DataDir: in.engineDir, FrontendAddr: address, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(in.t, err)
 	in.engine = e
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"paycow/chain"
+	"paycow/engine"
 	"paycow/models"
 )
 
@@ -27,7 +28,7 @@ type Settings struct {
 	PublicURL      string
 	HTTPAddr       string
 	DatabaseURL    string
-	Temporal       TemporalSettings
+	Temporal       engine.Settings
 	RPCURLs        []string // of the Ethereum nodes, in order of preference
 	RPCQuorum      int      // nodes that must agree; 0 when neither it nor the nodes are known to this process
 	ChainID        uint64
@@ -47,16 +48,6 @@ type Settings struct {
 	ReconcileEvery time.Duration // from one reconciliation to the next
 	LogLevel       slog.Level
 	LogFormat      string
-}
-
-// TemporalSettings say how the workflow engine is reached.
-type TemporalSettings struct {
-	Address       string
-	Namespace     string
-	TLSCA         string // PEM file, "" = the system's
-	TLSCert       string // PEM file of a client certificate
-	TLSKey        string // PEM file of its key
-	TLSServerName string
 }
 
 // ExpiryGrace is how long after a payment's end its timer fires: by then the chain has usually been read past it.

@@ -27,7 +27,8 @@ const (
 type Config struct {
 	// DataDir is where the chain is kept. Empty keeps it in memory.
 	DataDir string
-	// ListenAddr is the host:port on which HTTP and WebSocket are served. Port 0 picks a free one, empty means 127.0.0.1:0.
+	// ListenAddr is the host:port on which HTTP and WebSocket are served. Port 0 picks a free one, empty means
+	// 127.0.0.1:0.
 	ListenAddr string
 	// BlockTime is the interval between blocks. Zero makes blocks only when asked to by Mine or dev_mine.
 	BlockTime time.Duration
@@ -160,9 +161,9 @@ func (c *Chain) Reorg(depth int, dropTransactions bool) error {
 }
 
 // Replace puts blocks that hold exactly these transactions, which must be valid in this order, in the place of the last
-// depth blocks: a transaction can be mined earlier or later than before, behind others, or give way to another one of its
-// sender and nonce. What the replaced blocks held besides is lost, as Reorg says.
-// Returns ErrReorgDepth as Reorg does, and when there are no more new blocks than old ones.
+// depth blocks: a transaction can be mined earlier or later than before, behind others, or give way to another one of
+// its sender and nonce. What the replaced blocks held besides is lost, as Reorg says. Returns ErrReorgDepth as Reorg
+// does, and when there are no more new blocks than old ones.
 func (c *Chain) Replace(depth int, branch [][]*types.Transaction) error {
 	_, err := c.blocks.replace(depth, func([]*types.Block) [][]*types.Transaction { return branch })
 	return err

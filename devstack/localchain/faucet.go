@@ -25,10 +25,17 @@ const (
 )
 
 // Pay sends amountUnits micro-USDT of the token from the key's account to the address, through the node at rpcURL, and
-// returns the transaction's hash without waiting for a block. Any node and any ERC-20 token will do.
-// It may be called concurrently, also with one key: payments that use the same key and node are sent one after the other.
-// Returns the node's message if it refuses, for instance because the account owns too little.
-func Pay(ctx context.Context, rpcURL string, tokenContract common.Address, key *ecdsa.PrivateKey, to common.Address, amountUnits int64) (common.Hash, error) {
+// returns the transaction's hash without waiting for a block. Any node and any ERC-20 token will do. It may be called
+// concurrently, also with one key: payments that use the same key and node are sent one after the other. Returns the
+// node's message if it refuses, for instance because the account owns too little.
+func Pay(
+	ctx context.Context,
+	rpcURL string,
+	tokenContract common.Address,
+	key *ecdsa.PrivateKey,
+	to common.Address,
+	amountUnits int64,
+) (common.Hash, error) {
 	if amountUnits < 0 {
 		return common.Hash{}, fmt.Errorf("pay: the amount of %d micro-USDT is negative", amountUnits)
 	}
@@ -40,9 +47,15 @@ func Pay(ctx context.Context, rpcURL string, tokenContract common.Address, key *
 	return transaction.Hash(), nil
 }
 
-// SendCall signs a call of a contract and sends it, with the promises of Pay. The signed transaction is returned so that it can
-// be sent again with Rebroadcast after a reorg lost it.
-func SendCall(ctx context.Context, rpcURL string, key *ecdsa.PrivateKey, contract common.Address, data []byte) (*types.Transaction, error) {
+// SendCall signs a call of a contract and sends it, with the promises of Pay. The signed transaction is returned so
+// that it can be sent again with Rebroadcast after a reorg lost it.
+func SendCall(
+	ctx context.Context,
+	rpcURL string,
+	key *ecdsa.PrivateKey,
+	contract common.Address,
+	data []byte,
+) (*types.Transaction, error) {
 	client, err := ethclient.DialContext(ctx, rpcURL)
 	if err != nil {
 		return nil, fmt.Errorf("dial the node: %w", err)
@@ -74,7 +87,8 @@ func SendCall(ctx context.Context, rpcURL string, key *ecdsa.PrivateKey, contrac
 	}
 }
 
-// Rebroadcast sends a transaction that is signed already. That the node has it, in its pool or in a block, counts as success.
+// Rebroadcast sends a transaction that is signed already. That the node has it, in its pool or in a block, counts as
+// success.
 func Rebroadcast(ctx context.Context, rpcURL string, signed *types.Transaction) error {
 	client, err := ethclient.DialContext(ctx, rpcURL)
 	if err != nil {
@@ -93,7 +107,12 @@ func Rebroadcast(ctx context.Context, rpcURL string, signed *types.Transaction) 
 }
 
 // draftCall fills in everything but the nonce.
-func draftCall(ctx context.Context, client *ethclient.Client, from, contract common.Address, data []byte) (*types.DynamicFeeTx, error) {
+func draftCall(
+	ctx context.Context,
+	client *ethclient.Client,
+	from, contract common.Address,
+	data []byte,
+) (*types.DynamicFeeTx, error) {
 	chainID, err := client.ChainID(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the chain id: %w", err)
@@ -149,8 +168,9 @@ func sendingAccountFor(rpcURL string, address common.Address) *sendingAccount {
 	return sendingAccounts[name]
 }
 
-// nextNonce starts from the node's count and steps over the transactions of ours that the node has accepted but not counted
-// yet. One that it does not know any more, after a reorg or a restart, leaves a gap, and the gap is what is returned.
+// nextNonce starts from the node's count and steps over the transactions of ours that the node has accepted but not
+// counted yet. One that it does not know any more, after a reorg or a restart, leaves a gap, and the gap is what is
+// returned.
 func (a *sendingAccount) nextNonce(ctx context.Context, client *ethclient.Client) (uint64, error) {
 	nonce, err := client.PendingNonceAt(ctx, a.address)
 	if err != nil {

@@ -8,16 +8,16 @@ import (
 	gethlog "github.com/ethereum/go-ethereum/log"
 )
 
-// routeGethLog sends geth's warnings and errors to the logger and drops the rest. geth has one logger for the whole process,
-// so with several chains the one that was started last gets the warnings of all.
+// routeGethLog sends geth's warnings and errors to the logger and drops the rest. geth has one logger for the whole
+// process, so with several chains the one that was started last gets the warnings of all.
 func routeGethLog(logger *slog.Logger) {
 	handler := warningsOnly{logger.Handler()}
 	// The wrapper hides the logger's type: given its own type, geth would replace slog's default logger too.
 	gethlog.SetDefault(struct{ gethlog.Logger }{gethlog.NewLogger(handler)})
 }
 
-// harmlessWarnings are about things that are meant to be so here: there are no peers, a kill loses nothing that matters, and
-// a reorg happens because somebody asked for it.
+// harmlessWarnings are about things that are meant to be so here: there are no peers, a kill loses nothing that
+// matters, and a reorg happens because somebody asked for it.
 var harmlessWarnings = map[string]bool{
 	"P2P server will be useless, neither dialing nor listening": true,
 	"Unclean shutdown detected":                                 true,

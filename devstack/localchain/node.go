@@ -30,8 +30,8 @@ const (
 	maxPoolTransactions = 100_000
 )
 
-// ErrOtherChain is returned by Start when the data directory was begun with another genesis block, for instance by an older
-// version of this program. Its content cannot be used; starting over in an empty directory is the only way.
+// ErrOtherChain is returned by Start when the data directory was begun with another genesis block, for instance by an
+// older version of this program. Its content cannot be used; starting over in an empty directory is the only way.
 var ErrOtherChain = errors.New("the data directory holds another chain, start over with an empty one")
 
 // newNode assembles geth without starting it. If it returns an error, nothing is left open.
@@ -108,8 +108,8 @@ func ethConfig() *ethconfig.Config {
 	config.Genesis = genesisBlock()
 	config.SyncMode = ethconfig.FullSync
 
-	// With pruning off and the hash scheme, each block's whole state is written when the block is. The path scheme would keep
-	// the last 128 blocks' state in memory and rewind that far after a kill.
+	// With pruning off and the hash scheme, each block's whole state is written when the block is. The path scheme would
+	// keep the last 128 blocks' state in memory and rewind that far after a kill.
 	config.StateScheme = rawdb.HashScheme
 	config.NoPruning = true
 	config.SnapshotCache = 0

@@ -30,9 +30,9 @@ var (
 	ErrReorgDepth    = errors.New("that depth cannot be reorganised")
 )
 
-// producer takes the place of a consensus client: it decides which block comes next and which branch is the canonical one.
-// geth's own SimulatedBeacon is not used because it cannot give a block a chosen time or content, marks blocks as final at
-// every 32nd block (which a deep reorg would contradict) and is not safe for concurrent use.
+// producer takes the place of a consensus client: it decides which block comes next and which branch is the canonical
+// one. geth's own SimulatedBeacon is not used because it cannot give a block a chosen time or content, marks blocks as
+// final at every 32nd block (which a deep reorg would contradict) and is not safe for concurrent use.
 type producer struct {
 	// mu lets one change of the chain happen at a time: the ticker, dev_mine and dev_reorg wait for each other.
 	mu      sync.Mutex
@@ -47,8 +47,8 @@ type content struct {
 
 func (p *producer) head() *types.Header { return p.backend.BlockChain().CurrentBlock() }
 
-// mine adds blocks to the head and returns the new head. The first of them holds what was waiting in the pool, as much of it
-// as fits; the rest of it goes into the following ones.
+// mine adds blocks to the head and returns the new head. The first of them holds what was waiting in the pool, as much
+// of it as fits; the rest of it goes into the following ones.
 func (p *producer) mine(blocks int) (*types.Header, error) {
 	if blocks < 1 || blocks > maxBlocksAtOnce {
 		return nil, fmt.Errorf("%w: %d, allowed are 1 to %d", ErrTooManyBlocks, blocks, maxBlocksAtOnce)
@@ -105,7 +105,8 @@ func (p *producer) insertOn(parent *types.Header, timestampSeconds uint64, what 
 		BeaconRoot:  &common.Hash{},
 	}
 	isEmpty := !what.fromPool && len(what.transactions) == 0
-	block, _, err := p.backend.Miner().BuildTestingPayload(arguments, what.transactions, isEmpty, []byte("paycow local chain"))
+	block, _, err := p.backend.Miner().
+		BuildTestingPayload(arguments, what.transactions, isEmpty, []byte("paycow local chain"))
 	if err != nil {
 		return nil, fmt.Errorf("build a block on %d: %w", parent.Number, err)
 	}

@@ -9,9 +9,9 @@ import (
 
 // reorg replaces the last depth blocks by depth+1 others and returns the new head.
 //
-// The new branch begins with an empty block; the replaced blocks' transactions follow, each one block later than before,
-// so that a re-mined transaction has another block hash and another block number. If they are to be dropped, the new
-// branch is empty.
+// The new branch begins with an empty block; the replaced blocks' transactions follow, each one block later than
+// before, so that a re-mined transaction has another block hash and another block number. If they are to be dropped,
+// the new branch is empty.
 func (p *producer) reorg(depth int, dropTransactions bool) (*types.Header, error) {
 	return p.replace(depth, func(replaced []*types.Block) [][]*types.Transaction {
 		branch := make([][]*types.Transaction, len(replaced)+1)
@@ -24,9 +24,9 @@ func (p *producer) reorg(depth int, dropTransactions bool) (*types.Header, error
 	})
 }
 
-// replace puts blocks with other content in the place of the last depth blocks and returns the new head. The new branch is
-// complete before it becomes canonical, so nobody sees a shorter chain in between. Replaced transactions that are not in it
-// are removed from the pool as well, where geth puts them back.
+// replace puts blocks with other content in the place of the last depth blocks and returns the new head. The new branch
+// is complete before it becomes canonical, so nobody sees a shorter chain in between. Replaced transactions that are
+// not in it are removed from the pool as well, where geth puts them back.
 func (p *producer) replace(depth int, by func(replaced []*types.Block) [][]*types.Transaction) (*types.Header, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -35,7 +35,13 @@ func (p *producer) replace(depth int, by func(replaced []*types.Block) [][]*type
 	// The block that deploys the token is never replaced: every setting that names the token would be wrong without it.
 	maxDepth := min(int(oldHead)-setupBlockNumber, finalizedDepth)
 	if depth < 1 || depth > maxDepth {
-		return nil, fmt.Errorf("%w: %d, allowed are 1 to %d while the head is block %d", ErrReorgDepth, depth, maxDepth, oldHead)
+		return nil, fmt.Errorf(
+			"%w: %d, allowed are 1 to %d while the head is block %d",
+			ErrReorgDepth,
+			depth,
+			maxDepth,
+			oldHead,
+		)
 	}
 	if err := p.settlePool(); err != nil {
 		return nil, err
@@ -46,7 +52,12 @@ func (p *producer) replace(depth int, by func(replaced []*types.Block) [][]*type
 	}
 	branch := by(replaced)
 	if len(branch) <= depth {
-		return nil, fmt.Errorf("%w: %d blocks cannot take the place of %d, the new branch must be longer", ErrReorgDepth, len(branch), depth)
+		return nil, fmt.Errorf(
+			"%w: %d blocks cannot take the place of %d, the new branch must be longer",
+			ErrReorgDepth,
+			len(branch),
+			depth,
+		)
 	}
 	newHead, err := p.insertBranch(replaced, branch)
 	if err != nil {
@@ -98,8 +109,8 @@ func (p *producer) insertBranch(replaced []*types.Block, branch [][]*types.Trans
 	return block, nil
 }
 
-// forget empties the pool of lost transactions and leaves in it what was waiting there besides. A waiting
-// transaction whose sender lost an earlier one waits on until somebody fills the gap in the sender's nonces, as on any node.
+// forget empties the pool of lost transactions and leaves in it what was waiting there besides. A waiting transaction
+// whose sender lost an earlier one waits on until somebody fills the gap in the sender's nonces, as on any node.
 func (p *producer) forget(lost map[common.Hash]bool) error {
 	// geth puts the lost transactions back when it has seen the new head, and clearing before that would be in vain.
 	if err := p.settlePool(); err != nil {

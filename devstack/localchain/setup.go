@@ -30,13 +30,16 @@ func tokenAddress() common.Address {
 	return crypto.CreateAddress(addressOf(tokenOwnerKey()), 0)
 }
 
-// deployToken makes the first block of a fresh chain, with everything in it, so that a kill leaves all of it or nothing.
+// deployToken makes the first block of a fresh chain, with everything in it, so that a kill leaves all of it or
+// nothing.
 func deployToken(blocks *producer) error {
 	if blocks.head().Number.Uint64() >= setupBlockNumber {
 		return nil
 	}
 	contract := token.NewTestUSDT()
-	creation := append(common.FromHex(token.TestUSDTMetaData.Bin), contract.PackConstructor(big.NewInt(tokenSupplyUnits))...)
+	creation := append(
+		common.FromHex(token.TestUSDTMetaData.Bin),
+		contract.PackConstructor(big.NewInt(tokenSupplyUnits))...)
 	funding := contract.PackTransfer(addressOf(faucetKey()), big.NewInt(faucetSupplyUnits))
 	address := tokenAddress()
 

@@ -18,8 +18,9 @@ const (
 	memoryNeeded = 2 << 30
 )
 
-// directory is a server's throw-away directory. It is locked for as long as this process lives, so that a later process can
-// tell the directories of tests that were killed and remove them: in memory they would stay until the machine restarts.
+// directory is a server's throw-away directory. It is locked for as long as this process lives, so that a later process
+// can tell the directories of tests that were killed and remove them: in memory they would stay until the machine
+// restarts.
 type directory struct {
 	path string
 	lock *os.File

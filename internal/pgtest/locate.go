@@ -49,7 +49,8 @@ type owner struct {
 	uid, gid int
 }
 
-// findOwner picks the user to run the server as. PostgreSQL refuses to run as root, so root runs it as an unprivileged user.
+// findOwner picks the user to run the server as. PostgreSQL refuses to run as root, so root runs it as an unprivileged
+// user.
 func findOwner() (*owner, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil //nolint:nilnil // no owner: the server runs as ourselves

@@ -33,9 +33,9 @@ var (
 	tried     bool
 )
 
-// Start returns the server that all tests of the process share, and starts it at the first call. It skips the test when the
-// machine has no PostgreSQL, or fails it when PAYCOW_REQUIRE_POSTGRES=1. The server ends with the test process; Main stops it
-// in an orderly way and removes its files.
+// Start returns the server that all tests of the process share, and starts it at the first call. It skips the test when
+// the machine has no PostgreSQL, or fails it when PAYCOW_REQUIRE_POSTGRES=1. The server ends with the test process;
+// Main stops it in an orderly way and removes its files.
 func Start(t testing.TB) *Server {
 	t.Helper()
 	sharedMu.Lock()
@@ -50,8 +50,8 @@ func Start(t testing.TB) *Server {
 	return shared
 }
 
-// StartDurable starts a server for this test alone, with fsync and synchronous commits left on, and stops it at the end of
-// the test. It is for tests that stop, restart or kill the database.
+// StartDurable starts a server for this test alone, with fsync and synchronous commits left on, and stops it at the end
+// of the test. It is for tests that stop, restart or kill the database.
 func StartDurable(t testing.TB) *Server {
 	t.Helper()
 	s, err := newServer(options{durable: true})
@@ -78,8 +78,8 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Close stops the shared server, if there is one, and removes its files. Main calls it; a TestMain of another form calls it
-// itself.
+// Close stops the shared server, if there is one, and removes its files. Main calls it; a TestMain of another form
+// calls it itself.
 func Close() {
 	sharedMu.Lock()
 	defer sharedMu.Unlock()
@@ -91,15 +91,15 @@ func Close() {
 
 var databaseCount atomic.Int64
 
-// NewDatabase creates an empty database and returns its postgres:// URL. The database is dropped at the end of the test if
-// the server still runs then.
+// NewDatabase creates an empty database and returns its postgres:// URL. The database is dropped at the end of the test
+// if the server still runs then.
 func (s *Server) NewDatabase(t testing.TB) string {
 	t.Helper()
 	return s.createDatabase(t, "template1")
 }
 
-// NewDatabaseFrom creates a database like NewDatabase, as a copy of a template that prepare fills once for each server and
-// name. prepare gets the URL of an empty database and must close its connections before it returns.
+// NewDatabaseFrom creates a database like NewDatabase, as a copy of a template that prepare fills once for each server
+// and name. prepare gets the URL of an empty database and must close its connections before it returns.
 func (s *Server) NewDatabaseFrom(t testing.TB, name string, prepare func(url string) error) string {
 	t.Helper()
 	s.templatesMu.Lock()

@@ -35,8 +35,8 @@ type Server struct {
 	proc   *os.Process
 }
 
-// newServer makes a cluster in a fresh directory and starts it. The error says what is missing when this machine cannot run
-// PostgreSQL.
+// newServer makes a cluster in a fresh directory and starts it. The error says what is missing when this machine cannot
+// run PostgreSQL.
 func newServer(opts options) (*Server, error) {
 	install, err := findInstallation()
 	if err != nil {
@@ -194,8 +194,8 @@ func (s *Server) logTail() string {
 	return string(bytes.TrimSpace(text))
 }
 
-// Stop stops the server as an administrator in a hurry would: open connections are cut, committed work stays. A second Stop
-// does nothing.
+// Stop stops the server as an administrator in a hurry would: open connections are cut, committed work stays. A second
+// Stop does nothing.
 func (s *Server) Stop() error { return s.end(syscall.SIGINT) }
 
 // Kill stops the server without a checkpoint, as a crash would: it recovers at the next start.

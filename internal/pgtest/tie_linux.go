@@ -10,8 +10,8 @@ import (
 // children exit at once.
 func tieToParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGQUIT }
 
-// startTied starts cmd and closes exited when it ends. The kernel sends the signal when the thread that started the child
-// ends, so that thread is kept for as long as the child lives.
+// startTied starts cmd and closes exited when it ends. The kernel sends the signal when the thread that started the
+// child ends, so that thread is kept for as long as the child lives.
 func startTied(cmd *exec.Cmd, exited chan<- struct{}) error {
 	started := make(chan error, 1)
 	go func() {

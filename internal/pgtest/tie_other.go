@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// tieToParent does nothing: only Linux has a signal for the death of a parent. On other systems a killed test process leaves
-// its server running.
+// tieToParent does nothing: only Linux has a signal for the death of a parent. On other systems a killed test process
+// leaves its server running.
 func tieToParent(*syscall.SysProcAttr) {}
 
 // startTied starts cmd and closes exited when it ends.

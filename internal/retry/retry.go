@@ -1,5 +1,5 @@
-// Package retry repeats a call until it succeeds. It is the one place that decides how: how long to pause, when to give up
-// and which error the caller gets.
+// Package retry repeats a call until it succeeds. It is the one place that decides how: how long to pause, when to give
+// up and which error the caller gets.
 package retry
 
 import (
@@ -22,12 +22,12 @@ type Policy struct {
 	OnRetry func(err error, pause time.Duration)
 }
 
-// Until calls until call returns nil, returns an error marked Permanent, has been made policy.Calls times, or ctx ends. It
-// calls at least once, whatever ctx, and never while an earlier call is still running.
+// Until calls until call returns nil, returns an error marked Permanent, has been made policy.Calls times, or ctx ends.
+// It calls at least once, whatever ctx, and never while an earlier call is still running.
 //
-// A success is returned as nil even if ctx ended during the call. When ctx ends, the error matches both ctx.Err() and the
-// error of the last call, which says more than "deadline exceeded". Otherwise Until returns the error of the last call,
-// without the mark.
+// A success is returned as nil even if ctx ended during the call. When ctx ends, the error matches both ctx.Err() and
+// the error of the last call, which says more than "deadline exceeded". Otherwise Until returns the error of the last
+// call, without the mark.
 func Until(ctx context.Context, policy Policy, call func() error) error {
 	var last error
 	err := failsafe.With(policy.build()).WithContext(ctx).Run(func() error {
@@ -61,7 +61,9 @@ func (p Policy) build() retrypolicy.RetryPolicy[any] {
 		builder = builder.WithDelay(p.Pause)
 	}
 	if p.OnRetry != nil {
-		builder = builder.OnRetryScheduled(func(e failsafe.ExecutionScheduledEvent[any]) { p.OnRetry(e.LastError(), e.Delay) })
+		builder = builder.OnRetryScheduled(
+			func(e failsafe.ExecutionScheduledEvent[any]) { p.OnRetry(e.LastError(), e.Delay) },
+		)
 	}
 	return builder.Build()
 }

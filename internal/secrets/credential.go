@@ -1,4 +1,5 @@
-// Package secrets makes and checks the secrets that people and programs show to PayCow: API credentials and passwords.
+// Package secrets creates and checks the secrets by which people and programs authenticate: API credentials,
+// passwords, session tokens and second factors.
 package secrets
 
 import (
@@ -16,14 +17,14 @@ import (
 // MasterKeyBytes is the length of the master key, in bytes: the key of AES-256.
 const MasterKeyBytes = 32
 
-// The prefixes tell a person, and a scanner for leaked secrets, which of the two a string is.
+// The prefixes show people, and scanners for leaked secrets, what a string is.
 const (
 	apiKeyPrefix = "pk_"
 	secretPrefix = "sk_"
 )
 
-// NewCredential makes an API key and its secret of 256 random bits for an operator. The credential holds the secret's hash
-// and the secret sealed with the master key; the secret itself is returned once. The caller fills in CreatedAt.
+// NewCredential returns a new API key for an operator and its secret of 256 random bits. The credential holds the
+// secret's hash and the secret sealed with the master key. The caller sets CreatedAt.
 func NewCredential(operatorID string, masterKey []byte) (credential models.Credential, secret string, err error) {
 	apiKey := apiKeyPrefix + models.RandomHex(16)
 	secret = secretPrefix + base64.RawURLEncoding.EncodeToString(randomBytes(32))
@@ -31,29 +32,32 @@ func NewCredential(operatorID string, masterKey []byte) (credential models.Crede
 	if err != nil {
 		return models.Credential{}, "", err
 	}
-	return models.Credential{APIKey: apiKey, OperatorID: operatorID, SecretHash: HashSecret(secret),
-		SecretSealed: sealed}, secret, nil
+	return models.Credential{
+		APIKey: apiKey, OperatorID: operatorID, SecretHash: HashSecret(secret),
+		SecretSealed: sealed,
+	}, secret, nil
 }
 
-// HashSecret returns what the database keeps to check a secret by. A plain SHA-256 is enough, because a secret has 256
-// bits of entropy that nobody can guess through.
+// HashSecret returns the hash by which a secret is checked. A plain SHA-256 is enough, because 256 bits of entropy
+// cannot be guessed.
 func HashSecret(secret string) []byte {
 	sum := sha256.Sum256([]byte(secret))
 	return sum[:]
 }
 
-// MatchesHash tells in constant time whether the secret has this hash.
+// MatchesHash reports in constant time whether the secret has this hash.
 func MatchesHash(secret string, hash []byte) bool {
 	return subtle.ConstantTimeCompare(HashSecret(secret), hash) == 1
 }
 
-// OpenSecret returns the secret of a credential. Returns ErrSealBroken when the master key is another one, or when the
-// sealed bytes belong to another API key.
+// OpenSecret returns the secret of a credential. Returns models.ErrSealBroken if the master key is a different one,
+// or if the sealed bytes belong to another API key.
 func OpenSecret(credential models.Credential, masterKey []byte) (string, error) {
 	return Open(credential.APIKey, credential.SecretSealed, masterKey)
 }
 
-// Open returns what Seal has sealed for the same owner. Returns ErrSealBroken.
+// Open returns the secret that Seal sealed for the same owner. Returns models.ErrSealBroken if the owner or the
+// master key is a different one.
 func Open(owner string, sealed, masterKey []byte) (string, error) {
 	aead, err := newAEAD(masterKey)
 	if err != nil {
@@ -66,7 +70,7 @@ func Open(owner string, sealed, masterKey []byte) (string, error) {
 	return string(secret), nil
 }
 
-// Seal binds a secret to its owner, so that what is sealed for one cannot be passed off as another's.
+// Seal encrypts a secret and binds it to its owner, so that it cannot be opened for another one.
 func Seal(owner, secret string, masterKey []byte) ([]byte, error) {
 	aead, err := newAEAD(masterKey)
 	if err != nil {
@@ -78,7 +82,7 @@ func Seal(owner, secret string, masterKey []byte) ([]byte, error) {
 
 func newAEAD(masterKey []byte) (cipher.AEAD, error) {
 	if len(masterKey) != MasterKeyBytes {
-		return nil, fmt.Errorf("the master key has %d bytes, it must have %d", len(masterKey), MasterKeyBytes)
+		return nil, fmt.Errorf("the master key has %d bytes but must have %d", len(masterKey), MasterKeyBytes)
 	}
 	block, err := aes.NewCipher(masterKey)
 	if err != nil {

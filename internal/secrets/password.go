@@ -21,15 +21,15 @@ const (
 	argonMaxKeyBytes  = 64
 )
 
-// How long a password that somebody chooses may be, in characters. Length counts and composition does not (NIST SP 800-63B).
+// The allowed length of a new password, in characters. There are no rules of composition (NIST SP 800-63B).
 const (
 	MinPasswordRunes = 12
 	MaxPasswordRunes = 256
 	MaxPasswordBytes = MaxPasswordRunes * utf8.UTFMax
 )
 
-// PasswordProblem says what is wrong with a password that somebody chooses for the account of an e-mail address, as the end of
-// a sentence that begins with "the password"; "" when nothing is. It never repeats the password.
+// PasswordProblem returns what is wrong with a new password for the account with this e-mail address, as the end of a
+// sentence that begins with "the password", or "" if it is acceptable. It never repeats the password.
 func PasswordProblem(password, email string) string {
 	first, _ := utf8.DecodeRuneInString(password)
 	switch length := utf8.RuneCountInString(password); {
@@ -55,8 +55,8 @@ func HashPassword(password string) string {
 	return hash
 }
 
-// CheckPassword reports whether the password has this hash. Returns ErrPasswordHash if the hash cannot be read or asks for
-// more memory, passes or lanes than are allowed.
+// CheckPassword reports whether the password has this hash. Returns models.ErrPasswordHash if the hash cannot be read
+// or asks for more memory, passes or lanes than are allowed.
 func CheckPassword(password, hash string) (bool, error) {
 	params, _, _, err := argon2id.DecodeHash(hash)
 	if err != nil || !strings.HasPrefix(hash, "$") || !isAllowed(*params) {

@@ -10,37 +10,39 @@ import (
 	"github.com/pquerna/otp/totp"
 )
 
-// The second factor is that of RFC 6238 with what every authenticator app takes: SHA-1, six digits, steps of 30 seconds.
+// The second factor is TOTP (RFC 6238) with the parameters that every authenticator app supports: SHA-1, six digits,
+// steps of 30 seconds.
 const (
 	totpStep        = 30 * time.Second
 	totpSecretBytes = 20
 	totpIssuer      = "PayCow"
 )
 
-// NewTOTP returns a new secret in base32 and the URI that authenticator apps read, naming the account.
+// NewTOTP returns a new secret in base32, and the URI for authenticator apps, which names the account.
 func NewTOTP(account string) (secret, uri string, err error) {
 	key, err := totp.Generate(totp.GenerateOpts{Issuer: totpIssuer, AccountName: account, SecretSize: totpSecretBytes})
 	if err != nil {
-		return "", "", fmt.Errorf("make a second factor: %w", err)
+		return "", "", fmt.Errorf("create a second factor: %w", err)
 	}
 	return key.Secret(), key.URL(), nil
 }
 
-// TOTPCode returns the code of a time step, which counts from the Unix epoch.
+// TOTPCode returns the code of a time step. Steps count from the Unix epoch.
 func TOTPCode(secret string, step int64) (string, error) {
 	code, err := hotp.GenerateCodeCustom(secret, uint64(max(0, step)), hotp.ValidateOpts{
 		Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1,
 	})
 	if err != nil {
-		return "", fmt.Errorf("second factor: %w", err)
+		return "", fmt.Errorf("compute a code of the second factor: %w", err)
 	}
 	return code, nil
 }
 
-// TOTPStep returns the time step of now.
+// TOTPStep returns the time step of a time.
 func TOTPStep(now time.Time) int64 { return now.Unix() / int64(totpStep/time.Second) }
 
-// MatchTOTP returns the time step whose code this is: the present one, the one before or the one after, because clocks differ.
+// MatchTOTP returns the time step to which a code belongs. It tries the current step, the one before and the one
+// after, because clocks differ. ok is false if the code matches none of them.
 func MatchTOTP(secret, code string, now time.Time) (step int64, ok bool, err error) {
 	for _, candidate := range []int64{TOTPStep(now), TOTPStep(now) - 1, TOTPStep(now) + 1} {
 		want, err := TOTPCode(secret, candidate)

@@ -1,4 +1,5 @@
-// Package rulestest holds a model of the database for tests of package rules and of the workflows that carry its decisions out.
+// Package rulestest holds a model of the database for tests of package rules and of the workflows that carry its
+// decisions out.
 package rulestest
 
 import (
@@ -17,20 +18,30 @@ var Created = time.Date(2026, 3, 12, 21, 30, 0, 0, time.UTC)
 // Input returns the payment of the tests: 50 USDT within an hour.
 func Input() models.PaymentInput {
 	return models.PaymentInput{
-		PaymentID: "648f3a0c9d1e2b3a4c5d6e7f", OperatorID: "0123456789abcdef01234567", UserID: "user_123456", Reference: "a1b2c3d4e5f6a7b8",
-		DepositAddress: "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", Network: models.NetworkERC20, Currency: models.CurrencyUSDT,
-		AmountRequested: 50 * models.USDT, CreatedAt: Created, ExpiresAt: Created.Add(time.Hour), Confirmations: 12, ExpiryGraceSeconds: 30,
+		PaymentID:          "648f3a0c9d1e2b3a4c5d6e7f",
+		OperatorID:         "0123456789abcdef01234567",
+		UserID:             "user_123456",
+		Reference:          "a1b2c3d4e5f6a7b8",
+		DepositAddress:     "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+		Network:            models.NetworkERC20,
+		Currency:           models.CurrencyUSDT,
+		AmountRequested:    50 * models.USDT,
+		CreatedAt:          Created,
+		ExpiresAt:          Created.Add(time.Hour),
+		Confirmations:      12,
+		ExpiryGraceSeconds: 30,
 	}
 }
 
-// ErrUnverified is what CreditPayment fails with while the model chain confirms none of the transfers and it is to wait.
+// ErrUnverified is what CreditPayment fails with while the model chain confirms none of the transfers and it is to
+// wait.
 var ErrUnverified = errors.New("the model chain confirms none of them")
 
 var errAway = errors.New("the model database is away")
 
-// Store is the database's side of one payment in memory, with the rules of package store: a write compares the version, and
-// the ledger books only what the rows confirm. Its methods also stand in for the activities. Fields may be set while nothing
-// calls a method.
+// Store is the database's side of one payment in memory, with the rules of package store: a write compares the version,
+// and the ledger books only what the rows confirm. Its methods also stand in for the activities. Fields may be set
+// while nothing calls a method.
 type Store struct {
 	mu        sync.Mutex
 	State     models.PaymentState
@@ -68,7 +79,7 @@ func Describe(state models.PaymentState) string {
 
 // Timeline returns the recorded states as Describe names them.
 func (s *Store) Timeline() []string {
-	var timeline []string
+	timeline := make([]string, 0, len(s.States))
 	for _, state := range s.States {
 		timeline = append(timeline, Describe(state))
 	}

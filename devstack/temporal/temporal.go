@@ -1,7 +1,7 @@
-// Package engine runs a Temporal server and its web UI inside this process, for
+// Package temporal runs a Temporal server and its web UI inside this process, for
 // `paycow dev`, for a shop with one machine, and for tests. Everything it needs
 // is one directory, or two databases on a PostgreSQL.
-package engine
+package temporal
 
 import (
 	"context"
@@ -36,8 +36,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Engine is a running Temporal server.
-type Engine struct {
+// Server is a running Temporal server.
+type Server struct {
 	address string
 	server  temporal.Server
 	log     *logAdapter
@@ -60,7 +60,7 @@ var ErrInUse = errors.New("another engine is running on this data")
 // Start runs the engine and returns when its frontend, and the UI if one is
 // configured, answer. A stopped engine's directory and ports can be used again,
 // in the same process too.
-func Start(ctx context.Context, cfg Config) (*Engine, error) {
+func Start(ctx context.Context, cfg Config) (*Server, error) {
 	logger := cfg.Logger
 	if logger == nil {
 		logger = slog.Default()
@@ -81,14 +81,14 @@ func Start(ctx context.Context, cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{address: addresses.frontend, log: quiet, release: release}
+	e := &Server{address: addresses.frontend, log: quiet, release: release}
 	if err := e.start(ctx, cfg, addresses, persistence); err != nil {
 		return nil, errors.Join(err, e.Stop())
 	}
 	return e, nil
 }
 
-func (e *Engine) start(ctx context.Context, cfg Config, addresses addresses, persistence config.Persistence) error {
+func (e *Server) start(ctx context.Context, cfg Config, addresses addresses, persistence config.Persistence) error {
 	server, err := newServer(addresses, persistence, e.log)
 	if err != nil {
 		return fmt.Errorf("starting temporal: %w", err)
@@ -106,10 +106,10 @@ func (e *Engine) start(ctx context.Context, cfg Config, addresses addresses, per
 }
 
 // Address is the host:port at which clients reach the frontend.
-func (e *Engine) Address() string { return e.address }
+func (e *Server) Address() string { return e.address }
 
 // UIURL is the address of the web UI, or "" when there is none.
-func (e *Engine) UIURL() string {
+func (e *Server) UIURL() string {
 	if e.ui == nil {
 		return ""
 	}
@@ -118,7 +118,7 @@ func (e *Engine) UIURL() string {
 
 // Stop ends the UI and the server and gives the ports and the data free. It
 // returns the first call's result when called again.
-func (e *Engine) Stop() error {
+func (e *Server) Stop() error {
 	e.stopOnce.Do(func() {
 		e.log.phase.ended.Store(true)
 		if e.ui != nil {
@@ -130,7 +130,7 @@ func (e *Engine) Stop() error {
 	return e.stopErr
 }
 
-func (e *Engine) stopServer() error {
+func (e *Server) stopServer() error {
 	if e.server == nil {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package worker
+package engine
 
 import (
 	"context"
@@ -15,28 +15,26 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// checkTimeout bounds one try. A check that was cut off ends by itself then.
+// checkTimeout bounds one check. The workflow of a check that was cut off ends by itself after this time.
 const checkTimeout = 10 * time.Second
 
-// waitUpsertable waits until workflows can upsert the attributes. The frontend
-// and the history service each keep a copy of the namespace, and an upsert that
-// meets the older copy fails the payment's workflow task. No call asks the
-// history service directly, so a throw-away workflow does.
+// waitUpsertable waits until workflows can upsert the attributes. The frontend and the history service each cache the
+// namespace, and an upsert that meets the older copy fails the payment's workflow task. No call reads the cache of the
+// history service, so a throw-away workflow tries it.
 func (e *ensurer) waitUpsertable(ctx context.Context) error {
 	values, err := sampleValues(e.attributes)
 	if err != nil {
 		return err
 	}
-	return poll(ctx, func() (bool, error) {
-		tryCtx, cancel := context.WithTimeout(ctx, checkTimeout)
+	return repeat(ctx, func() error {
+		checkCtx, cancel := context.WithTimeout(ctx, checkTimeout)
 		defer cancel()
-		err := e.runCheck(tryCtx, values)
-		return err == nil, err
+		return e.runCheck(checkCtx, values)
 	})
 }
 
-// runCheck starts a workflow with the attributes and plays its worker by hand:
-// it answers its only task with an upsert and the end of the workflow.
+// runCheck starts a workflow with the attributes and acts as its worker: it answers the only task with an upsert and
+// the completion of the workflow.
 func (e *ensurer) runCheck(ctx context.Context, values *commonpb.SearchAttributes) error {
 	const identity = "paycow-namespace-check"
 	service := e.client.WorkflowService()
@@ -52,7 +50,7 @@ func (e *ensurer) runCheck(ctx context.Context, values *commonpb.SearchAttribute
 	if err != nil {
 		return err
 	}
-	// The workflow is of no interest to anybody afterwards, whatever its end.
+	// Nobody needs the workflow afterwards, however it ended.
 	defer func() {
 		_, _ = service.DeleteWorkflowExecution(ctx, &workflowservice.DeleteWorkflowExecutionRequest{
 			Namespace:         e.namespace,
@@ -84,8 +82,7 @@ func (e *ensurer) runCheck(ctx context.Context, values *commonpb.SearchAttribute
 	return err
 }
 
-// sampleValues encodes one value of each attribute's type, as the SDK does for
-// typed search attributes.
+// sampleValues encodes one value of each attribute's type, as the SDK does for typed search attributes.
 func sampleValues(attributes map[string]enumspb.IndexedValueType) (*commonpb.SearchAttributes, error) {
 	samples := map[enumspb.IndexedValueType]any{
 		enumspb.INDEXED_VALUE_TYPE_KEYWORD:      "check",

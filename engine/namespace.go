@@ -1,4 +1,4 @@
-package worker
+package engine
 
 import (
 	"context"
@@ -15,35 +15,20 @@ import (
 	"go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"paycow/models"
+	"paycow/internal/retry"
 )
 
 const (
-	// ensureTimeout is far above Temporal's namespace cache refresh (2 s by
-	// default), which is what EnsureNamespace waits for.
+	// ensureTimeout bounds EnsureNamespace, which waits for Temporal to refresh its cache of namespaces (2 s by default).
 	ensureTimeout = 60 * time.Second
-
+	// ensurePause is the time between two calls while EnsureNamespace waits.
 	ensurePause = 100 * time.Millisecond
 )
 
-// SearchAttributes are the custom attributes that payments carry. TxHash is a
-// list because several transfers may pay one payment; `TxHash="0x…"` finds a
-// payment by any of them.
-func SearchAttributes() map[string]enumspb.IndexedValueType {
-	return map[string]enumspb.IndexedValueType{
-		models.AttributePaymentStatus:    enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-		models.AttributeOperatorID:       enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-		models.AttributeDepositAddress:   enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-		models.AttributePaymentReference: enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-		models.AttributeTxHash:           enumspb.INDEXED_VALUE_TYPE_KEYWORD_LIST,
-	}
-}
-
-// EnsureNamespace makes the namespace with its retention and the custom search
-// attributes, and changes nothing that is already there. It returns when a
-// workflow can be started with the attributes, found by them and can upsert
-// them. Several processes may call it at once. The client needs no permission
-// to change anything when everything exists, as on Temporal Cloud.
+// EnsureNamespace creates the namespace with its retention, and the custom search attributes. It changes nothing that
+// exists. It returns once a workflow can be started with the attributes, can be found by them and can upsert them, and
+// fails after ensureTimeout. Several processes may call it at once. If everything exists, the client needs no
+// permission to change anything, as on Temporal Cloud.
 func EnsureNamespace(
 	ctx context.Context, c client.Client, namespace string, retention time.Duration,
 	attributes map[string]enumspb.IndexedValueType,
@@ -76,44 +61,46 @@ type ensurer struct {
 	attributes map[string]enumspb.IndexedValueType
 }
 
-// register makes the namespace unless it exists. Temporal reads the store for
-// this question, not its cache.
+// register creates the namespace unless it exists. Temporal answers this question from its store and not from its
+// cache.
 func (e *ensurer) register(ctx context.Context, retention time.Duration) error {
 	service := e.client.WorkflowService()
-	return poll(ctx, func() (bool, error) {
+	return repeat(ctx, func() error {
 		_, err := service.DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: e.namespace})
 		if !isNotFound(err) {
-			return err == nil, err
+			return err
 		}
 		_, err = service.RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
 			Namespace:                        e.namespace,
 			WorkflowExecutionRetentionPeriod: durationpb.New(retention),
 		})
 		if _, ok := errors.AsType[*serviceerror.NamespaceAlreadyExists](err); ok {
-			return true, nil
+			return nil
 		}
-		return err == nil, err
+		return err
 	})
 }
 
-// addAttributes adds what is missing and says whether it added anything. Two
-// processes that add at once may collide in the choice of a column; the one
-// that is refused looks again and finds the other's work.
+// errAttributesAdded makes addAttributes look again: another process may have added attributes at the same time.
+var errAttributesAdded = errors.New("search attributes were added and are not listed yet")
+
+// addAttributes adds the missing attributes and reports whether it added any. Two processes that add at once may choose
+// the same column. Temporal refuses one of them, which then finds the attributes of the other.
 func (e *ensurer) addAttributes(ctx context.Context) (added bool, err error) {
 	operator := e.client.OperatorService()
-	err = poll(ctx, func() (bool, error) {
+	err = repeat(ctx, func() error {
 		missing, err := e.missingAttributes(ctx)
-		if err != nil {
-			return false, err
-		}
-		if len(missing) == 0 {
-			return true, nil
+		if err != nil || len(missing) == 0 {
+			return err
 		}
 		added = true
 		_, err = operator.AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
 			Namespace: e.namespace, SearchAttributes: missing,
 		})
-		return false, err
+		if err != nil {
+			return err
+		}
+		return errAttributesAdded
 	})
 	return added, err
 }
@@ -131,15 +118,14 @@ func (e *ensurer) missingAttributes(ctx context.Context) (map[string]enumspb.Ind
 		case !found:
 			missing[name] = wanted
 		case has != wanted:
-			return nil, permanent(fmt.Errorf("%s is a %s and must be a %s", name, has, wanted))
+			return nil, retry.Permanent(fmt.Errorf("%s is a %s and must be a %s", name, has, wanted))
 		}
 	}
 	return missing, nil
 }
 
-// waitListable waits until the frontend knows the attributes in queries, which
-// is when it also accepts them at a workflow's start. The workflow id keeps the
-// question cheap however many workflows there are.
+// waitListable waits until the frontend accepts the attributes in queries, which is when it also accepts them at the
+// start of a workflow. The workflow id keeps the query cheap however many workflows exist.
 func (e *ensurer) waitListable(ctx context.Context) error {
 	conditions := make([]string, 0, len(e.attributes))
 	for name := range e.attributes {
@@ -150,39 +136,23 @@ func (e *ensurer) waitListable(ctx context.Context) error {
 	}
 	slices.Sort(conditions)
 	query := "WorkflowId = 'namespace-check' AND (" + strings.Join(conditions, " OR ") + ")"
-	return poll(ctx, func() (bool, error) {
+	return repeat(ctx, func() error {
 		_, err := e.client.WorkflowService().CountWorkflowExecutions(ctx,
 			&workflowservice.CountWorkflowExecutionsRequest{Namespace: e.namespace, Query: query})
-		return err == nil, err
+		return err
 	})
 }
 
-type permanentError struct{ error }
-
-// permanent marks an error that waiting does not mend.
-func permanent(err error) error { return permanentError{err} }
-
-func (e permanentError) Unwrap() error { return e.error }
-
-// poll calls attempt until it says done, fails for good or the context ends. It
-// then returns the last error, which tells more than "deadline exceeded".
-func poll(ctx context.Context, attempt func() (done bool, err error)) error {
-	for {
-		done, err := attempt()
-		if done {
-			return nil
+// repeat calls until the call succeeds, Temporal denies the permission for it, or ctx ends. A caller marks other errors
+// that another call would meet again with retry.Permanent.
+func repeat(ctx context.Context, call func() error) error {
+	return retry.Until(ctx, retry.Policy{Pause: ensurePause}, func() error {
+		err := call()
+		if _, denied := errors.AsType[*serviceerror.PermissionDenied](err); denied {
+			return retry.Permanent(err)
 		}
-		var denied *serviceerror.PermissionDenied
-		var hopeless permanentError
-		if errors.As(err, &denied) || errors.As(err, &hopeless) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
-		case <-time.After(ensurePause):
-		}
-	}
+		return err
+	})
 }
 
 func isNotFound(err error) bool {

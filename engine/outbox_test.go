@@ -1,4 +1,4 @@
-package outbox_test
+package engine_test
 
 import (
 	"context"
@@ -12,13 +12,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"paycow/engine"
 	"paycow/models"
-	"paycow/outbox"
 	"paycow/store"
 )
 
-// fakeEngine counts starts and can be away.
-type fakeEngine struct {
+// fakeStarter counts starts and can be away.
+type fakeStarter struct {
 	mu      sync.Mutex
 	away    bool
 	refused map[string]bool
@@ -26,25 +26,25 @@ type fakeEngine struct {
 	calls   int
 }
 
-func (e *fakeEngine) StartPayment(_ context.Context, p models.Payment) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.calls++
-	if e.away || e.refused[p.ID] {
+func (s *fakeStarter) StartPayment(_ context.Context, p models.Payment) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	if s.away || s.refused[p.ID] {
 		return errors.New("away")
 	}
-	e.starts[p.ID]++
+	s.starts[p.ID]++
 	return nil
 }
 
-func (e *fakeEngine) set(change func()) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+func (s *fakeStarter) set(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	change()
 }
 
 // setup returns a store with unstarted payments that are old enough to be swept, and an engine.
-func setup(t *testing.T, payments int) (*store.Store, *fakeEngine, []models.Payment) {
+func setup(t *testing.T, payments int) (*store.Store, *fakeStarter, []models.Payment) {
 	t.Helper()
 	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "paycow.db"), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
@@ -62,13 +62,13 @@ func setup(t *testing.T, payments int) (*store.Store, *fakeEngine, []models.Paym
 		require.NoError(t, err)
 		made = append(made, p)
 	}
-	return db, &fakeEngine{starts: map[string]int{}, refused: map[string]bool{}}, made
+	return db, &fakeStarter{starts: map[string]int{}, refused: map[string]bool{}}, made
 }
 
 // run works an outbox off until the test ends.
-func run(t *testing.T, db *store.Store, engine *fakeEngine) *outbox.Outbox {
+func run(t *testing.T, db *store.Store, starter *fakeStarter) *engine.Outbox {
 	t.Helper()
-	o := outbox.New(db, engine, slog.New(slog.DiscardHandler))
+	o := engine.NewOutbox(db, starter, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	var done sync.WaitGroup
 	done.Go(func() { o.Run(ctx) })
@@ -85,39 +85,39 @@ func left(t *testing.T, db *store.Store) int {
 
 func TestANotifiedPaymentStartsAtOnce(t *testing.T) {
 	t.Parallel()
-	db, engine, made := setup(t, 1)
-	engine.away = true // so that the first sweep does not take it
-	o := run(t, db, engine)
-	engine.set(func() { engine.away = false })
+	db, starter, made := setup(t, 1)
+	starter.away = true // so that the first sweep does not take it
+	o := run(t, db, starter)
+	starter.set(func() { starter.away = false })
 	o.Notify(made[0])
 	require.Eventually(t, func() bool { return left(t, db) == 0 }, 10*time.Second, 5*time.Millisecond)
 }
 
 func TestNothingIsForgottenWhileTheEngineIsAway(t *testing.T) {
 	t.Parallel()
-	db, engine, made := setup(t, 600) // more than one sweep takes
-	engine.away = true
-	o := run(t, db, engine)
+	db, starter, made := setup(t, 600) // more than one sweep takes
+	starter.away = true
+	o := run(t, db, starter)
 	for range 3 {
 		for _, p := range made {
 			o.Notify(p) // more than the queue holds: the rows are the outbox, not the queue
 		}
 	}
 	require.Eventually(t, func() bool {
-		engine.mu.Lock()
-		defer engine.mu.Unlock()
-		return engine.calls > 1024
+		starter.mu.Lock()
+		defer starter.mu.Unlock()
+		return starter.calls > 1024
 	}, 20*time.Second, 5*time.Millisecond)
 	require.Equal(t, 600, left(t, db))
-	engine.set(func() { engine.away = false })
+	starter.set(func() { starter.away = false })
 	require.Eventually(t, func() bool { return left(t, db) == 0 }, 60*time.Second, 20*time.Millisecond)
-	engine.set(func() { require.Len(t, engine.starts, 600) })
+	starter.set(func() { require.Len(t, starter.starts, 600) })
 }
 
 func TestOneThatCannotBeStartedHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
-	db, engine, made := setup(t, 50)
-	engine.refused[made[0].ID] = true // the oldest one, which every sweep meets first
-	run(t, db, engine)
+	db, starter, made := setup(t, 50)
+	starter.refused[made[0].ID] = true // the oldest one, which every sweep meets first
+	run(t, db, starter)
 	require.Eventually(t, func() bool { return left(t, db) == 1 }, 20*time.Second, 20*time.Millisecond)
 }

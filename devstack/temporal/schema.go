@@ -1,4 +1,4 @@
-package engine
+package temporal
 
 import (
 	"bytes"
@@ -39,7 +39,13 @@ type schemaStep struct {
 // same version tables as Temporal's own sql tool, so that the tool can go on
 // from here and the server's version check passes.
 func migrate(cfg *config.SQL, schemaName string, quiet *logAdapter) error {
-	db, err := sql.NewSQLAdminDB(sqlplugin.DbKindUnknown, cfg, resolver.NewNoopResolver(), quiet, metrics.NoopMetricsHandler)
+	db, err := sql.NewSQLAdminDB(
+		sqlplugin.DbKindUnknown,
+		cfg,
+		resolver.NewNoopResolver(),
+		quiet,
+		metrics.NoopMetricsHandler,
+	)
 	if err != nil {
 		return err
 	}

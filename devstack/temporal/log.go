@@ -1,4 +1,4 @@
-package engine
+package temporal
 
 import (
 	"context"
@@ -29,7 +29,8 @@ type phase struct {
 
 // knownNoise are warnings about what is meant to be so.
 var knownNoise = map[string]bool{
-	"HTTP API port has not been set. Nexus HTTP endpoints will not be available. To enable Nexus, follow these instructions: https://github.com/temporalio/temporal/blob/main/docs/architecture/nexus.md#enabling-nexus.": true,
+	"HTTP API port has not been set. Nexus HTTP endpoints will not be available. To enable Nexus, follow these " +
+		"instructions: https://github.com/temporalio/temporal/blob/main/docs/architecture/nexus.md#enabling-nexus.": true,
 	// The check of the search attributes polls for seconds, not for a minute.
 	"Context timeout is lower than critical value for long poll API.": true,
 }

@@ -1,4 +1,4 @@
-package engine
+package temporal
 
 import (
 	"errors"
@@ -43,7 +43,7 @@ func prepareSQLite(dir string, quiet *logAdapter) (config.Persistence, func(), e
 	if !locked {
 		return config.Persistence{}, nil, fmt.Errorf("%w: %s", ErrInUse, dir)
 	}
-	// The lock lives as long as its file is open, so something must hold on to it even when nobody keeps the Engine.
+	// The lock lives as long as its file is open, so something must hold on to it even when nobody keeps the Server.
 	heldLocks.Store(lock, nil)
 	release := func() {
 		heldLocks.Delete(lock)
@@ -65,7 +65,13 @@ func prepareSQLite(dir string, quiet *logAdapter) (config.Persistence, func(), e
 // setupSQLite makes the schema in an empty file, in one transaction: a process
 // that is killed meanwhile leaves an empty file and not half a schema.
 func setupSQLite(cfg *config.SQL, quiet *logAdapter) error {
-	db, err := sql.NewSQLAdminDB(sqlplugin.DbKindUnknown, cfg, resolver.NewNoopResolver(), quiet, metrics.NoopMetricsHandler)
+	db, err := sql.NewSQLAdminDB(
+		sqlplugin.DbKindUnknown,
+		cfg,
+		resolver.NewNoopResolver(),
+		quiet,
+		metrics.NoopMetricsHandler,
+	)
 	if err != nil {
 		return err
 	}

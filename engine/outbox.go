@@ -1,7 +1,4 @@
-// Package outbox starts the workflows of committed payments. The rows whose workflow is not known to be started are a
-// transactional outbox: the process that made a row works it off at once, any process works off what is left over, and
-// because a workflow id starts once only, doing it twice does no harm.
-package outbox
+package engine
 
 import (
 	"context"
@@ -12,46 +9,48 @@ import (
 	"paycow/models"
 )
 
-// Store is the outbox's side of the database.
-type Store interface {
+// OutboxStore is what the outbox needs of the database.
+type OutboxStore interface {
 	// UnstartedPayments returns the oldest payments first.
 	UnstartedPayments(ctx context.Context, createdBefore time.Time, limit int) ([]models.Payment, error)
 	MarkStarted(ctx context.Context, paymentIDs []string, at time.Time) error
 }
 
-// Engine starts workflows. That one was started before is no error.
-type Engine interface {
+// PaymentStarter starts the workflow of a payment. It returns nil if the workflow was started before.
+type PaymentStarter interface {
 	StartPayment(ctx context.Context, p models.Payment) error
 }
 
 const (
-	// starters is how many starts are under way at once: more only queue inside the engine.
+	// starters is how many workflows are started at once. More would only queue inside Temporal.
 	starters = 8
-	// notifyQueue bounds the payments waiting in memory. What does not fit is found by the next sweep.
+	// notifyQueue bounds the payments that wait in memory. The next sweep finds the rest.
 	notifyQueue = 1024
-	// sweepInterval is how often left-over rows are looked for, and sweepAge how old they must be: younger ones are in the
-	// hands of the process that made them.
+	// sweepInterval is the time between two sweeps, and sweepAge the age of the rows that a sweep starts: the process that
+	// created a younger row is still starting it.
 	sweepInterval = time.Second
 	sweepAge      = 10 * time.Second
 	sweepBatch    = 256
-	// awayPause is how long an engine that failed is left alone.
+	// awayPause is the time until the next sweep after Temporal failed.
 	awayPause = time.Second
 )
 
-// Outbox starts workflows for payments.
+// Outbox starts the workflows of committed payments. The rows whose workflow is not known to have started are a
+// transactional outbox: the process that created a row starts its workflow at once, and every process starts what is
+// left over. A workflow id can be started only once, so starting a payment twice does no harm.
 type Outbox struct {
-	store  Store
-	engine Engine
-	log    *slog.Logger
-	queue  chan models.Payment
+	store   OutboxStore
+	starter PaymentStarter
+	log     *slog.Logger
+	queue   chan models.Payment
 }
 
-// New returns an outbox; Run works it off.
-func New(store Store, engine Engine, log *slog.Logger) *Outbox {
-	return &Outbox{store: store, engine: engine, log: log, queue: make(chan models.Payment, notifyQueue)}
+// NewOutbox returns an outbox. It starts nothing before Run.
+func NewOutbox(store OutboxStore, starter PaymentStarter, log *slog.Logger) *Outbox {
+	return &Outbox{store: store, starter: starter, log: log, queue: make(chan models.Payment, notifyQueue)}
 }
 
-// Notify says that a payment has been committed. It never blocks.
+// Notify tells the outbox that a payment has been committed. It never blocks.
 func (o *Outbox) Notify(p models.Payment) {
 	select {
 	case o.queue <- p:
@@ -59,7 +58,7 @@ func (o *Outbox) Notify(p models.Payment) {
 	}
 }
 
-// Run works the outbox off until ctx ends.
+// Run starts workflows until ctx ends.
 func (o *Outbox) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for range starters {
@@ -75,7 +74,7 @@ func (o *Outbox) startNotified(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case p := <-o.queue:
-			// A failure is no loss: the row stays in the outbox, and the sweep reports it.
+			// After a failure the row stays in the outbox, and the sweep reports it.
 			_ = o.start(ctx, p)
 		}
 	}
@@ -92,7 +91,7 @@ func (o *Outbox) sweepRegularly(ctx context.Context) {
 		}
 		pause := sweepInterval
 		if started, err := o.sweep(ctx); err != nil && ctx.Err() == nil {
-			o.log.WarnContext(ctx, "payments wait for the workflow engine", "error", err)
+			o.log.WarnContext(ctx, "payments are waiting for Temporal", "error", err)
 			pause = awayPause
 		} else if started == sweepBatch {
 			pause = 0
@@ -101,15 +100,15 @@ func (o *Outbox) sweepRegularly(ctx context.Context) {
 	}
 }
 
-// sweep starts left-over payments and returns how many there were. The first one goes alone, so that an engine that is away
-// costs one call and not a batch of them.
+// sweep starts the workflows of left-over payments and returns how many there were. It starts the first one alone, so
+// that a sweep costs one failing call, and not a batch of them, while Temporal is down.
 func (o *Outbox) sweep(ctx context.Context) (int, error) {
 	left, err := o.store.UnstartedPayments(ctx, time.Now().Add(-sweepAge), sweepBatch)
 	if err != nil || len(left) == 0 {
 		return 0, err
 	}
 	if err := o.start(ctx, left[0]); err != nil {
-		// It may be this payment and not the engine: another one decides.
+		// The cause may be this payment and not Temporal. Another payment decides.
 		if last := left[len(left)-1]; len(left) == 1 || o.start(ctx, last) != nil {
 			return 0, err
 		}
@@ -121,7 +120,7 @@ func (o *Outbox) sweep(ctx context.Context) (int, error) {
 		starting.Go(func() {
 			defer func() { <-limit }()
 			if err := o.start(ctx, p); err != nil {
-				o.log.WarnContext(ctx, "workflow not started yet", "payment_id", p.ID, "error", err)
+				o.log.WarnContext(ctx, "the payment's workflow has not started yet", "payment_id", p.ID, "error", err)
 			}
 		})
 	}
@@ -130,7 +129,7 @@ func (o *Outbox) sweep(ctx context.Context) (int, error) {
 }
 
 func (o *Outbox) start(ctx context.Context, p models.Payment) error {
-	if err := o.engine.StartPayment(ctx, p); err != nil {
+	if err := o.starter.StartPayment(ctx, p); err != nil {
 		return err
 	}
 	return o.store.MarkStarted(ctx, []string{p.ID}, time.Now())

@@ -1,4 +1,4 @@
-package engine
+package temporal
 
 import (
 	"context"
@@ -16,8 +16,8 @@ import (
 	sdkworker "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"paycow/engine"
 	"paycow/internal/pgtest"
-	"paycow/worker"
 )
 
 const (
@@ -53,7 +53,7 @@ func runChild(dir string) {
 		if err != nil {
 			return err
 		}
-		if err := worker.EnsureNamespace(ctx, c, testNamespace, 24*time.Hour, worker.SearchAttributes()); err != nil {
+		if err := engine.EnsureNamespace(ctx, c, testNamespace, 24*time.Hour, engine.SearchAttributes()); err != nil {
 			return err
 		}
 		if err := newWorker(c).Start(); err != nil {
@@ -77,11 +77,11 @@ func warnings() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
-func clientOptions(e *Engine) client.Options {
+func clientOptions(e *Server) client.Options {
 	return client.Options{HostPort: e.Address(), Namespace: testNamespace, Logger: sdklog.NewStructuredLogger(warnings())}
 }
 
-func startEngine(t *testing.T, cfg Config) *Engine {
+func startEngine(t *testing.T, cfg Config) *Server {
 	t.Helper()
 	if cfg.DataDir == "" && cfg.PostgresURL == "" {
 		cfg.DataDir = t.TempDir()
@@ -97,7 +97,7 @@ func startEngine(t *testing.T, cfg Config) *Engine {
 	return e
 }
 
-func dial(t *testing.T, e *Engine) client.Client {
+func dial(t *testing.T, e *Server) client.Client {
 	t.Helper()
 	c, err := client.Dial(clientOptions(e))
 	require.NoError(t, err)
@@ -108,7 +108,7 @@ func dial(t *testing.T, e *Engine) client.Client {
 func ensure(t *testing.T, c client.Client) {
 	t.Helper()
 	began := time.Now()
-	require.NoError(t, worker.EnsureNamespace(t.Context(), c, testNamespace, 24*time.Hour, worker.SearchAttributes()))
+	require.NoError(t, engine.EnsureNamespace(t.Context(), c, testNamespace, 24*time.Hour, engine.SearchAttributes()))
 	t.Logf("namespace ready in %s", time.Since(began).Round(time.Millisecond))
 }
 

@@ -1,4 +1,4 @@
-package engine
+package temporal
 
 import (
 	"bufio"
@@ -20,7 +20,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
-	"paycow/worker"
+	"paycow/engine"
 )
 
 func TestStateSurvivesKill(t *testing.T) {
@@ -96,7 +96,7 @@ func TestEnsureNamespaceFromManyAtOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 5 {
 		group.Go(func() {
-			err := worker.EnsureNamespace(t.Context(), c, testNamespace, 48*time.Hour, worker.SearchAttributes())
+			err := engine.EnsureNamespace(t.Context(), c, testNamespace, 48*time.Hour, engine.SearchAttributes())
 			if err != nil {
 				t.Errorf("EnsureNamespace: %v", err)
 			}
@@ -106,7 +106,7 @@ func TestEnsureNamespaceFromManyAtOnce(t *testing.T) {
 	list, err := c.OperatorService().ListSearchAttributes(t.Context(),
 		&operatorservice.ListSearchAttributesRequest{Namespace: testNamespace})
 	require.NoError(t, err)
-	require.Equal(t, worker.SearchAttributes(), list.GetCustomAttributes())
+	require.Equal(t, engine.SearchAttributes(), list.GetCustomAttributes())
 
 	ensure(t, c)
 	description, err := c.WorkflowService().DescribeNamespace(t.Context(),

@@ -1,0 +1,271 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"paycow/models"
+)
+
+// Client starts, signals and queries workflows.
+type Client struct {
+	temporal client.Client
+	settings ClientSettings
+}
+
+// ClientSettings are the settings with which every payment's workflow starts.
+type ClientSettings struct {
+	Confirmations uint64        // that a transfer needs before it is credited, in blocks
+	ExpiryGrace   time.Duration // from a payment's expiry until the chain has usually been read past it
+}
+
+// maxSummaryRunes keeps a workflow's summary below the 400 bytes that Temporal accepts, whatever the payer's id is.
+const maxSummaryRunes = 64
+
+// callTimeout bounds one call that changes something, in case the caller's context does not.
+const callTimeout = 5 * time.Second
+
+// NewClient returns a client that talks to Temporal through c.
+func NewClient(c client.Client, settings ClientSettings) *Client {
+	return &Client{temporal: c, settings: settings}
+}
+
+// StartPayment starts the payment's workflow. It returns nil if the workflow was started before: an id can be started
+// only once.
+func (c *Client) StartPayment(ctx context.Context, p models.Payment) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	options := c.startOptions(p)
+	options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
+	options.WorkflowExecutionErrorWhenAlreadyStarted = true
+	_, err := c.temporal.ExecuteWorkflow(ctx, options, models.WorkflowPayment, c.input(p))
+	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("start the workflow: %w", err)
+	}
+	return nil
+}
+
+// SignalTransfers signals transfers to a payment's workflow, and starts the workflow if none is running.
+func (c *Client) SignalTransfers(ctx context.Context, p models.Payment, signal models.TransfersSignal) error {
+	return c.signal(ctx, p, models.SignalTransfers, signal)
+}
+
+// SignalReject sends an operator's rejection to the payment's workflow, and starts the workflow if none is running.
+func (c *Client) SignalReject(ctx context.Context, p models.Payment, decision models.DecisionSignal) error {
+	return c.signal(ctx, p, models.SignalReject, decision)
+}
+
+// SignalAccept sends an operator's acceptance to the payment's workflow, and starts the workflow if none is running.
+func (c *Client) SignalAccept(ctx context.Context, p models.Payment, decision models.DecisionSignal) error {
+	return c.signal(ctx, p, models.SignalAccept, decision)
+}
+
+func (c *Client) signal(ctx context.Context, p models.Payment, name string, payload any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	input := c.input(p)
+	input.Resume = true
+	_, err := c.temporal.SignalWithStartWorkflow(
+		ctx, models.PaymentWorkflowID(p.ID), name, payload, c.startOptions(p), models.WorkflowPayment, input)
+	if err != nil {
+		return fmt.Errorf("send the signal %s: %w", name, err)
+	}
+	return nil
+}
+
+// QueryState queries the payment's workflow for its state. It returns models.ErrNotFound if no such workflow exists.
+func (c *Client) QueryState(ctx context.Context, paymentID string) (models.PaymentState, error) {
+	var state models.PaymentState
+	value, err := c.temporal.QueryWorkflow(ctx, models.PaymentWorkflowID(paymentID), "", models.QueryPaymentState)
+	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
+		return state, models.ErrNotFound
+	}
+	if err != nil {
+		return state, fmt.Errorf("query the workflow: %w", err)
+	}
+	if err := value.Get(&state); err != nil {
+		return state, fmt.Errorf("read the query's answer: %w", err)
+	}
+	return state, nil
+}
+
+// Ping returns an error unless Temporal answers.
+func (c *Client) Ping(ctx context.Context) error {
+	if _, err := c.temporal.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
+		return fmt.Errorf("ask Temporal for its health: %w", err)
+	}
+	return nil
+}
+
+// EnsureChainWatch starts the workflow that watches the network's chain, unless it is running.
+func (c *Client) EnsureChainWatch(ctx context.Context, input models.ChainWatchInput) error {
+	_, err := c.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                       models.ChainWatchWorkflowID(input.Network),
+		TaskQueue:                models.TaskQueue,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		StaticSummary:            "watches " + input.Network,
+	}, models.WorkflowChainWatch, input)
+	if err != nil {
+		return fmt.Errorf("start the chain watcher: %w", err)
+	}
+	return nil
+}
+
+// EnsureReconciliation creates the schedule that reconciles a network's books, or changes its interval.
+func (c *Client) EnsureReconciliation(ctx context.Context, network string, every time.Duration) error {
+	id := models.ReconciliationScheduleID(network)
+	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every}}}
+	_, err := c.temporal.ScheduleClient().Create(ctx, client.ScheduleOptions{
+		ID: id, Spec: spec, Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
+		// Runs that were missed while Temporal was down are skipped: the next run compares everything.
+		CatchupWindow: time.Minute,
+		Action: &client.ScheduleWorkflowAction{
+			ID: id, Workflow: models.WorkflowReconciliation, TaskQueue: models.TaskQueue,
+			Args: []any{models.ReconciliationInput{Network: network}}, StaticSummary: "compares the books of " + network,
+		},
+	})
+	if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
+		return c.adjustReconciliation(ctx, id, spec, every)
+	}
+	if err != nil {
+		return fmt.Errorf("schedule the reconciliation: %w", err)
+	}
+	return nil
+}
+
+// adjustReconciliation changes the interval of the schedule if it differs from the setting.
+func (c *Client) adjustReconciliation(
+	ctx context.Context,
+	id string,
+	spec client.ScheduleSpec,
+	every time.Duration,
+) error {
+	handle := c.temporal.ScheduleClient().GetHandle(ctx, id)
+	now, err := handle.Describe(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schedule of the reconciliation: %w", err)
+	}
+	if now.Schedule.Spec != nil && len(now.Schedule.Spec.Intervals) == 1 && now.Schedule.Spec.Intervals[0].Every == every {
+		return nil
+	}
+	err = handle.Update(
+		ctx,
+		client.ScheduleUpdateOptions{DoUpdate: func(input client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+			schedule := input.Description.Schedule
+			schedule.Spec = &spec
+			return &client.ScheduleUpdate{Schedule: &schedule}, nil
+		}},
+	)
+	if err != nil {
+		return fmt.Errorf("change the schedule of the reconciliation: %w", err)
+	}
+	return nil
+}
+
+// RunningPayments returns the ids of the payments whose workflow is running. The list comes from the visibility store
+// and may lag behind.
+func (c *Client) RunningPayments(ctx context.Context) (map[string]bool, error) {
+	running := map[string]bool{}
+	var page []byte
+	for {
+		answer, err := c.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+			Query:    fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", models.WorkflowPayment),
+			PageSize: 1000, NextPageToken: page,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("list the workflows: %w", err)
+		}
+		for _, execution := range answer.Executions {
+			if id, ok := strings.CutPrefix(execution.Execution.WorkflowId, models.PaymentWorkflowID("")); ok {
+				running[id] = true
+			}
+		}
+		if page = answer.NextPageToken; len(page) == 0 {
+			return running, nil
+		}
+	}
+}
+
+// IsRunning reports whether a payment's workflow is running now.
+func (c *Client) IsRunning(ctx context.Context, paymentID string) (bool, error) {
+	answer, err := c.temporal.DescribeWorkflowExecution(ctx, models.PaymentWorkflowID(paymentID), "")
+	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("describe the workflow: %w", err)
+	}
+	return answer.WorkflowExecutionInfo.Status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+}
+
+// Resume starts a workflow for a payment that has none running. The workflow begins by reading the payment's row.
+// Resume returns nil if a workflow is running.
+func (c *Client) Resume(ctx context.Context, p models.Payment) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	input := c.input(p)
+	input.Resume = true
+	options := c.startOptions(p)
+	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
+	if _, err := c.temporal.ExecuteWorkflow(ctx, options, models.WorkflowPayment, input); err != nil {
+		return fmt.Errorf("start the workflow: %w", err)
+	}
+	return nil
+}
+
+// KnownTransfers queries a payment's workflow for the transfers it knows. It returns models.ErrNotFound if no such
+// workflow exists.
+func (c *Client) KnownTransfers(ctx context.Context, paymentID string) ([]models.TransferNotice, error) {
+	var known models.TransfersSignal
+	value, err := c.temporal.QueryWorkflow(ctx, models.PaymentWorkflowID(paymentID), "", models.QueryTransfers)
+	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
+		return nil, models.ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("query the workflow: %w", err)
+	}
+	if err := value.Get(&known); err != nil {
+		return nil, fmt.Errorf("read the query's answer: %w", err)
+	}
+	return known.Transfers, nil
+}
+
+func (c *Client) input(p models.Payment) models.PaymentInput {
+	return models.NewPaymentInput(p, c.settings.Confirmations, c.settings.ExpiryGrace)
+}
+
+func (c *Client) startOptions(p models.Payment) client.StartWorkflowOptions {
+	attributes := []temporal.SearchAttributeUpdate{
+		paymentStatusKey.ValueSet(p.Status.String()),
+		operatorIDKey.ValueSet(p.OperatorID),
+		depositAddressKey.ValueSet(p.DepositAddress),
+		paymentReferenceKey.ValueSet(p.Reference),
+	}
+	if p.TxHash != "" {
+		attributes = append(attributes, txHashKey.ValueSet([]string{p.TxHash}))
+	}
+	return client.StartWorkflowOptions{
+		ID:                    models.PaymentWorkflowID(p.ID),
+		TaskQueue:             models.TaskQueue,
+		TypedSearchAttributes: temporal.NewSearchAttributes(attributes...),
+		StaticSummary: fmt.Sprintf(
+			"%s %s for %s",
+			p.Currency,
+			p.AmountRequested,
+			models.Shorten(p.UserID, maxSummaryRunes),
+		),
+	}
+}

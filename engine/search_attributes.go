@@ -1,0 +1,29 @@
+package engine
+
+import (
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+
+	"paycow/models"
+)
+
+// The search attributes of the Payment workflow. TxHash is a list because several transfers may pay one payment:
+// `TxHash="0x…"` finds a payment by any of them.
+var (
+	paymentStatusKey    = temporal.NewSearchAttributeKeyKeyword(models.AttributePaymentStatus)
+	operatorIDKey       = temporal.NewSearchAttributeKeyKeyword(models.AttributeOperatorID)
+	depositAddressKey   = temporal.NewSearchAttributeKeyKeyword(models.AttributeDepositAddress)
+	paymentReferenceKey = temporal.NewSearchAttributeKeyKeyword(models.AttributePaymentReference)
+	txHashKey           = temporal.NewSearchAttributeKeyKeywordList(models.AttributeTxHash)
+)
+
+// SearchAttributes returns the name and type of every custom search attribute, as EnsureNamespace registers them.
+func SearchAttributes() map[string]enumspb.IndexedValueType {
+	attributes := map[string]enumspb.IndexedValueType{}
+	for _, key := range []temporal.SearchAttributeKey{
+		paymentStatusKey, operatorIDKey, depositAddressKey, paymentReferenceKey, txHashKey,
+	} {
+		attributes[key.GetName()] = key.GetValueType()
+	}
+	return attributes
+}
