@@ -20,7 +20,7 @@ import (
 	"paycow/store"
 )
 
-// exec changes rows behind the program's back.
+// exec runs an SQL statement on the database, bypassing the store.
 func (f *fixture) exec(statement string, values ...any) {
 	f.Helper()
 	db, err := sql.Open("sqlite", "file:"+f.path+"?_pragma=busy_timeout(10000)")
@@ -33,7 +33,7 @@ func (f *fixture) exec(statement string, values ...any) {
 	require.Positive(f, rows, statement)
 }
 
-// approved is an operator who has logged in and may take payments.
+// approved returns a logged-in operator whose account is active.
 func (f *fixture) approved(email string) *visitor {
 	f.Helper()
 	v := f.registered(email)
@@ -42,7 +42,7 @@ func (f *fixture) approved(email string) *visitor {
 	return v
 }
 
-// order makes a payment as the dashboard would.
+// order creates a payment with a session instead of credentials.
 func (v *visitor) order() models.Payment {
 	v.Helper()
 	made := v.must(http.StatusOK, http.MethodPost, "/api/payment/create", fieldsOf{
@@ -51,7 +51,7 @@ func (v *visitor) order() models.Payment {
 	return v.row(parse[created](v.T, made.body).PaymentID)
 }
 
-// routesUnder lists the calls below a path that need a login.
+// routesUnder returns the calls under a path that require a login.
 func (f *fixture) routesUnder(prefix string) (routes []string) {
 	for _, route := range f.server.router.Routes() {
 		last := route.Path[strings.LastIndexByte(route.Path, '/')+1:]
@@ -72,7 +72,7 @@ func (v *visitor) route(route string) answer {
 	return v.do(method, path, body)
 }
 
-// Every call of admins refuses operators and strangers, every call of operators refuses admins and strangers.
+// Every call for admins refuses operators and strangers. Every call for operators refuses admins and strangers.
 func TestEveryCallIsForItsRole(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
@@ -99,8 +99,8 @@ func TestEveryCallIsForItsRole(t *testing.T) {
 	require.Equal(t, models.OperatorPending, operator.me().Status)
 }
 
-// What another site makes a browser send is refused before anything is read, on every call that changes something: by
-// Sec-Fetch-Site, and in older browsers by Origin.
+// Every call that changes something refuses requests from other sites before it reads anything: by Sec-Fetch-Site,
+// and in older browsers by Origin.
 func TestEveryChangeRefusesOtherSites(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
@@ -134,7 +134,7 @@ func TestEveryChangeRefusesOtherSites(t *testing.T) {
 	operator.must(http.StatusNoContent, http.MethodPost, "/api/operator/logout", nil)
 }
 
-// The sessions of operators who may not use their account show why and nothing else.
+// The session of an operator whose account is not active shows why, and nothing else.
 func TestSessionsOfOperatorsWhoMayNot(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
@@ -174,7 +174,7 @@ func TestSessionsOfOperatorsWhoMayNot(t *testing.T) {
 	}
 }
 
-// A session reaches nothing of another operator, by whatever name it asks; credentials in the headers count, not the session.
+// A session cannot reach another operator's data. If the headers hold credentials, they count instead of the session.
 func TestSessionsSeeTheirOwnPaymentsOnly(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
@@ -224,7 +224,7 @@ func TestSessionsSeeTheirOwnPaymentsOnly(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, got.status, "a session must not cover up wrong credentials")
 }
 
-// A session's time is over when it is over, whatever the cookie in the browser says.
+// A session ends on time, whatever the browser's cookie says.
 func TestSessionsRunOut(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
@@ -244,7 +244,7 @@ func TestSessionsRunOut(t *testing.T) {
 	})
 }
 
-// The old key stops by itself when its time is over.
+// The old key stops working at the end of its grace period.
 func TestOldKeyStopsAfterItsGrace(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
@@ -279,7 +279,8 @@ func TestOldKeyStopsAfterItsGrace(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, status(mixed))
 }
 
-// Passwords may be long and in any script; what is too long, too short or holds NUL is refused, and none is repeated.
+// Passwords may be long and in any script. A password that is too long, too short or contains NUL is refused, and no
+// response repeats it.
 func TestPasswordsOfEveryLength(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
@@ -325,8 +326,8 @@ func TestPasswordsOfEveryLength(t *testing.T) {
 	}
 }
 
-// One network address that is limited neither uses up the tries of the accounts it names, nor does a limited account keep
-// whoever has logged in from its own business. The header that tells addresses counts from a trusted proxy only.
+// A blocked network address cannot use up the attempts of the accounts it names, and a blocked account does not
+// affect people who are logged in. X-Forwarded-For counts only from a trusted proxy.
 func TestLimitsCannotBeUsedAgainstOthers(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey, func(c *Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
@@ -395,7 +396,7 @@ func TestForwardedAddressOfAStrangerIsNotBelieved(t *testing.T) {
 	}
 }
 
-// Whoever knows the password cannot find the code by trying, neither when logging in nor when taking the second factor away.
+// Somebody who knows the password cannot guess the code, neither at login nor when disabling the second factor.
 func TestCodesCannotBeTried(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey, stoppedClock)
@@ -433,8 +434,8 @@ func TestCodesCannotBeTried(t *testing.T) {
 	require.True(t, v.me().TOTPEnabled)
 }
 
-// Of twenty who register one address at once, one account is made; of twenty who log in at once, nobody gets another's
-// session, and hashing them takes no more memory than a few at once do.
+// If twenty people register one address at once, one account is created. If twenty log in at once, nobody gets
+// another's session, and only a few passwords are hashed at a time.
 func TestTwentyAtOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
@@ -483,8 +484,8 @@ func TestTwentyAtOnce(t *testing.T) {
 	require.Equal(t, maxHashing, cap(f.server.passwords.turns))
 }
 
-// What people do to accounts stands in the audit log with who and from where, and nothing secret with it. Nothing secret is
-// in the log or in any answer that does not exist to show it.
+// The audit log records what people do to accounts, with actor and network address. No secret appears in it, in the
+// log, or in any response that is not meant to reveal it.
 func TestAuditOfPeople(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey, stoppedClock, func(c *Config) {
@@ -565,7 +566,7 @@ func TestAuditOfPeople(t *testing.T) {
 	}
 }
 
-// A changed password ends the operator's other browsers and whoever stole a cookie before it.
+// Changing the password ends all other sessions, including those of stolen cookies.
 func TestPasswordChangeEndsOtherBrowsers(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)

@@ -42,7 +42,7 @@ func (f *fixture) visitor() *visitor {
 	return &visitor{fixture: f, client: &http.Client{Jar: jar}, site: "same-origin"}
 }
 
-// do makes a request as the pages' scripts do.
+// do sends a request like the pages' scripts.
 func (v *visitor) do(method, path string, body map[string]any) answer {
 	v.Helper()
 	var reader io.Reader
@@ -109,7 +109,7 @@ func (f *fixture) admin(email string) *visitor {
 	return v
 }
 
-// registered is a new operator who has logged in.
+// registered returns a new operator who is logged in.
 func (f *fixture) registered(email string) *visitor {
 	f.Helper()
 	v := f.visitor()
@@ -136,7 +136,8 @@ func stoppedClock(c *Config) {
 	c.Clock = func() time.Time { return now }
 }
 
-// The whole way of an operator: register, wait, be approved, see the secret, take payments, be suspended, come back.
+// The life of an operator: register, wait, get approved, reveal the secret, take payments, get suspended and
+// reactivated.
 func TestOperatorsWay(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey, func(c *Config) { c.TemporalUIURL, c.TemporalNamespace = "https://temporal.example", "paycow" })
@@ -194,7 +195,7 @@ func TestOperatorsWay(t *testing.T) {
 	}
 }
 
-// The old key works for the grace period that was asked for, and no longer; two rotations at once make one new key.
+// The old key works for the requested grace period and no longer. Two concurrent rotations create one new key.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
@@ -240,8 +241,8 @@ func TestRotation(t *testing.T) {
 	require.Equal(t, 1, current, "statuses %v", statuses)
 }
 
-// Nobody can tell from an answer which addresses are registered, and a taken one is not changed by registering it again.
-func TestRegisterTellsNothing(t *testing.T) {
+// No response reveals which addresses are registered, and registering an address again changes nothing.
+func TestRegisterRevealsNothing(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
 	v := f.visitor()
@@ -291,8 +292,8 @@ func withoutRequestID(t *testing.T, body string) map[string]any {
 	return parsed
 }
 
-// Too many tries are refused for an account that exists as for one that does not, also when they come at once, and one
-// network address cannot try many accounts for ever.
+// Too many attempts are refused, whether or not the account exists and even if they are concurrent. One network
+// address cannot try many accounts without limit.
 func TestLoginIsLimited(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
@@ -330,8 +331,8 @@ func TestLoginIsLimited(t *testing.T) {
 	require.True(t, limited, "a network address has its own limit")
 }
 
-// A session ends with its logout, a changed password, and its time; a stolen cookie is worth nothing then. What others make a
-// browser send is refused.
+// A session ends at logout, at a change of the password, and on time. A stolen cookie is then useless. Requests from
+// other sites are refused.
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
@@ -411,7 +412,7 @@ func TestCookieOverHTTPS(t *testing.T) {
 	require.NotContains(t, cookie, "Domain")
 }
 
-// A second factor is asked for after the password only, each code is good once, and taking it away needs both.
+// A code is required only after the right password, each code works once, and disabling the second factor takes both.
 func TestSecondFactor(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey, stoppedClock)
@@ -460,7 +461,7 @@ func TestSecondFactor(t *testing.T) {
 	require.Equal(t, http.StatusOK, login("").status)
 }
 
-// The address that the checkout page leads back to must be at an origin that the operator has allowed.
+// The return URL must be at an origin that the operator has allowed.
 func TestReturnURL(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey, func(c *Config) { c.PublicURL = "http://paycow.test" })
@@ -526,7 +527,7 @@ func TestStatistics(t *testing.T) {
 	}
 }
 
-// healthAnswer is what the admin page reads of the installation's health.
+// healthAnswer is what the admin page reads about the installation's health.
 type healthAnswer struct {
 	Status string
 	Checks map[string]check
@@ -539,7 +540,8 @@ type healthAnswer struct {
 	WatcherURL, ReconciliationURL *string
 }
 
-// Admins see everybody's payments, each with its operator and, where the engine has a web UI, its workflow.
+// Admins see the payments of all operators, each with its operator and, if Temporal's web UI is configured, its
+// workflow.
 func TestAdminsSeeEverybodysPayments(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey, func(c *Config) {
@@ -601,7 +603,7 @@ func TestAdminsSeeHealthAndAlarms(t *testing.T) {
 	require.Nil(t, before.WatcherURL)
 	require.Nil(t, before.ReconciliationURL)
 	f.startChain(100)
-	f.tellOfNodes(time.Now(), models.NodeOK, models.NodeLying)
+	f.reportNodes(time.Now(), models.NodeOK, models.NodeLying)
 	f.payment(f.account)
 	after := health()
 	require.Equal(t, uint64(100), after.Chain.Read)
@@ -631,7 +633,7 @@ func TestAdminsSeeHealthAndAlarms(t *testing.T) {
 	admin.must(http.StatusBadRequest, http.MethodGet, "/api/admin/operators?cursor=zzz", nil)
 }
 
-// Pages of everything that admins list hold each row once.
+// The pages of every list for admins contain each row once.
 func TestListsOfAdminsArePaged(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)

@@ -25,12 +25,13 @@ func (s *Server) adminMe(c *gin.Context) error {
 	return nil
 }
 
-// workflowURL returns the address of a workflow in Temporal's web UI, nil if no UI is configured.
-func (s *Server) workflowURL(id string) *string {
+// temporalURL returns the address of a workflow or a schedule in Temporal's web UI, nil if no UI is configured. kind is
+// "workflows" or "schedules".
+func (s *Server) temporalURL(kind, id string) *string {
 	if s.TemporalUIURL == "" {
 		return nil
 	}
-	address := s.TemporalUIURL + "/namespaces/" + url.PathEscape(s.TemporalNamespace) + "/workflows/" + url.PathEscape(id)
+	address := s.TemporalUIURL + "/namespaces/" + url.PathEscape(s.TemporalNamespace) + "/" + kind + "/" + url.PathEscape(id)
 	return &address
 }
 
@@ -183,7 +184,7 @@ func (s *Server) adminPayments(c *gin.Context) error {
 		}
 		views = append(views, adminPayment{
 			s.newListedPayment(ctx, p, head), p.OperatorID, email,
-			s.workflowURL(models.PaymentWorkflowID(p.ID)),
+			s.temporalURL("workflows", models.PaymentWorkflowID(p.ID)),
 		})
 	}
 	writeJSON(c, http.StatusOK, gin.H{"payments": views, "nextCursor": textOrNull(next)})
@@ -225,7 +226,7 @@ func (s *Server) adminPayment(c *gin.Context) error {
 		OperatorID    string  `json:"operatorId"`
 		OperatorEmail string  `json:"operatorEmail"`
 		WorkflowURL   *string `json:"workflowUrl"`
-	}{view, row.OperatorID, email, s.workflowURL(models.PaymentWorkflowID(id))})
+	}{view, row.OperatorID, email, s.temporalURL("workflows", models.PaymentWorkflowID(id))})
 	return nil
 }
 
@@ -261,8 +262,8 @@ func (s *Server) adminHealth(c *gin.Context) error {
 			"lagBlocks": lag, "readAt": instantOrNull(cursor.UpdatedAt), "blockTime": instantOrNull(cursor.BlockTime),
 		},
 		"nodes": nodeViews, "queues": gin.H{"unstarted": queues.Unstarted, "unsignalled": queues.Unsignalled},
-		"watcherUrl":        s.workflowURL(models.ChainWatchWorkflowID(models.NetworkERC20)),
-		"reconciliationUrl": s.scheduleURL(models.ReconciliationScheduleID(models.NetworkERC20)),
+		"watcherUrl":        s.temporalURL("workflows", models.ChainWatchWorkflowID(models.NetworkERC20)),
+		"reconciliationUrl": s.temporalURL("schedules", models.ReconciliationScheduleID(models.NetworkERC20)),
 	})
 	return nil
 }
@@ -274,14 +275,6 @@ func instantOrNull(at time.Time) *instant {
 	}
 	kept := instant(at)
 	return &kept
-}
-
-func (s *Server) scheduleURL(id string) *string {
-	if s.TemporalUIURL == "" {
-		return nil
-	}
-	address := s.TemporalUIURL + "/namespaces/" + url.PathEscape(s.TemporalNamespace) + "/schedules/" + url.PathEscape(id)
-	return &address
 }
 
 // alarmView is an alarm as shown to admins.

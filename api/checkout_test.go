@@ -49,7 +49,7 @@ func (f *fixture) openStream(id string, header http.Header) (response *http.Resp
 	}
 }
 
-func TestOpenPageIsToldOfNews(t *testing.T) {
+func TestOpenPageIsUpdated(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	p := f.payment(f.account)
@@ -77,8 +77,8 @@ func TestOpenPageIsToldOfNews(t *testing.T) {
 	require.NotEmpty(t, response.Header.Get("Retry-After"))
 }
 
-// The followers of a payment cost one look a second together, and nothing once they have gone.
-func TestFollowersShareTheirLooks(t *testing.T) {
+// All followers together cause one read per second, and none once they have gone.
+func TestFollowersShareOneRead(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	p := f.payment(f.account)
@@ -99,7 +99,7 @@ func TestFollowersShareTheirLooks(t *testing.T) {
 		select {
 		case <-page.news:
 		case <-time.After(10 * time.Second):
-			t.Fatal("a page was not told")
+			t.Fatal("a page was not notified")
 		}
 		followers.remove(page)
 		followers.remove(page) // a second time changes nothing
@@ -110,7 +110,7 @@ func TestFollowersShareTheirLooks(t *testing.T) {
 		followers.mutex.Lock()
 		defer followers.mutex.Unlock()
 		return !followers.watching && len(followers.seen) == 0
-	}, 10*time.Second, 20*time.Millisecond, "nobody is left to look for")
+	}, 10*time.Second, 20*time.Millisecond, "nobody is left to watch for")
 }
 
 func TestStreamOfUnknownPayments(t *testing.T) {
@@ -142,7 +142,7 @@ func TestCheckoutSpeaksTheBrowsersLanguage(t *testing.T) {
 	}
 }
 
-// get makes a request without credentials. The transport leaves the body as it came.
+// get sends a request without credentials. The transport does not decompress the body.
 func (f *fixture) get(path string, header http.Header) *http.Response {
 	f.Helper()
 	request, err := http.NewRequestWithContext(f.Context(), http.MethodGet, f.url+path, nil)
@@ -154,7 +154,7 @@ func (f *fixture) get(path string, header http.Header) *http.Response {
 	return response
 }
 
-// What a payer's first visit loads is small, kept for ever where its address changes with it, and nothing else is asked for.
+// A payer's first visit is small, caches what it can, and loads nothing else.
 func TestFirstVisitIsSmall(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -183,7 +183,8 @@ func TestFirstVisitIsSmall(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, f.get("/assets/000000000000/checkout.js", http.Header{}).StatusCode)
 }
 
-// The test faucet pays what is missing; other sites cannot make it, and without one there is no such address.
+// The test faucet pays the missing amount. Other sites cannot trigger it, and without a faucet the route does not
+// exist.
 func TestFaucet(t *testing.T) {
 	t.Parallel()
 	type order struct {
@@ -223,8 +224,8 @@ func TestFaucet(t *testing.T) {
 		"/payment/"+without.payment(without.account).ID+"/faucet", "").status)
 }
 
-// What is on its way is told of on the page, and nowhere counted.
-func TestCheckoutTellsOfATransferOnItsWay(t *testing.T) {
+// A pending transfer is shown on the page and counts nowhere.
+func TestCheckoutShowsAPendingTransfer(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	p := f.payment(f.account)

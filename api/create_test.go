@@ -32,7 +32,7 @@ func TestCreate(t *testing.T) {
 	require.Equal(t, 50*models.USDT, row.AmountRequested)
 	require.Equal(t, models.StatusPending, row.Status)
 	require.Equal(t, f.operatorID(f.account), row.OperatorID)
-	require.Equal(t, []string{row.ID}, f.starter.told)
+	require.Equal(t, []string{row.ID}, f.starter.notified)
 	require.Zero(t, f.engine.queries.Load()+f.engine.signals.Load(), "create must not wait for the engine")
 }
 
@@ -118,8 +118,9 @@ func TestHundredCreatesWithOneKey(t *testing.T) {
 	require.Len(t, list.Payments, 1)
 }
 
-// A process that dies between the commit and the start must be made good by the client's retry, not only by the outbox.
-func TestRepeatedCreateTellsTheStarterUntilTheWorkflowRuns(t *testing.T) {
+// If a process dies between the commit and the start, the client's retry starts the workflow; it need not wait for
+// the outbox.
+func TestRepeatedCreateNotifiesTheStarterUntilTheWorkflowRuns(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	create := func() answer {
@@ -134,7 +135,7 @@ func TestRepeatedCreateTellsTheStarterUntilTheWorkflowRuns(t *testing.T) {
 	require.Equal(t, 2, f.starter.count())
 }
 
-// misplacedAddresses derives other addresses than the rows were made with.
+// misplacedAddresses derives other addresses than those in the rows.
 type misplacedAddresses struct{}
 
 func (misplacedAddresses) Address(index uint32) (string, error) {
@@ -160,7 +161,7 @@ func TestAChangedAddressIsNeverShown(t *testing.T) {
 	require.Contains(t, f.log.String(), "level=ERROR")
 }
 
-// A lowered maximum concerns new payments only: what was made before is answered again.
+// A lowered maximum applies to new payments only: a repeated call still returns the payment created before.
 func TestRepeatedCreateAboveALoweredMaximum(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -64,7 +64,7 @@ func TestDocsPage(t *testing.T) {
 	require.Equal(t, http.StatusOK, f.public("/docs", "If-None-Match", `"other"`).status)
 }
 
-// Pages are compressed for clients that accept gzip; the answers of calls never are.
+// Pages are compressed for clients that accept gzip. Responses of calls never are.
 func TestCompression(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -97,7 +97,7 @@ func TestAssetRequests(t *testing.T) {
 	require.Equal(t, http.StatusOK, f.public(path, "If-None-Match", `W/"other"`).status)
 }
 
-// Whatever the public pages lead to is there.
+// Every link on the public pages resolves.
 func TestPublicPagesLinksResolve(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -110,7 +110,7 @@ func TestPublicPagesLinksResolve(t *testing.T) {
 	}
 }
 
-// The page speaks of no call that is not there.
+// The page mentions no call that does not exist.
 func TestDocsNameOnlyCallsThatExist(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -129,7 +129,7 @@ func TestDocsNameOnlyCallsThatExist(t *testing.T) {
 	}
 }
 
-// Every command that the page shows does what its label says, word for word but for the credentials and the id.
+// Every command on the page works as shown, apart from the credentials and the id.
 func TestDocsSnippetsRun(t *testing.T) {
 	t.Parallel()
 	for _, program := range []string{"sh", "curl"} {
@@ -172,7 +172,7 @@ func TestDocsSnippetsRun(t *testing.T) {
 	}
 }
 
-// statusOf are the statuses of the functions that make failures, and the constants that failures name.
+// statusOf holds the status of each function that returns a failure, and of each status constant.
 var statusOf = map[string]int{
 	"invalid": http.StatusBadRequest, "conflict": http.StatusConflict, "refuse": http.StatusForbidden,
 	"StatusBadRequest": http.StatusBadRequest, "StatusUnauthorized": http.StatusUnauthorized,
@@ -185,15 +185,15 @@ var statusOf = map[string]int{
 	"StatusInternalServerError": http.StatusInternalServerError, "StatusServiceUnavailable": http.StatusServiceUnavailable,
 }
 
-// ofPages are the sources of calls that only our own pages make. Their codes are between them and the pages.
+// ofPages are the source files of calls that only PayCow's own pages make. Their codes need not be documented.
 var ofPages = []string{
 	"admin.go", "attempts.go", "checkout.go", "followers.go", "health.go", "login.go", "operator.go", "password.go",
 	"registration.go",
 	"rotation.go", "session.go", "statistics.go", "totp.go",
 }
 
-// codesInSource finds every failure that the package's source makes: its code and its status, as "409 code". What ends in
-// an underscore is only the beginning of a code.
+// codesInSource returns every failure in the package's source, as "file.go 409 code". A code that ends in an
+// underscore is only a prefix.
 func codesInSource(t *testing.T) (codes []string) {
 	t.Helper()
 	names, err := filepath.Glob("*.go")
@@ -254,7 +254,7 @@ func codesInSource(t *testing.T) (codes []string) {
 	return codes
 }
 
-// leadingText returns the text of a literal, or of the one that a sum begins with.
+// leadingText returns the text of a literal, or of the first literal of a concatenation.
 func leadingText(expression ast.Expr) string {
 	switch e := expression.(type) {
 	case *ast.BasicLit:
@@ -266,8 +266,8 @@ func leadingText(expression ast.Expr) string {
 	return ""
 }
 
-// The page's table of errors and the code say the same: each documented code is made somewhere, with that status, and each
-// code that an integrator can meet is documented.
+// The table of errors matches the code: every documented code is used with its status, and every code that an
+// integrator can encounter is documented.
 func TestDocumentedErrorsAreThoseOfTheCode(t *testing.T) {
 	t.Parallel()
 	inCode := codesInSource(t)
@@ -294,7 +294,7 @@ func TestDocumentedErrorsAreThoseOfTheCode(t *testing.T) {
 	}
 }
 
-// Lint: the document is valid OpenAPI 3.1, and keeps the rules of the house.
+// The document is valid OpenAPI 3.1 and follows the project's own rules.
 func TestOpenAPILint(t *testing.T) {
 	t.Parallel()
 	loaded, err := openapi3.NewLoader().LoadFromData(openAPIDocument)
@@ -342,7 +342,7 @@ func TestOpenAPILint(t *testing.T) {
 			}
 		}
 	}
-	// What nobody refers to is a leftover.
+	// A component without references is a leftover.
 	for kind, names := range map[string][]string{
 		"schemas": keysOf(loaded.Components.Schemas), "responses": keysOf(loaded.Components.Responses),
 		"parameters": keysOf(loaded.Components.Parameters),

@@ -28,7 +28,7 @@ func TestPanic(t *testing.T) {
 	require.Contains(t, f.log.String(), got.header.Get("X-Request-Id"))
 }
 
-// panickingAddresses stands for a fault of ours.
+// panickingAddresses stands for a bug.
 type panickingAddresses struct{}
 
 func (panickingAddresses) Address(uint32) (string, error) { panic("secret detail of the fault") }

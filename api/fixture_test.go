@@ -26,8 +26,8 @@ import (
 	"paycow/store"
 )
 
-// fakeEngine stands in for the workflow engine: it answers queries from a table and carries decisions out on the row, or
-// does whatever a test puts in its place.
+// fakeEngine replaces the workflow engine. It answers queries and carries out decisions on the row, unless a test
+// replaces that.
 type fakeEngine struct {
 	store   *store.Store
 	queries atomic.Int64
@@ -82,25 +82,25 @@ func (f *fakeEngine) signal(ctx context.Context, p models.Payment, status models
 
 func (f *fakeEngine) Ping(context.Context) error { return f.pingErr }
 
-// fakeStarter remembers whom it was told of.
+// fakeStarter records the payments that it was notified of.
 type fakeStarter struct {
-	mutex sync.Mutex
-	told  []string
+	mutex    sync.Mutex
+	notified []string
 }
 
 func (f *fakeStarter) Notify(p models.Payment) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	f.told = append(f.told, p.ID)
+	f.notified = append(f.notified, p.ID)
 }
 
 func (f *fakeStarter) count() int {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	return len(f.told)
+	return len(f.notified)
 }
 
-// fakeAddresses gives each index an address of its own.
+// fakeAddresses derives a distinct address for each index.
 type fakeAddresses struct{}
 
 func (fakeAddresses) Address(index uint32) (string, error) {
@@ -121,7 +121,7 @@ type fixture struct {
 	other   apitest.Account
 }
 
-// syncBuffer is a log that can be read while it is written.
+// syncBuffer is a log that can be read while it is being written.
 type syncBuffer struct {
 	mutex  sync.Mutex
 	buffer bytes.Buffer
@@ -141,7 +141,7 @@ func (b *syncBuffer) String() string {
 
 var masterKey = bytes.Repeat([]byte{1}, secrets.MasterKeyBytes)
 
-// cheapHash hashes a password with the least that Argon2id can do, because the tests hash hundreds.
+// cheapHash hashes a password with the smallest parameters of Argon2id, because the tests hash hundreds of passwords.
 func cheapHash(password string) string {
 	hash, err := argon2id.CreateHash(password, &argon2id.Params{
 		Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32,
@@ -179,7 +179,7 @@ func setup(t *testing.T, change ...func(*Config)) *fixture {
 	return f
 }
 
-// operator makes an operator and returns its credentials.
+// operator creates an operator and returns its credentials.
 func (f *fixture) operator(status models.OperatorStatus) apitest.Account {
 	f.Helper()
 	now := time.Now().UTC()
@@ -202,14 +202,14 @@ func (f *fixture) operatorID(account apitest.Account) string {
 	return credential.OperatorID
 }
 
-// answer is an HTTP answer read whole.
+// answer is an HTTP response with its whole body.
 type answer struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// call sends a request with the account's credentials. More headers come in pairs of name and value.
+// call sends a request with the account's credentials. headers holds alternating names and values.
 func (f *fixture) call(account apitest.Account, method, path, body string, headers ...string) answer {
 	f.Helper()
 	request, err := http.NewRequestWithContext(f.Context(), method, f.url+path, strings.NewReader(body))
@@ -231,7 +231,7 @@ func (f *fixture) call(account apitest.Account, method, path, body string, heade
 	return answer{response.StatusCode, response.Header, string(text)}
 }
 
-// payment makes a payment of 50 USDT through the API and returns its row.
+// payment creates a payment of 50 USDT through the API and returns its row.
 func (f *fixture) payment(account apitest.Account) models.Payment {
 	f.Helper()
 	got := f.call(account, http.MethodPost, "/api/payment/create",
@@ -240,7 +240,7 @@ func (f *fixture) payment(account apitest.Account) models.Payment {
 	return f.row(parse[created](f, got.body).PaymentID)
 }
 
-// started makes a payment whose workflow is known to run.
+// started creates a payment whose workflow has been started.
 func (f *fixture) started(account apitest.Account) models.Payment {
 	f.Helper()
 	p := f.payment(account)
@@ -267,19 +267,19 @@ func (f *fixture) record(id string, change func(*models.PaymentState)) models.Pa
 	return f.row(id)
 }
 
-// UnmarshalJSON reads an instant as the API writes it, so that tests can read answers into the types they were made of.
+// UnmarshalJSON reads an instant as the API writes it, so that tests can decode responses into their own types.
 func (i *instant) UnmarshalJSON(text []byte) error {
 	at, err := time.Parse(`"`+instantLayout+`"`, string(text))
 	*i = instant(at)
 	return err
 }
 
-// parse reads an answer.
+// parse decodes a response.
 func parse[T any](t require.TestingT, body string) T {
 	var value T
 	require.NoError(t, json.Unmarshal([]byte(body), &value), body)
 	return value
 }
 
-// hexHash makes a hash of a number.
+// hexHash returns a number in the form of a hash.
 func hexHash(n uint64) string { return fmt.Sprintf("0x%064x", n) }

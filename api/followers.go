@@ -108,6 +108,7 @@ func (f *followers) close() {
 
 // watch notifies followers of changes until none are left.
 func (f *followers) watch() {
+	ctx := context.Background() // the watch outlives the requests that follow
 	ticker := time.NewTicker(followInterval)
 	defer ticker.Stop()
 	for range ticker.C {
@@ -119,9 +120,9 @@ func (f *followers) watch() {
 			return
 		}
 		f.mutex.Unlock()
-		stamps, err := f.stamps(ids)
+		stamps, err := f.stamps(ctx, ids)
 		if err != nil {
-			f.server.Log.Warn("read the followed payments", "pages", len(ids), "error", err)
+			f.server.Log.WarnContext(ctx, "read the followed payments", "pages", len(ids), "error", err)
 			continue
 		}
 		f.notify(stamps)
@@ -147,9 +148,9 @@ func (f *followers) notify(stamps map[string]string) {
 }
 
 // stamps returns, by payment, a text of everything that its page shows. While the text is the same, so is the page.
-func (f *followers) stamps(ids []string) (map[string]string, error) {
+func (f *followers) stamps(ctx context.Context, ids []string) (map[string]string, error) {
 	s := f.server
-	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	head, err := s.head(ctx, models.NetworkERC20)
 	if err != nil {

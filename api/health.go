@@ -90,7 +90,7 @@ func (s *Server) readyNow(ctx context.Context) readyView {
 			err := part.ask(ctx)
 			part.result.OK = err == nil
 			if err != nil {
-				s.Log.WarnContext(ctx, "not ready", "part", part.name, "error", err)
+				s.Log.WarnContext(ctx, "not ready", "check", part.name, "error", err)
 				part.result.Reason = textOrNull(reasonOf(err))
 			}
 		})

@@ -11,8 +11,8 @@ import (
 	"paycow/models"
 )
 
-// tellOfNodes does what a watching worker does: it tells of its nodes, whose names must never be shown.
-func (f *fixture) tellOfNodes(at time.Time, states ...models.NodeState) {
+// reportNodes reports nodes like the watching worker does. Their names must never be shown.
+func (f *fixture) reportNodes(at time.Time, states ...models.NodeState) {
 	f.Helper()
 	var nodes []models.NodeHealth
 	for i, state := range states {
@@ -56,7 +56,7 @@ func TestReadiness(t *testing.T) {
 	_, view = ready()
 	require.True(t, view.Checks.Chain.OK)
 	require.Equal(t, "No worker has reported its Ethereum nodes yet.", *view.Checks.Nodes.Reason)
-	f.tellOfNodes(clock, models.NodeOK)
+	f.reportNodes(clock, models.NodeOK)
 	status, view = ready()
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, "ready", view.Status)
@@ -111,7 +111,7 @@ func TestReadinessCountsTheQuorum(t *testing.T) {
 		{1, []models.NodeState{models.NodeWrongChain, models.NodeSyncing, models.NodeOK}, ""},
 	} {
 		f.server.Quorum = c.quorum
-		f.tellOfNodes(time.Now(), c.states...)
+		f.reportNodes(time.Now(), c.states...)
 		status, view, body := f.ready()
 		if c.says == "" {
 			require.Equal(t, http.StatusOK, status, body)
@@ -124,14 +124,14 @@ func TestReadinessCountsTheQuorum(t *testing.T) {
 	}
 }
 
-func TestReadinessTellsOfBlocksThatTheNodesDoNotAgreeOn(t *testing.T) {
+func TestReadinessReportsBlocksThatTheNodesDoNotAgreeOn(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(c *Config) { c.LagLimit, c.BlockTime = time.Minute, 12*time.Second })
 	at := func(number uint64) models.BlockRef {
 		return models.BlockRef{Number: number, Hash: hexHash(number), Time: time.Now()}
 	}
 	require.NoError(t, f.store.InitCursor(t.Context(), models.NetworkERC20, at(100), 100))
-	f.tellOfNodes(time.Now(), models.NodeOK, models.NodeOK)
+	f.reportNodes(time.Now(), models.NodeOK, models.NodeOK)
 	for number := uint64(101); number <= 105; number++ {
 		require.NoError(t, f.store.Advance(t.Context(), models.NetworkERC20, models.BlockBatch{
 			From: at(number - 1), To: at(number), Head: number,
@@ -152,7 +152,7 @@ func TestReadinessIsRedWhileAnAlarmStopsCrediting(t *testing.T) {
 	f := setup(t)
 	require.NoError(t, f.store.InitCursor(t.Context(), models.NetworkERC20,
 		models.BlockRef{Number: 100, Hash: "0x64", Time: time.Now()}, 100))
-	f.tellOfNodes(time.Now(), models.NodeOK)
+	f.reportNodes(time.Now(), models.NodeOK)
 	raise := func(kind models.AlarmKind) {
 		require.NoError(t, f.store.Raise(t.Context(), models.Alarm{
 			Network: models.NetworkERC20, Kind: kind, Subject: "node.internal", Message: "From node.internal.",

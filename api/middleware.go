@@ -77,7 +77,7 @@ func (s *Server) recoverPanic(c *gin.Context) {
 		if cause == http.ErrAbortHandler { //nolint:errorlint // the server compares it the same way
 			panic(cause)
 		}
-		s.Log.Error("panic", "request_id", requestID(c), "route", c.FullPath(), "error", fmt.Sprint(cause), "stack",
+		s.Log.ErrorContext(c, "panic", "request_id", requestID(c), "route", c.FullPath(), "error", fmt.Sprint(cause), "stack",
 			string(debug.Stack()))
 		s.fail(c, errInternal.because(fmt.Errorf("panic: %v", cause)))
 	}()

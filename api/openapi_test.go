@@ -25,7 +25,7 @@ func loadDocument(t *testing.T) document {
 	return parse[document](t, string(openAPIDocument))
 }
 
-// at walks down the document by names.
+// at returns the object at a path in the document.
 func (d document) at(t *testing.T, names ...string) map[string]any {
 	t.Helper()
 	node := map[string]any(d)
@@ -37,7 +37,7 @@ func (d document) at(t *testing.T, names ...string) map[string]any {
 	return node
 }
 
-// resolve follows a reference inside the document.
+// resolve follows a reference within the document.
 func (d document) resolve(t *testing.T, node map[string]any) map[string]any {
 	t.Helper()
 	if ref, ok := node["$ref"].(string); ok {
@@ -46,7 +46,8 @@ func (d document) resolve(t *testing.T, node map[string]any) map[string]any {
 	return node
 }
 
-// check tells where a value does not match a schema. It knows the words that our document uses and fails on others.
+// check fails where a value does not match a schema. It supports the keywords that the document uses and fails on
+// others.
 func (d document) check(t *testing.T, where string, schema map[string]any, value any) {
 	t.Helper()
 	schema = d.resolve(t, schema)
@@ -118,13 +119,13 @@ func isKind(kind string, value any) bool {
 	}
 }
 
-// isOfPages tells whether a route is for our own pages only, and so not part of the contract.
+// isOfPages reports whether a route is for PayCow's own pages only, and so not part of the API.
 func isOfPages(path string) bool {
 	return strings.HasPrefix(path, "/assets/") || strings.HasPrefix(path, "/payment/:id/") ||
 		strings.HasSuffix(path, ".html") || path == "/docs"
 }
 
-// isOfPeople tells whether a call is one of those made after logging in. TestOpenAPIMatchesTheAnswersToPeople has them.
+// isOfPeople reports whether a call is for logged-in people. TestOpenAPIMatchesTheAnswersToPeople covers those.
 func isOfPeople(path string) bool {
 	return strings.HasPrefix(path, "/api/operator/") || strings.HasPrefix(path, "/api/admin/")
 }
@@ -174,14 +175,14 @@ func TestOpenAPIExamplesMatchTheirSchemas(t *testing.T) {
 	require.GreaterOrEqual(t, examples, 14)
 }
 
-// What the server answers must be what the document says, member by member, for every kind of answer.
+// Every kind of response matches the document, field by field.
 func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	d := loadDocument(t)
 	p := f.payment(f.account)
 	f.startChain(100)
-	f.tellOfNodes(time.Now(), models.NodeOK)
+	f.reportNodes(time.Now(), models.NodeOK)
 	f.moveChain(100, 101, transferTo(p, 50*models.USDT, 101))
 	f.moveChain(101, 113)
 	f.credit(p)
@@ -237,7 +238,7 @@ func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 	}
 }
 
-// The order of members is what a reader compares with the published example.
+// The fields come in the order of the published example.
 func TestPublishedExampleFieldsComeFirstAndInOrder(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -253,7 +254,7 @@ func TestPublishedExampleFieldsComeFirstAndInOrder(t *testing.T) {
 	}, names)
 }
 
-// What people's calls answer must be what the document says, for every call and every kind of answer.
+// Every kind of response to a call for people matches the document.
 func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey, stoppedClock, func(c *Config) {
@@ -262,7 +263,7 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 	d := loadDocument(t)
 	p := f.payment(f.account)
 	f.startChain(100)
-	f.tellOfNodes(time.Now(), models.NodeOK)
+	f.reportNodes(time.Now(), models.NodeOK)
 	f.moveChain(100, 101, transferTo(p, 50*models.USDT, 101))
 	require.NoError(t, f.store.Raise(t.Context(), models.Alarm{
 		Network: models.NetworkERC20, Kind: models.AlarmBooksDiffer, Message: "x",
@@ -385,7 +386,7 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 	}
 }
 
-// checkAnswer holds an answer to what the document says of the call.
+// checkAnswer checks a response against the document.
 func (d document) checkAnswer(t *testing.T, method, template string, got answer) {
 	t.Helper()
 	name := method + " " + template

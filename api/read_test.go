@@ -19,20 +19,20 @@ import (
 
 const exampleTx = "0x1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d"
 
-// block returns a block of the test chain, whose hash follows from its number.
+// block returns a block of the test chain. Its hash is derived from its number.
 func block(number uint64) models.BlockRef {
 	return models.BlockRef{
 		Number: number, Hash: fmt.Sprintf("0x%064x", number), Time: time.Now().UTC().Truncate(time.Second),
 	}
 }
 
-// startChain puts the watcher on a block.
+// startChain sets the watcher's position to a block.
 func (f *fixture) startChain(number uint64) {
 	f.Helper()
 	require.NoError(f, f.store.InitCursor(f.Context(), models.NetworkERC20, block(number), number))
 }
 
-// moveChain reads the blocks up to the given one, the last of which holds these transfers.
+// moveChain advances the watcher to a block, which contains the given transfers.
 func (f *fixture) moveChain(from, to uint64, transfers ...models.TokenTransfer) {
 	f.Helper()
 	require.NoError(f, f.store.Advance(f.Context(), models.NetworkERC20, models.BlockBatch{
@@ -127,7 +127,7 @@ func TestOperatorView(t *testing.T) {
 	require.Contains(t, text, ",CREDIT,50.00,USDT,"+p.ID+",transfer:1337:"+exampleTx+":0,")
 }
 
-// credit books the payment's one transfer and makes it PAID.
+// credit books the payment's only transfer and makes the payment PAID.
 func (f *fixture) credit(p models.Payment) {
 	f.Helper()
 	snapshot, err := f.store.Snapshot(f.Context(), p.ID)
@@ -206,7 +206,7 @@ func TestThousandPollsCostOneQueryAVersion(t *testing.T) {
 	poll(1000)
 	require.EqualValues(t, 2, f.engine.queries.Load())
 
-	// A workflow that knows less than the row must not be asked on every poll either.
+	// A workflow that is behind the row must not be queried on every poll either.
 	old := p.PaymentState
 	f.engine.onQuery(func(context.Context, string) (models.PaymentState, error) { return old, nil })
 	f.record(p.ID, func(s *models.PaymentState) { s.Status = models.StatusConfirming })

@@ -130,7 +130,7 @@ func newServer(config Config, hash func(password string) string) *Server {
 	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.crossOrigin = http.NewCrossOriginProtection()
 	if err := s.crossOrigin.AddTrustedOrigin(originText(s.PublicURL)); err != nil {
-		s.Log.Warn("the public URL has no valid origin", "error", err) // Sec-Fetch-Site still works without it
+		s.Log.WarnContext(context.Background(), "the public URL has no valid origin", "error", err) // Sec-Fetch-Site still works without it
 	}
 	s.docs = sync.OnceValues(s.renderDocs)
 	s.router = s.newRouter()

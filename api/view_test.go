@@ -10,7 +10,7 @@ import (
 	"paycow/models"
 )
 
-// A payment keeps the confirmations it was made with, whatever the setting says later.
+// A payment keeps the number of confirmations it was created with, even if the setting changes.
 func TestConfirmationsAreThePaymentsOwn(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(c *Config) { c.Confirmations = 20 })
@@ -22,7 +22,7 @@ func TestConfirmationsAreThePaymentsOwn(t *testing.T) {
 		f.call(f.account, http.MethodGet, "/payment/data/"+f.payment(f.account).ID, "").body).RequiredConfirmations)
 }
 
-// While the token is paused the end that is shown moves with the clock, and afterwards it stays where the pause has put it.
+// While the token is paused, the expiry shown moves with the clock. Afterwards it stays extended by the pause.
 func TestExpiryShownIsMovedByAPause(t *testing.T) {
 	t.Parallel()
 	clock := time.Now().UTC().Truncate(time.Second)

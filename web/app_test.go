@@ -24,7 +24,7 @@ type element struct {
 	attrs map[string]string
 }
 
-// elements reads a page's elements in order.
+// elements returns a page's elements in order.
 func elements(t *testing.T, page string) []element {
 	t.Helper()
 	decoder := xml.NewDecoder(strings.NewReader(page))
@@ -53,7 +53,7 @@ func elements(t *testing.T, page string) []element {
 	}
 }
 
-// What a browser and a screen reader need of every page of operators and admins.
+// Every page of operators and admins has what browsers and screen readers need.
 func TestAppPages(t *testing.T) {
 	t.Parallel()
 	for _, page := range AppPages() {
@@ -116,7 +116,7 @@ func TestAppPages(t *testing.T) {
 	}
 }
 
-// Every asset that a page names exists under exactly that address.
+// Every asset that a page references exists at exactly that address.
 func TestAppPagesNameAssetsThatExist(t *testing.T) {
 	t.Parallel()
 	address := regexp.MustCompile(`(?:src|href)="/assets/([0-9a-f]+)/([^"]+)"`)
@@ -132,7 +132,8 @@ func TestAppPagesNameAssetsThatExist(t *testing.T) {
 	require.True(t, hasLicence, "the licence goes along with what it is for")
 }
 
-// The scripts never make markup or code of data, and every element that they look for by an id or a data attribute is there.
+// The scripts never turn data into markup or code, and every element that they look up by an id or a data attribute
+// exists.
 func TestAppScripts(t *testing.T) {
 	t.Parallel()
 	pages := map[string][]AppPage{

@@ -72,8 +72,8 @@ func TestPublicPagesAnchorsResolveAndIDsAreUnique(t *testing.T) {
 	}
 }
 
-// What assistive technology walks by: one h1, no level of heading left out, one main, a link past the navigation, and a
-// name and a tab stop for whatever scrolls inside itself.
+// The structure that assistive technology relies on: one h1, no skipped heading level, one main, a skip link, and a
+// name and a tab stop for every scrollable region.
 func TestPublicPagesStructure(t *testing.T) {
 	t.Parallel()
 	for name, page := range publicPages(t) {
@@ -116,7 +116,7 @@ func TestDocsFillInTheInstallation(t *testing.T) {
 	}
 }
 
-// An address that holds what means something in HTML, in a shell or in a string of a program stays harmless everywhere.
+// An address with characters that are special in HTML, a shell or a string literal is harmless everywhere.
 func TestDocsWithAnOddAddress(t *testing.T) {
 	t.Parallel()
 	const odd = "https://x.example/a'b\"c`d$(e)\\f<script>&{g}ü"
@@ -142,7 +142,7 @@ func TestPublicPagesStaySmall(t *testing.T) {
 	}
 }
 
-// Each program has the rule that shows it when its language is chosen.
+// Each program has the style rule that shows it when its language is chosen.
 func TestEveryExampleCanBeChosen(t *testing.T) {
 	t.Parallel()
 	style, page := string(assets["docs.css"].Content), docsOf(t, "https://x.example")
@@ -154,7 +154,7 @@ func TestEveryExampleCanBeChosen(t *testing.T) {
 	}
 }
 
-func TestReferenceTellsOfEveryCallAndSchema(t *testing.T) {
+func TestReferenceListsEveryCallAndSchema(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile("../api/openapi.json")
 	require.NoError(t, err)

@@ -28,7 +28,7 @@ func examplePayment(change func(*models.Payment)) models.Payment {
 	return p
 }
 
-// exampleCheckout is a checkout half an hour before its end.
+// exampleCheckout returns a checkout half an hour before its end.
 func exampleCheckout(p models.Payment, confirmations uint64) Checkout {
 	return Checkout{
 		Payment: p, Confirmations: confirmations, RequiredConfirmations: 12, Now: p.ExpiresAt.Add(-30 * time.Minute),
@@ -53,7 +53,7 @@ func render(t *testing.T, p models.Payment, confirmations uint64) string {
 	return renderCheckout(t, exampleCheckout(p, confirmations))
 }
 
-// Each state and each exception has a page of its own that says what to do, and asks for money only while money helps.
+// Each state and each exception has its own text, and the page asks for money only while paying makes sense.
 func TestCheckout(t *testing.T) {
 	t.Parallel()
 	const refresh, address, lost = `http-equiv="refresh" content="5"`,
@@ -171,7 +171,8 @@ func TestCheckout(t *testing.T) {
 	}
 }
 
-// When the time is over and the chain is still being read, nobody is asked to pay; while the token is paused, the clock stops.
+// When the window is over but the chain is still being read, the page does not ask for money. While the token is
+// paused, the clock stops.
 func TestCheckoutAtTheEdgesOfTheWindow(t *testing.T) {
 	t.Parallel()
 	c := exampleCheckout(examplePayment(func(*models.Payment) {}), 0)
@@ -187,8 +188,8 @@ func TestCheckoutAtTheEdgesOfTheWindow(t *testing.T) {
 	require.Contains(t, renderCheckout(t, c), "10 min")
 }
 
-// A transfer in a node's pool is told of while nothing has come, and never later.
-func TestCheckoutTellsOfTransfersOnTheirWay(t *testing.T) {
+// A pending transfer is shown until a transfer has arrived, and never later.
+func TestCheckoutShowsPendingTransfers(t *testing.T) {
 	t.Parallel()
 	const line = "A transfer of 50.00 USDT was seen on the network."
 	for _, status := range models.Statuses() {
@@ -199,7 +200,7 @@ func TestCheckoutTellsOfTransfersOnTheirWay(t *testing.T) {
 	require.NotContains(t, render(t, examplePayment(func(*models.Payment) {}), 0), "was seen on the network")
 }
 
-// What an operator or a shop wrote never becomes markup or a link of another kind.
+// Text from an operator or a shop never becomes markup or a link of another kind.
 func TestCheckoutEscapes(t *testing.T) {
 	t.Parallel()
 	for _, hostile := range []string{
@@ -216,7 +217,7 @@ func TestCheckoutEscapes(t *testing.T) {
 	}
 }
 
-// Every language says everything, with the same values filled in, and every text is used.
+// Every language has every text, with the same placeholders, and every text is used.
 func TestLanguages(t *testing.T) {
 	t.Parallel()
 	placeholders := regexp.MustCompile(`{{\.(\w+)}}`)
@@ -288,7 +289,7 @@ func TestPaymentRequest(t *testing.T) {
 	require.Equal(t, address, strings.Join(groupAddress(address), ""))
 }
 
-// No page holds a style or a script of its own: the policy would drop it.
+// No page has inline styles or scripts, because the policy would block them.
 func TestPagesHoldNothingThatThePolicyDrops(t *testing.T) {
 	t.Parallel()
 	var home, problem bytes.Buffer

@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"paycow/chain"
-	"paycow/devstack/temporal"
 	"paycow/devstack/localchain"
+	"paycow/devstack/temporal"
 	"paycow/internal/pgtest"
 	"paycow/models"
 	"paycow/store"

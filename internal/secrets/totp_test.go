@@ -29,7 +29,7 @@ func TestTOTPIsThatOfTheRFC(t *testing.T) {
 	}
 }
 
-// A code is good in its own step and in the two beside it, and tells which step it is of.
+// A code is valid in its own step and in the two adjacent ones, and MatchTOTP returns its step.
 func TestTOTPWindow(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_234_567_890, 0)
@@ -75,7 +75,7 @@ func TestNewTOTP(t *testing.T) {
 	require.Equal(t, "30", parsed.Query().Get("period"))
 }
 
-// What is sealed for one account opens for no other.
+// A secret sealed for one account cannot be opened for another.
 func TestSealIsBoundToItsOwner(t *testing.T) {
 	t.Parallel()
 	masterKey := bytes.Repeat([]byte{7}, MasterKeyBytes)
