@@ -21,17 +21,27 @@ var tokenABI = parseABI(`[
 	{"type": "function", "name": "transfer", "stateMutability": "nonpayable",
 		"inputs": [{"name": "to", "type": "address"}, {"name": "value", "type": "uint256"}], "outputs": []},
 	{"type": "function", "name": "transferFrom", "stateMutability": "nonpayable",
-		"inputs": [{"name": "from", "type": "address"}, {"name": "to", "type": "address"}, {"name": "value", "type": "uint256"}],
+		"inputs": [
+			{"name": "from", "type": "address"},
+			{"name": "to", "type": "address"},
+			{"name": "value", "type": "uint256"}
+		],
 		"outputs": []},
 	{"type": "event", "name": "Transfer", "inputs": [{"name": "from", "type": "address", "indexed": true},
 		{"name": "to", "type": "address", "indexed": true}, {"name": "value", "type": "uint256"}]},
 	{"type": "event", "name": "Pause", "inputs": []},
 	{"type": "event", "name": "Unpause", "inputs": []},
-	{"type": "event", "name": "Params", "inputs": [{"name": "feeBasisPoints", "type": "uint256"}, {"name": "maxFee", "type": "uint256"}]},
+	{"type": "event", "name": "Params", "inputs": [
+		{"name": "feeBasisPoints", "type": "uint256"},
+		{"name": "maxFee", "type": "uint256"}
+	]},
 	{"type": "event", "name": "Deprecate", "inputs": [{"name": "newAddress", "type": "address"}]},
 	{"type": "event", "name": "AddedBlackList", "inputs": [{"name": "user", "type": "address"}]},
 	{"type": "event", "name": "RemovedBlackList", "inputs": [{"name": "user", "type": "address"}]},
-	{"type": "event", "name": "DestroyedBlackFunds", "inputs": [{"name": "user", "type": "address"}, {"name": "balance", "type": "uint256"}]}
+	{"type": "event", "name": "DestroyedBlackFunds", "inputs": [
+		{"name": "user", "type": "address"},
+		{"name": "balance", "type": "uint256"}
+	]}
 ]`)
 
 func parseABI(text string) abi.ABI {

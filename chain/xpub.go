@@ -29,7 +29,8 @@ func NewXPub(xpub string) (*XPub, error) {
 	}
 	if account.IsPrivate() {
 		return nil, errors.New(
-			"the key is a private key (xprv), which must never be on this machine; use the public xpub of the account m/44'/60'/0'",
+			"the key is a private key (xprv), which must never be on this machine; " +
+				"use the public xpub of the account m/44'/60'/0'",
 		)
 	}
 	if !account.IsForNet(&chaincfg.MainNetParams) {
