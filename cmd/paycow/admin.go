@@ -27,9 +27,7 @@ func adminCommand(in *os.File) *cli.Command {
 			Flags: append(settingFlags(), &cli.StringFlag{Name: "email", Usage: "the admin's e-mail address", Required: true}),
 			Action: func(ctx context.Context, cmd *cli.Command) error {
 				if cmd.Args().Present() {
-					return errors.New(
-						"paycow admin create takes --email and nothing else; the password is asked for",
-					) // which may be what was typed, so it is not repeated
+					return errors.New("paycow admin create takes --email and nothing else; the password is asked for") // which may be what was typed, so it is not repeated
 				}
 				email, err := adminEmail(cmd.String("email"))
 				if err != nil {
@@ -71,15 +69,9 @@ func errAdminExists(email string) error {
 // createAdmin stores a new admin.
 func createAdmin(ctx context.Context, db *store.Store, email, password string) error {
 	if problem := secrets.PasswordProblem(password, email); problem != "" {
-		return fmt.Errorf(
-			"the password %s; it is asked for at a prompt, or read from the first line of standard input",
-			problem,
-		)
+		return fmt.Errorf("the password %s; it is asked for at a prompt, or read from the first line of standard input", problem)
 	}
-	err := db.CreateAdmin(
-		ctx,
-		models.Admin{ID: models.NewID(), Email: email, PasswordHash: secrets.HashPassword(password)},
-	)
+	err := db.CreateAdmin(ctx, models.Admin{ID: models.NewID(), Email: email, PasswordHash: secrets.HashPassword(password)})
 	if errors.Is(err, models.ErrAlreadyExists) {
 		return errAdminExists(email)
 	}
@@ -89,8 +81,8 @@ func createAdmin(ctx context.Context, db *store.Store, email, password string) e
 	return nil
 }
 
-// readNewPassword asks for a password twice, without showing it, or reads the first line of what is no terminal. A
-// password is never a flag: command lines can be seen by others.
+// readNewPassword asks for a password twice, without showing it, or reads the first line of what is no terminal. A password is
+// never a flag: command lines can be seen by others.
 func readNewPassword(ctx context.Context, in *os.File, prompt io.Writer) (string, error) {
 	if !term.IsTerminal(int(in.Fd())) {
 		line, err := bufio.NewReader(io.LimitReader(in, secrets.MaxPasswordBytes+2)).ReadString('\n')
@@ -115,8 +107,8 @@ func readNewPassword(ctx context.Context, in *os.File, prompt io.Writer) (string
 	return typed[0], nil
 }
 
-// readHidden reads a line from a terminal without showing it. Whoever gives up (ctx) gets the terminal back as it was:
-// the program catches the interrupt, so reading would go on and leave nothing to be seen of what is typed next.
+// readHidden reads a line from a terminal without showing it. Whoever gives up (ctx) gets the terminal back as it was: the
+// program catches the interrupt, so reading would go on and leave nothing to be seen of what is typed next.
 func readHidden(ctx context.Context, in *os.File) (string, error) {
 	fd := int(in.Fd())
 	before, err := term.GetState(fd)

@@ -25,8 +25,7 @@ func alarmsCommand() *cli.Command {
 		Flags: append(settingFlags(), &cli.BoolFlag{Name: "all", Usage: "also those that were resolved"}),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if cmd.Args().Present() {
-				return fmt.Errorf(
-					"%q is unknown: paycow alarms [--all], or paycow alarms resolve ID --note …", cmd.Args().First())
+				return fmt.Errorf("%q is unknown: paycow alarms [--all], or paycow alarms resolve ID --note …", cmd.Args().First())
 			}
 			return withStore(ctx, cmd, func(db *store.Store) error {
 				list := db.OpenAlarms
@@ -43,38 +42,31 @@ func alarmsCommand() *cli.Command {
 				return writeAlarms(cmd.Root().Writer, alarms)
 			})
 		},
-		Commands: []*cli.Command{
-			{
-				Name:      "resolve",
-				Usage:     "close an alarm after it was dealt with",
-				ArgsUsage: "ID",
-				Flags: append(
-					settingFlags(),
-					&cli.StringFlag{Name: "note", Usage: "what was found and done; it is kept in the audit log", Required: true},
-				),
-				Action: func(ctx context.Context, cmd *cli.Command) error {
-					id, err := strconv.ParseInt(cmd.Args().First(), 10, 64)
-					if err != nil || cmd.Args().Len() != 1 {
-						return errors.New("name one alarm by its number: paycow alarms resolve ID --note …")
+		Commands: []*cli.Command{{
+			Name: "resolve", Usage: "close an alarm after it was dealt with", ArgsUsage: "ID",
+			Flags: append(settingFlags(), &cli.StringFlag{Name: "note", Usage: "what was found and done; it is kept in the audit log", Required: true}),
+			Action: func(ctx context.Context, cmd *cli.Command) error {
+				id, err := strconv.ParseInt(cmd.Args().First(), 10, 64)
+				if err != nil || cmd.Args().Len() != 1 {
+					return errors.New("name one alarm by its number: paycow alarms resolve ID --note …")
+				}
+				note := strings.TrimSpace(cmd.String("note"))
+				if note == "" {
+					return errors.New("--note must say what was found and done")
+				}
+				return withStore(ctx, cmd, func(db *store.Store) error {
+					err := db.ResolveAlarm(ctx, id, models.ActorCLI, "", note)
+					if errors.Is(err, models.ErrNotFound) {
+						return fmt.Errorf("there is no open alarm %d", id)
 					}
-					note := strings.TrimSpace(cmd.String("note"))
-					if note == "" {
-						return errors.New("--note must say what was found and done")
+					if err != nil {
+						return fmt.Errorf("resolve alarm %d: %w", id, err)
 					}
-					return withStore(ctx, cmd, func(db *store.Store) error {
-						err := db.ResolveAlarm(ctx, id, models.ActorCLI, "", note)
-						if errors.Is(err, models.ErrNotFound) {
-							return fmt.Errorf("there is no open alarm %d", id)
-						}
-						if err != nil {
-							return fmt.Errorf("resolve alarm %d: %w", id, err)
-						}
-						fmt.Fprintf(cmd.Root().Writer, "Alarm %d is resolved.\n", id)
-						return nil
-					})
-				},
+					fmt.Fprintf(cmd.Root().Writer, "Alarm %d is resolved.\n", id)
+					return nil
+				})
 			},
-		},
+		}},
 	}
 }
 
@@ -107,23 +99,9 @@ func writeAlarms(w io.Writer, alarms []models.Alarm) error {
 			message += " Nothing is credited until this is resolved."
 		}
 		if alarm.ResolvedAt != nil {
-			message += fmt.Sprintf(
-				" Resolved %s by %s: %s",
-				alarm.ResolvedAt.UTC().Format(time.DateTime),
-				alarm.ResolvedBy,
-				alarm.Resolution,
-			)
+			message += fmt.Sprintf(" Resolved %s by %s: %s", alarm.ResolvedAt.UTC().Format(time.DateTime), alarm.ResolvedBy, alarm.Resolution)
 		}
-		fmt.Fprintf(
-			table,
-			"%d\t%s\t%s\t%d\t%s\t%s\n",
-			alarm.ID,
-			alarm.Kind,
-			alarm.RaisedAt.UTC().Format(time.DateTime),
-			alarm.Count,
-			orDash(alarm.Subject),
-			message,
-		)
+		fmt.Fprintf(table, "%d\t%s\t%s\t%d\t%s\t%s\n", alarm.ID, alarm.Kind, alarm.RaisedAt.UTC().Format(time.DateTime), alarm.Count, orDash(alarm.Subject), message)
 	}
 	return table.Flush()
 }

@@ -33,23 +33,10 @@ func workerCommand() *cli.Command {
 func serveCommand() *cli.Command {
 	return &cli.Command{
 		Name: "serve", Usage: "api and worker in one process",
-		Flags: append(
-			settingFlags(),
-			&cli.BoolFlag{
-				Name:  "embedded",
-				Usage: "run the workflow engine inside, for a shop with one machine (listens on PAYCOW_TEMPORAL_ADDRESS)",
-			},
-			&cli.StringFlag{
-				Name:  "data-dir",
-				Usage: "where the embedded engine keeps its state, unless the database is Postgres",
-				Value: "paycow-engine",
-			},
-			&cli.StringFlag{
-				Name:  "temporal-ui",
-				Usage: "listen address of the embedded engine's web UI; it asks for no password",
-				Value: "127.0.0.1:8233",
-			},
-		),
+		Flags: append(settingFlags(),
+			&cli.BoolFlag{Name: "embedded", Usage: "run the workflow engine inside, for a shop with one machine (listens on PAYCOW_TEMPORAL_ADDRESS)"},
+			&cli.StringFlag{Name: "data-dir", Usage: "where the embedded engine keeps its state, unless the database is Postgres", Value: "paycow-engine"},
+			&cli.StringFlag{Name: "temporal-ui", Usage: "listen address of the embedded engine's web UI; it asks for no password", Value: "127.0.0.1:8233"}),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			return runProcess(ctx, cmd, process{api: true, worker: true, embedded: cmd.Bool("embedded")})
 		},
@@ -160,12 +147,7 @@ func operatorCommand() *cli.Command {
 }
 
 // createOperator makes an active operator with credentials. Without a password nobody can log in as the operator.
-func createOperator(
-	ctx context.Context,
-	db *store.Store,
-	masterKey []byte,
-	email, name, password string,
-) (models.Credential, string, error) {
+func createOperator(ctx context.Context, db *store.Store, masterKey []byte, email, name, password string) (models.Credential, string, error) {
 	email = strings.ToLower(strings.TrimSpace(email))
 	if at := strings.LastIndex(email, "@"); at < 1 || at == len(email)-1 {
 		return models.Credential{}, "", errors.New("the e-mail address needs a name and a host around its @")

@@ -80,30 +80,18 @@ type devSecrets struct {
 
 func devCommand() *cli.Command {
 	return &cli.Command{
-		Name: "dev",
-		Usage: "run everything in one process for development: " +
-			"workflow engine, local chain with a USDT-like token, API, worker",
+		Name:  "dev",
+		Usage: "run everything in one process for development: workflow engine, local chain with a USDT-like token, API, worker",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "data-dir", Value: ".paycow", Usage: "where everything is kept"},
 			&cli.StringFlag{Name: "http", Value: "127.0.0.1:8080", Usage: "listen address of the API and the pages"},
 			&cli.StringFlag{Name: "temporal", Value: "127.0.0.1:7233", Usage: "listen address of the workflow engine"},
-			&cli.StringFlag{
-				Name:  "temporal-ui",
-				Value: "127.0.0.1:8233",
-				Usage: "listen address of the workflow engine's web UI",
-			},
+			&cli.StringFlag{Name: "temporal-ui", Value: "127.0.0.1:8233", Usage: "listen address of the workflow engine's web UI"},
 			&cli.StringFlag{Name: "rpc", Value: "127.0.0.1:8545", Usage: "listen address of the local chain, HTTP and WS"},
 			&cli.DurationFlag{Name: "block-time", Value: time.Second, Usage: "time between blocks; 0: a block only by dev_mine"},
 			&cli.DurationFlag{Name: "window", Value: time.Hour, Usage: "from a payment's creation to its expiry"},
-			&cli.Uint64Flag{
-				Name:  "confirmations",
-				Value: models.DefaultConfirmations,
-				Usage: "confirmations in blocks before a transfer is credited",
-			},
-			&cli.StringFlag{
-				Name:  "rpc-url",
-				Usage: "use these Ethereum nodes, by comma, instead of the local chain (with --token)",
-			},
+			&cli.Uint64Flag{Name: "confirmations", Value: models.DefaultConfirmations, Usage: "confirmations in blocks before a transfer is credited"},
+			&cli.StringFlag{Name: "rpc-url", Usage: "use these Ethereum nodes, by comma, instead of the local chain (with --token)"},
 			&cli.StringFlag{Name: "rpc-quorum", Usage: "how many of them must agree; 1 with one node, else 2"},
 			&cli.StringFlag{Name: "token", Usage: "contract of the token on that chain"},
 			&cli.StringFlag{Name: "metrics", Usage: "listen address of /metrics; none unless given"},
@@ -154,16 +142,9 @@ func runDev(ctx context.Context, cmd *cli.Command) (err error) {
 // readFlags checks the flags before anything is started.
 func (d *dev) readFlags() error {
 	s := Settings{
-		HTTPAddr:      d.cmd.String("http"),
-		Confirmations: d.cmd.Uint64("confirmations"),
-		PaymentWindow: d.cmd.Duration("window"),
-		BlockTime: d.cmd.Duration(
-			"block-time",
-		),
-		MaxAmount:      models.DefaultMaxAmount,
-		WatchMempool:   true,
-		ReconcileEvery: devReconcileEvery,
-		MetricsAddr:    d.cmd.String("metrics"),
+		HTTPAddr: d.cmd.String("http"), Confirmations: d.cmd.Uint64("confirmations"), PaymentWindow: d.cmd.Duration("window"),
+		BlockTime: d.cmd.Duration("block-time"), MaxAmount: models.DefaultMaxAmount, WatchMempool: true, ReconcileEvery: devReconcileEvery,
+		MetricsAddr: d.cmd.String("metrics"),
 	}
 	var wrong []error
 	if s.Confirmations < 1 {
@@ -198,10 +179,7 @@ func (d *dev) readFlags() error {
 			wrong = append(wrong, fmt.Errorf("--token: %w", err))
 		}
 	}
-	if database := d.cmd.String(
-		"database",
-	); database != "" && !strings.HasPrefix(database, "postgres://") &&
-		!strings.HasPrefix(database, "postgresql://") {
+	if database := d.cmd.String("database"); database != "" && !strings.HasPrefix(database, "postgres://") && !strings.HasPrefix(database, "postgresql://") {
 		wrong = append(wrong, errors.New("--database must be a postgres:// URL"))
 	}
 	d.settings = s
@@ -241,12 +219,7 @@ func (d *dev) prepareDirectory() error {
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		d.sayf("new data directory %s", d.dir)
-		d.secrets = devSecrets{
-			MasterKey:        randomHex(32),
-			Seed:             randomHex(32),
-			OperatorPassword: randomHex(8),
-			AdminPassword:    randomHex(8),
-		}
+		d.secrets = devSecrets{MasterKey: randomHex(32), Seed: randomHex(32), OperatorPassword: randomHex(8), AdminPassword: randomHex(8)}
 		if err := writeJSON(path, d.secrets); err != nil {
 			return err
 		}
@@ -293,13 +266,7 @@ func (d *dev) startChain(ctx context.Context) error {
 	} else {
 		d.sayf("starting the local Ethereum chain")
 		local, err := localchain.Start(ctx, localchain.Config{
-			DataDir: filepath.Join(
-				d.dir,
-				"chain",
-			),
-			ListenAddr: d.cmd.String("rpc"),
-			BlockTime:  d.settings.BlockTime,
-			Logger:     d.log,
+			DataDir: filepath.Join(d.dir, "chain"), ListenAddr: d.cmd.String("rpc"), BlockTime: d.settings.BlockTime, Logger: d.log,
 		})
 		if err != nil {
 			return fmt.Errorf("local chain: %w", err)
@@ -315,8 +282,7 @@ func (d *dev) startChain(ctx context.Context) error {
 	return nil
 }
 
-// useOutsideNodes finds out which chain the given nodes follow, from the first that answers, and looks at the token
-// there.
+// useOutsideNodes finds out which chain the given nodes follow, from the first that answers, and looks at the token there.
 func (d *dev) useOutsideNodes(ctx context.Context) error {
 	var names []string
 	var unreachable []error
@@ -375,14 +341,7 @@ func (d *dev) prepareDatabase(ctx context.Context) error {
 	}
 	d.file.Admin = devAdmin{Email: "admin@paycow.test", Password: d.secrets.AdminPassword}
 	if _, err := db.AdminByEmail(ctx, d.file.Admin.Email); errors.Is(err, models.ErrNotFound) {
-		err = db.CreateAdmin(
-			ctx,
-			models.Admin{
-				ID:           models.NewID(),
-				Email:        d.file.Admin.Email,
-				PasswordHash: secrets.HashPassword(d.file.Admin.Password),
-			},
-		)
+		err = db.CreateAdmin(ctx, models.Admin{ID: models.NewID(), Email: d.file.Admin.Email, PasswordHash: secrets.HashPassword(d.file.Admin.Password)})
 		if err != nil {
 			return fmt.Errorf("demo admin: %w", err)
 		}
@@ -396,14 +355,7 @@ func (d *dev) prepareDatabase(ctx context.Context) error {
 func (d *dev) demoCredentials(ctx context.Context, db *store.Store) (apiKey, apiSecret string, err error) {
 	operator, err := db.OperatorByEmail(ctx, d.file.Operator.Email)
 	if errors.Is(err, models.ErrNotFound) {
-		credential, secret, err := createOperator(
-			ctx,
-			db,
-			d.settings.MasterKey,
-			d.file.Operator.Email,
-			"Demo shop",
-			d.file.Operator.Password,
-		)
+		credential, secret, err := createOperator(ctx, db, d.settings.MasterKey, d.file.Operator.Email, "Demo shop", d.file.Operator.Password)
 		return credential.APIKey, secret, err
 	}
 	if err != nil {
@@ -428,14 +380,8 @@ func (d *dev) demoCredentials(ctx context.Context, db *store.Store) (apiKey, api
 func (d *dev) startEngine(ctx context.Context) error {
 	d.sayf("starting the workflow engine")
 	e, err := temporal.Start(ctx, temporal.Config{
-		DataDir: filepath.Join(
-			d.dir,
-			"temporal",
-		),
-		FrontendAddr: d.cmd.String("temporal"),
-		UIAddr:       d.cmd.String("temporal-ui"),
-		UINamespace:  devNamespace,
-		Logger:       d.log,
+		DataDir: filepath.Join(d.dir, "temporal"), FrontendAddr: d.cmd.String("temporal"), UIAddr: d.cmd.String("temporal-ui"),
+		UINamespace: devNamespace, Logger: d.log,
 	})
 	if err != nil {
 		return fmt.Errorf("workflow engine: %w", err)
@@ -453,8 +399,7 @@ const (
 	devReconcileEvery = time.Minute
 )
 
-// serve runs API, worker and outbox, writes dev.json once all are ready, and returns when ctx ends or one of them
-// fails.
+// serve runs API, worker and outbox, writes dev.json once all are ready, and returns when ctx ends or one of them fails.
 func (d *dev) serve(ctx context.Context, started time.Time) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", d.settings.HTTPAddr)
 	if err != nil {
@@ -471,13 +416,7 @@ func (d *dev) serve(ctx context.Context, started time.Time) error {
 		p.walletRPCURL, p.faucet = d.file.RPCURL, d.payFromFaucet
 	}
 	d.sayf("preparing the engine's namespace and starting API and worker")
-	if err := engine.EnsureNamespace(
-		ctx,
-		p.temporal,
-		devNamespace,
-		namespaceRetention,
-		engine.SearchAttributes(),
-	); err != nil {
+	if err := engine.EnsureNamespace(ctx, p.temporal, devNamespace, namespaceRetention, engine.SearchAttributes()); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -503,13 +442,7 @@ func (d *dev) greet(took time.Duration) {
 	fmt.Fprintf(table, "\nPayCow is ready after %s.\n\n", took.Round(10*time.Millisecond))
 	fmt.Fprintf(table, "  API and pages\t%s\n", d.file.APIURL)
 	fmt.Fprintf(table, "  Temporal UI\t%s\n", d.file.TemporalUIURL)
-	fmt.Fprintf(
-		table,
-		"  Ethereum RPC\t%s\t(chain %s, token %s)\n",
-		d.node,
-		strconv.FormatUint(d.file.ChainID, 10),
-		d.file.TokenAddress,
-	)
+	fmt.Fprintf(table, "  Ethereum RPC\t%s\t(chain %s, token %s)\n", d.node, strconv.FormatUint(d.file.ChainID, 10), d.file.TokenAddress)
 	fmt.Fprintf(table, "  Everything else\t%s\t(keys, credentials, accounts)\n", filepath.Join(d.dir, devFileName))
 	_ = table.Flush()
 	fmt.Fprintf(d.out, `
@@ -590,14 +523,7 @@ func fromFaucet(ctx context.Context, file devFile, address string, amount models
 	if err != nil {
 		return "", fmt.Errorf("faucet key in %s: %w", devFileName, err)
 	}
-	hash, err := localchain.Pay(
-		ctx,
-		file.RPCURL,
-		common.HexToAddress(file.TokenAddress),
-		key,
-		common.HexToAddress(address),
-		int64(amount),
-	)
+	hash, err := localchain.Pay(ctx, file.RPCURL, common.HexToAddress(file.TokenAddress), key, common.HexToAddress(address), int64(amount))
 	if err != nil {
 		return "", fmt.Errorf("pay: %w", err)
 	}

@@ -1,5 +1,5 @@
-// Command paycow is the whole program: API, worker, migrations, and the development stack. It is the only place that
-// knows every package, reads the configuration and wires the parts.
+// Command paycow is the whole program: API, worker, migrations, and the development stack. It is the only place that knows
+// every package, reads the configuration and wires the parts.
 package main
 
 import (
@@ -36,16 +36,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		ErrWriter:      stderr,
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},
 		Commands: append([]*cli.Command{
-			serveCommand(),
-			apiCommand(),
-			workerCommand(),
-			migrateCommand(),
-			operatorCommand(),
-			adminCommand(os.Stdin),
-			settingsCommand(),
-			rescanCommand(),
-			reconcileCommand(),
-			alarmsCommand(),
+			serveCommand(), apiCommand(), workerCommand(), migrateCommand(), operatorCommand(), adminCommand(os.Stdin), settingsCommand(),
+			rescanCommand(), reconcileCommand(), alarmsCommand(),
 		}, devCommands()...),
 	}
 	err := program.Run(ctx, args)

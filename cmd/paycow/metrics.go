@@ -30,8 +30,8 @@ type metricsStore interface {
 	LastReconciliation(ctx context.Context, network string) (models.Reconciliation, error)
 }
 
-// figures reads the database when Prometheus asks, so that every process tells the same and none keeps counts that a
-// crash would lose. No operator, payer, address or URL is a label.
+// figures reads the database when Prometheus asks, so that every process tells the same and none keeps counts that a crash
+// would lose. No operator, payer, address or URL is a label.
 type figures struct {
 	store   metricsStore
 	network string
@@ -43,33 +43,24 @@ var networkLabel = []string{"network"}
 
 // The metrics, with the labels that follow the network's.
 var (
-	metricUp        = metric("up", "1 when the database could be read for the other metrics, else 0.")
-	metricHead      = metric("chain_head_block", "Newest block number that a node has told of.")
-	metricCursor    = metric("chain_cursor_block", "Newest block number that was read.")
-	metricAgreed    = metric("chain_agreed_block", "Newest block number up to which the nodes agree.")
-	metricFinalized = metric("chain_finalized_block", "Newest block number that is final.")
-	metricRechecked = metric("chain_rechecked_block", "Newest block number that was read a second time.")
-	metricLag       = metric("chain_lag_seconds", "Age of the newest block that was read, in seconds.")
-	metricNodes     = metric("rpc_nodes", "Ethereum nodes by state.", "state")
-	metricNeeded    = metric(
-		"rpc_quorum_needed",
-		"Ethereum nodes that must agree before anything is credited or expires.",
-	)
-	metricUsable     = metric("rpc_quorum_usable", "Ethereum nodes that are believed now.")
-	metricNodesAge   = metric("rpc_nodes_age_seconds", "How long ago the watching worker told of its nodes, in seconds.")
-	metricAlarms     = metric("alarms_open", "Open alarms by kind.", "kind")
-	metricHalted     = metric("crediting_halted", "1 while an alarm stops crediting and expiry, else 0.")
-	metricPayments   = metric("payments", "Payments by status.", "status")
-	metricUncredited = metric(
-		"payments_awaiting_credit",
-		"Payments with a transfer on the chain that is not credited yet.",
-	)
-	metricUnstarted   = metric("payments_unstarted", "Payments whose workflow is not known to have been started.")
-	metricDifferences = metric("reconciliation_differences", "Differences that the last reconciliation found.")
-	metricIncomplete  = metric(
-		"reconciliation_incomplete",
-		"1 when the last reconciliation could not compare everything, else 0.",
-	)
+	metricUp           = metric("up", "1 when the database could be read for the other metrics, else 0.")
+	metricHead         = metric("chain_head_block", "Newest block number that a node has told of.")
+	metricCursor       = metric("chain_cursor_block", "Newest block number that was read.")
+	metricAgreed       = metric("chain_agreed_block", "Newest block number up to which the nodes agree.")
+	metricFinalized    = metric("chain_finalized_block", "Newest block number that is final.")
+	metricRechecked    = metric("chain_rechecked_block", "Newest block number that was read a second time.")
+	metricLag          = metric("chain_lag_seconds", "Age of the newest block that was read, in seconds.")
+	metricNodes        = metric("rpc_nodes", "Ethereum nodes by state.", "state")
+	metricNeeded       = metric("rpc_quorum_needed", "Ethereum nodes that must agree before anything is credited or expires.")
+	metricUsable       = metric("rpc_quorum_usable", "Ethereum nodes that are believed now.")
+	metricNodesAge     = metric("rpc_nodes_age_seconds", "How long ago the watching worker told of its nodes, in seconds.")
+	metricAlarms       = metric("alarms_open", "Open alarms by kind.", "kind")
+	metricHalted       = metric("crediting_halted", "1 while an alarm stops crediting and expiry, else 0.")
+	metricPayments     = metric("payments", "Payments by status.", "status")
+	metricUncredited   = metric("payments_awaiting_credit", "Payments with a transfer on the chain that is not credited yet.")
+	metricUnstarted    = metric("payments_unstarted", "Payments whose workflow is not known to have been started.")
+	metricDifferences  = metric("reconciliation_differences", "Differences that the last reconciliation found.")
+	metricIncomplete   = metric("reconciliation_incomplete", "1 when the last reconciliation could not compare everything, else 0.")
 	metricReconcileAge = metric("reconciliation_age_seconds", "How long ago the last reconciliation ended, in seconds.")
 )
 
@@ -84,13 +75,7 @@ func (f *figures) Describe(chan<- *prometheus.Desc) {}
 func (f *figures) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	err := errors.Join(
-		f.collectChain(ctx, out),
-		f.collectNodes(ctx, out),
-		f.collectAlarms(ctx, out),
-		f.collectPayments(ctx, out),
-		f.collectReconciliation(ctx, out),
-	)
+	err := errors.Join(f.collectChain(ctx, out), f.collectNodes(ctx, out), f.collectAlarms(ctx, out), f.collectPayments(ctx, out), f.collectReconciliation(ctx, out))
 	if err != nil {
 		f.log.WarnContext(ctx, "metrics are incomplete", "error", err)
 	}
@@ -154,21 +139,10 @@ func (f *figures) collectNodes(ctx context.Context, out chan<- prometheus.Metric
 }
 
 var alarmKinds = []models.AlarmKind{
-	models.AlarmNodeLying,
-	models.AlarmNodeWrongChain,
-	models.AlarmQuorumMissing,
-	models.AlarmBlockDoubtful,
-	models.AlarmTransferMissed,
-	models.AlarmTransferDisproved,
-	models.AlarmReorgBelowFinality,
-	models.AlarmAmountTooLarge,
-	models.AlarmTokenPaused,
-	models.AlarmTokenFeeChanged,
-	models.AlarmTokenDeprecated,
-	models.AlarmAddressBlacklisted,
-	models.AlarmFundsDestroyed,
-	models.AlarmBooksDiffer,
-	models.AlarmCreditedWithoutNode,
+	models.AlarmNodeLying, models.AlarmNodeWrongChain, models.AlarmQuorumMissing, models.AlarmBlockDoubtful, models.AlarmTransferMissed,
+	models.AlarmTransferDisproved, models.AlarmReorgBelowFinality, models.AlarmAmountTooLarge, models.AlarmTokenPaused,
+	models.AlarmTokenFeeChanged, models.AlarmTokenDeprecated, models.AlarmAddressBlacklisted, models.AlarmFundsDestroyed,
+	models.AlarmBooksDiffer, models.AlarmCreditedWithoutNode,
 }
 
 func (f *figures) collectAlarms(ctx context.Context, out chan<- prometheus.Metric) error {
@@ -189,12 +163,7 @@ func (f *figures) collectAlarms(ctx context.Context, out chan<- prometheus.Metri
 }
 
 var paymentStatuses = []models.Status{
-	models.StatusPending,
-	models.StatusDetected,
-	models.StatusConfirming,
-	models.StatusPaid,
-	models.StatusExpired,
-	models.StatusRejected,
+	models.StatusPending, models.StatusDetected, models.StatusConfirming, models.StatusPaid, models.StatusExpired, models.StatusRejected,
 }
 
 func (f *figures) collectPayments(ctx context.Context, out chan<- prometheus.Metric) error {
@@ -260,12 +229,7 @@ func (p *parts) serveMetrics(ctx context.Context) error {
 }
 
 // serveHTTP answers requests on the listener until ctx ends, and lets those under way end.
-func (p *parts) serveHTTP(
-	ctx context.Context,
-	listener net.Listener,
-	handler http.Handler,
-	onShutdown ...func(),
-) error {
+func (p *parts) serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, onShutdown ...func()) error {
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),

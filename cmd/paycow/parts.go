@@ -20,8 +20,7 @@ import (
 )
 
 const (
-	// namespaceRetention is how long the engine keeps the histories of ended workflows. Payments themselves stay in the
-	// database.
+	// namespaceRetention is how long the engine keeps the histories of ended workflows. Payments themselves stay in the database.
 	namespaceRetention = 30 * 24 * time.Hour
 	// chainWatchRun is how long one run of the watcher lasts before it continues as new.
 	chainWatchRun = 24 * time.Hour
@@ -69,18 +68,8 @@ func openParts(ctx context.Context, s Settings, log *slog.Logger) (*parts, error
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	client := engine.NewClient(
-		temporal,
-		engine.ClientSettings{Confirmations: s.Confirmations, ExpiryGrace: s.ExpiryGrace()},
-	)
-	return &parts{
-		settings: s,
-		log:      log,
-		store:    db,
-		temporal: temporal,
-		engine:   client,
-		outbox:   engine.NewOutbox(db, client, log),
-	}, nil
+	client := engine.NewClient(temporal, engine.ClientSettings{Confirmations: s.Confirmations, ExpiryGrace: s.ExpiryGrace()})
+	return &parts{settings: s, log: log, store: db, temporal: temporal, engine: client, outbox: engine.NewOutbox(db, client, log)}, nil
 }
 
 func (p *parts) close() error {
@@ -95,30 +84,18 @@ func (p *parts) serveAPI(ctx context.Context, listener net.Listener) error {
 		lagLimit = 365 * 24 * time.Hour // blocks come when they are asked for, so their age says nothing
 	}
 	server := api.New(api.Config{
-		Store:             p.store,
-		Engine:            p.engine,
-		Starter:           p.outbox,
-		Addresses:         p.settings.XPub,
-		PublicURL:         p.settings.PublicURL,
-		TrustedProxies:    p.settings.TrustedProxies,
-		Confirmations:     p.settings.Confirmations,
-		Quorum:            p.settings.RPCQuorum,
-		PaymentWindow:     p.settings.PaymentWindow,
-		MaxAmount:         p.settings.MaxAmount,
-		BlockTime:         p.settings.BlockTime,
-		LagLimit:          lagLimit,
-		Log:               p.log,
-		Network:           p.network(),
-		Faucet:            p.faucet,
-		MasterKey:         p.settings.MasterKey,
-		TemporalUIURL:     p.settings.TemporalUIURL,
-		TemporalNamespace: p.settings.Temporal.Namespace,
+		Store: p.store, Engine: p.engine, Starter: p.outbox, Addresses: p.settings.XPub,
+		PublicURL: p.settings.PublicURL, TrustedProxies: p.settings.TrustedProxies,
+		Confirmations: p.settings.Confirmations, Quorum: p.settings.RPCQuorum, PaymentWindow: p.settings.PaymentWindow, MaxAmount: p.settings.MaxAmount,
+		BlockTime: p.settings.BlockTime, LagLimit: lagLimit, Log: p.log,
+		Network: p.network(), Faucet: p.faucet, MasterKey: p.settings.MasterKey,
+		TemporalUIURL: p.settings.TemporalUIURL, TemporalNamespace: p.settings.Temporal.Namespace,
 	})
 	return p.serveHTTP(ctx, listener, server.Handler(), server.EndStreams)
 }
 
-// runWorker runs workflows and activities, among them the chain's watcher, until ctx ends. ready is called when the
-// worker has started. An engine that is away is waited for.
+// runWorker runs workflows and activities, among them the chain's watcher, until ctx ends. ready is called when the worker
+// has started. An engine that is away is waited for.
 func (p *parts) runWorker(ctx context.Context, ready func()) error {
 	pool, err := p.dialPool(ctx)
 	if err != nil {
@@ -135,13 +112,7 @@ func (p *parts) runWorker(ctx context.Context, ready func()) error {
 	defer func() { stopPool(); <-probing }()
 
 	if err := p.untilEngineAnswers(ctx, func() error {
-		return engine.EnsureNamespace(
-			ctx,
-			p.temporal,
-			p.settings.Temporal.Namespace,
-			namespaceRetention,
-			engine.SearchAttributes(),
-		)
+		return engine.EnsureNamespace(ctx, p.temporal, p.settings.Temporal.Namespace, namespaceRetention, engine.SearchAttributes())
 	}); err != nil {
 		return err
 	}
@@ -173,17 +144,12 @@ func (p *parts) runWorker(ctx context.Context, ready func()) error {
 
 // ensureSchedules makes sure that the chain's watcher runs and that the books are compared from time to time.
 func (p *parts) ensureSchedules(ctx context.Context) error {
-	return errors.Join(
-		p.ensureChainWatch(ctx),
-		p.engine.EnsureReconciliation(ctx, models.NetworkERC20, p.settings.ReconcileEvery),
-	)
+	return errors.Join(p.ensureChainWatch(ctx), p.engine.EnsureReconciliation(ctx, models.NetworkERC20, p.settings.ReconcileEvery))
 }
 
 func (p *parts) ensureChainWatch(ctx context.Context) error {
 	return p.engine.EnsureChainWatch(ctx, models.ChainWatchInput{
-		Network:          models.NetworkERC20,
-		RunSeconds:       int64(chainWatchRun / time.Second),
-		HeartbeatSeconds: int64(chainWatchHeartbeat / time.Second),
+		Network: models.NetworkERC20, RunSeconds: int64(chainWatchRun / time.Second), HeartbeatSeconds: int64(chainWatchHeartbeat / time.Second),
 	})
 }
 

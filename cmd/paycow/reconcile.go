@@ -16,8 +16,7 @@ import (
 
 func reconcileCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "reconcile",
-		Usage: "compare ledger, transfers, chain and workflows now; ends with code 1 when anything differs",
+		Name: "reconcile", Usage: "compare ledger, transfers, chain and workflows now; ends with code 1 when anything differs",
 		Flags: append(settingFlags(), &cli.BoolFlag{Name: "json", Usage: "print the report as JSON"}),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			s, err := loadSettings(cmd, needsForWorker...)
@@ -65,12 +64,7 @@ func (p *parts) reconcile(ctx context.Context, out io.Writer, asJSON bool) error
 
 func writeReconciliation(w io.Writer, r models.Reconciliation) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(
-		table,
-		"Reconciliation of %s, which took %s\n\n",
-		r.Network,
-		r.FinishedAt.Sub(r.StartedAt).Round(time.Millisecond),
-	)
+	fmt.Fprintf(table, "Reconciliation of %s, which took %s\n\n", r.Network, r.FinishedAt.Sub(r.StartedAt).Round(time.Millisecond))
 	fmt.Fprintf(table, "  at block\t%s\n", models.BlockRef{Number: r.BlockNumber, Hash: r.BlockHash})
 	fmt.Fprintf(table, "  ledger transactions\t%d\n", r.LedgerTransactions)
 	fmt.Fprintf(table, "  transfers\t%d\n", r.Transfers)

@@ -54,11 +54,7 @@ func (p *parts) rescan(ctx context.Context, out, progress io.Writer, from, to ui
 		return fmt.Errorf("read the cursor: %w", err)
 	}
 	if to > cursor.BlockNumber {
-		return fmt.Errorf(
-			"--to %d is above block %d, the newest that was read; what lies above is read for the first time by the worker",
-			to,
-			cursor.BlockNumber,
-		)
+		return fmt.Errorf("--to %d is above block %d, the newest that was read; what lies above is read for the first time by the worker", to, cursor.BlockNumber)
 	}
 	pool, err := p.dialPool(ctx)
 	if err != nil {
@@ -72,33 +68,17 @@ func (p *parts) rescan(ctx context.Context, out, progress io.Writer, from, to ui
 	if err != nil {
 		return fmt.Errorf("rescan: %w", err)
 	}
-	fmt.Fprintf(
-		out,
-		"Read %d blocks from %d to %d: found %d of our transfers, added %d that were missing.\n",
-		report.Blocks,
-		from,
-		to,
-		report.Found,
-		report.Added,
-	)
+	fmt.Fprintf(out, "Read %d blocks from %d to %d: found %d of our transfers, added %d that were missing.\n", report.Blocks, from, to, report.Found, report.Added)
 	return nil
 }
 
-// newProgress returns what shows the progress over so many blocks, and what ends it: a bar on a terminal, else a line
-// every few seconds.
+// newProgress returns what shows the progress over so many blocks, and what ends it: a bar on a terminal, else a line every
+// few seconds.
 func newProgress(w io.Writer, blocks uint64) (show func(done uint64), end func()) {
 	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		bar := progressbar.NewOptions64(
-			int64(blocks),
-			progressbar.OptionSetWriter(w),
-			progressbar.OptionSetDescription("blocks"), //nolint:gosec // block numbers are far smaller
-			progressbar.OptionShowCount(),
-			progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString("blocks"),
-			progressbar.OptionSetPredictTime(true),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish(),
-		)
+		bar := progressbar.NewOptions64(int64(blocks), progressbar.OptionSetWriter(w), progressbar.OptionSetDescription("blocks"), //nolint:gosec // block numbers are far smaller
+			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("blocks"), progressbar.OptionSetPredictTime(true),
+			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 		return func(done uint64) { _ = bar.Set64(int64(done)) }, func() { _ = bar.Finish() } //nolint:gosec // as above
 	}
 	last := time.Now()
