@@ -25,6 +25,7 @@ var (
 type world struct {
 	t        *rapid.T
 	db       *rulestest.Store
+	keys     []models.TransferKey
 	payment  *Payment // nil while no run is open
 	inbox    []func() // signals that have arrived and are not applied yet
 	patient  bool     // an activity that a signal interrupts is being repeated
@@ -179,9 +180,15 @@ func (w *world) awaitScan(effect AwaitScan) {
 	}
 }
 
-// interrupt gives up an activity whose outcome is not known, because of a signal.
+// interrupt gives up an activity whose outcome is not known, because of a signal. Often it says that the chain has changed.
 func (w *world) interrupt() {
 	w.patient = false
+	if len(w.keys) > 0 && rapid.Bool().Draw(w.t, "changed") {
+		w.chainStep(rapid.SampledFrom(w.keys).Draw(w.t, "key"))
+		last := len(w.pending) - 1
+		w.send(w.pending[last])
+		w.pending = w.pending[:last]
+	}
 	w.takeSignals()
 	w.payment.ApplyInterruption()
 }
@@ -309,7 +316,8 @@ func (w *world) checkLedger() {
 }
 
 // step is one thing that happens: to the chain, to a signal, to the run, to the nodes, by an operator.
-func (w *world) step(keys []models.TransferKey) {
+func (w *world) step() {
+	keys := w.keys
 	kind := rapid.IntRange(0, 11).Draw(w.t, "step")
 	if len(keys) == 0 && (kind <= 3 || kind == 10) {
 		return
@@ -406,9 +414,10 @@ func TestAnyOrderEndsInTheSameTruth(t *testing.T) {
 			// Two of a kind share a transaction: they are two transfers all the same.
 			keys[i] = models.TransferKey{ChainID: 1, TxHash: fmt.Sprintf("0x%064x", 1000+i/2), Ordinal: i % 2}
 		}
+		w.keys = keys
 		w.run()
 		for range rapid.IntRange(0, 40).Draw(t, "steps") {
-			w.step(keys)
+			w.step()
 		}
 		w.finish()
 		for key, n := range w.db.Transfers {
