@@ -31,7 +31,8 @@ func (s *Server) temporalURL(kind, id string) *string {
 	if s.TemporalUIURL == "" {
 		return nil
 	}
-	address := s.TemporalUIURL + "/namespaces/" + url.PathEscape(s.TemporalNamespace) + "/" + kind + "/" + url.PathEscape(id)
+	address := s.TemporalUIURL + "/namespaces/" + url.PathEscape(s.TemporalNamespace) +
+		"/" + kind + "/" + url.PathEscape(id)
 	return &address
 }
 

@@ -79,8 +79,8 @@ func readBody(c *gin.Context) ([]byte, error) {
 	return body, nil
 }
 
-// parseFields reads one JSON object. The decoder is strict: names are case-sensitive and may not repeat, nothing may follow
-// the object, and the text is UTF-8. A lenient reading could mean one thing here and another thing elsewhere.
+// parseFields reads one JSON object. The decoder is strict: names are case-sensitive and may not repeat, nothing may
+// follow the object, and the text is UTF-8. A lenient reading could mean one thing here and another thing elsewhere.
 func parseFields(body []byte, known ...string) (fields, error) {
 	if len(bytes.Trim(body, " \t\r\n")) == 0 {
 		return nil, invalid("", "malformed_json", "The request body is empty; it must be a JSON object.")

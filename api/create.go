@@ -103,7 +103,10 @@ func (s *Server) createPayment(c *gin.Context) error {
 
 // createOrRepeat creates a payment, or returns the one created earlier with the same idempotency key. The largest
 // amount applies to new payments only: a repeated call succeeds even if the setting has been lowered since.
-func (s *Server) createOrRepeat(ctx context.Context, wanted store.NewPayment) (p models.Payment, isNew bool, err error) {
+func (s *Server) createOrRepeat(
+	ctx context.Context,
+	wanted store.NewPayment,
+) (p models.Payment, isNew bool, err error) {
 	if wanted.AmountRequested <= s.MaxAmount {
 		return s.Store.CreatePayment(ctx, wanted, s.Addresses.Address)
 	}

@@ -16,8 +16,8 @@ import (
 
 const htmlType = "text/html; charset=utf-8"
 
-// compressed negotiates the content coding of pages and assets with the client. Answers of calls are not compressed: some
-// hold a secret next to text that the caller chose, and their length would reveal it.
+// compressed negotiates the content coding of pages and assets with the client. Answers of calls are not compressed:
+// some hold a secret next to text that the caller chose, and their length would reveal it.
 var compressed = newCompressor()
 
 func newCompressor() func(http.Handler) http.HandlerFunc {
@@ -46,8 +46,8 @@ func writePage(c *gin.Context, status int, render func(io.Writer) error, vary ..
 	return nil
 }
 
-// serveContent sends content that does not change while the process runs, and answers conditional and range requests. The
-// tag is weak, because it is the same for the plain and the compressed form.
+// serveContent sends content that does not change while the process runs, and answers conditional and range requests.
+// The tag is weak, because it is the same for the plain and the compressed form.
 func serveContent(c *gin.Context, contentType, tag string, content []byte) {
 	c.Header("Content-Type", contentType)
 	c.Header("ETag", `W/"`+tag+`"`)
@@ -58,8 +58,8 @@ func serveContent(c *gin.Context, contentType, tag string, content []byte) {
 
 func (*Server) home(c *gin.Context) error { return writePage(c, http.StatusOK, web.WriteHome) }
 
-// addAppPages serves the pages of operators and admins. The pages are the same for everybody: their scripts fill them with
-// the answers of calls.
+// addAppPages serves the pages of operators and admins. The pages are the same for everybody: their scripts fill them
+// with the answers of calls.
 func (s *Server) addAppPages(router gin.IRoutes) {
 	for _, page := range web.AppPages() {
 		router.GET("/"+string(page), s.handle(func(c *gin.Context) error {

@@ -22,8 +22,8 @@ const maxHashing = 4
 type passwords struct {
 	hash  func(password string) string
 	turns chan struct{}
-	// absent is the hash of a random password. It is compared when there is no account, so that an unknown address costs as
-	// much time as a wrong password does.
+	// absent is the hash of a random password. It is compared when there is no account, so that an unknown address costs
+	// as much time as a wrong password does.
 	absent string
 }
 
@@ -52,7 +52,8 @@ func (p passwords) hashed(ctx context.Context, password string) (hash string, er
 	return hash, err
 }
 
-// check reports whether the password is the account's. An account without a password, or no account at all, takes as long.
+// check reports whether the password is the account's. An account without a password, or no account at all, takes as
+// long.
 func (p passwords) check(ctx context.Context, account models.Account, password string) (ok bool, err error) {
 	hash := cmp.Or(account.PasswordHash, p.absent)
 	var checkErr error

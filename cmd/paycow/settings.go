@@ -183,7 +183,8 @@ func (s *Settings) chainTable() []setting {
 		},
 		{
 			name: "WATCH_MEMPOOL", fallback: "false", set: boolean(&s.WatchMempool),
-			help: "whether to read every pending transaction, so that the checkout page can show a transfer before it is in a block",
+			help: "whether to read every pending transaction, so that the checkout page can show a transfer " +
+				"before it is in a block",
 		},
 	}
 }
