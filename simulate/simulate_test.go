@@ -412,7 +412,7 @@ func TestSimulation(t *testing.T) {
 // byte.
 func TestSeedsRepeat(t *testing.T) {
 	file := template(t)
-	for _, seed := range []uint64{0, 3, 5, 11, 185} {
+	for _, seed := range []uint64{0, 5, 11, 80, 185} {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
 			first, second := one(t, file, seed, sound).trace, one(t, file, seed, sound).trace
