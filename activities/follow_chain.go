@@ -57,11 +57,8 @@ type Engine interface {
 // Due signals are read from the database, so a crash between commit and signal repeats a signal and loses none.
 func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInput) error {
 	if input.Network != a.settings.Network {
-		return temporal.NewNonRetryableApplicationError(
-			"this worker does not watch network "+input.Network,
-			"UnknownNetwork",
-			nil,
-		)
+		return temporal.NewNonRetryableApplicationError("this worker does not watch network "+input.Network,
+			"UnknownNetwork", nil)
 	}
 	runCtx, cancel := context.WithTimeout(ctx, time.Duration(input.RunSeconds)*time.Second)
 	defer cancel()
@@ -136,7 +133,8 @@ func (a *Activities) signalDue(ctx context.Context, head uint64) error {
 				if err == nil || engineIsAway(err) {
 					return err
 				}
-				a.log.ErrorContext(ctx, "cannot signal the payment", "payment_id", d.Payment.ID, "block", head, "error", err)
+				a.log.ErrorContext(ctx, "cannot signal the payment", "payment_id", d.Payment.ID, "block", head, "error",
+					err)
 				// It moves behind the others, so that no number of such payments can keep them from being signalled.
 				return a.signals.DeferSignals(groupCtx, d.Transfers, head+1)
 			})

@@ -15,7 +15,9 @@ import (
 const balanceBatch = 100
 
 // Balances returns the token's balanceOf each address at the block with that hash, in micro-USDT.
-func (n *Node) Balances(ctx context.Context, token common.Address, addresses []common.Address, block common.Hash) ([]*big.Int, error) {
+func (n *Node) Balances(
+	ctx context.Context, token common.Address, addresses []common.Address, block common.Hash,
+) ([]*big.Int, error) {
 	balances := make([]*big.Int, 0, len(addresses))
 	for part := range slices.Chunk(addresses, balanceBatch) {
 		answers, err := call(ctx, n, "eth_call", func(ctx context.Context, client *rpc.Client) ([]*big.Int, error) {
@@ -29,7 +31,9 @@ func (n *Node) Balances(ctx context.Context, token common.Address, addresses []c
 	return balances, nil
 }
 
-func balancesOf(ctx context.Context, client *rpc.Client, token common.Address, addresses []common.Address, block common.Hash) ([]*big.Int, error) {
+func balancesOf(
+	ctx context.Context, client *rpc.Client, token common.Address, addresses []common.Address, block common.Hash,
+) ([]*big.Int, error) {
 	answers := make([]hexutil.Bytes, len(addresses))
 	batch := make([]rpc.BatchElem, len(addresses))
 	for i, address := range addresses {

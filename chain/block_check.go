@@ -11,8 +11,8 @@ import (
 	"paycow/models"
 )
 
-// forkDepth is how many blocks a node must have above a block before having another block there counts as a contradiction:
-// closer to the head honest nodes may differ for a moment.
+// forkDepth is how many blocks a node must have above a block before having another block there counts as a
+// contradiction: closer to the head honest nodes may differ for a moment.
 const forkDepth = 3
 
 // agreedBlock is a block that the quorum agrees on, with the transfers in it from and to our addresses.
@@ -21,9 +21,11 @@ type agreedBlock struct {
 	transfers []models.TokenTransfer
 }
 
-// checkBlock has the quorum decide on one block and repairs what the store holds of it. storedHash is the hash of the stored
-// block, or "" when it is not known.
-func (c *CrossCheck) checkBlock(ctx context.Context, number uint64, storedHash string, readers int) (agreedBlock, RescanReport, error) {
+// checkBlock has the quorum decide on one block and repairs what the store holds of it. storedHash is the hash of the
+// stored block, or "" when it is not known.
+func (c *CrossCheck) checkBlock(
+	ctx context.Context, number uint64, storedHash string, readers int,
+) (agreedBlock, RescanReport, error) {
 	winner, readings, err := c.decide(ctx, number, readers)
 	if err != nil {
 		return agreedBlock{}, RescanReport{}, err
@@ -32,7 +34,8 @@ func (c *CrossCheck) checkBlock(ctx context.Context, number uint64, storedHash s
 	block := winner.header.Ref()
 	if storedHash != "" && block.Hash != storedHash {
 		c.reportForks(ctx, winner, c.withRemaining(ctx, number, readings))
-		return agreedBlock{}, RescanReport{}, fmt.Errorf("%w: block %d is stored as %s, the quorum has %s", errNotAgreed, number, storedHash, block.Hash)
+		return agreedBlock{}, RescanReport{}, fmt.Errorf("%w: block %d is stored as %s, the quorum has %s",
+			errNotAgreed, number, storedHash, block.Hash)
 	}
 	c.reportForks(ctx, winner, readings)
 	agreed := agreedBlock{block: block}
@@ -51,14 +54,15 @@ func (c *CrossCheck) reportContradictions(ctx context.Context, winner blockReadi
 	}
 	for _, r := range readings {
 		if r.disagreesWith(winner) {
-			c.pool.reportLying(ctx, r.node, fmt.Sprintf("for block %d (%s) it returns %d logs, the quorum returns %d, or they differ",
-				winner.header.Number, winner.header.Hash, len(r.logs), len(winner.logs)))
+			reason := fmt.Sprintf("for block %d (%s) it returns %d logs, the quorum returns %d, or they differ",
+				winner.header.Number, winner.header.Hash, len(r.logs), len(winner.logs))
+			c.pool.reportLying(ctx, r.node, reason)
 		}
 	}
 }
 
-// reportForks reports the nodes that have another block in place of the quorum's, once they have had the time to change their
-// mind. The follower then reads from other nodes, and walks back if it must.
+// reportForks reports the nodes that have another block in place of the quorum's, once they have had the time to change
+// their mind. The follower then reads from other nodes, and walks back if it must.
 func (c *CrossCheck) reportForks(ctx context.Context, winner blockReading, readings []blockReading) {
 	if c.config.quorum() < 2 {
 		return
@@ -98,7 +102,8 @@ func (c *CrossCheck) onlyOurs(ctx context.Context, transfers []models.TokenTrans
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(slices.Clone(transfers), func(t models.TokenTransfer) bool { return !ours[t.From] && !ours[t.To] }), nil
+	return slices.DeleteFunc(slices.Clone(transfers),
+		func(t models.TokenTransfer) bool { return !ours[t.From] && !ours[t.To] }), nil
 }
 
 // storedHash returns the hash of the stored block with that number, or "" when it is not kept.

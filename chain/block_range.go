@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// rangeLogs is how many logs one answer should have at most: more of them make the next range shorter, which bounds memory.
+	// rangeLogs is how many logs one answer should have at most: more of them make the next range shorter, which bounds
+	// memory.
 	rangeLogs = 5000
 	// emptyRange is how many blocks of a range without logs are taken at a time: each of their headers is checked.
 	emptyRange = 100
@@ -77,8 +78,8 @@ func (f *Follower) stepRange(ctx context.Context, head Header, to uint64) (Progr
 	return f.advance(ctx, last.Ref(), head.Number, read)
 }
 
-// rangeLogs reads the logs of a range, and of ever shorter ranges while the node refuses. It returns the end of the range
-// that it read.
+// rangeLogs reads the logs of a range, and of ever shorter ranges while the node refuses. It returns the end of the
+// range that it read.
 func (f *Follower) rangeLogs(ctx context.Context, from, to uint64) ([]types.Log, uint64, error) {
 	for {
 		logs, err := f.source.RangeLogs(ctx, from, to)
@@ -95,7 +96,8 @@ func (f *Follower) rangeLogs(ctx context.Context, from, to uint64) ([]types.Log,
 		if ctx.Err() != nil || blocks == 1 || !mayBeTooLong(err) {
 			return nil, 0, fmt.Errorf("read the logs of blocks %d to %d: %w", from, to, err)
 		}
-		f.log.InfoContext(ctx, "the node refuses the range; trying a shorter one", "block", from, "blocks", f.rangeNow, "error", err)
+		f.log.InfoContext(ctx, "the node refuses the range; trying a shorter one", "block", from, "blocks", f.rangeNow,
+			"error", err)
 		to = from + f.rangeNow - 1
 	}
 }
@@ -110,8 +112,8 @@ func (f *Follower) adaptRange(logs int) {
 	}
 }
 
-// mayBeTooLong reports whether an error may mean that the range or its answer is too large. Nodes word that in many ways, so
-// every refusal counts except those that clearly mean something else.
+// mayBeTooLong reports whether an error may mean that the range or its answer is too large. Nodes word that in many
+// ways, so every refusal counts except those that clearly mean something else.
 func mayBeTooLong(err error) bool {
 	if status, ok := errors.AsType[rpc.HTTPError](err); ok {
 		switch status.StatusCode {
@@ -125,7 +127,8 @@ func mayBeTooLong(err error) bool {
 	return errors.As(err, &refusal) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// checkEdges returns models.ErrDoubtful when the answer lacks logs of the range's first or last block that its receipts have.
+// checkEdges returns models.ErrDoubtful when the answer lacks logs of the range's first or last block that its receipts
+// have.
 func (f *Follower) checkEdges(ctx context.Context, first, last Header, logs []types.Log) error {
 	for _, edge := range []Header{first, last} {
 		if slices.ContainsFunc(logs, func(log types.Log) bool { return log.BlockNumber == edge.Number }) {
@@ -138,8 +141,9 @@ func (f *Follower) checkEdges(ctx context.Context, first, last Header, logs []ty
 	return nil
 }
 
-// checkEmptyRange returns models.ErrDoubtful when an answer without any log cannot be true: a node that is not ready answers
-// so, too. Ranges of USDT are never empty, so reading all the headers costs something only for a token that is seldom used.
+// checkEmptyRange returns models.ErrDoubtful when an answer without any log cannot be true: a node that is not ready
+// answers so, too. Ranges of USDT are never empty, so reading all the headers costs something only for a token that is
+// seldom used.
 func (f *Follower) checkEmptyRange(ctx context.Context, first, last Header) error {
 	header := first
 	for {
@@ -167,8 +171,10 @@ func (f *Follower) checkEmptyBlock(ctx context.Context, header Header) error {
 	}
 	receipts, err := f.source.ReceiptsByBlockHash(ctx, header.Hash)
 	if err != nil {
-		return fmt.Errorf("%w: no logs in block %d although its bloom filter matches, and its receipts cannot be read: %w",
-			models.ErrDoubtful, header.Number, err)
+		return fmt.Errorf(
+			"%w: no logs in block %d although its bloom filter matches, and its receipts cannot be read: %w",
+			models.ErrDoubtful, header.Number, err,
+		)
 	}
 	missing, err := logsOfReceipts(receipts, f.config.Token, header)
 	if err != nil {
@@ -180,8 +186,8 @@ func (f *Follower) checkEmptyBlock(ctx context.Context, header Header) error {
 	return nil
 }
 
-// decodeRange decodes what concerns our addresses and the token itself. A block's time and hash come from its header, which
-// is read only for blocks that contain something of that.
+// decodeRange decodes what concerns our addresses and the token itself. A block's time and hash come from its header,
+// which is read only for blocks that contain something of that.
 func (f *Follower) decodeRange(ctx context.Context, first, last Header, logs []types.Log) (Decoded, error) {
 	var found Decoded
 	byBlock := make(map[uint64][]types.Log)

@@ -28,7 +28,12 @@ type blockContent struct {
 }
 
 func (r blockReading) content() blockContent {
-	return blockContent{hash: r.header.Hash, receiptsRoot: r.header.ReceiptsRoot, time: r.header.Time.Unix(), logs: logsText(r.logs, true)}
+	return blockContent{
+		hash:         r.header.Hash,
+		receiptsRoot: r.header.ReceiptsRoot,
+		time:         r.header.Time.Unix(),
+		logs:         logsText(r.logs, true),
+	}
 }
 
 // disagreesWith reports whether the node answers with the same block and different content.
@@ -36,8 +41,8 @@ func (r blockReading) disagreesWith(other blockReading) bool {
 	return r.err == nil && r.header.Hash == other.header.Hash && r.content() != other.content()
 }
 
-// logsText writes watched logs as one text, to compare them. The receipts root proves all of it except the hashes of the
-// transactions and the positions, which are included only if placed is true.
+// logsText writes watched logs as one text, to compare them. The receipts root proves all of it except the hashes of
+// the transactions and the positions, which are included only if placed is true.
 func logsText(logs []types.Log, placed bool) string {
 	var text strings.Builder
 	for _, log := range logs {
@@ -56,7 +61,8 @@ func (c *CrossCheck) readBlock(ctx context.Context, node *member, number uint64)
 		return r
 	}
 	if r.header.Number != number {
-		r.err = fmt.Errorf("%w: %s: asked for block %d, it returned block %d", models.ErrDoubtful, node.Name(), number, r.header.Number)
+		r.err = fmt.Errorf("%w: %s: asked for block %d, it returned block %d", models.ErrDoubtful, node.Name(), number,
+			r.header.Number)
 		return r
 	}
 	logs, err := believableLogs(ctx, node, c.config.Token, r.header, c.log)
@@ -75,9 +81,9 @@ func (c *CrossCheck) readBlockFrom(ctx context.Context, nodes []*member, number 
 	return askEach(nodes, func(node *member) blockReading { return c.readBlock(ctx, node, number) })
 }
 
-// decide reads a block from several nodes until a quorum of them agrees on its content, and from at least the given number of
-// readers. It returns the reading that counts and all readings. When one node is enough and another one contradicts it, or
-// when no content has a quorum, the receipts decide. Returns errNotAgreed when nothing decides.
+// decide reads a block from several nodes until a quorum of them agrees on its content, and from at least the given
+// number of readers. It returns the reading that counts and all readings. When one node is enough and another one
+// contradicts it, or when no content has a quorum, the receipts decide. Returns errNotAgreed when nothing decides.
 func (c *CrossCheck) decide(ctx context.Context, number uint64, readers int) (blockReading, []blockReading, error) {
 	nodes := c.pool.usable()
 	quorum := c.config.quorum()
@@ -96,7 +102,8 @@ func (c *CrossCheck) decide(ctx context.Context, number uint64, readers int) (bl
 		return blockReading{}, nil, ctx.Err()
 	}
 	votes, winner := mostCommon(readings)
-	if votes >= quorum && (quorum > 1 || !slices.ContainsFunc(readings, func(r blockReading) bool { return r.disagreesWith(winner) })) {
+	if votes >= quorum &&
+		(quorum > 1 || !slices.ContainsFunc(readings, func(r blockReading) bool { return r.disagreesWith(winner) })) {
 		return winner, readings, nil
 	}
 	if winner, ok := c.provedReading(ctx, readings); ok {
@@ -121,8 +128,8 @@ func mostCommon(readings []blockReading) (votes int, winner blockReading) {
 	return votes, winner
 }
 
-// provedReading resolves a contradiction about one block: when a quorum of nodes states one receipts root, the receipts with
-// that root show whose logs are right.
+// provedReading resolves a contradiction about one block: when a quorum of nodes states one receipts root, the receipts
+// with that root show whose logs are right.
 func (c *CrossCheck) provedReading(ctx context.Context, readings []blockReading) (blockReading, bool) {
 	headerOf := func(r blockReading) blockContent {
 		content := r.content()
@@ -154,7 +161,8 @@ func (c *CrossCheck) provedReading(ctx context.Context, readings []blockReading)
 	return blockReading{}, false
 }
 
-// withLogs returns the reading with these logs. ok is false when there is none, or several that differ in anything else.
+// withLogs returns the reading with these logs. ok is false when there is none, or several that differ in anything
+// else.
 func withLogs(readings []blockReading, logs string) (found blockReading, ok bool) {
 	for _, r := range readings {
 		if logsText(r.logs, false) != logs {

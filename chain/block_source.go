@@ -16,26 +16,27 @@ import (
 	"paycow/models"
 )
 
-// BlockSource is what a Follower reads from. A Pool is one; its answers come from the best node whose answer is believable.
+// BlockSource is what a Follower reads from. A Pool is one; its answers come from the best node whose answer is
+// believable.
 type BlockSource interface {
 	// HeadHeader returns the header of the newest block.
 	HeadHeader(ctx context.Context) (Header, error)
 	// HeaderByNumber returns the header of the canonical block with that number. Returns models.ErrBlockNotFound.
 	HeaderByNumber(ctx context.Context, number uint64) (Header, error)
-	// AgreedHeader returns the header of the canonical block with that number when at least a quorum of nodes has the same
-	// block there. Returns models.ErrQuorumMissing otherwise.
+	// AgreedHeader returns the header of the canonical block with that number when at least a quorum of nodes has the
+	// same block there. Returns models.ErrQuorumMissing otherwise.
 	AgreedHeader(ctx context.Context, number uint64) (Header, error)
 	// FinalizedNumber returns the highest number that the quorum calls final. ok is false when there is none.
 	FinalizedNumber(ctx context.Context) (number uint64, ok bool, err error)
-	// BlockLogs returns the token's watched logs in one block. Returns models.ErrDoubtful when no node gives a believable
-	// answer.
+	// BlockLogs returns the token's watched logs in one block. Returns models.ErrDoubtful when no node gives a
+	// believable answer.
 	BlockLogs(ctx context.Context, header Header) ([]types.Log, error)
 	// RangeLogs returns the token's watched logs in the canonical blocks from one number to another, both included.
 	RangeLogs(ctx context.Context, from, to uint64) ([]types.Log, error)
 	// ReceiptsByBlockHash returns all receipts of the block with that hash. A Follower asks for them only in doubt.
 	ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*types.Receipt, error)
-	// SubscribeHeads sends each new head to the channel until the subscription ends. Returns models.ErrNoSubscriptions when
-	// no node offers one.
+	// SubscribeHeads sends each new head to the channel until the subscription ends. Returns models.ErrNoSubscriptions
+	// when no node offers one.
 	SubscribeHeads(ctx context.Context, heads chan<- Header) (ethereum.Subscription, error)
 }
 
@@ -44,7 +45,8 @@ var _ BlockSource = (*Pool)(nil)
 // errBehind means that a node's head is behind the head of the others.
 var errBehind = errors.New("the node is behind the others")
 
-// HeadHeader returns the newest head of the best node that is not behind the others, or else the highest head of any node.
+// HeadHeader returns the newest head of the best node that is not behind the others, or else the highest head of any
+// node.
 func (p *Pool) HeadHeader(ctx context.Context) (Header, error) {
 	var mu sync.Mutex
 	var highest Header
@@ -59,7 +61,8 @@ func (p *Pool) HeadHeader(ctx context.Context) (Header, error) {
 		}
 		mu.Unlock()
 		if agreed, ok := p.agreedHead(); ok && head.Number+staleBlocks < agreed {
-			return Header{}, fmt.Errorf("%s: %w: it is at block %d, they are at %d", m.name, errBehind, head.Number, agreed)
+			return Header{}, fmt.Errorf("%s: %w: it is at block %d, they are at %d", m.name, errBehind, head.Number,
+				agreed)
 		}
 		return head, nil
 	})
@@ -73,7 +76,8 @@ func (p *Pool) HeadHeader(ctx context.Context) (Header, error) {
 
 // HeaderByNumber returns the header of the canonical block with that number. Returns models.ErrBlockNotFound.
 func (p *Pool) HeaderByNumber(ctx context.Context, number uint64) (Header, error) {
-	return firstAnswer(ctx, p, func(ctx context.Context, m *member) (Header, error) { return m.HeaderByNumber(ctx, number) })
+	return firstAnswer(ctx, p,
+		func(ctx context.Context, m *member) (Header, error) { return m.HeaderByNumber(ctx, number) })
 }
 
 // AgreedHeader returns the header of the canonical block with that number when at least a quorum of nodes has the same
@@ -85,7 +89,8 @@ func (p *Pool) AgreedHeader(ctx context.Context, number uint64) (Header, error) 
 	}
 	votes := map[common.Hash]int{}
 	members := p.usable()
-	for a := range answersOf(ctx, members, func(ctx context.Context, m *member) (Header, error) { return m.HeaderByNumber(ctx, number) }) {
+	ask := func(ctx context.Context, m *member) (Header, error) { return m.HeaderByNumber(ctx, number) }
+	for a := range answersOf(ctx, members, ask) {
 		if a.err != nil {
 			continue
 		}
@@ -93,7 +98,8 @@ func (p *Pool) AgreedHeader(ctx context.Context, number uint64) (Header, error) 
 			return a.value, nil // no need to wait for the others
 		}
 	}
-	return Header{}, fmt.Errorf("%w: no block %d that %d of %d nodes have", models.ErrQuorumMissing, number, quorum, len(members))
+	return Header{}, fmt.Errorf("%w: no block %d that %d of %d nodes have", models.ErrQuorumMissing, number, quorum,
+		len(members))
 }
 
 // FinalizedNumber returns the highest number that the quorum calls final. ok is false when there is none.
@@ -135,7 +141,8 @@ func nthHighest(numbers []uint64, n int) uint64 {
 	return numbers[n-1]
 }
 
-// BlockLogs returns the token's watched logs in one block. Returns models.ErrDoubtful when no node gives a believable answer.
+// BlockLogs returns the token's watched logs in one block. Returns models.ErrDoubtful when no node gives a believable
+// answer.
 func (p *Pool) BlockLogs(ctx context.Context, header Header) ([]types.Log, error) {
 	return firstAnswer(ctx, p, func(ctx context.Context, m *member) ([]types.Log, error) {
 		return believableLogs(ctx, m, p.config.Token, header, p.log)

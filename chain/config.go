@@ -14,14 +14,14 @@ type Config struct {
 	Network string
 	ChainID uint64
 	Token   common.Address
-	// Quorum is how many nodes must agree before anything is credited or expires. Values below 1 count as 1: then one node
-	// is believed, and the agreed block moves with the cursor.
+	// Quorum is how many nodes must agree before anything is credited or expires. Values below 1 count as 1: then one
+	// node is believed, and the agreed block moves with the cursor.
 	Quorum int
-	// BlockTime is the usual time between two blocks. Zero means that blocks are mined on demand, so the age of a head says
-	// nothing.
+	// BlockTime is the usual time between two blocks. Zero means that blocks are mined on demand, so the age of a head
+	// says nothing.
 	BlockTime time.Duration
-	// FinalizedAbove is the amount in micro-USDT above which a transfer's block must be finalized before it is credited.
-	// Zero means that no amount needs finality.
+	// FinalizedAbove is the amount in micro-USDT above which a transfer's block must be finalized before it is
+	// credited. Zero means that no amount needs finality.
 	FinalizedAbove models.Amount
 	// WatchMempool makes a Watcher look for transfers that are not mined yet, too.
 	WatchMempool bool

@@ -33,7 +33,8 @@ type CheckStore interface {
 	KnownBlockAbove(ctx context.Context, network string, above, atMost uint64) (models.BlockRef, error)
 	// OurAddresses returns those of the addresses (EIP-55 form) that are deposit addresses.
 	OurAddresses(ctx context.Context, network string, addresses []string) ([]string, error)
-	// StoredTransfers returns the canonical transfers to and from our addresses in a range of blocks, both ends included.
+	// StoredTransfers returns the canonical transfers to and from our addresses in a range of blocks, both ends
+	// included.
 	StoredTransfers(ctx context.Context, network string, from, to uint64) ([]models.TokenTransfer, error)
 	// Heal stores transfers that were missing. Returns models.ErrCursorMoved when their block is not the stored one.
 	Heal(ctx context.Context, network string, found []models.TokenTransfer) (added int, err error)
@@ -47,8 +48,9 @@ type CheckStore interface {
 	SetRechecked(ctx context.Context, network string, number uint64) error
 }
 
-// CrossCheck reads what the follower has read again, from other nodes, and repairs the store where they differ: first what is
-// new, until the quorum agrees on it, and once more what has become final. Step and Run must not be called concurrently.
+// CrossCheck reads what the follower has read again, from other nodes, and repairs the store where they differ: first
+// what is new, until the quorum agrees on it, and once more what has become final. Step and Run must not be called
+// concurrently.
 type CrossCheck struct {
 	config Config
 	pool   *Pool
@@ -73,9 +75,13 @@ func NewCrossCheck(config Config, pool *Pool, store CheckStore, alarms Alarms, l
 
 // Run steps until ctx ends and returns its error.
 func (c *CrossCheck) Run(ctx context.Context) error {
-	policy := retry.Policy{Pause: checkInterval, MaxPause: 10 * checkInterval, OnRetry: func(err error, _ time.Duration) {
-		c.log.WarnContext(ctx, "cannot check what was read; trying again", "error", err)
-	}}
+	policy := retry.Policy{
+		Pause:    checkInterval,
+		MaxPause: 10 * checkInterval,
+		OnRetry: func(err error, _ time.Duration) {
+			c.log.WarnContext(ctx, "cannot check what was read; trying again", "error", err)
+		},
+	}
 	for ctx.Err() == nil {
 		worked := false
 		err := retry.Until(ctx, policy, func() (err error) {
@@ -174,7 +180,8 @@ func (c *CrossCheck) watchAgreement(ctx context.Context, err error) {
 	if err == nil {
 		c.stuckSince = time.Time{}
 		if c.alarmed {
-			resolveErr := c.alarms.Resolve(ctx, c.config.Network, models.AlarmQuorumMissing, "", models.ActorSystem, "Enough nodes agree again.")
+			resolveErr := c.alarms.Resolve(ctx, c.config.Network, models.AlarmQuorumMissing, "", models.ActorSystem,
+				"Enough nodes agree again.")
 			c.alarmed = resolveErr != nil
 		}
 		return

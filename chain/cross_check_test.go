@@ -91,8 +91,8 @@ func canonicalOurs(store *chaintest.Store) []models.TokenTransfer {
 	return slices.DeleteFunc(store.Canonical(), func(t models.TokenTransfer) bool { return !store.Ours[t.To] })
 }
 
-// TestOneLiarOfThreeChangesNothing lets the follower itself read from any node, the liar too: what is stored at the end is
-// the truth, by blocks and by ranges, and no honest node was accused.
+// TestOneLiarOfThreeChangesNothing lets the follower itself read from any node, the liar too: what is stored at the end
+// is the truth, by blocks and by ranges, and no honest node was accused.
 func TestOneLiarOfThreeChangesNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -105,7 +105,9 @@ func TestOneLiarOfThreeChangesNothing(t *testing.T) {
 		nodes := rapid.IntRange(2, 3).Draw(t, "nodes")
 		lies := make([]chaintest.Lie, nodes)
 		liar := rapid.IntRange(0, nodes-1).Draw(t, "liar")
-		lies[liar] = chaintest.Lie(rapid.IntRange(int(chaintest.LieNone), int(chaintest.LieAnotherAccount)).Draw(t, "lie"))
+		lies[liar] = chaintest.Lie(
+			rapid.IntRange(int(chaintest.LieNone), int(chaintest.LieAnotherAccount)).Draw(t, "lie"),
+		)
 		panel := newPanel(m.Chain, 2, lies...)
 		store, alarms := ourStore(), &chaintest.Alarms{}
 		config := startAt(1)
@@ -198,7 +200,10 @@ func TestRescanIsSafeToRepeat(t *testing.T) {
 	t.Parallel()
 	m := newModel()
 	for i := range 50 {
-		m.Mine(chaintest.Tx(i, chaintest.Pay(chaintest.Payee2, 5), chaintest.Pay(chaintest.Stranger, 1), chaintest.Pay(chaintest.Payee1, 6)))
+		m.Mine(
+			chaintest.Tx(i, chaintest.Pay(chaintest.Payee2, 5), chaintest.Pay(chaintest.Stranger, 1),
+				chaintest.Pay(chaintest.Payee1, 6)),
+		)
 	}
 	for _, lie := range []chaintest.Lie{chaintest.LieHideFirst, chaintest.LieExtraTransfer, chaintest.LieAnotherAmount, chaintest.LieAnotherAccount} {
 		panel := newPanel(m.Chain, 1, lie)

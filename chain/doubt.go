@@ -19,7 +19,8 @@ type doubt struct {
 	raised bool
 }
 
-// watchDoubt raises an alarm when reading has waited too long for a believable answer, and resolves it when reading goes on.
+// watchDoubt raises an alarm when reading has waited too long for a believable answer, and resolves it when reading
+// goes on.
 func (f *Follower) watchDoubt(ctx context.Context, err error) {
 	switch {
 	case ctx.Err() != nil:
@@ -31,8 +32,12 @@ func (f *Follower) watchDoubt(ctx context.Context, err error) {
 			}
 		}
 		if !f.doubt.raised && time.Since(f.doubt.since) >= doubtAlarmAfter {
-			f.doubt.raised = f.raise(ctx, models.AlarmBlockDoubtful, fmt.Sprintf("No node has given a believable answer for block %d since %s: %v",
-				f.doubt.block, f.doubt.since.UTC().Format(time.RFC3339), err))
+			f.doubt.raised = f.raise(
+				ctx,
+				models.AlarmBlockDoubtful,
+				fmt.Sprintf("No node has given a believable answer for block %d since %s: %v",
+					f.doubt.block, f.doubt.since.UTC().Format(time.RFC3339), err),
+			)
 		}
 	case err == nil && !f.doubt.since.IsZero():
 		f.resolve(ctx, models.AlarmBlockDoubtful, "A node gave a believable answer.")

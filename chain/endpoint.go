@@ -33,16 +33,19 @@ type Endpoint interface {
 	FinalizedNumber(ctx context.Context) (number uint64, ok bool, err error)
 	// TokenLogsByBlockHash returns the token's watched logs in the block with that hash.
 	TokenLogsByBlockHash(ctx context.Context, token common.Address, hash common.Hash) ([]types.Log, error)
-	// TokenLogsInRange returns the token's watched logs in the canonical blocks from one number to another, both included.
+	// TokenLogsInRange returns the token's watched logs in the canonical blocks from one number to another, both
+	// included.
 	TokenLogsInRange(ctx context.Context, token common.Address, from, to uint64) ([]types.Log, error)
 	// ReceiptsByBlockHash returns all receipts of the block with that hash.
 	ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*types.Receipt, error)
 	// Receipt returns a transaction's receipt. ok is false when the node has none.
 	Receipt(ctx context.Context, txHash common.Hash) (receipt *types.Receipt, ok bool, err error)
 	// Balances returns the token's balanceOf each address at the block with that hash, in micro-USDT.
-	Balances(ctx context.Context, token common.Address, addresses []common.Address, block common.Hash) ([]*big.Int, error)
-	// SubscribeHeads sends each new head to the channel until the subscription ends. Returns models.ErrNoSubscriptions when
-	// the node offers none.
+	Balances(
+		ctx context.Context, token common.Address, addresses []common.Address, block common.Hash,
+	) ([]*big.Int, error)
+	// SubscribeHeads sends each new head to the channel until the subscription ends. Returns models.ErrNoSubscriptions
+	// when the node offers none.
 	SubscribeHeads(ctx context.Context, heads chan<- Header) (ethereum.Subscription, error)
 	// SubscribePending sends each transaction that enters the node's mempool until the subscription ends. Returns
 	// models.ErrNoSubscriptions when the node offers none.

@@ -23,8 +23,8 @@ type finality struct {
 	askedAt time.Time
 }
 
-// updateFinality stores the finalized block now and then. Nothing is walked back below it. Only a block that the nodes agree
-// on counts: a branch that one node made up must not become final.
+// updateFinality stores the finalized block now and then. Nothing is walked back below it. Only a block that the nodes
+// agree on counts: a branch that one node made up must not become final.
 func (f *Follower) updateFinality(ctx context.Context) {
 	if time.Since(f.finalized.askedAt) < finalityInterval {
 		return
@@ -66,8 +66,8 @@ func (f *Follower) storeFinality(ctx context.Context, number uint64) error {
 	return nil
 }
 
-// checkFloor refuses to walk back below the finalized block. Crediting is halted then, until an admin has resolved the alarm,
-// which also removes the floor. Returns models.ErrReorgBelowFinality.
+// checkFloor refuses to walk back below the finalized block. Crediting is halted then, until an admin has resolved the
+// alarm, which also removes the floor. Returns models.ErrReorgBelowFinality.
 func (f *Follower) checkFloor(ctx context.Context, ancestor models.BlockRef) error {
 	cursor, err := f.store.Cursor(ctx, f.config.Network)
 	if err != nil {
@@ -78,8 +78,10 @@ func (f *Follower) checkFloor(ctx context.Context, ancestor models.BlockRef) err
 		return nil
 	}
 	f.raise(ctx, models.AlarmReorgBelowFinality, fmt.Sprintf(
-		"The node's chain differs from the stored one above block %d, although block %d was final. Nothing is credited until this alarm is resolved.",
-		ancestor.Number, cursor.FinalizedNumber))
+		"The node's chain differs from the stored one above block %d, although block %d was final. "+
+			"Nothing is credited until this alarm is resolved.",
+		ancestor.Number, cursor.FinalizedNumber,
+	))
 	return fmt.Errorf("%w: block %d was final, the chain differs above block %d",
 		models.ErrReorgBelowFinality, cursor.FinalizedNumber, ancestor.Number)
 }

@@ -8,11 +8,12 @@ import (
 	"paycow/models"
 )
 
-// startMargin is how long before the oldest payment reading begins: clocks differ, and proposers choose the block times.
+// startMargin is how long before the oldest payment reading begins: clocks differ, and proposers choose the block
+// times.
 const startMargin = 10 * time.Minute
 
-// initCursor chooses the block after which reading begins. The head is read first: a payment created after that can only be
-// paid above it.
+// initCursor chooses the block after which reading begins. The head is read first: a payment created after that can
+// only be paid above it.
 func (f *Follower) initCursor(ctx context.Context) error {
 	head, err := f.source.HeadHeader(ctx)
 	if err != nil {
@@ -39,8 +40,8 @@ func (f *Follower) initCursor(ctx context.Context) error {
 	return nil
 }
 
-// lastBlockBefore returns the last block whose time is not after the given one, at or below a known block. It is block 0
-// when the chain began later.
+// lastBlockBefore returns the last block whose time is not after the given one, at or below a known block. It is block
+// 0 when the chain began later.
 func (f *Follower) lastBlockBefore(ctx context.Context, at time.Time, highest Header) (Header, error) {
 	if !highest.Time.After(at) {
 		return highest, nil
@@ -63,11 +64,12 @@ func (f *Follower) lastBlockBefore(ctx context.Context, at time.Time, highest He
 	return best, nil
 }
 
-// startAgain returns the block after which to read when a reorg removed even the lowest stored block. Nothing below it was
-// ever stored, so any canonical block works that is below every possible transfer to us.
-// Returns models.ErrReorgTooDeep when older blocks were read and are no longer stored.
+// startAgain returns the block after which to read when a reorg removed even the lowest stored block. Nothing below it
+// was ever stored, so any canonical block works that is below every possible transfer to us. Returns
+// models.ErrReorgTooDeep when older blocks were read and are no longer stored.
 func (f *Follower) startAgain(ctx context.Context, head Header, lowest models.BlockRef) (Header, error) {
-	tooDeep := fmt.Errorf("%w: lowest stored block %s, cursor %s, head %d", models.ErrReorgTooDeep, lowest, f.cursor.Block(), head.Number)
+	tooDeep := fmt.Errorf("%w: lowest stored block %s, cursor %s, head %d", models.ErrReorgTooDeep, lowest,
+		f.cursor.Block(), head.Number)
 	if lowest.Number == 0 {
 		return Header{}, tooDeep // even the genesis block differs
 	}

@@ -30,12 +30,13 @@ type Progress struct {
 	Rewound  uint64
 	// CaughtUp is true when there is nothing to read until a node has another head.
 	CaughtUp bool
-	// Lagging is true when the node's head is below the cursor on the same branch: the node is behind and is waited for.
+	// Lagging is true when the node's head is below the cursor on the same branch: the node is behind and is waited
+	// for.
 	Lagging bool
 }
 
-// Follower reads the chain block by block into the store. One follower per network is enough; when two run, the store lets
-// one of them win each block. Step and Run must not be called concurrently.
+// Follower reads the chain block by block into the store. One follower per network is enough; when two run, the store
+// lets one of them win each block. Step and Run must not be called concurrently.
 type Follower struct {
 	config Config
 	source BlockSource
@@ -57,14 +58,16 @@ type Follower struct {
 // FollowerOption changes how a follower reads.
 type FollowerOption func(*Follower)
 
-// WithRangesFrom sets how many blocks behind the head reading by ranges begins, instead of 64. Short simulated chains need
-// it for ranges to be read at all.
+// WithRangesFrom sets how many blocks behind the head reading by ranges begins, instead of 64. Short simulated chains
+// need it for ranges to be read at all.
 func WithRangesFrom(blocks uint64) FollowerOption {
 	return func(f *Follower) { f.rangesFrom = blocks }
 }
 
 // NewFollower returns a follower that reads from the source into the store.
-func NewFollower(config Config, source BlockSource, store BlockStore, alarms Alarms, log *slog.Logger, options ...FollowerOption) *Follower {
+func NewFollower(
+	config Config, source BlockSource, store BlockStore, alarms Alarms, log *slog.Logger, options ...FollowerOption,
+) *Follower {
 	f := &Follower{
 		config: config, source: source, store: store, alarms: alarms, log: log.With("network", config.Network),
 		rangesFrom: rangesFrom, rangeMax: rangeMax, rangeNow: rangeFirst,
@@ -75,8 +78,9 @@ func NewFollower(config Config, source BlockSource, store BlockStore, alarms Ala
 	return f
 }
 
-// Step moves the cursor by one unit of work: one block, one range of final blocks, or back to the common ancestor after a
-// reorg. After an error the same Step can be repeated; the Progress returned with an error is zero when the cursor is unknown.
+// Step moves the cursor by one unit of work: one block, one range of final blocks, or back to the common ancestor after
+// a reorg. After an error the same Step can be repeated; the Progress returned with an error is zero when the cursor is
+// unknown.
 func (f *Follower) Step(ctx context.Context) (Progress, error) {
 	progress, err := f.step(ctx)
 	f.watchDoubt(ctx, err)
@@ -149,8 +153,8 @@ func (f *Follower) currentHead(ctx context.Context) (Header, error) {
 	return head, nil
 }
 
-// offerHead takes a head that a subscription reported, which saves asking for it. If it contradicts what was read, a node is
-// asked instead, because a notification can be late. offerHead reports whether there is a reason for a Step.
+// offerHead takes a head that a subscription reported, which saves asking for it. If it contradicts what was read, a
+// node is asked instead, because a notification can be late. offerHead reports whether there is a reason for a Step.
 func (f *Follower) offerHead(head Header) bool {
 	if f.cursor != nil && head.Hash.Hex() == f.cursor.BlockHash {
 		return false // the block was read before the notification arrived
@@ -168,7 +172,8 @@ func (f *Follower) offerHead(head Header) bool {
 func (f *Follower) stepAtHead(ctx context.Context, head Header) (Progress, error) {
 	known, err := f.knownAtOrBelow(ctx, head.Number, 0)
 	if errors.Is(err, models.ErrNotFound) {
-		f.log.WarnContext(ctx, "the head is below every stored block; waiting for the node", "head", head.Number, "block", f.cursor.BlockNumber)
+		f.log.WarnContext(ctx, "the head is below every stored block; waiting for the node", "head", head.Number,
+			"block", f.cursor.BlockNumber)
 		return f.waiting(), nil
 	}
 	if err != nil {
@@ -259,8 +264,8 @@ func (f *Follower) progress() Progress {
 	return Progress{Cursor: f.cursor.Block(), Head: f.cursor.HeadNumber}
 }
 
-// storeHead stores the head when no block was committed with it, so that others can see how far behind the cursor is. The
-// stored head never falls below the cursor: a node that is behind knows no newer head.
+// storeHead stores the head when no block was committed with it, so that others can see how far behind the cursor is.
+// The stored head never falls below the cursor: a node that is behind knows no newer head.
 func (f *Follower) storeHead(ctx context.Context) {
 	if f.cursor == nil || f.head == nil {
 		return
@@ -279,6 +284,7 @@ func (f *Follower) storeHead(ctx context.Context) {
 // logRejected logs the token's logs that are not what they claim to be. Oversized transfers are not among them.
 func (f *Follower) logRejected(ctx context.Context, rejected []Rejected) {
 	for _, r := range rejected {
-		f.log.WarnContext(ctx, "a log of the token is not a transfer", "tx_hash", r.TxHash, "log_index", r.LogIndex, "error", r.Reason)
+		f.log.WarnContext(ctx, "a log of the token is not a transfer", "tx_hash", r.TxHash, "log_index", r.LogIndex,
+			"error", r.Reason)
 	}
 }

@@ -28,7 +28,8 @@ func TestAnyHistoryEndsInTheTruth(t *testing.T) {
 		config.rangeMax = rapid.Uint64Range(1, 20).Draw(t, "window max")
 		follower := config.follower(m.pool, store, &chaintest.Alarms{})
 		for range rapid.IntRange(1, 25).Draw(t, "operations") {
-			switch rapid.SampledFrom([]string{"grow", "grow", "reorg", "lose", "lag", "step", "fail", "restart", "empty"}).Draw(t, "operation") {
+			switch rapid.SampledFrom([]string{"grow", "grow", "reorg", "lose", "lag", "step", "fail", "restart", "empty"}).
+				Draw(t, "operation") {
 			case "grow":
 				for range rapid.IntRange(1, 30).Draw(t, "blocks") {
 					m.Mine(drawTxs(t, "txs")...)
@@ -86,9 +87,15 @@ func TestFirstStart(t *testing.T) {
 		oldest time.Time
 		want   uint64
 	}{
-		"no payments: the head":                       {want: height},
-		"payment made now":                            {oldest: genesis.Add(12 * time.Second * height), want: height - 50},
-		"payment in the middle, between blocks":       {oldest: genesis.Add(12*time.Second*200 + 5*time.Second), want: 150},
+		"no payments: the head": {want: height},
+		"payment made now": {
+			oldest: genesis.Add(12 * time.Second * height),
+			want:   height - 50,
+		},
+		"payment in the middle, between blocks": {
+			oldest: genesis.Add(12*time.Second*200 + 5*time.Second),
+			want:   150,
+		},
 		"payment in the middle, at a block's time":    {oldest: genesis.Add(12 * time.Second * 200), want: 150},
 		"payment older than the chain":                {oldest: genesis.Add(-time.Hour), want: 0},
 		"payment of the chain's first minutes":        {oldest: genesis.Add(time.Minute), want: 0},
@@ -208,7 +215,9 @@ func TestDeepReorgAcrossRangesTakesFewCalls(t *testing.T) {
 	require.NoError(t, err)
 	require.Less(t, m.node.Calls("header"), 40)
 	require.LessOrEqual(t, progress.Cursor.Number, uint64(1000))
-	require.Greater(t, progress.Cursor.Number, uint64(600), "not further back than the range in which the branches part")
+	require.Greater(
+		t, progress.Cursor.Number, uint64(600), "not further back than the range in which the branches part",
+	)
 	catchUp(t, follower)
 	require.Equal(t, m.Truth(store.Ours, 0), store.Canonical())
 }
@@ -401,13 +410,14 @@ func TestRunReportsWhileItCatchesUp(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		seen := []uint64{}
-		err := startAt(1).follower(slowSource{m.pool, delay}, store, &chaintest.Alarms{}).Run(ctx, func(_ context.Context, progress chain.Progress) error {
-			seen = append(seen, progress.Cursor.Number)
-			if progress.CaughtUp {
-				cancel()
-			}
-			return nil
-		})
+		err := startAt(1).follower(slowSource{m.pool, delay}, store, &chaintest.Alarms{}).
+			Run(ctx, func(_ context.Context, progress chain.Progress) error {
+				seen = append(seen, progress.Cursor.Number)
+				if progress.CaughtUp {
+					cancel()
+				}
+				return nil
+			})
 		require.ErrorIs(t, err, context.Canceled)
 		require.IsNonDecreasing(t, seen)
 		require.InDelta(t, blocks*delay.Seconds(), len(seen), 5, "one report a second, not one for each block")
@@ -429,13 +439,15 @@ func TestRunReportsWithoutANode(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			reports := 0
-			err := startAt(0).follower(m.pool, store, &chaintest.Alarms{}).Run(ctx, func(_ context.Context, progress chain.Progress) error {
-				require.Equal(t, known, progress.Cursor == store.Block() && progress.Head == 77 && progress.Cursor.Hash != "")
-				if reports++; reports == 3 {
-					cancel()
-				}
-				return nil
-			})
+			err := startAt(0).follower(m.pool, store, &chaintest.Alarms{}).
+				Run(ctx, func(_ context.Context, progress chain.Progress) error {
+					require.Equal(t, known,
+						progress.Cursor == store.Block() && progress.Head == 77 && progress.Cursor.Hash != "")
+					if reports++; reports == 3 {
+						cancel()
+					}
+					return nil
+				})
 			require.ErrorIs(t, err, context.Canceled)
 		})
 	}

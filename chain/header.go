@@ -15,8 +15,8 @@ import (
 	"paycow/models"
 )
 
-// Header is the part of a block's header that following the chain needs. The hash is the one that the node states: computing
-// it here would break with every fork of Ethereum that adds a field to the header.
+// Header is the part of a block's header that following the chain needs. The hash is the one that the node states:
+// computing it here would break with every fork of Ethereum that adds a field to the header.
 type Header struct {
 	Number     uint64
 	Hash       common.Hash
@@ -27,7 +27,8 @@ type Header struct {
 	ReceiptsRoot common.Hash
 }
 
-// UnmarshalJSON reads a header as the RPC encodes it, in answers and in newHeads notifications. A missing field is an error.
+// UnmarshalJSON reads a header as the RPC encodes it, in answers and in newHeads notifications. A missing field is an
+// error.
 func (h *Header) UnmarshalJSON(text []byte) error {
 	var fields struct {
 		Number     *hexutil.Uint64 `json:"number"`
@@ -42,7 +43,9 @@ func (h *Header) UnmarshalJSON(text []byte) error {
 	}
 	if fields.Number == nil || fields.Hash == nil || fields.ParentHash == nil ||
 		fields.Timestamp == nil || fields.LogsBloom == nil || fields.Receipts == nil {
-		return errors.New("read a block header: it lacks one of number, hash, parentHash, timestamp, logsBloom, receiptsRoot")
+		return errors.New(
+			"read a block header: it lacks one of number, hash, parentHash, timestamp, logsBloom, receiptsRoot",
+		)
 	}
 	*h = Header{
 		Number: uint64(*fields.Number), Hash: *fields.Hash, ParentHash: *fields.ParentHash,
@@ -62,7 +65,8 @@ func (h Header) Follows(parent models.BlockRef) bool {
 	return h.Number == parent.Number+1 && h.ParentHash.Hex() == parent.Hash
 }
 
-// MayHoldLogs reports whether the header's bloom filter matches watched logs of the token. False is certain; true may be wrong.
+// MayHoldLogs reports whether the header's bloom filter matches watched logs of the token. False is certain; true may
+// be wrong.
 func (h Header) MayHoldLogs(token common.Address) bool {
 	return types.BloomLookup(h.Bloom, token) && slices.ContainsFunc(watchedTopics, func(topic common.Hash) bool {
 		return types.BloomLookup(h.Bloom, topic)

@@ -37,8 +37,8 @@ func subscribeHeads(ctx context.Context, source BlockSource, log *slog.Logger) *
 	return s
 }
 
-// run subscribes again each time the subscription fails. It returns when ctx ends or the source offers no subscriptions;
-// polling is all there is then.
+// run subscribes again each time the subscription fails. It returns when ctx ends or the source offers no
+// subscriptions; polling is all there is then.
 func (s *headSubscription) run(ctx context.Context) {
 	policy := retry.Policy{Pause: resubscribeDelay, OnRetry: func(err error, _ time.Duration) {
 		s.log.WarnContext(ctx, "no subscription to new heads; polling meanwhile", "error", err)
@@ -59,7 +59,9 @@ func (s *headSubscription) run(ctx context.Context) {
 }
 
 // forward passes heads on until the subscription fails or ctx ends. A newer head replaces one that was not taken yet.
-func (s *headSubscription) forward(ctx context.Context, incoming <-chan Header, subscription ethereum.Subscription) error {
+func (s *headSubscription) forward(
+	ctx context.Context, incoming <-chan Header, subscription ethereum.Subscription,
+) error {
 	defer subscription.Unsubscribe()
 	for {
 		select {

@@ -17,8 +17,8 @@ type answer[T any] struct {
 	err   error
 }
 
-// firstAnswer asks the best node. When it fails, the next one is asked at once; when it takes longer than hedgeAfter, the
-// next one is asked as well, and the first good answer counts. It fails when every node has failed.
+// firstAnswer asks the best node. When it fails, the next one is asked at once; when it takes longer than hedgeAfter,
+// the next one is asked as well, and the first good answer counts. It fails when every node has failed.
 func firstAnswer[T any](ctx context.Context, p *Pool, ask func(context.Context, *member) (T, error)) (T, error) {
 	var none T
 	candidates := p.candidates()
@@ -76,7 +76,9 @@ func firstAnswer[T any](ctx context.Context, p *Pool, ask func(context.Context, 
 
 // answersOf asks all the nodes at once and yields the answers as they arrive. A silent node holds up the others for
 // slowAfter at most; a caller that has enough answers leaves the loop.
-func answersOf[T any](ctx context.Context, members []*member, ask func(context.Context, *member) (T, error)) iter.Seq[answer[T]] {
+func answersOf[T any](
+	ctx context.Context, members []*member, ask func(context.Context, *member) (T, error),
+) iter.Seq[answer[T]] {
 	return func(yield func(answer[T]) bool) {
 		ctx, cancel := context.WithTimeout(ctx, slowAfter)
 		defer cancel()

@@ -22,13 +22,13 @@ const (
 	retryDelayMax = 10 * time.Second
 )
 
-// Run follows the chain until ctx ends and returns its error. Errors of the nodes, of the store and of onProgress are logged,
-// and what failed is repeated after a pause that grows.
+// Run follows the chain until ctx ends and returns its error. Errors of the nodes, of the store and of onProgress are
+// logged, and what failed is repeated after a pause that grows.
 //
-// Run calls onProgress from one goroutine: after each unit of work at the head of the chain, every second while catching up,
-// and every three seconds while nothing happens, a slow node is waited for, or no node can be reached. Everything up to the
-// reported cursor is committed. After an error of onProgress the next call reports the same blocks again. Progress is zero
-// until the first block has been chosen.
+// Run calls onProgress from one goroutine: after each unit of work at the head of the chain, every second while
+// catching up, and every three seconds while nothing happens, a slow node is waited for, or no node can be reached.
+// Everything up to the reported cursor is committed. After an error of onProgress the next call reports the same blocks
+// again. Progress is zero until the first block has been chosen.
 func (f *Follower) Run(ctx context.Context, onProgress func(context.Context, Progress) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	subscription := subscribeHeads(ctx, f.source, f.log)
@@ -132,7 +132,8 @@ func (l *loop) report(ctx context.Context) {
 	last := l.last
 	l.mu.Unlock()
 	if err := l.onProgress(ctx, last); err != nil && ctx.Err() == nil {
-		l.follower.log.ErrorContext(ctx, "cannot report the progress; trying again", "block", last.Cursor.Number, "error", err)
+		l.follower.log.ErrorContext(ctx, "cannot report the progress; trying again", "block", last.Cursor.Number,
+			"error", err)
 	}
 }
 

@@ -51,8 +51,13 @@ type member struct {
 
 func newMember(p *Pool, endpoint Endpoint, name string, position int) *member {
 	return &member{
-		pool: p, endpoint: endpoint, name: name, position: position,
-		breaker: circuitbreaker.NewBuilder[any]().WithFailureThreshold(breakerThreshold).WithDelay(breakerDelay).Build(),
+		pool:     p,
+		endpoint: endpoint,
+		name:     name,
+		position: position,
+		breaker: circuitbreaker.NewBuilder[any]().WithFailureThreshold(breakerThreshold).
+			WithDelay(breakerDelay).
+			Build(),
 	}
 }
 
@@ -103,8 +108,16 @@ func (m *member) health() models.NodeHealth {
 		m.shownState, m.since = state, now
 	}
 	return models.NodeHealth{
-		Network: m.pool.config.Network, Name: m.name, Position: m.position, State: state, Reason: reason,
-		Head: m.head.Number, HeadTime: m.head.Time, LatencyMillis: m.latency.Milliseconds(), Since: m.since, UpdatedAt: now,
+		Network:       m.pool.config.Network,
+		Name:          m.name,
+		Position:      m.position,
+		State:         state,
+		Reason:        reason,
+		Head:          m.head.Number,
+		HeadTime:      m.head.Time,
+		LatencyMillis: m.latency.Milliseconds(),
+		Since:         m.since,
+		UpdatedAt:     now,
 	}
 }
 
@@ -129,7 +142,8 @@ func (m *member) freshHead() (Header, bool) {
 func (m *member) answeredWithin(within time.Duration) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.wrongChain != 0 || time.Since(m.answeredAt) < within && time.Since(m.headAt) < within || time.Now().Before(m.limitedUntil)
+	return m.wrongChain != 0 || time.Since(m.answeredAt) < within && time.Since(m.headAt) < within ||
+		time.Now().Before(m.limitedUntil)
 }
 
 func (m *member) noteHead(head Header) {
@@ -212,7 +226,8 @@ func (m *member) record(ctx context.Context, permitted bool, took time.Duration,
 // isAnswer reports whether the node did its job: a refusal, and not having a block, are answers too.
 func isAnswer(err error) bool {
 	var refusal rpc.Error
-	return err == nil || errors.As(err, &refusal) || errors.Is(err, models.ErrBlockNotFound) || errors.Is(err, models.ErrNoSubscriptions)
+	return err == nil || errors.As(err, &refusal) || errors.Is(err, models.ErrBlockNotFound) ||
+		errors.Is(err, models.ErrNoSubscriptions)
 }
 
 // checkChain excludes a node of another chain for good. It checks the chain id at the first call and again after each
@@ -238,11 +253,13 @@ func (m *member) checkChain(ctx context.Context) error {
 		wrong = m.wrongChain
 		m.mu.Unlock()
 		if isNew {
-			m.pool.raise(ctx, models.AlarmNodeWrongChain, m.name, fmt.Sprintf("it follows chain %d instead of %d", id, m.pool.config.ChainID))
+			m.pool.raise(ctx, models.AlarmNodeWrongChain, m.name,
+				fmt.Sprintf("it follows chain %d instead of %d", id, m.pool.config.ChainID))
 		}
 	}
 	if wrong != 0 {
-		return fmt.Errorf("%s: %w: chain id %d, configured is %d", m.name, models.ErrWrongChain, wrong, m.pool.config.ChainID)
+		return fmt.Errorf("%s: %w: chain id %d, configured is %d", m.name, models.ErrWrongChain, wrong,
+			m.pool.config.ChainID)
 	}
 	return nil
 }
@@ -283,7 +300,9 @@ func (m *member) FinalizedNumber(ctx context.Context) (number uint64, ok bool, e
 	return number, ok, err
 }
 
-func (m *member) TokenLogsByBlockHash(ctx context.Context, token common.Address, hash common.Hash) ([]types.Log, error) {
+func (m *member) TokenLogsByBlockHash(
+	ctx context.Context, token common.Address, hash common.Hash,
+) ([]types.Log, error) {
 	return tracked(ctx, m, func(ctx context.Context) ([]types.Log, error) {
 		return m.endpoint.TokenLogsByBlockHash(ctx, token, hash)
 	})
@@ -296,7 +315,8 @@ func (m *member) TokenLogsInRange(ctx context.Context, token common.Address, fro
 }
 
 func (m *member) ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*types.Receipt, error) {
-	return tracked(ctx, m, func(ctx context.Context) ([]*types.Receipt, error) { return m.endpoint.ReceiptsByBlockHash(ctx, hash) })
+	return tracked(ctx, m,
+		func(ctx context.Context) ([]*types.Receipt, error) { return m.endpoint.ReceiptsByBlockHash(ctx, hash) })
 }
 
 func (m *member) Receipt(ctx context.Context, txHash common.Hash) (receipt *types.Receipt, ok bool, err error) {
@@ -309,17 +329,22 @@ func (m *member) Receipt(ctx context.Context, txHash common.Hash) (receipt *type
 	return receipt, ok, err
 }
 
-func (m *member) Balances(ctx context.Context, token common.Address, addresses []common.Address, block common.Hash) ([]*big.Int, error) {
+func (m *member) Balances(
+	ctx context.Context, token common.Address, addresses []common.Address, block common.Hash,
+) ([]*big.Int, error) {
 	return tracked(ctx, m, func(ctx context.Context) ([]*big.Int, error) {
 		return m.endpoint.Balances(ctx, token, addresses, block)
 	})
 }
 
 func (m *member) SubscribeHeads(ctx context.Context, heads chan<- Header) (ethereum.Subscription, error) {
-	return tracked(ctx, m, func(ctx context.Context) (ethereum.Subscription, error) { return m.endpoint.SubscribeHeads(ctx, heads) })
+	return tracked(ctx, m,
+		func(ctx context.Context) (ethereum.Subscription, error) { return m.endpoint.SubscribeHeads(ctx, heads) })
 }
 
-func (m *member) SubscribePending(ctx context.Context, pending chan<- PendingTransaction) (ethereum.Subscription, error) {
+func (m *member) SubscribePending(
+	ctx context.Context, pending chan<- PendingTransaction,
+) (ethereum.Subscription, error) {
 	return tracked(ctx, m, func(ctx context.Context) (ethereum.Subscription, error) {
 		return m.endpoint.SubscribePending(ctx, pending)
 	})

@@ -51,8 +51,8 @@ type MempoolStore interface {
 	NoteSeen(ctx context.Context, network string, seen []models.SeenTransfer) error
 }
 
-// MempoolWatch stores pending transfers to our addresses, as the first node reports them that offers its mempool. Nothing
-// depends on it: a transfer that it misses is seen when it is mined.
+// MempoolWatch stores pending transfers to our addresses, as the first node reports them that offers its mempool.
+// Nothing depends on it: a transfer that it misses is seen when it is mined.
 type MempoolWatch struct {
 	config Config
 	pool   *Pool

@@ -22,7 +22,12 @@ func ourStore() *chaintest.Store {
 
 // configOf is a network with blocks mined on demand.
 func configOf(quorum int) chain.Config {
-	return chain.Config{Network: models.NetworkERC20, ChainID: chaintest.ChainID, Token: chaintest.Token, Quorum: quorum}
+	return chain.Config{
+		Network: models.NetworkERC20,
+		ChainID: chaintest.ChainID,
+		Token:   chaintest.Token,
+		Quorum:  quorum,
+	}
 }
 
 // model is a chain, one node and the pool of that node.
@@ -99,14 +104,17 @@ func catchUp(t interface {
 	return nil
 }
 
-// drawTxs draws what a block contains. The numbers are few, so that transactions are mined again elsewhere after a reorg.
+// drawTxs draws what a block contains. The numbers are few, so that transactions are mined again elsewhere after a
+// reorg.
 func drawTxs(t *rapid.T, label string) []chaintest.Transaction {
 	recipients := []common.Address{chaintest.Payee1, chaintest.Payee2, chaintest.Stranger}
 	var txs []chaintest.Transaction
 	for _, n := range rapid.SliceOfNDistinct(rapid.IntRange(0, 40), 0, 3, rapid.ID).Draw(t, label) {
 		tx := chaintest.Tx(n)
 		for range rapid.IntRange(0, 3).Draw(t, "logs") {
-			to, value := rapid.SampledFrom(recipients).Draw(t, "to"), big.NewInt(rapid.Int64Range(0, 3).Draw(t, "value"))
+			to, value := rapid.SampledFrom(recipients).
+				Draw(t, "to"),
+				big.NewInt(rapid.Int64Range(0, 3).Draw(t, "value"))
 			if rapid.IntRange(0, 20).Draw(t, "huge") == 0 {
 				value.Lsh(big.NewInt(1), 63)
 			}

@@ -26,8 +26,8 @@ import (
 // callTimeout bounds one RPC call, including the time to reconnect.
 const callTimeout = 10 * time.Second
 
-// Node is one Ethereum RPC endpoint. It is safe for concurrent use. The first call connects, and after a connection broke
-// the next call connects again, so a node that is down costs failing calls and never a restart.
+// Node is one Ethereum RPC endpoint. It is safe for concurrent use. The first call connects, and after a connection
+// broke the next call connects again, so a node that is down costs failing calls and never a restart.
 type Node struct {
 	name        string // scheme and host only: the path and the query often hold an API key
 	url         string
@@ -40,17 +40,22 @@ type Node struct {
 
 var _ Endpoint = (*Node)(nil)
 
-// Dial returns the node at an http, https, ws or wss URL and tries to connect. A node that is down right now is logged and
-// is no error; only a URL that can never work is one.
+// Dial returns the node at an http, https, ws or wss URL and tries to connect. A node that is down right now is logged
+// and is no error; only a URL that can never work is one.
 func Dial(ctx context.Context, rawURL string, log *slog.Logger) (*Node, error) {
 	parsed, err := url.Parse(strings.TrimSpace(rawURL))
 	if err != nil || parsed.Host == "" {
-		return nil, errors.New("the RPC URL is not a URL with a host") // without the cause, which repeats the URL with its API key
+		return nil, errors.New(
+			"the RPC URL is not a URL with a host",
+		) // without the cause, which repeats the URL with its API key
 	}
 	switch parsed.Scheme {
 	case "http", "https", "ws", "wss":
 	default:
-		return nil, fmt.Errorf("the RPC URL begins with %q; it must begin with http, https, ws or wss", parsed.Scheme+"://")
+		return nil, fmt.Errorf(
+			"the RPC URL begins with %q; it must begin with http, https, ws or wss",
+			parsed.Scheme+"://",
+		)
 	}
 	node := &Node{
 		name: parsed.Scheme + "://" + parsed.Host, url: parsed.String(), callTimeout: callTimeout,
@@ -131,7 +136,14 @@ func (n *Node) header(ctx context.Context, block string) (Header, error) {
 
 // TokenLogsByBlockHash returns the token's watched logs in the block with that hash.
 func (n *Node) TokenLogsByBlockHash(ctx context.Context, token common.Address, hash common.Hash) ([]types.Log, error) {
-	return n.logs(ctx, ethereum.FilterQuery{BlockHash: &hash, Addresses: []common.Address{token}, Topics: [][]common.Hash{watchedTopics}})
+	return n.logs(
+		ctx,
+		ethereum.FilterQuery{
+			BlockHash: &hash,
+			Addresses: []common.Address{token},
+			Topics:    [][]common.Hash{watchedTopics},
+		},
+	)
 }
 
 // TokenLogsInRange returns the token's watched logs in the canonical blocks from one number to another, both included.
@@ -150,20 +162,30 @@ func (n *Node) logs(ctx context.Context, query ethereum.FilterQuery) ([]types.Lo
 
 // ReceiptsByBlockHash returns all receipts of the block with that hash.
 func (n *Node) ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*types.Receipt, error) {
-	return call(ctx, n, "eth_getBlockReceipts", func(ctx context.Context, client *rpc.Client) ([]*types.Receipt, error) {
-		receipts, err := ethclient.NewClient(client).BlockReceipts(ctx, rpc.BlockNumberOrHashWithHash(hash, false))
-		if err == nil && slices.Contains(receipts, nil) {
-			return nil, fmt.Errorf("a receipt of block %s is null", hash)
-		}
-		return receipts, err
-	})
+	return call(
+		ctx,
+		n,
+		"eth_getBlockReceipts",
+		func(ctx context.Context, client *rpc.Client) ([]*types.Receipt, error) {
+			receipts, err := ethclient.NewClient(client).BlockReceipts(ctx, rpc.BlockNumberOrHashWithHash(hash, false))
+			if err == nil && slices.Contains(receipts, nil) {
+				return nil, fmt.Errorf("a receipt of block %s is null", hash)
+			}
+			return receipts, err
+		},
+	)
 }
 
 // Receipt returns a transaction's receipt. ok is false when the node has none.
 func (n *Node) Receipt(ctx context.Context, txHash common.Hash) (receipt *types.Receipt, ok bool, err error) {
-	receipt, err = call(ctx, n, "eth_getTransactionReceipt", func(ctx context.Context, client *rpc.Client) (*types.Receipt, error) {
-		return ethclient.NewClient(client).TransactionReceipt(ctx, txHash)
-	})
+	receipt, err = call(
+		ctx,
+		n,
+		"eth_getTransactionReceipt",
+		func(ctx context.Context, client *rpc.Client) (*types.Receipt, error) {
+			return ethclient.NewClient(client).TransactionReceipt(ctx, txHash)
+		},
+	)
 	if errors.Is(err, ethereum.NotFound) {
 		return nil, false, nil
 	}
@@ -186,23 +208,28 @@ func (n *Node) HasCode(ctx context.Context, address common.Address) (bool, error
 	})
 }
 
-// SubscribePending sends each transaction that enters the node's mempool until the subscription ends or fails. The channel
-// must be read. Returns models.ErrNoSubscriptions when the node offers none.
+// SubscribePending sends each transaction that enters the node's mempool until the subscription ends or fails. The
+// channel must be read. Returns models.ErrNoSubscriptions when the node offers none.
 func (n *Node) SubscribePending(ctx context.Context, pending chan<- PendingTransaction) (ethereum.Subscription, error) {
 	return n.subscribe(ctx, pending, "newPendingTransactions", true)
 }
 
-// SubscribeHeads sends each new head to the channel until the subscription ends or fails. The channel must be read. Returns
-// models.ErrNoSubscriptions when the node offers none.
+// SubscribeHeads sends each new head to the channel until the subscription ends or fails. The channel must be read.
+// Returns models.ErrNoSubscriptions when the node offers none.
 func (n *Node) SubscribeHeads(ctx context.Context, heads chan<- Header) (ethereum.Subscription, error) {
 	return n.subscribe(ctx, heads, "newHeads")
 }
 
 func (n *Node) subscribe(ctx context.Context, channel any, what ...any) (ethereum.Subscription, error) {
 	const methodNotFound, invalidParams = -32601, -32602
-	subscription, err := call(ctx, n, "eth_subscribe", func(ctx context.Context, client *rpc.Client) (*rpc.ClientSubscription, error) {
-		return client.EthSubscribe(ctx, channel, what...)
-	})
+	subscription, err := call(
+		ctx,
+		n,
+		"eth_subscribe",
+		func(ctx context.Context, client *rpc.Client) (*rpc.ClientSubscription, error) {
+			return client.EthSubscribe(ctx, channel, what...)
+		},
+	)
 	var refusal rpc.Error
 	switch {
 	case err == nil:
@@ -216,7 +243,9 @@ func (n *Node) subscribe(ctx context.Context, channel any, what ...any) (ethereu
 }
 
 // call makes one RPC call within the time limit. Its errors contain no secret of the URL.
-func call[T any](ctx context.Context, n *Node, method string, do func(context.Context, *rpc.Client) (T, error)) (T, error) {
+func call[T any](
+	ctx context.Context, n *Node, method string, do func(context.Context, *rpc.Client) (T, error),
+) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, n.callTimeout)
 	defer cancel()
 	var none T
@@ -235,8 +264,8 @@ func call[T any](ctx context.Context, n *Node, method string, do func(context.Co
 	return result, nil
 }
 
-// connection returns the client. After a WebSocket broke, go-ethereum's client reconnects by itself at the next call; only
-// the first connection is made here.
+// connection returns the client. After a WebSocket broke, go-ethereum's client reconnects by itself at the next call;
+// only the first connection is made here.
 func (n *Node) connection(ctx context.Context) (*rpc.Client, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

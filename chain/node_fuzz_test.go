@@ -13,8 +13,8 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 )
 
-// FuzzRPCAnswers lets a node answer anything at all. Whatever it says, there is an error or an answer that keeps what the
-// Endpoint promises, and never a panic or a hang.
+// FuzzRPCAnswers lets a node answer anything at all. Whatever it says, there is an error or an answer that keeps what
+// the Endpoint promises, and never a panic or a hang.
 func FuzzRPCAnswers(f *testing.F) {
 	for _, seed := range []string{
 		``, `null`, `[]`, `{}`, `"0x1"`, `"0x"`, `"0xffffffffffffffffff"`, `[null]`, `[{}]`, `{"startingBlock":"0x1","currentBlock":"0x2","highestBlock":"0x3"}`,
@@ -55,7 +55,8 @@ func FuzzRPCAnswers(f *testing.F) {
 			}
 		}
 		say()
-		if header, err := node.HeaderByNumber(ctx, 7); err == nil && (header.Number != 7 || header.Hash == common.Hash{}) {
+		if header, err := node.HeaderByNumber(ctx, 7); err == nil &&
+			(header.Number != 7 || header.Hash == common.Hash{}) {
 			t.Errorf("asked for block 7, got %+v", header)
 		}
 		say()

@@ -59,7 +59,12 @@ func TestCallsEndInTime(t *testing.T) {
 
 func TestHeaderNeedsAllItsFields(t *testing.T) {
 	t.Parallel()
-	full := `{"number":"0x1","hash":"0x` + strings.Repeat("ab", 32) + `","parentHash":"0x` + strings.Repeat("cd", 32) + `","timestamp":"0x5","logsBloom":"0x` + strings.Repeat("00", 256) + `","receiptsRoot":"0x` + strings.Repeat("ef", 32) + `"}`
+	full := `{"number":"0x1","hash":"0x` + strings.Repeat("ab", 32) + `","parentHash":"0x` + strings.Repeat(
+		"cd", 32,
+	) + `","timestamp":"0x5","logsBloom":"0x` + strings.Repeat("00", 256) + `","receiptsRoot":"0x` + strings.Repeat(
+		"ef",
+		32,
+	) + `"}`
 	var header Header
 	require.NoError(t, header.UnmarshalJSON([]byte(full)))
 	require.EqualValues(t, 5, header.Time.Unix())

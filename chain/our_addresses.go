@@ -18,7 +18,9 @@ type addressStore interface {
 }
 
 // ourAddresses returns which of the addresses are deposit addresses.
-func ourAddresses(ctx context.Context, store addressStore, network string, addresses map[string]bool) (map[string]bool, error) {
+func ourAddresses(
+	ctx context.Context, store addressStore, network string, addresses map[string]bool,
+) (map[string]bool, error) {
 	ours := make(map[string]bool)
 	for batch := range slices.Chunk(sortedKeys(addresses), addressBatch) {
 		found, err := store.OurAddresses(ctx, network, batch)

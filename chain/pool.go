@@ -33,8 +33,8 @@ const (
 	staleBlocks = 4
 )
 
-// Pool is the Ethereum nodes of an installation, in order of preference. Reading asks the best node and fails over to the
-// next; a Verifier and a CrossCheck ask as many nodes as the quorum needs. A Pool is safe for concurrent use.
+// Pool is the Ethereum nodes of an installation, in order of preference. Reading asks the best node and fails over to
+// the next; a Verifier and a CrossCheck ask as many nodes as the quorum needs. A Pool is safe for concurrent use.
 type Pool struct {
 	config     Config
 	quarantine time.Duration
@@ -46,8 +46,8 @@ type Pool struct {
 // PoolOption changes a pool's behaviour.
 type PoolOption func(*Pool)
 
-// WithQuarantine sets how long a contradicted node is left out, instead of one hour. Simulations of a few minutes need it
-// for a node to lie more than once.
+// WithQuarantine sets how long a contradicted node is left out, instead of one hour. Simulations of a few minutes need
+// it for a node to lie more than once.
 func WithQuarantine(duration time.Duration) PoolOption {
 	return func(p *Pool) { p.quarantine = duration }
 }
@@ -70,8 +70,8 @@ func NewPool(endpoints []Endpoint, config Config, alarms Alarms, log *slog.Logge
 	return p
 }
 
-// DialPool returns a pool of the nodes with these URLs. A node that is down right now is no error; a URL that can never work
-// is one.
+// DialPool returns a pool of the nodes with these URLs. A node that is down right now is no error; a URL that can never
+// work is one.
 func DialPool(ctx context.Context, urls []string, config Config, alarms Alarms, log *slog.Logger) (*Pool, error) {
 	endpoints := make([]Endpoint, len(urls))
 	for i, rawURL := range urls {
@@ -111,8 +111,8 @@ func (p *Pool) Health() []models.NodeHealth {
 	return health
 }
 
-// Balances returns the token's balanceOf each address at the block with that hash, in micro-USDT, from the first node that
-// answers.
+// Balances returns the token's balanceOf each address at the block with that hash, in micro-USDT, from the first node
+// that answers.
 func (p *Pool) Balances(ctx context.Context, addresses []common.Address, block common.Hash) ([]*big.Int, error) {
 	err := errNoNode
 	for _, m := range p.usable() {
@@ -140,7 +140,10 @@ func (p *Pool) raise(ctx context.Context, kind models.AlarmKind, node, reason st
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	err := p.alarms.Raise(ctx, models.Alarm{
-		Network: p.config.Network, Kind: kind, Subject: node, Message: "The node " + node + " is not believed: " + reason + ".",
+		Network: p.config.Network,
+		Kind:    kind,
+		Subject: node,
+		Message: "The node " + node + " is not believed: " + reason + ".",
 	})
 	if err != nil {
 		p.log.ErrorContext(ctx, "cannot raise an alarm", "alarm", string(kind), "error", err)
@@ -181,8 +184,8 @@ func (p *Pool) Probe(ctx context.Context) {
 	_ = group.Wait() // each probe records its own outcome
 }
 
-// agreedHead returns the highest head that at least a quorum of nodes has reached lately; fewer nodes could make it up. ok is
-// false when too few heads are known.
+// agreedHead returns the highest head that at least a quorum of nodes has reached lately; fewer nodes could make it up.
+// ok is false when too few heads are known.
 func (p *Pool) agreedHead() (number uint64, ok bool) {
 	var heads []uint64
 	for _, m := range p.members {
@@ -197,8 +200,8 @@ func (p *Pool) agreedHead() (number uint64, ok bool) {
 	return nthHighest(heads, quorum), true
 }
 
-// candidates returns the nodes to read from: the healthy ones in order of preference, then those that have problems but may
-// still answer. Nodes of another chain and nodes in quarantine are never among them.
+// candidates returns the nodes to read from: the healthy ones in order of preference, then those that have problems but
+// may still answer. Nodes of another chain and nodes in quarantine are never among them.
 func (p *Pool) candidates() []*member {
 	var healthy, others []*member
 	for _, m := range p.members {
@@ -232,7 +235,7 @@ var errNoNode = errors.New("no Ethereum node is usable")
 // whyNone returns an error that says why no node is usable. It is models.ErrWrongChain when all follow another chain.
 func (p *Pool) whyNone() error {
 	wrong := 0
-	var reasons []error
+	reasons := make([]error, 0, len(p.members))
 	for _, m := range p.members {
 		state, reason := m.state()
 		if state == models.NodeWrongChain {

@@ -21,7 +21,8 @@ import (
 	"paycow/models"
 )
 
-// faultyNode is a node in memory that goes wrong as a test wants. It tells the same head to every question about blocks.
+// faultyNode is a node in memory that goes wrong as a test wants. It tells the same head to every question about
+// blocks.
 type faultyNode struct {
 	name string
 
@@ -38,7 +39,11 @@ type faultyNode struct {
 }
 
 func newFaultyNode(name string, head uint64) *faultyNode {
-	return &faultyNode{name: name, chainID: testChainID, head: Header{Number: head, Hash: common.BigToHash(new(big.Int).SetUint64(head + 1)), Time: time.Now()}}
+	return &faultyNode{
+		name:    name,
+		chainID: testChainID,
+		head:    Header{Number: head, Hash: common.BigToHash(new(big.Int).SetUint64(head + 1)), Time: time.Now()},
+	}
 }
 
 func (n *faultyNode) set(change func(*faultyNode)) {
@@ -105,7 +110,9 @@ func (n *faultyNode) Receipt(ctx context.Context, _ common.Hash) (*types.Receipt
 	return n.receipt, n.receipt != nil, err
 }
 
-func (n *faultyNode) Balances(ctx context.Context, _ common.Address, addresses []common.Address, _ common.Hash) ([]*big.Int, error) {
+func (n *faultyNode) Balances(
+	ctx context.Context, _ common.Address, addresses []common.Address, _ common.Hash,
+) ([]*big.Int, error) {
 	return make([]*big.Int, len(addresses)), n.answer(ctx)
 }
 
@@ -152,7 +159,8 @@ func poolOf(quorum int, alarms Alarms, nodes ...*faultyNode) *Pool {
 	for i, node := range nodes {
 		endpoints[i] = node
 	}
-	return NewPool(endpoints, Config{Network: models.NetworkERC20, ChainID: testChainID, Token: testToken, Quorum: quorum}, alarms, quiet())
+	return NewPool(endpoints,
+		Config{Network: models.NetworkERC20, ChainID: testChainID, Token: testToken, Quorum: quorum}, alarms, quiet())
 }
 
 func (p *Pool) stateOf(position int) models.NodeState { return p.Health()[position].State }

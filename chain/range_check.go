@@ -63,9 +63,12 @@ func splitByHash(logs []types.Log) [][]types.Log {
 	return parts
 }
 
-// checkRange compares the blocks from one number to another, both included, with the store, range by range. A block for which
-// any node's answer differs from the store is checked by itself, so a bad answer about a range costs calls and decides nothing.
-func (c *CrossCheck) checkRange(ctx context.Context, from, to uint64, readers int, progress func(done uint64)) (RescanReport, error) {
+// checkRange compares the blocks from one number to another, both included, with the store, range by range. A block for
+// which any node's answer differs from the store is checked by itself, so a bad answer about a range costs calls and
+// decides nothing.
+func (c *CrossCheck) checkRange(
+	ctx context.Context, from, to uint64, readers int, progress func(done uint64),
+) (RescanReport, error) {
 	var report RescanReport
 	for start := from; start <= to && to > 0; {
 		until := min(to, start+c.rangeNow-1)
@@ -91,15 +94,16 @@ func (c *CrossCheck) checkRange(ctx context.Context, from, to uint64, readers in
 	return report, nil
 }
 
-// readRangeFromSeveral reads a range from as many nodes on one branch as are wanted, but at least from a quorum of them.
-// Returns errNotAgreed when there are fewer.
+// readRangeFromSeveral reads a range from as many nodes on one branch as are wanted, but at least from a quorum of
+// them. Returns errNotAgreed when there are fewer.
 func (c *CrossCheck) readRangeFromSeveral(ctx context.Context, from, to uint64, readers int) ([]rangeReading, error) {
 	byTop := map[common.Hash][]rangeReading{}
 	var best []rangeReading
 	var failure error
 	for next, nodes := 0, c.pool.usable(); next < len(nodes) && len(best) < readers; {
 		until := min(next+readers-len(best), len(nodes))
-		for _, r := range askEach(nodes[next:until], func(node *member) rangeReading { return c.readRange(ctx, node, from, to) }) {
+		read := func(node *member) rangeReading { return c.readRange(ctx, node, from, to) }
+		for _, r := range askEach(nodes[next:until], read) {
 			if r.err != nil {
 				failure = cmp.Or(failure, r.err)
 				continue
@@ -116,9 +120,11 @@ func (c *CrossCheck) readRangeFromSeveral(ctx context.Context, from, to uint64, 
 		return best, nil
 	}
 	if failure != nil {
-		return nil, fmt.Errorf("%w: %d of %d needed nodes answer for blocks %d to %d: %w", errNotAgreed, len(best), quorum, from, to, failure)
+		return nil, fmt.Errorf("%w: %d of %d needed nodes answer for blocks %d to %d: %w", errNotAgreed, len(best),
+			quorum, from, to, failure)
 	}
-	return nil, fmt.Errorf("%w: %d of %d needed nodes answer alike for blocks %d to %d", errNotAgreed, len(best), quorum, from, to)
+	return nil, fmt.Errorf("%w: %d of %d needed nodes answer alike for blocks %d to %d", errNotAgreed, len(best),
+		quorum, from, to)
 }
 
 // compareRange finds the blocks for which a node's answer differs from the store, and checks them one by one.

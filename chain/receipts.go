@@ -10,8 +10,9 @@ import (
 	"paycow/models"
 )
 
-// receiptsRoot returns the root of the trie of a block's receipts, as the block's header states it (Ethereum yellow paper,
-// 4.3.1): with the header, every log of the block can be proved. The receipts must be in the order of their transactions.
+// receiptsRoot returns the root of the trie of a block's receipts, as the block's header states it (Ethereum yellow
+// paper, 4.3.1): with the header, every log of the block can be proved. The receipts must be in the order of their
+// transactions.
 func receiptsRoot(receipts []*types.Receipt) common.Hash {
 	return types.DeriveSha(types.Receipts(receipts), trie.NewStackTrie(nil))
 }
@@ -29,9 +30,9 @@ func watchedLogs(receipts []*types.Receipt, token common.Address) []types.Log {
 	return logs
 }
 
-// logsOfReceipts resolves the doubt about an empty answer for a block whose bloom filter matches the token's watched logs.
-// Some nodes answer so while they are not ready, but a well-filled bloom filter also matches what is not there. The receipts
-// decide if their own bloom filter equals the header's. Returns models.ErrDoubtful if it does not.
+// logsOfReceipts resolves the doubt about an empty answer for a block whose bloom filter matches the token's watched
+// logs. Some nodes answer so while they are not ready, but a well-filled bloom filter also matches what is not there.
+// The receipts decide if their own bloom filter equals the header's. Returns models.ErrDoubtful if it does not.
 func logsOfReceipts(receipts []*types.Receipt, token common.Address, header Header) ([]types.Log, error) {
 	var bloom types.Bloom
 	for _, receipt := range receipts {
@@ -41,7 +42,8 @@ func logsOfReceipts(receipts []*types.Receipt, token common.Address, header Head
 				bloom.Add(topic.Bytes())
 			}
 			if log.BlockHash != header.Hash {
-				return nil, fmt.Errorf("%w: the receipts of block %d contain a log of another block", models.ErrDoubtful, header.Number)
+				return nil, fmt.Errorf("%w: the receipts of block %d contain a log of another block",
+					models.ErrDoubtful, header.Number)
 			}
 		}
 	}

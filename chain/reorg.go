@@ -16,7 +16,8 @@ func (f *Follower) walkBack(ctx context.Context, head Header) (Progress, error) 
 		return Progress{}, fmt.Errorf("find the common ancestor of a reorg at block %d: %w", cursor.Number, err)
 	}
 	if ancestor.Number >= cursor.Number {
-		return Progress{}, fmt.Errorf("%w: block %d is canonical and the block after it is not its child", models.ErrDoubtful, cursor.Number)
+		return Progress{}, fmt.Errorf("%w: block %d is canonical and the block after it is not its child",
+			models.ErrDoubtful, cursor.Number)
 	}
 	if err := f.checkFloor(ctx, ancestor); err != nil {
 		return Progress{}, err
@@ -34,8 +35,9 @@ func (f *Follower) walkBack(ctx context.Context, head Header) (Progress, error) 
 	return progress, nil
 }
 
-// commonAncestor returns the newest stored block that is in the node's chain. It searches down in steps that double, then
-// between the last two steps: two chains that share a block share all blocks below it, so few headers find even a deep reorg.
+// commonAncestor returns the newest stored block that is in the node's chain. It searches down in steps that double,
+// then between the last two steps: two chains that share a block share all blocks below it, so few headers find even a
+// deep reorg.
 func (f *Follower) commonAncestor(ctx context.Context, head Header) (models.BlockRef, error) {
 	lowest, err := f.lowestKnown(ctx)
 	if err != nil {
@@ -98,8 +100,8 @@ func (f *Follower) isCanonical(ctx context.Context, block models.BlockRef) (bool
 	return header.Hash.Hex() == block.Hash, nil
 }
 
-// knownAtOrBelow returns the highest stored block at or below a number and not below the floor. Blocks that were read in
-// ranges leave gaps. Returns models.ErrNotFound.
+// knownAtOrBelow returns the highest stored block at or below a number and not below the floor. Blocks that were read
+// in ranges leave gaps. Returns models.ErrNotFound.
 func (f *Follower) knownAtOrBelow(ctx context.Context, number, floor uint64) (models.BlockRef, error) {
 	if number >= f.cursor.BlockNumber {
 		return f.cursor.Block(), nil

@@ -30,8 +30,15 @@ func (c *CrossCheck) repair(ctx context.Context, agreed agreedBlock) (RescanRepo
 	}
 	report.Disproved = len(without(wrong, agreed.transfers, sameKey))
 	for _, t := range missing {
-		c.raise(ctx, models.AlarmTransferMissed, t.String(),
-			fmt.Sprintf("Reading block %d again found a transfer of %s USDT from %s to %s that was not stored in this form.", number, t.Amount, t.From, t.To))
+		c.raise(
+			ctx,
+			models.AlarmTransferMissed,
+			t.String(),
+			fmt.Sprintf(
+				"Reading block %d again found a transfer of %s USDT from %s to %s that was not stored in this form.",
+				number, t.Amount, t.From, t.To,
+			),
+		)
 	}
 	added, err := c.store.Heal(ctx, c.config.Network, missing)
 	if err != nil {
@@ -41,7 +48,8 @@ func (c *CrossCheck) repair(ctx context.Context, agreed agreedBlock) (RescanRepo
 	return report, nil
 }
 
-// checkStillStored returns models.ErrCursorMoved when the cursor is below the block now, or another block is stored in its place.
+// checkStillStored returns models.ErrCursorMoved when the cursor is below the block now, or another block is stored in
+// its place.
 func (c *CrossCheck) checkStillStored(ctx context.Context, block models.BlockRef) error {
 	cursor, err := c.store.Cursor(ctx, c.config.Network)
 	if err != nil {
@@ -72,13 +80,15 @@ func (c *CrossCheck) disprove(ctx context.Context, agreed agreedBlock, wrong []m
 		return fmt.Errorf("read the credits of block %d: %w", number, err)
 	}
 	for _, t := range wrong {
-		message := fmt.Sprintf("Reading block %d again did not find the stored transfer of %s USDT from %s to %s.", number, t.Amount, t.From, t.To)
+		message := fmt.Sprintf("Reading block %d again did not find the stored transfer of %s USDT from %s to %s.",
+			number, t.Amount, t.From, t.To)
 		c.raise(ctx, models.AlarmTransferDisproved, t.String(), message)
 		if slices.Contains(credited, t.TransferKey) {
 			c.raise(ctx, models.AlarmCreditedWithoutNode, t.String(), message+" It was credited.")
 		}
 	}
-	reason := fmt.Sprintf("block %d (%s) does not contain it in this form, say %d nodes", number, agreed.block.Hash, c.config.quorum())
+	reason := fmt.Sprintf("block %d (%s) does not contain it in this form, say %d nodes", number, agreed.block.Hash,
+		c.config.quorum())
 	if err := c.store.Disprove(ctx, c.config.Network, keys, reason); err != nil {
 		return fmt.Errorf("disprove transfers of block %d: %w", number, err)
 	}
@@ -99,7 +109,9 @@ func sameInRange(a, b models.TokenTransfer) bool {
 func sameKey(a, b models.TokenTransfer) bool { return a.TransferKey == b.TransferKey }
 
 // without returns the transfers that are not among the others.
-func without(transfers, others []models.TokenTransfer, same func(a, b models.TokenTransfer) bool) []models.TokenTransfer {
+func without(
+	transfers, others []models.TokenTransfer, same func(a, b models.TokenTransfer) bool,
+) []models.TokenTransfer {
 	var rest []models.TokenTransfer
 	for _, t := range transfers {
 		if !slices.ContainsFunc(others, func(other models.TokenTransfer) bool { return same(t, other) }) {

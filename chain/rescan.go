@@ -27,9 +27,9 @@ func (r *RescanReport) add(other RescanReport) {
 // rescanCalls is how often a range is read at most when reorgs interrupt it.
 const rescanCalls = 6
 
-// Rescan reads the blocks from one number to another again, both included and no further than the cursor, and repairs the
-// store where it differs. It is safe to repeat and to run while the chain is followed. If progress is not nil, Rescan calls it
-// with the number of blocks done.
+// Rescan reads the blocks from one number to another again, both included and no further than the cursor, and repairs
+// the store where it differs. It is safe to repeat and to run while the chain is followed. If progress is not nil,
+// Rescan calls it with the number of blocks done.
 func (c *CrossCheck) Rescan(ctx context.Context, from, to uint64, progress func(done uint64)) (RescanReport, error) {
 	var report RescanReport
 	cursor, err := c.store.Cursor(ctx, c.config.Network)

@@ -8,12 +8,10 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/stretchr/testify/require"
-
-	"paycow/models"
 )
 
-// The tests of this package that need a chain are in package chain_test and use chain/chaintest. The others, which look at
-// what is not exported, make do with single logs.
+// The tests of this package that need a chain are in package chain_test and use chain/chaintest. The others, which look
+// at what is not exported, make do with single logs.
 
 const testChainID = 1337
 
@@ -35,17 +33,13 @@ func pay(to common.Address, units int64) payment {
 
 func transferLog(p payment) types.Log {
 	return types.Log{
-		Address: testToken, Topics: []common.Hash{transferTopic, common.BytesToHash(p.from[:]), common.BytesToHash(p.to[:])},
-		Data: common.BigToHash(p.value).Bytes(),
+		Address: testToken,
+		Topics:  []common.Hash{transferTopic, common.BytesToHash(p.from[:]), common.BytesToHash(p.to[:])},
+		Data:    common.BigToHash(p.value).Bytes(),
 	}
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
-
-// testConfig is a network with blocks mined on demand and a quorum of one.
-func testConfig() Config {
-	return Config{Network: models.NetworkERC20, ChainID: testChainID, Token: testToken, Quorum: 1}
-}
 
 // dial connects to a node for the duration of the test.
 func dial(t *testing.T, url string) *Node {

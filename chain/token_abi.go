@@ -13,7 +13,8 @@ import (
 	"paycow/models"
 )
 
-// tokenABI is the part of USDT's contract that is read or decoded (TetherToken 0xdAC17F958D2ee523a2206206994597C13D831ec7).
+// tokenABI is the part of USDT's contract that is read or decoded (TetherToken
+// 0xdAC17F958D2ee523a2206206994597C13D831ec7).
 var tokenABI = parseABI(`[
 	{"type": "function", "name": "balanceOf", "stateMutability": "view",
 		"inputs": [{"name": "who", "type": "address"}], "outputs": [{"name": "", "type": "uint256"}]},
@@ -41,7 +42,8 @@ func parseABI(text string) abi.ABI {
 	return parsed
 }
 
-// tokenEventKinds are the events, besides Transfer, that change what a transfer means. None of their arguments is indexed.
+// tokenEventKinds are the events, besides Transfer, that change what a transfer means. None of their arguments is
+// indexed.
 var tokenEventKinds = map[common.Hash]models.TokenEventKind{
 	tokenABI.Events["Pause"].ID:               models.TokenPause,
 	tokenABI.Events["Unpause"].ID:             models.TokenUnpause,
@@ -56,15 +58,17 @@ var tokenEventKinds = map[common.Hash]models.TokenEventKind{
 var transferTopic = tokenABI.Events["Transfer"].ID
 
 // watchedTopics are the first topics of all logs of the token that are read: Transfer, then the other events.
-var watchedTopics = append([]common.Hash{transferTopic}, slices.SortedFunc(maps.Keys(tokenEventKinds), common.Hash.Cmp)...)
+var watchedTopics = append(
+	[]common.Hash{transferTopic},
+	slices.SortedFunc(maps.Keys(tokenEventKinds), common.Hash.Cmp)...)
 
 // isWatched reports whether a log is one of the token's that are read.
 func isWatched(log types.Log, token common.Address) bool {
 	return log.Address == token && len(log.Topics) > 0 && slices.Contains(watchedTopics, log.Topics[0])
 }
 
-// unpackStrictly decodes ABI data. ok is false unless the data is exactly how the values are encoded: a decoder that skips
-// extra bytes, or the bytes before an address, would read something that the contract did not say.
+// unpackStrictly decodes ABI data. ok is false unless the data is exactly how the values are encoded: a decoder that
+// skips extra bytes, or the bytes before an address, would read something that the contract did not say.
 func unpackStrictly(arguments abi.Arguments, data []byte) (values []any, ok bool) {
 	arguments = arguments.NonIndexed()
 	values, err := arguments.Unpack(data)

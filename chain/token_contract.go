@@ -32,7 +32,8 @@ func checkContractAt(ctx context.Context, rawURL string, config Config, log *slo
 	defer node.Close()
 	id, err := node.ChainID(ctx)
 	if err != nil {
-		log.WarnContext(ctx, "the token's contract was not checked: the node does not answer", "node", node.Name(), "error", err)
+		log.WarnContext(ctx, "the token's contract was not checked: the node does not answer", "node", node.Name(),
+			"error", err)
 		return nil
 	}
 	if id != config.ChainID {
@@ -40,7 +41,8 @@ func checkContractAt(ctx context.Context, rawURL string, config Config, log *slo
 	}
 	deployed, err := node.HasCode(ctx, config.Token)
 	if err != nil {
-		log.WarnContext(ctx, "the token's contract was not checked: the node does not return the code", "node", node.Name(), "error", err)
+		log.WarnContext(ctx, "the token's contract was not checked: the node does not return the code", "node",
+			node.Name(), "error", err)
 		return nil
 	}
 	if !deployed {

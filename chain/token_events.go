@@ -36,8 +36,8 @@ func DecodeLogs(chainID uint64, token common.Address, block models.BlockRef, log
 	return decoded
 }
 
-// decodeEvents decodes the token's events other than Transfer, ordered by log index. It ignores a log whose data does not
-// have the form of its signature.
+// decodeEvents decodes the token's events other than Transfer, ordered by log index. It ignores a log whose data does
+// not have the form of its signature.
 func decodeEvents(chainID uint64, token common.Address, block models.BlockRef, logs []types.Log) []models.TokenEvent {
 	var events []models.TokenEvent
 	ordinals := make(map[common.Hash]int)
@@ -45,7 +45,8 @@ func decodeEvents(chainID uint64, token common.Address, block models.BlockRef, l
 	slices.SortStableFunc(ordered, byIndex)
 	for i, log := range ordered {
 		repeated := i > 0 && ordered[i-1].Index == log.Index
-		if log.Address != token || len(log.Topics) == 0 || log.Removed || repeated || log.BlockHash.Hex() != block.Hash {
+		if log.Address != token || len(log.Topics) == 0 || log.Removed || repeated ||
+			log.BlockHash.Hex() != block.Hash {
 			continue
 		}
 		kind, watched := tokenEventKinds[log.Topics[0]]
@@ -60,15 +61,21 @@ func decodeEvents(chainID uint64, token common.Address, block models.BlockRef, l
 		}
 		events = append(events, models.TokenEvent{
 			TransferKey: models.TransferKey{ChainID: chainID, TxHash: log.TxHash.Hex(), Ordinal: ordinal},
-			Kind:        kind, Address: address, Value: value,
-			BlockNumber: block.Number, BlockHash: block.Hash, BlockTime: block.Time, LogIndex: log.Index, Canonical: true,
+			Kind:        kind,
+			Address:     address,
+			Value:       value,
+			BlockNumber: block.Number,
+			BlockHash:   block.Hash,
+			BlockTime:   block.Time,
+			LogIndex:    log.Index,
+			Canonical:   true,
 		})
 	}
 	return events
 }
 
-// eventFields decodes the arguments of an event other than Transfer: the address in EIP-55 form, and the numbers in decimal,
-// separated by slashes. ok is false when the log is malformed.
+// eventFields decodes the arguments of an event other than Transfer: the address in EIP-55 form, and the numbers in
+// decimal, separated by slashes. ok is false when the log is malformed.
 func eventFields(log types.Log) (address, value string, ok bool) {
 	event, err := tokenABI.EventByID(log.Topics[0])
 	if err != nil || len(log.Topics) != 1 {

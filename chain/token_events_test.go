@@ -14,7 +14,12 @@ import (
 
 // eventLog is a log of the token with unindexed arguments.
 func eventLog(signature string, words ...[]byte) types.Log {
-	log := types.Log{Address: testToken, Topics: []common.Hash{crypto.Keccak256Hash([]byte(signature))}, BlockHash: common.HexToHash(testBlock.Hash), BlockNumber: testBlock.Number}
+	log := types.Log{
+		Address:     testToken,
+		Topics:      []common.Hash{crypto.Keccak256Hash([]byte(signature))},
+		BlockHash:   common.HexToHash(testBlock.Hash),
+		BlockNumber: testBlock.Number,
+	}
 	for _, word := range words {
 		log.Data = append(log.Data, common.LeftPadBytes(word, common.HashLength)...)
 	}
@@ -62,8 +67,8 @@ func TestDecodeTokenEvents(t *testing.T) {
 	}
 }
 
-// FuzzDecodeLogs feeds logs of every watched event made of arbitrary bytes. Nothing may panic, come twice, or come out of a
-// log that is not of the block.
+// FuzzDecodeLogs feeds logs of every watched event made of arbitrary bytes. Nothing may panic, come twice, or come out
+// of a log that is not of the block.
 func FuzzDecodeLogs(f *testing.F) {
 	for i := range watchedTopics {
 		f.Add(byte(i), make([]byte, 64), make([]byte, 32), byte(0))

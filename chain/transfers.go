@@ -22,11 +22,13 @@ type Rejected struct {
 	Reason   error
 }
 
-// DecodeTransfers decodes the token's transfers from a block's logs, in any order, and returns them ordered by log index. It
-// ignores logs of other contracts, other events and transfers of nothing.
-// The ordinal counts all Transfer logs of the token in a transaction, including those without value and malformed ones, so
-// that it does not depend on how they are judged.
-func DecodeTransfers(chainID uint64, token common.Address, block models.BlockRef, logs []types.Log) ([]models.TokenTransfer, []Rejected) {
+// DecodeTransfers decodes the token's transfers from a block's logs, in any order, and returns them ordered by log
+// index. It ignores logs of other contracts, other events and transfers of nothing. The ordinal counts all Transfer
+// logs of the token in a transaction, including those without value and malformed ones, so that it does not depend on
+// how they are judged.
+func DecodeTransfers(
+	chainID uint64, token common.Address, block models.BlockRef, logs []types.Log,
+) ([]models.TokenTransfer, []Rejected) {
 	candidates := make([]types.Log, 0, len(logs))
 	for _, log := range logs {
 		if log.Address == token && len(log.Topics) > 0 && log.Topics[0] == transferTopic {
@@ -89,7 +91,8 @@ func transferFields(log types.Log) (from, to string, value *big.Int, ok bool) {
 	return from, to, values[0].(*big.Int), true
 }
 
-// transferParties returns the sender and the recipient of a Transfer log in EIP-55 form. ok is false when the log is malformed.
+// transferParties returns the sender and the recipient of a Transfer log in EIP-55 form. ok is false when the log is
+// malformed.
 func transferParties(log types.Log) (from, to string, ok bool) {
 	if len(log.Topics) != 3 || len(log.Data) != common.HashLength {
 		return "", "", false

@@ -20,7 +20,11 @@ var testBlock = models.BlockRef{Number: 7, Hash: common.Hash{0xb1}.Hex()}
 // blockLog is a well-formed log of testBlock for the tests to spoil.
 func blockLog(tx byte, index uint, p payment) types.Log {
 	log := transferLog(p)
-	log.BlockNumber, log.BlockHash, log.TxHash, log.Index = testBlock.Number, common.HexToHash(testBlock.Hash), common.Hash{tx}, index
+	log.BlockNumber, log.BlockHash, log.TxHash, log.Index = testBlock.Number, common.HexToHash(
+		testBlock.Hash,
+	), common.Hash{
+		tx,
+	}, index
 	return log
 }
 
@@ -41,26 +45,66 @@ func TestDecodeTransfers(t *testing.T) {
 		amount models.Amount // 0: not decoded
 		reason error         // nil: not rejected
 	}{
-		"a transfer":                     {log: blockLog(1, 3, pay(ourAddress1, 5)), amount: 5},
-		"the least":                      {log: blockLog(1, 3, value("1")), amount: 1},
-		"the most":                       {log: blockLog(1, 3, value("9223372036854775807")), amount: 1<<63 - 1},
-		"one more than the most":         {log: blockLog(1, 3, value("9223372036854775808")), reason: models.ErrAmountTooLarge},
-		"64 bits":                        {log: blockLog(1, 3, value("18446744073709551615")), reason: models.ErrAmountTooLarge},
-		"64 bits and one":                {log: blockLog(1, 3, value("18446744073709551617")), reason: models.ErrAmountTooLarge},
-		"256 bits":                       {log: blockLog(1, 3, payment{to: ourAddress1, value: new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))}), reason: models.ErrAmountTooLarge},
-		"nothing":                        {log: blockLog(1, 3, pay(ourAddress1, 0))},
-		"another contract":               {log: spoil(func(l *types.Log) { l.Address = stranger })},
-		"another event":                  {log: spoil(func(l *types.Log) { l.Topics[0][31]++ })},
-		"no topics":                      {log: spoil(func(l *types.Log) { l.Topics = nil })},
-		"value as a topic, as in an NFT": {log: spoil(func(l *types.Log) { l.Topics, l.Data = append(l.Topics, common.BytesToHash(l.Data)), nil }), reason: models.ErrMalformedLog},
-		"recipient not indexed":          {log: spoil(func(l *types.Log) { l.Topics = l.Topics[:2] }), reason: models.ErrMalformedLog},
-		"no data":                        {log: spoil(func(l *types.Log) { l.Data = nil }), reason: models.ErrMalformedLog},
-		"data a byte short":              {log: spoil(func(l *types.Log) { l.Data = l.Data[1:] }), reason: models.ErrMalformedLog},
-		"data a byte long":               {log: spoil(func(l *types.Log) { l.Data = append(l.Data, 0) }), reason: models.ErrMalformedLog},
-		"recipient wider than 20 bytes":  {log: spoil(func(l *types.Log) { l.Topics[2][11] = 1 }), reason: models.ErrMalformedLog},
-		"sender wider than 20 bytes":     {log: spoil(func(l *types.Log) { l.Topics[1][0] = 0x80 }), reason: models.ErrMalformedLog},
-		"removed":                        {log: spoil(func(l *types.Log) { l.Removed = true }), reason: models.ErrForeignLog},
-		"another block":                  {log: spoil(func(l *types.Log) { l.BlockHash[31]++ }), reason: models.ErrForeignLog},
+		"a transfer": {log: blockLog(1, 3, pay(ourAddress1, 5)), amount: 5},
+		"the least":  {log: blockLog(1, 3, value("1")), amount: 1},
+		"the most":   {log: blockLog(1, 3, value("9223372036854775807")), amount: 1<<63 - 1},
+		"one more than the most": {
+			log:    blockLog(1, 3, value("9223372036854775808")),
+			reason: models.ErrAmountTooLarge,
+		},
+		"64 bits": {
+			log:    blockLog(1, 3, value("18446744073709551615")),
+			reason: models.ErrAmountTooLarge,
+		},
+		"64 bits and one": {
+			log:    blockLog(1, 3, value("18446744073709551617")),
+			reason: models.ErrAmountTooLarge,
+		},
+		"256 bits": {
+			log: blockLog(1, 3,
+				payment{to: ourAddress1, value: new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))}),
+			reason: models.ErrAmountTooLarge,
+		},
+		"nothing":          {log: blockLog(1, 3, pay(ourAddress1, 0))},
+		"another contract": {log: spoil(func(l *types.Log) { l.Address = stranger })},
+		"another event":    {log: spoil(func(l *types.Log) { l.Topics[0][31]++ })},
+		"no topics":        {log: spoil(func(l *types.Log) { l.Topics = nil })},
+		"value as a topic, as in an NFT": {
+			log:    spoil(func(l *types.Log) { l.Topics, l.Data = append(l.Topics, common.BytesToHash(l.Data)), nil }),
+			reason: models.ErrMalformedLog,
+		},
+		"recipient not indexed": {
+			log:    spoil(func(l *types.Log) { l.Topics = l.Topics[:2] }),
+			reason: models.ErrMalformedLog,
+		},
+		"no data": {
+			log:    spoil(func(l *types.Log) { l.Data = nil }),
+			reason: models.ErrMalformedLog,
+		},
+		"data a byte short": {
+			log:    spoil(func(l *types.Log) { l.Data = l.Data[1:] }),
+			reason: models.ErrMalformedLog,
+		},
+		"data a byte long": {
+			log:    spoil(func(l *types.Log) { l.Data = append(l.Data, 0) }),
+			reason: models.ErrMalformedLog,
+		},
+		"recipient wider than 20 bytes": {
+			log:    spoil(func(l *types.Log) { l.Topics[2][11] = 1 }),
+			reason: models.ErrMalformedLog,
+		},
+		"sender wider than 20 bytes": {
+			log:    spoil(func(l *types.Log) { l.Topics[1][0] = 0x80 }),
+			reason: models.ErrMalformedLog,
+		},
+		"removed": {
+			log:    spoil(func(l *types.Log) { l.Removed = true }),
+			reason: models.ErrForeignLog,
+		},
+		"another block": {
+			log:    spoil(func(l *types.Log) { l.BlockHash[31]++ }),
+			reason: models.ErrForeignLog,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -81,10 +125,16 @@ func TestDecodeTransfers(t *testing.T) {
 				require.Empty(t, transfers)
 				return
 			}
-			require.Equal(t, []models.TokenTransfer{{
-				TransferKey: models.TransferKey{ChainID: testChainID, TxHash: common.Hash{1}.Hex()},
-				From:        transfers[0].From, To: ourAddress1.Hex(), Amount: test.amount, LogIndex: 3, Block: testBlock,
-			}}, transfers)
+			require.Equal(t, []models.TokenTransfer{
+				{
+					TransferKey: models.TransferKey{ChainID: testChainID, TxHash: common.Hash{1}.Hex()},
+					From:        transfers[0].From,
+					To:          ourAddress1.Hex(),
+					Amount:      test.amount,
+					LogIndex:    3,
+					Block:       testBlock,
+				},
+			}, transfers)
 		})
 	}
 }
@@ -92,7 +142,9 @@ func TestDecodeTransfers(t *testing.T) {
 func TestAddressesAreInEIP55AndHashesInLowerCase(t *testing.T) {
 	t.Parallel()
 	log := blockLog(0xAB, 0, payment{
-		from: common.HexToAddress("0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed"), to: common.HexToAddress("0xFB6916095CA1DF60BB79CE92CE3EA74C37C5D359"), value: big.NewInt(1),
+		from:  common.HexToAddress("0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed"),
+		to:    common.HexToAddress("0xFB6916095CA1DF60BB79CE92CE3EA74C37C5D359"),
+		value: big.NewInt(1),
 	})
 	transfers, _ := DecodeTransfers(1, testToken, testBlock, []types.Log{log})
 	require.Equal(t, "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", transfers[0].From)
@@ -144,13 +196,21 @@ func TestOrdinalsDoNotDependOnTheBlock(t *testing.T) {
 	})
 }
 
-// FuzzDecodeTransfers feeds logs made of arbitrary bytes. Nothing may panic, and what is decoded must say what the log says.
+// FuzzDecodeTransfers feeds logs made of arbitrary bytes. Nothing may panic, and what is decoded must say what the log
+// says.
 func FuzzDecodeTransfers(f *testing.F) {
 	f.Add(byte(3), make([]byte, 64), make([]byte, 32), uint16(0), byte(0))
-	f.Add(byte(3), append(make([]byte, 12), ourAddress1[:]...), common.BigToHash(big.NewInt(5)).Bytes(), uint16(1), byte(7))
+	f.Add(byte(3), append(make([]byte, 12), ourAddress1[:]...), common.BigToHash(big.NewInt(5)).Bytes(), uint16(1),
+		byte(7))
 	f.Add(byte(4), []byte{1}, []byte{}, uint16(9), byte(255))
 	f.Fuzz(func(t *testing.T, topics byte, topicBytes, data []byte, index uint16, flags byte) {
-		log := types.Log{Address: testToken, BlockHash: common.HexToHash(testBlock.Hash), Index: uint(index), Data: data, Removed: flags&1 != 0}
+		log := types.Log{
+			Address:   testToken,
+			BlockHash: common.HexToHash(testBlock.Hash),
+			Index:     uint(index),
+			Data:      data,
+			Removed:   flags&1 != 0,
+		}
 		for i := range int(topics % 6) {
 			var topic common.Hash
 			if start := (i - 1) * common.HashLength; i > 0 && start < len(topicBytes) {
@@ -176,8 +236,10 @@ func FuzzDecodeTransfers(f *testing.F) {
 			to := common.BytesToHash(common.HexToAddress(transfer.To).Bytes())
 			from := common.BytesToHash(common.HexToAddress(transfer.From).Bytes())
 			if log.Removed || len(log.Topics) != 3 || log.Topics[0] != transferTopic || len(data) != 32 || transfer.Amount <= 0 ||
-				value.Cmp(big.NewInt(int64(transfer.Amount))) != 0 || log.Topics[1] != from || log.Topics[2] != to ||
-				log.BlockHash.Hex() != testBlock.Hash || transfer.Ordinal != 0 {
+				value.Cmp(big.NewInt(int64(transfer.Amount))) != 0 || log.Topics[1] != from ||
+				log.Topics[2] != to ||
+				log.BlockHash.Hex() != testBlock.Hash ||
+				transfer.Ordinal != 0 {
 				t.Fatalf("%+v was decoded from %+v", transfer, log)
 			}
 		}

@@ -23,8 +23,8 @@ type Verification struct {
 	AtStake models.Amount
 }
 
-// Verifier reads a transfer from the chain again before it is credited, from as many nodes as the quorum needs. It is safe
-// for concurrent use.
+// Verifier reads a transfer from the chain again before it is credited, from as many nodes as the quorum needs. It is
+// safe for concurrent use.
 type Verifier struct {
 	config Config
 	pool   *Pool
@@ -45,10 +45,10 @@ type transferReading struct {
 	err    error
 }
 
-// VerifyTransfer returns nil when a quorum of nodes confirms that the transfer pays the deposit address exactly the stated
-// amount, in the stated block, and that this block is canonical and has the required confirmations. Returns
-// models.ErrNotConfirmedYet, ErrNotCanonical, ErrTransferDiffers, ErrNotFinalYet, ErrQuorumMissing, ErrDoubtful, or an error
-// of a node.
+// VerifyTransfer returns nil when a quorum of nodes confirms that the transfer pays the deposit address exactly the
+// stated amount, in the stated block, and that this block is canonical and has the required confirmations. Returns
+// models.ErrNotConfirmedYet, ErrNotCanonical, ErrTransferDiffers, ErrNotFinalYet, ErrQuorumMissing, ErrDoubtful, or an
+// error of a node.
 func (v *Verifier) VerifyTransfer(ctx context.Context, wanted Verification) error {
 	if err := v.verify(ctx, wanted); err != nil {
 		return fmt.Errorf("verify transfer %s: %w", wanted.Notice.TransferKey, err)
@@ -66,13 +66,15 @@ func (v *Verifier) verify(ctx context.Context, wanted Verification) error {
 	for next := 0; next < len(nodes) && len(confirming) < quorum; {
 		// Only as many nodes as are still needed are asked at a time; more are asked if some of them do not confirm it.
 		until := min(next+quorum-len(confirming), len(nodes))
-		for _, r := range askEach(nodes[next:until], func(node *member) transferReading { return v.read(ctx, node, wanted) }) {
+		read := func(node *member) transferReading { return v.read(ctx, node, wanted) }
+		for _, r := range askEach(nodes[next:until], read) {
 			if r.err == nil && (len(confirming) == 0 || r.header.ReceiptsRoot == confirming[0].header.ReceiptsRoot) {
 				confirming = append(confirming, r)
 				continue
 			}
 			if r.err == nil {
-				r.err = fmt.Errorf("%w: it states another receipts root for block %d", models.ErrDoubtful, wanted.Notice.Block.Number)
+				r.err = fmt.Errorf("%w: it states another receipts root for block %d", models.ErrDoubtful,
+					wanted.Notice.Block.Number)
 			}
 			others = append(others, r)
 		}
@@ -87,7 +89,8 @@ func (v *Verifier) verify(ctx context.Context, wanted Verification) error {
 	for _, r := range others {
 		// A block hash allows only one set of logs, so this node contradicts the quorum.
 		if quorum > 1 && errors.Is(r.err, models.ErrTransferDiffers) {
-			v.pool.reportLying(ctx, r.node, fmt.Sprintf("it disagrees with %d nodes about transfer %s: %v", quorum, wanted.Notice.TransferKey, r.err))
+			key := wanted.Notice.TransferKey
+			v.pool.reportLying(ctx, r.node, fmt.Sprintf("it disagrees with %d nodes about transfer %s: %v", quorum, key, r.err))
 		}
 	}
 	return v.proveReceipts(ctx, confirming, wanted)
@@ -103,13 +106,15 @@ func (v *Verifier) notConfirmed(confirming int, others []transferReading) error 
 	definite := confirming == 0
 	for _, r := range others {
 		reasons = append(reasons, fmt.Sprintf("%s: %v", r.node.Name(), r.err))
-		definite = definite && (errors.Is(r.err, models.ErrNotConfirmedYet) || errors.Is(r.err, models.ErrNotCanonical) ||
-			errors.Is(r.err, models.ErrTransferDiffers) || errors.Is(r.err, models.ErrNotFinalYet))
+		definite = definite &&
+			(errors.Is(r.err, models.ErrNotConfirmedYet) || errors.Is(r.err, models.ErrNotCanonical) ||
+				errors.Is(r.err, models.ErrTransferDiffers) || errors.Is(r.err, models.ErrNotFinalYet))
 	}
 	if definite && len(others) > 0 {
 		sentinel = fmt.Errorf("%w: %w", models.ErrQuorumMissing, others[0].err)
 	}
-	return fmt.Errorf("%w: %d of %d needed nodes confirm it (%s)", sentinel, confirming, v.config.quorum(), strings.Join(reasons, "; "))
+	return fmt.Errorf("%w: %d of %d needed nodes confirm it (%s)", sentinel, confirming, v.config.quorum(),
+		strings.Join(reasons, "; "))
 }
 
 // read reads a transfer from one node.
@@ -134,7 +139,8 @@ func (v *Verifier) confirm(ctx context.Context, node Endpoint, wanted Verificati
 			return Header{}, err
 		}
 		if !ok || finalized < n.Block.Number {
-			return Header{}, fmt.Errorf("%w: it is in block %d, final is block %d", models.ErrNotFinalYet, n.Block.Number, finalized)
+			return Header{}, fmt.Errorf("%w: it is in block %d, final is block %d", models.ErrNotFinalYet,
+				n.Block.Number, finalized)
 		}
 	}
 	receipt, ok, err := node.Receipt(ctx, common.HexToHash(n.TxHash))
@@ -150,8 +156,8 @@ func (v *Verifier) confirm(ctx context.Context, node Endpoint, wanted Verificati
 	if err := checkReceipt(receipt, v.config.Token, wanted.DepositAddress, n); err != nil {
 		return Header{}, err
 	}
-	// A block is canonical when its number leads to its hash: nodes serve receipts and logs of abandoned blocks too. This comes
-	// last, so that nothing that was read before is of a branch that was abandoned meanwhile.
+	// A block is canonical when its number leads to its hash: nodes serve receipts and logs of abandoned blocks too.
+	// This comes last, so that nothing that was read before is of a branch that was abandoned meanwhile.
 	canonical, err := node.HeaderByNumber(ctx, n.Block.Number)
 	if err != nil {
 		return Header{}, err
@@ -189,9 +195,9 @@ func checkReceipt(receipt *types.Receipt, token common.Address, depositAddress s
 // provedBlocks is how many proved blocks are remembered at most.
 const provedBlocks = 1024
 
-// proveReceipts computes the receipts root of the transfer's block from its receipts, as the first of the confirming nodes
-// returns them that offers them, and looks for the transfer in them. A node whose receipts do not have the root that it states
-// contradicts itself. A transfer counts as proved when no node offers receipts.
+// proveReceipts computes the receipts root of the transfer's block from its receipts, as the first of the confirming
+// nodes returns them that offers them, and looks for the transfer in them. A node whose receipts do not have the root
+// that it states contradicts itself. A transfer counts as proved when no node offers receipts.
 func (v *Verifier) proveReceipts(ctx context.Context, confirming []transferReading, wanted Verification) error {
 	n := wanted.Notice
 	hash := common.HexToHash(n.Block.Hash)
@@ -232,7 +238,8 @@ func (v *Verifier) proveReceipts(ctx context.Context, confirming []transferReadi
 // holds returns models.ErrTransferDiffers unless the proved transfers of a block contain the wanted one.
 func holds(transfers []models.TokenTransfer, wanted Verification) error {
 	for _, t := range transfers {
-		if t.TransferKey == wanted.Notice.TransferKey && t.To == wanted.DepositAddress && t.Amount == wanted.Notice.Amount {
+		if t.TransferKey == wanted.Notice.TransferKey && t.To == wanted.DepositAddress &&
+			t.Amount == wanted.Notice.Amount {
 			return nil
 		}
 	}

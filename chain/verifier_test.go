@@ -31,7 +31,11 @@ func TestQuorumOfTheVerifier(t *testing.T) {
 		for combination := range kinds * kinds * kinds {
 			synctest.Test(t, func(t *testing.T) {
 				transferTx := common.Hash{7}
-				receipt := &types.Receipt{Status: types.ReceiptStatusSuccessful, TxHash: transferTx, CumulativeGasUsed: 1}
+				receipt := &types.Receipt{
+					Status:            types.ReceiptStatusSuccessful,
+					TxHash:            transferTx,
+					CumulativeGasUsed: 1,
+				}
 				log := transferLog(pay(ourAddress1, 50))
 				log.TxHash, log.BlockNumber = transferTx, 80
 				block := Header{Number: 100, Time: time.Now(), Hash: common.Hash{9}}
@@ -61,8 +65,13 @@ func TestQuorumOfTheVerifier(t *testing.T) {
 				alarms := &alarmList{}
 				pool := poolOf(quorum, alarms, nodes...)
 				notice := models.TransferNotice{
-					TransferKey: models.TransferKey{ChainID: testChainID, TxHash: transferTx.Hex()}, Amount: 50, Canonical: true,
-					Block: models.BlockRef{Number: 80, Hash: block.Hash.Hex()},
+					TransferKey: models.TransferKey{
+						ChainID: testChainID,
+						TxHash:  transferTx.Hex(),
+					},
+					Amount:    50,
+					Canonical: true,
+					Block:     models.BlockRef{Number: 80, Hash: block.Hash.Hex()},
 				}
 				err := NewVerifier(pool.config, pool).VerifyTransfer(t.Context(), toVerify(ourAddress1, notice))
 				if agreeing >= quorum {
@@ -83,13 +92,24 @@ func TestReceiptsThatDoNotMakeUpTheirRootAreNoProof(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := transferLog(pay(ourAddress1, 50))
 		log.TxHash, log.BlockHash, log.BlockNumber = common.Hash{7}, common.Hash{9}, 80
-		receipt := &types.Receipt{Status: types.ReceiptStatusSuccessful, TxHash: log.TxHash, BlockHash: log.BlockHash, CumulativeGasUsed: 1, Logs: []*types.Log{&log}}
+		receipt := &types.Receipt{
+			Status:            types.ReceiptStatusSuccessful,
+			TxHash:            log.TxHash,
+			BlockHash:         log.BlockHash,
+			CumulativeGasUsed: 1,
+			Logs:              []*types.Log{&log},
+		}
 		node := newFaultyNode("node", 100)
 		node.head.Hash, node.receipt, node.receipts = common.Hash{9}, receipt, []*types.Receipt{receipt}
 		node.head.ReceiptsRoot = common.Hash{1} // the log is made up, the header is the chain's
 		notice := models.TransferNotice{
-			TransferKey: models.TransferKey{ChainID: testChainID, TxHash: log.TxHash.Hex()}, Amount: 50, Canonical: true,
-			Block: models.BlockRef{Number: 80, Hash: log.BlockHash.Hex()},
+			TransferKey: models.TransferKey{
+				ChainID: testChainID,
+				TxHash:  log.TxHash.Hex(),
+			},
+			Amount:    50,
+			Canonical: true,
+			Block:     models.BlockRef{Number: 80, Hash: log.BlockHash.Hex()},
 		}
 		pool := poolOf(1, nil, node)
 		verifier := NewVerifier(pool.config, pool)
@@ -107,7 +127,13 @@ func TestLargeAmountsWaitForFinality(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := transferLog(pay(ourAddress1, 50))
 		log.TxHash, log.BlockHash, log.BlockNumber = common.Hash{7}, common.Hash{9}, 80
-		receipt := &types.Receipt{Status: types.ReceiptStatusSuccessful, TxHash: log.TxHash, BlockHash: log.BlockHash, CumulativeGasUsed: 1, Logs: []*types.Log{&log}}
+		receipt := &types.Receipt{
+			Status:            types.ReceiptStatusSuccessful,
+			TxHash:            log.TxHash,
+			BlockHash:         log.BlockHash,
+			CumulativeGasUsed: 1,
+			Logs:              []*types.Log{&log},
+		}
 		node := newFaultyNode("node", 100)
 		node.head.Hash, node.receipt, node.receipts = common.Hash{9}, receipt, []*types.Receipt{receipt}
 		node.head.ReceiptsRoot = receiptsRoot(node.receipts)
@@ -116,8 +142,13 @@ func TestLargeAmountsWaitForFinality(t *testing.T) {
 		config.FinalizedAbove = 100
 		verifier := NewVerifier(config, pool)
 		wanted := toVerify(ourAddress1, models.TransferNotice{
-			TransferKey: models.TransferKey{ChainID: testChainID, TxHash: log.TxHash.Hex()}, Amount: 50, Canonical: true,
-			Block: models.BlockRef{Number: 80, Hash: log.BlockHash.Hex()},
+			TransferKey: models.TransferKey{
+				ChainID: testChainID,
+				TxHash:  log.TxHash.Hex(),
+			},
+			Amount:    50,
+			Canonical: true,
+			Block:     models.BlockRef{Number: 80, Hash: log.BlockHash.Hex()},
 		})
 		wanted.AtStake = 100
 		require.NoError(t, verifier.VerifyTransfer(t.Context(), wanted), "not above")

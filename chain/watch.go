@@ -23,8 +23,8 @@ type Store interface {
 // nodeHealthInterval is how often the nodes' health is stored.
 const nodeHealthInterval = 5 * time.Second
 
-// Watcher does everything that one worker does for a network. At any time one watcher per network should run; when two do,
-// the store lets one of them win each block, so nothing is lost or stored twice.
+// Watcher does everything that one worker does for a network. At any time one watcher per network should run; when two
+// do, the store lets one of them win each block, so nothing is lost or stored twice.
 type Watcher struct {
 	config Config
 	pool   *Pool
@@ -37,9 +37,9 @@ func NewWatcher(config Config, pool *Pool, store Store, log *slog.Logger) *Watch
 	return &Watcher{config: config, pool: pool, store: store, log: log}
 }
 
-// Watch runs until ctx ends and returns its error. It follows the chain into the store, has what was read checked by other
-// nodes, stores the health of the nodes, and looks for pending transfers if the configuration says so. It calls onProgress
-// as Follower.Run does.
+// Watch runs until ctx ends and returns its error. It follows the chain into the store, has what was read checked by
+// other nodes, stores the health of the nodes, and looks for pending transfers if the configuration says so. It calls
+// onProgress as Follower.Run does.
 func (w *Watcher) Watch(ctx context.Context, onProgress func(context.Context, Progress) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {

@@ -36,9 +36,8 @@ func NewXPub(xpub string) (*XPub, error) {
 		return nil, errors.New("the key does not begin with xpub; export the account m/44'/60'/0' as an xpub")
 	}
 	if account.Depth() != accountDepth {
-		return nil, fmt.Errorf(
-			"the key is at depth %d instead of %d; use the xpub of the account m/44'/60'/0'", account.Depth(), accountDepth,
-		)
+		return nil, fmt.Errorf("the key is at depth %d instead of %d; use the xpub of the account m/44'/60'/0'",
+			account.Depth(), accountDepth)
 	}
 	external, err := account.Derive(0)
 	if err != nil {
@@ -63,8 +62,8 @@ func (x *XPub) Address(index uint32) (string, error) {
 	return crypto.PubkeyToAddress(*public.ToECDSA()).Hex(), nil
 }
 
-// NewDevXPub derives the xpub of the account m/44'/60'/0' from a BIP-32 seed of 16 to 64 bytes. It is for development and
-// tests only: no other server may know a seed.
+// NewDevXPub derives the xpub of the account m/44'/60'/0' from a BIP-32 seed of 16 to 64 bytes. It is for development
+// and tests only: no other server may know a seed.
 func NewDevXPub(seed []byte) (string, error) {
 	key, err := hdkeychain.NewMaster(seed, &chaincfg.MainNetParams)
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 // testSeed is the BIP-39 seed of the mnemonic that Ethereum's development tools share.
 func testSeed(t *testing.T) []byte {
 	t.Helper()
-	seed, err := pbkdf2.Key(sha512.New, "test test test test test test test test test test test junk", []byte("mnemonic"), 2048, 64)
+	seed, err := pbkdf2.Key(sha512.New, "test test test test test test test test test test test junk",
+		[]byte("mnemonic"), 2048, 64)
 	require.NoError(t, err)
 	return seed
 }

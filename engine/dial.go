@@ -24,7 +24,9 @@ type Settings struct {
 }
 
 // usesTLS reports whether any TLS setting is present, which turns TLS on.
-func (s Settings) usesTLS() bool { return s.TLSCA != "" || s.TLSCert != "" || s.TLSServerName != "" }
+func (s Settings) usesTLS() bool {
+	return s.TLSCA != "" || s.TLSCert != "" || s.TLSKey != "" || s.TLSServerName != ""
+}
 
 // Dial returns a client that connects with its first call, so that a process can start while Temporal is down. The
 // SDK's warnings and errors go to log. Dial returns an error if a TLS file cannot be used.
@@ -47,25 +49,26 @@ func Dial(s Settings, log *slog.Logger) (client.Client, error) {
 	return c, nil
 }
 
+// tlsConfig reads the TLS files. Its errors name the settings of the program, because a person must fix one of them.
 func (s Settings) tlsConfig() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.TLSServerName}
 	if s.TLSCA != "" {
 		pem, err := os.ReadFile(s.TLSCA)
 		if err != nil {
-			return nil, fmt.Errorf("read the authority for Temporal's certificate: %w", err)
+			return nil, fmt.Errorf("PAYCOW_TEMPORAL_TLS_CA: %w", err)
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("read the authority for Temporal's certificate: %s holds no certificate", s.TLSCA)
+			return nil, fmt.Errorf("PAYCOW_TEMPORAL_TLS_CA: %s holds no certificate", s.TLSCA)
 		}
 	}
-	if s.TLSCert != "" || s.TLSKey != "" {
-		if s.TLSCert == "" || s.TLSKey == "" {
-			return nil, errors.New("a client certificate for Temporal needs both the certificate and its key")
-		}
+	if (s.TLSCert == "") != (s.TLSKey == "") {
+		return nil, errors.New("PAYCOW_TEMPORAL_TLS_CERT and PAYCOW_TEMPORAL_TLS_KEY must be set together")
+	}
+	if s.TLSCert != "" {
 		certificate, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
 		if err != nil {
-			return nil, fmt.Errorf("load the client certificate for Temporal: %w", err)
+			return nil, fmt.Errorf("PAYCOW_TEMPORAL_TLS_CERT and PAYCOW_TEMPORAL_TLS_KEY: %w", err)
 		}
 		config.Certificates = []tls.Certificate{certificate}
 	}

@@ -3,6 +3,7 @@ package chaintest
 import (
 	"encoding/binary"
 	"math/big"
+	"slices"
 	"sync"
 	"time"
 
@@ -116,8 +117,11 @@ func (c *Chain) mineAt(at time.Time, transactions []Transaction) {
 		block.Receipts = append(block.Receipts, c.execute(block, transaction))
 	}
 	header := &types.Header{
-		Number: big.NewInt(int64(len(c.blocks))), Time: uint64(at.Unix()), Difficulty: new(big.Int), //nolint:gosec // small
-		Bloom: types.MergeBloom(block.Receipts), ReceiptHash: types.DeriveSha(types.Receipts(block.Receipts), trie.NewStackTrie(nil)),
+		Number:      big.NewInt(int64(len(c.blocks))),
+		Time:        uint64(at.Unix()),
+		Difficulty:  new(big.Int),
+		Bloom:       types.MergeBloom(block.Receipts),
+		ReceiptHash: types.DeriveSha(types.Receipts(block.Receipts), trie.NewStackTrie(nil)),
 	}
 	if len(c.blocks) > 0 {
 		header.ParentHash = c.blocks[len(c.blocks)-1].Header.Hash
@@ -188,8 +192,9 @@ func (c *Chain) Cut(depth int) {
 	c.blocks = c.blocks[: len(c.blocks)-depth : len(c.blocks)-depth]
 }
 
-// Fork replaces the newest blocks by as many others and one more, the last of them mined now. Each of their transactions is
-// mined again, in the same order: in the new block with the number that place returns, counted from 0; below 0 it is lost.
+// Fork replaces the newest blocks by as many others and one more, the last of them mined now. Each of their
+// transactions is mined again, in the same order: in the new block with the number that place returns, counted from 0;
+// below 0 it is lost.
 func (c *Chain) Fork(depth int, now time.Time, place func(txHash common.Hash) int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -213,8 +218,8 @@ func (c *Chain) Fork(depth int, now time.Time, place func(txHash common.Hash) in
 	}
 }
 
-// FillBloom adds so many logs of other contracts to a block that its bloom filter matches everything. The block's hash and
-// receipts root stay as they were.
+// FillBloom adds so many logs of other contracts to a block that its bloom filter matches everything. The block's hash
+// and receipts root stay as they were.
 func (c *Chain) FillBloom(number int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -243,7 +248,7 @@ func (c *Chain) DropReceipts(number int) {
 func (c *Chain) Blocks() []*Block {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.blocks[:len(c.blocks):len(c.blocks)]
+	return slices.Clip(c.blocks)
 }
 
 // Height returns the number of the newest block.
@@ -258,7 +263,8 @@ func (c *Chain) block(hash common.Hash) *Block {
 	return c.byHash[hash]
 }
 
-// Truth returns the transfers to the given addresses (EIP-55 form) above a block, straight from what was put into the blocks.
+// Truth returns the transfers to the given addresses (EIP-55 form) above a block, straight from what was put into the
+// blocks.
 func (c *Chain) Truth(ours map[string]bool, above uint64) []models.TokenTransfer {
 	found := []models.TokenTransfer{}
 	for _, transfer := range Transfers(c.Blocks()[above+1:]) {
@@ -286,8 +292,12 @@ func Transfers(blocks []*Block) []models.TokenTransfer {
 			}
 			all = append(all, models.TokenTransfer{
 				TransferKey: models.TransferKey{ChainID: ChainID, TxHash: log.TxHash.Hex(), Ordinal: ordinal},
-				From:        common.BytesToAddress(log.Topics[1][:]).Hex(), To: common.BytesToAddress(log.Topics[2][:]).Hex(),
-				Amount: models.Amount(value.Int64()), LogIndex: log.Index, Block: block.Header.Ref(),
+				From: common.BytesToAddress(log.Topics[1][:]).
+					Hex(),
+				To:       common.BytesToAddress(log.Topics[2][:]).Hex(),
+				Amount:   models.Amount(value.Int64()),
+				LogIndex: log.Index,
+				Block:    block.Header.Ref(),
 			})
 		}
 	}

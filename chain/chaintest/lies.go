@@ -72,8 +72,10 @@ const (
 	fateVeryLate
 	fateEmpty
 	fateLie
-	fateNone = 8 // the highest
 )
+
+// fates is how many things may happen to a call, each as likely as the others.
+const fates = 8
 
 // Draw returns a number that depends on nothing but what it is made from.
 func Draw(seed uint64, parts ...string) uint64 {
@@ -111,7 +113,7 @@ func (n *Node) begin(ctx context.Context, method string, arguments ...any) (fate
 	if fate%1000 >= b.Trouble {
 		return fateNothing, nil
 	}
-	fate = fate/1000%fateNone + 1
+	fate = fate/1000%fates + 1
 	switch fate {
 	case fateReset:
 		return fate, errors.New("connection reset by peer")
@@ -119,7 +121,7 @@ func (n *Node) begin(ctx context.Context, method string, arguments ...any) (fate
 		return fate, rpc.HTTPError{StatusCode: http.StatusTooManyRequests, Status: "429 Too Many Requests"}
 	case fateLate, fateVeryLate:
 		select {
-		case <-time.After(time.Duration(fate) * 700 * time.Millisecond): //nolint:gosec // small
+		case <-time.After(time.Duration(fate) * 700 * time.Millisecond):
 		case <-ctx.Done():
 			return fate, ctx.Err()
 		}

@@ -10,12 +10,13 @@ import (
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/event"
 
 	"paycow/chain"
 	"paycow/models"
 )
 
-// Behaviour is what a node does wrong. The zero Behaviour is an honest node that is up to date.
+// Behaviour is what a node does besides answering. The zero Behaviour is an honest node that is up to date.
 type Behaviour struct {
 	// Down makes every call fail.
 	Down bool
@@ -33,10 +34,12 @@ type Behaviour struct {
 	NoReceipts bool
 	// Lie is what the node does to each list of logs.
 	Lie Lie
-	// Trouble is how many of 1000 calls go wrong by chance: connections break, calls are refused (429) or late, lists are
-	// empty. By chance, too, a Liar makes up, leaves out or replaces things.
+	// Trouble is how many of 1000 calls go wrong by chance: connections break, calls are refused (429) or late, lists
+	// are empty. By chance, too, a Liar makes up, leaves out or replaces things.
 	Trouble uint64
 	Liar    bool
+	// Mempool makes the node offer its pending transactions.
+	Mempool bool
 	// Blank makes the node leave out the bloom filters, and the logs of every third block.
 	Blank bool
 }
@@ -47,6 +50,7 @@ type Node struct {
 	name  string
 	seed  uint64
 
+	pending   event.FeedOf[chain.PendingTransaction]
 	mu        sync.Mutex
 	behaviour Behaviour
 	view      []*Block // the chain as the node sees it; nil = as it is now
@@ -59,7 +63,8 @@ type Node struct {
 
 var _ chain.Endpoint = (*Node)(nil)
 
-// NewNode returns an honest node that is up to date and knows no finalized block. The seed decides what happens by chance.
+// NewNode returns an honest node that is up to date and knows no finalized block. The seed decides what happens by
+// chance.
 func NewNode(c *Chain, name string, seed uint64) *Node {
 	return &Node{chain: c, name: name, seed: seed, finalized: -1, calls: map[string]int{}, draws: map[string]int{}}
 }
@@ -93,7 +98,7 @@ func (n *Node) View() []*Block {
 	if view == nil {
 		view = n.chain.Blocks()
 	}
-	return view[:max(1, len(view)-int(lag))] //nolint:gosec // small
+	return view[:max(1, len(view)-int(lag))]
 }
 
 // Finalize makes the node call a block final; -1 means none.
@@ -117,8 +122,8 @@ func (n *Node) Pretend(victims ...common.Address) {
 	n.victims = victims
 }
 
-// Calls returns how often a method was called: chainId, syncing, head, header, finalized, logs, range, receipts or receipt.
-// An empty method counts all of them.
+// Calls returns how often a method was called: chainId, syncing, head, header, finalized, logs, range, receipts or
+// receipt. An empty method counts all of them.
 func (n *Node) Calls(method string) int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -206,7 +211,7 @@ func (n *Node) FinalizedNumber(ctx context.Context) (uint64, bool, error) {
 			finalized = height - lag
 		}
 	}
-	return uint64(max(finalized, 0)), finalized >= 0, err //nolint:gosec // not negative
+	return uint64(max(finalized, 0)), finalized >= 0, err
 }
 
 // TokenLogsByBlockHash returns the token's logs in a block that the node sees, or that was abandoned.
@@ -235,7 +240,7 @@ func (n *Node) TokenLogsInRange(ctx context.Context, _ common.Address, from, to 
 	rangeLimit, logLimit, lie := n.behaviour.RangeLimit, n.behaviour.LogLimit, n.behaviour.Lie
 	n.mu.Unlock()
 	if rangeLimit > 0 && to-from+1 > rangeLimit {
-		return nil, Refusal("block range is too long")
+		return nil, RefusalError("block range is too long")
 	}
 	if n.answersEmpty() || fate == fateEmpty {
 		return nil, nil
@@ -246,7 +251,7 @@ func (n *Node) TokenLogsInRange(ctx context.Context, _ common.Address, from, to 
 		logs = append(logs, n.byChance(fate, view[number])...)
 	}
 	if logLimit > 0 && len(logs) > logLimit {
-		return nil, Refusal("query returned more than 10000 results")
+		return nil, RefusalError("query returned more than 10000 results")
 	}
 	return lie.apply(logs), nil
 }
@@ -255,7 +260,7 @@ func (n *Node) TokenLogsInRange(ctx context.Context, _ common.Address, from, to 
 func (n *Node) find(hash common.Hash) (*Block, error) {
 	block := n.chain.block(hash)
 	if block == nil || block.Header.Number >= uint64(len(n.View())) {
-		return nil, Refusal("unknown block")
+		return nil, RefusalError("unknown block")
 	}
 	return block, nil
 }
@@ -269,7 +274,7 @@ func (n *Node) ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*ty
 	refuses := n.behaviour.NoReceipts
 	n.mu.Unlock()
 	if refuses {
-		return nil, Refusal("method not found")
+		return nil, RefusalError("method not found")
 	}
 	block, err := n.find(hash)
 	if err != nil {
@@ -298,7 +303,7 @@ func (n *Node) Receipt(ctx context.Context, txHash common.Hash) (*types.Receipt,
 
 // Balances is refused.
 func (n *Node) Balances(context.Context, common.Address, []common.Address, common.Hash) ([]*big.Int, error) {
-	return nil, Refusal("not offered")
+	return nil, RefusalError("not offered")
 }
 
 // SubscribeHeads returns models.ErrNoSubscriptions.
@@ -306,18 +311,28 @@ func (n *Node) SubscribeHeads(context.Context, chan<- chain.Header) (ethereum.Su
 	return nil, models.ErrNoSubscriptions
 }
 
-// SubscribePending returns models.ErrNoSubscriptions.
-func (n *Node) SubscribePending(context.Context, chan<- chain.PendingTransaction) (ethereum.Subscription, error) {
-	return nil, models.ErrNoSubscriptions
+// SubscribePending sends what is announced. Returns models.ErrNoSubscriptions unless the node offers its mempool.
+func (n *Node) SubscribePending(
+	_ context.Context, pending chan<- chain.PendingTransaction,
+) (ethereum.Subscription, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.behaviour.Mempool {
+		return nil, models.ErrNoSubscriptions
+	}
+	return n.pending.Subscribe(pending), nil
 }
+
+// Announce sends a pending transaction to everyone who has subscribed.
+func (n *Node) Announce(transaction chain.PendingTransaction) { n.pending.Send(transaction) }
 
 // ErrDown is what every call of a node returns that is down.
 var ErrDown = errors.New("connection refused")
 
-// Refusal is an error that a node answers with.
-type Refusal string
+// RefusalError is an error that a node answers with.
+type RefusalError string
 
-func (e Refusal) Error() string { return string(e) }
+func (e RefusalError) Error() string { return string(e) }
 
 // ErrorCode makes it an rpc.Error.
-func (e Refusal) ErrorCode() int { return -32000 }
+func (e RefusalError) ErrorCode() int { return -32000 }

@@ -18,7 +18,11 @@ type Output struct {
 
 // Log returns the log, which is in no block yet.
 func (o Output) Log() *types.Log {
-	return &types.Log{Address: o.Contract, Topics: append([]common.Hash{}, o.Topics...), Data: append([]byte{}, o.Data...)}
+	return &types.Log{
+		Address: o.Contract,
+		Topics:  append([]common.Hash{}, o.Topics...),
+		Data:    append([]byte{}, o.Data...),
+	}
 }
 
 // Pay is a Transfer log of the token from Sender, of that many micro-USDT.
@@ -29,13 +33,14 @@ func Pay(to common.Address, units int64) Output {
 // Transfer is a Transfer log of any contract.
 func Transfer(contract, from, to common.Address, value *big.Int) Output {
 	return Output{
-		Contract: contract, Topics: []common.Hash{TransferTopic, common.BytesToHash(from[:]), common.BytesToHash(to[:])},
-		Data: common.BigToHash(value).Bytes(),
+		Contract: contract,
+		Topics:   []common.Hash{TransferTopic, common.BytesToHash(from[:]), common.BytesToHash(to[:])},
+		Data:     common.BigToHash(value).Bytes(),
 	}
 }
 
-// Event is any log of the token without indexed arguments, by its signature, such as "Pause()" or "Params(uint256,uint256)".
-// Each argument is one word: a big-endian number, or an address.
+// Event is any log of the token without indexed arguments, by its signature, such as "Pause()" or
+// "Params(uint256,uint256)". Each argument is one word: a big-endian number, or an address.
 func Event(signature string, arguments ...[]byte) Output {
 	output := Output{Contract: Token, Topics: []common.Hash{EventTopic(signature)}}
 	for _, argument := range arguments {
@@ -49,7 +54,7 @@ func EventTopic(signature string) common.Hash { return crypto.Keccak256Hash([]by
 
 // TxHash returns the hash of the model's n-th transaction.
 func TxHash(n int) common.Hash {
-	return crypto.Keccak256Hash([]byte("tx"), binary.BigEndian.AppendUint64(nil, uint64(n))) //nolint:gosec // any number will do
+	return crypto.Keccak256Hash([]byte("tx"), binary.BigEndian.AppendUint64(nil, uint64(n)))
 }
 
 // Tx is the n-th transaction of a model, with these outputs.

@@ -11,8 +11,8 @@ import (
 	"paycow/models"
 )
 
-// Store keeps in memory what a follower and a cross-check store, with the promises of the real store. Its exported fields
-// must be set before it is used concurrently.
+// Store keeps in memory what a follower and a cross-check store, with the promises of the real store. Its exported
+// fields must be set before it is used concurrently.
 type Store struct {
 	Ours          map[string]bool // deposit addresses in EIP-55 form
 	OldestPayment time.Time       // zero means that there is no payment
@@ -46,7 +46,11 @@ type storedTransfer struct {
 
 // NewStore returns an empty store with these deposit addresses.
 func NewStore(ours ...string) *Store {
-	s := &Store{blocks: map[uint64]models.BlockRef{}, Ours: map[string]bool{}, transfers: map[storedKey]storedTransfer{}}
+	s := &Store{
+		blocks:    map[uint64]models.BlockRef{},
+		Ours:      map[string]bool{},
+		transfers: map[storedKey]storedTransfer{},
+	}
 	for _, address := range ours {
 		s.Ours[address] = true
 	}
@@ -189,7 +193,8 @@ func (s *Store) keepTransfers(transfers []models.TokenTransfer) (added int) {
 			continue
 		}
 		old, known := s.transfers[key]
-		if known && old.Canonical && old.Block.Hash == transfer.Block.Hash && old.Amount == transfer.Amount && old.LogIndex == transfer.LogIndex {
+		if known && old.Canonical && old.Block.Hash == transfer.Block.Hash && old.Amount == transfer.Amount &&
+			old.LogIndex == transfer.LogIndex {
 			continue
 		}
 		s.transfers[key] = storedTransfer{TokenTransfer: transfer, Canonical: true, Revision: old.Revision + 1}

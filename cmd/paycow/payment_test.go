@@ -4,7 +4,6 @@ package main
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -31,8 +30,7 @@ func TestPaidAfterExactlyTwelveConfirmations(t *testing.T) {
 		s.awaitConfirmations(payment.SessionID, confirmations)
 		require.Equal(t, "CONFIRMING", s.status(payment.SessionID).Status)
 	}
-	// Nothing more may happen with 11, however long one waits.
-	time.Sleep(2 * time.Second)
+	s.awaitRest(payment.SessionID)
 	require.Equal(t, status{Status: "CONFIRMING", Confirmations: 11, AmountReceived: 50 * models.USDT, TxHash: s.status(payment.SessionID).TxHash}, s.status(payment.SessionID))
 	require.Zero(t, s.available())
 	s.mine(1)

@@ -24,8 +24,9 @@ func TestFollowerReadsTransfersOfARealNode(t *testing.T) {
 	geth.mineEmpty(2)
 	// One transaction with many logs: a chaintest.Stranger's, ours twice, nothing, too much, and ours again.
 	huge := payment{to: chaintest.Payee1, value: new(big.Int).Lsh(big.NewInt(1), 200)}
-	geth.mine(geth.transaction(pay(chaintest.Stranger, 1)), geth.transaction(
-		pay(chaintest.Stranger, 5), pay(chaintest.Payee1, 1_000_000), pay(chaintest.Payee2, 2_000_000), pay(chaintest.Payee1, 0), huge, pay(chaintest.Payee1, 3_000_000)))
+	geth.mine(geth.transaction(pay(chaintest.Stranger, 1)), geth.transaction(pay(chaintest.Stranger, 5),
+		pay(chaintest.Payee1, 1_000_000), pay(chaintest.Payee2, 2_000_000), pay(chaintest.Payee1, 0), huge,
+		pay(chaintest.Payee1, 3_000_000)))
 	store := ourStore()
 	follower := followFrom(t, 1, pooled(t, dial(t, geth.httpURL())), store)
 
@@ -115,7 +116,9 @@ func TestNodeThatLosesItsTailAndGrowsAnother(t *testing.T) {
 	}
 	require.Len(t, store.Canonical(), 1)
 
-	geth.mine(geth.transaction(pay(chaintest.Payee2, 6))) // another block 6: now it is a reorg, though the branch is shorter
+	geth.mine(
+		geth.transaction(pay(chaintest.Payee2, 6)),
+	) // another block 6: now it is a reorg, though the branch is shorter
 	catchUp(t, follower)
 	require.Equal(t, geth.truth(store.Ours, 0), store.Canonical())
 	require.Equal(t, geth.ref(6), store.Block())
@@ -245,7 +248,8 @@ func TestRunFollowsASubscriptionThatBreaks(t *testing.T) {
 		proxy.cut()
 		geth.mineEmpty(2) // while the node cannot be reached
 		before := reports.Load()
-		require.Eventually(t, func() bool { return reports.Load() > before+1 }, 10*time.Second, 5*time.Millisecond, "heartbeats go on")
+		require.Eventually(t, func() bool { return reports.Load() > before+1 }, 10*time.Second, 5*time.Millisecond,
+			"heartbeats go on")
 		proxy.refuse.Store(false)
 		reaches(1 + round*4 + 2)
 		geth.mine()
@@ -292,7 +296,8 @@ func TestSubscriptionSavesHeaders(t *testing.T) {
 	}
 	cancel()
 	<-ended
-	require.LessOrEqual(t, source.headers.Load()-before, int64(2), "at most the question that the subscription gave rise to")
+	require.LessOrEqual(t, source.headers.Load()-before, int64(2),
+		"at most the question that the subscription gave rise to")
 	require.Len(t, store.Canonical(), 10)
 }
 

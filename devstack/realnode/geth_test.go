@@ -31,8 +31,8 @@ import (
 	"paycow/models"
 )
 
-// gethChain is a real geth in this process that serves RPC on a free port. The test decides block by block what is in it
-// and which branch is canonical.
+// gethChain is a real geth in this process that serves RPC on a free port. The test decides block by block what is in
+// it and which branch is canonical.
 type gethChain struct {
 	t       *testing.T
 	stack   *node.Node
@@ -58,8 +58,8 @@ var gethKeys = sync.OnceValue(func() []*ecdsa.PrivateKey {
 	return keys
 })
 
-// emitterCode is a token that emits one Transfer log for each 96 bytes (from, to, value) it is called with. Nothing else
-// of a token matters here.
+// emitterCode is a token that emits one Transfer log for each 96 bytes (from, to, value) it is called with. Nothing
+// else of a token matters here.
 func emitterCode() []byte {
 	op := func(codes ...vm.OpCode) (code []byte) {
 		for _, c := range codes {
@@ -99,7 +99,9 @@ func newGethChain(t *testing.T) *gethChain {
 	alloc := types.GenesisAlloc{chaintest.Token: {Code: emitterCode(), Balance: new(big.Int)}}
 	maps.Copy(alloc, core.SystemContractAllocs())
 	for _, key := range gethKeys() {
-		alloc[crypto.PubkeyToAddress(key.PublicKey)] = types.Account{Balance: new(big.Int).Mul(big.NewInt(100), big.NewInt(params.Ether))}
+		alloc[crypto.PubkeyToAddress(key.PublicKey)] = types.Account{
+			Balance: new(big.Int).Mul(big.NewInt(100), big.NewInt(params.Ether)),
+		}
 	}
 
 	nodeConfig := node.DefaultConfig
@@ -108,7 +110,12 @@ func newGethChain(t *testing.T) *gethChain {
 	nodeConfig.HTTPHost, nodeConfig.HTTPPort, nodeConfig.HTTPModules = "127.0.0.1", 0, []string{"eth"}
 	nodeConfig.WSHost, nodeConfig.WSPort, nodeConfig.WSModules = "127.0.0.1", 0, []string{"eth"}
 	ethConfig := ethconfig.Defaults
-	ethConfig.Genesis = &core.Genesis{Config: &chainConfig, GasLimit: 60_000_000, Alloc: alloc, Timestamp: 1_700_000_000}
+	ethConfig.Genesis = &core.Genesis{
+		Config:    &chainConfig,
+		GasLimit:  60_000_000,
+		Alloc:     alloc,
+		Timestamp: 1_700_000_000,
+	}
 	ethConfig.SyncMode = ethconfig.FullSync
 	ethConfig.LogNoHistory = true
 	ethConfig.DatabaseCache, ethConfig.TrieCleanCache, ethConfig.SnapshotCache = 16, 16, 0
@@ -118,7 +125,14 @@ func newGethChain(t *testing.T) *gethChain {
 	t.Cleanup(func() { stack.Close() })
 	backend, err := eth.New(stack, &ethConfig)
 	require.NoError(t, err)
-	stack.RegisterAPIs([]rpc.API{{Namespace: "eth", Service: filters.NewFilterAPI(filters.NewFilterSystem(backend.APIBackend, filters.Config{}))}})
+	stack.RegisterAPIs(
+		[]rpc.API{
+			{
+				Namespace: "eth",
+				Service:   filters.NewFilterAPI(filters.NewFilterSystem(backend.APIBackend, filters.Config{})),
+			},
+		},
+	)
 	require.NoError(t, stack.Start())
 	backend.SetSynced()
 	return &gethChain{t: t, stack: stack, backend: backend, senders: gethKeys(), payments: map[common.Hash][]payment{}}
@@ -150,7 +164,12 @@ func (c *gethChain) transaction(payments ...payment) *types.Transaction {
 		data = append(data, common.BigToHash(p.value).Bytes()...)
 	}
 	tx, err := types.SignNewTx(key, types.LatestSignerForChainID(big.NewInt(chaintest.ChainID)), &types.DynamicFeeTx{
-		ChainID: big.NewInt(chaintest.ChainID), GasTipCap: big.NewInt(1), GasFeeCap: big.NewInt(10 * params.GWei), Gas: 400_000, To: &chaintest.Token, Data: data,
+		ChainID:   big.NewInt(chaintest.ChainID),
+		GasTipCap: big.NewInt(1),
+		GasFeeCap: big.NewInt(10 * params.GWei),
+		Gas:       400_000,
+		To:        &chaintest.Token,
+		Data:      data,
 	})
 	require.NoError(c.t, err)
 	c.payments[tx.Hash()] = payments
@@ -163,7 +182,11 @@ func (c *gethChain) build(parent *types.Header, transactions ...*types.Transacti
 	var random common.Hash
 	_, _ = rand.Read(random[:])
 	block, _, err := c.backend.Miner().BuildTestingPayload(&miner.BuildPayloadArgs{
-		Parent: parent.Hash(), Timestamp: parent.Time + 12, Random: random, Withdrawals: types.Withdrawals{}, BeaconRoot: &common.Hash{},
+		Parent:      parent.Hash(),
+		Timestamp:   parent.Time + 12,
+		Random:      random,
+		Withdrawals: types.Withdrawals{},
+		BeaconRoot:  &common.Hash{},
 	}, transactions, len(transactions) == 0, nil)
 	require.NoError(c.t, err)
 	_, err = c.backend.BlockChain().InsertBlockWithoutSetHead(context.Background(), block, false)
@@ -221,9 +244,16 @@ func (c *gethChain) truth(ours map[string]bool, above uint64) []models.TokenTran
 			for ordinal, p := range c.payments[tx.Hash()] {
 				if ours[p.to.Hex()] && p.value.Sign() > 0 && p.value.IsInt64() {
 					found = append(found, models.TokenTransfer{
-						TransferKey: models.TransferKey{ChainID: chaintest.ChainID, TxHash: tx.Hash().Hex(), Ordinal: ordinal},
-						From:        p.from.Hex(), To: p.to.Hex(), Amount: models.Amount(p.value.Int64()), LogIndex: logIndex,
-						Block: chain.Header{Number: number, Hash: block.Hash(), Time: timeOf(block.Header())}.Ref(),
+						TransferKey: models.TransferKey{
+							ChainID: chaintest.ChainID,
+							TxHash:  tx.Hash().Hex(),
+							Ordinal: ordinal,
+						},
+						From:     p.from.Hex(),
+						To:       p.to.Hex(),
+						Amount:   models.Amount(p.value.Int64()),
+						LogIndex: logIndex,
+						Block:    chain.Header{Number: number, Hash: block.Hash(), Time: timeOf(block.Header())}.Ref(),
 					})
 				}
 				logIndex++

@@ -36,7 +36,9 @@ func pay(to common.Address, units int64) payment {
 }
 
 // followFrom returns a follower that begins to read at a block. It sets the store's first cursor unless there is one.
-func followFrom(t *testing.T, block uint64, source chain.BlockSource, store *chaintest.Store, options ...chain.FollowerOption) *chain.Follower {
+func followFrom(
+	t *testing.T, block uint64, source chain.BlockSource, store *chaintest.Store, options ...chain.FollowerOption,
+) *chain.Follower {
 	t.Helper()
 	if store.Block().Hash == "" {
 		below, err := source.HeaderByNumber(t.Context(), block-1)

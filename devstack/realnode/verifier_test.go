@@ -18,7 +18,14 @@ func noticeOf(t *testing.T, geth *gethChain, ours common.Address, ordinal int) m
 	t.Helper()
 	for _, transfer := range geth.truth(map[string]bool{ours.Hex(): true}, 0) {
 		if transfer.Ordinal == ordinal {
-			return models.TransferNotice{TransferKey: transfer.TransferKey, From: transfer.From, Amount: transfer.Amount, Block: transfer.Block, Canonical: true, Revision: 1}
+			return models.TransferNotice{
+				TransferKey: transfer.TransferKey,
+				From:        transfer.From,
+				Amount:      transfer.Amount,
+				Block:       transfer.Block,
+				Canonical:   true,
+				Revision:    1,
+			}
 		}
 	}
 	require.Fail(t, "no such transfer")
@@ -39,7 +46,11 @@ func TestVerifyTransfer(t *testing.T) {
 	t.Parallel()
 	geth := newGethChain(t)
 	geth.mineEmpty(2)
-	geth.mine(geth.transaction(pay(chaintest.Stranger, 9)), geth.transaction(pay(chaintest.Stranger, 1), pay(chaintest.Payee1, 50), pay(chaintest.Payee1, 0), pay(chaintest.Payee1, 60)))
+	geth.mine(
+		geth.transaction(pay(chaintest.Stranger, 9)),
+		geth.transaction(pay(chaintest.Stranger, 1), pay(chaintest.Payee1, 50), pay(chaintest.Payee1, 0),
+			pay(chaintest.Payee1, 60)),
+	)
 	geth.mineEmpty(10)
 	verifier := verifierOf(chaintest.Token, dial(t, geth.httpURL()))
 	notice := noticeOf(t, geth, chaintest.Payee1, 1)
@@ -75,8 +86,16 @@ func TestVerifyTransfer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { require.ErrorIs(t, verify(test.notice), test.want) })
 	}
-	require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), toVerify(chaintest.Payee2, notice)), models.ErrTransferDiffers, "another address")
-	require.ErrorIs(t, verifierOf(chaintest.Stranger, dial(t, geth.httpURL())).VerifyTransfer(t.Context(), toVerify(chaintest.Payee1, notice)), models.ErrTransferDiffers, "another token")
+	require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), toVerify(chaintest.Payee2, notice)),
+		models.ErrTransferDiffers, "another address")
+	require.ErrorIs(
+		t,
+		verifierOf(
+			chaintest.Stranger, dial(t, geth.httpURL()),
+		).VerifyTransfer(t.Context(), toVerify(chaintest.Payee1, notice)),
+		models.ErrTransferDiffers,
+		"another token",
+	)
 }
 
 func TestVerifyTransferAfterAReorg(t *testing.T) {
@@ -127,11 +146,15 @@ func TestVerifyTransferInADeadBlockOrAFailedTransaction(t *testing.T) {
 
 	failed := *receipt
 	failed.Status = types.ReceiptStatusFailed
-	err = verifierOf(chaintest.Token, deadReceipts{node, &failed}).VerifyTransfer(t.Context(), toVerify(chaintest.Payee1, notice))
+	err = verifierOf(
+		chaintest.Token, deadReceipts{node, &failed},
+	).VerifyTransfer(t.Context(), toVerify(chaintest.Payee1, notice))
 	require.ErrorIs(t, err, models.ErrTransferDiffers)
 
 	geth.reorg(12, func(int) []*types.Transaction { return nil })
-	err = verifierOf(chaintest.Token, deadReceipts{node, receipt}).VerifyTransfer(t.Context(), toVerify(chaintest.Payee1, notice))
+	err = verifierOf(
+		chaintest.Token, deadReceipts{node, receipt},
+	).VerifyTransfer(t.Context(), toVerify(chaintest.Payee1, notice))
 	require.ErrorIs(t, err, models.ErrNotCanonical)
 
 	node.Close()
