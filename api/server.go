@@ -130,7 +130,8 @@ func newServer(config Config, hash func(password string) string) *Server {
 	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.crossOrigin = http.NewCrossOriginProtection()
 	if err := s.crossOrigin.AddTrustedOrigin(originText(s.PublicURL)); err != nil {
-		s.Log.WarnContext(context.Background(), "the public URL has no valid origin", "error", err) // Sec-Fetch-Site still works without it
+		// The check by Sec-Fetch-Site works without it.
+		s.Log.WarnContext(context.Background(), "the public URL has no valid origin", "error", err)
 	}
 	s.docs = sync.OnceValues(s.renderDocs)
 	s.router = s.newRouter()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/mail"
 	"os"
 	"strings"
 
@@ -18,26 +17,24 @@ import (
 	"paycow/store"
 )
 
-// adminCommand manages admins. Passwords come from in.
+// adminCommand manages admins. Passwords are read from in.
 func adminCommand(in *os.File) *cli.Command {
 	return &cli.Command{
 		Name: "admin", Usage: "manage admins",
 		Commands: []*cli.Command{{
-			Name: "create", Usage: "create an admin; the password is asked for, or read from the first line of standard input",
-			Flags: append(settingFlags(), &cli.StringFlag{Name: "email", Usage: "the admin's e-mail address", Required: true}),
+			Name:  "create",
+			Usage: "create an admin; asks for the password, or reads it from the first line of standard input",
+			Flags: append(settingFlags(), emailFlag("the admin's e-mail address")),
 			Action: func(ctx context.Context, cmd *cli.Command) error {
-				if cmd.Args().Present() {
-					return errors.New("paycow admin create takes --email and nothing else; the password is asked for") // which may be what was typed, so it is not repeated
-				}
-				email, err := adminEmail(cmd.String("email"))
+				email, err := models.NormalEmail(cmd.String("email"))
 				if err != nil {
 					return err
 				}
-				return withStore(ctx, cmd, func(db *store.Store) error {
+				return withStore(ctx, cmd, func(_ Settings, db *store.Store) error {
 					if _, err := db.AdminByEmail(ctx, email); err == nil {
 						return errAdminExists(email)
 					} else if !errors.Is(err, models.ErrNotFound) {
-						return fmt.Errorf("look for the admin: %w", err)
+						return fmt.Errorf("look up the admin: %w", err)
 					}
 					password, err := readNewPassword(ctx, in, cmd.Root().ErrWriter)
 					if err != nil {
@@ -46,7 +43,7 @@ func adminCommand(in *os.File) *cli.Command {
 					if err := createAdmin(ctx, db, email, password); err != nil {
 						return err
 					}
-					fmt.Fprintf(cmd.Root().Writer, "%s can log in at /login.html?admin now.\n", email)
+					fmt.Fprintf(cmd.Root().Writer, "%s can now log in at /login.html?admin.\n", email)
 					return nil
 				})
 			},
@@ -54,22 +51,22 @@ func adminCommand(in *os.File) *cli.Command {
 	}
 }
 
-func adminEmail(text string) (string, error) {
-	email := strings.ToLower(strings.TrimSpace(text))
-	if parsed, err := mail.ParseAddress(email); err != nil || parsed.Address != email {
-		return "", errors.New("--email must be an e-mail address")
-	}
-	return email, nil
+// emailFlag is the required flag --email, which takes one plain e-mail address.
+func emailFlag(usage string) *cli.StringFlag {
+	return &cli.StringFlag{Name: "email", Usage: usage, Required: true, Validator: func(text string) error {
+		_, err := models.NormalEmail(text)
+		return err
+	}}
 }
 
 func errAdminExists(email string) error {
-	return fmt.Errorf("there is an admin with the e-mail address %s already", email)
+	return fmt.Errorf("an admin with the e-mail address %s already exists", email)
 }
 
 // createAdmin stores a new admin.
 func createAdmin(ctx context.Context, db *store.Store, email, password string) error {
 	if problem := secrets.PasswordProblem(password, email); problem != "" {
-		return fmt.Errorf("the password %s; it is asked for at a prompt, or read from the first line of standard input", problem)
+		return fmt.Errorf("the password %s; type it at the prompt, or put it on the first line of standard input", problem)
 	}
 	err := db.CreateAdmin(ctx, models.Admin{ID: models.NewID(), Email: email, PasswordHash: secrets.HashPassword(password)})
 	if errors.Is(err, models.ErrAlreadyExists) {
@@ -81,8 +78,8 @@ func createAdmin(ctx context.Context, db *store.Store, email, password string) e
 	return nil
 }
 
-// readNewPassword asks for a password twice, without showing it, or reads the first line of what is no terminal. A password is
-// never a flag: command lines can be seen by others.
+// readNewPassword asks for a password twice without showing it. If in is not a terminal, it reads the first line
+// instead. A password is never a flag, because other users of the machine can read command lines.
 func readNewPassword(ctx context.Context, in *os.File, prompt io.Writer) (string, error) {
 	if !term.IsTerminal(int(in.Fd())) {
 		line, err := bufio.NewReader(io.LimitReader(in, secrets.MaxPasswordBytes+2)).ReadString('\n')
@@ -107,8 +104,9 @@ func readNewPassword(ctx context.Context, in *os.File, prompt io.Writer) (string
 	return typed[0], nil
 }
 
-// readHidden reads a line from a terminal without showing it. Whoever gives up (ctx) gets the terminal back as it was: the
-// program catches the interrupt, so reading would go on and leave nothing to be seen of what is typed next.
+// readHidden reads a line from a terminal without showing it. If ctx ends first, it restores the terminal. It must,
+// because the program catches the interrupt: the read would go on, and the terminal would stay silent after the
+// program has ended.
 func readHidden(ctx context.Context, in *os.File) (string, error) {
 	fd := int(in.Fd())
 	before, err := term.GetState(fd)

@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"github.com/urfave/cli/v3"
 
 	"paycow/internal/secrets"
 	"paycow/models"
@@ -62,8 +61,7 @@ func (b *adminBench) run(ctx context.Context, in *os.File, arguments ...string) 
 	b.Helper()
 	shown := b.shown
 	b.shown = &shownText{}
-	root := &cli.Command{Name: "paycow", Writer: shown, ErrWriter: shown, Commands: []*cli.Command{adminCommand(in)}, ExitErrHandler: func(context.Context, *cli.Command, error) {}}
-	err = root.Run(ctx, append([]string{"paycow", "admin", "create"}, arguments...))
+	err = newProgram(in, shown, shown).Run(ctx, append([]string{"paycow", "admin", "create"}, arguments...))
 	output = shown.String()
 	if err != nil {
 		output += err.Error()
@@ -133,7 +131,7 @@ func TestAdminCreateRefuses(t *testing.T) {
 		"name and address":  {adminsPassword, "e-mail", []string{"--email", "A <a@example.org>"}},
 		"without address":   {adminsPassword, "email", nil},
 		"password flag":     {adminsPassword, "flag provided but not defined", []string{"--email", "a@example.org", "--password", "hidden password"}},
-		"password argument": {adminsPassword, "nothing else", []string{"--email", "a@example.org", "hidden password"}},
+		"password argument": {adminsPassword, "does not take this argument", []string{"--email", "a@example.org", "hidden password"}},
 	} {
 		output, err := b.run(t.Context(), b.piped(c.input), c.arguments...)
 		require.Error(t, err, name)

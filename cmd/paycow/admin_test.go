@@ -35,7 +35,7 @@ func TestAdminCreate(t *testing.T) {
 		"short":     {"short\n", "admin@example.org", "at least 12 characters"},
 		"nothing":   {"", "admin@example.org", "at least 12 characters"},
 		"too long":  {strings.Repeat("x", 300), "admin@example.org", "at most 256 characters"},
-		"no e-mail": {"a long enough password\n", "admin", "must be an e-mail address"},
+		"no e-mail": {"a long enough password\n", "admin", "not an e-mail address"},
 	} {
 		out, err := run(c.stdin, "admin", "create", "--email", c.email)
 		require.Error(t, err, name)

@@ -18,8 +18,8 @@ func (s Settings) chainConfig() chain.Config {
 }
 
 // dialPool prepares the connections to the Ethereum nodes. A node that is down is no error.
-func (p *parts) dialPool(ctx context.Context) (*chain.Pool, error) {
-	pool, err := chain.DialPool(ctx, p.settings.RPCURLs, p.settings.chainConfig(), p.store, p.log)
+func (a *app) dialPool(ctx context.Context) (*chain.Pool, error) {
+	pool, err := chain.DialPool(ctx, a.settings.RPCURLs, a.settings.chainConfig(), a.store, a.log)
 	if err != nil {
 		return nil, fmt.Errorf("PAYCOW_ETH_RPC_URLS: %w", err)
 	}
@@ -27,10 +27,10 @@ func (p *parts) dialPool(ctx context.Context) (*chain.Pool, error) {
 }
 
 // activitiesOn returns the activities of a worker that asks these nodes.
-func (p *parts) activitiesOn(pool *chain.Pool) *activities.Activities {
-	config := p.settings.chainConfig()
+func (a *app) activitiesOn(pool *chain.Pool) *activities.Activities {
+	config := a.settings.chainConfig()
 	return activities.New(activities.Dependencies{
-		Payments: p.store, Signals: p.store, Verifier: chain.NewVerifier(config, pool), Engine: p.engine,
-		Books: p.store, Balances: pool, Alarms: p.store, Watcher: chain.NewWatcher(config, pool, p.store, p.log),
-	}, activities.Settings{Network: config.Network, Confirmations: p.settings.Confirmations}, p.log)
+		Payments: a.store, Signals: a.store, Verifier: chain.NewVerifier(config, pool), Engine: a.engine,
+		Books: a.store, Balances: pool, Alarms: a.store, Watcher: chain.NewWatcher(config, pool, a.store, a.log),
+	}, activities.Settings{Network: config.Network, Confirmations: a.settings.Confirmations}, a.log)
 }

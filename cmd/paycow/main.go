@@ -1,5 +1,5 @@
-// Command paycow is the whole program: API, worker, migrations, and the development stack. It is the only place that knows
-// every package, reads the configuration and wires the parts.
+// Command paycow is the whole program: the API, the worker, the administrator's commands and the development stack.
+// Only this package knows all the others: it reads the settings and wires everything together.
 package main
 
 import (
@@ -18,28 +18,15 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args, os.Stdout, os.Stderr); err != nil {
+	if err := run(ctx, newProgram(os.Stdin, os.Stdout, os.Stderr), os.Args); err != nil {
 		fmt.Fprintln(os.Stderr, "paycow:", err)
 		stop()
 		os.Exit(1) //nolint:gocritic // stop was called above
 	}
 }
 
-// run is the program without its process: it returns when ctx ends or the command is done.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	// Errors are printed once, by main.
-	cli.OsExiter = func(int) {}
-	program := &cli.Command{
-		Name:           "paycow",
-		Usage:          "take USDT (ERC-20) payments, each one a durable workflow",
-		Writer:         stdout,
-		ErrWriter:      stderr,
-		ExitErrHandler: func(context.Context, *cli.Command, error) {},
-		Commands: append([]*cli.Command{
-			serveCommand(), apiCommand(), workerCommand(), migrateCommand(), operatorCommand(), adminCommand(os.Stdin), settingsCommand(),
-			rescanCommand(), reconcileCommand(), alarmsCommand(),
-		}, devCommands()...),
-	}
+// run runs a command and returns when it is done or ctx ends. A command that was stopped through ctx has not failed.
+func run(ctx context.Context, program *cli.Command, args []string) error {
 	err := program.Run(ctx, args)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil //nolint:nilerr // it was told to stop
@@ -47,7 +34,53 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return err
 }
 
-// newLogger returns the logger of a process. Warnings of the parts inside come through it too.
+// newProgram returns the command tree. Passwords are read from in.
+func newProgram(in *os.File, stdout, stderr io.Writer) *cli.Command {
+	program := &cli.Command{
+		Name:      "paycow",
+		Usage:     "accept USDT (ERC-20) payments",
+		Writer:    stdout,
+		ErrWriter: stderr,
+		// main prints the error and ends the process.
+		ExitErrHandler: func(context.Context, *cli.Command, error) {},
+		// A command without a validator of its own takes no arguments.
+		ArgValidator: noArguments,
+		Commands: append([]*cli.Command{
+			serveCommand(), apiCommand(), workerCommand(), migrateCommand(), operatorCommand(), adminCommand(in),
+			settingsCommand(), rescanCommand(), reconcileCommand(), alarmsCommand(),
+		}, devCommands()...),
+	}
+	_ = program.Walk(func(cmd *cli.Command) error {
+		cmd.OnUsageError = usageError
+		return nil
+	})
+	return program
+}
+
+// usageError is one sentence about a wrong flag. Without it the library prints the command's whole help as well.
+func usageError(_ context.Context, cmd *cli.Command, err error, _ bool) error {
+	return fmt.Errorf("%w (see %s --help)", err, cmd.FullName())
+}
+
+// noArguments refuses arguments and does not repeat them: one may be a password that was typed in the wrong place.
+func noArguments(_ context.Context, cmd *cli.Command) error {
+	if cmd.Args().Present() && cmd.Name != "help" {
+		return fmt.Errorf("%s does not take this argument (see %s --help)", cmd.FullName(), cmd.FullName())
+	}
+	return nil
+}
+
+// oneArgument refuses any other number of arguments than one.
+func oneArgument(what string) cli.ArgValidatorFunc {
+	return func(_ context.Context, cmd *cli.Command) error {
+		if cmd.Args().Len() != 1 {
+			return fmt.Errorf("%s takes one argument: %s", cmd.FullName(), what)
+		}
+		return nil
+	}
+}
+
+// newLogger returns the logger of a process.
 func newLogger(w io.Writer, s Settings) *slog.Logger {
 	options := &slog.HandlerOptions{Level: s.LogLevel}
 	if s.LogFormat == "json" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -14,20 +15,47 @@ import (
 	"paycow/store"
 )
 
-// TestMetrics reads what the database holds as Prometheus would, before anything is there and after.
-func TestMetrics(t *testing.T) {
-	quiet := slog.New(slog.DiscardHandler)
-	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "metrics.db"), quiet)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = db.Close() })
-	require.NoError(t, db.Migrate(t.Context()))
-	handler := metricsHandler(db, Settings{}, quiet)
-	scrape := func() string {
+// scrape returns a function that reads the metrics of a database as Prometheus would.
+func scrape(t *testing.T, db *store.Store) func() string {
+	t.Helper()
+	handler := metricsHandler(db, Settings{}, slog.New(slog.DiscardHandler))
+	return func() string {
 		answer := httptest.NewRecorder()
 		handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 		require.Equal(t, http.StatusOK, answer.Code)
 		return answer.Body.String()
 	}
+}
+
+func newTestStore(t *testing.T) *store.Store {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "paycow.db")
+	db, err := store.Open(t.Context(), "sqlite:"+path, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	require.NoError(t, db.Migrate(t.Context()))
+	return db
+}
+
+// TestMetricsNameEverything shows that a scrape has every node state, alarm kind and status, even those that count 0. One
+// that is added to models is there at once.
+func TestMetricsNameEverything(t *testing.T) {
+	text := scrape(t, newTestStore(t))()
+	for _, state := range models.NodeStates() {
+		require.Contains(t, text, fmt.Sprintf("paycow_rpc_nodes{network=\"ERC20\",state=%q} 0\n", state))
+	}
+	for _, kind := range models.AlarmKinds() {
+		require.Contains(t, text, fmt.Sprintf("paycow_alarms_open{kind=%q,network=\"ERC20\"} 0\n", kind))
+	}
+	for _, status := range models.Statuses() {
+		require.Contains(t, text, fmt.Sprintf("paycow_payments{network=\"ERC20\",status=%q} 0\n", status))
+	}
+}
+
+// TestMetrics shows the metrics of an empty database, of one with data, and of one that cannot be read.
+func TestMetrics(t *testing.T) {
+	db := newTestStore(t)
+	scrape := scrape(t, db)
 	text := scrape()
 	require.Contains(t, text, "paycow_up{network=\"ERC20\"} 1\n")
 	require.Contains(t, text, "paycow_payments{network=\"ERC20\",status=\"PENDING\"} 0\n")

@@ -114,13 +114,12 @@ func (s *stack) sendWithViem(key, to string, amount models.Amount) common.Hash {
 	return common.HexToHash(strings.TrimSpace(string(out)))
 }
 
-// stays checks that a payment's status and the balance do not move for a while.
+// stays checks that a payment has reached a status and a balance at which it rests.
 func (s *stack) stays(id, want string, available models.Amount) {
 	s.t.Helper()
-	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		require.Equal(s.t, want, joined(s.status(id)))
-		require.Equal(s.t, available, s.available())
-	}
+	s.awaitRest(id)
+	require.Equal(s.t, want, joined(s.status(id)))
+	require.Equal(s.t, available, s.available())
 }
 
 // TestPaidByAnOutsideClient pays with viem through the RPC port, on a chain that makes a block only when it is told to.

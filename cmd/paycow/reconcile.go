@@ -16,31 +16,25 @@ import (
 
 func reconcileCommand() *cli.Command {
 	return &cli.Command{
-		Name: "reconcile", Usage: "compare ledger, transfers, chain and workflows now; ends with code 1 when anything differs",
+		Name:  "reconcile",
+		Usage: "compare ledger, transfers, chain and workflows now; the exit code is 1 if anything differs",
 		Flags: append(settingFlags(), &cli.BoolFlag{Name: "json", Usage: "print the report as JSON"}),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
-			s, err := loadSettings(cmd, needsForWorker...)
-			if err != nil {
-				return err
-			}
-			p, err := openParts(ctx, s, newLogger(cmd.Root().ErrWriter, s))
-			if err != nil {
-				return err
-			}
-			return errors.Join(p.reconcile(ctx, cmd.Root().Writer, cmd.Bool("json")), p.close())
+			return withApp(ctx, cmd, func(a *app) error { return a.reconcile(ctx, cmd.Root().Writer, cmd.Bool("json")) })
 		},
 	}
 }
 
-// reconcile does by hand what the schedule does, prints the report and returns an error unless all agrees.
-func (p *parts) reconcile(ctx context.Context, out io.Writer, asJSON bool) error {
-	pool, err := p.dialPool(ctx)
+// reconcile does once what the schedule does regularly, and prints the report. It returns an error unless everything
+// was compared and agrees.
+func (a *app) reconcile(ctx context.Context, out io.Writer, asJSON bool) error {
+	pool, err := a.dialPool(ctx)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
 	pool.Probe(ctx)
-	report, err := p.activitiesOn(pool).ReconcileNow(ctx, models.ReconciliationInput{Network: models.NetworkERC20})
+	report, err := a.activitiesOn(pool).ReconcileNow(ctx, models.ReconciliationInput{Network: models.NetworkERC20})
 	if err != nil {
 		return fmt.Errorf("reconcile: %w", err)
 	}
@@ -55,7 +49,7 @@ func (p *parts) reconcile(ctx context.Context, out io.Writer, asJSON bool) error
 	case err != nil:
 		return fmt.Errorf("print the report: %w", err)
 	case len(report.Differences) > 0:
-		return fmt.Errorf("%d differences", len(report.Differences))
+		return fmt.Errorf("found %d differences", len(report.Differences))
 	case report.Unchecked != "":
 		return errors.New("not everything could be compared")
 	}
@@ -64,13 +58,14 @@ func (p *parts) reconcile(ctx context.Context, out io.Writer, asJSON bool) error
 
 func writeReconciliation(w io.Writer, r models.Reconciliation) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "Reconciliation of %s, which took %s\n\n", r.Network, r.FinishedAt.Sub(r.StartedAt).Round(time.Millisecond))
+	took := r.FinishedAt.Sub(r.StartedAt).Round(time.Millisecond)
+	fmt.Fprintf(table, "Reconciliation of %s in %s\n\n", r.Network, took)
 	fmt.Fprintf(table, "  at block\t%s\n", models.BlockRef{Number: r.BlockNumber, Hash: r.BlockHash})
 	fmt.Fprintf(table, "  ledger transactions\t%d\n", r.LedgerTransactions)
 	fmt.Fprintf(table, "  transfers\t%d\n", r.Transfers)
-	fmt.Fprintf(table, "  balances asked of the chain\t%d\n", r.Addresses)
+	fmt.Fprintf(table, "  balances read from the chain\t%d\n", r.Addresses)
 	fmt.Fprintf(table, "  open payments\t%d\n", r.OpenPayments)
-	fmt.Fprintf(table, "  workflows that were missing and are started now\t%d\n\n", r.WorkflowsStarted)
+	fmt.Fprintf(table, "  missing workflows, now started\t%d\n\n", r.WorkflowsStarted)
 	if r.Unchecked != "" {
 		fmt.Fprintf(table, "Not compared: %s\n", r.Unchecked)
 	}

@@ -203,7 +203,7 @@ func TestRefusedSettings(t *testing.T) {
 		"nothing is set": {args: []string{"serve"}, says: []string{"PAYCOW_PUBLIC_URL must be set", "PAYCOW_XPUB must be set", "PAYCOW_MASTER_KEY must be set", "PAYCOW_ETH_RPC_URLS must be set"}},
 		"several at once": {
 			args: []string{"worker"}, env: []string{"PAYCOW_ETH_RPC_URLS=ftp://x", "PAYCOW_CONFIRMATIONS=0", "PAYCOW_TOKEN_ADDRESS=0x12", "PAYCOW_PAYMENT_WINDOW=soon"},
-			says: []string{"PAYCOW_ETH_RPC_URLS: its value: must be http, https, ws or wss URLs, by comma", "PAYCOW_CONFIRMATIONS: \"0\"", "PAYCOW_TOKEN_ADDRESS", "PAYCOW_PAYMENT_WINDOW"},
+			says: []string{"PAYCOW_ETH_RPC_URLS: must be http, https, ws or wss URLs, separated by commas", "PAYCOW_CONFIRMATIONS: must be a whole number from 1 to 65535 (not \"0\")", "PAYCOW_TOKEN_ADDRESS", "PAYCOW_PAYMENT_WINDOW"},
 		},
 		"a private key is no xpub": {
 			args: []string{"api"}, env: []string{"PAYCOW_PUBLIC_URL=http://x", "PAYCOW_XPUB=xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi"},

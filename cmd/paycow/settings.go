@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/netip"
-	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -23,161 +22,293 @@ import (
 	"paycow/models"
 )
 
-// Settings are the values a process runs with, checked.
+// Settings are the checked values that a process runs with.
 type Settings struct {
-	PublicURL      string
+	PublicURL      string // of this installation, without a slash at the end
 	HTTPAddr       string
 	DatabaseURL    string
 	Temporal       engine.Settings
-	RPCURLs        []string // of the Ethereum nodes, in order of preference
-	RPCQuorum      int      // nodes that must agree; 0 when neither it nor the nodes are known to this process
+	RPCURLs        []string // of the Ethereum nodes, the preferred one first
+	RPCQuorum      int      // nodes that must agree; 0 = not set, and this process has no nodes
 	ChainID        uint64
 	Token          common.Address
-	TemporalUIURL  string // where admins reach the engine's web UI, "" = not at all
-	ExplorerURL    string // of a block explorer, for links of the pages; "" = none
+	TemporalUIURL  string // where admins reach Temporal's web UI, "" = no links to it
+	ExplorerURL    string // block explorer that the pages link to, "" or noExplorer = no links
 	XPub           *chain.XPub
-	Confirmations  uint64        // needed for a credit, in blocks
-	FinalizedAbove models.Amount // micro-USDT from which a credit also waits for its block to be final; 0 = never
-	PaymentWindow  time.Duration
-	BlockTime      time.Duration // usual time between blocks; 0 = blocks come when they are asked for (development only)
-	MaxAmount      models.Amount
-	MasterKey      []byte // 32 bytes
+	Confirmations  uint64        // that a transfer needs to be credited, in blocks
+	FinalizedAbove models.Amount // micro-USDT above which a credit also waits until its block is final; 0 = never
+	PaymentWindow  time.Duration // from a payment's creation to its expiry
+	BlockTime      time.Duration // usual time between blocks; 0 = blocks are made on request (development only)
+	MaxAmount      models.Amount // of one payment, in micro-USDT
+	MasterKey      []byte        // 32 bytes
 	TrustedProxies []netip.Prefix
 	MetricsAddr    string        // listen address of /metrics, "" = none
-	WatchMempool   bool          // look for transfers that are on their way
-	ReconcileEvery time.Duration // from one reconciliation to the next
+	WatchMempool   bool          // also look for pending transfers
+	ReconcileEvery time.Duration // time from one reconciliation to the next
 	LogLevel       slog.Level
 	LogFormat      string
 }
 
-// ExpiryGrace is how long after a payment's end its timer fires: by then the chain has usually been read past it.
+// ExpiryGrace returns how long after the end of a payment's window its timer fires. By then the blocks up to that end
+// have usually been read.
 func (s Settings) ExpiryGrace() time.Duration { return 2*s.BlockTime + 3*time.Second }
 
-// setting is one row of the table of settings. Its environment variable is PAYCOW_<name>, or PAYCOW_<name>_FILE with the
-// path of a file that holds the value.
+// setting is one row of the table of settings. Its value comes from a flag, from the environment variable
+// PAYCOW_<name>, or from the file that PAYCOW_<name>_FILE names, in this order. An empty value means the default.
 type setting struct {
 	name     string
-	fallback string
-	secret   bool // never a flag, because command lines can be seen by others
-	help     string
-	read     func(s *Settings, value string) error
+	fallback string                   // the default, as it would be typed; "" = none
+	secret   bool                     // has no flag, because other users of the machine can read command lines
+	hidden   bool                     // an error does not repeat the value
+	help     string                   // one phrase
+	set      func(value string) error // checks a value and stores it
 }
 
 func (d setting) env() string  { return "PAYCOW_" + d.name }
 func (d setting) flag() string { return strings.ToLower(strings.ReplaceAll(d.name, "_", "-")) }
 
-var allSettings = []setting{
-	{"PUBLIC_URL", "", false, "where payers and integrators reach this installation, such as https://pay.example.com", readPublicURL},
-	{"HTTP_ADDR", ":8080", false, "listen address of the API and the pages", text(func(s *Settings) *string { return &s.HTTPAddr })},
-	{"DATABASE_URL", "sqlite:paycow.db", true, "postgres://… or sqlite:<file>", text(func(s *Settings) *string { return &s.DatabaseURL })},
-	{"TEMPORAL_ADDRESS", "127.0.0.1:7233", false, "host:port of the Temporal frontend", text(func(s *Settings) *string { return &s.Temporal.Address })},
-	{"TEMPORAL_NAMESPACE", "paycow", false, "Temporal namespace; made when missing", text(func(s *Settings) *string { return &s.Temporal.Namespace })},
-	{"TEMPORAL_TLS_CA", "", false, "PEM file of the authority that signed the frontend's certificate; turns TLS on", text(func(s *Settings) *string { return &s.Temporal.TLSCA })},
-	{"TEMPORAL_TLS_CERT", "", false, "PEM file of a client certificate; turns TLS on", text(func(s *Settings) *string { return &s.Temporal.TLSCert })},
-	{"TEMPORAL_TLS_KEY", "", false, "PEM file of the client certificate's key", text(func(s *Settings) *string { return &s.Temporal.TLSKey })},
-	{"TEMPORAL_TLS_SERVER_NAME", "", false, "name expected in the frontend's certificate; turns TLS on", text(func(s *Settings) *string { return &s.Temporal.TLSServerName })},
-	{"ETH_RPC_URLS", "", true, "URLs of Ethereum nodes by comma, the preferred one first: http, https, ws or wss", readRPCURLs},
-	{"RPC_QUORUM", "", false, "nodes that must agree before anything is credited or expires; 1 with one node, else 2", readQuorum},
-	{"CHAIN_ID", "1", false, "chain id of the network; a node on another chain is refused", readChainID},
-	{"TOKEN_ADDRESS", "0xdAC17F958D2ee523a2206206994597C13D831ec7", false, "contract of USDT", readToken},
-	{"TEMPORAL_UI_URL", "", false, "where admins reach Temporal's web UI, for links on the admin page; empty = no links", readTemporalUIURL},
-	{"EXPLORER_URL", "", false, "block explorer that the checkout page links transactions to; https://etherscan.io on chain 1; none = no links", readExplorerURL},
-	{"XPUB", "", false, "BIP-32 public account key (m/44'/60'/0') from which deposit addresses are derived", readXPub},
-	{"CONFIRMATIONS", "12", false, "confirmations in blocks before a transfer is credited, at least 1", readConfirmations},
-	{"FINALIZED_ABOVE", "", false, "amount in USDT above which a credit also waits until its block is finalized; empty = never", readFinalizedAbove},
-	{"PAYMENT_WINDOW", "1h", false, "from a payment's creation to its expiry", duration(func(s *Settings) *time.Duration { return &s.PaymentWindow }, time.Second)},
-	{"BLOCK_TIME", "12s", false, "usual time between blocks", duration(func(s *Settings) *time.Duration { return &s.BlockTime }, time.Millisecond)},
-	{"MAX_AMOUNT", "1000000", false, "largest amount of one payment in USDT", readMaxAmount},
-	{"MASTER_KEY", "", true, "64 hex digits (32 bytes) that seal the operators' API secrets", readMasterKey},
-	{"TRUSTED_PROXIES", "", false, "addresses or CIDR ranges, by comma, whose X-Forwarded-For and -Proto are believed", readProxies},
-	{"METRICS_ADDR", "", false, "listen address of /metrics for Prometheus; it asks for no password; empty = none", text(func(s *Settings) *string { return &s.MetricsAddr })},
-	{"WATCH_MEMPOOL", "false", false, "true: also look for transfers on their way, which the checkout page then shows; every pending transaction is read for it", readWatchMempool},
-	{"RECONCILE_EVERY", "10m", false, "from one reconciliation of ledger, chain and workflows to the next, at least 1m", duration(func(s *Settings) *time.Duration { return &s.ReconcileEvery }, time.Minute)},
-	{"LOG_LEVEL", "info", false, "debug, info, warn or error", func(s *Settings, v string) error { return s.LogLevel.UnmarshalText([]byte(v)) }},
-	{"LOG_FORMAT", "text", false, "text or json", readLogFormat},
+// apply checks a value and stores it. The error calls the setting by the given label.
+func (d setting) apply(label, value string) error {
+	err := d.set(value)
+	switch {
+	case err == nil:
+		return nil
+	case d.secret || d.hidden:
+		return fmt.Errorf("%s: %w", label, err)
+	default:
+		return fmt.Errorf("%s: %w (not %q)", label, err, value)
+	}
 }
 
-// What the commands need to be set, besides what has a default.
+// table returns all settings. Their values are stored in s.
+func (s *Settings) table() []setting {
+	return slices.Concat(s.generalTable(), s.temporalTable(), s.chainTable(), s.paymentTable())
+}
+
+func (s *Settings) generalTable() []setting {
+	return []setting{
+		{
+			name: "PUBLIC_URL", set: webURL(&s.PublicURL, "https", "http"),
+			help: "URL at which payers and shops reach this installation, such as https://pay.example.com",
+		},
+		{
+			name: "HTTP_ADDR", fallback: ":8080", set: text(&s.HTTPAddr),
+			help: "listen address of the API and the pages",
+		},
+		{
+			name: "DATABASE_URL", fallback: "sqlite:paycow.db", secret: true, set: text(&s.DatabaseURL),
+			help: "database, as postgres://... or sqlite:<file>",
+		},
+		{
+			name: "MASTER_KEY", secret: true, set: masterKey(&s.MasterKey),
+			help: "key that encrypts the operators' API secrets, as 64 hex digits (32 bytes)",
+		},
+		{
+			name: "TRUSTED_PROXIES", set: addressRanges(&s.TrustedProxies),
+			help: "IP addresses or CIDR ranges of proxies whose X-Forwarded-* headers are trusted, separated by commas",
+		},
+		{
+			name: "METRICS_ADDR", set: text(&s.MetricsAddr),
+			help: "listen address of /metrics for Prometheus, which asks for no password; empty for none",
+		},
+		{
+			name: "LOG_LEVEL", fallback: "info", set: logLevel(&s.LogLevel),
+			help: "lowest level that is logged: debug, info, warn or error",
+		},
+		{
+			name: "LOG_FORMAT", fallback: "text", set: oneOf(&s.LogFormat, "text", "json"),
+			help: "format of the log: text or json",
+		},
+	}
+}
+
+func (s *Settings) temporalTable() []setting {
+	return []setting{
+		{
+			name: "TEMPORAL_ADDRESS", fallback: "127.0.0.1:7233", set: text(&s.Temporal.Address),
+			help: "host:port of Temporal's frontend",
+		},
+		{
+			name: "TEMPORAL_NAMESPACE", fallback: "paycow", set: text(&s.Temporal.Namespace),
+			help: "Temporal namespace, which the worker creates if it is missing",
+		},
+		{
+			name: "TEMPORAL_TLS_CA", set: text(&s.Temporal.TLSCA),
+			help: "PEM file of the authority that signed the frontend's certificate; turns TLS on",
+		},
+		{
+			name: "TEMPORAL_TLS_CERT", set: text(&s.Temporal.TLSCert),
+			help: "PEM file of a client certificate; turns TLS on",
+		},
+		{
+			name: "TEMPORAL_TLS_KEY", set: text(&s.Temporal.TLSKey),
+			help: "PEM file of the client certificate's key",
+		},
+		{
+			name: "TEMPORAL_TLS_SERVER_NAME", set: text(&s.Temporal.TLSServerName),
+			help: "name expected in the frontend's certificate; turns TLS on",
+		},
+		{
+			name: "TEMPORAL_UI_URL", set: webURL(&s.TemporalUIURL, "https", "http"),
+			help: "URL of Temporal's web UI, for links on the admin page; empty for no links",
+		},
+	}
+}
+
+func (s *Settings) chainTable() []setting {
+	return []setting{
+		{
+			name: "ETH_RPC_URLS", secret: true, set: nodeURLs(&s.RPCURLs),
+			help: "http, https, ws or wss URLs of Ethereum nodes, separated by commas, the preferred node first",
+		},
+		{
+			name: "RPC_QUORUM", set: wholeNumber(&s.RPCQuorum, math.MaxUint8),
+			help: "number of nodes that must agree before a payment is credited or expires; 1 with one node, otherwise 2",
+		},
+		{
+			name: "CHAIN_ID", fallback: "1", set: wholeNumber(&s.ChainID, math.MaxInt64),
+			help: "chain ID of the network; nodes on another chain are not used",
+		},
+		{
+			name: "TOKEN_ADDRESS", fallback: "0xdAC17F958D2ee523a2206206994597C13D831ec7", set: contractAddress(&s.Token),
+			help: "address of the USDT contract",
+		},
+		{
+			name: "EXPLORER_URL", set: explorerURL(&s.ExplorerURL),
+			help: "block explorer that the checkout page links to; https://etherscan.io on chain 1; none for no links",
+		},
+		{
+			name: "BLOCK_TIME", fallback: durationText(models.DefaultBlockTime), set: duration(&s.BlockTime, time.Millisecond),
+			help: "usual time between blocks",
+		},
+		{
+			name: "WATCH_MEMPOOL", fallback: "false", set: boolean(&s.WatchMempool),
+			help: "whether to read every pending transaction, so that the checkout page can show a transfer before it is in a block",
+		},
+	}
+}
+
+func (s *Settings) paymentTable() []setting {
+	return []setting{
+		{
+			name: "XPUB", hidden: true, set: accountKey(&s.XPub), // hidden because it might be a private key
+			help: "BIP-32 public account key (m/44'/60'/0') from which deposit addresses are derived",
+		},
+		{
+			name: "CONFIRMATIONS", fallback: strconv.Itoa(models.DefaultConfirmations),
+			set:  wholeNumber(&s.Confirmations, math.MaxUint16),
+			help: "confirmations that a transfer needs to be credited, in blocks",
+		},
+		{
+			name: "FINALIZED_ABOVE", set: amount(&s.FinalizedAbove),
+			help: "amount in USDT above which a credit also waits until its block is finalized; empty for never",
+		},
+		{
+			name: "PAYMENT_WINDOW", fallback: durationText(models.DefaultPaymentWindow),
+			set:  duration(&s.PaymentWindow, time.Second),
+			help: "time from a payment's creation to its expiry",
+		},
+		{
+			name: "MAX_AMOUNT", fallback: models.Amount(models.DefaultMaxAmount).String(), set: amount(&s.MaxAmount),
+			help: "largest amount of one payment, in USDT",
+		},
+		{
+			name: "RECONCILE_EVERY", fallback: durationText(models.DefaultReconcileInterval),
+			set:  duration(&s.ReconcileEvery, time.Minute),
+			help: "time from one reconciliation of ledger, chain and workflows to the next, at least 1m",
+		},
+	}
+}
+
+// The settings without a default that a command needs.
 var (
 	needsForAPI    = []string{"PUBLIC_URL", "XPUB", "MASTER_KEY"}
 	needsForWorker = []string{"ETH_RPC_URLS"}
 )
 
-// settingFlags are the flags that stand for settings.
+// settingFlags returns the flags that stand for settings. They hold text: a typed flag would stop at the first wrong
+// value.
 func settingFlags() []cli.Flag {
 	var flags []cli.Flag
-	for _, d := range allSettings {
+	for _, d := range new(Settings).table() {
 		if !d.secret {
-			flags = append(flags, &cli.StringFlag{Name: d.flag(), Usage: d.help, Sources: cli.EnvVars(d.env()), DefaultText: d.fallback})
+			flags = append(flags, &cli.StringFlag{
+				Name: d.flag(), Usage: d.help, Sources: cli.EnvVars(d.env()), DefaultText: d.fallback,
+			})
 		}
 	}
 	return flags
 }
 
-// loadSettings reads and checks every setting, and returns one sentence for each that is wrong or missing.
-func loadSettings(cmd *cli.Command, needed ...string) (Settings, error) {
+// defaultSettings returns the defaults of the table.
+func defaultSettings() Settings {
 	var s Settings
+	for _, d := range s.table() {
+		if d.fallback != "" {
+			if err := d.apply(d.env(), d.fallback); err != nil {
+				panic(err) // the table contradicts itself
+			}
+		}
+	}
+	return s
+}
+
+// loadSettings reads and checks all settings. The error has one line for each that is wrong, or needed and missing.
+func loadSettings(cmd *cli.Command, needed ...string) (Settings, error) {
+	s := defaultSettings()
 	var wrong []error
-	for _, d := range allSettings {
+	for _, d := range s.table() {
 		value, err := d.lookup(cmd)
-		if err != nil {
+		switch {
+		case err != nil:
 			wrong = append(wrong, err)
-			continue
-		}
-		if value == "" {
-			if slices.Contains(needed, d.name) {
-				wrong = append(wrong, fmt.Errorf("%s must be set: %s", d.env(), d.help))
-			}
-			continue
-		}
-		if err := d.read(&s, value); err != nil {
-			shown := strconv.Quote(value)
-			if d.secret {
-				shown = "its value"
-			}
-			wrong = append(wrong, fmt.Errorf("%s: %s: %w", d.env(), shown, err))
+		case value != "":
+			wrong = append(wrong, d.apply(d.env(), value))
+		case slices.Contains(needed, d.name):
+			wrong = append(wrong, fmt.Errorf("%s must be set: %s", d.env(), d.help))
 		}
 	}
 	if s.ExplorerURL == "" && s.ChainID == 1 {
 		s.ExplorerURL = "https://etherscan.io"
 	}
-	if err := s.settleQuorum(); err != nil {
+	if err := s.resolveQuorum(); err != nil {
 		wrong = append(wrong, fmt.Errorf("PAYCOW_RPC_QUORUM: %w", err))
 	}
 	return s, errors.Join(wrong...)
 }
 
-// settleQuorum sets the default that the number of nodes gives, and refuses more than there are.
-func (s *Settings) settleQuorum() error {
+// resolveQuorum sets the default, which depends on the number of nodes. It returns an error if the quorum is larger
+// than that number.
+func (s *Settings) resolveQuorum() error {
 	nodes := len(s.RPCURLs)
 	switch {
 	case nodes == 0:
-		return nil // this process asks none
+		return nil // this process uses no nodes
 	case s.RPCQuorum == 0:
-		s.RPCQuorum = min(nodes, 2)
+		s.RPCQuorum = models.Quorum(nodes)
 	case s.RPCQuorum > nodes:
-		return fmt.Errorf("%d nodes cannot agree when PAYCOW_ETH_RPC_URLS names %d", s.RPCQuorum, nodes)
+		return fmt.Errorf("%d nodes cannot agree when only %d are configured", s.RPCQuorum, nodes)
 	}
 	return nil
 }
 
-// lookup finds a setting's value: flag or environment, then the file, then the default.
+// lookup returns a setting's value, "" if it has none. cli.EnvVars reads the variable of a setting that is also a
+// flag. The file is read here: cli.File hides why a file cannot be read, and a source that follows an empty variable
+// is not read.
 func (d setting) lookup(cmd *cli.Command) (string, error) {
 	value := os.Getenv(d.env())
-	if !d.secret && cmd.IsSet(d.flag()) {
+	if !d.secret {
 		value = cmd.String(d.flag())
 	}
-	if path := os.Getenv(d.env() + "_FILE"); value == "" && path != "" {
-		content, err := os.ReadFile(path) //nolint:gosec // the path is the administrator's setting
-		if err != nil {
-			return "", fmt.Errorf("%s_FILE cannot be read: %w", d.env(), err)
-		}
-		value = strings.TrimSpace(string(content))
+	path := os.Getenv(d.env() + "_FILE")
+	if value != "" || path == "" {
+		return value, nil
 	}
-	if value == "" {
-		value = d.fallback
+	content, err := os.ReadFile(path) //nolint:gosec // the administrator chooses the path
+	if err != nil {
+		return "", fmt.Errorf("%s_FILE: %w", d.env(), err)
 	}
-	return value, nil
+	return strings.TrimSpace(string(content)), nil
 }
 
 // settingsCommand prints the table of settings, both as "paycow settings" and as "paycow help settings".
@@ -185,11 +316,11 @@ func settingsCommand() *cli.Command {
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "SETTING\tDEFAULT\tMEANING")
-	for _, d := range allSettings {
+	for _, d := range new(Settings).table() {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", d.env(), d.fallback, d.help)
 	}
-	fmt.Fprintln(table, "\nEach can also be read from the file that <SETTING>_FILE names.")
-	_ = table.Flush() // into memory
+	_ = table.Flush() // cannot fail: it writes to memory
+	fmt.Fprintln(&b, "\nTo read a setting from a file, put the file's path into <SETTING>_FILE.")
 	return &cli.Command{
 		Name: "settings", Usage: "print the table of settings", Description: b.String(),
 		Action: func(_ context.Context, cmd *cli.Command) error {
@@ -197,166 +328,4 @@ func settingsCommand() *cli.Command {
 			return err
 		},
 	}
-}
-
-func text(field func(*Settings) *string) func(*Settings, string) error {
-	return func(s *Settings, value string) error { *field(s) = value; return nil }
-}
-
-func duration(field func(*Settings) *time.Duration, least time.Duration) func(*Settings, string) error {
-	return func(s *Settings, value string) error {
-		d, err := time.ParseDuration(value)
-		if err != nil || d < least {
-			return fmt.Errorf("must be a duration of at least %s, such as 90s or 1h", least)
-		}
-		*field(s) = d
-		return nil
-	}
-}
-
-func readPublicURL(s *Settings, value string) error {
-	u, err := url.Parse(value)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("must be an http or https URL")
-	}
-	s.PublicURL = strings.TrimRight(value, "/")
-	return nil
-}
-
-func readTemporalUIURL(s *Settings, value string) error {
-	u, err := url.Parse(value)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("must be an http or https URL")
-	}
-	s.TemporalUIURL = strings.TrimRight(value, "/")
-	return nil
-}
-
-// noExplorer is the value that turns the default off.
-const noExplorer = "none"
-
-func readExplorerURL(s *Settings, value string) error {
-	u, err := url.Parse(value)
-	if value != noExplorer && (err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "") {
-		return errors.New("must be an https URL, or none")
-	}
-	s.ExplorerURL = strings.TrimRight(value, "/")
-	return nil
-}
-
-func readRPCURLs(s *Settings, value string) error {
-	s.RPCURLs = nil
-	for item := range strings.SplitSeq(value, ",") {
-		item = strings.TrimSpace(item)
-		u, err := url.Parse(item)
-		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "ws", "wss"}, u.Scheme) {
-			return errors.New("must be http, https, ws or wss URLs, by comma")
-		}
-		if slices.Contains(s.RPCURLs, item) {
-			return errors.New("names a node twice, which would agree with itself")
-		}
-		s.RPCURLs = append(s.RPCURLs, item)
-	}
-	return nil
-}
-
-func readQuorum(s *Settings, value string) error {
-	n, err := strconv.ParseUint(value, 10, 8)
-	if err != nil || n == 0 {
-		return errors.New("must be a whole number from 1 to 255")
-	}
-	s.RPCQuorum = int(n)
-	return nil
-}
-
-func readFinalizedAbove(s *Settings, value string) error {
-	amount, err := models.ParseAmount(value)
-	if err != nil || amount <= 0 {
-		return errors.New("must be a positive amount with at most 6 decimals, or empty")
-	}
-	s.FinalizedAbove = amount
-	return nil
-}
-
-func readWatchMempool(s *Settings, value string) error {
-	watch, err := strconv.ParseBool(value)
-	if err != nil {
-		return errors.New("must be true or false")
-	}
-	s.WatchMempool = watch
-	return nil
-}
-
-func readChainID(s *Settings, value string) error {
-	id, err := strconv.ParseUint(value, 10, 63)
-	if err != nil || id == 0 {
-		return errors.New("must be a positive whole number")
-	}
-	s.ChainID = id
-	return nil
-}
-
-func readToken(s *Settings, value string) error {
-	if !common.IsHexAddress(value) {
-		return errors.New("must be an address: 0x and 40 hex digits")
-	}
-	s.Token = common.HexToAddress(value)
-	return nil
-}
-
-func readXPub(s *Settings, value string) error {
-	xpub, err := chain.NewXPub(value)
-	s.XPub = xpub
-	return err
-}
-
-func readConfirmations(s *Settings, value string) error {
-	n, err := strconv.ParseUint(value, 10, 16)
-	if err != nil || n == 0 {
-		return errors.New("must be a whole number from 1 to 65535")
-	}
-	s.Confirmations = n
-	return nil
-}
-
-func readMaxAmount(s *Settings, value string) error {
-	amount, err := models.ParseAmount(value)
-	if err != nil || amount <= 0 {
-		return errors.New("must be a positive amount with at most 6 decimals")
-	}
-	s.MaxAmount = amount
-	return nil
-}
-
-func readMasterKey(s *Settings, value string) error {
-	key, err := hex.DecodeString(value)
-	if err != nil || len(key) != 32 {
-		return errors.New("must be 64 hex digits")
-	}
-	s.MasterKey = key
-	return nil
-}
-
-func readProxies(s *Settings, value string) error {
-	for item := range strings.SplitSeq(value, ",") {
-		item = strings.TrimSpace(item)
-		prefix, err := netip.ParsePrefix(item)
-		if err != nil {
-			address, addressErr := netip.ParseAddr(item)
-			if addressErr != nil {
-				return errors.New("must be addresses or CIDR ranges, by comma")
-			}
-			prefix = netip.PrefixFrom(address, address.BitLen())
-		}
-		s.TrustedProxies = append(s.TrustedProxies, prefix)
-	}
-	return nil
-}
-
-func readLogFormat(s *Settings, value string) error {
-	if value != "text" && value != "json" {
-		return errors.New("must be text or json")
-	}
-	s.LogFormat = value
-	return nil
 }

@@ -3,6 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,10 +16,10 @@ import (
 	"paycow/models"
 )
 
-// settingsOf loads settings from these variables alone.
-func settingsOf(t *testing.T, env map[string]string) (Settings, error) {
+// settingsOf loads settings from these variables and flags alone.
+func settingsOf(t *testing.T, env map[string]string, args ...string) (Settings, error) {
 	t.Helper()
-	for _, d := range allSettings {
+	for _, d := range new(Settings).table() {
 		t.Setenv(d.env(), "")
 		t.Setenv(d.env()+"_FILE", "")
 	}
@@ -23,13 +27,15 @@ func settingsOf(t *testing.T, env map[string]string) (Settings, error) {
 		t.Setenv(name, value)
 	}
 	var s Settings
-	var wrong error
-	cmd := &cli.Command{Name: "test", Flags: settingFlags(), Writer: &bytes.Buffer{}, Action: func(_ context.Context, cmd *cli.Command) error {
-		s, wrong = loadSettings(cmd)
-		return nil
-	}}
-	require.NoError(t, cmd.Run(t.Context(), []string{"test"}))
-	return s, wrong
+	cmd := &cli.Command{
+		Name: "test", Flags: settingFlags(), Writer: &bytes.Buffer{}, ErrWriter: &bytes.Buffer{}, OnUsageError: usageError,
+		Action: func(_ context.Context, cmd *cli.Command) (err error) {
+			s, err = loadSettings(cmd)
+			return err
+		},
+	}
+	err := cmd.Run(t.Context(), append([]string{"test"}, args...))
+	return s, err
 }
 
 func TestSettingsOfTheNodes(t *testing.T) {
@@ -66,20 +72,109 @@ func TestSettingsOfTheNodes(t *testing.T) {
 func TestRefusedSettingsOfTheNodes(t *testing.T) {
 	for name, value := range map[string]struct{ value, says string }{
 		"PAYCOW_ETH_RPC_URLS":    {"http://secret,http://secret", "names a node twice"},
-		"PAYCOW_RPC_QUORUM":      {"0", "must be a whole number from 1 to 255"},
-		"PAYCOW_FINALIZED_ABOVE": {"-1", "must be a positive amount"},
-		"PAYCOW_WATCH_MEMPOOL":   {"perhaps", "must be true or false"},
-		"PAYCOW_RECONCILE_EVERY": {"59s", "PAYCOW_RECONCILE_EVERY"},
+		"PAYCOW_RPC_QUORUM":      {"0", `must be a whole number from 1 to 255 (not "0")`},
+		"PAYCOW_FINALIZED_ABOVE": {"-1", `must be a positive amount with at most 6 decimals (not "-1")`},
+		"PAYCOW_WATCH_MEMPOOL":   {"perhaps", `must be true or false (not "perhaps")`},
+		"PAYCOW_RECONCILE_EVERY": {"59s", `must be a duration of at least 1m0s, such as 90s or 1h (not "59s")`},
 	} {
 		_, err := settingsOf(t, map[string]string{name: value.value})
-		require.ErrorContains(t, err, name)
-		require.ErrorContains(t, err, value.says)
+		require.ErrorContains(t, err, name+": "+value.says)
 		require.NotContains(t, err.Error(), "secret")
 	}
 	for _, urls := range []string{"http://a,", ",http://a", "http://a,ftp://b", "http://a;http://b,"} {
 		_, err := settingsOf(t, map[string]string{"PAYCOW_ETH_RPC_URLS": urls})
-		require.ErrorContains(t, err, "must be http, https, ws or wss URLs, by comma", urls)
+		require.ErrorContains(t, err, "must be http, https, ws or wss URLs, separated by commas", urls)
 	}
 	_, err := settingsOf(t, map[string]string{"PAYCOW_ETH_RPC_URLS": "http://a,http://b", "PAYCOW_RPC_QUORUM": "3"})
-	require.ErrorContains(t, err, "PAYCOW_RPC_QUORUM: 3 nodes cannot agree when PAYCOW_ETH_RPC_URLS names 2")
+	require.ErrorContains(t, err, "PAYCOW_RPC_QUORUM: 3 nodes cannot agree when only 2 are configured")
+}
+
+// TestRefusedSettingsAreReportedTogether shows one line for each wrong setting, wherever its value comes from.
+func TestRefusedSettingsAreReportedTogether(t *testing.T) {
+	wrong := map[string]struct{ value, says string }{
+		"PUBLIC_URL":      {"ftp://x", `must be a URL that starts with https:// or http:// (not "ftp://x")`},
+		"TEMPORAL_UI_URL": {"https://x?a=b", `must be a URL that starts with https:// or http:// (not "https://x?a=b")`},
+		"EXPLORER_URL":    {"http://x", `must be a URL that starts with https://, or none (not "http://x")`},
+		"CHAIN_ID":        {"main", `must be a whole number from 1 to 9223372036854775807 (not "main")`},
+		"TOKEN_ADDRESS":   {"0x12", `must be an address: 0x and 40 hex digits (not "0x12")`},
+		"CONFIRMATIONS":   {"65536", `must be a whole number from 1 to 65535 (not "65536")`},
+		"BLOCK_TIME":      {"0s", `must be a duration of at least 1ms, such as 90s or 1h (not "0s")`},
+		"MAX_AMOUNT":      {"0.0000001", `must be a positive amount with at most 6 decimals (not "0.0000001")`},
+		"MASTER_KEY":      {"secret", "must be 64 hex digits"},
+		"TRUSTED_PROXIES": {"10.0.0.0/8,x", `must be IP addresses or CIDR ranges, separated by commas (not "10.0.0.0/8,x")`},
+		"LOG_LEVEL":       {"loud", `must be debug, info, warn or error (not "loud")`},
+		"LOG_FORMAT":      {"xml", `must be text or json (not "xml")`},
+	}
+	env := map[string]string{"PAYCOW_XPUB_FILE": filepath.Join(t.TempDir(), "missing")}
+	for name, value := range wrong {
+		env["PAYCOW_"+name] = value.value
+	}
+	_, err := settingsOf(t, env)
+	require.Error(t, err)
+	lines := strings.Split(err.Error(), "\n")
+	require.Len(t, lines, len(wrong)+1)
+	for name, value := range wrong {
+		require.Contains(t, lines, "PAYCOW_"+name+": "+value.says)
+	}
+	require.Contains(t, err.Error(), "PAYCOW_XPUB_FILE: open ")
+	require.NotContains(t, err.Error(), "secret")
+}
+
+// TestPrivateKeyIsNotRepeated shows that a private key, given instead of the public one, is not in the error, which is logged.
+func TestPrivateKeyIsNotRepeated(t *testing.T) {
+	const private = "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi"
+	_, err := settingsOf(t, map[string]string{"PAYCOW_XPUB": private})
+	require.ErrorContains(t, err, "PAYCOW_XPUB")
+	require.NotContains(t, err.Error(), private)
+}
+
+// TestSettingsSources shows which value wins: the flag, the variable, the file, the default. Empty ones do not count.
+func TestSettingsSources(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "value")
+	require.NoError(t, os.WriteFile(file, []byte("14\n"), 0o600))
+	env := map[string]string{}
+	confirmations := func(args ...string) uint64 {
+		s, err := settingsOf(t, env, args...)
+		require.NoError(t, err)
+		return s.Confirmations
+	}
+	require.EqualValues(t, models.DefaultConfirmations, confirmations())
+	env["PAYCOW_CONFIRMATIONS_FILE"] = file
+	require.EqualValues(t, 14, confirmations(), "an empty variable does not hide the file")
+	env["PAYCOW_CONFIRMATIONS"] = "15"
+	require.EqualValues(t, 15, confirmations())
+	require.EqualValues(t, 16, confirmations("--confirmations", "16"))
+
+	key := strings.Repeat("ab", 32)
+	require.NoError(t, os.WriteFile(file, []byte(" "+key+"\n"), 0o600))
+	s, err := settingsOf(t, map[string]string{"PAYCOW_MASTER_KEY_FILE": file})
+	require.NoError(t, err)
+	require.Equal(t, key, hex.EncodeToString(s.MasterKey))
+	_, err = settingsOf(t, nil, "--master-key", key)
+	require.ErrorContains(t, err, "flag provided but not defined", "a secret is never a flag")
+}
+
+func TestDefaultSettings(t *testing.T) {
+	s := defaultSettings()
+	require.EqualValues(t, models.DefaultConfirmations, s.Confirmations)
+	require.EqualValues(t, models.DefaultMaxAmount, s.MaxAmount)
+	require.Equal(t, models.DefaultPaymentWindow, s.PaymentWindow)
+	require.Equal(t, models.DefaultBlockTime, s.BlockTime)
+	require.Equal(t, models.DefaultReconcileInterval, s.ReconcileEvery)
+	loaded, err := settingsOf(t, nil)
+	require.NoError(t, err)
+	require.Equal(t, "https://etherscan.io", loaded.ExplorerURL)
+	loaded.ExplorerURL = ""
+	require.Equal(t, s, loaded)
+	names := map[string]bool{}
+	for _, d := range s.table() {
+		require.NotEmpty(t, d.help, d.name)
+		require.False(t, names[d.name], d.name)
+		names[d.name] = true
+	}
+	for d, text := range map[time.Duration]string{
+		time.Hour: "1h", 10 * time.Minute: "10m", 12 * time.Second: "12s", 90 * time.Minute: "1h30m", 70 * time.Second: "1m10s",
+	} {
+		require.Equal(t, text, durationText(d))
+	}
 }

@@ -222,6 +222,23 @@ func (s *stack) received(tx *types.Transaction, to string) models.Amount {
 	return total
 }
 
+// awaitRest waits until a payment's workflow has nothing left to do: without another block, signal or timer nothing more
+// happens, however long one waits.
+func (s *stack) awaitRest(id string) {
+	s.t.Helper()
+	temporal := s.temporal()
+	eventually(s.t, "the workflow of payment "+id+" has nothing left to do", func() error {
+		d, err := temporal.DescribeWorkflowExecution(s.t.Context(), models.PaymentWorkflowID(id), "")
+		if err != nil {
+			return err
+		}
+		if d.PendingWorkflowTask != nil || len(d.PendingActivities) > 0 {
+			return fmt.Errorf("pending are %v and %v", d.PendingWorkflowTask, d.PendingActivities)
+		}
+		return nil
+	})
+}
+
 // temporal connects to the stack's workflow engine.
 func (s *stack) temporal() client.Client {
 	s.t.Helper()

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/urfave/cli/v3"
+	"go.temporal.io/sdk/client"
+
+	"paycow/engine"
+	"paycow/models"
+	"paycow/store"
+	"paycow/web"
+)
+
+// app is what the API, the worker and the commands share in one process.
+type app struct {
+	settings Settings
+	log      *slog.Logger
+	store    *store.Store
+	temporal client.Client
+	engine   *engine.Client
+	outbox   *engine.Outbox
+
+	// In development only: a node that payers' wallets may use, and a faucet that pays an address.
+	walletRPCURL string
+	faucet       func(ctx context.Context, address string, amount models.Amount) (txHash string, err error)
+}
+
+// openApp opens the database and prepares the connection to Temporal, which may be down.
+func openApp(ctx context.Context, s Settings, log *slog.Logger) (*app, error) {
+	db, err := openCurrentStore(ctx, s, log)
+	if err != nil {
+		return nil, err
+	}
+	temporal, err := engine.Dial(s.Temporal, log)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	client := engine.NewClient(temporal, engine.ClientSettings{
+		Confirmations: s.Confirmations, ExpiryGrace: s.ExpiryGrace(),
+	})
+	return &app{
+		settings: s, log: log, store: db, temporal: temporal, engine: client, outbox: engine.NewOutbox(db, client, log),
+	}, nil
+}
+
+func (a *app) close() error {
+	a.temporal.Close()
+	return a.store.Close()
+}
+
+// withApp opens the app with the settings of a worker for one call.
+func withApp(ctx context.Context, cmd *cli.Command, call func(a *app) error) error {
+	s, err := loadSettings(cmd, needsForWorker...)
+	if err != nil {
+		return err
+	}
+	a, err := openApp(ctx, s, newLogger(cmd.Root().ErrWriter, s))
+	if err != nil {
+		return err
+	}
+	return errors.Join(call(a), a.close())
+}
+
+// network returns what the checkout page tells payers and their wallets.
+func (a *app) network() web.Network {
+	network := web.Network{ChainID: a.settings.ChainID, Token: a.settings.Token.Hex(), RPCURL: a.walletRPCURL}
+	if a.settings.ExplorerURL != noExplorer {
+		network.ExplorerURL = a.settings.ExplorerURL
+	}
+	return network
+}

@@ -1,0 +1,77 @@
+//go:build !slim
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"paycow/internal/secrets"
+	"paycow/models"
+	"paycow/store"
+)
+
+// prepareDatabase brings the schema up to date and creates the demo accounts unless they exist.
+func (d *dev) prepareDatabase(ctx context.Context) error {
+	if d.settings.DatabaseURL == "" {
+		d.settings.DatabaseURL = "sqlite:" + filepath.Join(d.dir, devDatabaseName)
+	}
+	d.sayf("preparing the database")
+	db, err := openStore(ctx, d.settings, d.log)
+	if err != nil {
+		return err
+	}
+	defer db.Close() //nolint:errcheck // nothing is pending
+	if err := db.Migrate(ctx); err != nil {
+		return err
+	}
+	d.file.Operator = devOperator{Email: "operator@paycow.test", Password: d.secrets.OperatorPassword}
+	if d.file.Operator.APIKey, d.file.Operator.APISecret, err = d.demoOperator(ctx, db); err != nil {
+		return fmt.Errorf("prepare the demo operator: %w", err)
+	}
+	d.file.Admin = devAdmin{Email: "admin@paycow.test", Password: d.secrets.AdminPassword}
+	if err := d.demoAdmin(ctx, db); err != nil {
+		return fmt.Errorf("prepare the demo admin: %w", err)
+	}
+	return nil
+}
+
+// demoOperator returns the demo operator's API key and secret. It creates the operator the first time.
+func (d *dev) demoOperator(ctx context.Context, db *store.Store) (apiKey, apiSecret string, err error) {
+	demo := d.file.Operator
+	operator, err := db.OperatorByEmail(ctx, demo.Email)
+	if errors.Is(err, models.ErrNotFound) {
+		credential, secret, err := createOperator(ctx, db, d.settings.MasterKey, demo.Email, "Demo shop", demo.Password)
+		return credential.APIKey, secret, err
+	}
+	if err != nil {
+		return "", "", err
+	}
+	credentials, err := db.CredentialsOf(ctx, operator.ID)
+	if err != nil {
+		return "", "", err
+	}
+	for _, credential := range credentials {
+		if credential.RevokedAt == nil {
+			secret, err := secrets.OpenSecret(credential, d.settings.MasterKey)
+			if err != nil {
+				return "", "", fmt.Errorf("the database belongs to another data directory: %w", err)
+			}
+			return credential.APIKey, secret, nil
+		}
+	}
+	return "", "", errors.New("it has no valid credentials")
+}
+
+func (d *dev) demoAdmin(ctx context.Context, db *store.Store) error {
+	demo := d.file.Admin
+	_, err := db.AdminByEmail(ctx, demo.Email)
+	if !errors.Is(err, models.ErrNotFound) {
+		return err
+	}
+	return db.CreateAdmin(ctx, models.Admin{
+		ID: models.NewID(), Email: demo.Email, PasswordHash: secrets.HashPassword(demo.Password),
+	})
+}

@@ -1,0 +1,67 @@
+//go:build !slim
+
+package main
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/urfave/cli/v3"
+
+	"paycow/models"
+)
+
+// devSettingsOf returns the settings that paycow dev would run with.
+func devSettingsOf(t *testing.T, args ...string) (s Settings, err error) {
+	t.Helper()
+	cmd := devCommand()
+	cmd.Action = func(_ context.Context, cmd *cli.Command) (err error) {
+		s, err = devSettings(cmd)
+		return err
+	}
+	err = cmd.Run(t.Context(), append([]string{"dev"}, args...))
+	return s, err
+}
+
+// TestDevSettings shows that paycow dev runs with the defaults of the table, except for what is listed here. So a setting
+// that is added to the table with a default reaches it.
+func TestDevSettings(t *testing.T) {
+	want := defaultSettings()
+	want.HTTPAddr, want.DatabaseURL, want.ChainID = "127.0.0.1:8080", "", 0
+	want.BlockTime, want.WatchMempool, want.ReconcileEvery = time.Second, true, time.Minute
+	want.LogLevel = slog.LevelWarn
+	got, err := devSettingsOf(t)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+
+	got, err = devSettingsOf(t, "--http", ":1", "--block-time", "0", "--window", "90s", "--confirmations", "3",
+		"--rpc-url", "http://a,http://b", "--token", "0xdAC17F958D2ee523a2206206994597C13D831ec7", "--metrics", ":2",
+		"--database", "postgres://x", "--log-level", "debug")
+	require.NoError(t, err)
+	want.HTTPAddr, want.BlockTime, want.PaymentWindow, want.Confirmations = ":1", 0, 90*time.Second, 3
+	want.RPCURLs, want.RPCQuorum, want.MetricsAddr = []string{"http://a", "http://b"}, models.Quorum(2), ":2"
+	want.DatabaseURL, want.LogLevel = "postgres://x", slog.LevelDebug
+	require.Equal(t, want, got)
+}
+
+// TestDevRefuses shows that every wrong flag of paycow dev is reported, and no secret repeated.
+func TestDevRefuses(t *testing.T) {
+	_, err := devSettingsOf(t, "--block-time", "-1s", "--window", "0s", "--confirmations", "0", "--log-level", "loud",
+		"--rpc-url", "ftp://secret", "--token", "0x12", "--rpc-quorum", "0", "--database", "sqlite:secret")
+	require.Error(t, err)
+	for _, says := range []string{
+		"--block-time: must be a duration", "--window: must be a duration of at least 1s", "--confirmations: must be a whole",
+		"--log-level: must be debug", "--rpc-url: must be http", "--token: must be an address", "--rpc-quorum: must be a whole",
+		"--database: must be a postgres:// URL",
+	} {
+		require.ErrorContains(t, err, says)
+	}
+	require.NotContains(t, err.Error(), "secret")
+	_, err = devSettingsOf(t, "--token", "0xdAC17F958D2ee523a2206206994597C13D831ec7")
+	require.EqualError(t, err, "--rpc-url and --token belong together")
+	_, err = devSettingsOf(t, "--rpc-url", "http://a", "--rpc-quorum", "2", "--token", "0xdAC17F958D2ee523a2206206994597C13D831ec7")
+	require.EqualError(t, err, "--rpc-quorum: 2 nodes cannot agree when only 1 are configured")
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"paycow/models"
+)
+
+// TestOperatorCreateRefuses shows that an operator cannot be created with an e-mail address that logging in refuses.
+func TestOperatorCreateRefuses(t *testing.T) {
+	db := newTestStore(t)
+	masterKey := make([]byte, 32)
+	for name, email := range map[string]string{
+		"a blank inside":   "a@b c",
+		"name and address": "Name <a@b.c>",
+		"300 characters":   strings.Repeat("a", 290) + "@example.org",
+		"no host":          "a@",
+		"no name":          "@example.org",
+		"two addresses":    "a@b.c, d@e.f",
+		"invisible":        "a\u200b@example.org",
+		"empty":            "",
+	} {
+		_, _, err := createOperator(t.Context(), db, masterKey, email, "Shop", "")
+		require.ErrorIs(t, err, models.ErrEmail, name)
+		require.NotContains(t, err.Error(), "\n", name)
+	}
+	credential, _, err := createOperator(t.Context(), db, masterKey, " Shop@Example.org ", "Shop", "")
+	require.NoError(t, err)
+	operator, err := db.OperatorByEmail(t.Context(), "shop@example.org")
+	require.NoError(t, err)
+	require.Equal(t, credential.OperatorID, operator.ID)
+}

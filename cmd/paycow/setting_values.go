@@ -1,0 +1,195 @@
+package main
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"paycow/chain"
+	"paycow/models"
+)
+
+// The functions in this file return what checks a setting's text and stores its value in the given field. Their errors
+// complete a sentence that begins with the setting's name.
+
+func text(field *string) func(string) error {
+	return func(value string) error { *field = value; return nil }
+}
+
+func oneOf(field *string, allowed ...string) func(string) error {
+	return func(value string) error {
+		if !slices.Contains(allowed, value) {
+			return fmt.Errorf("must be %s", strings.Join(allowed, " or "))
+		}
+		*field = value
+		return nil
+	}
+}
+
+func boolean(field *bool) func(string) error {
+	return func(value string) error {
+		parsed, err := strconv.ParseBool(value)
+		if err != nil {
+			return errors.New("must be true or false")
+		}
+		*field = parsed
+		return nil
+	}
+}
+
+func wholeNumber[T int | uint64](field *T, most uint64) func(string) error {
+	return func(value string) error {
+		n, err := strconv.ParseUint(value, 10, 64)
+		if err != nil || n == 0 || n > most {
+			return fmt.Errorf("must be a whole number from 1 to %d", most)
+		}
+		*field = T(n)
+		return nil
+	}
+}
+
+func duration(field *time.Duration, least time.Duration) func(string) error {
+	return func(value string) error {
+		d, err := time.ParseDuration(value)
+		if err != nil || d < least {
+			return fmt.Errorf("must be a duration of at least %s, such as 90s or 1h", least)
+		}
+		*field = d
+		return nil
+	}
+}
+
+// durationText returns a duration as a person would write it: 1h, not 1h0m0s.
+func durationText(d time.Duration) string {
+	short := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(short, zero) {
+			short = short[:len(short)-2]
+		}
+	}
+	return short
+}
+
+func amount(field *models.Amount) func(string) error {
+	return func(value string) error {
+		parsed, err := models.ParseAmount(value)
+		if err != nil || parsed <= 0 {
+			return errors.New("must be a positive amount with at most 6 decimals")
+		}
+		*field = parsed
+		return nil
+	}
+}
+
+func logLevel(field *slog.Level) func(string) error {
+	return func(value string) error {
+		if field.UnmarshalText([]byte(value)) != nil {
+			return errors.New("must be debug, info, warn or error")
+		}
+		return nil
+	}
+}
+
+// webURL takes a URL with one of the schemes, and drops the slash at its end.
+func webURL(field *string, schemes ...string) func(string) error {
+	return func(value string) error {
+		u, err := url.Parse(value)
+		if err != nil || !slices.Contains(schemes, u.Scheme) || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+			return fmt.Errorf("must be a URL that starts with %s://", strings.Join(schemes, ":// or "))
+		}
+		*field = strings.TrimRight(value, "/")
+		return nil
+	}
+}
+
+// noExplorer is the value of PAYCOW_EXPLORER_URL that turns its default off.
+const noExplorer = "none"
+
+func explorerURL(field *string) func(string) error {
+	return func(value string) error {
+		if value == noExplorer {
+			*field = value
+			return nil
+		}
+		if err := webURL(field, "https")(value); err != nil {
+			return fmt.Errorf("%w, or %s", err, noExplorer)
+		}
+		return nil
+	}
+}
+
+func nodeURLs(field *[]string) func(string) error {
+	return func(value string) error {
+		var urls []string
+		for item := range strings.SplitSeq(value, ",") {
+			item = strings.TrimSpace(item)
+			u, err := url.Parse(item)
+			if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "ws", "wss"}, u.Scheme) {
+				return errors.New("must be http, https, ws or wss URLs, separated by commas")
+			}
+			if slices.Contains(urls, item) {
+				return errors.New("names a node twice, which would then agree with itself")
+			}
+			urls = append(urls, item)
+		}
+		*field = urls
+		return nil
+	}
+}
+
+func contractAddress(field *common.Address) func(string) error {
+	return func(value string) error {
+		if !common.IsHexAddress(value) {
+			return errors.New("must be an address: 0x and 40 hex digits")
+		}
+		*field = common.HexToAddress(value)
+		return nil
+	}
+}
+
+func accountKey(field **chain.XPub) func(string) error {
+	return func(value string) (err error) {
+		*field, err = chain.NewXPub(value)
+		return err
+	}
+}
+
+func masterKey(field *[]byte) func(string) error {
+	return func(value string) error {
+		key, err := hex.DecodeString(value)
+		if err != nil || len(key) != 32 {
+			return errors.New("must be 64 hex digits")
+		}
+		*field = key
+		return nil
+	}
+}
+
+func addressRanges(field *[]netip.Prefix) func(string) error {
+	return func(value string) error {
+		var ranges []netip.Prefix
+		for item := range strings.SplitSeq(value, ",") {
+			item = strings.TrimSpace(item)
+			prefix, err := netip.ParsePrefix(item)
+			if err != nil {
+				address, addressErr := netip.ParseAddr(item)
+				if addressErr != nil {
+					return errors.New("must be IP addresses or CIDR ranges, separated by commas")
+				}
+				prefix = netip.PrefixFrom(address, address.BitLen())
+			}
+			ranges = append(ranges, prefix)
+		}
+		*field = ranges
+		return nil
+	}
+}
