@@ -23,7 +23,7 @@ import (
 	"paycow/store"
 )
 
-// bundle is the activities over a real store, with an engine, a verifier and a follower that the test decides about.
+// bundle is the activities over a real store, with an engine, a verifier and a follower that the test controls.
 type bundle struct {
 	*activities.Activities
 	t        *testing.T
@@ -123,7 +123,7 @@ func (b *bundle) payment() models.Payment {
 	return p
 }
 
-// mine reads the next block, with these transfers in it.
+// mine advances the cursor by a block that holds these transfers.
 func (b *bundle) mine(transfers ...models.TokenTransfer) {
 	b.t.Helper()
 	next := block(b.cursor.Number + 1)
@@ -163,23 +163,23 @@ func stopped(ctx context.Context) chan struct{} {
 	return channel
 }
 
-// A payment is told at 1, 2 and 12 confirmations, and then once in a while until the ledger holds the transfer: the run
-// that was told may be gone.
-func TestPaymentsAreToldAtEachMilestoneUntilCredited(t *testing.T) {
+// A payment is signalled at 1, 2 and 12 confirmations, and then from time to time until the ledger holds the transfer: the run
+// that was signalled may be gone.
+func TestPaymentsAreSignalledAtEachMilestoneUntilCredited(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	p := b.payment()
 	b.mine(transferTo(p, 1))
-	var told []uint64
+	var milestones []uint64
 	for range 30 {
 		b.progress()
 		b.progress() // again in the same block: nothing new is due
 		b.mine()
 	}
 	for _, notice := range b.engine.signals[p.ID] {
-		told = append(told, notice.Confirmations)
+		milestones = append(milestones, notice.Confirmations)
 	}
-	require.Equal(t, []uint64{1, 2, 12, 24}, told)
+	require.Equal(t, []uint64{1, 2, 12, 24}, milestones)
 
 	snapshot, err := b.LoadPayment(t.Context(), p.ID)
 	require.NoError(t, err)
@@ -193,7 +193,7 @@ func TestPaymentsAreToldAtEachMilestoneUntilCredited(t *testing.T) {
 		b.mine()
 		b.progress()
 	}
-	require.Len(t, b.engine.signals[p.ID], 4, "told again although nothing is open")
+	require.Len(t, b.engine.signals[p.ID], 4, "signalled again although nothing is open")
 }
 
 func TestASignalThatFailedIsSentAgain(t *testing.T) {
@@ -213,7 +213,7 @@ func TestASignalThatFailedIsSentAgain(t *testing.T) {
 	require.EqualValues(t, 15, b.engine.signals[p.ID][0].Confirmations)
 }
 
-func TestOnePaymentThatCannotBeToldHoldsUpNoOther(t *testing.T) {
+func TestOnePaymentThatCannotBeSignalledDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	stuck := b.payment()

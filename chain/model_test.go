@@ -91,17 +91,9 @@ func catchUp(t interface {
 }, f *chain.Follower,
 ) []chain.Progress {
 	t.Helper()
-	var all []chain.Progress
-	for range 20_000 {
-		progress, err := f.Step(context.Background())
-		require.NoError(t, err)
-		all = append(all, progress)
-		if progress.CaughtUp && progress.Advanced == 0 {
-			return all
-		}
-	}
-	require.Fail(t, "the follower does not catch up")
-	return nil
+	steps, err := chaintest.CatchUp(context.Background(), f)
+	require.NoError(t, err)
+	return steps
 }
 
 // drawTxs draws what a block contains. The numbers are few, so that transactions are mined again elsewhere after a

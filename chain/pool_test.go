@@ -21,8 +21,7 @@ import (
 	"paycow/models"
 )
 
-// faultyNode is a node in memory that goes wrong as a test wants. It tells the same head to every question about
-// blocks.
+// faultyNode is a node in memory that goes wrong as a test wants. It returns the same head for every block.
 type faultyNode struct {
 	name string
 
@@ -321,7 +320,7 @@ func TestFinalityIsWhatTheQuorumHasReached(t *testing.T) {
 		c.set(func(n *faultyNode) { n.err = errAway })
 		_, ok, err := poolOf(3, nil, a, b, c).FinalizedNumber(t.Context())
 		require.NoError(t, err)
-		require.False(t, ok, "too few tell")
+		require.False(t, ok, "too few nodes answer")
 	})
 }
 

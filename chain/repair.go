@@ -9,7 +9,7 @@ import (
 )
 
 // repair makes the store hold of a block what the quorum agrees on. Alarms are raised first: the store must not change
-// without anybody being told.
+// unnoticed.
 func (c *CrossCheck) repair(ctx context.Context, agreed agreedBlock) (RescanReport, error) {
 	number := agreed.block.Number
 	report := RescanReport{Blocks: 1, Found: len(agreed.transfers)}

@@ -87,30 +87,28 @@ func TestQuorumOfTheVerifier(t *testing.T) {
 	}
 }
 
+// nodeWithTransfer returns a node with one transfer of 50 micro-USDT to our address in block 80, and the notice of it.
+func nodeWithTransfer() (*faultyNode, models.TransferNotice) {
+	log := transferLog(pay(ourAddress1, 50))
+	log.TxHash, log.BlockHash, log.BlockNumber = common.Hash{7}, common.Hash{9}, 80
+	receipt := &types.Receipt{
+		Status: types.ReceiptStatusSuccessful, TxHash: log.TxHash, BlockHash: log.BlockHash, CumulativeGasUsed: 1,
+		Logs: []*types.Log{&log},
+	}
+	node := newFaultyNode("node", 100)
+	node.head.Hash, node.receipt, node.receipts = log.BlockHash, receipt, []*types.Receipt{receipt}
+	node.head.ReceiptsRoot = receiptsRoot(node.receipts)
+	return node, models.TransferNotice{
+		TransferKey: models.TransferKey{ChainID: testChainID, TxHash: log.TxHash.Hex()}, Amount: 50, Canonical: true,
+		Block: models.BlockRef{Number: 80, Hash: log.BlockHash.Hex()},
+	}
+}
+
 func TestReceiptsThatDoNotMakeUpTheirRootAreNoProof(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		log := transferLog(pay(ourAddress1, 50))
-		log.TxHash, log.BlockHash, log.BlockNumber = common.Hash{7}, common.Hash{9}, 80
-		receipt := &types.Receipt{
-			Status:            types.ReceiptStatusSuccessful,
-			TxHash:            log.TxHash,
-			BlockHash:         log.BlockHash,
-			CumulativeGasUsed: 1,
-			Logs:              []*types.Log{&log},
-		}
-		node := newFaultyNode("node", 100)
-		node.head.Hash, node.receipt, node.receipts = common.Hash{9}, receipt, []*types.Receipt{receipt}
+		node, notice := nodeWithTransfer()
 		node.head.ReceiptsRoot = common.Hash{1} // the log is made up, the header is the chain's
-		notice := models.TransferNotice{
-			TransferKey: models.TransferKey{
-				ChainID: testChainID,
-				TxHash:  log.TxHash.Hex(),
-			},
-			Amount:    50,
-			Canonical: true,
-			Block:     models.BlockRef{Number: 80, Hash: log.BlockHash.Hex()},
-		}
 		pool := poolOf(1, nil, node)
 		verifier := NewVerifier(pool.config, pool)
 		require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), toVerify(ourAddress1, notice)), models.ErrDoubtful)
@@ -125,31 +123,12 @@ func TestReceiptsThatDoNotMakeUpTheirRootAreNoProof(t *testing.T) {
 func TestLargeAmountsWaitForFinality(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		log := transferLog(pay(ourAddress1, 50))
-		log.TxHash, log.BlockHash, log.BlockNumber = common.Hash{7}, common.Hash{9}, 80
-		receipt := &types.Receipt{
-			Status:            types.ReceiptStatusSuccessful,
-			TxHash:            log.TxHash,
-			BlockHash:         log.BlockHash,
-			CumulativeGasUsed: 1,
-			Logs:              []*types.Log{&log},
-		}
-		node := newFaultyNode("node", 100)
-		node.head.Hash, node.receipt, node.receipts = common.Hash{9}, receipt, []*types.Receipt{receipt}
-		node.head.ReceiptsRoot = receiptsRoot(node.receipts)
+		node, notice := nodeWithTransfer()
 		pool := poolOf(1, nil, node)
 		config := pool.config
 		config.FinalizedAbove = 100
 		verifier := NewVerifier(config, pool)
-		wanted := toVerify(ourAddress1, models.TransferNotice{
-			TransferKey: models.TransferKey{
-				ChainID: testChainID,
-				TxHash:  log.TxHash.Hex(),
-			},
-			Amount:    50,
-			Canonical: true,
-			Block:     models.BlockRef{Number: 80, Hash: log.BlockHash.Hex()},
-		})
+		wanted := toVerify(ourAddress1, notice)
 		wanted.AtStake = 100
 		require.NoError(t, verifier.VerifyTransfer(t.Context(), wanted), "not above")
 		wanted.AtStake = 101

@@ -22,7 +22,7 @@ var (
 	errLost   = errors.New("the database is away")
 )
 
-// fragileStore is the real store, whose writes fail before or after the commit, and whose process is killed there.
+// fragileStore is the real store. Its writes fail before or after the commit, or the process is killed there.
 type fragileStore struct {
 	*store.Store
 	seed    uint64
@@ -165,12 +165,12 @@ type process struct {
 	activities *activities.Activities
 }
 
-// believing is a verifier that believes everything.
+// believing is a verifier that confirms every transfer.
 type believing struct{}
 
 func (believing) VerifyTransfer(context.Context, chain.Verification) error { return nil }
 
-// impatient is a verifier that asks for one confirmation fewer than it should.
+// impatient is a verifier that requires one confirmation fewer than it should.
 type impatient struct{ *chain.Verifier }
 
 func (v impatient) VerifyTransfer(ctx context.Context, wanted chain.Verification) error {

@@ -26,57 +26,58 @@ func newPunctual(n *chaintest.Node, seed uint64) punctual {
 	return punctual{Node: n, seed: seed, mu: &sync.Mutex{}, count: map[string]int{}}
 }
 
-// end ends a call, also one that was given up.
-func (p punctual) end(method string, args ...any) {
+// begin begins a call. The function it returns ends it, also when it was given up. The time it takes follows from how many calls
+// began before, because one that is given up ends at the instant at which another one begins.
+func (p punctual) begin(method string, args ...any) (end func()) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	key := method + fmt.Sprint(args...)
 	p.count[key]++
 	delay := chaintest.Draw(p.seed, p.Name(), "delay", key, fmt.Sprint(p.count[key])) % uint64(time.Millisecond)
-	p.mu.Unlock()
-	time.Sleep(time.Duration(delay))
+	return func() { time.Sleep(time.Duration(delay)) }
 }
 
 func (p punctual) ChainID(ctx context.Context) (uint64, error) {
-	defer p.end("chainId")
+	defer p.begin("chainId")()
 	return p.Node.ChainID(ctx)
 }
 
 func (p punctual) Syncing(ctx context.Context) (bool, error) {
-	defer p.end("syncing")
+	defer p.begin("syncing")()
 	return p.Node.Syncing(ctx)
 }
 
 func (p punctual) HeadHeader(ctx context.Context) (chain.Header, error) {
-	defer p.end("head")
+	defer p.begin("head")()
 	return p.Node.HeadHeader(ctx)
 }
 
 func (p punctual) HeaderByNumber(ctx context.Context, number uint64) (chain.Header, error) {
-	defer p.end("header", number)
+	defer p.begin("header", number)()
 	return p.Node.HeaderByNumber(ctx, number)
 }
 
 func (p punctual) FinalizedNumber(ctx context.Context) (uint64, bool, error) {
-	defer p.end("finalized")
+	defer p.begin("finalized")()
 	return p.Node.FinalizedNumber(ctx)
 }
 
 func (p punctual) TokenLogsByBlockHash(ctx context.Context, token common.Address, hash common.Hash) ([]types.Log, error) {
-	defer p.end("logs", hash)
+	defer p.begin("logs", hash)()
 	return p.Node.TokenLogsByBlockHash(ctx, token, hash)
 }
 
 func (p punctual) TokenLogsInRange(ctx context.Context, token common.Address, from, to uint64) ([]types.Log, error) {
-	defer p.end("range", from, to)
+	defer p.begin("range", from, to)()
 	return p.Node.TokenLogsInRange(ctx, token, from, to)
 }
 
 func (p punctual) ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*types.Receipt, error) {
-	defer p.end("receipts", hash)
+	defer p.begin("receipts", hash)()
 	return p.Node.ReceiptsByBlockHash(ctx, hash)
 }
 
 func (p punctual) Receipt(ctx context.Context, txHash common.Hash) (*types.Receipt, bool, error) {
-	defer p.end("receipt", txHash)
+	defer p.begin("receipt", txHash)()
 	return p.Node.Receipt(ctx, txHash)
 }

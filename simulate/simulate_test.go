@@ -82,7 +82,7 @@ type formerChain struct {
 	hadPause bool
 }
 
-// formerSteps is how long a dead branch may still be what somebody knows: nodes go away for eight steps.
+// formerSteps is how long a node may still be on a dead branch: nodes go away for eight steps.
 const formerSteps = 16
 
 func (sim *simulation) rnd(parts ...any) uint64 {
@@ -180,7 +180,7 @@ func simulate(t testing.TB, template string, seed uint64, broken mutant) *simula
 	return sim
 }
 
-// see lets the nodes see the chain.
+// see shows the nodes the chain, to some of them late.
 func (sim *simulation) see(calm bool) {
 	for i, node := range sim.nodes {
 		lag := 0
@@ -201,7 +201,7 @@ func (sim *simulation) see(calm bool) {
 	}
 }
 
-// turn is one block's time.
+// turn simulates the time of one block.
 func (sim *simulation) turn(ctx context.Context, calm bool) {
 	sim.trouble = 60
 	if calm {
@@ -365,7 +365,7 @@ func template(t testing.TB) string {
 	return path
 }
 
-// one runs one seed in a bubble of its own.
+// one runs one seed in a synctest bubble of its own.
 func one(t *testing.T, template string, seed uint64, broken mutant) (sim *simulation) {
 	synctest.Test(t, func(t *testing.T) { sim = simulate(t, template, seed, broken) })
 	return sim
@@ -412,7 +412,7 @@ func TestSimulation(t *testing.T) {
 // byte.
 func TestSeedsRepeat(t *testing.T) {
 	file := template(t)
-	for _, seed := range []uint64{0, 3, 5, 11, 185} {
+	for _, seed := range []uint64{0, 5, 11, 80, 185} {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
 			first, second := one(t, file, seed, sound).trace, one(t, file, seed, sound).trace

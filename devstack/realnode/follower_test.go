@@ -263,7 +263,7 @@ func TestRunFollowsASubscriptionThatBreaks(t *testing.T) {
 	require.Equal(t, geth.truth(store.Ours, 0), store.Canonical())
 }
 
-// TestSubscriptionSavesHeaders has the head told by the subscription, so that a block costs its logs only.
+// TestSubscriptionSavesHeaders has a subscription report the head, so that a block costs a call for its logs only.
 func TestSubscriptionSavesHeaders(t *testing.T) {
 	t.Parallel()
 	geth := newGethChain(t)
@@ -297,7 +297,7 @@ func TestSubscriptionSavesHeaders(t *testing.T) {
 	cancel()
 	<-ended
 	require.LessOrEqual(t, source.headers.Load()-before, int64(2),
-		"at most the question that the subscription gave rise to")
+		"at most the call that the subscription caused")
 	require.Len(t, store.Canonical(), 10)
 }
 
@@ -310,7 +310,8 @@ func TestTwoFollowersOnOneStore(t *testing.T) {
 	for range 2 {
 		follower := followFrom(t, 1, pooled(t, dial(t, geth.httpURL())), store)
 		go func() {
-			ended <- follower.Run(ctx, func(context.Context, chain.Progress) error { return models.ErrNotFound }) // that is nobody's end
+			// An error of onProgress ends nothing.
+			ended <- follower.Run(ctx, func(context.Context, chain.Progress) error { return models.ErrNotFound })
 		}()
 	}
 	for i := range 30 {

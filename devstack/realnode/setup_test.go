@@ -68,17 +68,9 @@ func pooled(t *testing.T, node chain.Endpoint) *chain.Pool {
 // catchUp steps until there is nothing to read and returns the progress of each step.
 func catchUp(t *testing.T, f *chain.Follower) []chain.Progress {
 	t.Helper()
-	var all []chain.Progress
-	for range 20_000 {
-		progress, err := f.Step(t.Context())
-		require.NoError(t, err)
-		all = append(all, progress)
-		if progress.CaughtUp && progress.Advanced == 0 {
-			return all
-		}
-	}
-	require.Fail(t, "the follower does not catch up")
-	return nil
+	steps, err := chaintest.CatchUp(t.Context(), f)
+	require.NoError(t, err)
+	return steps
 }
 
 func timeOf(header *types.Header) time.Time { return time.Unix(int64(header.Time), 0).UTC() }
