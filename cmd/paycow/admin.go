@@ -68,10 +68,8 @@ func createAdmin(ctx context.Context, db *store.Store, email, password string) e
 	if problem := secrets.PasswordProblem(password, email); problem != "" {
 		return fmt.Errorf("the password %s; type it at the prompt, or put it on the first line of standard input", problem)
 	}
-	err := db.CreateAdmin(
-		ctx,
-		models.Admin{ID: models.NewID(), Email: email, PasswordHash: secrets.HashPassword(password)},
-	)
+	admin := models.Admin{ID: models.NewID(), Email: email, PasswordHash: secrets.HashPassword(password)}
+	err := db.CreateAdmin(ctx, admin)
 	if errors.Is(err, models.ErrAlreadyExists) {
 		return errAdminExists(email)
 	}

@@ -131,7 +131,7 @@ func TestAdminCreateRefuses(t *testing.T) {
 		"name and address":  {adminsPassword, "e-mail", []string{"--email", "A <a@example.org>"}},
 		"without address":   {adminsPassword, "email", nil},
 		"password flag":     {adminsPassword, "flag provided but not defined", []string{"--email", "a@example.org", "--password", "hidden password"}},
-		"password argument": {adminsPassword, "does not take this argument", []string{"--email", "a@example.org", "hidden password"}},
+		"password argument": {adminsPassword, "unexpected argument", []string{"--email", "a@example.org", "hidden password"}},
 	} {
 		output, err := b.run(t.Context(), b.piped(c.input), c.arguments...)
 		require.Error(t, err, name)

@@ -10,14 +10,14 @@ import (
 )
 
 // chainConfig returns what the settings say about the chain.
-func (s Settings) chainConfig() chain.Config {
+func (s *Settings) chainConfig() chain.Config {
 	return chain.Config{
 		Network: models.NetworkERC20, ChainID: s.ChainID, Token: s.Token, Quorum: s.RPCQuorum, BlockTime: s.BlockTime,
 		FinalizedAbove: s.FinalizedAbove, WatchMempool: s.WatchMempool,
 	}
 }
 
-// dialPool prepares the connections to the Ethereum nodes. A node that is down is no error.
+// dialPool prepares the connections to the Ethereum nodes. A node that is down is not an error.
 func (a *app) dialPool(ctx context.Context) (*chain.Pool, error) {
 	pool, err := chain.DialPool(ctx, a.settings.RPCURLs, a.settings.chainConfig(), a.store, a.log)
 	if err != nil {
@@ -26,7 +26,7 @@ func (a *app) dialPool(ctx context.Context) (*chain.Pool, error) {
 	return pool, nil
 }
 
-// activitiesOn returns the activities of a worker that asks these nodes.
+// activitiesOn returns the activities of a worker that uses these nodes.
 func (a *app) activitiesOn(pool *chain.Pool) *activities.Activities {
 	config := a.settings.chainConfig()
 	return activities.New(activities.Dependencies{

@@ -199,35 +199,42 @@ func hexKey(key *ecdsa.PrivateKey) string { return "0x" + hex.EncodeToString(cry
 func (d *dev) useOutsideNodes(ctx context.Context) error {
 	var names []string
 	var unreachable []error
-	for i, rawURL := range d.settings.RPCURLs {
+	for _, rawURL := range d.settings.RPCURLs {
 		node, err := chain.Dial(ctx, rawURL, d.log)
 		if err != nil {
 			return fmt.Errorf("--rpc-url: %w", err)
 		}
 		names = append(names, node.Name())
 		if d.settings.ChainID == 0 {
-			if id, err := node.ChainID(ctx); err != nil {
+			if err := d.useChainOf(ctx, node, rawURL); err != nil {
 				unreachable = append(unreachable, err)
-			} else {
-				d.settings.ChainID = id
-				d.file.RPCURL, d.file.WSURL = rawURL, ""
-				if strings.HasPrefix(rawURL, "ws") {
-					d.file.WSURL = rawURL
-				}
-				if i > 0 {
-					d.log.WarnContext(ctx, "an Ethereum node before this one cannot be reached", "node", node.Name())
-				}
 			}
 		}
 		node.Close()
 	}
-	if d.settings.ChainID == 0 {
-		return fmt.Errorf("--rpc-url: %w", errors.Join(unreachable...))
+	switch err := errors.Join(unreachable...); {
+	case d.settings.ChainID == 0:
+		return fmt.Errorf("--rpc-url: %w", err)
+	case err != nil:
+		d.log.WarnContext(ctx, "some Ethereum nodes cannot be reached", "error", err)
 	}
 	d.node = strings.Join(names, ", ")
 	d.sayf("using the Ethereum nodes at %s; %d must agree", d.node, d.settings.RPCQuorum)
 	if err := chain.CheckTokenContract(ctx, d.settings.RPCURLs, d.settings.chainConfig(), d.log); err != nil {
 		return fmt.Errorf("--token: %w", err)
+	}
+	return nil
+}
+
+// useChainOf takes the chain's ID from a node and makes it the node that dev.json names.
+func (d *dev) useChainOf(ctx context.Context, node *chain.Node, rawURL string) error {
+	id, err := node.ChainID(ctx)
+	if err != nil {
+		return err
+	}
+	d.settings.ChainID, d.file.RPCURL = id, rawURL
+	if strings.HasPrefix(rawURL, "ws") {
+		d.file.WSURL = rawURL
 	}
 	return nil
 }

@@ -63,5 +63,5 @@ func TestDevRefuses(t *testing.T) {
 	_, err = devSettingsOf(t, "--token", "0xdAC17F958D2ee523a2206206994597C13D831ec7")
 	require.EqualError(t, err, "--rpc-url and --token belong together")
 	_, err = devSettingsOf(t, "--rpc-url", "http://a", "--rpc-quorum", "2", "--token", "0xdAC17F958D2ee523a2206206994597C13D831ec7")
-	require.EqualError(t, err, "--rpc-quorum: 2 nodes cannot agree when only 1 are configured")
+	require.EqualError(t, err, "--rpc-quorum: a quorum of 2 needs more nodes than the 1 configured")
 }

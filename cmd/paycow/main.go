@@ -63,18 +63,22 @@ func usageError(_ context.Context, cmd *cli.Command, err error, _ bool) error {
 }
 
 // noArguments refuses arguments and does not repeat them: one may be a password that was typed in the wrong place.
-func noArguments(_ context.Context, cmd *cli.Command) error {
-	if cmd.Args().Present() && cmd.Name != "help" {
-		return fmt.Errorf("%s does not take this argument (see %s --help)", cmd.FullName(), cmd.FullName())
+func noArguments(ctx context.Context, cmd *cli.Command) error {
+	switch {
+	case !cmd.Args().Present(), cmd.Name == "help":
+		return nil
+	case cmd == cmd.Root():
+		return usageError(ctx, cmd, errors.New("unknown command"), true)
+	default:
+		return usageError(ctx, cmd, errors.New("unexpected argument"), true)
 	}
-	return nil
 }
 
 // oneArgument refuses any other number of arguments than one.
 func oneArgument(what string) cli.ArgValidatorFunc {
-	return func(_ context.Context, cmd *cli.Command) error {
+	return func(ctx context.Context, cmd *cli.Command) error {
 		if cmd.Args().Len() != 1 {
-			return fmt.Errorf("%s takes one argument: %s", cmd.FullName(), what)
+			return usageError(ctx, cmd, fmt.Errorf("one argument is needed: %s", what), true)
 		}
 		return nil
 	}

@@ -24,14 +24,14 @@ func runProgram(t *testing.T, args ...string) (stdout, stderr string, err error)
 func TestUsageErrors(t *testing.T) {
 	settingsOf(t, nil)
 	for command, says := range map[string]string{
-		"serve secret":                        "paycow serve does not take this argument (see paycow serve --help)",
-		"secret":                              "paycow does not take this argument (see paycow --help)",
-		"alarms 7":                            "paycow alarms does not take this argument (see paycow alarms --help)",
+		"serve secret":                        "unexpected argument (see paycow serve --help)",
+		"secret":                              "unknown command (see paycow --help)",
+		"alarms 7":                            "unexpected argument (see paycow alarms --help)",
 		"serve --secret":                      "flag provided but not defined: -secret (see paycow serve --help)",
 		"rescan --from 1 --to x":              `invalid value "x" for flag -to: strconv.ParseUint: parsing "x": invalid syntax (see paycow rescan --help)`,
 		"rescan --from 1":                     `Required flag "to" not set (see paycow rescan --help)`,
-		"alarms resolve --note done":          "paycow alarms resolve takes one argument: the alarm's ID",
-		"alarms resolve --note done 7 secret": "paycow alarms resolve takes one argument: the alarm's ID",
+		"alarms resolve --note done":          "one argument is needed: the alarm's ID (see paycow alarms resolve --help)",
+		"alarms resolve --note done 7 secret": "one argument is needed: the alarm's ID (see paycow alarms resolve --help)",
 		"alarms resolve --note done seven":    `the alarm's ID must be a number (not "seven")`,
 		"operator create --email a@":          `invalid value "a@" for flag -email: not an e-mail address (see paycow operator create --help)`,
 		"admin create --email a@":             `invalid value "a@" for flag -email: not an e-mail address (see paycow admin create --help)`,

@@ -40,36 +40,24 @@ var networkLabel = []string{"network"}
 
 // The metrics. Labels that are given here follow the label of the network.
 var (
-	metricUp        = metric("up", "1 if all other metrics could be read from the database, otherwise 0.")
-	metricHead      = metric("chain_head_block", "Newest block number that a node has reported.")
-	metricCursor    = metric("chain_cursor_block", "Newest block number that was read.")
-	metricAgreed    = metric("chain_agreed_block", "Newest block number up to which the nodes agree.")
-	metricFinalized = metric("chain_finalized_block", "Newest block number that is final.")
-	metricRechecked = metric("chain_rechecked_block", "Newest block number that was read a second time.")
-	metricLag       = metric("chain_lag_seconds", "Age of the newest block that was read, in seconds.")
-	metricNodes     = metric("rpc_nodes", "Ethereum nodes by state.", "state")
-	metricNeeded    = metric(
-		"rpc_quorum_needed",
-		"Ethereum nodes that must agree before a payment is credited or expires.",
-	)
-	metricUsable   = metric("rpc_quorum_usable", "Ethereum nodes that can be used now.")
-	metricNodesAge = metric(
-		"rpc_nodes_age_seconds",
-		"Time since the worker that watches the chain reported its nodes, in seconds.",
-	)
-	metricAlarms     = metric("alarms_open", "Open alarms by kind.", "kind")
-	metricHalted     = metric("crediting_halted", "1 while an alarm halts crediting and expiry, otherwise 0.")
-	metricPayments   = metric("payments", "Payments by status.", "status")
-	metricUncredited = metric(
-		"payments_awaiting_credit",
-		"Payments with a transfer on the chain that has not been credited.",
-	)
-	metricUnstarted   = metric("payments_unstarted", "Payments whose workflow is not known to have started.")
-	metricDifferences = metric("reconciliation_differences", "Differences found by the last reconciliation.")
-	metricIncomplete  = metric(
-		"reconciliation_incomplete",
-		"1 if the last reconciliation could not compare everything, otherwise 0.",
-	)
+	metricUp           = metric("up", "1 if all other metrics could be read from the database, otherwise 0.")
+	metricHead         = metric("chain_head_block", "Newest block number that a node has reported.")
+	metricCursor       = metric("chain_cursor_block", "Newest block number that was read.")
+	metricAgreed       = metric("chain_agreed_block", "Newest block number up to which the nodes agree.")
+	metricFinalized    = metric("chain_finalized_block", "Newest block number that is final.")
+	metricRechecked    = metric("chain_rechecked_block", "Newest block number that was read a second time.")
+	metricLag          = metric("chain_lag_seconds", "Age of the newest block that was read, in seconds.")
+	metricNodes        = metric("rpc_nodes", "Ethereum nodes by state.", "state")
+	metricNeeded       = metric("rpc_quorum_needed", "Ethereum nodes that must agree before a credit or an expiry.")
+	metricUsable       = metric("rpc_quorum_usable", "Ethereum nodes that can be used now.")
+	metricNodesAge     = metric("rpc_nodes_age_seconds", "Time since the watching worker reported its nodes, in seconds.")
+	metricAlarms       = metric("alarms_open", "Open alarms by kind.", "kind")
+	metricHalted       = metric("crediting_halted", "1 while an alarm halts crediting and expiry, otherwise 0.")
+	metricPayments     = metric("payments", "Payments by status.", "status")
+	metricUncredited   = metric("payments_awaiting_credit", "Payments with an uncredited transfer on the chain.")
+	metricUnstarted    = metric("payments_unstarted", "Payments whose workflow is not known to have started.")
+	metricDifferences  = metric("reconciliation_differences", "Differences found by the last reconciliation.")
+	metricIncomplete   = metric("reconciliation_incomplete", "1 if the last reconciliation was incomplete, otherwise 0.")
 	metricReconcileAge = metric("reconciliation_age_seconds", "Time since the last reconciliation ended, in seconds.")
 )
 

@@ -90,10 +90,10 @@ func runProcess(ctx context.Context, cmd *cli.Command, what process) (err error)
 		if listener, err = new(net.ListenConfig).Listen(ctx, "tcp", s.HTTPAddr); err != nil {
 			return errors.Join(fmt.Errorf("PAYCOW_HTTP_ADDR: %w", err), a.close())
 		}
-		log.InfoContext(ctx, "the API is served", "address", listener.Addr().String())
+		log.InfoContext(ctx, "serving the API", "address", listener.Addr().String())
 	}
 	return errors.Join(a.run(ctx, listener, what.worker, func() {
-		log.InfoContext(ctx, "the worker runs", "network", models.NetworkERC20)
+		log.InfoContext(ctx, "worker started", "network", models.NetworkERC20)
 	}), a.close())
 }
 

@@ -45,7 +45,7 @@ func (a *app) serveMetrics(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("PAYCOW_METRICS_ADDR: %w", err)
 	}
-	a.log.InfoContext(ctx, "metrics are served", "address", listener.Addr().String())
+	a.log.InfoContext(ctx, "serving metrics", "address", listener.Addr().String())
 	return serveHTTP(ctx, listener, metricsHandler(a.store, a.settings, a.log), a.log)
 }
 

@@ -51,7 +51,7 @@ type Settings struct {
 
 // ExpiryGrace returns how long after the end of a payment's window its timer fires. By then the blocks up to that end
 // have usually been read.
-func (s Settings) ExpiryGrace() time.Duration { return 2*s.BlockTime + 3*time.Second }
+func (s *Settings) ExpiryGrace() time.Duration { return 2*s.BlockTime + 3*time.Second }
 
 // setting is one row of the table of settings. Its value comes from a flag, from the environment variable
 // PAYCOW_<name>, or from the file that PAYCOW_<name>_FILE names, in this order. An empty value means the default.
@@ -105,7 +105,7 @@ func (s *Settings) generalTable() []setting {
 		},
 		{
 			name: "TRUSTED_PROXIES", set: addressRanges(&s.TrustedProxies),
-			help: "IP addresses or CIDR ranges of proxies whose X-Forwarded-* headers are trusted, separated by commas",
+			help: "addresses or CIDR ranges of proxies whose X-Forwarded-For and -Proto are trusted, separated by commas",
 		},
 		{
 			name: "METRICS_ADDR", set: text(&s.MetricsAddr),
@@ -175,7 +175,7 @@ func (s *Settings) chainTable() []setting {
 		},
 		{
 			name: "EXPLORER_URL", set: explorerURL(&s.ExplorerURL),
-			help: "block explorer that the checkout page links to; https://etherscan.io on chain 1; none for no links",
+			help: `block explorer that the checkout page links to, or "none"; https://etherscan.io on chain 1`,
 		},
 		{
 			name: "BLOCK_TIME", fallback: durationText(models.DefaultBlockTime), set: duration(&s.BlockTime, time.Millisecond),
@@ -183,8 +183,7 @@ func (s *Settings) chainTable() []setting {
 		},
 		{
 			name: "WATCH_MEMPOOL", fallback: "false", set: boolean(&s.WatchMempool),
-			help: "whether to read every pending transaction, so that the checkout page can show a transfer " +
-				"before it is in a block",
+			help: "read all pending transactions, so that the checkout page can show a transfer before it is in a block",
 		},
 	}
 }
@@ -210,7 +209,7 @@ func (s *Settings) paymentTable() []setting {
 			help: "time from a payment's creation to its expiry",
 		},
 		{
-			name: "MAX_AMOUNT", fallback: models.Amount(models.DefaultMaxAmount).String(), set: amount(&s.MaxAmount),
+			name: "MAX_AMOUNT", fallback: models.DefaultMaxAmount.String(), set: amount(&s.MaxAmount),
 			help: "largest amount of one payment, in USDT",
 		},
 		{
@@ -288,7 +287,7 @@ func (s *Settings) resolveQuorum() error {
 	case s.RPCQuorum == 0:
 		s.RPCQuorum = models.Quorum(nodes)
 	case s.RPCQuorum > nodes:
-		return fmt.Errorf("%d nodes cannot agree when only %d are configured", s.RPCQuorum, nodes)
+		return fmt.Errorf("a quorum of %d needs more nodes than the %d configured", s.RPCQuorum, nodes)
 	}
 	return nil
 }

@@ -86,7 +86,7 @@ func TestRefusedSettingsOfTheNodes(t *testing.T) {
 		require.ErrorContains(t, err, "must be http, https, ws or wss URLs, separated by commas", urls)
 	}
 	_, err := settingsOf(t, map[string]string{"PAYCOW_ETH_RPC_URLS": "http://a,http://b", "PAYCOW_RPC_QUORUM": "3"})
-	require.ErrorContains(t, err, "PAYCOW_RPC_QUORUM: 3 nodes cannot agree when only 2 are configured")
+	require.ErrorContains(t, err, "PAYCOW_RPC_QUORUM: a quorum of 3 needs more nodes than the 2 configured")
 }
 
 // TestRefusedSettingsAreReportedTogether shows one line for each wrong setting, wherever its value comes from.
@@ -157,7 +157,7 @@ func TestSettingsSources(t *testing.T) {
 func TestDefaultSettings(t *testing.T) {
 	s := defaultSettings()
 	require.EqualValues(t, models.DefaultConfirmations, s.Confirmations)
-	require.EqualValues(t, models.DefaultMaxAmount, s.MaxAmount)
+	require.Equal(t, models.DefaultMaxAmount, s.MaxAmount)
 	require.Equal(t, models.DefaultPaymentWindow, s.PaymentWindow)
 	require.Equal(t, models.DefaultBlockTime, s.BlockTime)
 	require.Equal(t, models.DefaultReconcileInterval, s.ReconcileEvery)
