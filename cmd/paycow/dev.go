@@ -206,17 +206,10 @@ func (d *dev) useOutsideNodes(ctx context.Context) error {
 		}
 		names = append(names, node.Name())
 		if d.settings.ChainID == 0 {
-			if id, err := node.ChainID(ctx); err != nil {
+			if err := d.useChainOf(ctx, node, rawURL); err != nil {
 				unreachable = append(unreachable, err)
-			} else {
-				d.settings.ChainID = id
-				d.file.RPCURL, d.file.WSURL = rawURL, ""
-				if strings.HasPrefix(rawURL, "ws") {
-					d.file.WSURL = rawURL
-				}
-				if i > 0 {
-					d.log.WarnContext(ctx, "an Ethereum node before this one cannot be reached", "node", node.Name())
-				}
+			} else if i > 0 {
+				d.log.WarnContext(ctx, "an Ethereum node before this one cannot be reached", "node", node.Name())
 			}
 		}
 		node.Close()
@@ -228,6 +221,20 @@ func (d *dev) useOutsideNodes(ctx context.Context) error {
 	d.sayf("using the Ethereum nodes at %s; %d must agree", d.node, d.settings.RPCQuorum)
 	if err := chain.CheckTokenContract(ctx, d.settings.RPCURLs, d.settings.chainConfig(), d.log); err != nil {
 		return fmt.Errorf("--token: %w", err)
+	}
+	return nil
+}
+
+// useChainOf takes the chain's ID and the URLs of dev.json from a node.
+func (d *dev) useChainOf(ctx context.Context, node *chain.Node, rawURL string) error {
+	id, err := node.ChainID(ctx)
+	if err != nil {
+		return err
+	}
+	d.settings.ChainID = id
+	d.file.RPCURL, d.file.WSURL = rawURL, ""
+	if strings.HasPrefix(rawURL, "ws") {
+		d.file.WSURL = rawURL
 	}
 	return nil
 }

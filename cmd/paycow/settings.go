@@ -23,7 +23,7 @@ import (
 )
 
 // Settings are the checked values that a process runs with.
-type Settings struct {
+type Settings struct { //nolint:recvcheck // its tables fill the fields, everything else reads a copy
 	PublicURL      string // of this installation, without a slash at the end
 	HTTPAddr       string
 	DatabaseURL    string
@@ -210,7 +210,7 @@ func (s *Settings) paymentTable() []setting {
 			help: "time from a payment's creation to its expiry",
 		},
 		{
-			name: "MAX_AMOUNT", fallback: models.Amount(models.DefaultMaxAmount).String(), set: amount(&s.MaxAmount),
+			name: "MAX_AMOUNT", fallback: models.DefaultMaxAmount.String(), set: amount(&s.MaxAmount),
 			help: "largest amount of one payment, in USDT",
 		},
 		{

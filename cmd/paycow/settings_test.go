@@ -157,7 +157,7 @@ func TestSettingsSources(t *testing.T) {
 func TestDefaultSettings(t *testing.T) {
 	s := defaultSettings()
 	require.EqualValues(t, models.DefaultConfirmations, s.Confirmations)
-	require.EqualValues(t, models.DefaultMaxAmount, s.MaxAmount)
+	require.Equal(t, models.DefaultMaxAmount, s.MaxAmount)
 	require.Equal(t, models.DefaultPaymentWindow, s.PaymentWindow)
 	require.Equal(t, models.DefaultBlockTime, s.BlockTime)
 	require.Equal(t, models.DefaultReconcileInterval, s.ReconcileEvery)
