@@ -188,12 +188,12 @@ func (c *Client) RunningPayments(ctx context.Context) (map[string]bool, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list the workflows: %w", err)
 		}
-		for _, execution := range answer.Executions {
-			if id, ok := strings.CutPrefix(execution.Execution.WorkflowId, models.PaymentWorkflowID("")); ok {
+		for _, execution := range answer.GetExecutions() {
+			if id, ok := strings.CutPrefix(execution.GetExecution().GetWorkflowId(), models.PaymentWorkflowID("")); ok {
 				running[id] = true
 			}
 		}
-		if page = answer.NextPageToken; len(page) == 0 {
+		if page = answer.GetNextPageToken(); len(page) == 0 {
 			return running, nil
 		}
 	}
@@ -208,7 +208,7 @@ func (c *Client) IsRunning(ctx context.Context, paymentID string) (bool, error) 
 	if err != nil {
 		return false, fmt.Errorf("describe the workflow: %w", err)
 	}
-	return answer.WorkflowExecutionInfo.Status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+	return answer.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
 }
 
 // Resume starts a workflow for a payment that has none running. The workflow begins by reading the payment's row.

@@ -95,7 +95,7 @@ func schemaSteps(schemaName string) ([]schemaStep, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal(text, &step.manifest); err != nil {
+		if err := json.Unmarshal(text, &step.manifest); err != nil { //nolint:musttag // its files use the names of fields
 			return nil, fmt.Errorf("%s: %w", step.dir, err)
 		}
 		sum := md5.Sum(text)

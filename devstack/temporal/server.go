@@ -122,13 +122,9 @@ func waitServing(ctx context.Context, address string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf(
-				"temporal at %s is not serving: %w (last answer: %v, %v)",
-				address,
-				ctx.Err(),
-				answer.GetStatus(),
-				err,
-			) //nolint:errorlint // the last answer may be no error
+			//nolint:errorlint // the last answer may be no error
+			return fmt.Errorf("temporal at %s is not serving: %w (last answer: %v, %v)",
+				address, ctx.Err(), answer.GetStatus(), err)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

@@ -30,7 +30,7 @@ const (
 // document is docs/architecture.md.
 func document(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "docs/architecture.md"))
+	text, err := os.ReadFile(filepath.Join(root, "docs", "architecture.md"))
 	require.NoError(t, err)
 	return string(text)
 }
@@ -179,11 +179,11 @@ func TestDrawnArrowsAreTheImports(t *testing.T) {
 	packages, drawn, drawnForTests := drawing(t)
 
 	require.Empty(t, product[nouns], "models imports nothing of ours")
-	real := arrows{}
+	imported := arrows{}
 	for from, targets := range product {
 		for _, to := range targets {
 			if from != program && to != nouns {
-				real.add(from, to)
+				imported.add(from, to)
 			}
 		}
 	}
@@ -197,7 +197,7 @@ func TestDrawnArrowsAreTheImports(t *testing.T) {
 			assert.Contains(t, product[program], to, "drawn from the program")
 		}
 	}
-	assert.Equal(t, real.list(), shown.list(), "imports, and arrows of docs/architecture.md")
+	assert.Equal(t, imported.list(), shown.list(), "imports, and arrows of docs/architecture.md")
 	for from, targets := range drawnForTests {
 		for _, to := range targets {
 			assert.Contains(t, tests[from], to, "dashed arrow from %s", from)
