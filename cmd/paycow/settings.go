@@ -23,7 +23,7 @@ import (
 )
 
 // Settings are the checked values that a process runs with.
-type Settings struct { //nolint:recvcheck // its tables fill the fields, everything else reads a copy
+type Settings struct {
 	PublicURL      string // of this installation, without a slash at the end
 	HTTPAddr       string
 	DatabaseURL    string
