@@ -88,7 +88,7 @@ func SendCall(
 }
 
 // Rebroadcast sends a transaction that is signed already. That the node has it, in its pool or in a block, counts as
-// success.
+// success. It serves tests that lose transactions: in a reorg, or by killing the program.
 func Rebroadcast(ctx context.Context, rpcURL string, signed *types.Transaction) error {
 	client, err := ethclient.DialContext(ctx, rpcURL)
 	if err != nil {
