@@ -62,7 +62,7 @@ format-check: ## show what `make format` would change, and fail if it would chan
 
 .PHONY: workflowcheck
 workflowcheck: ## Temporal's check that workflows run the same when their history is replayed
-	@check=$$(scripts/tool workflowcheck) && "$$check" -config .workflowcheck.yml -test=false ./workflows/...
+	@check=$$(scripts/tool workflowcheck) && "$$check" -test=false ./workflows/...
 
 SEEDS ?= 10000
 .PHONY: simulate

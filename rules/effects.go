@@ -176,6 +176,9 @@ func (p *Payment) ApplyExpireResult(asked Expire, result models.ExpireResult, no
 // ApplyScanResult applies the outcome of an AwaitScan.
 func (p *Payment) ApplyScanResult(asked AwaitScan, result models.ExpireResult) {
 	p.awaitScan = nil
+	if !result.ScannedPast { // the activity repeats the question instead of answering so; ask again rather than expire
+		return
+	}
 	p.applyExpiry(asked.Input, result)
 }
 

@@ -74,6 +74,7 @@ func (p *Payment) ApplySnapshot(snapshot models.PaymentSnapshot) {
 	p.windowClosed = p.windowClosed || p.accepted || recorded.Status == models.StatusExpired
 	p.unsynced = 0
 	p.setRecorded(recorded)
+	p.undecided = nil // the row was read after the signal, so a version that it has not reached does not exist
 	p.extendWindow(snapshot.WindowEnd)
 	for _, notice := range snapshot.Transfers {
 		p.applyTransfer(notice)
