@@ -110,7 +110,10 @@ func (w *world) run() {
 		if w.payment.TakesSignals() {
 			w.takeSignals()
 		}
-		switch effect := w.payment.Next(w.now).(type) {
+		effect := w.payment.Next(w.now)
+		// The workflow shows these for every effect, so they must never panic.
+		_, _, _ = w.payment.Details(effect), effect.Summary(), w.payment.TxHashes()
+		switch effect := effect.(type) {
 		case Wait:
 			if !effect.Until.IsZero() && (w.timer.IsZero() || !w.now.Before(w.timer)) {
 				w.timer = effect.Until

@@ -96,6 +96,8 @@ func (sim *simulation) drive(ctx context.Context, r *run) {
 				r.takeSignals()
 			}
 			effect = r.rules.Next(time.Now())
+			// The workflow shows these for every effect, so they must never panic.
+			_, _, _ = r.rules.Details(effect), effect.Summary(), r.rules.TxHashes()
 		}
 		r.pending = nil
 		if done := sim.carryOut(ctx, r, effect); !done {
