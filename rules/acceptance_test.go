@@ -2,7 +2,6 @@ package rules
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -61,19 +60,4 @@ func TestAnAcceptanceOfAVersionThatNeverComesIsDropped(t *testing.T) {
 			require.IsType(t, Wait{}, p.Next(created))
 		})
 	}
-}
-
-// An answer that the chain was not read past the window does not close the window.
-func TestAScanThatIsNotPastTheWindowKeepsWaiting(t *testing.T) {
-	t.Parallel()
-	p := NewPayment(testInput)
-	now := testInput.ExpiresAt.Add(time.Minute)
-	asked, ok := p.Next(now).(Expire)
-	require.True(t, ok)
-	p.ApplyExpireResult(asked, models.ExpireResult{}, now)
-	waits, ok := p.Next(now).(AwaitScan)
-	require.True(t, ok)
-	p.ApplyScanResult(waits, models.ExpireResult{})
-	require.Equal(t, models.StatusPending, p.state().Status)
-	require.IsType(t, Expire{}, p.Next(now), "the question is asked again")
 }

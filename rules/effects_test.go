@@ -56,3 +56,115 @@ func TestExpiryIsOneQuestion(t *testing.T) {
 	require.True(t, p.TakesSignals())
 	require.Equal(t, End{State: asked.Input.State}, p.Next(now))
 }
+
+// An answer that the chain was not read past the window does not close the window.
+func TestAScanThatIsNotPastTheWindowKeepsWaiting(t *testing.T) {
+	t.Parallel()
+	p := NewPayment(testInput)
+	now := testInput.ExpiresAt.Add(time.Minute)
+	asked, ok := p.Next(now).(Expire)
+	require.True(t, ok)
+	p.ApplyExpireResult(asked, models.ExpireResult{}, now)
+	waits, ok := p.Next(now).(AwaitScan)
+	require.True(t, ok)
+	p.ApplyScanResult(waits, models.ExpireResult{})
+	require.Equal(t, models.StatusPending, p.state().Status)
+	require.IsType(t, Expire{}, p.Next(now), "the question is asked again")
+}
+
+// confirmedTransfer is a transfer that was mined in time, and has that many confirmations.
+func confirmedTransfer(txHash string, amount models.Amount, confirmations uint64) models.TransferNotice {
+	return models.TransferNotice{
+		TransferKey: models.TransferKey{ChainID: 1, TxHash: txHash}, Amount: amount, Canonical: true, Revision: 1,
+		Confirmations: confirmations, Block: models.BlockRef{Number: 400, Time: created},
+	}
+}
+
+func signal(notices ...models.TransferNotice) models.TransfersSignal {
+	return models.TransfersSignal{Transfers: notices}
+}
+
+// A transfer is booked with the last confirmation that it needs, and not before. At stake is what was received, if that is
+// more than what was asked for.
+func TestATransferIsBookedWithItsLastConfirmation(t *testing.T) {
+	t.Parallel()
+	p := NewPayment(testInput)
+	p.ApplyTransfers(signal(confirmedTransfer("0xa", 90*models.USDT, testInput.Confirmations-1)))
+	require.IsType(t, Record{}, p.Next(created))
+	p.ApplyTransfers(signal(confirmedTransfer("0xa", 90*models.USDT, testInput.Confirmations)))
+	credit, ok := p.Next(created).(Credit)
+	require.True(t, ok)
+	require.Equal(t, 90*models.USDT, credit.Input.AtStake)
+	require.False(t, credit.Input.Await)
+}
+
+// A signal cannot say that a known transfer is credited: only the database's snapshot can.
+func TestASignalDoesNotCredit(t *testing.T) {
+	t.Parallel()
+	p := NewPayment(testInput)
+	n := confirmedTransfer("0xa", 50*models.USDT, 1)
+	p.ApplyTransfers(signal(n))
+	n.Revision, n.Confirmations, n.CreditedAmount = 2, 12, 50*models.USDT
+	p.ApplyTransfers(signal(n))
+	require.IsType(t, Credit{}, p.Next(created))
+}
+
+// The window's end is the latest that was heard of, whoever said so and in whatever order.
+func TestTheWindowEndsWhenTheLatestWordSays(t *testing.T) {
+	t.Parallel()
+	later := testInput.ExpiresAt.Add(time.Hour)
+	for name, apply := range map[string]func(*Payment){
+		"by a signal":   func(p *Payment) { p.ApplyTransfers(models.TransfersSignal{WindowEnd: later}) },
+		"by a snapshot": func(p *Payment) { p.ApplySnapshot(models.PaymentSnapshot{State: p.Recorded(), WindowEnd: later}) },
+		"out of order": func(p *Payment) {
+			p.ApplyTransfers(models.TransfersSignal{WindowEnd: later})
+			p.ApplyTransfers(models.TransfersSignal{WindowEnd: testInput.ExpiresAt.Add(time.Minute)})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := NewPayment(testInput)
+			apply(p)
+			require.Equal(t, later, p.windowEnd())
+		})
+	}
+}
+
+// A transfer that no quorum confirms is held. The others are booked without it, it is awaited alone, and news of it makes it
+// an ordinary one again.
+func TestAHeldTransferHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	keys := func(notices []models.TransferNotice) (hashes []string) {
+		for _, n := range notices {
+			hashes = append(hashes, n.TxHash)
+		}
+		return hashes
+	}
+	nextCredit := func(p *Payment) Credit {
+		effect, ok := p.Next(created).(Credit)
+		require.True(t, ok)
+		return effect
+	}
+	p := NewPayment(testInput)
+	a, b := confirmedTransfer("0xa", 10*models.USDT, 12), confirmedTransfer("0xb", 20*models.USDT, 12)
+	p.ApplyTransfers(signal(a, b))
+	both := nextCredit(p)
+	require.Equal(t, []string{"0xa", "0xb"}, keys(both.Input.Credits))
+	p.ApplyCreditResult(both, models.CreditResult{
+		Unverified: []models.UnverifiedTransfer{{TransferKey: a.TransferKey, Reason: "too few nodes agree"}},
+	})
+	other := nextCredit(p)
+	require.Equal(t, []string{"0xb"}, keys(other.Input.Credits))
+	require.False(t, other.Input.Await)
+	p.ApplyCreditResult(other, models.CreditResult{RecordResult: models.RecordResult{Recorded: true}})
+	held := nextCredit(p)
+	require.Equal(t, []string{"0xa"}, keys(held.Input.Credits))
+	require.True(t, held.Input.Await)
+
+	a.Revision = 2
+	p.ApplyTransfers(signal(a))
+	p.ApplyInterruption()
+	again := nextCredit(p)
+	require.Equal(t, []string{"0xa"}, keys(again.Input.Credits))
+	require.False(t, again.Input.Await, "news of a held transfer is tried at once")
+}
