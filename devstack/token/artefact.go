@@ -1,5 +1,5 @@
-// Package token holds the test token: its Solidity sources, what the compiler made of them, and the Go bindings.
-// The token behaves as USDT does on mainnet, odd parts included, see TestUSDT.sol.
+// Package token contains the test token: its Solidity sources, the compiler's output and the Go bindings. The token
+// behaves like USDT on mainnet, oddities included; see TestUSDT.sol.
 package token
 
 import (
@@ -13,8 +13,8 @@ import (
 //go:embed *.sol artefacts/*.json
 var files embed.FS
 
-// Artefact is what the compiler made of one contract. Its ABI and bytecode are the same as in the Go bindings; other
-// languages' clients read them from artefacts/.
+// Artefact is the compiler's output for one contract. Its ABI and bytecode are the same as in the Go bindings; clients
+// in other languages read them from artefacts/.
 type Artefact struct {
 	ContractName string          `json:"contractName"`
 	Compiler     string          `json:"compiler"`
@@ -24,15 +24,15 @@ type Artefact struct {
 	Bytecode     string          `json:"bytecode"`
 }
 
-// ReadArtefact returns the artefact of a contract, TestUSDT or TestUSDTUpgrade.
+// ReadArtefact returns the artefact of a contract: TestUSDT or TestUSDTUpgrade.
 func ReadArtefact(contractName string) (*Artefact, error) {
 	text, err := files.ReadFile("artefacts/" + contractName + ".json")
 	if err != nil {
-		return nil, fmt.Errorf("no artefact of contract %q: %w", contractName, err)
+		return nil, fmt.Errorf("read the artefact of contract %q: %w", contractName, err)
 	}
 	var artefact Artefact
 	if err := json.Unmarshal(text, &artefact); err != nil {
-		return nil, fmt.Errorf("artefact of contract %q: %w", contractName, err)
+		return nil, fmt.Errorf("parse the artefact of contract %q: %w", contractName, err)
 	}
 	return &artefact, nil
 }
