@@ -46,8 +46,8 @@ func Pay(
 	return transaction.Hash(), nil
 }
 
-// SendCall signs a contract call and sends it, with the same guarantees as Pay. It returns the signed transaction, which
-// Rebroadcast can send again if a reorg loses it.
+// SendCall signs a contract call and sends it, with the same guarantees as Pay. It returns the signed transaction, so
+// that Rebroadcast can send it again if a reorg loses it.
 func SendCall(
 	ctx context.Context, rpcURL string, key *ecdsa.PrivateKey, contract common.Address, data []byte,
 ) (*types.Transaction, error) {
@@ -191,7 +191,7 @@ func (a *sendingAccount) nextNonce(ctx context.Context, client *ethclient.Client
 	return nonce, nil
 }
 
-// isAlreadyKnown and isNonceTaken recognize errors by the texts of geth and anvil, because nodes report them by no code.
+// isAlreadyKnown and isNonceTaken recognize errors by the texts of geth and anvil: nodes report no code for them.
 
 func isAlreadyKnown(err error) bool { return containsOneOf(err, "already known", "already imported") }
 
