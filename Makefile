@@ -19,7 +19,7 @@ build: ## build bin/paycow with the development stack, and bin/paycow-slim as th
 	@ls -l bin/paycow bin/paycow-slim
 
 .PHONY: test
-test: test-deps ## what CI runs: the checks, then all tests with the race detector, on real parts too
+test: test-deps ## what CI runs: the checks, then all tests with the race detector, including end-to-end tests
 	@scripts/checks
 	@scripts/test all
 
@@ -28,7 +28,7 @@ checks: ## the checks of `make test`: format-check, workflowcheck, verify, vet, 
 	@scripts/checks
 
 .PHONY: unit
-unit: ## the tests for every day: the packages that stand alone, without the race detector
+unit: ## the tests for everyday use: the packages that stand alone, without the race detector
 	@RACE=0 scripts/test unit
 
 .PHONY: test-race
@@ -103,7 +103,7 @@ image: ## build the container image (needs a container engine)
 	docker build -t paycow .
 
 .PHONY: secrets
-secrets: ## make the secrets that docker-compose.yml reads, where they are missing
+secrets: ## make the secrets that docker-compose.yml reads, if they are missing
 	@scripts/make-secrets
 
 .PHONY: clean

@@ -299,9 +299,12 @@ func TestExpiryWaitsForTheChain(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, result.ScannedPast || result.Recorded)
 	input.AwaitScan = true
+	waiting := result
 	_, err = b.ExpirePayment(t.Context(), input)
 	var again *temporal.ApplicationError
 	require.ErrorAs(t, err, &again)
+	require.Equal(t, "the payment cannot expire yet: "+waiting.Wait.Sentence(waiting.WaitBlock), again.Message())
+	require.Contains(t, again.Message(), "which is before the end of the window")
 	require.False(t, again.NonRetryable())
 	require.NotZero(t, again.NextRetryDelay())
 	require.NoError(t, b.store.Advance(t.Context(), models.NetworkERC20, models.BlockBatch{From: b.cursor, To: block(401), Head: 401, Agreed: true}))

@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -27,10 +26,7 @@ func errNotScannedPast(ctx context.Context, result models.ExpireResult) error {
 	if activity.IsActivity(ctx) {
 		delay = min(time.Duration(activity.GetInfo(ctx).Attempt)*scanRetryDelay, scanRetryDelayMax)
 	}
-	message := "the payment cannot expire yet: " + result.Wait.String()
-	if result.WaitBlock != 0 {
-		message += fmt.Sprintf(" at block %d", result.WaitBlock)
-	}
+	message := "the payment cannot expire yet: " + result.Wait.Sentence(result.WaitBlock)
 	return temporal.NewApplicationErrorWithOptions(message, "NotScannedPast",
 		temporal.ApplicationErrorOptions{NextRetryDelay: delay, Category: temporal.ApplicationErrorCategoryBenign})
 }

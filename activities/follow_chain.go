@@ -161,7 +161,7 @@ func (a *Activities) signalPayment(ctx context.Context, due store.DueSignal, hea
 	for _, transfer := range due.Transfers {
 		signal.Transfers = append(signal.Transfers, transfer.Notice(head))
 	}
-	// Working off a backlog takes longer than the heartbeat timeout.
+	// Working through a backlog takes longer than the heartbeat timeout.
 	activity.RecordHeartbeat(ctx, Heartbeat{Signalling: due.Payment.ID, Head: head})
 	if err := a.engine.SignalTransfers(ctx, due.Payment, signal); err != nil {
 		return fmt.Errorf("signal payment %s: %w", due.Payment.ID, err)

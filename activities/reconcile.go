@@ -135,30 +135,17 @@ func (a *Activities) alarmDifferences(
 		if !report.OK() || !input.All {
 			return nil // the address that differed may not be among those compared
 		}
-		if err := a.alarms.Resolve(
-			ctx,
-			input.Network,
-			models.AlarmBooksDiffer,
-			"",
-			models.ActorSystem,
-			"A later reconciliation found no difference.",
-		); err != nil {
+		err := a.alarms.Resolve(ctx, input.Network, models.AlarmBooksDiffer, "", models.ActorSystem,
+			"A later reconciliation found no difference.")
+		if err != nil {
 			return fmt.Errorf("resolve an alarm: %w", err)
 		}
 		return nil
 	}
 	first := report.Differences[0]
 	for _, d := range report.Differences {
-		a.log.ErrorContext(
-			ctx,
-			"reconciliation found a difference",
-			"check",
-			d.Check,
-			"subject",
-			d.Subject,
-			"error",
-			d.Detail,
-		)
+		a.log.ErrorContext(ctx, "reconciliation found a difference",
+			"check", d.Check, "subject", d.Subject, "error", d.Detail)
 	}
 	err := a.alarms.Raise(ctx, models.Alarm{
 		Network: input.Network,
@@ -233,12 +220,8 @@ func (a *Activities) compareWithChain(
 			differences = append(differences, models.Difference{
 				Check:   models.CheckChainBalances,
 				Subject: "address:" + e.Address,
-				Detail: fmt.Sprintf(
-					"the token says %s micro-USDT, transfers in minus transfers out make %s (block %d)",
-					actual[i],
-					e.Units,
-					report.BlockNumber,
-				),
+				Detail: fmt.Sprintf("the token says %s micro-USDT, transfers in minus transfers out make %s (block %d)",
+					actual[i], e.Units, report.BlockNumber),
 			})
 		}
 	}
@@ -247,12 +230,8 @@ func (a *Activities) compareWithChain(
 		return nil
 	}
 	// A reorg between the two reads would look like a difference.
-	if block, err := a.books.RecentBlock(
-		ctx,
-		input.Network,
-		report.BlockNumber,
-	); err != nil ||
-		block.Hash != report.BlockHash {
+	block, err := a.books.RecentBlock(ctx, input.Network, report.BlockNumber)
+	if err != nil || block.Hash != report.BlockHash {
 		return errors.New("a reorg happened meanwhile; the next run compares again")
 	}
 	report.Differences = append(report.Differences, differences...)
@@ -303,7 +282,7 @@ func (a *Activities) compareWorkflows(
 	}
 }
 
-// compareSignals checks that workflows know the transfers that they were signalled.
+// compareSignals checks that workflows know the transfers that were signalled to them.
 func (a *Activities) compareSignals(
 	ctx context.Context,
 	input models.ReconciliationInput,
@@ -331,7 +310,7 @@ func (a *Activities) compareSignals(
 		if !known[t.PaymentID][t.TransferKey] {
 			report.Differences = append(report.Differences, models.Difference{
 				Check: models.CheckTransfersSignalled, Subject: "transfer:" + t.TransferKey.String(),
-				Detail: fmt.Sprintf("the workflow of payment %s was signalled this transfer and does not know it", t.PaymentID),
+				Detail: fmt.Sprintf("the workflow of payment %s was sent this transfer but does not know it", t.PaymentID),
 			})
 		}
 	}

@@ -285,6 +285,44 @@ func TestRegisterRevealsNothing(t *testing.T) {
 	require.ErrorIs(t, err, models.ErrNotFound)
 }
 
+// Logging in takes an e-mail address in every form that registering and creating an operator take. A text that is not
+// an e-mail address is answered and limited like an unknown account.
+func TestLoginNormalisesTheAddress(t *testing.T) {
+	t.Parallel()
+	f := setup(t, withKey)
+	v := f.visitor()
+	login := func(email, password string) answer {
+		return v.do(http.MethodPost, "/api/operator/login", fieldsOf{"email": email, "password": password})
+	}
+	const typed = "  New.Shop@EXAMPLE.org "
+	v.must(http.StatusAccepted, http.MethodPost, "/api/operator/register", fieldsOf{
+		"email": typed, "password": goodPassword, "name": "Shop",
+	})
+	for _, email := range []string{typed, "new.shop@example.org", "NEW.SHOP@EXAMPLE.ORG"} {
+		require.Equal(t, http.StatusOK, login(email, goodPassword).status, email)
+	}
+	const created = " Created@Example.org"
+	normal, err := models.NormalEmail(created)
+	require.NoError(t, err)
+	require.NoError(t, f.store.CreateOperator(t.Context(), models.Operator{
+		ID: models.NewID(), Email: normal, Status: models.OperatorActive, PasswordHash: cheapHash(goodPassword),
+	}, nil))
+	require.Equal(t, http.StatusOK, login(created, goodPassword).status)
+
+	unknown := login("who@example.org", goodPassword)
+	require.Equal(t, http.StatusUnauthorized, unknown.status)
+	for _, text := range []string{"shop", "Shop <new.shop@example.org>", "new.shop@example.org, who@example.org", " "} {
+		got := login(text, goodPassword)
+		require.Equal(t, http.StatusUnauthorized, got.status, text)
+		require.Equal(t, withoutRequestID(t, unknown.body), withoutRequestID(t, got.body), text)
+	}
+	for range maxAttemptsPerAccount - 1 {
+		require.Equal(t, http.StatusUnauthorized, login("shop", goodPassword).status)
+	}
+	require.Equal(t, http.StatusTooManyRequests, login("shop", goodPassword).status)
+	require.Equal(t, http.StatusUnauthorized, login("another", goodPassword).status)
+}
+
 func withoutRequestID(t *testing.T, body string) map[string]any {
 	t.Helper()
 	parsed := parse[map[string]any](t, body)

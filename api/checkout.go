@@ -58,7 +58,7 @@ func (s *Server) checkout(ctx context.Context, id string, language web.Language)
 	if p.Status == models.StatusPending {
 		sums, err := s.Store.OnTheirWay(ctx, []string{p.ID})
 		if err != nil { // it is only a hint, so the page is shown without it
-			s.Log.WarnContext(ctx, "read the pending transfers", "payment_id", p.ID, "error", err)
+			s.Log.WarnContext(ctx, "cannot read the pending transfers", "payment_id", p.ID, "error", err)
 		}
 		checkout.OnItsWay = sums[p.ID]
 	}
@@ -139,7 +139,7 @@ func (s *Server) checkoutEvents(c *gin.Context) error {
 			}
 			next, err := s.checkoutState(c.Request.Context(), id, language)
 			if err != nil {
-				s.Log.WarnContext(c, "update an open checkout page", "payment_id", id, "error", err)
+				s.Log.WarnContext(c, "cannot update an open checkout page", "payment_id", id, "error", err)
 				return nil // the page reconnects
 			}
 			if bytes.Equal(next, state) {

@@ -140,7 +140,7 @@ func (s *Server) failPage(c *gin.Context, f *failure) {
 	problem := web.Problem{Title: pageTitle(f.status), Message: f.msg, RequestID: requestID(c)}
 	err := writePage(c, f.status, func(w io.Writer) error { return web.WriteProblem(w, problem) })
 	if err != nil {
-		s.Log.ErrorContext(c, "render the error page", "request_id", requestID(c), "error", err)
+		s.Log.ErrorContext(c, "cannot render the error page", "request_id", requestID(c), "error", err)
 		c.Status(f.status)
 	}
 }

@@ -122,7 +122,7 @@ func (f *followers) watch() {
 		f.mutex.Unlock()
 		stamps, err := f.stamps(ctx, ids)
 		if err != nil {
-			f.server.Log.WarnContext(ctx, "read the followed payments", "pages", len(ids), "error", err)
+			f.server.Log.WarnContext(ctx, "cannot read the followed payments", "pages", len(ids), "error", err)
 			continue
 		}
 		f.notify(stamps)
@@ -167,12 +167,8 @@ func (f *followers) stamps(ctx context.Context, ids []string) (map[string]string
 	stamps := make(map[string]string, len(rows))
 	for _, p := range rows {
 		end, isPaused := s.window(ctx, p)
-		if isPaused {
-			end = time.Time{} // the end moves with the clock
-		}
 		stamps[p.ID] = fmt.Sprint(p.Version, min(models.Confirmations(head, p.LastBlock), s.requiredConfirmations(p)),
-			onTheirWay[p.ID],
-			end.UnixMilli(), isPaused, s.Clock().Before(end))
+			onTheirWay[p.ID], end.UnixMilli(), isPaused, s.Clock().Before(end))
 	}
 	return stamps, nil
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -176,7 +175,7 @@ func (s *Server) checkNodes(ctx context.Context) error {
 	if age := s.Clock().Sub(newest).Round(time.Second); age > nodesMaxAge {
 		return &failure{code: "nodes_unknown", msg: fmt.Sprintf("No worker has reported its Ethereum nodes for %s.", age)}
 	}
-	if needed := cmp.Or(s.Quorum, models.Quorum(len(nodes))); usable < needed {
+	if needed := models.Quorum(s.Quorum, len(nodes)); usable < needed {
 		return &failure{
 			code: "quorum_missing",
 			msg: fmt.Sprintf("%d of %d Ethereum nodes are usable, and %d must agree before anything is credited or expires.",

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -22,13 +21,15 @@ var (
 	}
 )
 
-// readLogin reads the body of a login call. code is "" if there is none.
+// readLogin reads the body of a login call. A text that is not an e-mail address is returned as it is: it is looked up
+// and answered like the address of an unknown account. code is "" if there is none.
 func readLogin(c *gin.Context) (email, password, code string, err error) {
 	body, err := readFields(c, "email", "password", "code")
 	if err != nil {
 		return "", "", "", err
 	}
-	if email, err = body.text("email", 1, models.MaxEmailBytes); err != nil {
+	text, err := body.text("email", 1, models.MaxEmailBytes)
+	if err != nil {
 		return "", "", "", err
 	}
 	if password, err = passwordOf(body, "password"); err != nil {
@@ -37,7 +38,13 @@ func readLogin(c *gin.Context) (email, password, code string, err error) {
 	if _, isThere := body["code"]; isThere {
 		code, err = codeOf(body)
 	}
-	return strings.ToLower(email), password, code, err
+	if err != nil {
+		return "", "", "", err
+	}
+	if email, err = models.NormalEmail(text); err != nil {
+		email = text
+	}
+	return email, password, code, nil
 }
 
 // login returns the handler that starts a session, given the right e-mail address, password and, if the account has a

@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"compress/gzip"
 	_ "embed"
 	"io"
 	"net/http"
@@ -21,9 +20,9 @@ const htmlType = "text/html; charset=utf-8"
 var compressed = newCompressor()
 
 func newCompressor() func(http.Handler) http.HandlerFunc {
-	wrap, err := gzhttp.NewWrapper(gzhttp.CompressionLevel(gzip.BestCompression), gzhttp.EnableZstd(false))
+	wrap, err := gzhttp.NewWrapper(gzhttp.EnableZstd(false))
 	if err != nil {
-		panic(err) // only for a level that does not exist
+		panic(err) // only for options that contradict each other
 	}
 	return wrap
 }

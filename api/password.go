@@ -92,7 +92,7 @@ func passwordOf(body fields, name string) (string, error) {
 	return password, nil
 }
 
-// confirm checks the password of whoever has logged in already, before something delicate.
+// confirm checks the password of whoever has logged in already, before a sensitive action.
 func (s *Server) confirm(c *gin.Context, who person, body fields, name string) error {
 	if err := s.confirmPassword(c, who, body, name); err != nil {
 		return err
@@ -100,7 +100,7 @@ func (s *Server) confirm(c *gin.Context, who person, body fields, name string) e
 	return s.forgetConfirms(c, who)
 }
 
-// confirmPassword is confirm for what needs a code too: the attempt goes on counting until that is right as well.
+// confirmPassword is confirm for what needs a code too: the attempt stays counted until the code is right too.
 func (s *Server) confirmPassword(c *gin.Context, who person, body fields, name string) error {
 	password, err := passwordOf(body, name)
 	if err != nil {

@@ -58,8 +58,8 @@ func (s *Server) newListedPayment(ctx context.Context, p models.Payment, head ui
 	listed := listedPayment{paymentView: s.newPaymentView(ctx, p, head), AmountCredited: p.AmountCredited}
 	if err := s.checkAddress(p); err != nil {
 		// One tampered row must not hide all others.
-		s.Log.ErrorContext(ctx, "withhold the address of a listed payment", "payment_id", p.ID, "operator_id", p.OperatorID,
-			"error", err)
+		s.Log.ErrorContext(ctx, "the address does not match; leaving it out of the list", "payment_id", p.ID,
+			"operator_id", p.OperatorID, "error", err)
 		listed.DepositAddress = nil
 	}
 	return listed

@@ -61,7 +61,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 
 	Confirmations uint64        // required of a new payment's transfers, in blocks; default models.DefaultConfirmations
-	Quorum        int           // nodes that must agree; default models.Quorum of the nodes reported by the worker
+	Quorum        int           // nodes that must agree, see models.Quorum
 	PaymentWindow time.Duration // from a payment's creation to its expiry; default models.DefaultPaymentWindow
 	MaxAmount     models.Amount // the largest amount of one payment; default models.DefaultMaxAmount
 	BlockTime     time.Duration // usual time between blocks; default models.DefaultBlockTime

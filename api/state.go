@@ -77,7 +77,7 @@ func (r *stateReader) ask(ctx context.Context, row models.Payment) (knownState, 
 		}
 		if err != nil {
 			r.pausedUntil.Store(time.Now().Add(queryPause).UnixNano())
-			r.log.WarnContext(ctx, "query the workflow; falling back to the row", "payment_id", row.ID, "error", err)
+			r.log.WarnContext(ctx, "cannot query the workflow; using the row", "payment_id", row.ID, "error", err)
 			return knownState{}, err
 		}
 		known := knownState{state: state, askedAt: row.Version}
@@ -128,12 +128,14 @@ const pausesLifetime = time.Second
 // pauseCache caches the token's pauses by network.
 type pauseCache struct {
 	mutex  sync.Mutex
-	byName map[string]cachedPauses
+	byName map[string]tokenPauses
 }
 
-type cachedPauses struct {
+// tokenPauses are the token's pauses as far as the chain has been read.
+type tokenPauses struct {
 	pauses []models.Pause
-	at     time.Time
+	readTo time.Time // the time of the block at the cursor
+	at     time.Time // when they were read from the database
 }
 
 // windowEnd returns the end of a payment's window, which a pause of the token extends. If the pauses cannot be read,
@@ -144,26 +146,37 @@ func (s *Server) windowEnd(ctx context.Context, p models.Payment) time.Time {
 }
 
 // window returns the end of a payment's window, and whether the token is paused now. While it is, the end moves with
-// the clock.
+// each block that is read, as it does for the payment's workflow.
 func (s *Server) window(ctx context.Context, p models.Payment) (end time.Time, isPaused bool) {
-	return models.WindowEnd(p.CreatedAt, p.ExpiresAt, s.pausesOf(ctx, p.Network), s.Clock())
+	known := s.pausesOf(ctx, p.Network)
+	return models.WindowEnd(p.CreatedAt, p.ExpiresAt, known.pauses, known.readTo)
 }
 
-func (s *Server) pausesOf(ctx context.Context, network string) []models.Pause {
+func (s *Server) pausesOf(ctx context.Context, network string) tokenPauses {
 	s.pauses.mutex.Lock()
 	defer s.pauses.mutex.Unlock()
 	known, ok := s.pauses.byName[network]
 	if ok && time.Since(known.at) < pausesLifetime {
-		return known.pauses
+		return known
 	}
-	pauses, err := s.Store.Pauses(ctx, network)
+	now, err := s.readPauses(ctx, network)
 	if err != nil {
-		s.Log.WarnContext(ctx, "read the token's pauses", "network", network, "error", err)
-		return known.pauses
+		s.Log.WarnContext(ctx, "cannot read the token's pauses", "network", network, "error", err)
+		return known
 	}
 	if s.pauses.byName == nil {
-		s.pauses.byName = map[string]cachedPauses{}
+		s.pauses.byName = map[string]tokenPauses{}
 	}
-	s.pauses.byName[network] = cachedPauses{pauses: pauses, at: time.Now()}
-	return pauses
+	s.pauses.byName[network] = now
+	return now
+}
+
+// readPauses reads the cursor before the pauses, so that it is never past an end of a pause that was not read.
+func (s *Server) readPauses(ctx context.Context, network string) (tokenPauses, error) {
+	cursor, err := s.Store.Cursor(ctx, network)
+	if err != nil && !errors.Is(err, models.ErrNotFound) {
+		return tokenPauses{}, fmt.Errorf("read the chain cursor: %w", err)
+	}
+	pauses, err := s.Store.Pauses(ctx, network)
+	return tokenPauses{pauses: pauses, readTo: cursor.BlockTime, at: time.Now()}, err
 }

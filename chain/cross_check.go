@@ -193,7 +193,7 @@ func (c *CrossCheck) watchAgreement(ctx context.Context, err error) {
 		return
 	}
 	c.raise(ctx, models.AlarmQuorumMissing, "",
-		fmt.Sprintf("Too few nodes agree on what was read since %s: %v", c.stuckSince.UTC().Format(time.RFC3339), err))
+		fmt.Sprintf("Since %s, too few nodes have agreed on what was read: %v", c.stuckSince.UTC().Format(time.RFC3339), err))
 	c.alarmed = true
 	c.stuckSince = time.Now() // raise it again after as long
 }

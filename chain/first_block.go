@@ -33,7 +33,7 @@ func (f *Follower) initCursor(ctx context.Context) error {
 	if start, err = f.source.AgreedHeader(ctx, start.Number); err != nil {
 		return err
 	}
-	f.log.InfoContext(ctx, "reading the chain begins", "block", start.Number, "head", head.Number)
+	f.log.InfoContext(ctx, "starting to read the chain", "block", start.Number, "head", head.Number)
 	if err := f.store.InitCursor(ctx, f.config.Network, start.Ref(), head.Number); err != nil {
 		return fmt.Errorf("set the first cursor: %w", err)
 	}

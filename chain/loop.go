@@ -106,7 +106,7 @@ func (l *loop) policy(ctx context.Context) retry.Policy {
 	log, attempt := l.follower.log, 0
 	return retry.Policy{Pause: retryDelayMin, MaxPause: retryDelayMax, OnRetry: func(err error, _ time.Duration) {
 		if attempt++; errors.Is(err, models.ErrCursorMoved) {
-			log.InfoContext(ctx, "another follower moved the cursor; reading goes on from there")
+			log.InfoContext(ctx, "another follower moved the cursor; continuing from there")
 		} else {
 			log.ErrorContext(ctx, "cannot follow the chain; trying again", "attempt", attempt, "error", err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"paycow/internal/retry"
 	"paycow/models"
 )
 
@@ -67,21 +68,15 @@ func NewMempoolWatch(config Config, pool *Pool, store MempoolStore, log *slog.Lo
 
 // Run watches until ctx ends and returns its error.
 func (w *MempoolWatch) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		err := w.subscribe(ctx)
-		if ctx.Err() != nil {
-			break
-		}
-		w.log.DebugContext(ctx, "pending transactions are not watched now", "error", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(mempoolRetryDelay):
-		}
-	}
+	policy := retry.Policy{Pause: mempoolRetryDelay, OnRetry: func(err error, _ time.Duration) {
+		w.log.DebugContext(ctx, "not watching pending transactions", "error", err)
+	}}
+	_ = retry.Until(ctx, policy, func() error { return w.subscribe(ctx) }) // it ends only with ctx
 	return ctx.Err()
 }
 
-// subscribe subscribes at the first node that offers it, and stores what arrives until the subscription ends.
+// subscribe subscribes at the first node that offers it, and stores what arrives until the subscription ends. It never
+// returns nil.
 func (w *MempoolWatch) subscribe(ctx context.Context) error {
 	failure := models.ErrNoSubscriptions
 	for _, node := range w.pool.usable() {

@@ -45,9 +45,8 @@ var _ Endpoint = (*Node)(nil)
 func Dial(ctx context.Context, rawURL string, log *slog.Logger) (*Node, error) {
 	parsed, err := url.Parse(strings.TrimSpace(rawURL))
 	if err != nil || parsed.Host == "" {
-		return nil, errors.New(
-			"the RPC URL is not a URL with a host",
-		) // without the cause, which repeats the URL with its API key
+		// Without the cause, which repeats the URL with its API key.
+		return nil, errors.New("the RPC URL is not a URL with a host")
 	}
 	switch parsed.Scheme {
 	case "http", "https", "ws", "wss":

@@ -26,7 +26,7 @@ func (f *Follower) walkBack(ctx context.Context, head Header) (Progress, error) 
 		return Progress{}, fmt.Errorf("rewind the cursor to block %d: %w", ancestor.Number, err)
 	}
 	depth := cursor.Number - ancestor.Number
-	f.log.WarnContext(ctx, "the chain was reorganized", "block", ancestor.Number, "depth", depth, "head", head.Number)
+	f.log.WarnContext(ctx, "a reorg removed blocks", "block", ancestor.Number, "depth", depth, "head", head.Number)
 	f.moveCursor(ancestor)
 	f.finalized = finality{} // the answer was about a chain that is gone
 	f.storeHead(ctx)

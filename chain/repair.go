@@ -30,15 +30,9 @@ func (c *CrossCheck) repair(ctx context.Context, agreed agreedBlock) (RescanRepo
 	}
 	report.Disproved = len(without(wrong, agreed.transfers, sameKey))
 	for _, t := range missing {
-		c.raise(
-			ctx,
-			models.AlarmTransferMissed,
-			t.String(),
-			fmt.Sprintf(
-				"Reading block %d again found a transfer of %s USDT from %s to %s that was not stored in this form.",
-				number, t.Amount, t.From, t.To,
-			),
-		)
+		c.raise(ctx, models.AlarmTransferMissed, t.String(), fmt.Sprintf(
+			"Reading block %d again found a transfer of %s USDT from %s to %s that was missing or stored differently.",
+			number, t.Amount, t.From, t.To))
 	}
 	added, err := c.store.Heal(ctx, c.config.Network, missing)
 	if err != nil {

@@ -185,7 +185,7 @@ func checkReceipt(receipt *types.Receipt, token common.Address, depositAddress s
 			continue
 		}
 		if transfer.To != depositAddress || transfer.Amount != n.Amount {
-			return fmt.Errorf("%w: it pays %s %s", models.ErrTransferDiffers, transfer.To, transfer.Amount)
+			return fmt.Errorf("%w: it transfers %s USDT to %s", models.ErrTransferDiffers, transfer.Amount, transfer.To)
 		}
 		return nil
 	}

@@ -98,6 +98,27 @@ func TestWatcherDoesEverything(t *testing.T) {
 	})
 }
 
+// TestMempoolWatchSubscribesAgain has the only node offer its mempool later than the watch first asks for it.
+func TestMempoolWatchSubscribesAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newModel()
+		store := &watchStore{Store: ourStore(), Alarms: &chaintest.Alarms{}}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- chain.NewMempoolWatch(configOf(1), m.pool, store, quiet()).Run(ctx) }()
+		time.Sleep(5 * time.Second)
+		m.node.Set(func(b *chaintest.Behaviour) { b.Mempool = true })
+		time.Sleep(time.Minute)
+		m.node.Announce(transferCall(2, chaintest.Token, chaintest.Payee2, 7))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Len(t, store.seen, 1)
+		cancel()
+		require.Equal(t, context.Canceled, <-ended)
+	})
+}
+
 // TestCheckTokenContract asks a node that has no code at the token's address, one that has, one of another chain and
 // one that is down.
 func TestCheckTokenContract(t *testing.T) {

@@ -59,7 +59,7 @@ func (s Settings) tlsConfig() (*tls.Config, error) {
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("PAYCOW_TEMPORAL_TLS_CA: %s holds no certificate", s.TLSCA)
+			return nil, fmt.Errorf("PAYCOW_TEMPORAL_TLS_CA: %s contains no certificate", s.TLSCA)
 		}
 	}
 	if (s.TLSCert == "") != (s.TLSKey == "") {

@@ -21,7 +21,7 @@ func TestDialNamesTheWrongTLSSetting(t *testing.T) {
 		want     string
 	}{
 		{engine.Settings{TLSCA: "/nowhere/ca.pem"}, "PAYCOW_TEMPORAL_TLS_CA: open /nowhere/ca.pem: no such file or directory"},
-		{engine.Settings{TLSCA: notPEM}, "PAYCOW_TEMPORAL_TLS_CA: " + notPEM + " holds no certificate"},
+		{engine.Settings{TLSCA: notPEM}, "PAYCOW_TEMPORAL_TLS_CA: " + notPEM + " contains no certificate"},
 		{engine.Settings{TLSCert: "c.pem"}, "PAYCOW_TEMPORAL_TLS_CERT and PAYCOW_TEMPORAL_TLS_KEY must be set together"},
 		{engine.Settings{TLSKey: "k.pem"}, "PAYCOW_TEMPORAL_TLS_CERT and PAYCOW_TEMPORAL_TLS_KEY must be set together"},
 		{

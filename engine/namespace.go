@@ -118,7 +118,7 @@ func (e *ensurer) missingAttributes(ctx context.Context) (map[string]enumspb.Ind
 		case !found:
 			missing[name] = wanted
 		case has != wanted:
-			return nil, retry.Permanent(fmt.Errorf("%s is a %s and must be a %s", name, has, wanted))
+			return nil, retry.Permanent(fmt.Errorf("%s has type %s but must have type %s", name, has, wanted))
 		}
 	}
 	return missing, nil

@@ -1,6 +1,9 @@
 package models
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // The defaults of an installation. A setting may replace each of them; nothing else states them.
 const (
@@ -17,6 +20,7 @@ const (
 	DefaultReconcileInterval = 10 * time.Minute
 )
 
-// Quorum returns how many of the given number of Ethereum nodes must agree before anything is credited or expires,
-// unless a setting says otherwise: one node decides alone, and of several nodes two must agree.
-func Quorum(nodes int) int { return min(nodes, 2) }
+// Quorum returns how many of the given number of Ethereum nodes must agree before anything is credited or expires: the
+// configured number or, if that is 0, the default. By default one node decides alone, and of several nodes two must
+// agree.
+func Quorum(configured, nodes int) int { return cmp.Or(configured, min(nodes, 2)) }

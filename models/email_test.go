@@ -55,6 +55,7 @@ func TestNormalEmailIsStable(t *testing.T) {
 func TestQuorum(t *testing.T) {
 	t.Parallel()
 	for nodes, want := range map[int]int{0: 0, 1: 1, 2: 2, 3: 2, 4: 2, 9: 2} {
-		require.Equal(t, want, Quorum(nodes), "%d nodes", nodes)
+		require.Equal(t, want, Quorum(0, nodes), "%d nodes", nodes)
+		require.Equal(t, 3, Quorum(3, nodes), "3 configured, %d nodes", nodes)
 	}
 }

@@ -40,7 +40,7 @@ var (
 	ErrWrongChain = errors.New("the node follows another chain")
 	// ErrReorgBelowFinality means that the node's chain differs below a block that was final. Nothing is taken back until
 	// an admin has decided.
-	ErrReorgBelowFinality = errors.New("the node's chain differs from what was final before")
+	ErrReorgBelowFinality = errors.New("the node's chain contradicts a finalized block")
 	// ErrDoubtful means that a node's answers contradict each other or themselves.
 	ErrDoubtful = errors.New("the node's answer is doubtful")
 	// ErrNoSubscriptions means that the node offers no subscriptions, so its head must be polled.
@@ -63,8 +63,8 @@ var (
 	ErrNotConfirmedYet = errors.New("the transfer has too few confirmations")
 	// ErrNotCanonical means that the canonical chain does not hold the transfer in the block in which it is known.
 	ErrNotCanonical = errors.New("the transfer is not in the canonical chain")
-	// ErrTransferDiffers means that the transaction exists and does not make this transfer.
-	ErrTransferDiffers = errors.New("the transaction does not make this transfer")
+	// ErrTransferDiffers means that the transaction exists but does not contain this transfer.
+	ErrTransferDiffers = errors.New("the transaction does not contain this transfer")
 	// ErrNotFinalYet means that an amount this large waits until its block is final.
 	ErrNotFinalYet = errors.New("the transfer's block is not final yet")
 	// ErrQuorumMissing means that fewer nodes than the quorum agree.

@@ -1,6 +1,8 @@
 package models
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strconv"
 	"time"
 )
@@ -14,6 +16,14 @@ type LedgerTransaction struct {
 	Kind       LedgerKind
 	PaymentID  string
 	CreatedAt  time.Time
+}
+
+// LedgerTransactionID returns the id of a booking that is made while the payment's row has the given version. It
+// follows from what is booked, so that two runs of one simulation write the same rows. The payment and the version are
+// part of it, so that a second booking of a fact has another id and the database refuses it for its external id.
+func LedgerTransactionID(externalID, paymentID string, version int64) string {
+	sum := sha256.Sum256([]byte(externalID + " " + paymentID + " " + strconv.FormatInt(version, 10)))
+	return hex.EncodeToString(sum[:12])
 }
 
 // LedgerKind says what a booking was for.

@@ -18,10 +18,11 @@ func TestListsAreComplete(t *testing.T) {
 	t.Parallel()
 	constants := stringConstants(t)
 	for typeName, list := range map[string][]string{
-		"Status":    texts(Statuses()),
-		"Exception": append(texts(Exceptions()), string(ExceptionNone)), // the empty one is not listed
-		"NodeState": texts(NodeStates()),
-		"AlarmKind": texts(AlarmKinds()),
+		"Status":     texts(Statuses()),
+		"Exception":  append(texts(Exceptions()), string(ExceptionNone)), // the empty one is not listed
+		"NodeState":  texts(NodeStates()),
+		"AlarmKind":  texts(AlarmKinds()),
+		"ExpiryWait": texts(ExpiryWaits()),
 	} {
 		require.NotEmpty(t, constants[typeName], typeName)
 		require.ElementsMatch(t, constants[typeName], list, "every %s, each once", typeName)
@@ -53,21 +54,69 @@ func stringConstants(t *testing.T) map[string][]string {
 			if !ok {
 				return true
 			}
-			typeName, ok := spec.Type.(*ast.Ident)
-			if !ok {
-				return false
-			}
 			for _, value := range spec.Values {
-				if literal, ok := value.(*ast.BasicLit); ok && literal.Kind == token.STRING {
-					text, err := strconv.Unquote(literal.Value)
-					require.NoError(t, err)
-					values[typeName.Name] = append(values[typeName.Name], text)
+				typeName, literal := typedString(spec.Type, value)
+				if literal == nil {
+					continue
 				}
+				text, err := strconv.Unquote(literal.Value)
+				require.NoError(t, err)
+				values[typeName] = append(values[typeName], text)
 			}
 			return false
 		})
 	}
 	return values
+}
+
+// typedString returns the type and the literal of a constant that is written as X T = "x" or as X = T("x"), else nil.
+func typedString(declared, value ast.Expr) (typeName string, literal *ast.BasicLit) {
+	if conversion, ok := value.(*ast.CallExpr); ok && len(conversion.Args) == 1 {
+		declared, value = conversion.Fun, conversion.Args[0]
+	}
+	named, isNamed := declared.(*ast.Ident)
+	literal, isLiteral := value.(*ast.BasicLit)
+	if !isNamed || !isLiteral || literal.Kind != token.STRING {
+		return "", nil
+	}
+	return named.Name, literal
+}
+
+// TestTypedString covers both forms in which a constant may be written.
+func TestTypedString(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[string]string{
+		`const X NodeState = "x"`:            `NodeState "x"`,
+		`const X = NodeState("x")`:           `NodeState "x"`,
+		`const X NodeState = NodeState("x")`: `NodeState "x"`,
+		`const X = "x"`:                      "",
+		`const X NodeState = 1`:              "",
+		`var X = errors.New("x")`:            "",
+	} {
+		file, err := parser.ParseFile(token.NewFileSet(), "x.go", "package models\n"+source, 0)
+		require.NoError(t, err)
+		spec := file.Decls[0].(*ast.GenDecl).Specs[0].(*ast.ValueSpec) //nolint:forcetypeassert // see the sources
+		typeName, literal := typedString(spec.Type, spec.Values[0])
+		got := ""
+		if literal != nil {
+			got = typeName + " " + literal.Value
+		}
+		require.Equal(t, want, got, source)
+	}
+}
+
+// TestExpiryWaitsHaveSentences fails for a reason without a sentence of its own.
+func TestExpiryWaitsHaveSentences(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{"": true}
+	for _, wait := range ExpiryWaits() {
+		sentence := wait.Sentence(4711)
+		require.NotContains(t, seen, sentence, wait)
+		seen[sentence] = true
+	}
+	require.Empty(t, ExpiryWait("NEW").Sentence(4711))
+	require.Contains(t, ExpiryWaitScan.Sentence(4711), "up to block 4711")
+	require.Contains(t, ExpiryWaitQuorum.Sentence(4711), "up to block 4711")
 }
 
 func TestNodeStatesThatAreUsable(t *testing.T) {

@@ -3,6 +3,7 @@ package models
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -44,6 +45,9 @@ const (
 	SignalAccept      = "accept"    // DecisionSignal
 	QueryPaymentState = "state"     // answers PaymentState
 	QueryTransfers    = "transfers" // answers TransfersSignal: every transfer that the run knows of
+	// QueryTransfersOld is what QueryTransfers was called before. While an installation is being updated, a reconciliation
+	// of the old version asks for it. It can go with the release after the one that brought QueryTransfers.
+	QueryTransfersOld = "known"
 )
 
 // Names of the search attributes of the Payment workflow, for list filters in the Temporal UI.
@@ -216,6 +220,23 @@ func ExpiryWaits() []ExpiryWait {
 
 // String returns the reason as results carry it.
 func (w ExpiryWait) String() string { return string(w) }
+
+// Sentence returns the reason as a sentence for people, "" for an unknown one. The block is the result's WaitBlock.
+func (w ExpiryWait) Sentence(block uint64) string {
+	switch w {
+	case ExpiryWaitHalted:
+		return "An open alarm stops crediting and expiry until an admin resolves it."
+	case ExpiryWaitPaused:
+		return "The token is paused, so nobody can pay. The window is extended by the length of the pause."
+	case ExpiryWaitQuorum:
+		return fmt.Sprintf(
+			"The chain has been read past the end of the window, but too few nodes agree on it: so far up to block %d.", block)
+	case ExpiryWaitScan:
+		return fmt.Sprintf("The chain has been read up to block %d, which is before the end of the window.", block)
+	default:
+		return ""
+	}
+}
 
 // ChainWatchInput is the input of a network's chain watch.
 type ChainWatchInput struct {

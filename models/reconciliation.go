@@ -15,9 +15,8 @@ const (
 	CheckLedgerTransfers    = "ledger_transfers"    // the ledger and a transfer's row agree on what is credited
 	CheckPaymentCredited    = "payment_credited"    // a payment's row and its transfers agree on what is credited
 	CheckCreditedCanonical  = "credited_canonical"  // every credited transfer is in the chain
-	CheckTransfersCredited  = "transfers_credited"  // every transfer that has long had its confirmations is credited
+	CheckTransfersCredited  = "transfers_credited"  // every transfer that was confirmed long ago is credited
 	CheckChainBalances      = "chain_balances"      // balanceOf = transfers in - transfers out - destroyed
-	CheckWorkflowsRunning   = "workflows_running"   // every open payment has a running workflow; missing ones are started
 	CheckTransfersSignalled = "transfers_signalled" // the workflow knows every transfer that was signalled to it
 )
 

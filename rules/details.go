@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -83,12 +84,8 @@ func (p *Payment) Details(effect Effect) string {
 	if state.AmountCredited > 0 {
 		text += fmt.Sprintf(", credited %s", state.AmountCredited)
 	}
-	text += fmt.Sprintf(
-		"\n\nDeposit address %#q (%s), reference %#q\n",
-		p.input.DepositAddress,
-		p.input.Network,
-		p.input.Reference,
-	)
+	text += fmt.Sprintf("\n\nDeposit address %#q (%s), reference %#q\n",
+		p.input.DepositAddress, p.input.Network, p.input.Reference)
 	return text + p.describeTransfers() + "\n" + p.describeEffect(state, effect) + "\n"
 }
 
@@ -104,10 +101,8 @@ func (p *Payment) describeTransfers() string {
 			rows = append(rows, fmt.Sprintf("| and %d more | | | |", len(transfers)-i))
 			break
 		}
-		rows = append(
-			rows,
-			fmt.Sprintf("| %#q (%d) | %s | %d | %s |", n.TxHash, n.Ordinal, n.Amount, n.Block.Number, p.describeTransfer(n)),
-		)
+		rows = append(rows, fmt.Sprintf("| %#q (%d) | %s | %d | %s |",
+			n.TxHash, n.Ordinal, n.Amount, n.Block.Number, p.describeTransfer(n)))
 	}
 	return strings.Join(rows, "\n") + "\n"
 }
@@ -139,8 +134,7 @@ func (p *Payment) describeEffect(state models.PaymentState, effect Effect) strin
 		return "Recording the new state."
 	case Credit:
 		if effect.Input.Await {
-			return "Waiting until the quorum of Ethereum nodes confirms what is to be credited, and asking again and again: " +
-				p.whyHeld()
+			return "Waiting for a quorum of Ethereum nodes to confirm the transfers; retrying. Last reason: " + p.whyHeld()
 		}
 		return "Reading the confirmed transfers from the chain again before booking them. " +
 			"A transfer that the nodes do not confirm waits without holding up the others."
@@ -155,11 +149,8 @@ func (p *Payment) describeEffect(state models.PaymentState, effect Effect) strin
 	switch {
 	case len(unconfirmed) > 0:
 		newest := unconfirmed[len(unconfirmed)-1]
-		return fmt.Sprintf(
-			"Waiting for %d confirmations, reached at block %d.",
-			p.input.Confirmations,
-			newest.Block.Number+p.input.Confirmations-1,
-		)
+		return fmt.Sprintf("Waiting for %d confirmations, reached at block %d.",
+			p.input.Confirmations, newest.Block.Number+p.input.Confirmations-1)
 	case state.AmountReceived > 0:
 		return "Waiting for the rest of the amount until " + end + "."
 	default:
@@ -173,21 +164,7 @@ func (*Payment) describeExpiry(end string) string {
 
 // describeExpiryWait says in a sentence why a payment cannot expire yet, "" when that is not known.
 func describeExpiryWait(answer models.ExpireResult) string {
-	switch answer.Wait {
-	case models.ExpiryWaitHalted:
-		return "An open alarm stops crediting and expiry until an admin resolves it."
-	case models.ExpiryWaitPaused:
-		return "The token is paused, so nobody can pay. The window is extended by the length of the pause."
-	case models.ExpiryWaitQuorum:
-		return fmt.Sprintf(
-			"The chain has been read past the end of the window, but too few nodes agree on it: so far up to block %d.",
-			answer.WaitBlock,
-		)
-	case models.ExpiryWaitScan:
-		return fmt.Sprintf("The chain has been read up to block %d, which is before the end of the window.", answer.WaitBlock)
-	default:
-		return answer.Waits
-	}
+	return cmp.Or(answer.Wait.Sentence(answer.WaitBlock), answer.Waits)
 }
 
 // whyHeld returns the reason of the first held transfer.

@@ -8,7 +8,7 @@ import (
 
 // Effect is what a payment wants done next. The driver carries it out and applies the outcome; then it asks Next again.
 type Effect interface {
-	// Summary is the line that the Temporal UI shows for the effect, "" for an effect that Temporal shows nothing for.
+	// Summary is the line that the Temporal UI shows for the effect, "" for an effect that Temporal does not show.
 	Summary() string
 }
 
@@ -179,7 +179,7 @@ func (p *Payment) ApplyScanResult(asked AwaitScan, result models.ExpireResult) {
 	p.applyExpiry(asked.Input, result)
 }
 
-// ApplyInterruption notes that a Credit or an AwaitScan was given up because of a signal. It may have been written all
+// ApplyInterruption notes that a Credit or an AwaitScan was cancelled by a signal. It may have been written all
 // the same, which moves the version of the row.
 func (p *Payment) ApplyInterruption() {
 	p.awaitScan = nil

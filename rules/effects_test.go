@@ -9,7 +9,7 @@ import (
 	"paycow/models"
 )
 
-// The booking of a late transfer is given up because a reorg removes the transfer. What is known then looks like what was
+// The booking of a late transfer is cancelled because a reorg removes the transfer. What is known then looks like what was
 // recorded before, and the booking may have been made all the same: the row must be read before the payment ends.
 func TestTheRowIsReadAfterAnInterruption(t *testing.T) {
 	t.Parallel()

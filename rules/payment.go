@@ -9,7 +9,6 @@
 package rules
 
 import (
-	"maps"
 	"strings"
 	"time"
 	"unicode"
@@ -50,13 +49,6 @@ func NewPayment(input models.PaymentInput) *Payment {
 		held:      map[models.TransferKey]string{},
 		recorded:  models.PaymentState{Status: models.StatusPending, Version: 1},
 	}
-}
-
-// clone returns an independent copy.
-func (p *Payment) clone() *Payment {
-	c := *p
-	c.transfers, c.held = p.transfers.clone(), maps.Clone(p.held)
-	return &c
 }
 
 // Recorded returns the state that the payment's row is known to hold.

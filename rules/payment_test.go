@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -244,10 +245,17 @@ func (w *world) send(n models.TransferNotice) {
 	w.inbox = append(w.inbox, func() { w.payment.ApplyTransfers(signal) })
 }
 
+// clone returns an independent copy of a payment.
+func clone(p *Payment) *Payment {
+	c := *p
+	c.transfers, c.held = p.transfers.clone(), maps.Clone(p.held)
+	return &c
+}
+
 // dropStep lets the run act on a signal and then forget that it did: Temporal refuses a workflow task that ends a run when
 // another signal has arrived, and replays it with both. What the task wrote stays written.
 func (w *world) dropStep(n models.TransferNotice) {
-	before, timer := w.payment.clone(), w.timer
+	before, timer := clone(w.payment), w.timer
 	w.send(n)
 	w.run()
 	w.payment, w.timer, w.patient, w.inbox = before, timer, false, nil

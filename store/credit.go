@@ -26,7 +26,7 @@ func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result model
 			return err
 		}
 		if p.OperatorID != in.OperatorID {
-			return fmt.Errorf("the payment is not of operator %s", in.OperatorID)
+			return fmt.Errorf("the payment does not belong to operator %s", in.OperatorID)
 		}
 		if p.Version != in.State.Version-1 {
 			// Even a row in the wanted state may stand on other bookings; only the snapshot shows them.
@@ -104,7 +104,7 @@ func (s *Store) bookTransfer(tx *gorm.DB, p models.Payment, b transferBooking) e
 	if err != nil {
 		return err
 	}
-	header := models.LedgerTransaction{ID: models.NewID(), Kind: b.kind, PaymentID: p.ID, CreatedAt: s.now()}
+	header := models.LedgerTransaction{Kind: b.kind, PaymentID: p.ID, CreatedAt: s.now()}
 	toOperator, credited := b.amount, b.amount
 	switch b.kind {
 	case models.LedgerCredit:
@@ -114,11 +114,8 @@ func (s *Store) bookTransfer(tx *gorm.DB, p models.Payment, b transferBooking) e
 			Actor:   models.ActorSystem,
 			Action:  "credit_reversed",
 			Subject: "payment:" + p.ID,
-			Detail: fmt.Sprintf(
-				"A reorg removed or changed transfer %s, so its credit of %s USDT is reversed.",
-				b.key,
-				b.amount,
-			),
+			Detail: fmt.Sprintf("A reorg removed or changed transfer %s, so its credit of %s USDT is reversed.",
+				b.key, b.amount),
 		})
 		if err != nil {
 			return err
@@ -126,6 +123,7 @@ func (s *Store) bookTransfer(tx *gorm.DB, p models.Payment, b transferBooking) e
 		header.ExternalID = models.ReversalExternalID(b.key, generation)
 		toOperator, credited = -b.amount, 0
 	}
+	header.ID = models.LedgerTransactionID(header.ExternalID, p.ID, p.Version)
 	err = book(tx, header, []models.LedgerEntry{
 		{Account: models.OperatorAvailableAccount(p.OperatorID), Amount: toOperator},
 		{Account: models.AccountChainDeposits, Amount: -toOperator},

@@ -42,7 +42,7 @@ func TestCreditBooksOnce(t *testing.T) {
 			require.Equal(t, "transfer:1:"+txHash(1)+":0", line.ExternalID)
 			require.Equal(t, models.LedgerCredit, line.Kind)
 			require.Equal(t, p.ID, line.PaymentID)
-			require.NotEmpty(t, line.TransactionID)
+			require.Equal(t, models.LedgerTransactionID(line.ExternalID, p.ID, p.Version), line.TransactionID)
 			require.False(t, line.CreatedAt.IsZero())
 		}
 		require.Equal(t, models.OperatorAvailableAccount(f.operator.ID), lines[0].Account)

@@ -42,11 +42,11 @@ func (l quietLogger) Info(context.Context, string, ...any) {}
 
 // Warn and Error log messages of GORM itself, without their arguments, which may hold values.
 func (l quietLogger) Warn(ctx context.Context, message string, _ ...any) {
-	l.log.WarnContext(ctx, "warning of the database library", "message", message)
+	l.log.WarnContext(ctx, "database library warning", "message", message)
 }
 
 func (l quietLogger) Error(ctx context.Context, message string, _ ...any) {
-	l.log.ErrorContext(ctx, "error of the database library", "message", message)
+	l.log.ErrorContext(ctx, "database library error", "message", message)
 }
 
 func (l quietLogger) Trace(ctx context.Context, begin time.Time, _ func() (string, int64), _ error) {

@@ -21,11 +21,8 @@ const stillOnItsWay = `seen_at >= ? AND NOT EXISTS
 
 // NoteSeen stores the pending transfers that would pay a deposit address of the network, and forgets old ones.
 func (s *Store) NoteSeen(ctx context.Context, network string, seen []models.SeenTransfer) error {
-	payments, err := s.paymentsOfAddresses(
-		s.read(ctx),
-		network,
-		pluck(seen, func(t models.SeenTransfer) string { return t.To }),
-	)
+	payments, err := s.paymentsOfAddresses(s.read(ctx), network,
+		pluck(seen, func(t models.SeenTransfer) string { return t.To }))
 	if err != nil || len(payments) == 0 {
 		return err
 	}

@@ -8,10 +8,11 @@ import (
 	"io/fs"
 	"slices"
 
-	"paycow/models"
-
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"paycow/internal/retry"
+	"paycow/models"
 )
 
 //go:embed migrations/postgres/*.sql migrations/sqlite/*.sql
@@ -24,12 +25,17 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	results, err := provider.Up(ctx)
-	// SQLite has no lock that outlives a transaction, so another process may have run a migration after this one read the
-	// schema's version and before it could write. Reading the version again then finds the migration done.
-	for attempt := 1; err != nil && s.engine == engineSQLite && attempt < maxAttempts; attempt++ {
-		results, err = provider.Up(ctx)
+	calls := 1
+	if s.engine == engineSQLite {
+		// SQLite has no lock that outlives a transaction, so another process may have run a migration after this one read
+		// the schema's version and before it could write. Reading the version again then finds the migration done.
+		calls = maxAttempts
 	}
+	var results []*goose.MigrationResult
+	err = retry.Until(ctx, retry.Policy{Calls: calls}, func() (err error) {
+		results, err = provider.Up(ctx)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
 	}

@@ -66,7 +66,7 @@ func (s *Store) CompareBooks(
 
 // compareLedger compares the ledger with itself, with payments and with transfers.
 func (s *Store) compareLedger(db *gorm.DB, network string) []comparison {
-	// The entries of an operator's own account, which are all that a booking for a payment of its may have there.
+	// The entries of the payment's operator: the only operator account that a booking for its payments may touch.
 	const entriesOfOperators = `FROM ledger_transactions h JOIN payments q ON q.id = h.payment_id
 		JOIN ledger_entries e ON e.transaction_id = h.id AND e.account = 'operator:' || q.operator_id || ':available'`
 	return []comparison{
@@ -75,7 +75,7 @@ func (s *Store) compareLedger(db *gorm.DB, network string) []comparison {
 		}, db.Raw(`SELECT transaction_id AS id, CAST(SUM(amount) AS bigint) AS "left", 0 AS "right" FROM ledger_entries
 			GROUP BY transaction_id HAVING SUM(amount) <> 0 OR COUNT(*) < 2 ORDER BY transaction_id LIMIT ?`, differenceLimit)},
 		{models.CheckLedgerTransfers, "payment", func(d differing) string {
-			return fmt.Sprintf("the ledger holds %s for it, its transfers say that %s is credited", d.Left, d.Right)
+			return fmt.Sprintf("the ledger has %s, but its transfers say %s", d.Left, d.Right)
 		}, db.Raw(`SELECT p.id AS id, COALESCE(l.total, 0) AS "left", COALESCE(t.total, 0) AS "right" FROM payments p
 			LEFT JOIN (SELECT h.payment_id, CAST(SUM(e.amount) AS bigint) AS total `+entriesOfOperators+`
 				GROUP BY h.payment_id, q.operator_id) l ON l.payment_id = p.id
@@ -83,7 +83,7 @@ func (s *Store) compareLedger(db *gorm.DB, network string) []comparison {
 			WHERE p.network = ? AND COALESCE(l.total, 0) <> COALESCE(t.total, 0)
 			ORDER BY p.id LIMIT ?`, network, differenceLimit)},
 		{models.CheckLedgerTransfers, "transfer", func(d differing) string {
-			return fmt.Sprintf("the ledger holds %s for it, its row says that %s is credited", d.Left, d.Right)
+			return fmt.Sprintf("the ledger has %s, but its row says %s", d.Left, d.Right)
 		}, db.Raw(`SELECT k.id AS id, COALESCE(l.total, 0) AS "left", k.credited AS "right" FROM
 			(SELECT `+keyOfTransfer+` AS id, CAST(SUM(t.credited_amount) AS bigint) AS credited
 				FROM transfers t GROUP BY t.chain_id, t.tx_hash, t.ordinal) k
@@ -92,7 +92,8 @@ func (s *Store) compareLedger(db *gorm.DB, network string) []comparison {
 			WHERE COALESCE(l.total, 0) <> k.credited ORDER BY k.id LIMIT ?`, differenceLimit)},
 		{models.CheckLedgerBalances, "ledger", func(d differing) string {
 			return fmt.Sprintf(
-				"%s is on an account of neither its payment's operator nor the deposits, or it has no header",
+				"%s is booked to an account that belongs neither to the payment's operator nor to deposits, "+
+					"or its transaction header is missing",
 				d.Left,
 			)
 		}, db.Raw(`SELECT e.transaction_id AS id, CAST(SUM(ABS(e.amount)) AS bigint) AS "left", 0 AS "right"
@@ -119,7 +120,7 @@ func compareTransfers(db *gorm.DB, network string, settledBelow uint64, settledB
 				AND t.updated_at < ?
 			ORDER BY t.tx_hash, t.ordinal LIMIT ?`, settledBefore, differenceLimit)},
 		{models.CheckTransfersCredited, "transfer", func(d differing) string {
-			return fmt.Sprintf("%s has long had its confirmations and is not credited", d.Left)
+			return fmt.Sprintf("%s was confirmed long ago but is not credited", d.Left)
 		}, db.Raw(`SELECT `+keyOfTransfer+` AS id, t.amount AS "left", 0 AS "right" FROM transfers t
 			JOIN payments p ON p.id = t.payment_id
 			WHERE p.network = ? AND t.canonical AND t.credited_amount = 0 AND t.block_number <= ?
@@ -209,7 +210,11 @@ func (s *Store) PutReconciliation(ctx context.Context, report models.Reconciliat
 		report.Differences = []models.Difference{}
 	}
 	report.StartedAt, report.FinishedAt = toMillis(report.StartedAt), toMillis(report.FinishedAt)
-	return wrap(s.writer.WithContext(ctx).Create(&report).Error, "store a reconciliation's report")
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		row := report // Create sets its ID
+		return tx.Create(&row).Error
+	})
+	return wrap(err, "store a reconciliation's report")
 }
 
 // LastReconciliation returns the newest report. Returns models.ErrNotFound.

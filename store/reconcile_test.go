@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
 
 	"paycow/models"
 )
@@ -47,4 +49,27 @@ func TestBooksWithOnePlantedError(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A report is not lost when the database gives its transaction up, unless that happens every time.
+func TestReportIsStoredDespiteADeadlock(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		failures := maxAttempts - 1
+		err := f.writer.Callback().Create().Before("gorm:create").Register("deadlock", func(tx *gorm.DB) {
+			if failures > 0 {
+				failures--
+				_ = tx.AddError(&pgconn.PgError{Code: pgDeadlockDetected})
+			}
+		})
+		require.NoError(t, err)
+		report := models.Reconciliation{Network: models.NetworkERC20, StartedAt: epoch, FinishedAt: epoch, BlockNumber: 7}
+		require.NoError(t, f.PutReconciliation(t.Context(), report))
+		last, err := f.LastReconciliation(t.Context(), models.NetworkERC20)
+		require.NoError(t, err)
+		require.EqualValues(t, 7, last.BlockNumber)
+
+		failures = maxAttempts
+		require.ErrorContains(t, f.PutReconciliation(t.Context(), report), pgDeadlockDetected)
+		require.Zero(t, failures)
+	})
 }

@@ -57,9 +57,9 @@ func (s *Store) DueSignals(ctx context.Context, network string, head uint64, lim
 	return signals, nil
 }
 
-// MarkSignalled notes that a workflow was signalled these transfers with the head at the given block number, and when
-// they are due again: at the transfer's next milestone, and after the last one with growing pauses until the ledger
-// agrees with the chain. A transfer that changed since it was read stays due.
+// MarkSignalled notes that these transfers were signalled to a workflow with the head at the given block number, and
+// when they are due again: at the transfer's next milestone, and after the last one with growing pauses until the
+// ledger agrees with the chain. A transfer that changed since it was read stays due.
 func (s *Store) MarkSignalled(ctx context.Context, transfers []models.Transfer, head, required uint64) error {
 	err := s.eachOfRevision(ctx, transfers, func(row *gorm.DB, t models.Transfer) error {
 		var reached uint64

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"paycow/internal/retry"
 )
 
 // Store is an open database. It is safe for concurrent use.
@@ -40,8 +42,7 @@ const (
 	engineSQLite   engine = "sqlite"
 )
 
-// Open connects to the database that the URL names: "postgres://…", "sqlite:<path>" or a bare path that ends in
-// ".db".
+// Open connects to the database that the URL names: "postgres://…", "sqlite:<path>" or a bare path that ends in ".db".
 // It does not migrate. Its errors never contain the URL, which may hold a password.
 func Open(ctx context.Context, databaseURL string, log *slog.Logger) (*Store, error) {
 	s := &Store{log: log, now: func() time.Time { return toMillis(time.Now()) }}
@@ -112,13 +113,16 @@ const maxAttempts = 4
 // write runs fn in a transaction. When the database gives the transaction up, fn runs again from the start, so fn must
 // not keep anything from an earlier attempt.
 func (s *Store) write(ctx context.Context, fn func(tx *gorm.DB) error) error {
-	for attempt := 1; ; attempt++ {
+	policy := retry.Policy{Calls: maxAttempts, OnRetry: func(err error, _ time.Duration) {
+		s.log.DebugContext(ctx, "repeating a transaction", "error", err)
+	}}
+	return retry.Until(ctx, policy, func() error {
 		err := s.writer.WithContext(ctx).Transaction(fn)
-		if err == nil || attempt == maxAttempts || !isRetryable(err) {
-			return err
+		if err != nil && !isRetryable(err) {
+			return retry.Permanent(err)
 		}
-		s.log.DebugContext(ctx, "repeating a transaction", "attempt", attempt, "error", err)
-	}
+		return err
+	})
 }
 
 func (s *Store) read(ctx context.Context) *gorm.DB { return s.reader.WithContext(ctx) }

@@ -51,7 +51,7 @@ func (s *Store) announce(tx *gorm.DB, network string, event models.TokenEvent) e
 		sentence = "The token was paused " + where + ": nobody can pay, so no payment's window runs out."
 	case models.TokenUnpause:
 		resolve = models.AlarmTokenPaused
-		sentence = "The token can be transferred again " + where + "."
+		sentence = "Transfers of the token were resumed " + where + "."
 	case models.TokenParams:
 		raise = models.AlarmTokenFeeChanged
 		sentence = fmt.Sprintf("The token's fee was set to %s (basis points/maximum in micro-USDT) %s.", event.Value, where)
@@ -63,15 +63,11 @@ func (s *Store) announce(tx *gorm.DB, network string, event models.TokenEvent) e
 		sentence = fmt.Sprintf("Our address %s was blacklisted %s: what it holds cannot be moved.", event.Address, where)
 	case models.TokenUnblacklisted:
 		resolve = models.AlarmAddressBlacklisted
-		sentence = fmt.Sprintf("Our address %s is no longer blacklisted %s.", event.Address, where)
+		sentence = fmt.Sprintf("Our address %s was removed from the blacklist %s.", event.Address, where)
 	case models.TokenFundsDestroyed:
 		raise = models.AlarmFundsDestroyed
-		sentence = fmt.Sprintf(
-			"The token's owner destroyed %s micro-USDT at our address %s %s.",
-			event.Value,
-			event.Address,
-			where,
-		)
+		sentence = fmt.Sprintf("The token's owner destroyed %s micro-USDT at our address %s %s.",
+			event.Value, event.Address, where)
 	}
 	var err error
 	switch {

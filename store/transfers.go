@@ -45,11 +45,8 @@ func (s *Store) storeFound(tx *gorm.DB, network string, transfers []models.Token
 
 // ownTransfers returns rows for the transfers to our addresses, in lockOrder.
 func (s *Store) ownTransfers(tx *gorm.DB, network string, transfers []models.TokenTransfer) ([]models.Transfer, error) {
-	payments, err := s.paymentsOfAddresses(
-		tx,
-		network,
-		pluck(transfers, func(t models.TokenTransfer) string { return t.To }),
-	)
+	payments, err := s.paymentsOfAddresses(tx, network,
+		pluck(transfers, func(t models.TokenTransfer) string { return t.To }))
 	if err != nil || len(payments) == 0 {
 		return nil, err
 	}
@@ -168,11 +165,8 @@ type sweep struct {
 }
 
 func (s *Store) storeSweeps(tx *gorm.DB, network string, transfers []models.TokenTransfer) error {
-	ours, err := s.paymentsOfAddresses(
-		tx,
-		network,
-		pluck(transfers, func(t models.TokenTransfer) string { return t.From }),
-	)
+	ours, err := s.paymentsOfAddresses(tx, network,
+		pluck(transfers, func(t models.TokenTransfer) string { return t.From }))
 	if err != nil || len(ours) == 0 {
 		return err
 	}
@@ -243,11 +237,8 @@ type quarantinedTransfer struct {
 
 // storeOversized stores transfers to us that do not fit 64 bits, each with an alarm.
 func (s *Store) storeOversized(tx *gorm.DB, network string, oversized []models.OversizedTransfer) error {
-	payments, err := s.paymentsOfAddresses(
-		tx,
-		network,
-		pluck(oversized, func(t models.OversizedTransfer) string { return t.To }),
-	)
+	payments, err := s.paymentsOfAddresses(tx, network,
+		pluck(oversized, func(t models.OversizedTransfer) string { return t.To }))
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/text/language"
 )
 
-// The checkout page's texts, one file a language: messages/<tag>.json. What stands in {{ }} is filled in by the
+// The checkout page's texts, one file per language: messages/<tag>.json. Placeholders in {{ }} are filled in by the
 // program. A text that a file does not have is shown in English.
 //
 //go:embed messages

@@ -64,7 +64,7 @@ func Payment(ctx workflow.Context, input models.PaymentInput) (models.PaymentRes
 		case rules.End:
 			return models.PaymentResult{State: effect.State}, nil
 		default:
-			err = fmt.Errorf("no way to carry out the effect %T", effect)
+			err = fmt.Errorf("unknown effect %T", effect)
 		}
 		if err != nil {
 			return models.PaymentResult{}, err
@@ -89,11 +89,11 @@ func (p *payment) answerQueries(ctx workflow.Context) error {
 	if err != nil {
 		return fmt.Errorf("set the query handler: %w", err)
 	}
-	err = workflow.SetQueryHandler(ctx, models.QueryTransfers, func() (models.TransfersSignal, error) {
-		return p.rules.Transfers(), nil
-	})
-	if err != nil {
-		return fmt.Errorf("set the query handler: %w", err)
+	for _, name := range []string{models.QueryTransfers, models.QueryTransfersOld} {
+		err = workflow.SetQueryHandler(ctx, name, func() (models.TransfersSignal, error) { return p.rules.Transfers(), nil })
+		if err != nil {
+			return fmt.Errorf("set the query handler: %w", err)
+		}
 	}
 	return nil
 }

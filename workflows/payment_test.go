@@ -341,6 +341,23 @@ func TestFloodOfDust(t *testing.T) {
 	require.Equal(t, 20, largest)
 }
 
+// TestTransfersAreQueriedByBothNames covers the name that a reconciliation of an old version asks for.
+func TestTransfersAreQueriedByBothNames(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	n := transfer(0, 50*models.USDT, time.Minute)
+	b.arrive(n, time.Minute)
+	b.run(testInput)
+	for _, name := range []string{"transfers", "known"} {
+		value, err := b.QueryWorkflow(name)
+		require.NoError(t, err, name)
+		var answer models.TransfersSignal
+		require.NoError(t, value.Get(&answer))
+		require.Len(t, answer.Transfers, 1, name)
+		require.Equal(t, n.TransferKey, answer.Transfers[0].TransferKey, name)
+	}
+}
+
 // TestHandTypedReason shows that a reason that no database accepts is cleaned before it is recorded.
 func TestHandTypedReason(t *testing.T) {
 	t.Parallel()

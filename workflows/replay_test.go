@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,6 +21,13 @@ import (
 // endings are the ways in which a payment can end. Each has a recorded history in every version's folder.
 var endings = []string{"paid", "expired", "underpaid", "overpaid", "paid_late", "rejected", "after_reject", "accepted", "remined", "lost", "reverted"}
 
+// incidents are the paths that no ordinary ending takes: activities that wait, fail, or are cancelled by a signal, and
+// windows that are extended. Each has a recorded history in every version's folder, too.
+var incidents = []string{
+	"scan_awaited", "scan_interrupted", "token_paused", "window_extended", "credit_interrupted", "credit_held",
+	"held_interrupted", "database_away",
+}
+
 // TestRecordedHistoriesReplay replays the histories that earlier versions recorded on a real Temporal server. A change of the
 // workflow that would break payments that are open during an upgrade fails here. The folders are never removed.
 func TestRecordedHistoriesReplay(t *testing.T) {
@@ -30,10 +38,10 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, versions)
 	for _, version := range versions {
-		for _, ending := range endings {
-			files, err := filepath.Glob(filepath.Join(version, ending+"_[0-9].json"))
+		for _, path := range slices.Concat(endings, incidents) {
+			files, err := filepath.Glob(filepath.Join(version, path+"_[0-9].json"))
 			require.NoError(t, err)
-			require.NotEmpty(t, files, "no history of %s in %s", ending, version)
+			require.NotEmpty(t, files, "no history of %s in %s", path, version)
 			for _, file := range files {
 				require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), file), file)
 			}

@@ -28,7 +28,7 @@ func adminCommand(in *os.File) *cli.Command {
 			Action: func(ctx context.Context, cmd *cli.Command) error {
 				email, err := models.NormalEmail(cmd.String("email"))
 				if err != nil {
-					return err
+					return fmt.Errorf("%q is %w", cmd.String("email"), err)
 				}
 				return withStore(ctx, cmd, func(_ Settings, db *store.Store) error {
 					if _, err := db.AdminByEmail(ctx, email); err == nil {

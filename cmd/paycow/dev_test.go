@@ -42,7 +42,7 @@ func TestDevSettings(t *testing.T) {
 		"--database", "postgres://x", "--log-level", "debug")
 	require.NoError(t, err)
 	want.HTTPAddr, want.BlockTime, want.PaymentWindow, want.Confirmations = ":1", 0, 90*time.Second, 3
-	want.RPCURLs, want.RPCQuorum, want.MetricsAddr = []string{"http://a", "http://b"}, models.Quorum(2), ":2"
+	want.RPCURLs, want.RPCQuorum, want.MetricsAddr = []string{"http://a", "http://b"}, models.Quorum(0, 2), ":2"
 	want.DatabaseURL, want.LogLevel = "postgres://x", slog.LevelDebug
 	require.Equal(t, want, got)
 }

@@ -120,11 +120,7 @@ func (c *collector) collectNodes(ctx context.Context, out chan<- prometheus.Metr
 	for _, state := range models.NodeStates() {
 		c.send(out, metricNodes, float64(count[state]), string(state))
 	}
-	needed := c.quorum
-	if needed == 0 {
-		needed = models.Quorum(len(nodes))
-	}
-	c.send(out, metricNeeded, float64(needed))
+	c.send(out, metricNeeded, float64(models.Quorum(c.quorum, len(nodes))))
 	c.send(out, metricUsable, float64(usable))
 	if len(nodes) > 0 {
 		c.send(out, metricNodesAge, time.Since(newest).Seconds())

@@ -41,11 +41,11 @@ func operatorCommand() *cli.Command {
 func createOperator(
 	ctx context.Context, db *store.Store, masterKey []byte, email, name, password string,
 ) (models.Credential, string, error) {
-	email, err := models.NormalEmail(email)
+	normal, err := models.NormalEmail(email)
 	if err != nil {
-		return models.Credential{}, "", fmt.Errorf("read the operator's e-mail address: %w", err)
+		return models.Credential{}, "", fmt.Errorf("%q is %w", email, err)
 	}
-	operator := models.Operator{ID: models.NewID(), Email: email, Name: name, Status: models.OperatorActive}
+	operator := models.Operator{ID: models.NewID(), Email: normal, Name: name, Status: models.OperatorActive}
 	if password != "" {
 		operator.PasswordHash = secrets.HashPassword(password)
 	}
@@ -55,7 +55,7 @@ func createOperator(
 	}
 	err = db.CreateOperator(ctx, operator, &credential)
 	if errors.Is(err, models.ErrAlreadyExists) {
-		return models.Credential{}, "", fmt.Errorf("an operator with the e-mail address %s already exists", email)
+		return models.Credential{}, "", fmt.Errorf("an operator with the e-mail address %s already exists", normal)
 	}
 	if err != nil {
 		return models.Credential{}, "", fmt.Errorf("store the operator: %w", err)

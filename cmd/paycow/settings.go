@@ -284,11 +284,10 @@ func (s *Settings) resolveQuorum() error {
 	switch {
 	case nodes == 0:
 		return nil // this process uses no nodes
-	case s.RPCQuorum == 0:
-		s.RPCQuorum = models.Quorum(nodes)
 	case s.RPCQuorum > nodes:
 		return fmt.Errorf("a quorum of %d needs more nodes than the %d configured", s.RPCQuorum, nodes)
 	}
+	s.RPCQuorum = models.Quorum(s.RPCQuorum, nodes)
 	return nil
 }
 

@@ -82,8 +82,8 @@ func SendCall(
 	}
 }
 
-// Rebroadcast sends a signed transaction. It succeeds too if the node already has the transaction, in its pool or in a
-// block.
+// Rebroadcast sends a signed transaction. It also succeeds if the node already has the transaction, in its pool or in a
+// block. Tests that lose transactions use it: in a reorg, or by killing the program.
 func Rebroadcast(ctx context.Context, rpcURL string, signed *types.Transaction) error {
 	client, err := ethclient.DialContext(ctx, rpcURL)
 	if err != nil {

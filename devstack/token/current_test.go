@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,13 +22,28 @@ var contracts = map[string]*bind.MetaData{
 	"TestUSDTUpgrade": &TestUSDTUpgradeMetaData,
 }
 
+// artefact is what the compiler made of one contract. Its ABI and bytecode are the same as in the Go bindings; other
+// languages' clients read them from artefacts/.
+type artefact struct {
+	SourceSHA256 string          `json:"sourceSha256"`
+	ABI          json.RawMessage `json:"abi"`
+	Bytecode     string          `json:"bytecode"`
+}
+
+func readArtefact(t *testing.T, contract string) (made artefact) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("artefacts", contract+".json"))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &made))
+	return made
+}
+
 // TestArtefactsAndBindingsBelongToTheSources needs no compiler, so it runs everywhere.
 func TestArtefactsAndBindingsBelongToTheSources(t *testing.T) {
 	t.Parallel()
 	for name, binding := range contracts {
-		artefact, err := ReadArtefact(name)
-		require.NoError(t, err)
-		source, err := files.ReadFile(name + ".sol")
+		artefact := readArtefact(t, name)
+		source, err := os.ReadFile(name + ".sol")
 		require.NoError(t, err)
 		hash := sha256.Sum256(source)
 		require.Equal(t, hex.EncodeToString(hash[:]), artefact.SourceSHA256, "%s.sol was changed: %s", name, howToRegenerate)
@@ -54,7 +70,7 @@ func TestCompilerMakesTheCommittedArtefacts(t *testing.T) {
 	for name := range contracts {
 		fresh, err := os.ReadFile(filepath.Join(output, name+".json"))
 		require.NoError(t, err)
-		committed, err := files.ReadFile("artefacts/" + name + ".json")
+		committed, err := os.ReadFile(filepath.Join("artefacts", name+".json"))
 		require.NoError(t, err)
 		require.Equal(t, string(committed), string(fresh), "the artefact of %s is stale: %s", name, howToRegenerate)
 	}

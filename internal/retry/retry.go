@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
@@ -27,7 +28,7 @@ type Policy struct {
 //
 // A success is returned as nil even if ctx ended during the call. When ctx ends, the error matches both ctx.Err() and
 // the error of the last call, which says more than "deadline exceeded". Otherwise Until returns the error of the last
-// call, without the mark.
+// call, without any mark of Permanent, so that an Until further out decides for itself.
 func Until(ctx context.Context, policy Policy, call func() error) error {
 	var last error
 	err := failsafe.With(policy.build()).WithContext(ctx).Run(func() error {
@@ -37,11 +38,8 @@ func Until(ctx context.Context, policy Policy, call func() error) error {
 	if last == nil {
 		return nil
 	}
-	if permanent, ok := errors.AsType[permanentError](last); ok {
-		if last == error(permanent) { //nolint:errorlint // the mark itself is wanted, not what wraps it
-			return permanent.error
-		}
-		return last
+	if IsPermanent(last) {
+		return unmarked(last)
 	}
 	if ctxErr := ctx.Err(); ctxErr != nil && errors.Is(err, ctxErr) && !errors.Is(last, ctxErr) {
 		return fmt.Errorf("%w: %w", ctxErr, last)
@@ -79,9 +77,15 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
+// permanentError marks the error that it holds.
 type permanentError struct{ error }
 
 func (e permanentError) Unwrap() error { return e.error }
+
+// unmarkedError hides the marks within the error that it holds. Text and causes stay.
+type unmarkedError struct{ error }
+
+func (e unmarkedError) Unwrap() error { return e.error }
 
 // Permanent marks an error that another call would meet again, so that Until returns it at once.
 func Permanent(err error) error {
@@ -91,8 +95,32 @@ func Permanent(err error) error {
 	return permanentError{err}
 }
 
-// IsPermanent reports whether err, or an error that it wraps, was marked by Permanent.
+// unmarked returns err without its marks. It removes those around err, and hides those that other errors wrap.
+func unmarked(err error) error {
+	for {
+		marked, ok := err.(permanentError) //nolint:errorlint // the mark around the error, not one within
+		if !ok {
+			break
+		}
+		err = marked.error
+	}
+	if IsPermanent(err) {
+		return unmarkedError{err}
+	}
+	return err
+}
+
+// IsPermanent reports whether err, or an error that it wraps, was marked by Permanent. What Until returned has no mark.
 func IsPermanent(err error) bool {
-	_, ok := errors.AsType[permanentError](err)
-	return ok
+	switch err := err.(type) { //nolint:errorlint // it walks the tree itself, because unmarkedError ends the search
+	case permanentError:
+		return true
+	case unmarkedError:
+		return false
+	case interface{ Unwrap() error }:
+		return IsPermanent(err.Unwrap())
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(err.Unwrap(), IsPermanent)
+	}
+	return false
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -122,6 +123,33 @@ func TestAPermanentErrorIsNotRepeated(t *testing.T) {
 	require.NoError(t, retry.Permanent(nil))
 	require.True(t, retry.IsPermanent(fmt.Errorf("wrapped: %w", retry.Permanent(errAway))))
 	require.False(t, retry.IsPermanent(errAway))
+}
+
+// The mark is for the Until that makes the call. One further out decides anew, whatever was done with the error between.
+func TestUntilReturnsAnErrorWithoutAnyMark(t *testing.T) {
+	t.Parallel()
+	errTwice := retry.Permanent(retry.Permanent(errAway))
+	for text, result := range map[string]error{
+		"away":                    errTwice,
+		"dial: away":              fmt.Errorf("dial: %w", retry.Permanent(errAway)),
+		"a: b: away":              retry.Permanent(fmt.Errorf("a: %w", retry.Permanent(fmt.Errorf("b: %w", errTwice)))),
+		"dial: EOF, away":         fmt.Errorf("dial: %w, %w", io.EOF, retry.Permanent(errAway)),
+		"closed: dial: EOF\naway": fmt.Errorf("closed: %w", errors.Join(fmt.Errorf("dial: %w", io.EOF), errTwice)),
+	} {
+		require.True(t, retry.IsPermanent(result), text)
+		inner, outer := 0, 0
+		err := retry.Until(t.Context(), retry.Policy{Calls: 2}, func() error {
+			outer++
+			err := retry.Until(t.Context(), retry.Policy{}, func() error { inner++; return result })
+			require.False(t, retry.IsPermanent(err), text)
+			return fmt.Errorf("start: %w", err)
+		})
+		require.EqualError(t, err, "start: "+text)
+		require.ErrorIs(t, err, errAway, text)
+		require.Equal(t, []int{2, 2}, []int{inner, outer}, text)
+		require.True(t, retry.IsPermanent(retry.Permanent(err)), "it can be marked again")
+		require.True(t, retry.IsPermanent(errors.Join(err, retry.Permanent(io.EOF))), "it hides no other mark")
+	}
 }
 
 func TestSleepEndsWithItsContext(t *testing.T) {

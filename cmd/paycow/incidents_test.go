@@ -1,0 +1,306 @@
+//go:build !slim
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	sdkworker "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	embedded "paycow/devstack/temporal"
+	"paycow/engine"
+	"paycow/models"
+	"paycow/workflows"
+)
+
+// incident is something that goes wrong in a payment's life, played on a real Temporal server with fake activities. Its
+// history shows the commands of paths that no ordinary ending takes.
+type incident struct {
+	name   string
+	window time.Duration
+	want   string
+	// expire and credit answer the activities, by how often each was called before; nil books or expires at once.
+	expire func(f *fakeActivities, call int, input models.ExpireInput) (models.ExpireResult, error)
+	credit func(f *fakeActivities, call int, input models.CreditInput) (models.CreditResult, error)
+	// recordFails is how many calls of the activity that records a state fail.
+	recordFails int
+	// signals are sent one by one, each after the activities were called so often in all.
+	signals []incidentSignal
+}
+
+type incidentSignal struct {
+	afterCalls int
+	signal     models.TransfersSignal
+}
+
+// fakeActivities stand in for the activities of one payment: a row in memory, and the incident's answers.
+type fakeActivities struct {
+	incident  incident
+	mu        sync.Mutex
+	state     models.PaymentState
+	transfers map[models.TransferKey]models.TransferNotice
+	calls     map[string]int
+}
+
+func (f *fakeActivities) count(name string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls[name]++
+	return f.calls[name] - 1
+}
+
+func (f *fakeActivities) total() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	total := 0
+	for _, n := range f.calls {
+		total += n
+	}
+	return total
+}
+
+func (f *fakeActivities) snapshot() models.PaymentSnapshot {
+	snapshot := models.PaymentSnapshot{State: f.state}
+	for _, notice := range f.transfers {
+		snapshot.Transfers = append(snapshot.Transfers, notice)
+	}
+	slices.SortFunc(snapshot.Transfers, func(a, b models.TransferNotice) int { return a.Ordinal - b.Ordinal })
+	return snapshot
+}
+
+// write records a state if it is the next version, as the store does.
+func (f *fakeActivities) write(state models.PaymentState, credits []models.TransferNotice) models.RecordResult {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if state.Version != f.state.Version+1 {
+		snapshot := f.snapshot()
+		return models.RecordResult{Snapshot: &snapshot}
+	}
+	f.state = state
+	for _, notice := range credits {
+		notice.CreditedAmount = notice.Amount
+		f.transfers[notice.TransferKey] = notice
+	}
+	return models.RecordResult{Recorded: true}
+}
+
+func (f *fakeActivities) load(context.Context, string) (models.PaymentSnapshot, error) {
+	f.count(models.ActivityLoadPayment)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.snapshot(), nil
+}
+
+func (f *fakeActivities) record(_ context.Context, input models.RecordInput) (models.RecordResult, error) {
+	if f.count(models.ActivityRecordPayment) < f.incident.recordFails {
+		return models.RecordResult{}, errors.New("the database is away")
+	}
+	return f.write(input.State, nil), nil
+}
+
+func (f *fakeActivities) expired(input models.ExpireInput) (models.ExpireResult, error) {
+	return models.ExpireResult{RecordResult: f.write(input.State, nil), ScannedPast: true}, nil
+}
+
+func (f *fakeActivities) expire(_ context.Context, input models.ExpireInput) (models.ExpireResult, error) {
+	call := f.count(models.ActivityExpirePayment)
+	if f.incident.expire == nil {
+		return f.expired(input)
+	}
+	return f.incident.expire(f, call, input)
+}
+
+func (f *fakeActivities) booked(input models.CreditInput) (models.CreditResult, error) {
+	return models.CreditResult{RecordResult: f.write(input.State, input.Credits)}, nil
+}
+
+func (f *fakeActivities) credit(_ context.Context, input models.CreditInput) (models.CreditResult, error) {
+	call := f.count(models.ActivityCreditPayment)
+	if f.incident.credit == nil {
+		return f.booked(input)
+	}
+	return f.incident.credit(f, call, input)
+}
+
+// later makes Temporal call the activity again soon.
+func later(reason string) error {
+	return temporal.NewApplicationErrorWithOptions(reason, "Later", temporal.ApplicationErrorOptions{NextRetryDelay: 50 * time.Millisecond})
+}
+
+// arrival is a signal with one transfer to the payment that was mined at its creation.
+func arrival(ordinal int, amount models.Amount, revision int64, at time.Time) models.TransfersSignal {
+	return models.TransfersSignal{Transfers: []models.TransferNotice{{
+		TransferKey: models.TransferKey{ChainID: 1337, TxHash: fmt.Sprintf("0x%064x", ordinal+1), Ordinal: ordinal}, From: "0xfrom", Amount: amount,
+		Block: models.BlockRef{Number: 100, Hash: fmt.Sprintf("0x%064x", 100), Time: at}, Canonical: true, Revision: revision, Confirmations: 12,
+	}}}
+}
+
+// incidents lists them. created is when the payments are created.
+func incidents(created time.Time) []incident {
+	const long, short = time.Hour, time.Second
+	notYet := func(calls int) func(*fakeActivities, int, models.ExpireInput) (models.ExpireResult, error) {
+		return func(f *fakeActivities, call int, input models.ExpireInput) (models.ExpireResult, error) {
+			switch {
+			case call == 0:
+				return models.ExpireResult{Waits: "the chain has been read up to block 99"}, nil
+			case call < calls:
+				return models.ExpireResult{}, later("the chain has been read up to block 99")
+			}
+			return f.expired(input)
+		}
+	}
+	untilTwo := func(f *fakeActivities, _ int, input models.CreditInput) (models.CreditResult, error) {
+		if len(input.Credits) < 2 {
+			return models.CreditResult{}, later("no node answers")
+		}
+		return f.booked(input)
+	}
+	unverified := func(heldCalls int) func(*fakeActivities, int, models.CreditInput) (models.CreditResult, error) {
+		return func(f *fakeActivities, call int, input models.CreditInput) (models.CreditResult, error) {
+			held := models.UnverifiedTransfer{TransferKey: input.Credits[0].TransferKey, Reason: "too few nodes agree"}
+			switch {
+			case input.Credits[0].Revision > 1: // news of it
+				return f.booked(input)
+			case !input.Await:
+				return models.CreditResult{Unverified: []models.UnverifiedTransfer{held}}, nil
+			case call < heldCalls:
+				return models.CreditResult{}, later("too few nodes agree")
+			}
+			return f.booked(input)
+		}
+	}
+	full, half := arrival(0, 50*models.USDT, 1, created), arrival(0, 25*models.USDT, 1, created)
+	seen := arrival(0, 25*models.USDT, 1, created)
+	seen.Transfers[0].Confirmations = 1
+	return []incident{
+		{name: "scan_awaited", window: short, want: "EXPIRED", expire: notYet(4)},
+		{
+			name: "scan_interrupted", window: short, want: "PAID", expire: notYet(1 << 20),
+			signals: []incidentSignal{{afterCalls: 4, signal: full}},
+		},
+		{
+			name: "token_paused", window: short, want: "EXPIRED",
+			expire: func(f *fakeActivities, call int, input models.ExpireInput) (models.ExpireResult, error) {
+				switch {
+				case call == 0:
+					return models.ExpireResult{Paused: true, WindowEnd: input.ExpiresAt.Add(time.Second), Waits: "the token is paused"}, nil
+				case call < 4:
+					return models.ExpireResult{}, later("the token is paused")
+				}
+				return f.expired(input)
+			},
+		},
+		{
+			name: "window_extended", window: short, want: "EXPIRED",
+			expire: func(f *fakeActivities, call int, input models.ExpireInput) (models.ExpireResult, error) {
+				if call == 0 {
+					return models.ExpireResult{WindowEnd: input.ExpiresAt.Add(3 * time.Second)}, nil
+				}
+				return f.expired(input)
+			},
+		},
+		{
+			name: "credit_interrupted", window: long, want: "PAID", credit: untilTwo,
+			signals: []incidentSignal{{signal: half}, {afterCalls: 3, signal: arrival(1, 25*models.USDT, 1, created)}},
+		},
+		{name: "credit_held", window: long, want: "PAID", credit: unverified(4), signals: []incidentSignal{{signal: full}}},
+		{
+			name: "held_interrupted", window: long, want: "PAID", credit: unverified(1 << 20),
+			signals: []incidentSignal{{signal: full}, {afterCalls: 5, signal: arrival(0, 50*models.USDT, 2, created)}},
+		},
+		{
+			name: "database_away", window: short, want: "EXPIRED UNDERPAID", recordFails: 4,
+			signals: []incidentSignal{{signal: seen}, {afterCalls: 5, signal: half}},
+			expire: func(f *fakeActivities, call int, input models.ExpireInput) (models.ExpireResult, error) {
+				if call < 4 {
+					return models.ExpireResult{}, errors.New("the database is away")
+				}
+				return f.expired(input)
+			},
+		},
+	}
+}
+
+// TestIncidents plays every incident on a real Temporal server, and replays its history. With -write-histories the
+// histories are written for the replay tests of later versions.
+func TestIncidents(t *testing.T) {
+	quiet := slog.New(slog.DiscardHandler)
+	server, err := embedded.Start(t.Context(), embedded.Config{DataDir: t.TempDir(), FrontendAddr: "127.0.0.1:0", Logger: quiet})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = server.Stop() })
+	c, err := client.NewLazyClient(client.Options{HostPort: server.Address(), Namespace: "paycow", Logger: sdklog.NewStructuredLogger(quiet)})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	require.NoError(t, engine.EnsureNamespace(t.Context(), c, "paycow", 24*time.Hour, engine.SearchAttributes()))
+	created := time.Now().UTC().Truncate(time.Second)
+	for _, incident := range incidents(created) {
+		t.Run(incident.name, func(t *testing.T) {
+			t.Parallel()
+			playIncident(t, c, incident)
+		})
+	}
+}
+
+func playIncident(t *testing.T, c client.Client, incident incident) {
+	t.Helper()
+	f := &fakeActivities{
+		incident: incident, calls: map[string]int{}, transfers: map[models.TransferKey]models.TransferNotice{},
+		state: models.PaymentState{Status: models.StatusPending, Version: 1},
+	}
+	w := sdkworker.New(c, incident.name, sdkworker.Options{})
+	w.RegisterWorkflowWithOptions(workflows.Payment, workflow.RegisterOptions{Name: models.WorkflowPayment})
+	for name, do := range map[string]any{
+		models.ActivityLoadPayment: f.load, models.ActivityRecordPayment: f.record,
+		models.ActivityExpirePayment: f.expire, models.ActivityCreditPayment: f.credit,
+	} {
+		w.RegisterActivityWithOptions(do, activity.RegisterOptions{Name: name})
+	}
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+	now := time.Now().UTC()
+	id := models.PaymentWorkflowID(incident.name)
+	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: incident.name}, models.WorkflowPayment, models.PaymentInput{
+		PaymentID: incident.name, OperatorID: "operator", UserID: "user", Reference: "0123456789abcdef", DepositAddress: "0xdeposit",
+		Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: 50 * models.USDT, CreatedAt: now,
+		ExpiresAt: now.Add(incident.window), Confirmations: 12, ExpiryGraceSeconds: 1,
+	})
+	require.NoError(t, err)
+	for _, s := range incident.signals {
+		eventually(t, fmt.Sprintf("the activities are called %d times", s.afterCalls), func() error {
+			if calls := f.total(); calls < s.afterCalls {
+				return fmt.Errorf("%d calls", calls)
+			}
+			return nil
+		})
+		require.NoError(t, c.SignalWorkflow(t.Context(), id, "", models.SignalTransfers, s.signal))
+	}
+	var result models.PaymentResult
+	require.NoError(t, run.Get(t.Context(), &result))
+	got := result.State.Status.String()
+	if result.State.Exception != models.ExceptionNone {
+		got += " " + string(result.State.Exception)
+	}
+	require.Equal(t, incident.want, got)
+
+	history := histories(t, c, id)[0]
+	replayer := sdkworker.NewWorkflowReplayer()
+	replayer.RegisterWorkflowWithOptions(workflows.Payment, workflow.RegisterOptions{Name: models.WorkflowPayment})
+	require.NoError(t, replayer.ReplayWorkflowHistory(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)), history))
+	if *historiesDir != "" {
+		writeHistory(t, filepath.Join(*historiesDir, incident.name+"_1.json"), history)
+	}
+}
