@@ -179,7 +179,7 @@ func (d *dev) startLocalChain(ctx context.Context) error {
 	d.sayf("starting the local Ethereum chain")
 	local, err := localchain.Start(ctx, localchain.Config{
 		DataDir: filepath.Join(d.dir, "chain"), ListenAddr: d.cmd.String("rpc"),
-		BlockTime: d.settings.BlockTime, Logger: d.log,
+		BlockTime: d.settings.BlockTime, Log: d.log,
 	})
 	if err != nil {
 		return fmt.Errorf("start the local chain: %w", err)
@@ -243,7 +243,7 @@ func (d *dev) startTemporal(ctx context.Context) error {
 	d.sayf("starting Temporal")
 	server, err := temporal.Start(ctx, temporal.Config{
 		DataDir: filepath.Join(d.dir, "temporal"), FrontendAddr: d.cmd.String("temporal"),
-		UIAddr: d.cmd.String("temporal-ui"), UINamespace: devNamespace, Logger: d.log,
+		UIAddr: d.cmd.String("temporal-ui"), UINamespace: devNamespace, Log: d.log,
 	})
 	if err != nil {
 		return fmt.Errorf("start Temporal: %w", err)

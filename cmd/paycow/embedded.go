@@ -23,7 +23,7 @@ func startEmbeddedTemporal(
 ) (stop func() error, err error) {
 	config := temporal.Config{
 		DataDir: cmd.String("data-dir"), FrontendAddr: s.Temporal.Address, UIAddr: cmd.String("temporal-ui"),
-		UINamespace: s.Temporal.Namespace, Logger: log,
+		UINamespace: s.Temporal.Namespace, Log: log,
 	}
 	if isPostgres(s.DatabaseURL) {
 		config.PostgresURL = s.DatabaseURL

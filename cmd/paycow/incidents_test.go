@@ -239,7 +239,7 @@ func incidents(created time.Time) []incident {
 // histories are written for the replay tests of later versions.
 func TestIncidents(t *testing.T) {
 	quiet := slog.New(slog.DiscardHandler)
-	server, err := embedded.Start(t.Context(), embedded.Config{DataDir: t.TempDir(), FrontendAddr: "127.0.0.1:0", Logger: quiet})
+	server, err := embedded.Start(t.Context(), embedded.Config{DataDir: t.TempDir(), FrontendAddr: "127.0.0.1:0", Log: quiet})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = server.Stop() })
 	c, err := client.NewLazyClient(client.Options{HostPort: server.Address(), Namespace: "paycow", Logger: sdklog.NewStructuredLogger(quiet)})

@@ -42,7 +42,7 @@ type installation struct {
 func setupInstallation(t testing.TB, rpcURL func(chainURL string) string) *installation {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	local, err := localchain.Start(t.Context(), localchain.Config{Logger: quiet})
+	local, err := localchain.Start(t.Context(), localchain.Config{Log: quiet})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, local.Close()) })
 	in := &installation{t: t, chain: local, engineDir: t.TempDir()}
@@ -75,7 +75,7 @@ func setupInstallation(t testing.TB, rpcURL func(chainURL string) string) *insta
 
 func (in *installation) startEngine(address string) {
 	in.t.Helper()
-	e, err := temporal.Start(in.t.Context(), temporal.Config{DataDir: in.engineDir, FrontendAddr: address, Logger: slog.New(slog.DiscardHandler)})
+	e, err := temporal.Start(in.t.Context(), temporal.Config{DataDir: in.engineDir, FrontendAddr: address, Log: slog.New(slog.DiscardHandler)})
 	require.NoError(in.t, err)
 	in.engine = e
 }

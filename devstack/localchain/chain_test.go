@@ -24,19 +24,21 @@ func TestPaymentIsMinedOnDemand(t *testing.T) {
 	require.EqualValues(t, setupBlockNumber, b.head().Number.Int64())
 
 	hash := b.pay(recipient(1), 50_000_000)
-	require.Nil(t, b.minedIn(hash), "nothing is mined before it is asked for")
+	require.Nil(t, b.minedIn(hash), "nothing is mined before Mine is called")
 	b.mine(12)
 
 	receipt := b.minedIn(hash)
 	require.NotNil(t, receipt)
 	require.Equal(t, types.ReceiptStatusSuccessful, receipt.Status)
-	require.EqualValues(t, setupBlockNumber+1, receipt.BlockNumber.Int64(), "the first new block holds it")
+	require.EqualValues(t, setupBlockNumber+1, receipt.BlockNumber.Int64(), "the first new block contains it")
 	require.Len(t, receipt.Logs, 1)
 	require.Equal(t, b.TokenAddress(), receipt.Logs[0].Address)
 	require.EqualValues(t, setupBlockNumber+12, b.head().Number.Int64())
 	require.EqualValues(t, 50_000_000, b.balance(recipient(1)))
 
-	logs, err := b.client.FilterLogs(b.ctx, ethereum.FilterQuery{BlockHash: &receipt.BlockHash, Addresses: []common.Address{b.TokenAddress()}})
+	logs, err := b.client.FilterLogs(b.ctx, ethereum.FilterQuery{
+		BlockHash: &receipt.BlockHash, Addresses: []common.Address{b.TokenAddress()},
+	})
 	require.NoError(t, err)
 	require.Len(t, logs, 1)
 }
@@ -111,10 +113,11 @@ func TestOnePortServesBothProtocolsAndNewHeads(t *testing.T) {
 	hash := b.pay(recipient(3), 1)
 	b.mine(1)
 	require.NoError(t, b.client.Client().CallContext(b.ctx, &trace, "debug_traceTransaction", hash))
-	require.Error(t, b.client.Client().CallContext(b.ctx, &trace, "admin_nodeInfo"), "only the listed namespaces are open")
+	require.Error(t, b.client.Client().CallContext(b.ctx, &trace, "admin_nodeInfo"),
+		"only the listed namespaces are served")
 }
 
-func TestTickerMakesEmptyBlocksWithIncreasingTimes(t *testing.T) {
+func TestTickerMinesEmptyBlocksWithIncreasingTimes(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{BlockTime: 20 * time.Millisecond})
 	require.Eventually(t, func() bool { return b.head().Number.Uint64() >= 10 }, 20*time.Second, 20*time.Millisecond)
@@ -123,7 +126,8 @@ func TestTickerMakesEmptyBlocksWithIncreasingTimes(t *testing.T) {
 	}
 }
 
-// A chain whose blocks come faster than one a second runs ahead of the wall clock; it must not run further than it has to.
+// TestManyBlocksAtOnceMoveTheClockByOneSecondEach mines faster than one block per second, so the chain's clock runs
+// ahead of the wall clock. It must not run further ahead than the protocol requires.
 func TestManyBlocksAtOnceMoveTheClockByOneSecondEach(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{})
@@ -159,10 +163,11 @@ func TestConcurrentPaymentsAllArrive(t *testing.T) {
 		distinct[hash] = true
 	}
 	require.Len(t, distinct, payers*paymentsEach)
-	require.Eventually(t, func() bool { return b.balance(recipient(4)) == 10*payers*paymentsEach }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return b.balance(recipient(4)) == 10*payers*paymentsEach },
+		20*time.Second, 50*time.Millisecond)
 }
 
-func TestPayTellsWhyItWasRefused(t *testing.T) {
+func TestPayReturnsTheNodesReason(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{})
 	_, err := Pay(b.ctx, b.HTTPURL(), b.TokenAddress(), TestKey(0), recipient(5), 1)
@@ -171,7 +176,7 @@ func TestPayTellsWhyItWasRefused(t *testing.T) {
 	require.ErrorContains(t, err, "negative")
 }
 
-func TestMineRefusesSillyNumbers(t *testing.T) {
+func TestMineRefusesNumbersOutOfRange(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{})
 	for _, blocks := range []int{-1, 0, maxBlocksAtOnce + 1} {

@@ -8,20 +8,20 @@ import (
 	"github.com/ethereum/go-ethereum/rpc"
 )
 
-// devAPI is the RPC namespace "dev", with which anyone who can reach the port drives the chain.
+// devAPI is the RPC namespace "dev". Anyone who can reach the port can control the chain with it.
 type devAPI struct{ blocks *producer }
 
 func devAPIs(blocks *producer) []rpc.API {
 	return []rpc.API{{Namespace: "dev", Service: &devAPI{blocks: blocks}}}
 }
 
-// HeadAnswer is what the methods of the dev namespace answer: the head after the change.
+// HeadAnswer is the answer of the methods of the dev namespace: the head after the change.
 type HeadAnswer struct {
 	Number hexutil.Uint64 `json:"number"`
 	Hash   common.Hash    `json:"hash"`
 }
 
-// Mine is dev_mine(blocks). Without an argument it mines one block; a number or a hex string is accepted.
+// Mine is dev_mine(blocks). It takes a number or a hex string; without an argument it mines one block.
 func (a *devAPI) Mine(blocks *math.HexOrDecimal64) (*HeadAnswer, error) {
 	count := 1
 	if blocks != nil {
@@ -35,7 +35,7 @@ func (a *devAPI) Reorg(depth math.HexOrDecimal64, dropTransactions *bool) (*Head
 	return headAnswer(a.blocks.reorg(toInt(depth), dropTransactions != nil && *dropTransactions))
 }
 
-// toInt keeps a number that is far too large from becoming an acceptable one by wrapping around.
+// toInt converts a number. It caps large numbers, so that none wraps around into an acceptable one.
 func toInt(number math.HexOrDecimal64) int { return int(min(uint64(number), 1<<31)) }
 
 func headAnswer(head *types.Header, err error) (*HeadAnswer, error) {

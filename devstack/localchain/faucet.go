@@ -18,22 +18,21 @@ import (
 )
 
 const (
-	// A nonce can be taken by another process that uses the same key between our asking for it and our sending.
+	// nonceAttempts is how often a transaction is sent with a new nonce: another process with the same key may use the
+	// nonce between our reading and our sending.
 	nonceAttempts = 5
-	// Gas is estimated for the present state; a transfer mined a little later may need some more.
+	// gasMarginPercent is added to the gas estimate, which is for the current state: a transfer mined later may need
+	// more.
 	gasMarginPercent = 25
 )
 
-// Pay sends amountUnits micro-USDT of the token from the key's account to the address, through the node at rpcURL, and
-// returns the transaction's hash without waiting for a block. Any node and any ERC-20 token will do. It may be called
-// concurrently, also with one key: payments that use the same key and node are sent one after the other. Returns the
-// node's message if it refuses, for instance because the account owns too little.
+// Pay sends amountUnits micro-USDT of the token from the key's account to the address, through the node at rpcURL. It
+// returns the transaction's hash without waiting for a block. It works with any node and any ERC-20 token.
+//
+// Pay may be called concurrently, with the same key too: payments with the same key and node are sent one after the
+// other. If the node refuses, the error contains its message, for instance that the balance is too small.
 func Pay(
-	ctx context.Context,
-	rpcURL string,
-	tokenContract common.Address,
-	key *ecdsa.PrivateKey,
-	to common.Address,
+	ctx context.Context, rpcURL string, tokenContract common.Address, key *ecdsa.PrivateKey, to common.Address,
 	amountUnits int64,
 ) (common.Hash, error) {
 	if amountUnits < 0 {
@@ -47,14 +46,10 @@ func Pay(
 	return transaction.Hash(), nil
 }
 
-// SendCall signs a call of a contract and sends it, with the promises of Pay. The signed transaction is returned so
-// that it can be sent again with Rebroadcast after a reorg lost it.
+// SendCall signs a contract call and sends it, with the same guarantees as Pay. It returns the signed transaction, so
+// that Rebroadcast can send it again if a reorg loses it.
 func SendCall(
-	ctx context.Context,
-	rpcURL string,
-	key *ecdsa.PrivateKey,
-	contract common.Address,
-	data []byte,
+	ctx context.Context, rpcURL string, key *ecdsa.PrivateKey, contract common.Address, data []byte,
 ) (*types.Transaction, error) {
 	client, err := ethclient.DialContext(ctx, rpcURL)
 	if err != nil {
@@ -74,7 +69,7 @@ func SendCall(
 		}
 		signed, err := types.SignNewTx(key, types.LatestSignerForChainID(draft.ChainID), draft)
 		if err != nil {
-			return nil, fmt.Errorf("sign: %w", err)
+			return nil, fmt.Errorf("sign the transaction: %w", err)
 		}
 		err = client.SendTransaction(ctx, signed)
 		if err == nil || isAlreadyKnown(err) {
@@ -82,13 +77,13 @@ func SendCall(
 			return signed, nil
 		}
 		if !isNonceTaken(err) || attempt == nonceAttempts {
-			return nil, fmt.Errorf("send: %w", err)
+			return nil, fmt.Errorf("send the transaction: %w", err)
 		}
 	}
 }
 
-// Rebroadcast sends a transaction that is signed already. That the node has it, in its pool or in a block, counts as
-// success. It serves tests that lose transactions: in a reorg, or by killing the program.
+// Rebroadcast sends a signed transaction. It also succeeds if the node already has the transaction, in its pool or in a
+// block. Tests that lose transactions use it: in a reorg, or by killing the program.
 func Rebroadcast(ctx context.Context, rpcURL string, signed *types.Transaction) error {
 	client, err := ethclient.DialContext(ctx, rpcURL)
 	if err != nil {
@@ -99,23 +94,20 @@ func Rebroadcast(ctx context.Context, rpcURL string, signed *types.Transaction) 
 	if sendErr == nil || isAlreadyKnown(sendErr) {
 		return nil
 	}
-	// A node refuses the nonce of a transaction that is mined already, and does not say that it is this one.
+	// If the transaction is mined already, a node refuses its nonce without saying that it has the same transaction.
 	if _, _, err := client.TransactionByHash(ctx, signed.Hash()); err == nil {
 		return nil
 	}
 	return fmt.Errorf("send %s again: %w", signed.Hash(), sendErr)
 }
 
-// draftCall fills in everything but the nonce.
+// draftCall returns an unsigned transaction without a nonce.
 func draftCall(
-	ctx context.Context,
-	client *ethclient.Client,
-	from, contract common.Address,
-	data []byte,
+	ctx context.Context, client *ethclient.Client, from, contract common.Address, data []byte,
 ) (*types.DynamicFeeTx, error) {
 	chainID, err := client.ChainID(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("ask for the chain id: %w", err)
+		return nil, fmt.Errorf("read the chain id: %w", err)
 	}
 	gas, err := client.EstimateGas(ctx, ethereum.CallMsg{From: from, To: &contract, Data: data})
 	if err != nil {
@@ -123,7 +115,7 @@ func draftCall(
 	}
 	tipWei, err := client.SuggestGasTipCap(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("ask for the tip: %w", err)
+		return nil, fmt.Errorf("read the suggested tip: %w", err)
 	}
 	head, err := client.HeaderByNumber(ctx, nil)
 	if err != nil {
@@ -133,7 +125,7 @@ func draftCall(
 	if baseFeeWei == nil {
 		return nil, errors.New("the node's chain has no base fee (EIP-1559)")
 	}
-	// Twice the base fee is enough for six full blocks in a row.
+	// Twice the base fee is enough even after five full blocks in a row: each raises it by an eighth at most.
 	feeCapWei := new(big.Int).Add(tipWei, new(big.Int).Lsh(baseFeeWei, 1))
 	return &types.DynamicFeeTx{
 		ChainID:   chainID,
@@ -145,8 +137,8 @@ func draftCall(
 	}, nil
 }
 
-// sendingAccount remembers what was sent lately from one account through one node, because a node's count of pending
-// transactions lags a little behind what it has accepted.
+// sendingAccount remembers the latest transactions sent from one account through one node, because a node's count of
+// pending transactions can lag behind the transactions it has accepted.
 type sendingAccount struct {
 	address common.Address
 	mu      sync.Mutex
@@ -168,13 +160,13 @@ func sendingAccountFor(rpcURL string, address common.Address) *sendingAccount {
 	return sendingAccounts[name]
 }
 
-// nextNonce starts from the node's count and steps over the transactions of ours that the node has accepted but not
-// counted yet. One that it does not know any more, after a reorg or a restart, leaves a gap, and the gap is what is
-// returned.
+// nextNonce returns the account's next free nonce. It starts from the node's count and skips the transactions sent here
+// that the node has accepted but not counted yet. A transaction that the node no longer knows, after a reorg or a
+// restart, leaves a gap; nextNonce returns that gap.
 func (a *sendingAccount) nextNonce(ctx context.Context, client *ethclient.Client) (uint64, error) {
 	nonce, err := client.PendingNonceAt(ctx, a.address)
 	if err != nil {
-		return 0, fmt.Errorf("ask for the nonce: %w", err)
+		return 0, fmt.Errorf("read the nonce: %w", err)
 	}
 	for {
 		hash, isOurs := a.sent[nonce]
@@ -186,7 +178,7 @@ func (a *sendingAccount) nextNonce(ctx context.Context, client *ethclient.Client
 			break
 		}
 		if err != nil {
-			return 0, fmt.Errorf("look for transaction %s: %w", hash, err)
+			return 0, fmt.Errorf("look up transaction %s: %w", hash, err)
 		}
 		nonce++
 	}
@@ -199,15 +191,15 @@ func (a *sendingAccount) nextNonce(ctx context.Context, client *ethclient.Client
 	return nonce, nil
 }
 
-// Nodes say these things in words only; the words are those of geth and anvil.
+// isAlreadyKnown and isNonceTaken recognize errors by the texts of geth and anvil: nodes report no code for them.
 
-func isAlreadyKnown(err error) bool { return saysOneOf(err, "already known", "already imported") }
+func isAlreadyKnown(err error) bool { return containsOneOf(err, "already known", "already imported") }
 
 func isNonceTaken(err error) bool {
-	return saysOneOf(err, "nonce too low", "replacement transaction underpriced", "invalid transaction nonce")
+	return containsOneOf(err, "nonce too low", "replacement transaction underpriced", "invalid transaction nonce")
 }
 
-func saysOneOf(err error, phrases ...string) bool {
+func containsOneOf(err error, phrases ...string) bool {
 	text := strings.ToLower(err.Error())
 	for _, phrase := range phrases {
 		if strings.Contains(text, phrase) {

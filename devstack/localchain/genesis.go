@@ -21,10 +21,11 @@ const (
 	testKeyEther    = 10_000
 )
 
-// genesisBlock must never depend on anything but constants: a database is only accepted by the chain it was begun with.
+// genesisBlock returns the first block. It depends on constants only: geth opens a database only with the genesis block
+// with which it was created.
 func genesisBlock() *core.Genesis {
 	config := *params.AllDevChainProtocolChanges
-	// geth's list of everything contains a fork whose rules are not finished.
+	// geth's list of all changes contains a fork whose rules are not finished.
 	config.BogotaTime = nil
 	config.ChainID = big.NewInt(chainIDNumber)
 

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// childDataDirVariable makes this test binary the process that is going to be killed.
+// childDataDirVariable is the environment variable that makes this test binary the process to be killed.
 const childDataDirVariable = "PAYCOW_TEST_LOCALCHAIN_DATA_DIR"
 
 func TestMain(m *testing.M) {
@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// makeBlocksUntilKilled pays, mines and reorganises, and reports each head after the call that made it has returned.
+// makeBlocksUntilKilled pays, mines and reorganizes. It prints each head after the call that created it has returned.
 func makeBlocksUntilKilled(dataDir string) {
 	fail := func(err error) {
 		if err != nil {
@@ -45,8 +45,9 @@ func makeBlocksUntilKilled(dataDir string) {
 	}
 }
 
-// A killed process leaves a database that opens, and no block is lost that Mine had answered for.
-func TestNothingAnsweredIsLostByAKill(t *testing.T) {
+// TestKillLosesNothingThatHasReturned kills a process. The database it leaves can be opened and contains every block for
+// which Mine had returned.
+func TestKillLosesNothingThatHasReturned(t *testing.T) {
 	t.Parallel()
 	dataDir := t.TempDir()
 	rounds := 6
@@ -59,21 +60,22 @@ func TestNothingAnsweredIsLostByAKill(t *testing.T) {
 
 		b := setup(t, Config{DataDir: dataDir})
 		head := b.head()
-		t.Logf("round %d: killed after %s, last head answered for %d, head after the restart %d", round, runsFor, number, head.Number)
+		t.Logf("round %d: killed after %s, last reported head %d, head after the restart %d",
+			round, runsFor, number, head.Number)
 		require.GreaterOrEqual(t, head.Number.Uint64(), number)
 		if head.Number.Uint64() <= number+2 {
-			// Beyond that the child may have been reorganising, and then another block has this number.
+			// Further ahead, the child may have been reorganizing, so that another block has this number.
 			require.Equal(t, hash, b.header(number).Hash())
 		}
 		before := b.balance(recipient(51))
 		b.pay(recipient(51), 3)
 		b.mine(1)
-		require.Equal(t, before+3, b.balance(recipient(51)), "the chain goes on")
+		require.Equal(t, before+3, b.balance(recipient(51)), "the chain continues")
 		require.NoError(t, b.Close())
 	}
 }
 
-// killAfter starts a child on the data directory, kills it without warning, and returns the last head it reported.
+// killAfter starts a child on the data directory, kills it, and returns the last head that it reported.
 func killAfter(t *testing.T, dataDir string, runsFor time.Duration) (uint64, common.Hash) {
 	t.Helper()
 	child := exec.Command(os.Args[0])
@@ -93,11 +95,11 @@ func killAfter(t *testing.T, dataDir string, runsFor time.Duration) (uint64, com
 		require.NoError(t, err, lines.Text())
 		hash = common.HexToHash(text)
 		if killTimer == nil {
-			// The clock starts at the first block, so that a slow machine does not kill a process that has done nothing.
+			// The time starts with the first block, so that a child on a slow machine is not killed before it has any.
 			killTimer = time.AfterFunc(runsFor, func() { _ = child.Process.Kill() })
 		}
 	}
-	require.Error(t, child.Wait(), "the child ends by the kill only")
+	require.Error(t, child.Wait(), "only the kill ends the child")
 	require.NotZero(t, number, "the child reported no block")
 	return number, hash
 }

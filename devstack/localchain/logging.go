@@ -9,15 +9,15 @@ import (
 )
 
 // routeGethLog sends geth's warnings and errors to the logger and drops the rest. geth has one logger for the whole
-// process, so with several chains the one that was started last gets the warnings of all.
-func routeGethLog(logger *slog.Logger) {
-	handler := warningsOnly{logger.Handler()}
-	// The wrapper hides the logger's type: given its own type, geth would replace slog's default logger too.
+// process, so of several chains the one started last gets the warnings of all.
+func routeGethLog(log *slog.Logger) {
+	handler := warningsOnly{log.Handler()}
+	// The wrapper hides the logger's type. If geth recognized it, it would replace slog's default logger too.
 	gethlog.SetDefault(struct{ gethlog.Logger }{gethlog.NewLogger(handler)})
 }
 
-// harmlessWarnings are about things that are meant to be so here: there are no peers, a kill loses nothing that
-// matters, and a reorg happens because somebody asked for it.
+// harmlessWarnings are about things that are expected here: there are no peers, a kill loses nothing that matters, and
+// reorgs are requested.
 var harmlessWarnings = map[string]bool{
 	"P2P server will be useless, neither dialing nor listening": true,
 	"Unclean shutdown detected":                                 true,
@@ -26,11 +26,13 @@ var harmlessWarnings = map[string]bool{
 	"Head block is not reachable":                               true, // the database is empty at the first start
 }
 
-// isHarmless also covers geth's note of a request that it answered with an error: the one who asked has been told.
+// isHarmless reports whether a warning is dropped. It drops geth's warnings about requests answered with an error too,
+// because the client has received that error.
 func isHarmless(message string) bool {
 	return harmlessWarnings[message] || strings.HasPrefix(message, "Served ")
 }
 
+// warningsOnly passes on warnings and errors that are not harmless.
 type warningsOnly struct{ slog.Handler }
 
 func (h warningsOnly) Enabled(ctx context.Context, level slog.Level) bool {

@@ -12,7 +12,7 @@ import (
 	"github.com/ethereum/go-ethereum/eth/ethconfig"
 	"github.com/ethereum/go-ethereum/eth/filters"
 	"github.com/ethereum/go-ethereum/eth/tracers"
-	_ "github.com/ethereum/go-ethereum/eth/tracers/native" // so that debug_traceTransaction knows callTracer and its kin
+	_ "github.com/ethereum/go-ethereum/eth/tracers/native" // callTracer and others for debug_traceTransaction
 	"github.com/ethereum/go-ethereum/node"
 	"github.com/ethereum/go-ethereum/p2p"
 	"github.com/ethereum/go-ethereum/rpc"
@@ -21,20 +21,21 @@ import (
 const (
 	defaultListenAddr = "127.0.0.1:0"
 
-	// The caches are small because the chain is: geth's defaults are meant for mainnet and would take gigabytes.
+	// The caches are small because the chain is small. geth's defaults are for mainnet and would take gigabytes.
 	databaseCacheMegabytes  = 16
 	databaseHandles         = 64
 	trieCleanCacheMegabytes = 16
 
-	// One faucet account may have thousands of payments waiting when blocks are made by hand.
+	// maxPoolTransactions bounds the pool. While blocks are mined on demand only, thousands of payments of the faucet's
+	// account may wait in it.
 	maxPoolTransactions = 100_000
 )
 
-// ErrOtherChain is returned by Start when the data directory was begun with another genesis block, for instance by an
-// older version of this program. Its content cannot be used; starting over in an empty directory is the only way.
-var ErrOtherChain = errors.New("the data directory holds another chain, start over with an empty one")
+// ErrOtherChain means that the data directory was created with another genesis block, for instance by an older version
+// of this program. Its content cannot be used; start over in an empty directory.
+var ErrOtherChain = errors.New("the data directory contains another chain; start over in an empty one")
 
-// newNode assembles geth without starting it. If it returns an error, nothing is left open.
+// newNode creates geth without starting it. If it returns an error, it leaves nothing open.
 func newNode(cfg Config) (*node.Node, *eth.Ethereum, error) {
 	nodeConfig, err := nodeConfigFor(cfg)
 	if err != nil {
@@ -62,6 +63,7 @@ func newNode(cfg Config) (*node.Node, *eth.Ethereum, error) {
 	return stack, backend, nil
 }
 
+// nodeConfigFor returns geth's configuration of the RPC server and the data directory.
 func nodeConfigFor(cfg Config) (*node.Config, error) {
 	listenAddr := cfg.ListenAddr
 	if listenAddr == "" {
@@ -69,23 +71,23 @@ func nodeConfigFor(cfg Config) (*node.Config, error) {
 	}
 	host, portText, err := net.SplitHostPort(listenAddr)
 	if err != nil {
-		return nil, fmt.Errorf("listen address %q: %w", listenAddr, err)
+		return nil, fmt.Errorf("parse the listen address %q: %w", listenAddr, err)
 	}
 	port, err := strconv.ParseUint(portText, 10, 16)
 	if err != nil {
-		return nil, fmt.Errorf("listen address %q: the port is not a number from 0 to 65535", listenAddr)
+		return nil, fmt.Errorf("parse the listen address %q: the port is not a number from 0 to 65535", listenAddr)
 	}
 	if host == "" {
-		// geth takes an empty host for "no server at all".
+		// For geth, an empty host means no server at all.
 		host = "0.0.0.0"
 	}
 
-	// A page somebody else wrote must not talk to the chain from a visitor's browser; pages served from this machine may.
+	// Pages served from this machine may call the chain from a browser. Pages from elsewhere must not.
 	localOrigins := []string{"http://localhost", "http://127.0.0.1"}
 	localOriginsAnyPort := []string{"http://localhost", "http://localhost:*", "http://127.0.0.1", "http://127.0.0.1:*"}
 	virtualHosts := []string{"localhost"}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		// Who asks to listen on a network is called by a name there that we do not know.
+		// Other machines reach the node by a host name that is not known here.
 		virtualHosts = []string{"*"}
 	}
 	modules := []string{"eth", "net", "web3", "txpool", "debug", "dev"}
@@ -103,13 +105,14 @@ func nodeConfigFor(cfg Config) (*node.Config, error) {
 	return &config, nil
 }
 
+// ethConfig returns geth's configuration of the chain and the pool.
 func ethConfig() *ethconfig.Config {
 	config := ethconfig.Defaults
 	config.Genesis = genesisBlock()
 	config.SyncMode = ethconfig.FullSync
 
-	// With pruning off and the hash scheme, each block's whole state is written when the block is. The path scheme would
-	// keep the last 128 blocks' state in memory and rewind that far after a kill.
+	// Without pruning and with the hash scheme, each block's whole state is written with the block. The path scheme would
+	// keep the state of the last 128 blocks in memory, and a kill would set the chain back by as many.
 	config.StateScheme = rawdb.HashScheme
 	config.NoPruning = true
 	config.SnapshotCache = 0
@@ -119,12 +122,12 @@ func ethConfig() *ethconfig.Config {
 	config.TrieCleanCache = trieCleanCacheMegabytes
 	config.TrieDirtyCache = 0
 
-	// The log index lags behind the head and is rebuilt after a reorg. Searching by the headers' blooms is always right,
-	// and quick enough for a chain of this size.
+	// The log index lags behind the head and is rebuilt after a reorg. Searching by the headers' blooms is always
+	// correct, and fast enough for a chain of this size.
 	config.LogNoHistory = true
-	config.TransactionHistory = 0 // zero keeps all
+	config.TransactionHistory = 0 // keep all
 
-	// Nothing is re-sent behind a test's back: what dev_reorg dropped stays dropped.
+	// geth sends no transaction again by itself, so the transactions that dev_reorg dropped stay dropped.
 	config.TxPool.NoLocals = true
 	config.TxPool.Journal = ""
 	config.TxPool.AccountSlots = maxPoolTransactions
@@ -133,7 +136,7 @@ func ethConfig() *ethconfig.Config {
 	config.TxPool.GlobalQueue = maxPoolTransactions
 	config.BlobPool.Datadir = ""
 
-	// Any tip is enough, or a cheap transaction would wait for ever.
+	// Any tip is enough. Otherwise a transaction with a low tip would never be mined.
 	miner := config.Miner
 	miner.GasPrice = oneWei()
 	miner.GasCeil = gasLimit

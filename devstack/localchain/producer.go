@@ -16,30 +16,31 @@ import (
 )
 
 const (
-	// finalizedDepth and safeDepth are what mainnet's two and one epochs usually amount to.
+	// finalizedDepth and safeDepth are distances from the head, in blocks. On mainnet they are usually two epochs and
+	// one epoch.
 	finalizedDepth = 64
 	safeDepth      = 32
 
-	// maxBlocksAtOnce keeps a slip of the finger from occupying the chain for minutes.
+	// maxBlocksAtOnce keeps a typing error from occupying the chain for minutes.
 	maxBlocksAtOnce = 10_000
 )
 
-// Errors of mining and reorganising. They are wrapped with the numbers concerned.
+// ErrTooManyBlocks and ErrReorgDepth are wrapped with the numbers concerned.
 var (
-	ErrTooManyBlocks = errors.New("that number of blocks cannot be mined at once")
-	ErrReorgDepth    = errors.New("that depth cannot be reorganised")
+	ErrTooManyBlocks = errors.New("cannot mine that many blocks at once")
+	ErrReorgDepth    = errors.New("cannot reorganize at that depth")
 )
 
-// producer takes the place of a consensus client: it decides which block comes next and which branch is the canonical
-// one. geth's own SimulatedBeacon is not used because it cannot give a block a chosen time or content, marks blocks as
-// final at every 32nd block (which a deep reorg would contradict) and is not safe for concurrent use.
+// producer replaces a consensus client: it decides which block comes next and which branch is canonical. geth's own
+// SimulatedBeacon is not used, because it cannot give a block a chosen time or content, finalizes at every 32nd block
+// (which a deep reorg would contradict) and is not safe for concurrent use.
 type producer struct {
-	// mu lets one change of the chain happen at a time: the ticker, dev_mine and dev_reorg wait for each other.
+	// mu serializes changes of the chain: the ticker, dev_mine and dev_reorg wait for each other.
 	mu      sync.Mutex
 	backend *eth.Ethereum
 }
 
-// content says what goes into a block.
+// content says which transactions go into a block.
 type content struct {
 	fromPool     bool
 	transactions []*types.Transaction // used unless fromPool
@@ -47,11 +48,11 @@ type content struct {
 
 func (p *producer) head() *types.Header { return p.backend.BlockChain().CurrentBlock() }
 
-// mine adds blocks to the head and returns the new head. The first of them holds what was waiting in the pool, as much
-// of it as fits; the rest of it goes into the following ones.
+// mine adds blocks and returns the new head. The first block contains the transactions that waited in the pool, as many
+// as fit; the rest goes into the following blocks.
 func (p *producer) mine(blocks int) (*types.Header, error) {
 	if blocks < 1 || blocks > maxBlocksAtOnce {
-		return nil, fmt.Errorf("%w: %d, allowed are 1 to %d", ErrTooManyBlocks, blocks, maxBlocksAtOnce)
+		return nil, fmt.Errorf("%w: %d is not between 1 and %d", ErrTooManyBlocks, blocks, maxBlocksAtOnce)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -71,7 +72,7 @@ func (p *producer) mine(blocks int) (*types.Header, error) {
 	return p.head(), p.flush()
 }
 
-// mineTransactions adds one block that holds exactly these transactions, which must be valid in this order.
+// mineTransactions adds one block that contains exactly these transactions, which must be valid in this order.
 func (p *producer) mineTransactions(transactions []*types.Transaction) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -86,16 +87,17 @@ func (p *producer) mineTransactions(transactions []*types.Transaction) error {
 	return p.flush()
 }
 
-// nextTime is the wall clock's time, or the earliest time the protocol allows after the parent if that is later.
+// nextTime returns the wall clock's time, or the earliest time that the protocol allows after the parent if that is
+// later, in Unix seconds.
 func nextTime(parent *types.Header) uint64 {
 	return max(parent.Time+1, uint64(time.Now().Unix()))
 }
 
 // insertOn builds a block, executes it and stores it with its state, without making it the head.
 func (p *producer) insertOn(parent *types.Header, timestampSeconds uint64, what content) (*types.Block, error) {
-	// The random value alone makes two blocks of equal content and time differ in their hash.
+	// The random value gives two blocks with the same content and time different hashes.
 	var random common.Hash
-	_, _ = rand.Read(random[:]) // it never fails
+	_, _ = rand.Read(random[:]) // never fails
 
 	arguments := &miner.BuildPayloadArgs{
 		Parent:      parent.Hash(),
@@ -116,7 +118,7 @@ func (p *producer) insertOn(parent *types.Header, timestampSeconds uint64, what 
 	return block, nil
 }
 
-// setHead makes a stored block the head, with a reorganisation if it is on another branch, and moves finality along.
+// setHead makes a stored block the head, which is a reorg if the block is on another branch, and moves finality along.
 func (p *producer) setHead(block *types.Block) error {
 	chain := p.backend.BlockChain()
 	if _, err := chain.SetCanonical(block); err != nil {
@@ -126,14 +128,14 @@ func (p *producer) setHead(block *types.Block) error {
 	return nil
 }
 
-// moveFinality marks the finalized and the safe block. On a young chain both are the genesis block, never unknown.
+// moveFinality marks the finalized and the safe block. On a young chain both are the genesis block.
 func (p *producer) moveFinality(headNumber uint64) {
 	chain := p.backend.BlockChain()
 	chain.SetFinalized(chain.GetHeaderByNumber(headNumber - min(headNumber, finalizedDepth)))
 	chain.SetSafe(chain.GetHeaderByNumber(headNumber - min(headNumber, safeDepth)))
 }
 
-// flush writes the database's log to disk, so that a kill right after an answer loses nothing of what was answered.
+// flush writes the database's log to disk, so that a kill loses nothing that a call has returned.
 func (p *producer) flush() error {
 	if err := p.backend.ChainDb().SyncKeyValue(); err != nil {
 		return fmt.Errorf("flush the chain's database: %w", err)
@@ -141,8 +143,8 @@ func (p *producer) flush() error {
 	return nil
 }
 
-// settlePool waits until the pool has caught up with the head and with what was sent to it. The first wait may still be
-// answered for the previous head, because the pool learns of the new one on another channel; the second one is not.
+// settlePool waits until the pool has caught up with the head and with the transactions sent to it. The pool hears of a
+// new head on another channel, so the first wait may end while it is still at the previous head; the second does not.
 func (p *producer) settlePool() error {
 	for range 2 {
 		if err := p.backend.TxPool().Sync(); err != nil {

@@ -7,11 +7,11 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 )
 
-// reorg replaces the last depth blocks by depth+1 others and returns the new head.
+// reorg replaces the last depth blocks with depth+1 others and returns the new head.
 //
-// The new branch begins with an empty block; the replaced blocks' transactions follow, each one block later than
-// before, so that a re-mined transaction has another block hash and another block number. If they are to be dropped,
-// the new branch is empty.
+// The new branch begins with an empty block. The transactions of the replaced blocks follow, each one block later than
+// before, so that a re-mined transaction has another block hash and another block number. With dropTransactions all
+// blocks of the new branch are empty.
 func (p *producer) reorg(depth int, dropTransactions bool) (*types.Header, error) {
 	return p.replace(depth, func(replaced []*types.Block) [][]*types.Transaction {
 		branch := make([][]*types.Transaction, len(replaced)+1)
@@ -24,24 +24,19 @@ func (p *producer) reorg(depth int, dropTransactions bool) (*types.Header, error
 	})
 }
 
-// replace puts blocks with other content in the place of the last depth blocks and returns the new head. The new branch
-// is complete before it becomes canonical, so nobody sees a shorter chain in between. Replaced transactions that are
-// not in it are removed from the pool as well, where geth puts them back.
+// replace replaces the last depth blocks with blocks that have other transactions, and returns the new head. The new
+// branch is complete before it becomes canonical, so no client sees a shorter chain in between. Replaced transactions
+// that are not in the branch are removed from the pool too, because geth puts them back there.
 func (p *producer) replace(depth int, by func(replaced []*types.Block) [][]*types.Transaction) (*types.Header, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
 	oldHead := p.head().Number.Uint64()
-	// The block that deploys the token is never replaced: every setting that names the token would be wrong without it.
+	// The block that deploys the token is never replaced, because settings name the token's address.
 	maxDepth := min(int(oldHead)-setupBlockNumber, finalizedDepth)
 	if depth < 1 || depth > maxDepth {
-		return nil, fmt.Errorf(
-			"%w: %d, allowed are 1 to %d while the head is block %d",
-			ErrReorgDepth,
-			depth,
-			maxDepth,
-			oldHead,
-		)
+		return nil, fmt.Errorf("%w: %d is not between 1 and %d, while the head is block %d",
+			ErrReorgDepth, depth, maxDepth, oldHead)
 	}
 	if err := p.settlePool(); err != nil {
 		return nil, err
@@ -52,12 +47,8 @@ func (p *producer) replace(depth int, by func(replaced []*types.Block) [][]*type
 	}
 	branch := by(replaced)
 	if len(branch) <= depth {
-		return nil, fmt.Errorf(
-			"%w: %d blocks cannot take the place of %d, the new branch must be longer",
-			ErrReorgDepth,
-			len(branch),
-			depth,
-		)
+		return nil, fmt.Errorf("%w: %d blocks cannot replace %d; the new branch must be longer",
+			ErrReorgDepth, len(branch), depth)
 	}
 	newHead, err := p.insertBranch(replaced, branch)
 	if err != nil {
@@ -74,7 +65,7 @@ func (p *producer) replace(depth int, by func(replaced []*types.Block) [][]*type
 	return newHead.Header(), p.flush()
 }
 
-// lostTransactions are those of the replaced blocks that the new branch does not hold.
+// lostTransactions returns the transactions of the replaced blocks that are not in the new branch.
 func lostTransactions(replaced []*types.Block, branch [][]*types.Transaction) map[common.Hash]bool {
 	lost := make(map[common.Hash]bool)
 	for _, block := range replaced {
@@ -90,14 +81,14 @@ func lostTransactions(replaced []*types.Block, branch [][]*types.Transaction) ma
 	return lost
 }
 
-// insertBranch builds the branch that takes the place of the replaced blocks and returns its last block.
+// insertBranch builds the branch that replaces the blocks and returns its last block.
 func (p *producer) insertBranch(replaced []*types.Block, branch [][]*types.Transaction) (*types.Block, error) {
 	parent := p.backend.BlockChain().GetHeaderByHash(replaced[0].ParentHash())
 	var block *types.Block
 	for i, transactions := range branch {
 		timestampSeconds := nextTime(parent)
 		if i < len(replaced) {
-			// The replaced block's time is free again. Taking it keeps the chain's clock from running ahead.
+			// Reusing the replaced block's time keeps the chain's clock from running ahead.
 			timestampSeconds = replaced[i].Time()
 		}
 		var err error
@@ -109,10 +100,10 @@ func (p *producer) insertBranch(replaced []*types.Block, branch [][]*types.Trans
 	return block, nil
 }
 
-// forget empties the pool of lost transactions and leaves in it what was waiting there besides. A waiting transaction
-// whose sender lost an earlier one waits on until somebody fills the gap in the sender's nonces, as on any node.
+// forget removes lost transactions from the pool and keeps the others that wait there. A waiting transaction whose
+// sender lost an earlier one stays there until that nonce is used again, as on any node.
 func (p *producer) forget(lost map[common.Hash]bool) error {
-	// geth puts the lost transactions back when it has seen the new head, and clearing before that would be in vain.
+	// geth puts the lost transactions back when it processes the new head; clearing the pool before that has no effect.
 	if err := p.settlePool(); err != nil {
 		return err
 	}
@@ -123,11 +114,12 @@ func (p *producer) forget(lost map[common.Hash]bool) error {
 		}
 	}
 	p.backend.TxPool().Clear()
-	// One that is not valid any more, because it spent what a dropped transaction had brought, is lost with it.
+	// A transaction that is no longer valid, because it spends what a lost one had paid, is lost too.
 	_ = p.backend.TxPool().Add(kept, true)
 	return nil
 }
 
+// poolContent returns all transactions in the pool.
 func (p *producer) poolContent() []*types.Transaction {
 	pending, queued := p.backend.TxPool().Content()
 	var all []*types.Transaction

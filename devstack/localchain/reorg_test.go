@@ -30,7 +30,7 @@ func TestReorgMinesTheTransactionsAgain(t *testing.T) {
 			b.mine(1)
 			hash := b.pay(recipient(11), 5_000_000)
 			b.mine(depth)
-			waiting := b.pay(recipient(12), 9) // waits in the pool meanwhile
+			waiting := b.pay(recipient(12), 9) // stays in the pool
 			oldReceipt, oldHead := b.minedIn(hash), b.head()
 			fork := oldHead.Number.Uint64() - uint64(depth)
 			oldHashes := b.hashesFrom(fork)
@@ -49,7 +49,8 @@ func TestReorgMinesTheTransactionsAgain(t *testing.T) {
 			require.Equal(t, oldReceipt.BlockNumber.Uint64()+1, receipt.BlockNumber.Uint64())
 			require.EqualValues(t, 5_000_000, b.balance(recipient(11)))
 			require.NotNil(t, b.minedIn(old))
-			require.LessOrEqual(t, b.head().Time, max(oldHead.Time+1, uint64(time.Now().Unix())), "the clock moves by a second at most")
+			require.LessOrEqual(t, b.head().Time, max(oldHead.Time+1, uint64(time.Now().Unix())),
+				"the clock moves by a second at most")
 
 			require.Nil(t, b.minedIn(waiting))
 			b.mine(1)
@@ -67,14 +68,14 @@ func TestReorgCanLoseTheTransactions(t *testing.T) {
 			b.mine(3)
 			lost := b.sendFromFaucet(recipient(20), 5_000_000)
 			b.mine(depth)
-			stranger := b.fundedStranger() // its waiting transaction depends on nothing that is lost
+			stranger := b.fundedStranger() // its transaction does not depend on a lost one
 			require.True(t, b.isKnown(stranger))
 
 			require.NoError(t, b.Reorg(depth, true))
 
 			require.Nil(t, b.minedIn(lost.Hash()))
 			require.False(t, b.isKnown(lost.Hash()), "not in the pool either")
-			require.True(t, b.isKnown(stranger), "what was only waiting still waits")
+			require.True(t, b.isKnown(stranger), "a transaction in the pool stays there")
 			b.mine(2)
 			require.Nil(t, b.minedIn(lost.Hash()))
 			require.NotNil(t, b.minedIn(stranger))
@@ -82,16 +83,16 @@ func TestReorgCanLoseTheTransactions(t *testing.T) {
 
 			// The payer's wallet sends the same transaction again.
 			require.NoError(t, Rebroadcast(b.ctx, b.HTTPURL(), lost))
-			require.NoError(t, Rebroadcast(b.ctx, b.HTTPURL(), lost), "twice is fine")
+			require.NoError(t, Rebroadcast(b.ctx, b.HTTPURL(), lost), "it may be sent twice")
 			b.mine(1)
 			require.NotNil(t, b.minedIn(lost.Hash()))
 			require.EqualValues(t, 5_000_000, b.balance(recipient(20)))
-			require.NoError(t, Rebroadcast(b.ctx, b.HTTPURL(), lost), "also when it is mined already")
+			require.NoError(t, Rebroadcast(b.ctx, b.HTTPURL(), lost), "it may be sent after it was mined")
 		})
 	}
 }
 
-func TestPayGoesOnAfterALoss(t *testing.T) {
+func TestPayContinuesAfterALoss(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{})
 	b.mine(3)
@@ -120,8 +121,9 @@ func TestReorgByRPCAndItsLimits(t *testing.T) {
 	require.EqualValues(t, 83, answer.Number)
 }
 
-// The ticker, miners, reorganisers and payers at once: nothing fails, and the chain is connected afterwards.
-func TestChangesOfTheChainDoNotDisturbEachOther(t *testing.T) {
+// TestConcurrentChangesOfTheChain runs the ticker, miners, reorgs and payers at once. Nothing fails, and the blocks form
+// one chain afterwards.
+func TestConcurrentChangesOfTheChain(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{BlockTime: 15 * time.Millisecond})
 	b.mine(20)
@@ -172,7 +174,7 @@ func (b *bundle) sendFromFaucet(to common.Address, amountUnits int64) *types.Tra
 	return transaction
 }
 
-// fundedStranger leaves a transaction of a test account waiting in the pool.
+// fundedStranger sends a transaction of a test account, which waits in the pool.
 func (b *bundle) fundedStranger() common.Hash {
 	b.t.Helper()
 	data := token.NewTestUSDT().PackApprove(recipient(22), big.NewInt(1))
@@ -181,8 +183,9 @@ func (b *bundle) fundedStranger() common.Hash {
 	return transaction.Hash()
 }
 
-// A transaction can be mined behind another one, so that its log gets another index, or give way to another of its nonce.
-func TestReplaceDecidesWhatTheNewBranchHolds(t *testing.T) {
+// TestReplaceDecidesTheNewBranch mines a transaction after another one, which changes the index of its log, and replaces
+// one with another that has the same nonce.
+func TestReplaceDecidesTheNewBranch(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{})
 	b.mine(3)
@@ -190,16 +193,16 @@ func TestReplaceDecidesWhatTheNewBranchHolds(t *testing.T) {
 	b.mine(1)
 	second := b.sendFromFaucet(recipient(41), 6)
 	b.mine(1)
-	require.ErrorIs(t, b.Replace(2, [][]*types.Transaction{{first, second}, {}}), ErrReorgDepth, "the new branch must be longer")
+	require.ErrorIs(t, b.Replace(2, [][]*types.Transaction{{first, second}, {}}), ErrReorgDepth,
+		"the new branch must be longer")
 	require.NoError(t, b.Replace(2, [][]*types.Transaction{{}, {first, second}, {}}))
 	require.Equal(t, b.minedIn(first.Hash()).BlockHash, b.minedIn(second.Hash()).BlockHash)
 	require.EqualValues(t, 0, b.minedIn(first.Hash()).Logs[0].Index)
 	require.EqualValues(t, 1, b.minedIn(second.Hash()).Logs[0].Index)
 
 	require.NoError(t, b.Replace(2, [][]*types.Transaction{{}, {}, {first}}))
-	require.False(t, b.isKnown(second.Hash()), "what is in neither branch is lost")
-	instead, err := SendCall(b.ctx, b.HTTPURL(), b.FaucetKey(), b.TokenAddress(), token.NewTestUSDT().PackTransfer(recipient(41), big.NewInt(7)))
-	require.NoError(t, err)
+	require.False(t, b.isKnown(second.Hash()), "a transaction that is not in the new branch is lost")
+	instead := b.sendFromFaucet(recipient(41), 7)
 	require.Equal(t, second.Nonce(), instead.Nonce())
 	b.mine(1)
 	require.EqualValues(t, 5, b.balance(recipient(40)))

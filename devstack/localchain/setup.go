@@ -16,7 +16,7 @@ const (
 	setupBlockNumber = 1
 
 	unitsPerToken = 1_000_000
-	// A hundred billion tokens, of the order of the real supply. It fits in 63 bits of micro-USDT.
+	// tokenSupplyUnits is a hundred billion tokens, about the real supply. In micro-USDT it fits into an int64.
 	tokenSupplyUnits  = 100_000_000_000 * unitsPerToken
 	faucetSupplyUnits = 50_000_000_000 * unitsPerToken
 
@@ -25,13 +25,14 @@ const (
 	setupGasPriceWei = 10_000_000_000
 )
 
-// tokenAddress follows from its creator and the creator's first nonce, so it is known before the token exists.
+// tokenAddress returns the address of the token's contract. It follows from the creator's address and first nonce, so
+// it is known before the token is deployed.
 func tokenAddress() common.Address {
 	return crypto.CreateAddress(addressOf(tokenOwnerKey()), 0)
 }
 
-// deployToken makes the first block of a fresh chain, with everything in it, so that a kill leaves all of it or
-// nothing.
+// deployToken deploys the token and funds the faucet, in the first block of a new chain, so that a kill leaves both or
+// neither.
 func deployToken(blocks *producer) error {
 	if blocks.head().Number.Uint64() >= setupBlockNumber {
 		return nil

@@ -16,7 +16,7 @@ import (
 	"paycow/devstack/token"
 )
 
-// bundle is a running chain with a client, and short forms of what the tests do with it.
+// bundle is a running chain with a client and the helpers of the tests.
 type bundle struct {
 	*Chain
 	t      *testing.T
@@ -28,8 +28,8 @@ func setup(t *testing.T, cfg Config) *bundle {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	chain, err := Start(ctx, cfg)
 	require.NoError(t, err)
@@ -76,7 +76,7 @@ func (b *bundle) balance(holder common.Address) int64 {
 	return balance.Int64()
 }
 
-// minedIn returns the block a transaction is in, or nil if it is not in the canonical chain.
+// minedIn returns the receipt of a transaction, or nil if the canonical chain does not contain it.
 func (b *bundle) minedIn(hash common.Hash) *types.Receipt {
 	receipt, err := b.client.TransactionReceipt(b.ctx, hash)
 	if err != nil {
@@ -90,7 +90,7 @@ func (b *bundle) isKnown(hash common.Hash) bool {
 	return err == nil
 }
 
-// recipient is an address that nobody else uses in this test binary.
+// recipient returns an address; tests use different numbers.
 func recipient(number int64) common.Address {
 	return common.BigToAddress(big.NewInt(0xC0FFEE000000 + number))
 }

@@ -1,3 +1,3 @@
-// Package realnode holds tests of package chain on a real geth that runs in this process. They are slower to build than
-// those with a model chain (chain/chaintest), so they are not part of chain's own tests. There is no product code here.
+// Package realnode contains tests of package chain on a real geth in this process. They take longer to build than tests
+// on a model chain (chain/chaintest), so they are not in package chain. The package contains no product code.
 package realnode

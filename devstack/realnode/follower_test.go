@@ -217,13 +217,16 @@ func TestCallsForABlockAreConstant(t *testing.T) {
 	}
 }
 
+// TestRunFollowsASubscriptionThatBreaks breaks the connection three times. Each time the follower keeps reporting,
+// reads the blocks that it missed, subscribes again, and hears of further blocks from the new subscription alone:
+// meanwhile a node that is asked for its head answers with an old one, so polling brings no news.
 func TestRunFollowsASubscriptionThatBreaks(t *testing.T) {
 	t.Parallel()
 	geth := newGethChain(t)
 	proxy := newCuttableProxy(t, geth.wsURL())
 	store := ourStore()
-	node := pooled(t, dial(t, "ws://"+proxy.listener.Addr().String()))
-	follower := followFrom(t, 1, node, store)
+	source := &watchedSource{BlockSource: pooled(t, dial(t, "ws://"+proxy.listener.Addr().String()))}
+	follower := followFrom(t, 1, source, store)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	var reports atomic.Int64
@@ -240,21 +243,31 @@ func TestRunFollowsASubscriptionThatBreaks(t *testing.T) {
 		t.Helper()
 		require.Eventually(t, func() bool { return reported.Load() == number }, 20*time.Second, 5*time.Millisecond)
 	}
+	subscribes := func(subscribed bool) {
+		t.Helper()
+		require.Eventually(t, func() bool { return source.subscribed.Load() == subscribed }, 30*time.Second,
+			5*time.Millisecond)
+	}
 
 	geth.mine(geth.transaction(pay(chaintest.Payee1, 1)))
 	reaches(1)
+	subscribes(true)
 	for round := range uint64(3) {
 		proxy.refuse.Store(true)
 		proxy.cut()
+		subscribes(false)
 		geth.mineEmpty(2) // while the node cannot be reached
 		before := reports.Load()
-		require.Eventually(t, func() bool { return reports.Load() > before+1 }, 10*time.Second, 5*time.Millisecond,
+		require.Eventually(t, func() bool { return reports.Load() > before+2 }, 20*time.Second, 5*time.Millisecond,
 			"heartbeats go on")
 		proxy.refuse.Store(false)
 		reaches(1 + round*4 + 2)
+		subscribes(true)
+		source.freeze(geth.header(geth.head().Number.Uint64()))
 		geth.mine()
 		geth.mine(geth.transaction(pay(chaintest.Payee2, int64(round+1))))
 		reaches(1 + round*4 + 4)
+		source.thaw()
 	}
 	require.Greater(t, proxy.dialled.Load(), int64(3), "the node was dialled again")
 
@@ -269,7 +282,7 @@ func TestSubscriptionSavesHeaders(t *testing.T) {
 	geth := newGethChain(t)
 	geth.mineEmpty(3)
 	store := ourStore()
-	source := &countingSource{BlockSource: pooled(t, dial(t, geth.wsURL()))}
+	source := &watchedSource{BlockSource: pooled(t, dial(t, geth.wsURL()))}
 	follower := followFrom(t, 1, source, store)
 	ctx, cancel := context.WithCancel(t.Context())
 	caughtUp := make(chan uint64, 100)
@@ -286,7 +299,7 @@ func TestSubscriptionSavesHeaders(t *testing.T) {
 	}()
 	require.EqualValues(t, 3, <-caughtUp)
 	require.Eventually(t, func() bool { return source.subscribed.Load() }, 10*time.Second, time.Millisecond)
-	// The first block after the subscription may be met by the question that the subscription itself gave rise to.
+	// The head is asked for when the subscription begins. That call may meet the first block mined after it.
 	geth.mine()
 	<-caughtUp
 	before := source.headers.Load()

@@ -31,19 +31,19 @@ import (
 	"paycow/models"
 )
 
-// gethChain is a real geth in this process that serves RPC on a free port. The test decides block by block what is in
-// it and which branch is canonical.
+// gethChain is a real geth in this process that serves RPC on a free port. The test decides which transactions each
+// block contains and which branch is canonical.
 type gethChain struct {
 	t       *testing.T
 	stack   *node.Node
 	backend *eth.Ethereum
 
 	mu       sync.Mutex
-	senders  []*ecdsa.PrivateKey       // each sends one transaction, so no lost one leaves a gap in the nonces
-	payments map[common.Hash][]payment // what a transaction emits
+	senders  []*ecdsa.PrivateKey       // each sends one transaction, so a lost one leaves no gap in the nonces
+	payments map[common.Hash][]payment // the transfers that a transaction emits
 }
 
-// gethSenders is how many transactions a test can make.
+// gethSenders is the largest number of transactions that a test can send.
 const gethSenders = 600
 
 var gethKeys = sync.OnceValue(func() []*ecdsa.PrivateKey {
@@ -58,8 +58,8 @@ var gethKeys = sync.OnceValue(func() []*ecdsa.PrivateKey {
 	return keys
 })
 
-// emitterCode is a token that emits one Transfer log for each 96 bytes (from, to, value) it is called with. Nothing
-// else of a token matters here.
+// emitterCode returns the code of a token that emits one Transfer log for each 96 bytes (from, to, value) of its input.
+// These tests need nothing else of a token.
 func emitterCode() []byte {
 	op := func(codes ...vm.OpCode) (code []byte) {
 		for _, c := range codes {
@@ -125,14 +125,9 @@ func newGethChain(t *testing.T) *gethChain {
 	t.Cleanup(func() { stack.Close() })
 	backend, err := eth.New(stack, &ethConfig)
 	require.NoError(t, err)
-	stack.RegisterAPIs(
-		[]rpc.API{
-			{
-				Namespace: "eth",
-				Service:   filters.NewFilterAPI(filters.NewFilterSystem(backend.APIBackend, filters.Config{})),
-			},
-		},
-	)
+	stack.RegisterAPIs([]rpc.API{{
+		Namespace: "eth", Service: filters.NewFilterAPI(filters.NewFilterSystem(backend.APIBackend, filters.Config{})),
+	}})
 	require.NoError(t, stack.Start())
 	backend.SetSynced()
 	return &gethChain{t: t, stack: stack, backend: backend, senders: gethKeys(), payments: map[common.Hash][]payment{}}
@@ -143,13 +138,15 @@ func (c *gethChain) wsURL() string   { return c.stack.WSEndpoint() }
 
 func (c *gethChain) head() *types.Header { return c.backend.BlockChain().CurrentBlock() }
 
-func (c *gethChain) ref(number uint64) models.BlockRef {
+func (c *gethChain) header(number uint64) chain.Header {
 	header := c.backend.BlockChain().GetHeaderByNumber(number)
 	require.NotNil(c.t, header)
-	return chain.Header{Number: number, Hash: header.Hash(), Time: timeOf(header)}.Ref()
+	return chain.Header{Number: number, Hash: header.Hash(), Time: timeOf(header)}
 }
 
-// transaction makes one that emits these transfers when it is mined.
+func (c *gethChain) ref(number uint64) models.BlockRef { return c.header(number).Ref() }
+
+// transaction returns a signed transaction that emits these transfers when it is mined.
 func (c *gethChain) transaction(payments ...payment) *types.Transaction {
 	c.t.Helper()
 	c.mu.Lock()
@@ -176,7 +173,7 @@ func (c *gethChain) transaction(payments ...payment) *types.Transaction {
 	return tx
 }
 
-// build makes a block on a parent without making it the head.
+// build stores a block on a parent without making it the head.
 func (c *gethChain) build(parent *types.Header, transactions ...*types.Transaction) *types.Header {
 	c.t.Helper()
 	var random common.Hash
@@ -194,7 +191,7 @@ func (c *gethChain) build(parent *types.Header, transactions ...*types.Transacti
 	return block.Header()
 }
 
-// setHead makes a block the head: forwards, to another branch, or back to an ancestor.
+// setHead makes a block the head: a descendant, a block on another branch, or an ancestor.
 func (c *gethChain) setHead(header *types.Header) {
 	c.t.Helper()
 	block := c.backend.BlockChain().GetBlockByHash(header.Hash())
@@ -203,7 +200,7 @@ func (c *gethChain) setHead(header *types.Header) {
 	require.NoError(c.t, err)
 }
 
-// mine adds a block with these transactions to the head.
+// mine adds a block with these transactions.
 func (c *gethChain) mine(transactions ...*types.Transaction) *types.Header {
 	c.t.Helper()
 	header := c.build(c.head(), transactions...)
@@ -218,7 +215,7 @@ func (c *gethChain) mineEmpty(blocks int) {
 	}
 }
 
-// reorg replaces the last blocks by one more than that; fill says what goes into the i-th of them.
+// reorg replaces the last depth blocks with depth+1 others; fill returns the transactions of the i-th of them.
 func (c *gethChain) reorg(depth int, fill func(i int) []*types.Transaction) {
 	c.t.Helper()
 	parent := c.backend.BlockChain().GetHeaderByNumber(c.head().Number.Uint64() - uint64(depth))
@@ -232,7 +229,7 @@ func (c *gethChain) finalize(number uint64) {
 	c.backend.BlockChain().SetFinalized(c.backend.BlockChain().GetHeaderByNumber(number))
 }
 
-// truth returns the transfers to our addresses above a block, from what the tests put into the transactions.
+// truth returns the transfers to our addresses above a block, according to the transactions that the test sent.
 func (c *gethChain) truth(ours map[string]bool, above uint64) []models.TokenTransfer {
 	c.mu.Lock()
 	defer c.mu.Unlock()

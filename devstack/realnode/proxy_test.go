@@ -119,25 +119,50 @@ func (p *cuttableProxy) cut() {
 	}
 }
 
-// countingSource counts the questions about headers.
-type countingSource struct {
+// watchedSource counts the calls for headers and knows whether a subscription is alive. While it is frozen, calls for
+// the head return an old one, so that only a subscription reports new blocks.
+type watchedSource struct {
 	chain.BlockSource
 	headers    atomic.Int64
 	subscribed atomic.Bool
+	frozen     atomic.Pointer[chain.Header]
 }
 
-func (s *countingSource) HeadHeader(ctx context.Context) (chain.Header, error) {
+// freeze makes calls for the head return this header until thaw.
+func (s *watchedSource) freeze(head chain.Header) { s.frozen.Store(&head) }
+
+func (s *watchedSource) thaw() { s.frozen.Store(nil) }
+
+func (s *watchedSource) HeadHeader(ctx context.Context) (chain.Header, error) {
 	s.headers.Add(1)
-	return s.BlockSource.HeadHeader(ctx)
+	head, err := s.BlockSource.HeadHeader(ctx)
+	if old := s.frozen.Load(); old != nil { // looked up last, so that no call that began earlier brings news
+		return *old, nil
+	}
+	return head, err
 }
 
-func (s *countingSource) HeaderByNumber(ctx context.Context, number uint64) (chain.Header, error) {
+func (s *watchedSource) HeaderByNumber(ctx context.Context, number uint64) (chain.Header, error) {
 	s.headers.Add(1)
 	return s.BlockSource.HeaderByNumber(ctx, number)
 }
 
-func (s *countingSource) SubscribeHeads(ctx context.Context, heads chan<- chain.Header) (ethereum.Subscription, error) {
+func (s *watchedSource) SubscribeHeads(ctx context.Context, heads chan<- chain.Header) (ethereum.Subscription, error) {
 	subscription, err := s.BlockSource.SubscribeHeads(ctx, heads)
-	s.subscribed.Store(err == nil)
-	return subscription, err
+	if err != nil {
+		return nil, err
+	}
+	s.subscribed.Store(true)
+	return watchedSubscription{subscription, s}, nil
+}
+
+// watchedSubscription reports its end to its source.
+type watchedSubscription struct {
+	ethereum.Subscription
+	source *watchedSource
+}
+
+func (s watchedSubscription) Unsubscribe() {
+	s.source.subscribed.Store(false)
+	s.Subscription.Unsubscribe()
 }

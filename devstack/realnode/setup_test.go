@@ -35,7 +35,7 @@ func pay(to common.Address, units int64) payment {
 	return payment{from: chaintest.Sender, to: to, value: big.NewInt(units)}
 }
 
-// followFrom returns a follower that begins to read at a block. It sets the store's first cursor unless there is one.
+// followFrom returns a follower that starts reading at a block. It sets the store's cursor if there is none yet.
 func followFrom(
 	t *testing.T, block uint64, source chain.BlockSource, store *chaintest.Store, options ...chain.FollowerOption,
 ) *chain.Follower {
@@ -57,7 +57,7 @@ func dial(t *testing.T, url string) *chain.Node {
 	return n
 }
 
-// pooled makes a pool of one node.
+// pooled returns a pool of one node.
 func pooled(t *testing.T, node chain.Endpoint) *chain.Pool {
 	t.Helper()
 	pool := chain.NewPool([]chain.Endpoint{node}, testConfig(), &chaintest.Alarms{}, quiet())

@@ -13,7 +13,7 @@ import (
 	"paycow/models"
 )
 
-// noticeOf reads the only transfer of a real transaction that has the ordinal.
+// noticeOf returns the first real transfer to the address that has the ordinal.
 func noticeOf(t *testing.T, geth *gethChain, ours common.Address, ordinal int) models.TransferNotice {
 	t.Helper()
 	for _, transfer := range geth.truth(map[string]bool{ours.Hex(): true}, 0) {
@@ -32,7 +32,7 @@ func noticeOf(t *testing.T, geth *gethChain, ours common.Address, ordinal int) m
 	return models.TransferNotice{}
 }
 
-// verifierOf asks these nodes, one of which is enough.
+// verifierOf returns a verifier with these nodes and a quorum of one.
 func verifierOf(token common.Address, nodes ...chain.Endpoint) *chain.Verifier {
 	config := chain.Config{ChainID: chaintest.ChainID, Token: token}
 	return chain.NewVerifier(config, chain.NewPool(nodes, config, nil, quiet()))
@@ -88,14 +88,9 @@ func TestVerifyTransfer(t *testing.T) {
 	}
 	require.ErrorIs(t, verifier.VerifyTransfer(t.Context(), toVerify(chaintest.Payee2, notice)),
 		models.ErrTransferDiffers, "another address")
-	require.ErrorIs(
-		t,
-		verifierOf(
-			chaintest.Stranger, dial(t, geth.httpURL()),
-		).VerifyTransfer(t.Context(), toVerify(chaintest.Payee1, notice)),
-		models.ErrTransferDiffers,
-		"another token",
-	)
+	otherToken := verifierOf(chaintest.Stranger, dial(t, geth.httpURL()))
+	require.ErrorIs(t, otherToken.VerifyTransfer(t.Context(), toVerify(chaintest.Payee1, notice)),
+		models.ErrTransferDiffers, "another token")
 }
 
 func TestVerifyTransferAfterAReorg(t *testing.T) {
@@ -121,7 +116,7 @@ func TestVerifyTransferAfterAReorg(t *testing.T) {
 	require.NoError(t, verify(noticeOf(t, geth, chaintest.Payee1, 0)))
 }
 
-// deadReceipts serves the receipt of a block that is no longer canonical, as nodes have been seen to do.
+// deadReceipts returns the receipt of a block that is no longer canonical, as some nodes do.
 type deadReceipts struct {
 	chain.Endpoint
 	receipt *types.Receipt
@@ -146,20 +141,17 @@ func TestVerifyTransferInADeadBlockOrAFailedTransaction(t *testing.T) {
 
 	failed := *receipt
 	failed.Status = types.ReceiptStatusFailed
-	err = verifierOf(
-		chaintest.Token, deadReceipts{node, &failed},
-	).VerifyTransfer(t.Context(), toVerify(chaintest.Payee1, notice))
-	require.ErrorIs(t, err, models.ErrTransferDiffers)
+	verify := func(node chain.Endpoint) error {
+		return verifierOf(chaintest.Token, node).VerifyTransfer(t.Context(), toVerify(chaintest.Payee1, notice))
+	}
+	require.ErrorIs(t, verify(deadReceipts{node, &failed}), models.ErrTransferDiffers)
 
 	geth.reorg(12, func(int) []*types.Transaction { return nil })
-	err = verifierOf(
-		chaintest.Token, deadReceipts{node, receipt},
-	).VerifyTransfer(t.Context(), toVerify(chaintest.Payee1, notice))
-	require.ErrorIs(t, err, models.ErrNotCanonical)
+	require.ErrorIs(t, verify(deadReceipts{node, receipt}), models.ErrNotCanonical)
 
 	node.Close()
 	require.NoError(t, geth.stack.Close())
-	err = verifierOf(chaintest.Token, node).VerifyTransfer(t.Context(), toVerify(chaintest.Payee1, notice))
+	err = verify(node)
 	require.Error(t, err)
 	for _, sentinel := range []error{models.ErrNotCanonical, models.ErrNotConfirmedYet, models.ErrTransferDiffers} {
 		require.NotErrorIs(t, err, sentinel, "a node that is away says nothing about the transfer")

@@ -8,18 +8,17 @@ import (
 
 const loopback = "127.0.0.1"
 
-// addresses are the listeners of one engine. The three inner ones carry calls
-// between Temporal's own services and are always on loopback.
+// addresses are the listeners of one engine. The three inner ones carry calls between Temporal's own services and are
+// always on loopback.
 type addresses struct {
 	bindIP                    string
 	frontendPort              int
-	frontend                  string // as clients dial it
-	history, matching, worker int
+	frontend                  string // the host:port that clients dial
+	history, matching, worker int    // ports
 }
 
-// pickAddresses resolves the frontend's address and picks free ports. All
-// listeners are open at the same time while it picks, so that no port is picked
-// twice.
+// pickAddresses resolves the frontend's address and picks free ports. It keeps all listeners open until it has picked
+// the last port, so that no port is picked twice.
 func pickAddresses(frontend string) (addresses, error) {
 	bindIP, port, err := parseAddress(frontend)
 	if err != nil {
@@ -52,9 +51,8 @@ func pickAddresses(frontend string) (addresses, error) {
 	return a, nil
 }
 
-// parseAddress turns host:port into an IP to bind and a port. The frontend and
-// the UI have no authentication, so an empty host means loopback: whoever wants
-// all interfaces must write 0.0.0.0.
+// parseAddress turns host:port into an IP address to bind and a port. The frontend and the UI have no authentication,
+// so an empty host means loopback; 0.0.0.0 means all interfaces.
 func parseAddress(address string) (ip string, port int, err error) {
 	if address == "" {
 		return loopback, 0, nil
@@ -65,7 +63,7 @@ func parseAddress(address string) (ip string, port int, err error) {
 	}
 	port, err = strconv.Atoi(portText)
 	if err != nil || port < 0 || port > 65535 {
-		return "", 0, fmt.Errorf("%q is not a port number", portText)
+		return "", 0, fmt.Errorf("parse the port: %q is not a number from 0 to 65535", portText)
 	}
 	if host == "" || host == "localhost" {
 		return loopback, port, nil
@@ -80,7 +78,7 @@ func parseAddress(address string) (ip string, port int, err error) {
 	return resolved.String(), port, nil
 }
 
-// dialHost is where a client on this machine reaches a listener on bindIP.
+// dialHost returns the IP address at which a client on this machine reaches a listener on bindIP.
 func dialHost(bindIP string) string {
 	ip := net.ParseIP(bindIP)
 	switch {

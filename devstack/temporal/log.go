@@ -10,28 +10,28 @@ import (
 	"go.temporal.io/server/common/log/tag"
 )
 
-// logAdapter routes Temporal's log to slog. Temporal is chatty below warnings:
-// hundreds of lines at a start that tell an admin of PayCow nothing.
+// logAdapter sends Temporal's warnings and errors to slog. It drops the rest: hundreds of lines at each start that are
+// of no use to an admin of PayCow.
 type logAdapter struct {
-	slog  *slog.Logger
+	log   *slog.Logger
 	phase *phase
 }
 
-// phase is shared by every logger of one engine.
+// phase is shared by all loggers of one engine.
 type phase struct {
-	// serving is false while the services find each other, which is dozens of
-	// warnings about refused connections.
+	// serving is false while the services are starting. They log dozens of warnings about refused connections then,
+	// which are dropped.
 	serving atomic.Bool
-	// ended is true from the beginning of a stop: cut polls and lost connections
-	// are what a stop is, and Temporal's leftover goroutines go on about them.
+	// ended is true once Stop has been called. From then on everything is dropped: broken polls and lost connections
+	// are expected, and goroutines that Temporal leaves behind keep logging them.
 	ended atomic.Bool
 }
 
-// knownNoise are warnings about what is meant to be so.
+// knownNoise are warnings about things that are so on purpose.
 var knownNoise = map[string]bool{
 	"HTTP API port has not been set. Nexus HTTP endpoints will not be available. To enable Nexus, follow these " +
 		"instructions: https://github.com/temporalio/temporal/blob/main/docs/architecture/nexus.md#enabling-nexus.": true,
-	// The check of the search attributes polls for seconds, not for a minute.
+	// The check of the search attributes polls with a timeout of seconds instead of a minute.
 	"Context timeout is lower than critical value for long poll API.": true,
 }
 
@@ -40,13 +40,12 @@ var (
 	_ log.WithLogger = (*logAdapter)(nil)
 )
 
-func newLogAdapter(logger *slog.Logger) *logAdapter {
-	return &logAdapter{slog: logger.With("component", "temporal"), phase: new(phase)}
+func newLogAdapter(log *slog.Logger) *logAdapter {
+	return &logAdapter{log: log.With("component", "temporal"), phase: new(phase)}
 }
 
-// fatalError is what the server panics with where it would end the process.
-// Start turns it into an error when it happens on its own goroutine; anywhere
-// else there is nobody to ask and the process ends, as Temporal wants.
+// fatalError is the value of the panic that replaces Temporal's end of the process. newServer turns it into an error if
+// it happens on the goroutine of Start; on any other goroutine it ends the process, as Temporal intends.
 type fatalError struct {
 	message string
 	tags    []any
@@ -55,7 +54,7 @@ type fatalError struct {
 func (e *fatalError) Error() string { return fmt.Sprint(append([]any{e.message, ": "}, e.tags...)...) }
 
 func (l *logAdapter) With(tags ...tag.Tag) log.Logger {
-	return &logAdapter{slog: l.slog.With(attributes(tags)...), phase: l.phase}
+	return &logAdapter{log: l.log.With(attributes(tags)...), phase: l.phase}
 }
 
 func (l *logAdapter) Debug(string, ...tag.Tag) {}
@@ -69,7 +68,7 @@ func (l *logAdapter) Warn(msg string, tags ...tag.Tag) {
 
 func (l *logAdapter) Error(msg string, tags ...tag.Tag) { l.write(slog.LevelError, msg, tags) }
 
-// DPanic marks a broken invariant. It panics in Temporal's own tests only.
+// DPanic logs a broken invariant. Only Temporal's own tests panic here.
 func (l *logAdapter) DPanic(msg string, tags ...tag.Tag) { l.write(slog.LevelError, msg, tags) }
 
 func (l *logAdapter) Panic(msg string, tags ...tag.Tag) {
@@ -84,12 +83,12 @@ func (l *logAdapter) Fatal(msg string, tags ...tag.Tag) {
 
 func (l *logAdapter) write(level slog.Level, msg string, tags []tag.Tag) {
 	ctx := context.Background()
-	if !l.phase.ended.Load() && l.slog.Enabled(ctx, level) {
-		l.slog.Log(ctx, level, msg, attributes(tags)...) //nolint:sloglint // Temporal's message
+	if !l.phase.ended.Load() && l.log.Enabled(ctx, level) {
+		l.log.Log(ctx, level, msg, attributes(tags)...) //nolint:sloglint // the message and its keys are Temporal's
 	}
 }
 
-// attributes turns tags into the alternating keys and values of slog.
+// attributes turns tags into slog's alternating keys and values.
 func attributes(tags []tag.Tag) []any {
 	out := make([]any, 0, 2*len(tags))
 	for _, t := range tags {

@@ -86,8 +86,8 @@ func startEngine(t *testing.T, cfg Config) *Server {
 	if cfg.DataDir == "" && cfg.PostgresURL == "" {
 		cfg.DataDir = t.TempDir()
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = warnings()
+	if cfg.Log == nil {
+		cfg.Log = warnings()
 	}
 	began := time.Now()
 	e, err := Start(t.Context(), cfg)
@@ -139,8 +139,8 @@ func startOptions(id, operator string) client.StartWorkflowOptions {
 
 func echo(_ context.Context, text string) (string, error) { return text, nil }
 
-// probe does in small what a payment does to the engine: it describes itself,
-// runs both kinds of activity, upserts attributes and waits for a signal.
+// probe uses the engine as a payment does: it sets its details, runs both kinds of activity, upserts search attributes
+// and waits for a signal.
 func probe(ctx workflow.Context, text string) (string, error) {
 	workflow.SetCurrentDetails(ctx, "**waiting** for `finish`")
 	var answer string

@@ -35,17 +35,11 @@ type schemaStep struct {
 	md5 string
 }
 
-// migrate applies the steps that a database has not seen yet, and writes the
-// same version tables as Temporal's own sql tool, so that the tool can go on
-// from here and the server's version check passes.
-func migrate(cfg *config.SQL, schemaName string, quiet *logAdapter) error {
+// migrate applies the steps that a database lacks. It writes the same version tables as Temporal's own SQL tool, so
+// that the server's version check passes and the tool can be used on this database later.
+func migrate(cfg *config.SQL, schemaName string, log *logAdapter) error {
 	db, err := sql.NewSQLAdminDB(
-		sqlplugin.DbKindUnknown,
-		cfg,
-		resolver.NewNoopResolver(),
-		quiet,
-		metrics.NoopMetricsHandler,
-	)
+		sqlplugin.DbKindUnknown, cfg, resolver.NewNoopResolver(), log, metrics.NoopMetricsHandler)
 	if err != nil {
 		return err
 	}
@@ -53,7 +47,7 @@ func migrate(cfg *config.SQL, schemaName string, quiet *logAdapter) error {
 	if err := db.CreateSchemaVersionTables(); err != nil {
 		return err
 	}
-	// An empty version table means that no step ran yet.
+	// An empty version table means that no step has been applied.
 	currentText, err := db.ReadSchemaVersion(cfg.DatabaseName)
 	if err != nil {
 		currentText = "0.0"
@@ -71,14 +65,14 @@ func migrate(cfg *config.SQL, schemaName string, quiet *logAdapter) error {
 			continue
 		}
 		if err := apply(db, cfg.DatabaseName, currentText, step); err != nil {
-			return fmt.Errorf("step %s: %w", step.manifest.CurrVersion, err)
+			return fmt.Errorf("apply step %s: %w", step.manifest.CurrVersion, err)
 		}
 		currentText = step.manifest.CurrVersion
 	}
 	return nil
 }
 
-// schemaSteps reads the folders v1.0, v1.1 … in the order of their versions.
+// schemaSteps reads the folders v1.0, v1.1 and so on, in the order of their versions.
 func schemaSteps(schemaName string) ([]schemaStep, error) {
 	root := path.Join(schemaName, "versioned")
 	folders, err := fs.ReadDir(schema.Assets(), root)
@@ -95,8 +89,8 @@ func schemaSteps(schemaName string) ([]schemaStep, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal(text, &step.manifest); err != nil { //nolint:musttag // its files use the names of fields
-			return nil, fmt.Errorf("%s: %w", step.dir, err)
+		if err := json.Unmarshal(text, &step.manifest); err != nil { //nolint:musttag // the files use the field names
+			return nil, fmt.Errorf("read the manifest of %s: %w", step.dir, err)
 		}
 		sum := md5.Sum(text)
 		step.md5 = hex.EncodeToString(sum[:])
@@ -106,6 +100,7 @@ func schemaSteps(schemaName string) ([]schemaStep, error) {
 	return steps, nil
 }
 
+// apply runs the statements of a step and records its version. It can be repeated after a failure.
 func apply(db sqlplugin.AdminDB, database, from string, step schemaStep) error {
 	for _, file := range step.manifest.SchemaUpdateCqlFiles {
 		text, err := fs.ReadFile(schema.Assets(), path.Join(step.dir, file))
@@ -117,7 +112,7 @@ func apply(db sqlplugin.AdminDB, database, from string, step schemaStep) error {
 			return err
 		}
 		for _, statement := range statements {
-			// "already exists" is what is left of a step that was cut off halfway.
+			// "already exists" means that an earlier attempt at this step was interrupted.
 			if err := db.Exec(statement); err != nil && !strings.Contains(err.Error(), "already exist") {
 				return err
 			}

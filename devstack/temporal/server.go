@@ -21,10 +21,9 @@ import (
 
 const clusterName = "active"
 
-// newServer builds and starts Temporal's four services in this process. Temporal
-// reports some failures, a taken port among them, by a fatal log line; those
-// come back as errors.
-func newServer(a addresses, persistence config.Persistence, quiet *logAdapter) (server temporal.Server, err error) {
+// newServer builds and starts Temporal's four services in this process. Temporal reports some failures, such as a port
+// in use, by a fatal log line; newServer returns those as errors too.
+func newServer(a addresses, persistence config.Persistence, log *logAdapter) (server temporal.Server, err error) {
 	defer func() {
 		switch cause := recover().(type) {
 		case nil:
@@ -46,7 +45,7 @@ func newServer(a addresses, persistence config.Persistence, quiet *logAdapter) (
 		temporal.ForServices(temporal.DefaultServices),
 		temporal.WithStaticHosts(hosts),
 		temporal.WithDynamicConfigClient(dynamicSettings()),
-		temporal.WithLogger(quiet),
+		temporal.WithLogger(log),
 		temporal.WithCustomMetricsHandler(metrics.NoopMetricsHandler),
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
 		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper {
@@ -57,7 +56,7 @@ func newServer(a addresses, persistence config.Persistence, quiet *logAdapter) (
 		return nil, err
 	}
 	if err := server.Start(); err != nil {
-		// What did start must not keep its ports.
+		// The services that did start must release their ports.
 		_ = server.Stop()
 		return nil, err
 	}
@@ -69,8 +68,7 @@ func serverConfig(a addresses, persistence config.Persistence) *config.Config {
 	innerService := func(port int) config.Service {
 		return config.Service{RPC: config.RPC{GRPCPort: port, BindOnIP: loopback}}
 	}
-	// No PProf, Metrics, HTTPPort or membership ports: each of them would be one
-	// more listener.
+	// PProf, Metrics, HTTPPort and the membership ports are not set: each of them would open one more listener.
 	return &config.Config{
 		Persistence: persistence,
 		ClusterMetadata: &cluster.Config{
@@ -104,13 +102,13 @@ func serverConfig(a addresses, persistence config.Persistence) *config.Config {
 
 func inner(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }
 
-// waitServing returns when the frontend says that it is serving.
+// waitServing returns when the frontend reports that it is serving, or an error after readyTimeout.
 func waitServing(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
-		return err
+		return fmt.Errorf("connect to Temporal: %w", err)
 	}
 	defer func() { _ = conn.Close() }()
 	health := grpc_health_v1.NewHealthClient(conn)
@@ -122,8 +120,8 @@ func waitServing(ctx context.Context, address string) error {
 		}
 		select {
 		case <-ctx.Done():
-			//nolint:errorlint // the last answer may be no error
-			return fmt.Errorf("temporal at %s is not serving: %w (last answer: %v, %v)",
+			//nolint:errorlint // err is nil if the last check was answered
+			return fmt.Errorf("wait for Temporal at %s: %w (last answer: %v, %v)",
 				address, ctx.Err(), answer.GetStatus(), err)
 		case <-time.After(10 * time.Millisecond):
 		}

@@ -7,24 +7,24 @@ import (
 )
 
 const (
-	// historyShards is fixed for the life of a store. One process with one
-	// database gains nothing from many, and each has its own queue readers.
+	// historyShards is fixed for the life of a store. One process with one database gains nothing from many shards, and
+	// each has its own queue readers.
 	historyShards = 4
 
-	// queueWorkers replaces Temporal's 512 goroutines for each kind of task. One
-	// database connection, or one small PostgreSQL, is busy long before 32.
+	// queueWorkers is the number of goroutines for each kind of task; Temporal's default is 512. Fewer than 32 saturate
+	// one SQLite connection or one small PostgreSQL server.
 	queueWorkers = 32
 
 	megabyte = 1 << 20
 )
 
-// dynamicSettings are the knobs that differ from a cluster's. README.md says why.
+// dynamicSettings returns the settings that differ from those of a cluster. README.md gives the reasons.
 func dynamicSettings() dynamicconfig.StaticClient {
 	return dynamicconfig.StaticClient{
-		// The default second is added to every timer of every workflow.
+		// The default, one second, delays every timer of every workflow.
 		dynamicconfig.TimerProcessorMaxTimeShift.Key(): 20 * time.Millisecond,
 
-		// Bounded caches: the defaults grow to gigabytes with 50,000 open workflows.
+		// The caches are bounded: with the defaults they grow to gigabytes when 50,000 workflows are open.
 		dynamicconfig.HistoryCacheHostLevelMaxSize.Key():     8000,
 		dynamicconfig.EventsHostLevelCacheMaxSizeBytes.Key(): 32 * megabyte,
 
@@ -35,24 +35,21 @@ func dynamicSettings() dynamicconfig.StaticClient {
 		dynamicconfig.ReplicationProcessorSchedulerWorkerCount.Key():            1,
 		dynamicconfig.ReplicationLowPriorityProcessorSchedulerWorkerCount.Key(): 1,
 
-		// One partition: a task never waits to be forwarded to the partition that a
-		// worker polls.
+		// With one partition, no task has to be forwarded to the partition that a worker polls.
 		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
 		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
 
-		// The services learn of new search attributes by this refresh, which is most
-		// of the first start's time.
+		// The services see new search attributes after this refresh. The first start spends most of its time on it.
 		dynamicconfig.NamespaceCacheRefreshInterval.Key(): 500 * time.Millisecond,
 
-		// System workers: two pollers each are plenty for one shop. Their sticky cache
-		// is not set here, because that setting is global to the process and would
-		// change PayCow's own workers.
+		// Two pollers for each system worker are enough for one shop. The size of their sticky cache is not set here,
+		// because it applies to the whole process and would change PayCow's own workers.
 		dynamicconfig.WorkerScannerMaxConcurrentActivityTaskPollers.Key():     2,
 		dynamicconfig.WorkerScannerMaxConcurrentWorkflowTaskPollers.Key():     2,
 		dynamicconfig.WorkerParentCloseMaxConcurrentActivityTaskPollers.Key(): 2,
 		dynamicconfig.WorkerParentCloseMaxConcurrentWorkflowTaskPollers.Key(): 2,
 
-		// The check sends the installation's version to temporal.io every hour.
+		// The version check sends the installation's version to temporal.io every hour.
 		dynamicconfig.EnableServerVersionCheck.Key(): false,
 	}
 }

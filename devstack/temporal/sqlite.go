@@ -27,25 +27,26 @@ const (
 // heldLocks are the locks of the engines that run in this process.
 var heldLocks sync.Map
 
-// prepareSQLite makes the two database files, or finds them as they were left.
-// The second file halves the time that state and visibility wait for each other:
-// SQLite has one writer for each file.
-func prepareSQLite(dir string, quiet *logAdapter) (config.Persistence, func(), error) {
-	dir, err := makeDataDir(dir)
+// prepareSQLite locks the directory and creates the two database files if they do not exist. SQLite allows one writer
+// per file, so state and visibility have a file each and do not wait for each other.
+func prepareSQLite(
+	dataDir string, log *logAdapter,
+) (persistence config.Persistence, release func(), err error) {
+	dir, err := makeDataDir(dataDir)
 	if err != nil {
-		return config.Persistence{}, nil, err
+		return config.Persistence{}, nil, fmt.Errorf("create the data directory: %w", err)
 	}
 	lock := flock.New(filepath.Join(dir, "engine.lock"))
 	locked, err := lock.TryLock()
 	if err != nil {
-		return config.Persistence{}, nil, fmt.Errorf("locking %s: %w", dir, err)
+		return config.Persistence{}, nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
 	if !locked {
 		return config.Persistence{}, nil, fmt.Errorf("%w: %s", ErrInUse, dir)
 	}
-	// The lock lives as long as its file is open, so something must hold on to it even when nobody keeps the Server.
+	// The lock ends when its file is closed, which the garbage collector would do if the caller dropped the Server.
 	heldLocks.Store(lock, nil)
-	release := func() {
+	release = func() {
 		heldLocks.Delete(lock)
 		_ = lock.Unlock()
 	}
@@ -53,25 +54,20 @@ func prepareSQLite(dir string, quiet *logAdapter) (config.Persistence, func(), e
 	stores := make(map[string]config.DataStore, 2)
 	for store, file := range map[string]string{executionStore: "temporal.db", visibilityStore: "temporal-visibility.db"} {
 		cfg := sqliteConfig(dir, file)
-		if err := setupSQLite(cfg, quiet); err != nil {
+		if err := setupSQLite(cfg, log); err != nil {
 			release()
-			return config.Persistence{}, nil, fmt.Errorf("setting up %s: %w", file, err)
+			return config.Persistence{}, nil, fmt.Errorf("create the schema in %s: %w", file, err)
 		}
 		stores[store] = config.DataStore{SQL: cfg}
 	}
 	return persistenceConfig(stores), release, nil
 }
 
-// setupSQLite makes the schema in an empty file, in one transaction: a process
-// that is killed meanwhile leaves an empty file and not half a schema.
-func setupSQLite(cfg *config.SQL, quiet *logAdapter) error {
+// setupSQLite creates the schema if the file is empty. It uses one transaction, so that a process killed in between
+// leaves an empty file and not half a schema.
+func setupSQLite(cfg *config.SQL, log *logAdapter) error {
 	db, err := sql.NewSQLAdminDB(
-		sqlplugin.DbKindUnknown,
-		cfg,
-		resolver.NewNoopResolver(),
-		quiet,
-		metrics.NoopMetricsHandler,
-	)
+		sqlplugin.DbKindUnknown, cfg, resolver.NewNoopResolver(), log, metrics.NoopMetricsHandler)
 	if err != nil {
 		return err
 	}
@@ -80,7 +76,7 @@ func setupSQLite(cfg *config.SQL, quiet *logAdapter) error {
 	if err != nil || len(tables) > 0 {
 		return err
 	}
-	// There is one connection, so these statements and the schema share it.
+	// The pool has one connection, so the schema's statements run in this transaction.
 	if err := db.Exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -106,13 +102,13 @@ func sqliteConfig(dir, file string) *config.SQL {
 		ConnectAttributes: map[string]string{
 			"mode":         "rwc",
 			"journal_mode": "wal",
-			// In WAL mode this survives the death of the process; only a power cut
-			// may take the last transactions, and never half of one.
+			// In WAL mode this survives the death of the process. A power cut may lose the last transactions, but
+			// never a part of one.
 			"synchronous":        "normal",
 			"busy_timeout":       "10000",
 			"journal_size_limit": "67108864",
 		},
-		// More connections make SQLite's writers collide instead of queue.
+		// With more connections SQLite's writers would collide instead of queueing.
 		MaxConns:     1,
 		MaxIdleConns: 1,
 	}
@@ -123,10 +119,9 @@ var (
 	generations   = map[string]int{}
 )
 
-// databaseName is the path of a file as SQLite's URI wants it. Temporal keeps
-// every connection that it opened for the life of the process, by name. A file
-// that was deleted and made anew therefore needs another name for the same
-// path, or the engine would go on in the deleted file.
+// databaseName returns the path of a file as SQLite's URI needs it. Temporal keeps every connection for the life of the
+// process, by name. A file that was deleted and created again therefore needs another name for the same path, or the
+// engine would keep using the deleted file.
 func databaseName(dir, file string) string {
 	path := filepath.Join(dir, file)
 	generationsMu.Lock()

@@ -1,6 +1,5 @@
-// Package temporal runs a Temporal server and its web UI inside this process, for
-// `paycow dev`, for a shop with one machine, and for tests. Everything it needs
-// is one directory, or two databases on a PostgreSQL.
+// Package temporal runs a Temporal server and its web UI inside this process: for `paycow dev`, for a shop with one
+// machine, and for tests. It keeps its state in one directory, or in two PostgreSQL databases.
 package temporal
 
 import (
@@ -19,21 +18,21 @@ import (
 
 // Config says where the engine keeps its state and where it listens.
 type Config struct {
-	// DataDir is where the SQLite files live. It is made when missing.
+	// DataDir is the directory of the SQLite files. Start creates it if it does not exist.
 	DataDir string
-	// FrontendAddr is the host:port of the gRPC frontend, which has no
-	// authentication. An empty host means 127.0.0.1 and port 0 picks a free port.
+	// FrontendAddr is the host:port of the gRPC frontend, which has no authentication. An empty host means 127.0.0.1,
+	// and port 0 picks a free port.
 	FrontendAddr string
-	// UIAddr is the host:port of the web UI, with the same rules. Empty means no UI.
+	// UIAddr is the host:port of the web UI; the same rules apply. Empty means no UI.
 	UIAddr string
-	// UINamespace is the namespace the UI opens on. Empty means "default".
+	// UINamespace is the namespace that the UI opens first. Empty means "default".
 	UINamespace string
-	// PostgresURL, when set, keeps state and visibility in PostgreSQL: in the
-	// databases <name>_temporal and <name>_temporal_visibility beside the
-	// database <name> that the URL points to. They are created when missing.
+	// PostgresURL, if set, keeps state and visibility in PostgreSQL: in the databases <name>_temporal and
+	// <name>_temporal_visibility on the server of the database <name> in the URL. Start creates them if they do not
+	// exist.
 	PostgresURL string
-	// Logger receives the engine's warnings and errors. Nil means slog.Default().
-	Logger *slog.Logger
+	// Log receives the engine's warnings and errors. Nil means slog.Default().
+	Log *slog.Logger
 }
 
 // Server is a running Temporal server.
@@ -53,35 +52,34 @@ const (
 	stopTimeout  = 30 * time.Second
 )
 
-// ErrInUse is returned by Start when another engine runs on the same directory
-// or on the same databases.
+// ErrInUse means that another engine runs on the same directory or on the same databases.
 var ErrInUse = errors.New("another engine is running on this data")
 
-// Start runs the engine and returns when its frontend, and the UI if one is
-// configured, answer. A stopped engine's directory and ports can be used again,
-// in the same process too.
+// Start runs the engine and returns when its frontend answers, and the UI if one is configured. After Stop, an engine
+// can be started on the same directory and ports, even in the same process. Start returns ErrInUse if another engine
+// runs on this data.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
-	logger := cfg.Logger
-	if logger == nil {
-		logger = slog.Default()
+	log := cfg.Log
+	if log == nil {
+		log = slog.Default()
 	}
-	quiet := newLogAdapter(logger)
+	adapter := newLogAdapter(log)
 
 	addresses, err := pickAddresses(cfg.FrontendAddr)
 	if err != nil {
-		return nil, fmt.Errorf("temporal frontend address: %w", err)
+		return nil, fmt.Errorf("listen on Temporal's frontend address: %w", err)
 	}
 	var persistence config.Persistence
 	var release func()
 	if cfg.PostgresURL != "" {
-		persistence, release, err = preparePostgres(ctx, cfg.PostgresURL, quiet)
+		persistence, release, err = preparePostgres(ctx, cfg.PostgresURL, adapter)
 	} else {
-		persistence, release, err = prepareSQLite(cfg.DataDir, quiet)
+		persistence, release, err = prepareSQLite(cfg.DataDir, adapter)
 	}
 	if err != nil {
 		return nil, err
 	}
-	e := &Server{address: addresses.frontend, log: quiet, release: release}
+	e := &Server{address: addresses.frontend, log: adapter, release: release}
 	if err := e.start(ctx, cfg, addresses, persistence); err != nil {
 		return nil, errors.Join(err, e.Stop())
 	}
@@ -91,7 +89,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 func (e *Server) start(ctx context.Context, cfg Config, addresses addresses, persistence config.Persistence) error {
 	server, err := newServer(addresses, persistence, e.log)
 	if err != nil {
-		return fmt.Errorf("starting temporal: %w", err)
+		return fmt.Errorf("start Temporal: %w", err)
 	}
 	e.server = server
 	if err := waitServing(ctx, e.address); err != nil {
@@ -105,10 +103,10 @@ func (e *Server) start(ctx context.Context, cfg Config, addresses addresses, per
 	return err
 }
 
-// Address is the host:port at which clients reach the frontend.
+// Address returns the host:port at which clients reach the frontend.
 func (e *Server) Address() string { return e.address }
 
-// UIURL is the address of the web UI, or "" when there is none.
+// UIURL returns the URL of the web UI, or "" if no UI is configured.
 func (e *Server) UIURL() string {
 	if e.ui == nil {
 		return ""
@@ -116,8 +114,7 @@ func (e *Server) UIURL() string {
 	return e.ui.url
 }
 
-// Stop ends the UI and the server and gives the ports and the data free. It
-// returns the first call's result when called again.
+// Stop ends the UI and the server, and releases the ports and the data. Further calls return the result of the first.
 func (e *Server) Stop() error {
 	e.stopOnce.Do(func() {
 		e.log.phase.ended.Store(true)
@@ -140,15 +137,15 @@ func (e *Server) stopServer() error {
 	case err := <-stopped:
 		return err
 	case <-time.After(stopTimeout):
-		return fmt.Errorf("temporal did not stop within %s", stopTimeout)
+		return fmt.Errorf("stop Temporal: still running after %s", stopTimeout)
 	}
 }
 
-// makeDataDir keeps the directory private: workflow histories hold addresses
-// and amounts.
+// makeDataDir creates the directory and returns its absolute path. The directory is private because workflow histories
+// contain addresses and amounts.
 func makeDataDir(dir string) (string, error) {
 	if dir == "" {
-		return "", errors.New("the engine needs a data directory")
+		return "", errors.New("no data directory is set for Temporal")
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {

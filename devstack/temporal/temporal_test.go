@@ -49,8 +49,8 @@ func TestStateSurvivesKill(t *testing.T) {
 	require.Equal(t, "survivor done", finish(t, c, "survivor"))
 }
 
-// TestStopAndStartAgain is what "Temporal is away for a while" looks like to
-// clients and workers that stay: same port, same data, nothing to reconnect.
+// TestStopAndStartAgain restarts the engine on the same port and data. Clients and workers that stay need not be
+// restarted.
 func TestStopAndStartAgain(t *testing.T) {
 	cfg := Config{DataDir: t.TempDir(), FrontendAddr: "127.0.0.1:0", UIAddr: "127.0.0.1:0"}
 	e := startEngine(t, cfg)
@@ -65,7 +65,7 @@ func TestStopAndStartAgain(t *testing.T) {
 	for range 2 {
 		began := time.Now()
 		require.NoError(t, e.Stop())
-		require.NoError(t, e.Stop(), "stopping twice is fine")
+		require.NoError(t, e.Stop(), "a second Stop does no harm")
 		t.Logf("engine stopped in %s", time.Since(began).Round(time.Millisecond))
 		_, err = c.WorkflowService().GetSystemInfo(t.Context(), &workflowservice.GetSystemInfoRequest{})
 		require.Error(t, err, "a stopped engine does not answer")

@@ -13,22 +13,23 @@ import (
 	"github.com/temporalio/ui-server/v2/server/server_options"
 )
 
-// webUI is Temporal's web UI, served from files embedded in its module.
+// webUI is Temporal's web UI. Its files are embedded in its module.
 type webUI struct {
 	url    string
 	server *uiserver.Server
 	ended  chan struct{}
 }
 
+// startUI starts the UI and returns when it answers.
 func startUI(ctx context.Context, address, frontend, namespace string) (*webUI, error) {
 	bindIP, port, err := parseAddress(address)
 	if err != nil {
-		return nil, fmt.Errorf("temporal ui address: %w", err)
+		return nil, fmt.Errorf("read the address of Temporal's UI: %w", err)
 	}
-	// The UI ends the whole process when it cannot listen, so find out before it.
+	// The UI ends the whole process if it cannot listen, so try that first.
 	probe, err := net.Listen("tcp", net.JoinHostPort(bindIP, strconv.Itoa(port)))
 	if err != nil {
-		return nil, fmt.Errorf("temporal ui address: %w", err)
+		return nil, fmt.Errorf("listen on the address of Temporal's UI: %w", err)
 	}
 	port = probe.Addr().(*net.TCPAddr).Port
 	_ = probe.Close()
@@ -42,14 +43,14 @@ func startUI(ctx context.Context, address, frontend, namespace string) (*webUI, 
 		EnableUI:            true,
 		DefaultNamespace:    namespace,
 		HideLogs:            true,
-		// No request leaves the machine for news or versions.
+		// The UI sends no requests for news or new versions.
 		DisableNewsFetch:   true,
 		NotifyOnNewVersion: false,
-		// Browsers keep a Secure cookie only from https, and this is plain http.
+		// Browsers accept a Secure cookie over https only, and the UI speaks plain http.
 		CORS: uiconfig.CORS{CookieInsecure: true},
 	}
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("check the configuration of Temporal's UI: %w", err)
 	}
 	ui := &webUI{
 		url:    "http://" + net.JoinHostPort(dialHost(bindIP), strconv.Itoa(port)),
@@ -67,6 +68,7 @@ func startUI(ctx context.Context, address, frontend, namespace string) (*webUI, 
 	return ui, nil
 }
 
+// bracketed puts an IPv6 address into brackets.
 func bracketed(ip string) string {
 	if parsed := net.ParseIP(ip); parsed != nil && parsed.To4() == nil {
 		return "[" + ip + "]"
@@ -93,7 +95,7 @@ func (u *webUI) waitReady(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("temporal ui at %s does not answer: %w", u.url, err)
+			return fmt.Errorf("wait for Temporal's UI at %s: %w", u.url, err)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

@@ -21,7 +21,7 @@ func TestListFiltersOnSQLite(t *testing.T) {
 func TestListFiltersOnPostgres(t *testing.T) {
 	url := pgtest.Start(t).NewDatabase(t)
 	testListFilters(t, Config{PostgresURL: url})
-	// A second start finds the schema as it is.
+	// A second start keeps the schema and the data.
 	c := dial(t, startEngine(t, Config{PostgresURL: url}))
 	ensure(t, c)
 	require.Equal(t, int64(2), count(t, c, `OperatorId="op-1"`))
@@ -53,7 +53,7 @@ func testListFilters(t *testing.T, cfg Config) {
 		`WorkflowType="probe"`: 3,
 	} {
 		require.Eventually(t, func() bool { return count(t, c, query) == wanted }, 10*time.Second, 50*time.Millisecond,
-			"%s must find %d", query, wanted)
+			"%s should find %d", query, wanted)
 	}
 	checkWhatTheUIShows(t, c, "a")
 	w.Stop()
@@ -61,7 +61,7 @@ func testListFilters(t *testing.T, cfg Config) {
 	require.NoError(t, e.Stop())
 }
 
-// checkWhatTheUIShows looks for the texts that an admin reads about a workflow.
+// checkWhatTheUIShows checks the texts about a workflow that an admin reads in the UI.
 func checkWhatTheUIShows(t *testing.T, c client.Client, id string) {
 	t.Helper()
 	description, err := c.DescribeWorkflow(t.Context(), id, "")

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const howToMend = "run devstack/token/generate.sh and commit what it writes"
+const howToRegenerate = "run devstack/token/generate.sh and commit what it writes"
 
 var contracts = map[string]*bind.MetaData{
 	"TestUSDT":        &TestUSDTMetaData,
@@ -38,7 +38,7 @@ func readArtefact(t *testing.T, contract string) (made artefact) {
 	return made
 }
 
-// This check needs no compiler, so it runs everywhere.
+// TestArtefactsAndBindingsBelongToTheSources needs no compiler, so it runs everywhere.
 func TestArtefactsAndBindingsBelongToTheSources(t *testing.T) {
 	t.Parallel()
 	for name, binding := range contracts {
@@ -46,21 +46,21 @@ func TestArtefactsAndBindingsBelongToTheSources(t *testing.T) {
 		source, err := os.ReadFile(name + ".sol")
 		require.NoError(t, err)
 		hash := sha256.Sum256(source)
-		require.Equal(t, hex.EncodeToString(hash[:]), artefact.SourceSHA256, "%s.sol was changed: %s", name, howToMend)
-		require.Equal(t, artefact.Bytecode, binding.Bin, "the bindings of %s are stale: %s", name, howToMend)
-		require.JSONEq(t, string(artefact.ABI), binding.ABI, "the bindings of %s are stale: %s", name, howToMend)
+		require.Equal(t, hex.EncodeToString(hash[:]), artefact.SourceSHA256, "%s.sol was changed: %s", name, howToRegenerate)
+		require.Equal(t, artefact.Bytecode, binding.Bin, "the bindings of %s are stale: %s", name, howToRegenerate)
+		require.JSONEq(t, string(artefact.ABI), binding.ABI, "the bindings of %s are stale: %s", name, howToRegenerate)
 	}
 }
 
-// Compiling again must give the committed artefacts to the byte.
+// TestCompilerMakesTheCommittedArtefacts compiles the contracts again and compares the output byte by byte.
 func TestCompilerMakesTheCommittedArtefacts(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("compiling is left out of short runs")
+		t.Skip("short runs do not compile the contracts")
 	}
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("the contracts are not compiled again: %s is not installed", program)
+			t.Skipf("%s is not installed, so the contracts are not compiled", program)
 		}
 	}
 	folder := compilerFolder(t)
@@ -72,12 +72,12 @@ func TestCompilerMakesTheCommittedArtefacts(t *testing.T) {
 		require.NoError(t, err)
 		committed, err := os.ReadFile(filepath.Join("artefacts", name+".json"))
 		require.NoError(t, err)
-		require.Equal(t, string(committed), string(fresh), "the artefact of %s is stale: %s", name, howToMend)
+		require.Equal(t, string(committed), string(fresh), "the artefact of %s is stale: %s", name, howToRegenerate)
 	}
 }
 
-// compilerFolder returns a folder in which compile.js finds its compiler: this one if generate.sh was run here before, else a
-// copy, so that a test leaves nothing behind in the sources.
+// compilerFolder returns a folder in which compile.js finds its compiler: this one if generate.sh has been run here,
+// otherwise a copy, so that the test leaves nothing behind in the sources.
 func compilerFolder(t *testing.T) string {
 	t.Helper()
 	here, err := os.Getwd()
@@ -93,10 +93,11 @@ func compilerFolder(t *testing.T) string {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	install := exec.CommandContext(ctx, "npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+	install := exec.CommandContext(ctx, "npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit",
+		"--no-fund", "--silent")
 	install.Dir = folder
 	if text, err := install.CombinedOutput(); err != nil {
-		t.Skipf("the contracts are not compiled again: the compiler cannot be installed: %v %s", err, text)
+		t.Skipf("the compiler cannot be installed, so the contracts are not compiled: %v %s", err, text)
 	}
 	return folder
 }

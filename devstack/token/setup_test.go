@@ -116,7 +116,7 @@ func (b *bundle) totalSupply() int64 {
 	return supply.Int64()
 }
 
-// transfer is a Transfer log in short.
+// transfer is the content of a Transfer log.
 type transfer struct {
 	from, to common.Address
 	value    int64
