@@ -168,3 +168,14 @@ func TestAHeldTransferHoldsUpNoOther(t *testing.T) {
 	require.Equal(t, []string{"0xa"}, keys(again.Input.Credits))
 	require.False(t, again.Input.Await, "news of a held transfer is tried at once")
 }
+
+// While a transfer of the window lacks confirmations, it decides how the payment ends, and nobody asks for the expiry.
+func TestATransferInTimeDefersTheExpiry(t *testing.T) {
+	t.Parallel()
+	p := NewPayment(testInput)
+	p.ApplyTransfers(signal(confirmedTransfer("0xa", 50*models.USDT, 1)))
+	record, ok := p.Next(created).(Record)
+	require.True(t, ok)
+	p.ApplyRecordResult(record, models.RecordResult{Recorded: true})
+	require.Equal(t, Wait{ExpiresAt: testInput.ExpiresAt}, p.Next(testInput.ExpiresAt.Add(time.Hour)))
+}

@@ -292,7 +292,7 @@ func (w *world) reject() {
 }
 
 func (w *world) accept() {
-	// The API accepts what the row says, which a run may not know yet: a write was given up, or its outcome is on its way.
+	// The API accepts what the row says.
 	row := w.db.State
 	w.decide(func() { w.payment.ApplyAccept(models.DecisionSignal{Reason: "fine", Version: row.Version}) })
 	if row.Status == models.StatusExpired && row.Exception.IsAcceptable() && w.db.State.Decision != models.DecisionAccept {

@@ -379,3 +379,24 @@ func TestRejectedWhileTheNodeIsAway(t *testing.T) {
 	require.Equal(t, "REJECTED (AFTER_REJECT)", rulestest.Describe(b.run(testInput)))
 	require.Equal(t, []string{"REJECTED", "REJECTED (AFTER_REJECT)"}, b.db.Timeline())
 }
+
+// TestContinuesAsNewWhenItWaits: a run whose history has grown long is continued by one that begins with the row.
+func TestContinuesAsNewWhenItWaits(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.at(time.Minute, func() {
+		b.SetContinueAsNewSuggested(true)
+		b.signal(transfer(0, 20*models.USDT, time.Minute), 1)
+	})
+	b.ExecuteWorkflow(models.WorkflowPayment, testInput)
+	require.True(t, b.IsWorkflowCompleted())
+	var next *workflow.ContinueAsNewError
+	require.ErrorAs(t, b.GetWorkflowError(), &next)
+	require.Equal(t, models.WorkflowPayment, next.WorkflowType.Name)
+	var input models.PaymentInput
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &input))
+	want := testInput
+	want.Resume = true
+	require.Equal(t, want, input)
+	require.Equal(t, models.StatusDetected, b.db.State.Status, "what was signalled is recorded first")
+}
