@@ -61,3 +61,23 @@ func TestAnAcceptanceOfAVersionThatNeverComesIsDropped(t *testing.T) {
 		})
 	}
 }
+
+// A real acceptance that is ahead of the row is not displaced by one that names a version which never comes.
+func TestAnUnreachableAcceptanceDisplacesNoOther(t *testing.T) {
+	t.Parallel()
+	for name, versions := range map[string][2]int64{"before": {2, 99}, "after": {99, 2}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := NewPayment(testInput)
+			for _, version := range versions {
+				require.True(t, p.ApplyAccept(models.DecisionSignal{Version: version}))
+			}
+			p.ApplySnapshot(models.PaymentSnapshot{
+				State: models.PaymentState{Status: models.StatusExpired, Exception: models.ExceptionUnderpaid, Version: 2},
+			})
+			record, ok := p.Next(created).(Record)
+			require.True(t, ok)
+			require.Equal(t, models.DecisionAccept, record.Input.State.Decision)
+		})
+	}
+}

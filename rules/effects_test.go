@@ -98,7 +98,7 @@ func TestATransferIsBookedWithItsLastConfirmation(t *testing.T) {
 	require.False(t, credit.Input.Await)
 }
 
-// A signal cannot say that a known transfer is credited: only the database's snapshot can.
+// A signal cannot mark a known transfer as credited. Only the database's snapshot can.
 func TestASignalDoesNotCredit(t *testing.T) {
 	t.Parallel()
 	p := NewPayment(testInput)
@@ -109,8 +109,8 @@ func TestASignalDoesNotCredit(t *testing.T) {
 	require.IsType(t, Credit{}, p.Next(created))
 }
 
-// The window's end is the latest that was heard of, whoever said so and in whatever order.
-func TestTheWindowEndsWhenTheLatestWordSays(t *testing.T) {
+// Of several ends of the window the latest counts, whether a signal or a snapshot brought it, and in whatever order.
+func TestTheLatestWindowEndCounts(t *testing.T) {
 	t.Parallel()
 	later := testInput.ExpiresAt.Add(time.Hour)
 	for name, apply := range map[string]func(*Payment){
@@ -169,7 +169,7 @@ func TestAHeldTransferHoldsUpNoOther(t *testing.T) {
 	require.False(t, again.Input.Await, "news of a held transfer is tried at once")
 }
 
-// While a transfer of the window lacks confirmations, it decides how the payment ends, and nobody asks for the expiry.
+// While a transfer of the window lacks confirmations, it decides how the payment ends, and the expiry is not asked for.
 func TestATransferInTimeDefersTheExpiry(t *testing.T) {
 	t.Parallel()
 	p := NewPayment(testInput)

@@ -129,7 +129,10 @@ func (p *Payment) ApplyAccept(decision models.DecisionSignal) bool {
 
 func (p *Payment) accept(decision models.DecisionSignal) bool {
 	if decision.Version > p.recorded.Version {
-		p.undecided = &decision
+		// Of several, the one that the row reaches first is kept: a later one may name a version that never comes.
+		if p.undecided == nil || decision.Version < p.undecided.Version {
+			p.undecided = &decision
+		}
 		return true
 	}
 	if p.recorded.Status != models.StatusExpired || !p.recorded.Exception.IsAcceptable() || p.accepted {
@@ -148,11 +151,11 @@ func (p *Payment) setRecorded(state models.PaymentState) {
 	}
 }
 
-// maxReasonRunes bounds a reason, in characters: a signal that is typed by hand passes no API that would.
+// maxReasonRunes bounds a reason, in characters. The API has its own limit, but a signal can be sent by hand.
 const maxReasonRunes = 500
 
-// cleanReason makes a text fit for every database and page: valid UTF-8, without control characters, and not too long.
-// The cut leaves no mark, because the text is stored as the operator's own.
+// cleanReason returns a text that every database and page can hold: valid UTF-8, without control characters, and at most
+// maxReasonRunes long. It adds no ellipsis, because the text is stored as the operator's own.
 func cleanReason(text string) string {
 	runes := []rune(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

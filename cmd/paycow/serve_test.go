@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/hex"
 	"fmt"
 	"log/slog"
@@ -90,20 +89,13 @@ func (in *installation) run(args ...string) string {
 	return string(out)
 }
 
-// serve starts a long-running command; it ends with the test.
+// serve starts a long-running command, which is told to stop when the test ends.
 func (in *installation) serve(args ...string) {
 	in.t.Helper()
-	cmd := program(in.t, args...)
-	cmd.Env = append(cmd.Env, in.env...)
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	require.NoError(in.t, cmd.Start())
+	cmd := in.serveKillable(args...)
 	in.t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
-		if in.t.Failed() {
-			in.t.Logf("%v said:\n%s", args, log.String())
-		}
 	})
 }
 
