@@ -154,8 +154,8 @@ func (p *Payment) setRecorded(state models.PaymentState) {
 // maxReasonRunes bounds a reason, in characters. The API has its own limit, but a signal can be sent by hand.
 const maxReasonRunes = 500
 
-// cleanReason returns a text that every database and page can hold: valid UTF-8, without control characters, and at most
-// maxReasonRunes long. It adds no ellipsis, because the text is stored as the operator's own.
+// cleanReason returns a text that every database and page can hold: valid UTF-8, without control characters, and not
+// longer than maxReasonRunes. It adds no ellipsis, because the text is stored as the operator's own.
 func cleanReason(text string) string {
 	runes := []rune(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
