@@ -17,6 +17,7 @@ type run struct {
 	rules   *rules.Payment
 	alive   bool
 	resume  bool         // the row is to be read before anything else
+	began   int          // the step at which the run began
 	inbox   []func()     // signals that have arrived and are not applied yet
 	waiting *rules.Wait  // what the run waits for, nil while it does not
 	timer   time.Time    // when the timer fires or has fired, zero before there is one
@@ -38,10 +39,15 @@ func (sim *simulation) start(r *run) {
 	if r.alive {
 		return
 	}
+	sim.resume(r)
+}
+
+// resume begins another run of a payment, which starts from its row.
+func (sim *simulation) resume(r *run) {
 	input := models.NewPaymentInput(r.payment, sim.required(), chaintest.BlockTime)
 	*r = run{
 		payment: r.payment, number: r.number, rejected: r.rejected, accepted: r.accepted, acceptedAt: r.acceptedAt,
-		rules: rules.NewPayment(input), alive: true, resume: true,
+		rules: rules.NewPayment(input), alive: true, resume: true, began: sim.step,
 	}
 }
 
@@ -115,6 +121,10 @@ func (sim *simulation) carryOut(ctx context.Context, r *run, effect rules.Effect
 	act := sim.process.activities
 	switch effect := effect.(type) {
 	case rules.Wait:
+		if r.began != sim.step && sim.rnd("continue as new", r.number)%12 == 0 { // its history has grown long
+			sim.resume(r)
+			return true
+		}
 		if now := time.Now(); !effect.Until.IsZero() && (r.timer.IsZero() || !now.Before(r.timer)) {
 			r.timer = effect.Until
 		}
