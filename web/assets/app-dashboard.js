@@ -307,9 +307,12 @@
   const settingsForm = $('#settings-form');
   const settings = {
     async show() {
+      // Until the present settings are shown, nothing can be typed that they would replace, and nothing saved instead of them.
+      enableSettings(false);
       settingsForm.setAttribute('aria-busy', 'true');
       try {
         writeSettings(await call('GET', '/api/operator/settings'));
+        enableSettings(true);
       } catch (error) {
         if (isLoggedOut(error)) window.paycow.onLoggedOut();
         else $('[data-error]', settingsForm).textContent = explain(error);
@@ -318,6 +321,9 @@
       }
     },
   };
+  function enableSettings(isEnabled) {
+    for (const field of settingsForm.elements) field.disabled = !isEnabled;
+  }
   function writeSettings(now) {
     settingsForm.elements.name.value = now.name || '';
     settingsForm.elements.website.value = now.website || '';

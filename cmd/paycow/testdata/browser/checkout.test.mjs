@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test, after, before } from 'node:test'
 import { parse } from 'eth-url-parser'
-import { accessible, account, call, close, create, mine, open, readQR, rpc, shot, stack, transfer, until, wallet } from './tools.mjs'
+import { accessible, account, call, close, copied, create, mine, open, readQR, rpc, shot, stack, transfer, until, wallet } from './tools.mjs'
 
 let rich
 before(async () => {
@@ -85,10 +85,10 @@ test('copying, the countdown and the keyboard', async () => {
   const payment = await create(10)
   const page = await open(`/payment/${payment.paymentId}`)
   await page.getByRole('button', { name: 'Copy the address' }).click()
-  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), payment.depositAddress)
+  await copied(page, 'the address', payment.depositAddress)
   await page.getByRole('button', { name: 'Copy the amount' }).focus()
   await page.keyboard.press('Enter')
-  await until('the amount is copied', async () => await page.evaluate(() => navigator.clipboard.readText()) === '10.00')
+  await copied(page, 'the amount', '10.00')
   const selected = await page.evaluate(() => { const range = document.createRange(); range.selectNodeContents(document.querySelector('.address')); return range.toString().trim() })
   assert.equal(selected, payment.depositAddress, 'the groups add no spaces to what a person selects')
   const left = await page.locator('#countdown').textContent()
@@ -107,7 +107,7 @@ test('too little, the rest, and what is asked for in between', async () => {
   await mine()
   await says(page, 'Part of the amount has arrived')
   await page.getByRole('button', { name: 'Copy the amount' }).click()
-  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), '30.00')
+  await copied(page, 'the missing amount', '30.00')
   await inEveryLook(`/payment/${payment.paymentId}`, 'part')
   await transfer(payment.depositAddress, 31_000_000)
   await mine(13)

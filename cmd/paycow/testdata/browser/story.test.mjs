@@ -1,7 +1,7 @@
 // The story of an operator, from the application to the balance, and every page of operators and admins.
 import assert from 'node:assert/strict'
 import { test, after, before } from 'node:test'
-import { accessible, account, api, close, mine, open, shot, stack, until, wallet } from './tools.mjs'
+import { accessible, account, api, close, copied, mine, open, shot, stack, until, wallet } from './tools.mjs'
 
 let rich
 before(async () => {
@@ -78,13 +78,17 @@ test('from the application to the balance', async () => {
   await to(operator, 'Credentials').waitFor({ timeout: 30_000 }) // by itself
   assert.equal((await operator.content()).includes('sk_'), false)
   await to(operator, 'Credentials').click()
-  const key = (await operator.locator('[data-key]').first().textContent()).trim()
+  const key = await until('the key is shown', async () => {
+    const shown = (await operator.locator('[data-key]').first().textContent()).trim()
+    return shown.startsWith('pk_') && shown
+  })
   await operator.locator('[data-reveal]').click()
   await operator.getByRole('dialog').getByLabel('Password').fill(password)
   await operator.getByRole('dialog').getByRole('button', { name: 'Show', exact: true }).click()
   await until('the secret is shown', async () => (await operator.locator('[data-secret]').first().textContent()).startsWith('sk_'))
   await operator.locator('[data-copy-secret]').click()
-  const secret = await operator.evaluate(() => navigator.clipboard.readText())
+  const secret = await operator.locator('[data-secret]').first().textContent()
+  await copied(operator, 'the secret', secret)
   await everyLook(operator, 'dashboard-credentials')
   const answer = await fetch(api + '/api/payment/create', {
     method: 'POST', headers: { 'content-type': 'application/json', 'x-api-key': key, 'x-api-secret': secret },
@@ -165,7 +169,17 @@ test('rejecting a payment, settings and the second factor', async () => {
   await until('it is rejected', async () => (await view(page, 'payment').textContent()).includes('out of stock'))
   assert.equal(await view(page, 'payment').locator('img[src=x]').count(), 0, 'what a shop calls its users is text')
 
+  // Settings that arrive late must not replace what was typed meanwhile, so nothing can be typed before.
+  let arrive
+  const late = new Promise((resolve) => { arrive = resolve })
+  await page.route('**/api/operator/settings', async (route) => {
+    if (route.request().method() === 'GET') await late
+    await route.continue()
+  })
   await to(page, 'Settings').click()
+  await until('the settings wait', async () => await page.getByLabel('Return origins').isDisabled())
+  assert.equal(await page.getByRole('button', { name: 'Save' }).isDisabled(), true)
+  arrive()
   await page.getByLabel('Return origins').fill('https://shop.example')
   await page.getByRole('button', { name: 'Save' }).click()
   const back = await until('the origin counts', async () => {

@@ -162,3 +162,8 @@ export async function until(what, look, seconds = 60) {
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
+
+// copied waits until the clipboard holds a text. The browser copies after the click has been handled.
+export async function copied(page, what, text) {
+  await until(`${what} is copied`, async () => await page.evaluate(() => navigator.clipboard.readText()) === text)
+}
