@@ -204,13 +204,20 @@ func TestASignalThatFailedIsSentAgain(t *testing.T) {
 	b.engine.fail = func(string) error { return serviceerror.NewUnavailable("away") }
 	b.progress()
 	require.Empty(t, b.engine.signals)
+	b.engine.fail = nil
+	b.progress() // without another block: what was not sent is still due
+	require.Len(t, b.engine.signals[p.ID], 1)
+	require.EqualValues(t, 1, b.engine.signals[p.ID][0].Confirmations)
+
+	b.engine.fail = func(string) error { return serviceerror.NewUnavailable("away") }
 	for range 14 {
 		b.mine()
 	}
+	b.progress()
 	b.engine.fail = nil
 	b.progress()
-	require.Len(t, b.engine.signals[p.ID], 1)
-	require.EqualValues(t, 15, b.engine.signals[p.ID][0].Confirmations)
+	require.Len(t, b.engine.signals[p.ID], 2)
+	require.EqualValues(t, 15, b.engine.signals[p.ID][1].Confirmations)
 }
 
 func TestOnePaymentThatCannotBeSignalledDelaysNoOther(t *testing.T) {

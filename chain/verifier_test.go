@@ -120,6 +120,19 @@ func TestReceiptsThatDoNotMakeUpTheirRootAreNoProof(t *testing.T) {
 	})
 }
 
+func TestVerifierWaitsForTheLastConfirmation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		node, notice := nodeWithTransfer() // in block 80 of 100, which makes 21 confirmations
+		pool := poolOf(1, nil, node)
+		wanted := toVerify(ourAddress1, notice)
+		wanted.Confirmations = 21
+		require.NoError(t, NewVerifier(pool.config, pool).VerifyTransfer(t.Context(), wanted))
+		wanted.Confirmations = 22
+		require.ErrorIs(t, NewVerifier(pool.config, pool).VerifyTransfer(t.Context(), wanted), models.ErrNotConfirmedYet)
+	})
+}
+
 func TestLargeAmountsWaitForFinality(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

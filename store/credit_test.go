@@ -96,6 +96,23 @@ func TestCreditRefusesWhatIsNoLongerSo(t *testing.T) {
 	})
 }
 
+// TestCreditRefusesARemovedTransfer credits a transfer that a reorg removed, naming it exactly as its row stands. Whoever can
+// schedule activities could send that.
+func TestCreditRefusesARemovedTransfer(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		p := f.create(t)
+		before := f.tip
+		f.mine(t, "main", transferTo(p, 1, 5, models.BlockRef{}))
+		f.rewind(t, before)
+		in := f.creditInput(p, []models.Transfer{f.transfer(t, p.ID)}, nil)
+		result, err := f.Credit(t.Context(), in)
+		require.NoError(t, err)
+		require.False(t, result.Recorded)
+		f.requireBalance(t, 0, 0)
+		f.requireBooked(t)
+	})
+}
+
 // TestReversalAndSecondGeneration takes a credited transfer away, reverses it, brings it back and credits it again, twice.
 func TestReversalAndSecondGeneration(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {

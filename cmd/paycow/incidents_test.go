@@ -235,17 +235,41 @@ func incidents(created time.Time) []incident {
 	}
 }
 
-// TestIncidents plays every incident on a real Temporal server, and replays its history. With -write-histories the
-// histories are written for the replay tests of later versions.
-func TestIncidents(t *testing.T) {
+// dialEmbedded starts a Temporal server and returns a client of its prepared namespace.
+func dialEmbedded(t *testing.T) client.Client {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	server, err := embedded.Start(t.Context(), embedded.Config{DataDir: t.TempDir(), FrontendAddr: "127.0.0.1:0", Log: quiet})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = server.Stop() })
-	c, err := client.NewLazyClient(client.Options{HostPort: server.Address(), Namespace: "paycow", Logger: sdklog.NewStructuredLogger(quiet)})
+	c, err := engine.Dial(engine.Settings{Address: server.Address(), Namespace: "paycow"}, quiet)
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	require.NoError(t, engine.EnsureNamespace(t.Context(), c, "paycow", 24*time.Hour, engine.SearchAttributes()))
+	return c
+}
+
+// TestAPaymentStartsOnce starts a payment again while its workflow runs and after it has ended: the outbox does that whenever
+// it does not know that it has started it.
+func TestAPaymentStartsOnce(t *testing.T) {
+	c := dialEmbedded(t)
+	starter := engine.NewClient(c, engine.ClientSettings{Confirmations: 12})
+	p := models.Payment{ID: models.NewID(), Currency: models.CurrencyUSDT, AmountRequested: models.USDT, UserID: "user"}
+	require.NoError(t, starter.StartPayment(t.Context(), p))
+	first, err := c.DescribeWorkflowExecution(t.Context(), models.PaymentWorkflowID(p.ID), "")
+	require.NoError(t, err)
+	require.NoError(t, starter.StartPayment(t.Context(), p), "while it runs")
+	require.NoError(t, c.TerminateWorkflow(t.Context(), models.PaymentWorkflowID(p.ID), "", "the end of it"))
+	require.NoError(t, starter.StartPayment(t.Context(), p), "after its end")
+	last, err := c.DescribeWorkflowExecution(t.Context(), models.PaymentWorkflowID(p.ID), "")
+	require.NoError(t, err)
+	require.Equal(t, first.WorkflowExecutionInfo.Execution.RunId, last.WorkflowExecutionInfo.Execution.RunId, "there is no second run")
+}
+
+// TestIncidents plays every incident on a real Temporal server, and replays its history. With -write-histories the
+// histories are written for the replay tests of later versions.
+func TestIncidents(t *testing.T) {
+	c := dialEmbedded(t)
 	created := time.Now().UTC().Truncate(time.Second)
 	for _, incident := range incidents(created) {
 		t.Run(incident.name, func(t *testing.T) {
