@@ -18,7 +18,7 @@ const (
 )
 
 // TokenEvent is one log of the token that is not a transfer. It is identified as a transfer is; its ordinal counts the
-// transaction's watched logs that are not transfers.
+// transaction's watched logs of one contract that are not transfers.
 type TokenEvent struct {
 	TransferKey `gorm:"embedded"`
 	Kind        TokenEventKind

@@ -1,7 +1,9 @@
 package models
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -21,15 +23,33 @@ func (b BlockRef) String() string {
 }
 
 // TransferKey identifies a transfer. It stays the same when a reorg moves the transaction to another block, because the
-// ordinal counts the token's Transfer logs within the transaction.
+// ordinal counts the Transfer logs of one contract within the transaction.
 type TransferKey struct {
 	ChainID uint64 `gorm:"primaryKey;autoIncrement:false" json:"chainId"`
 	TxHash  string `gorm:"primaryKey"                     json:"txHash"` // 0x and 64 lower-case hex digits
 	Ordinal int    `gorm:"primaryKey;autoIncrement:false" json:"ordinal"`
+	// Token is the contract that emitted the log, in EIP-55 form; "" for the contract that the database is bound to, so
+	// that everything recorded before there could be another one stays valid.
+	Token string `gorm:"primaryKey" json:"token,omitempty"`
 }
 
 // String returns the key as the ledger's external ids hold it.
-func (k TransferKey) String() string { return fmt.Sprintf("%d:%s:%d", k.ChainID, k.TxHash, k.Ordinal) }
+func (k TransferKey) String() string {
+	if k.Token == "" {
+		return fmt.Sprintf("%d:%s:%d", k.ChainID, k.TxHash, k.Ordinal)
+	}
+	return fmt.Sprintf("%d:%s:%d:%s", k.ChainID, k.TxHash, k.Ordinal, k.Token)
+}
+
+// Compare orders keys: by chain, transaction hash, ordinal, then contract.
+func (k TransferKey) Compare(other TransferKey) int {
+	return cmp.Or(
+		cmp.Compare(k.ChainID, other.ChainID),
+		strings.Compare(k.TxHash, other.TxHash),
+		cmp.Compare(k.Ordinal, other.Ordinal),
+		strings.Compare(k.Token, other.Token),
+	)
+}
 
 // TokenTransfer is one Transfer log of the token, whoever it pays.
 type TokenTransfer struct {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 
 	"paycow/models"
 )
@@ -45,7 +44,7 @@ func (s *transferSet) all() []models.TransferNotice {
 	return s.matching(func(models.TransferNotice) bool { return true })
 }
 
-// matching returns the notices that match, in the order of the chain: block, transaction hash, ordinal.
+// matching returns the notices that match, in the order of the chain: block, transaction hash, ordinal, contract.
 func (s *transferSet) matching(match func(models.TransferNotice) bool) []models.TransferNotice {
 	var found []models.TransferNotice
 	for _, n := range s.notices {
@@ -54,9 +53,7 @@ func (s *transferSet) matching(match func(models.TransferNotice) bool) []models.
 		}
 	}
 	slices.SortFunc(found, func(a, b models.TransferNotice) int {
-		return cmp.Or(
-			cmp.Compare(a.Block.Number, b.Block.Number), strings.Compare(a.TxHash, b.TxHash), cmp.Compare(a.Ordinal, b.Ordinal),
-		)
+		return cmp.Or(cmp.Compare(a.Block.Number, b.Block.Number), a.Compare(b.TransferKey))
 	})
 	return found
 }

@@ -97,7 +97,7 @@ func planBookings(tx *gorm.DB, p models.Payment, in models.CreditInput) ([]trans
 }
 
 // lockOrder is the order in which every transaction locks several transfers, so that no two wait for each other.
-const lockOrder = "chain_id, tx_hash, ordinal, payment_id"
+const lockOrder = "chain_id, tx_hash, ordinal, token, payment_id"
 
 func (s *Store) bookTransfer(tx *gorm.DB, p models.Payment, b transferBooking) error {
 	generation, err := reversalsOf(tx, b.key)

@@ -86,7 +86,7 @@ func (s *Store) compareLedger(db *gorm.DB, network string) []comparison {
 			return fmt.Sprintf("the ledger has %s, but its row says %s", d.Left, d.Right)
 		}, db.Raw(`SELECT k.id AS id, COALESCE(l.total, 0) AS "left", k.credited AS "right" FROM
 			(SELECT `+keyOfTransfer+` AS id, CAST(SUM(t.credited_amount) AS bigint) AS credited
-				FROM transfers t GROUP BY t.chain_id, t.tx_hash, t.ordinal) k
+				FROM transfers t GROUP BY t.chain_id, t.tx_hash, t.ordinal, t.token) k
 			LEFT JOIN (SELECT `+s.keyOfExternalID("h.external_id")+` AS id, CAST(SUM(e.amount) AS bigint) AS total
 				`+entriesOfOperators+` GROUP BY 1) l ON l.id = k.id
 			WHERE COALESCE(l.total, 0) <> k.credited ORDER BY k.id LIMIT ?`, differenceLimit)},
@@ -133,7 +133,8 @@ const creditedByPayment = "SELECT payment_id, CAST(SUM(credited_amount) AS bigin
 	"FROM transfers GROUP BY payment_id"
 
 // keyOfTransfer is SQL for the key of a transfer t, as models.TransferKey writes it.
-const keyOfTransfer = "CAST(t.chain_id AS text) || ':' || t.tx_hash || ':' || CAST(t.ordinal AS text)"
+const keyOfTransfer = "CAST(t.chain_id AS text) || ':' || t.tx_hash || ':' || CAST(t.ordinal AS text) || " +
+	"CASE WHEN t.token = '' THEN '' ELSE ':' || t.token END"
 
 // keyOfExternalID is SQL for the transfer's key in the external id of its booking: the text between the first colon and
 // the number of the generation.

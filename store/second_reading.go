@@ -71,7 +71,7 @@ func requireRead(tx *gorm.DB, cursor models.ChainCursor, block models.BlockRef) 
 // Disprove marks transfers as not in the chain, as a reorg would, because the nodes agree that they are not there. They
 // are due to be signalled to their payments. It is safe to repeat. reason goes to the audit log.
 func (s *Store) Disprove(ctx context.Context, network string, keys []models.TransferKey, reason string) error {
-	ordered := slices.SortedFunc(slices.Values(keys), compareKeys)
+	ordered := slices.SortedFunc(slices.Values(keys), models.TransferKey.Compare)
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		if _, err := lockCursor(tx, network); err != nil {
 			return err
@@ -87,13 +87,11 @@ func (s *Store) Disprove(ctx context.Context, network string, keys []models.Tran
 }
 
 func (s *Store) disprove(tx *gorm.DB, key models.TransferKey, reason string) error {
-	const ofKey = "chain_id = ? AND tx_hash = ? AND ordinal = ?"
-	changed := tx.Model(&models.Transfer{}).Where(ofKey+" AND canonical", key.ChainID, key.TxHash, key.Ordinal).
-		UpdateColumns(s.removal())
+	changed := ofKey(tx.Model(&models.Transfer{}), key).Where("canonical").UpdateColumns(s.removal())
 	if changed.Error != nil {
 		return fmt.Errorf("mark transfer %s as removed: %w", key, changed.Error)
 	}
-	err := tx.Model(&sweep{}).Where(ofKey, key.ChainID, key.TxHash, key.Ordinal).UpdateColumn("canonical", false).Error
+	err := ofKey(tx.Model(&sweep{}), key).UpdateColumn("canonical", false).Error
 	if err != nil {
 		return fmt.Errorf("mark sweep %s as removed: %w", key, err)
 	}

@@ -22,8 +22,7 @@ func (s *Store) storeEvents(tx *gorm.DB, network string, events []models.TokenEv
 			}
 		}
 		var known []models.TokenEvent
-		err := tx.Where("chain_id = ? AND tx_hash = ? AND ordinal = ?", event.ChainID, event.TxHash, event.Ordinal).
-			Limit(1).Find(&known).Error
+		err := ofKey(tx, event.TransferKey).Limit(1).Find(&known).Error
 		if err != nil {
 			return fmt.Errorf("look for an event of the token: %w", err)
 		}

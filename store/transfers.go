@@ -17,7 +17,7 @@ import (
 )
 
 // chainOrder is the order in which transfers stand in the chain.
-const chainOrder = "block_number, log_index, tx_hash, ordinal, chain_id"
+const chainOrder = "block_number, log_index, tx_hash, ordinal, chain_id, token"
 
 // Transfers returns every transfer known for a payment in the order of the chain, including those that a reorg removed.
 func (s *Store) Transfers(ctx context.Context, paymentID string) ([]models.Transfer, error) {
@@ -76,20 +76,17 @@ type rowKey struct {
 
 // rowOf selects the row of a transfer.
 func rowOf(tx *gorm.DB, key models.TransferKey, paymentID string) *gorm.DB {
-	return tx.Model(&models.Transfer{}).Where("chain_id = ? AND tx_hash = ? AND ordinal = ? AND payment_id = ?",
-		key.ChainID, key.TxHash, key.Ordinal, paymentID)
+	return ofKey(tx.Model(&models.Transfer{}), key).Where("payment_id = ?", paymentID)
+}
+
+// ofKey selects the rows of a table that hold the transfer or the event with that key.
+func ofKey(tx *gorm.DB, key models.TransferKey) *gorm.DB {
+	return tx.Where("chain_id = ? AND tx_hash = ? AND ordinal = ? AND token = ?",
+		key.ChainID, key.TxHash, key.Ordinal, key.Token)
 }
 
 func compareByLockOrder(a, b models.Transfer) int {
-	return cmp.Or(compareKeys(a.TransferKey, b.TransferKey), strings.Compare(a.PaymentID, b.PaymentID))
-}
-
-func compareKeys(a, b models.TransferKey) int {
-	return cmp.Or(
-		cmp.Compare(a.ChainID, b.ChainID),
-		strings.Compare(a.TxHash, b.TxHash),
-		cmp.Compare(a.Ordinal, b.Ordinal),
-	)
+	return cmp.Or(a.Compare(b.TransferKey), strings.Compare(a.PaymentID, b.PaymentID))
 }
 
 // storeTransfers writes the rows. An existing row changes, and gets a new revision, only when the chain now says
@@ -104,7 +101,7 @@ func storeTransfers(tx *gorm.DB, rows []models.Transfer) error {
 	})
 	changes = append(changes, clause.Assignments(map[string]any{"revision": gorm.Expr("transfers.revision + 1")})...)
 	err := tx.Clauses(clause.OnConflict{
-		Columns:   []clause.Column{{Name: "chain_id"}, {Name: "tx_hash"}, {Name: "ordinal"}, {Name: "payment_id"}},
+		Columns:   []clause.Column{{Name: "chain_id"}, {Name: "tx_hash"}, {Name: "ordinal"}, {Name: "payment_id"}, {Name: "token"}},
 		DoUpdates: changes,
 		Where: clause.Where{Exprs: []clause.Expression{gorm.Expr(`NOT transfers.canonical
 			OR transfers.block_hash <> excluded.block_hash OR transfers.amount <> excluded.amount
@@ -185,7 +182,7 @@ func (s *Store) storeSweeps(tx *gorm.DB, network string, transfers []models.Toke
 	if len(rows) == 0 {
 		return nil
 	}
-	slices.SortFunc(rows, func(a, b sweep) int { return compareKeys(a.TransferKey, b.TransferKey) })
+	slices.SortFunc(rows, func(a, b sweep) int { return a.Compare(b.TransferKey) })
 	if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).CreateInBatches(rows, batchRows).Error; err != nil {
 		return fmt.Errorf("store sweeps: %w", err)
 	}
@@ -197,7 +194,7 @@ func (s *Store) storeSweeps(tx *gorm.DB, network string, transfers []models.Toke
 func (s *Store) StoredTransfers(ctx context.Context, network string, from, to uint64) ([]models.TokenTransfer, error) {
 	var incoming, outgoing []sweep
 	err := s.read(ctx).Table("transfers t").
-		Select(`t.chain_id, t.tx_hash, t.ordinal, t.from_address, p.deposit_address AS to_address, t.amount, t.log_index,
+		Select(`t.chain_id, t.tx_hash, t.ordinal, t.token, t.from_address, p.deposit_address AS to_address, t.amount, t.log_index,
 			t.block_number, t.block_hash, t.block_time`).
 		Joins("JOIN payments p ON p.id = t.payment_id").
 		Where("t.canonical AND t.block_number BETWEEN ? AND ? AND p.network = ?", from, to, network).Find(&incoming).Error
