@@ -39,7 +39,7 @@ func (c *CrossCheck) checkBlock(
 	}
 	c.reportForks(ctx, winner, readings)
 	agreed := agreedBlock{block: block}
-	decoded := DecodeLogs(c.config.ChainID, c.config.Token, block, winner.logs)
+	decoded := DecodeLogs(c.config.ChainID, c.contracts, block, winner.logs)
 	if agreed.transfers, err = c.onlyOurs(ctx, decoded.Transfers); err != nil {
 		return agreedBlock{}, RescanReport{}, err
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 
 	"paycow/models"
@@ -15,9 +14,9 @@ import (
 // that does not have the block refuses, instead of answering with another block. Returns models.ErrDoubtful when the
 // answer contradicts itself or the header.
 func believableLogs(
-	ctx context.Context, node Endpoint, token common.Address, header Header, log *slog.Logger,
+	ctx context.Context, node Endpoint, contracts Contracts, header Header, log *slog.Logger,
 ) ([]types.Log, error) {
-	logs, err := node.TokenLogsByBlockHash(ctx, token, header.Hash)
+	logs, err := node.TokenLogsByBlockHash(ctx, contracts, header.Hash)
 	if err != nil {
 		return nil, fmt.Errorf("read the logs of block %d: %w", header.Number, err)
 	}
@@ -27,7 +26,7 @@ func believableLogs(
 				node.Name(), header.Number)
 		}
 	}
-	if len(logs) > 0 || !header.MayHoldLogs(token) {
+	if len(logs) > 0 || !header.MayHoldLogs(contracts) {
 		return logs, nil
 	}
 	receipts, err := node.ReceiptsByBlockHash(ctx, header.Hash)
@@ -37,7 +36,7 @@ func believableLogs(
 			models.ErrDoubtful, node.Name(), header.Number, err,
 		)
 	}
-	logs, err = logsOfReceipts(receipts, token, header)
+	logs, err = logsOfReceipts(receipts, contracts, header)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", node.Name(), err)
 	}

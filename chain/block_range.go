@@ -82,7 +82,7 @@ func (f *Follower) stepRange(ctx context.Context, head Header, to uint64) (Progr
 // range that it read.
 func (f *Follower) rangeLogs(ctx context.Context, from, to uint64) ([]types.Log, uint64, error) {
 	for {
-		logs, err := f.source.RangeLogs(ctx, from, to)
+		logs, err := f.source.RangeLogs(ctx, f.contracts(), from, to)
 		if err == nil {
 			if len(logs) == 0 {
 				to = min(to, from+emptyRange-1)
@@ -166,7 +166,7 @@ func (f *Follower) checkEmptyRange(ctx context.Context, first, last Header) erro
 
 // checkEmptyBlock returns models.ErrDoubtful when a block's bloom filter and receipts show that it has watched logs.
 func (f *Follower) checkEmptyBlock(ctx context.Context, header Header) error {
-	if !header.MayHoldLogs(f.config.Token) {
+	if !header.MayHoldLogs(f.contracts()) {
 		return nil
 	}
 	receipts, err := f.source.ReceiptsByBlockHash(ctx, header.Hash)
@@ -176,7 +176,7 @@ func (f *Follower) checkEmptyBlock(ctx context.Context, header Header) error {
 			models.ErrDoubtful, header.Number, err,
 		)
 	}
-	missing, err := logsOfReceipts(receipts, f.config.Token, header)
+	missing, err := logsOfReceipts(receipts, f.contracts(), header)
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (f *Follower) decodeRange(ctx context.Context, first, last Header, logs []t
 				return found, fmt.Errorf("%w: the logs of block %d are of another block", models.ErrDoubtful, number)
 			}
 		}
-		decoded := DecodeLogs(f.config.ChainID, f.config.Token, header.Ref(), blockLogs)
+		decoded := DecodeLogs(f.config.ChainID, f.contracts(), header.Ref(), blockLogs)
 		f.logRejected(ctx, decoded.Rejected)
 		for _, transfer := range decoded.Transfers {
 			if ours[transfer.To] || ours[transfer.From] {

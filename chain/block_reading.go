@@ -49,7 +49,7 @@ func logsText(logs []types.Log, placed bool) string {
 		if placed {
 			fmt.Fprintf(&text, "%d %x ", log.Index, log.TxHash)
 		}
-		fmt.Fprintf(&text, "%x %x\n", log.Topics, log.Data)
+		fmt.Fprintf(&text, "%x %x %x\n", log.Address, log.Topics, log.Data)
 	}
 	return text.String()
 }
@@ -65,10 +65,10 @@ func (c *CrossCheck) readBlock(ctx context.Context, node *member, number uint64)
 			r.header.Number)
 		return r
 	}
-	logs, err := believableLogs(ctx, node, c.config.Token, r.header, c.log)
+	logs, err := believableLogs(ctx, node, c.contracts, r.header, c.log)
 	r.err = err
 	for _, log := range logs {
-		if isWatched(log, c.config.Token) {
+		if isWatched(log, c.contracts) {
 			r.logs = append(r.logs, log)
 		}
 	}
@@ -153,7 +153,7 @@ func (c *CrossCheck) provedReading(ctx context.Context, readings []blockReading)
 			if err != nil || receiptsRoot(receipts) != header.receiptsRoot {
 				continue
 			}
-			if winner, ok := withLogs(alike, logsText(watchedLogs(receipts, c.config.Token), false)); ok {
+			if winner, ok := withLogs(alike, logsText(watchedLogs(receipts, c.contracts), false)); ok {
 				return winner, true
 			}
 		}

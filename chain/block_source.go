@@ -28,11 +28,11 @@ type BlockSource interface {
 	AgreedHeader(ctx context.Context, number uint64) (Header, error)
 	// FinalizedNumber returns the highest number that the quorum calls final. ok is false when there is none.
 	FinalizedNumber(ctx context.Context) (number uint64, ok bool, err error)
-	// BlockLogs returns the token's watched logs in one block. Returns models.ErrDoubtful when no node gives a
+	// BlockLogs returns the contracts' watched logs in one block. Returns models.ErrDoubtful when no node gives a
 	// believable answer.
-	BlockLogs(ctx context.Context, header Header) ([]types.Log, error)
-	// RangeLogs returns the token's watched logs in the canonical blocks from one number to another, both included.
-	RangeLogs(ctx context.Context, from, to uint64) ([]types.Log, error)
+	BlockLogs(ctx context.Context, contracts Contracts, header Header) ([]types.Log, error)
+	// RangeLogs returns the contracts' watched logs in the canonical blocks from one number to another, both included.
+	RangeLogs(ctx context.Context, contracts Contracts, from, to uint64) ([]types.Log, error)
 	// ReceiptsByBlockHash returns all receipts of the block with that hash. A Follower asks for them only in doubt.
 	ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*types.Receipt, error)
 	// SubscribeHeads sends each new head to the channel until the subscription ends. Returns models.ErrNoSubscriptions
@@ -141,18 +141,18 @@ func nthHighest(numbers []uint64, n int) uint64 {
 	return numbers[n-1]
 }
 
-// BlockLogs returns the token's watched logs in one block. Returns models.ErrDoubtful when no node gives a believable
+// BlockLogs returns the contracts' watched logs in one block. Returns models.ErrDoubtful when no node gives a believable
 // answer.
-func (p *Pool) BlockLogs(ctx context.Context, header Header) ([]types.Log, error) {
+func (p *Pool) BlockLogs(ctx context.Context, contracts Contracts, header Header) ([]types.Log, error) {
 	return firstAnswer(ctx, p, func(ctx context.Context, m *member) ([]types.Log, error) {
-		return believableLogs(ctx, m, p.config.Token, header, p.log)
+		return believableLogs(ctx, m, contracts, header, p.log)
 	})
 }
 
-// RangeLogs returns the token's watched logs in the canonical blocks from one number to another, both included.
-func (p *Pool) RangeLogs(ctx context.Context, from, to uint64) ([]types.Log, error) {
+// RangeLogs returns the contracts' watched logs in the canonical blocks from one number to another, both included.
+func (p *Pool) RangeLogs(ctx context.Context, contracts Contracts, from, to uint64) ([]types.Log, error) {
 	return firstAnswer(ctx, p, func(ctx context.Context, m *member) ([]types.Log, error) {
-		return m.TokenLogsInRange(ctx, p.config.Token, from, to)
+		return m.TokenLogsInRange(ctx, contracts, from, to)
 	})
 }
 

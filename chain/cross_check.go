@@ -58,6 +58,7 @@ type CrossCheck struct {
 	alarms Alarms
 	log    *slog.Logger
 
+	contracts  Contracts // that are watched, as the cursor says that was read last
 	rangeNow   uint64    // blocks that the next range asks for
 	stuckSince time.Time // zero while the nodes agree
 	// alarmed is true when the alarm QUORUM_MISSING may be open. It starts as true, because an earlier process may have
@@ -104,6 +105,7 @@ func (c *CrossCheck) Step(ctx context.Context) (worked bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("read the chain cursor: %w", err)
 	}
+	c.contracts = c.config.contractsAt(cursor)
 	worked, err = c.agree(ctx, cursor)
 	if errors.Is(err, models.ErrCursorMoved) {
 		return false, nil // a reorg happened meanwhile

@@ -51,12 +51,12 @@ func (g gullible) AgreedHeader(ctx context.Context, number uint64) (chain.Header
 	return g.HeaderByNumber(ctx, number)
 }
 
-func (g gullible) BlockLogs(ctx context.Context, header chain.Header) ([]types.Log, error) {
-	return g.TokenLogsByBlockHash(ctx, chaintest.Token, header.Hash)
+func (g gullible) BlockLogs(ctx context.Context, contracts chain.Contracts, header chain.Header) ([]types.Log, error) {
+	return g.TokenLogsByBlockHash(ctx, contracts, header.Hash)
 }
 
-func (g gullible) RangeLogs(ctx context.Context, from, to uint64) ([]types.Log, error) {
-	return g.TokenLogsInRange(ctx, chaintest.Token, from, to)
+func (g gullible) RangeLogs(ctx context.Context, contracts chain.Contracts, from, to uint64) ([]types.Log, error) {
+	return g.TokenLogsInRange(ctx, contracts, from, to)
 }
 
 // reported returns the names of the nodes that were contradicted.

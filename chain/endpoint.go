@@ -31,11 +31,11 @@ type Endpoint interface {
 	HeaderByNumber(ctx context.Context, number uint64) (Header, error)
 	// FinalizedNumber returns the number of the newest finalized block. ok is false when the node knows none.
 	FinalizedNumber(ctx context.Context) (number uint64, ok bool, err error)
-	// TokenLogsByBlockHash returns the token's watched logs in the block with that hash.
-	TokenLogsByBlockHash(ctx context.Context, token common.Address, hash common.Hash) ([]types.Log, error)
-	// TokenLogsInRange returns the token's watched logs in the canonical blocks from one number to another, both
+	// TokenLogsByBlockHash returns the contracts' watched logs in the block with that hash.
+	TokenLogsByBlockHash(ctx context.Context, contracts Contracts, hash common.Hash) ([]types.Log, error)
+	// TokenLogsInRange returns the contracts' watched logs in the canonical blocks from one number to another, both
 	// included.
-	TokenLogsInRange(ctx context.Context, token common.Address, from, to uint64) ([]types.Log, error)
+	TokenLogsInRange(ctx context.Context, contracts Contracts, from, to uint64) ([]types.Log, error)
 	// ReceiptsByBlockHash returns all receipts of the block with that hash.
 	ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*types.Receipt, error)
 	// Receipt returns a transaction's receipt. ok is false when the node has none.

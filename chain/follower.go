@@ -220,7 +220,7 @@ func (f *Follower) stepBlock(ctx context.Context, head Header) (Progress, error)
 	if !next.Follows(cursor) {
 		return f.walkBack(ctx, head)
 	}
-	logs, err := f.source.BlockLogs(ctx, next)
+	logs, err := f.source.BlockLogs(ctx, f.contracts(), next)
 	if err != nil {
 		// Perhaps no node has the logs because the node that reported the block made it up.
 		agreed, agreeErr := f.source.AgreedHeader(ctx, next.Number)
@@ -228,12 +228,12 @@ func (f *Follower) stepBlock(ctx context.Context, head Header) (Progress, error)
 			return Progress{}, err
 		}
 		next = agreed
-		if logs, err = f.source.BlockLogs(ctx, next); err != nil {
+		if logs, err = f.source.BlockLogs(ctx, f.contracts(), next); err != nil {
 			return Progress{}, err
 		}
 	}
 	block := next.Ref()
-	decoded := DecodeLogs(f.config.ChainID, f.config.Token, block, logs)
+	decoded := DecodeLogs(f.config.ChainID, f.contracts(), block, logs)
 	f.logRejected(ctx, decoded.Rejected)
 	progress, err := f.advance(ctx, block, head.Number, decoded)
 	if err == nil {
@@ -242,12 +242,15 @@ func (f *Follower) stepBlock(ctx context.Context, head Header) (Progress, error)
 	return progress, err
 }
 
+// contracts returns what the next blocks are read for. Advance refuses them if that has changed meanwhile.
+func (f *Follower) contracts() Contracts { return f.config.contractsAt(*f.cursor) }
+
 // advance commits what was read up to the given block.
 func (f *Follower) advance(ctx context.Context, to models.BlockRef, head uint64, read Decoded) (Progress, error) {
 	from := f.cursor.Block()
 	err := f.store.Advance(ctx, f.config.Network, models.BlockBatch{
 		From: from, To: to, Head: head, Agreed: f.config.quorum() == 1,
-		Transfers: read.Transfers, Events: read.Events, Oversized: read.Oversized,
+		Upgrades: f.cursor.Upgrades, Transfers: read.Transfers, Events: read.Events, Oversized: read.Oversized,
 	})
 	if err != nil {
 		return Progress{}, fmt.Errorf("advance the cursor to block %d: %w", to.Number, err)

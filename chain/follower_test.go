@@ -321,7 +321,7 @@ func TestEmptyAnswersAreDoubted(t *testing.T) {
 		for _, finalized := range []int{-1, 90} {
 			m, store, follower := newCase(finalized)
 			m.FillBloom(5)
-			require.True(t, m.Blocks()[5].Header.MayHoldLogs(chaintest.Token))
+			require.True(t, m.Blocks()[5].Header.MayHoldLogs(chain.Contracts{chaintest.Token}))
 			catchUp(t, follower)
 			require.Len(t, store.Canonical(), 1)
 			require.EqualValues(t, 101, store.Block().Number)
@@ -392,9 +392,9 @@ type slowSource struct {
 	delay time.Duration
 }
 
-func (s slowSource) BlockLogs(ctx context.Context, header chain.Header) ([]types.Log, error) {
+func (s slowSource) BlockLogs(ctx context.Context, contracts chain.Contracts, header chain.Header) ([]types.Log, error) {
 	time.Sleep(s.delay)
-	return s.BlockSource.BlockLogs(ctx, header)
+	return s.BlockSource.BlockLogs(ctx, contracts, header)
 }
 
 func TestRunReportsWhileItCatchesUp(t *testing.T) {

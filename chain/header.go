@@ -65,10 +65,11 @@ func (h Header) Follows(parent models.BlockRef) bool {
 	return h.Number == parent.Number+1 && h.ParentHash.Hex() == parent.Hash
 }
 
-// MayHoldLogs reports whether the header's bloom filter matches watched logs of the token. False is certain; true may
-// be wrong.
-func (h Header) MayHoldLogs(token common.Address) bool {
-	return types.BloomLookup(h.Bloom, token) && slices.ContainsFunc(watchedTopics, func(topic common.Hash) bool {
+// MayHoldLogs reports whether the header's bloom filter matches watched logs of one of the contracts. False is certain;
+// true may be wrong.
+func (h Header) MayHoldLogs(contracts Contracts) bool {
+	ofContract := func(contract common.Address) bool { return types.BloomLookup(h.Bloom, contract) }
+	return slices.ContainsFunc(contracts, ofContract) && slices.ContainsFunc(watchedTopics, func(topic common.Hash) bool {
 		return types.BloomLookup(h.Bloom, topic)
 	})
 }

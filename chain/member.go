@@ -295,16 +295,16 @@ func (m *member) FinalizedNumber(ctx context.Context) (number uint64, ok bool, e
 }
 
 func (m *member) TokenLogsByBlockHash(
-	ctx context.Context, token common.Address, hash common.Hash,
+	ctx context.Context, contracts Contracts, hash common.Hash,
 ) ([]types.Log, error) {
 	return tracked(ctx, m, func(ctx context.Context) ([]types.Log, error) {
-		return m.endpoint.TokenLogsByBlockHash(ctx, token, hash)
+		return m.endpoint.TokenLogsByBlockHash(ctx, contracts, hash)
 	})
 }
 
-func (m *member) TokenLogsInRange(ctx context.Context, token common.Address, from, to uint64) ([]types.Log, error) {
+func (m *member) TokenLogsInRange(ctx context.Context, contracts Contracts, from, to uint64) ([]types.Log, error) {
 	return tracked(ctx, m, func(ctx context.Context) ([]types.Log, error) {
-		return m.endpoint.TokenLogsInRange(ctx, token, from, to)
+		return m.endpoint.TokenLogsInRange(ctx, contracts, from, to)
 	})
 }
 

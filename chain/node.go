@@ -133,23 +133,23 @@ func (n *Node) header(ctx context.Context, block string) (Header, error) {
 	})
 }
 
-// TokenLogsByBlockHash returns the token's watched logs in the block with that hash.
-func (n *Node) TokenLogsByBlockHash(ctx context.Context, token common.Address, hash common.Hash) ([]types.Log, error) {
+// TokenLogsByBlockHash returns the contracts' watched logs in the block with that hash.
+func (n *Node) TokenLogsByBlockHash(ctx context.Context, contracts Contracts, hash common.Hash) ([]types.Log, error) {
 	return n.logs(
 		ctx,
 		ethereum.FilterQuery{
 			BlockHash: &hash,
-			Addresses: []common.Address{token},
+			Addresses: contracts,
 			Topics:    [][]common.Hash{watchedTopics},
 		},
 	)
 }
 
-// TokenLogsInRange returns the token's watched logs in the canonical blocks from one number to another, both included.
-func (n *Node) TokenLogsInRange(ctx context.Context, token common.Address, from, to uint64) ([]types.Log, error) {
+// TokenLogsInRange returns the contracts' watched logs in the canonical blocks from one number to another, both included.
+func (n *Node) TokenLogsInRange(ctx context.Context, contracts Contracts, from, to uint64) ([]types.Log, error) {
 	return n.logs(ctx, ethereum.FilterQuery{
 		FromBlock: new(big.Int).SetUint64(from), ToBlock: new(big.Int).SetUint64(to),
-		Addresses: []common.Address{token}, Topics: [][]common.Hash{watchedTopics},
+		Addresses: contracts, Topics: [][]common.Hash{watchedTopics},
 	})
 }
 

@@ -71,19 +71,19 @@ func FuzzRPCAnswers(f *testing.F) {
 		_, _, _ = node.FinalizedNumber(ctx)
 		say()
 		if receipts, err := node.ReceiptsByBlockHash(ctx, common.Hash{1}); err == nil {
-			_, _ = logsOfReceipts(receipts, common.Address{1}, Header{Number: 7, Hash: common.Hash{1}})
+			_, _ = logsOfReceipts(receipts, Contracts{{1}}, Header{Number: 7, Hash: common.Hash{1}})
 		}
 		say()
 		if receipt, ok, err := node.Receipt(ctx, common.Hash{1}); err == nil && ok && receipt == nil {
 			t.Error("a receipt is said to be there and is not")
 		}
 		say()
-		if logs, err := node.TokenLogsByBlockHash(ctx, common.Address{1}, common.Hash{1}); err == nil {
-			DecodeLogs(1, common.Address{1}, Header{Number: 7, Hash: common.Hash{1}}.Ref(), logs)
+		if logs, err := node.TokenLogsByBlockHash(ctx, Contracts{{1}}, common.Hash{1}); err == nil {
+			DecodeLogs(1, Contracts{{1}}, Header{Number: 7, Hash: common.Hash{1}}.Ref(), logs)
 		}
 		say()
-		if logs, err := node.TokenLogsInRange(ctx, common.Address{1}, 1, 7); err == nil {
-			DecodeLogs(1, common.Address{1}, Header{Number: 7, Hash: common.Hash{1}}.Ref(), logs)
+		if logs, err := node.TokenLogsInRange(ctx, Contracts{{1}}, 1, 7); err == nil {
+			DecodeLogs(1, Contracts{{1}}, Header{Number: 7, Hash: common.Hash{1}}.Ref(), logs)
 		}
 		say()
 		balances, err := node.Balances(ctx, common.Address{1}, []common.Address{{1}, {2}}, common.Hash{1})

@@ -92,11 +92,11 @@ func (n *faultyNode) FinalizedNumber(ctx context.Context) (uint64, bool, error) 
 	return n.finalized, n.finalized > 0, n.answer(ctx)
 }
 
-func (n *faultyNode) TokenLogsByBlockHash(ctx context.Context, _ common.Address, _ common.Hash) ([]types.Log, error) {
+func (n *faultyNode) TokenLogsByBlockHash(ctx context.Context, _ Contracts, _ common.Hash) ([]types.Log, error) {
 	return nil, n.answer(ctx)
 }
 
-func (n *faultyNode) TokenLogsInRange(ctx context.Context, _ common.Address, _, _ uint64) ([]types.Log, error) {
+func (n *faultyNode) TokenLogsInRange(ctx context.Context, _ Contracts, _, _ uint64) ([]types.Log, error) {
 	return nil, n.answer(ctx)
 }
 

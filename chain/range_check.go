@@ -26,7 +26,7 @@ func (c *CrossCheck) readRange(ctx context.Context, node *member, from, to uint6
 	if err != nil {
 		return rangeReading{err: err}
 	}
-	logs, err := node.TokenLogsInRange(ctx, c.config.Token, from, to)
+	logs, err := node.TokenLogsInRange(ctx, c.contracts, from, to)
 	if err != nil {
 		return rangeReading{err: err}
 	}
@@ -42,7 +42,7 @@ func (c *CrossCheck) readRange(ctx context.Context, node *member, from, to uint6
 	for _, number := range sortedKeys(byBlock) {
 		for _, part := range splitByHash(byBlock[number]) {
 			block := models.BlockRef{Number: number, Hash: part[0].BlockHash.Hex()}
-			transfers, _ := DecodeTransfers(c.config.ChainID, c.config.Token, block, part)
+			transfers, _ := DecodeTransfers(c.config.ChainID, c.contracts, block, part)
 			r.found = append(r.found, transfers...)
 		}
 	}

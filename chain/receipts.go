@@ -18,11 +18,11 @@ func receiptsRoot(receipts []*types.Receipt) common.Hash {
 }
 
 // watchedLogs returns the token's watched logs in the receipts.
-func watchedLogs(receipts []*types.Receipt, token common.Address) []types.Log {
+func watchedLogs(receipts []*types.Receipt, contracts Contracts) []types.Log {
 	var logs []types.Log
 	for _, receipt := range receipts {
 		for _, log := range receipt.Logs {
-			if isWatched(*log, token) {
+			if isWatched(*log, contracts) {
 				logs = append(logs, *log)
 			}
 		}
@@ -33,7 +33,7 @@ func watchedLogs(receipts []*types.Receipt, token common.Address) []types.Log {
 // logsOfReceipts resolves the doubt about an empty answer for a block whose bloom filter matches the token's watched
 // logs. Some nodes answer so while they are not ready, but a well-filled bloom filter also matches what is not there.
 // The receipts decide if their own bloom filter equals the header's. Returns models.ErrDoubtful if it does not.
-func logsOfReceipts(receipts []*types.Receipt, token common.Address, header Header) ([]types.Log, error) {
+func logsOfReceipts(receipts []*types.Receipt, contracts Contracts, header Header) ([]types.Log, error) {
 	var bloom types.Bloom
 	for _, receipt := range receipts {
 		for _, log := range receipt.Logs {
@@ -50,5 +50,5 @@ func logsOfReceipts(receipts []*types.Receipt, token common.Address, header Head
 	if bloom != header.Bloom {
 		return nil, fmt.Errorf("%w: the receipts of block %d are not complete", models.ErrDoubtful, header.Number)
 	}
-	return watchedLogs(receipts, token), nil
+	return watchedLogs(receipts, contracts), nil
 }

@@ -36,6 +36,7 @@ func (c *CrossCheck) Rescan(ctx context.Context, from, to uint64, progress func(
 	if err != nil {
 		return report, fmt.Errorf("read the chain cursor: %w", err)
 	}
+	c.contracts = c.config.contractsAt(cursor)
 	policy := retry.Policy{Pause: checkInterval, Calls: rescanCalls}
 	to = min(to, cursor.BlockNumber)
 	for start := from; start <= to; {

@@ -73,8 +73,8 @@ var watchedTopics = append(
 	slices.SortedFunc(maps.Keys(tokenEventKinds), common.Hash.Cmp)...)
 
 // isWatched reports whether a log is one of the token's that are read.
-func isWatched(log types.Log, token common.Address) bool {
-	return log.Address == token && len(log.Topics) > 0 && slices.Contains(watchedTopics, log.Topics[0])
+func isWatched(log types.Log, contracts Contracts) bool {
+	return contracts.Has(log.Address) && len(log.Topics) > 0 && slices.Contains(watchedTopics, log.Topics[0])
 }
 
 // unpackStrictly decodes ABI data. ok is false unless the data is exactly how the values are encoded: a decoder that

@@ -20,16 +20,16 @@ type Decoded struct {
 }
 
 // DecodeLogs decodes everything that is watched from a block's logs, in any order.
-func DecodeLogs(chainID uint64, token common.Address, block models.BlockRef, logs []types.Log) Decoded {
-	transfers, rejected := DecodeTransfers(chainID, token, block, logs)
-	decoded := Decoded{Transfers: transfers, Events: decodeEvents(chainID, token, block, logs)}
+func DecodeLogs(chainID uint64, contracts Contracts, block models.BlockRef, logs []types.Log) Decoded {
+	transfers, rejected := DecodeTransfers(chainID, contracts, block, logs)
+	decoded := Decoded{Transfers: transfers, Events: decodeEvents(chainID, contracts, block, logs)}
 	for _, r := range rejected {
 		if r.Value == "" {
 			decoded.Rejected = append(decoded.Rejected, r)
 			continue
 		}
 		decoded.Oversized = append(decoded.Oversized, models.OversizedTransfer{
-			TransferKey: models.TransferKey{ChainID: chainID, TxHash: r.TxHash, Ordinal: r.Ordinal},
+			TransferKey: models.TransferKey{ChainID: chainID, TxHash: r.TxHash, Ordinal: r.Ordinal, Token: r.Token},
 			From:        r.From, To: r.To, Value: r.Value, LogIndex: r.LogIndex, Block: block,
 		})
 	}
@@ -38,14 +38,14 @@ func DecodeLogs(chainID uint64, token common.Address, block models.BlockRef, log
 
 // decodeEvents decodes the token's events other than Transfer, ordered by log index. It ignores a log whose data does
 // not have the form of its signature.
-func decodeEvents(chainID uint64, token common.Address, block models.BlockRef, logs []types.Log) []models.TokenEvent {
+func decodeEvents(chainID uint64, contracts Contracts, block models.BlockRef, logs []types.Log) []models.TokenEvent {
 	var events []models.TokenEvent
-	ordinals := make(map[common.Hash]int)
+	ordinals := make(map[source]int)
 	ordered := slices.Clone(logs)
 	slices.SortStableFunc(ordered, byIndex)
 	for i, log := range ordered {
 		repeated := i > 0 && ordered[i-1].Index == log.Index
-		if log.Address != token || len(log.Topics) == 0 || log.Removed || repeated ||
+		if !contracts.Has(log.Address) || len(log.Topics) == 0 || log.Removed || repeated ||
 			log.BlockHash.Hex() != block.Hash {
 			continue
 		}
@@ -53,14 +53,14 @@ func decodeEvents(chainID uint64, token common.Address, block models.BlockRef, l
 		if !watched {
 			continue
 		}
-		ordinal := ordinals[log.TxHash]
-		ordinals[log.TxHash]++
+		ordinal := ordinals[sourceOf(log)]
+		ordinals[sourceOf(log)]++
 		address, value, ok := eventFields(log)
 		if !ok {
 			continue
 		}
 		events = append(events, models.TokenEvent{
-			TransferKey: models.TransferKey{ChainID: chainID, TxHash: log.TxHash.Hex(), Ordinal: ordinal},
+			TransferKey: contracts.keyOf(chainID, log, ordinal),
 			Kind:        kind,
 			Address:     address,
 			Value:       value,

@@ -42,9 +42,9 @@ func TestDecodeTokenEvents(t *testing.T) {
 		"DestroyedBlackFunds(address,uint256)": {words: [][]byte{address, {7}}, want: models.TokenEvent{Kind: models.TokenFundsDestroyed, Address: ourAddress1.Hex(), Value: "7"}},
 	} {
 		log := eventLog(signature, test.words...)
-		require.True(t, isWatched(log, testToken), signature)
+		require.True(t, isWatched(log, Contracts{testToken}), signature)
 		decode := func(log types.Log) []models.TokenEvent {
-			return DecodeLogs(testChainID, testToken, testBlock, []types.Log{log, log}).Events
+			return DecodeLogs(testChainID, Contracts{testToken}, testBlock, []types.Log{log, log}).Events
 		}
 		got := decode(log)
 		require.Len(t, got, 1, signature)
@@ -86,7 +86,7 @@ func FuzzDecodeLogs(f *testing.F) {
 		for start := 0; start+common.HashLength <= len(topics) && len(log.Topics) < 4; start += common.HashLength {
 			log.Topics = append(log.Topics, common.BytesToHash(topics[start:start+common.HashLength]))
 		}
-		decoded := DecodeLogs(testChainID, testToken, testBlock, []types.Log{log, log})
+		decoded := DecodeLogs(testChainID, Contracts{testToken}, testBlock, []types.Log{log, log})
 		found := len(decoded.Transfers) + len(decoded.Events) + len(decoded.Oversized)
 		if found > 1 || found > 0 && flags&3 != 0 {
 			t.Fatalf("%+v came out of %+v", decoded, log)

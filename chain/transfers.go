@@ -15,6 +15,7 @@ import (
 type Rejected struct {
 	TxHash   string
 	Ordinal  int
+	Token    string // as models.TransferKey names the contract
 	LogIndex uint
 	From     string // EIP-55 form, "" when the log is malformed
 	To       string // EIP-55 form, "" when the log is malformed
@@ -24,14 +25,14 @@ type Rejected struct {
 
 // DecodeTransfers decodes the token's transfers from a block's logs, in any order, and returns them ordered by log
 // index. It ignores logs of other contracts, other events and transfers of nothing. The ordinal counts all Transfer
-// logs of the token in a transaction, including those without value and malformed ones, so that it does not depend on
+// logs of one contract in a transaction, including those without value and malformed ones, so that it does not depend on
 // how they are judged.
 func DecodeTransfers(
-	chainID uint64, token common.Address, block models.BlockRef, logs []types.Log,
+	chainID uint64, contracts Contracts, block models.BlockRef, logs []types.Log,
 ) ([]models.TokenTransfer, []Rejected) {
 	candidates := make([]types.Log, 0, len(logs))
 	for _, log := range logs {
-		if log.Address == token && len(log.Topics) > 0 && log.Topics[0] == transferTopic {
+		if contracts.Has(log.Address) && len(log.Topics) > 0 && log.Topics[0] == transferTopic {
 			candidates = append(candidates, log)
 		}
 	}
@@ -39,18 +40,18 @@ func DecodeTransfers(
 
 	var transfers []models.TokenTransfer
 	var rejected []Rejected
-	ordinals := make(map[common.Hash]int)
+	ordinals := make(map[source]int)
 	seen := make(map[uint]bool, len(candidates))
 	for _, log := range candidates {
-		reject := Rejected{TxHash: log.TxHash.Hex(), LogIndex: log.Index}
+		reject := Rejected{TxHash: log.TxHash.Hex(), Token: contracts.key(log.Address), LogIndex: log.Index}
 		if log.Removed || log.BlockHash.Hex() != block.Hash || seen[log.Index] {
 			reject.Reason = models.ErrForeignLog
 			rejected = append(rejected, reject)
 			continue
 		}
 		seen[log.Index] = true
-		ordinal := ordinals[log.TxHash]
-		ordinals[log.TxHash]++
+		ordinal := ordinals[sourceOf(log)]
+		ordinals[sourceOf(log)]++
 		reject.Ordinal = ordinal
 
 		from, to, value, ok := transferFields(log)
@@ -68,7 +69,7 @@ func DecodeTransfers(
 			continue // spam: anyone can send nothing in anyone's name
 		}
 		transfers = append(transfers, models.TokenTransfer{
-			TransferKey: models.TransferKey{ChainID: chainID, TxHash: log.TxHash.Hex(), Ordinal: ordinal},
+			TransferKey: contracts.keyOf(chainID, log, ordinal),
 			From:        from, To: to, Amount: models.Amount(value.Int64()), LogIndex: log.Index, Block: block,
 		})
 	}

@@ -109,7 +109,7 @@ func TestDecodeTransfers(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			transfers, rejected := DecodeTransfers(testChainID, testToken, testBlock, []types.Log{test.log})
+			transfers, rejected := DecodeTransfers(testChainID, Contracts{testToken}, testBlock, []types.Log{test.log})
 			if test.reason == nil {
 				require.Empty(t, rejected)
 			} else {
@@ -146,7 +146,7 @@ func TestAddressesAreInEIP55AndHashesInLowerCase(t *testing.T) {
 		to:    common.HexToAddress("0xFB6916095CA1DF60BB79CE92CE3EA74C37C5D359"),
 		value: big.NewInt(1),
 	})
-	transfers, _ := DecodeTransfers(1, testToken, testBlock, []types.Log{log})
+	transfers, _ := DecodeTransfers(1, Contracts{testToken}, testBlock, []types.Log{log})
 	require.Equal(t, "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", transfers[0].From)
 	require.Equal(t, "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359", transfers[0].To)
 	require.Equal(t, "0xab00000000000000000000000000000000000000000000000000000000000000", transfers[0].TxHash)
@@ -184,7 +184,7 @@ func TestOrdinalsDoNotDependOnTheBlock(t *testing.T) {
 		seed := rapid.Uint64().Draw(t, "order")
 		rand.New(rand.NewPCG(seed, 1)).Shuffle(len(logs), func(i, j int) { logs[i], logs[j] = logs[j], logs[i] })
 
-		transfers, _ := DecodeTransfers(testChainID, testToken, testBlock, logs)
+		transfers, _ := DecodeTransfers(testChainID, Contracts{testToken}, testBlock, logs)
 		got := map[int]models.Amount{}
 		for i, transfer := range transfers {
 			if transfer.TxHash == (common.Hash{1}).Hex() {
@@ -224,7 +224,7 @@ func FuzzDecodeTransfers(f *testing.F) {
 		if flags&4 != 0 {
 			binary.BigEndian.PutUint16(log.BlockHash[:], index)
 		}
-		transfers, rejected := DecodeTransfers(testChainID, testToken, testBlock, []types.Log{log, log})
+		transfers, rejected := DecodeTransfers(testChainID, Contracts{testToken}, testBlock, []types.Log{log, log})
 		if len(transfers) > 1 {
 			t.Fatal("a log that is there twice was decoded twice")
 		}
@@ -244,4 +244,32 @@ func FuzzDecodeTransfers(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestOrdinalsCountOneContract: two contracts that are watched as one token both emit logs in one transaction. Neither changes
+// how the other one's transfers are identified, so nothing that was recorded before an upgrade gets another key.
+func TestOrdinalsCountOneContract(t *testing.T) {
+	t.Parallel()
+	upgraded := common.HexToAddress("0x00000000000000000000000000000000070ce401")
+	foreign := common.HexToAddress("0x00000000000000000000000000000000070ce402")
+	var logs []types.Log
+	for i, contract := range []common.Address{upgraded, testToken, foreign, upgraded, testToken} {
+		log := transferLog(pay(ourAddress1, int64(i+1)))
+		log.Address, log.TxHash, log.Index = contract, common.Hash{1}, uint(i)
+		log.BlockHash, log.BlockNumber = common.HexToHash(testBlock.Hash), testBlock.Number
+		logs = append(logs, log)
+	}
+	keys := func(contracts Contracts) map[models.Amount]string {
+		found := map[models.Amount]string{}
+		transfers, _ := DecodeTransfers(testChainID, contracts, testBlock, logs)
+		for _, transfer := range transfers {
+			found[transfer.Amount] = transfer.String()
+		}
+		return found
+	}
+	tx := "1337:" + common.Hash{1}.Hex()
+	require.Equal(t, map[models.Amount]string{2: tx + ":0", 5: tx + ":1"}, keys(Contracts{testToken}))
+	require.Equal(t, map[models.Amount]string{
+		1: tx + ":0:" + upgraded.Hex(), 2: tx + ":0", 4: tx + ":1:" + upgraded.Hex(), 5: tx + ":1",
+	}, keys(Contracts{testToken, upgraded}))
 }

@@ -30,12 +30,18 @@ type Verifier struct {
 	pool   *Pool
 
 	mu     sync.Mutex
-	proved map[common.Hash][]models.TokenTransfer // by hash of the block whose receipts were checked against its root
+	proved map[provedBlock][]models.TokenTransfer
+}
+
+// provedBlock is a block whose receipts were checked against its root, with the contract that was looked for in it.
+type provedBlock struct {
+	hash  common.Hash
+	token string // as models.TransferKey names it
 }
 
 // NewVerifier returns a verifier that asks the nodes of the pool.
 func NewVerifier(config Config, pool *Pool) *Verifier {
-	return &Verifier{config: config, pool: pool, proved: map[common.Hash][]models.TokenTransfer{}}
+	return &Verifier{config: config, pool: pool, proved: map[provedBlock][]models.TokenTransfer{}}
 }
 
 // transferReading is what one node answers about a transfer. It confirms the transfer when err is nil.
@@ -62,11 +68,15 @@ func (v *Verifier) verify(ctx context.Context, wanted Verification) error {
 	if len(nodes) < quorum {
 		return fmt.Errorf("%w: %d of %d needed nodes are usable", models.ErrQuorumMissing, len(nodes), quorum)
 	}
+	contracts, err := v.contractsOf(ctx, wanted.Notice)
+	if err != nil {
+		return err
+	}
 	var confirming, others []transferReading
 	for next := 0; next < len(nodes) && len(confirming) < quorum; {
 		// Only as many nodes as are still needed are asked at a time; more are asked if some of them do not confirm it.
 		until := min(next+quorum-len(confirming), len(nodes))
-		read := func(node *member) transferReading { return v.read(ctx, node, wanted) }
+		read := func(node *member) transferReading { return v.read(ctx, node, contracts, wanted) }
 		for _, r := range askEach(nodes[next:until], read) {
 			if r.err == nil && (len(confirming) == 0 || r.header.ReceiptsRoot == confirming[0].header.ReceiptsRoot) {
 				confirming = append(confirming, r)
@@ -93,7 +103,16 @@ func (v *Verifier) verify(ctx context.Context, wanted Verification) error {
 			v.pool.reportLying(ctx, r.node, fmt.Sprintf("it disagrees with %d nodes about transfer %s: %v", quorum, key, r.err))
 		}
 	}
-	return v.proveReceipts(ctx, confirming, wanted)
+	return v.proveReceipts(ctx, confirming, contracts, wanted)
+}
+
+// contractsOf returns the contracts that the transfer may be of. Returns models.ErrTransferDiffers when its contract is
+// not watched.
+func (v *Verifier) contractsOf(_ context.Context, n models.TransferNotice) (Contracts, error) {
+	if n.Token == "" {
+		return Contracts{v.config.Token}, nil
+	}
+	return nil, fmt.Errorf("%w: the contract %s is not watched", models.ErrTransferDiffers, n.Token)
 }
 
 // notConfirmed returns the error for too few confirming nodes. The error of a single node is returned as it is.
@@ -118,13 +137,17 @@ func (v *Verifier) notConfirmed(confirming int, others []transferReading) error 
 }
 
 // read reads a transfer from one node.
-func (v *Verifier) read(ctx context.Context, node *member, wanted Verification) transferReading {
-	header, err := v.confirm(ctx, node, wanted)
+func (v *Verifier) read(
+	ctx context.Context, node *member, contracts Contracts, wanted Verification,
+) transferReading {
+	header, err := v.confirm(ctx, node, contracts, wanted)
 	return transferReading{node: node, header: header, err: err}
 }
 
 // confirm returns the header of the transfer's block when the node confirms the transfer.
-func (v *Verifier) confirm(ctx context.Context, node Endpoint, wanted Verification) (Header, error) {
+func (v *Verifier) confirm(
+	ctx context.Context, node Endpoint, contracts Contracts, wanted Verification,
+) (Header, error) {
 	n := wanted.Notice
 	head, err := node.HeadHeader(ctx)
 	if err != nil {
@@ -153,7 +176,7 @@ func (v *Verifier) confirm(ctx context.Context, node Endpoint, wanted Verificati
 	if receipt.BlockHash.Hex() != n.Block.Hash {
 		return Header{}, fmt.Errorf("%w: its receipt is of block %s", models.ErrNotCanonical, receipt.BlockHash.Hex())
 	}
-	if err := checkReceipt(receipt, v.config.Token, wanted.DepositAddress, n); err != nil {
+	if err := checkReceipt(receipt, contracts, wanted.DepositAddress, n); err != nil {
 		return Header{}, err
 	}
 	// A block is canonical when its number leads to its hash: nodes serve receipts and logs of abandoned blocks too.
@@ -169,7 +192,7 @@ func (v *Verifier) confirm(ctx context.Context, node Endpoint, wanted Verificati
 }
 
 // checkReceipt returns models.ErrTransferDiffers unless the transaction's logs contain the stated transfer.
-func checkReceipt(receipt *types.Receipt, token common.Address, depositAddress string, n models.TransferNotice) error {
+func checkReceipt(receipt *types.Receipt, contracts Contracts, depositAddress string, n models.TransferNotice) error {
 	if receipt.Status != types.ReceiptStatusSuccessful {
 		return fmt.Errorf("%w: the transaction failed", models.ErrTransferDiffers)
 	}
@@ -179,9 +202,9 @@ func checkReceipt(receipt *types.Receipt, token common.Address, depositAddress s
 			logs = append(logs, *log)
 		}
 	}
-	transfers, _ := DecodeTransfers(n.ChainID, token, n.Block, logs)
+	transfers, _ := DecodeTransfers(n.ChainID, contracts, n.Block, logs)
 	for _, transfer := range transfers {
-		if transfer.Ordinal != n.Ordinal {
+		if transfer.Ordinal != n.Ordinal || transfer.Token != n.Token {
 			continue
 		}
 		if transfer.To != depositAddress || transfer.Amount != n.Amount {
@@ -198,11 +221,14 @@ const provedBlocks = 1024
 // proveReceipts computes the receipts root of the transfer's block from its receipts, as the first of the confirming
 // nodes returns them that offers them, and looks for the transfer in them. A node whose receipts do not have the root
 // that it states contradicts itself. A transfer counts as proved when no node offers receipts.
-func (v *Verifier) proveReceipts(ctx context.Context, confirming []transferReading, wanted Verification) error {
+func (v *Verifier) proveReceipts(
+	ctx context.Context, confirming []transferReading, contracts Contracts, wanted Verification,
+) error {
 	n := wanted.Notice
 	hash := common.HexToHash(n.Block.Hash)
 	v.mu.Lock()
-	transfers, known := v.proved[hash]
+	block := provedBlock{hash, n.Token}
+	transfers, known := v.proved[block]
 	v.mu.Unlock()
 	if known {
 		return holds(transfers, wanted)
@@ -227,8 +253,8 @@ func (v *Verifier) proveReceipts(ctx context.Context, confirming []transferReadi
 		if len(v.proved) >= provedBlocks {
 			clear(v.proved)
 		}
-		transfers, _ = DecodeTransfers(n.ChainID, v.config.Token, n.Block, watchedLogs(receipts, v.config.Token))
-		v.proved[hash] = transfers
+		transfers, _ = DecodeTransfers(n.ChainID, contracts, n.Block, watchedLogs(receipts, contracts))
+		v.proved[block] = transfers
 		v.mu.Unlock()
 		return holds(transfers, wanted)
 	}

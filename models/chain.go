@@ -23,6 +23,10 @@ type ChainCursor struct {
 	RecheckedNumber uint64 `gorm:"column:second_number"`
 
 	UpdatedAt time.Time
+
+	// Upgrades are the contracts (EIP-55 form) that are watched besides the one that the database is bound to, in the
+	// order in which the token was upgraded to them. They are rows of their own.
+	Upgrades []string `gorm:"-"`
 }
 
 // Block returns the block that was read last.
@@ -41,7 +45,9 @@ type BlockBatch struct {
 	To   BlockRef // where the cursor moves to; after From
 	Head uint64   // the newest block number that the node has reported
 	// Agreed is true when one node decides alone (a quorum of one), so the agreed block moves with the cursor.
-	Agreed    bool
+	Agreed bool
+	// Upgrades are those of the cursor that the batch was read with.
+	Upgrades  []string
 	Transfers []TokenTransfer // to and from any address
 	Events    []TokenEvent
 	Oversized []OversizedTransfer

@@ -62,14 +62,14 @@ func (p punctual) FinalizedNumber(ctx context.Context) (uint64, bool, error) {
 	return p.Node.FinalizedNumber(ctx)
 }
 
-func (p punctual) TokenLogsByBlockHash(ctx context.Context, token common.Address, hash common.Hash) ([]types.Log, error) {
+func (p punctual) TokenLogsByBlockHash(ctx context.Context, contracts chain.Contracts, hash common.Hash) ([]types.Log, error) {
 	defer p.begin("logs", hash)()
-	return p.Node.TokenLogsByBlockHash(ctx, token, hash)
+	return p.Node.TokenLogsByBlockHash(ctx, contracts, hash)
 }
 
-func (p punctual) TokenLogsInRange(ctx context.Context, token common.Address, from, to uint64) ([]types.Log, error) {
+func (p punctual) TokenLogsInRange(ctx context.Context, contracts chain.Contracts, from, to uint64) ([]types.Log, error) {
 	defer p.begin("range", from, to)()
-	return p.Node.TokenLogsInRange(ctx, token, from, to)
+	return p.Node.TokenLogsInRange(ctx, contracts, from, to)
 }
 
 func (p punctual) ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*types.Receipt, error) {

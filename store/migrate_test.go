@@ -165,3 +165,20 @@ func kindsOf(columnType string) string {
 		"timestamptz": "time", "datetime": "time", "bytea": "bytes", "blob": "bytes",
 	}[strings.ToLower(columnType)]
 }
+
+// TestBothEnginesHaveTheSameIndexes finds an index that a migration of one engine forgot, such as when SQLite's tables are made
+// again.
+func TestBothEnginesHaveTheSameIndexes(t *testing.T) {
+	t.Parallel()
+	indexes := func(url, query string) (names []string) {
+		s := open(t, url)
+		require.NoError(t, s.Migrate(t.Context()))
+		require.NoError(t, s.read(t.Context()).Raw(query).Scan(&names).Error)
+		return names
+	}
+	require.ElementsMatch(t,
+		indexes(pgtest.Start(t).NewDatabase(t), `SELECT i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+			LEFT JOIN pg_constraint c ON c.conindid = x.indexrelid AND c.contype IN ('p', 'u')
+			WHERE i.relnamespace = 'public'::regnamespace AND c.oid IS NULL`),
+		indexes(sqliteURL(t), "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"))
+}

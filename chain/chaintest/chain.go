@@ -43,12 +43,12 @@ type Block struct {
 	Receipts     []*types.Receipt
 }
 
-// Logs returns the block's logs of one contract.
-func (b *Block) Logs(contract common.Address) []types.Log {
+// Logs returns the block's logs of the contracts.
+func (b *Block) Logs(contracts ...common.Address) []types.Log {
 	var logs []types.Log
 	for _, receipt := range b.Receipts {
 		for _, log := range receipt.Logs {
-			if log.Address == contract {
+			if slices.Contains(contracts, log.Address) {
 				logs = append(logs, *log)
 			}
 		}

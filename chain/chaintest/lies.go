@@ -14,6 +14,8 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rpc"
+
+	"paycow/chain"
 )
 
 // Lie is what a node does to each list of logs before it answers with it.
@@ -148,19 +150,19 @@ func (n *Node) answersEmpty() bool {
 }
 
 // logsOf returns what the node answers about one block's logs.
-func (n *Node) logsOf(fate uint64, block *Block) []types.Log {
+func (n *Node) logsOf(fate uint64, block *Block, contracts chain.Contracts) []types.Log {
 	n.mu.Lock()
 	lie := n.behaviour.Lie
 	n.mu.Unlock()
-	return lie.apply(n.byChance(fate, block))
+	return lie.apply(n.byChance(fate, block, contracts))
 }
 
 // byChance returns a block's logs with what chance does to them.
-func (n *Node) byChance(fate uint64, block *Block) []types.Log {
+func (n *Node) byChance(fate uint64, block *Block, contracts chain.Contracts) []types.Log {
 	n.mu.Lock()
 	blank := n.behaviour.Blank
 	n.mu.Unlock()
-	logs := block.Logs(Token)
+	logs := block.Logs(contracts...)
 	switch {
 	case blank && block.Header.Number%3 == 0, fate == fateEmpty:
 		return nil

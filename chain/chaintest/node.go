@@ -215,7 +215,9 @@ func (n *Node) FinalizedNumber(ctx context.Context) (uint64, bool, error) {
 }
 
 // TokenLogsByBlockHash returns the token's logs in a block that the node sees, or that was abandoned.
-func (n *Node) TokenLogsByBlockHash(ctx context.Context, _ common.Address, hash common.Hash) ([]types.Log, error) {
+func (n *Node) TokenLogsByBlockHash(
+	ctx context.Context, contracts chain.Contracts, hash common.Hash,
+) ([]types.Log, error) {
 	fate, err := n.begin(ctx, "logs", hash)
 	if err != nil {
 		return nil, err
@@ -227,11 +229,13 @@ func (n *Node) TokenLogsByBlockHash(ctx context.Context, _ common.Address, hash 
 	if n.answersEmpty() {
 		return nil, nil
 	}
-	return n.logsOf(fate, block), nil
+	return n.logsOf(fate, block, contracts), nil
 }
 
 // TokenLogsInRange returns the token's logs in the blocks that the node sees.
-func (n *Node) TokenLogsInRange(ctx context.Context, _ common.Address, from, to uint64) ([]types.Log, error) {
+func (n *Node) TokenLogsInRange(
+	ctx context.Context, contracts chain.Contracts, from, to uint64,
+) ([]types.Log, error) {
 	fate, err := n.begin(ctx, "range", from, to)
 	if err != nil {
 		return nil, err
@@ -248,7 +252,7 @@ func (n *Node) TokenLogsInRange(ctx context.Context, _ common.Address, from, to 
 	var logs []types.Log
 	view := n.View()
 	for number := from; number <= to && number < uint64(len(view)); number++ {
-		logs = append(logs, n.byChance(fate, view[number])...)
+		logs = append(logs, n.byChance(fate, view[number], contracts)...)
 	}
 	if logLimit > 0 && len(logs) > logLimit {
 		return nil, RefusalError("query returned more than 10000 results")

@@ -36,6 +36,7 @@ CREATE INDEX transfers_by_payment ON transfers (payment_id, block_number, log_in
 CREATE INDEX transfers_due ON transfers (signal_due_at, payment_id) WHERE signal_due_at IS NOT NULL;
 CREATE INDEX transfers_by_block ON transfers (block_number) WHERE canonical;
 CREATE INDEX transfers_uncredited ON transfers (payment_id, amount) WHERE canonical AND credited_amount = 0;
+CREATE INDEX transfers_by_tx ON transfers (tx_hash);
 
 CREATE TABLE sweeps_new (
     chain_id     bigint NOT NULL,
