@@ -55,6 +55,8 @@ type Engine interface {
 
 // FollowChain watches the network's chain for input.RunSeconds and signals the payments concerned after each commit.
 // Due signals are read from the database, so a crash between commit and signal repeats a signal and loses none.
+//
+// A follower that makes no progress gives the network back, so that another worker tries: see lease.
 func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInput) error {
 	if input.Network != a.settings.Network {
 		return temporal.NewNonRetryableApplicationError("this worker does not watch network "+input.Network,
@@ -70,15 +72,16 @@ func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInp
 		case <-runCtx.Done():
 		}
 	}()
-	err := a.watcher.Watch(runCtx, func(ctx context.Context, progress chain.Progress) error {
-		cursor := progress.Cursor
-		activity.RecordHeartbeat(ctx, Heartbeat{Cursor: cursor, Head: progress.Head})
-		if err := a.signalDue(ctx, cursor.Number); err != nil && ctx.Err() == nil {
-			// Reading the chain goes on: due signals stay due.
-			a.log.WarnContext(ctx, "cannot signal the payments yet", "block", cursor.Number, "error", err)
-		}
-		return nil
-	})
+	held := newLease()
+	broken := held.watch(runCtx, cancel)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- a.watcher.Watch(runCtx, func(ctx context.Context, progress chain.Progress) error {
+			a.report(ctx, held, progress)
+			return nil
+		})
+	}()
+	err := awaitEnd(runCtx, ended)
 	switch {
 	case isClosed(activity.GetWorkerStopChannel(ctx)):
 		return temporal.NewApplicationErrorWithOptions(
@@ -91,12 +94,45 @@ func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInp
 		)
 	case ctx.Err() != nil:
 		return fmt.Errorf("follow the chain: %w", ctx.Err())
+	case isClosed(broken):
+		a.log.WarnContext(ctx, "giving the chain watch back", "error", held.reason())
+		return temporal.NewApplicationErrorWithOptions(held.reason().Error(), "NoProgress",
+			temporal.ApplicationErrorOptions{NextRetryDelay: takeoverDelay})
 	case errors.Is(runCtx.Err(), context.DeadlineExceeded):
 		return nil
 	case err != nil:
 		return fmt.Errorf("follow the chain: %w", err)
 	default:
 		return errors.New("follow the chain: the watcher returned without an error")
+	}
+}
+
+// report tells Temporal and the payments how far the chain has been read.
+func (a *Activities) report(ctx context.Context, held *lease, progress chain.Progress) {
+	cursor := progress.Cursor
+	held.noteProgress(progress)
+	held.heartbeat(ctx, Heartbeat{Cursor: cursor, Head: progress.Head})
+	err := a.signalDue(ctx, held, cursor.Number)
+	held.noteSignals(err)
+	if err != nil && ctx.Err() == nil {
+		// Reading the chain goes on: due signals stay due.
+		a.log.WarnContext(ctx, "cannot signal the payments yet", "block", cursor.Number, "error", err)
+	}
+}
+
+// awaitEnd waits for the watcher's end. A watcher that does not end within a few seconds after ctx did hangs; another
+// one must not wait for it, and two do no harm.
+func awaitEnd(ctx context.Context, ended <-chan error) error {
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(endTimeout):
+		return ctx.Err()
 	}
 }
 
@@ -113,13 +149,15 @@ func isClosed(channel <-chan struct{}) bool {
 type Heartbeat struct {
 	Cursor models.BlockRef `json:"cursor"`
 	Head   uint64          `json:"head"`
+	// ProgressAt is when blocks were last stored, or node and database last agreed that there is nothing new.
+	ProgressAt time.Time `json:"progressAt,omitzero"`
 	// Signalling is the id of the payment that is being signalled, if there is one.
 	Signalling string `json:"signalling,omitempty"`
 }
 
 // signalDue signals to every payment the transfers that are due when the chain has been read up to head. A payment that
 // cannot be signalled does not hold up the others; an error of the engine that concerns all of them ends the round.
-func (a *Activities) signalDue(ctx context.Context, head uint64) error {
+func (a *Activities) signalDue(ctx context.Context, held *lease, head uint64) error {
 	for {
 		due, err := a.signals.DueSignals(ctx, a.settings.Network, head, signalBatch)
 		if err != nil {
@@ -129,7 +167,7 @@ func (a *Activities) signalDue(ctx context.Context, head uint64) error {
 		group.SetLimit(signalConcurrency)
 		for _, d := range due {
 			group.Go(func() error {
-				err := a.signalPayment(groupCtx, d, head)
+				err := a.signalPayment(groupCtx, held, d, head)
 				if err == nil || engineIsAway(err) {
 					return err
 				}
@@ -156,18 +194,19 @@ func engineIsAway(err error) bool {
 		errors.Is(err, context.Canceled)
 }
 
-func (a *Activities) signalPayment(ctx context.Context, due store.DueSignal, head uint64) error {
+func (a *Activities) signalPayment(ctx context.Context, held *lease, due store.DueSignal, head uint64) error {
 	signal := models.TransfersSignal{WindowEnd: due.WindowEnd}
 	for _, transfer := range due.Transfers {
 		signal.Transfers = append(signal.Transfers, transfer.Notice(head))
 	}
-	// Working through a backlog takes longer than the heartbeat timeout.
-	activity.RecordHeartbeat(ctx, Heartbeat{Signalling: due.Payment.ID, Head: head})
 	if err := a.engine.SignalTransfers(ctx, due.Payment, signal); err != nil {
 		return fmt.Errorf("signal payment %s: %w", due.Payment.ID, err)
 	}
 	if err := a.signals.MarkSignalled(ctx, due.Transfers, head, due.Payment.Confirmations); err != nil {
 		return fmt.Errorf("mark payment %s as signalled: %w", due.Payment.ID, err)
 	}
+	// Working through a backlog takes longer than the heartbeat timeout.
+	held.noteWork()
+	held.heartbeat(ctx, Heartbeat{Signalling: due.Payment.ID, Head: head})
 	return nil
 }

@@ -40,3 +40,12 @@ func (c Config) pollInterval() time.Duration {
 	}
 	return min(max(c.BlockTime/2, shortest), longest)
 }
+
+// A head is stale when so many usual block times, and at least so much time, have passed since it was mined.
+const (
+	staleBlockTimes = 20
+	staleAtLeast    = 3 * time.Minute
+)
+
+// staleAfter returns how long a chain with a usual block time may go without a new block.
+func (c Config) staleAfter() time.Duration { return max(staleBlockTimes*c.BlockTime, staleAtLeast) }

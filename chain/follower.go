@@ -33,6 +33,11 @@ type Progress struct {
 	// Lagging is true when the node's head is below the cursor on the same branch: the node is behind and is waited
 	// for.
 	Lagging bool
+	// Proven is true when blocks were stored since the report before, or when a node and the database have just confirmed
+	// that there is nothing to read. Reached is true when both answered lately, whatever came of it. Only a Watcher sets
+	// them.
+	Proven  bool
+	Reached bool
 }
 
 // Follower reads the chain block by block into the store. One follower per network is enough; when two run, the store

@@ -82,7 +82,7 @@ func (m *member) state() (models.NodeState, string) {
 		return models.NodeSyncing, "it is still catching up with its peers"
 	case known && headIsFresh && m.head.Number+staleBlocks < agreed:
 		return models.NodeStale, fmt.Sprintf("it is at block %d while others are at %d", m.head.Number, agreed)
-	case config.BlockTime > 0 && headIsFresh && now.Sub(m.head.Time) > max(staleBlockTimes*config.BlockTime, staleAtLeast):
+	case config.BlockTime > 0 && headIsFresh && now.Sub(m.head.Time) > config.staleAfter():
 		return models.NodeStale, "its newest block is from " + m.head.Time.UTC().Format(time.RFC3339)
 	case now.Before(m.lateUntil):
 		return models.NodeSlow, "others answered before it did"
@@ -92,12 +92,6 @@ func (m *member) state() (models.NodeState, string) {
 		return models.NodeOK, ""
 	}
 }
-
-// A head is stale when so many usual block times, and at least so much time, have passed since it was mined.
-const (
-	staleBlockTimes = 20
-	staleAtLeast    = 3 * time.Minute
-)
 
 func (m *member) health() models.NodeHealth {
 	state, reason := m.state()

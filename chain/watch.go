@@ -42,11 +42,13 @@ func NewWatcher(config Config, pool *Pool, store Store, log *slog.Logger) *Watch
 
 // Watch runs until ctx ends and returns its error. It follows the chain into the store, has what was read checked by
 // other nodes, stores the health of the nodes, and looks for pending transfers if the configuration says so. It calls
-// onProgress as Follower.Run does.
+// onProgress as Follower.Run does, and says in each Progress whether the follower sees anything.
 func (w *Watcher) Watch(ctx context.Context, onProgress func(context.Context, Progress) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return NewFollower(w.config, w.pool, w.store, w.store, w.log).Run(ctx, onProgress)
+		seen := newSight(w.config)
+		source, store := sightSource{w.pool, seen}, sightStore{w.store, seen}
+		return NewFollower(w.config, source, store, w.store, w.log).Run(ctx, seen.judging(store, onProgress))
 	})
 	group.Go(func() error { return NewCrossCheck(w.config, w.pool, w.store, w.store, w.log).Run(ctx) })
 	if w.config.WatchMempool {

@@ -1,0 +1,129 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"paycow/chain"
+)
+
+const (
+	// contactLimit is how long a new follower may take to reach a node and the database at all. It is short, because the
+	// worker that has just given the network back may be the one that gets it again.
+	contactLimit = 20 * time.Second
+	// progressLimit is how long a follower may see nothing, or signal nothing that is due. It is longer than the two
+	// minutes after which the chain's own alarms are raised, so that a change of workers cannot keep them from being
+	// raised.
+	progressLimit = 3 * time.Minute
+	// takeoverDelay is the time until the next worker begins.
+	takeoverDelay = time.Second
+	// endTimeout is how long a watcher may take to end.
+	endTimeout = 5 * time.Second
+)
+
+var (
+	errNoContact  = fmt.Errorf("this worker reached no Ethereum node or not the database for %s", contactLimit)
+	errNoProgress = fmt.Errorf("this worker read nothing from the chain for %s", progressLimit)
+	errNoSignals  = fmt.Errorf("this worker could not signal the payments for %s", progressLimit)
+)
+
+// lease is the right of one follower to be the network's only one. It lasts as long as there is progress: blocks are
+// stored, or a node and the database both say that there is nothing new, and what is due can be signalled. A follower
+// that is alive but blind loses it, and another worker takes over. When every worker is blind, the lease moves around;
+// two followers at once do no harm, because the database lets one of them win each block.
+type lease struct {
+	mu         sync.Mutex
+	since      time.Time
+	reached    bool      // a node and the database have answered
+	progressAt time.Time // zero before the first progress
+	failingAt  time.Time // since when due signals have failed; zero when they do not
+	why        error
+}
+
+func newLease() *lease { return &lease{since: time.Now()} }
+
+// watch ends the follower when its lease is lost, and closes the channel then.
+func (l *lease) watch(ctx context.Context, end context.CancelFunc) <-chan struct{} {
+	broken := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if l.reason() != nil {
+				close(broken)
+				end()
+				return
+			}
+		}
+	}()
+	return broken
+}
+
+// reason returns why the lease is lost, nil while it lasts. Once lost, it stays lost.
+func (l *lease) reason() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last := l.progressAt
+	if last.IsZero() {
+		last = l.since
+	}
+	switch {
+	case l.why != nil:
+	case !l.reached && time.Since(l.since) > contactLimit:
+		l.why = errNoContact
+	case time.Since(last) > progressLimit:
+		l.why = errNoProgress
+	case !l.failingAt.IsZero() && time.Since(l.failingAt) > progressLimit:
+		l.why = errNoSignals
+	}
+	return l.why
+}
+
+func (l *lease) noteProgress(progress chain.Progress) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.reached = l.reached || progress.Reached
+	if progress.Proven {
+		l.progressAt = time.Now()
+	}
+}
+
+// noteWork notes that a payment was signalled.
+func (l *lease) noteWork() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.progressAt = time.Now()
+}
+
+// noteSignals notes the outcome of signalling what is due.
+func (l *lease) noteSignals(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case err == nil:
+		l.failingAt = time.Time{}
+	case l.failingAt.IsZero() && !errors.Is(err, context.Canceled):
+		l.failingAt = time.Now()
+	}
+}
+
+// heartbeat tells Temporal that the follower is alive, while it holds the lease.
+func (l *lease) heartbeat(ctx context.Context, beat Heartbeat) {
+	if l.reason() != nil {
+		return
+	}
+	l.mu.Lock()
+	beat.ProgressAt = l.progressAt
+	l.mu.Unlock()
+	activity.RecordHeartbeat(ctx, beat)
+}

@@ -1,0 +1,92 @@
+package chain_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"paycow/chain"
+	"paycow/chain/chaintest"
+	"paycow/models"
+)
+
+// deafStore is a store whose database can go away.
+type deafStore struct {
+	*watchStore
+	away bool
+}
+
+func (s *deafStore) Cursor(ctx context.Context, network string) (models.ChainCursor, error) {
+	if s.away {
+		return models.ChainCursor{}, errors.New("the database is away")
+	}
+	return s.watchStore.Cursor(ctx, network)
+}
+
+func (s *deafStore) Advance(ctx context.Context, network string, batch models.BlockBatch) error {
+	if s.away {
+		return errors.New("the database is away")
+	}
+	return s.watchStore.Advance(ctx, network, batch)
+}
+
+// TestAWatcherSaysWhetherItSees goes through what a watcher may see and what keeps it from seeing.
+func TestAWatcherSaysWhetherItSees(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newModel()
+		store := &deafStore{watchStore: &watchStore{Store: ourStore(), Alarms: &chaintest.Alarms{}}}
+		config := configOf(1)
+		config.BlockTime = 12 * time.Second
+		pool := chain.NewPool([]chain.Endpoint{m.node}, config, store, quiet())
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		var last chain.Progress
+		proven := 0
+		go func() {
+			ended <- chain.NewWatcher(config, pool, store, quiet()).Watch(ctx, func(_ context.Context, progress chain.Progress) error {
+				last = progress
+				if progress.Proven {
+					proven++
+				}
+				return nil
+			})
+		}()
+		provenIn := func(d time.Duration) int {
+			proven = 0
+			time.Sleep(d)
+			synctest.Wait()
+			return proven
+		}
+		require.Positive(t, provenIn(20*time.Second), "a node and the database say that nothing is new")
+		m.Mine()
+		require.Positive(t, provenIn(10*time.Second), "a block was stored")
+
+		m.node.Set(func(b *chaintest.Behaviour) { b.Down = true })
+		provenIn(30 * time.Second)
+		require.Zero(t, provenIn(5*time.Minute), "no node answers")
+		require.False(t, last.Reached)
+		m.node.Set(func(b *chaintest.Behaviour) { b.Down = false })
+		m.Mine()
+		require.Positive(t, provenIn(30*time.Second))
+
+		store.away = true
+		provenIn(30 * time.Second)
+		require.Zero(t, provenIn(5*time.Minute), "the database does not answer, and nothing is new")
+		m.Mine()
+		require.Zero(t, provenIn(5*time.Minute), "the database does not answer, and there is a block to read")
+		require.False(t, last.Reached)
+		store.away = false
+		require.Positive(t, provenIn(30*time.Second))
+
+		provenIn(5 * time.Minute)
+		require.Zero(t, provenIn(5*time.Minute), "the node's head stands still: others may see more")
+		require.True(t, last.Reached)
+		cancel()
+		require.ErrorIs(t, <-ended, context.Canceled)
+	})
+}
