@@ -16,6 +16,7 @@ type Activities struct {
 	verifier TransferVerifier
 	watcher  ChainWatcher
 	signals  SignalStore
+	expiries ExpiryStore
 	engine   Engine
 	books    Books
 	balances BalanceReader
@@ -35,6 +36,7 @@ type Settings struct {
 type Dependencies struct {
 	Payments PaymentStore
 	Signals  SignalStore
+	Expiries ExpiryStore // nil for none: expiries that wait are then only repeated rarely
 	Verifier TransferVerifier
 	Watcher  ChainWatcher
 	Engine   Engine
@@ -50,6 +52,7 @@ func New(parts Dependencies, settings Settings, log *slog.Logger) *Activities {
 		verifier: parts.Verifier,
 		watcher:  parts.Watcher,
 		signals:  parts.Signals,
+		expiries: parts.Expiries,
 		engine:   parts.Engine,
 		books:    parts.Books,
 		balances: parts.Balances,

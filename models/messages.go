@@ -7,8 +7,12 @@ import (
 	"time"
 )
 
-// TaskQueue is the task queue of all workflows and activities.
-const TaskQueue = "paycow"
+// The task queues. Payments have one, and what there is one of for a network has another, so that no number of payments
+// can keep the chain from being followed.
+const (
+	TaskQueue      = "paycow"       // Payment and its activities
+	TaskQueueChain = "paycow-chain" // ChainWatch, Reconciliation and their activities
+)
 
 // Workflow types, as the Temporal UI shows them.
 const (
