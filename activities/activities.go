@@ -78,4 +78,7 @@ type TransferVerifier interface {
 	// VerifyTransfer returns nil only if a quorum of nodes shows that the transfer pays the wanted amount of the token to
 	// the wanted address, in a canonical block with the required confirmations.
 	VerifyTransfer(ctx context.Context, wanted chain.Verification) error
+	// VerifyRemoval returns nil only if a quorum of nodes shows that the canonical chain does not contain the transfer
+	// with the amount that was credited.
+	VerifyRemoval(ctx context.Context, credited chain.Verification) error
 }
