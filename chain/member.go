@@ -11,6 +11,7 @@ import (
 
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rpc"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
@@ -326,6 +327,14 @@ func (m *member) Balances(
 ) ([]*big.Int, error) {
 	return tracked(ctx, m, func(ctx context.Context) ([]*big.Int, error) {
 		return m.endpoint.Balances(ctx, token, addresses, block)
+	})
+}
+
+func (m *member) CallToken(
+	ctx context.Context, contract common.Address, block common.Hash, functions ...string,
+) ([]hexutil.Bytes, error) {
+	return tracked(ctx, m, func(ctx context.Context) ([]hexutil.Bytes, error) {
+		return m.endpoint.CallToken(ctx, contract, block, functions...)
 	})
 }
 

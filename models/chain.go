@@ -21,6 +21,10 @@ type ChainCursor struct {
 	FinalizedHash   string
 	// RecheckedNumber is the block up to which finalized blocks were read a second time.
 	RecheckedNumber uint64 `gorm:"column:second_number"`
+	// Token is the newest block at which the nodes of the quorum agreed on the state of the token's contracts. With a
+	// quorum of one it is the cursor itself. A payment expires only when this block, too, is past its window.
+	TokenNumber uint64
+	TokenTime   time.Time
 
 	UpdatedAt time.Time
 

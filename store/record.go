@@ -119,8 +119,9 @@ func lockPayment(tx *gorm.DB, id string) (models.Payment, error) {
 // rowLock locks rows on Postgres. GORM leaves it out on SQLite, where a transaction of ours is the only writer.
 var rowLock = clause.Locking{Strength: "NO KEY UPDATE"}
 
-// Expire records the state if the quorum agrees on the chain past the window's real end and the chain holds no transfer
-// to the payment up to then. Snapshot is set when it does or when the row had moved on. Returns models.ErrNotFound.
+// Expire records the state if the quorum agrees on the chain and on the token's state past the window's real end and
+// the chain holds no transfer to the payment up to then. Snapshot is set when it does or when the row had moved on.
+// Returns models.ErrNotFound.
 func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result models.ExpireResult, err error) {
 	err = s.write(ctx, func(tx *gorm.DB) error {
 		result = models.ExpireResult{}
@@ -142,7 +143,7 @@ func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result model
 			return err
 		}
 		result.WindowEnd, result.Paused = movedEnd(p, end), paused
-		result.ScannedPast = view.AgreedTime.After(end) && !paused
+		result.ScannedPast = view.AgreedTime.After(end) && view.TokenTime.After(end) && !paused
 		switch err := refuseWhileHalted(tx, in.Network); {
 		case errors.Is(err, models.ErrCreditingHalted):
 			result.ScannedPast, result.Wait = false, models.ExpiryWaitHalted
@@ -150,6 +151,8 @@ func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result model
 			return err
 		case paused:
 			result.Wait = models.ExpiryWaitPaused
+		case !result.ScannedPast && view.AgreedTime.After(end):
+			result.Wait, result.WaitBlock = models.ExpiryWaitToken, view.TokenNumber
 		case !result.ScannedPast && view.BlockTime.After(end):
 			result.Wait, result.WaitBlock = models.ExpiryWaitQuorum, view.AgreedNumber
 		case !result.ScannedPast:
