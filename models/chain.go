@@ -38,6 +38,15 @@ func (c ChainCursor) Block() BlockRef {
 	return BlockRef{Number: c.BlockNumber, Hash: c.BlockHash, Time: c.BlockTime}
 }
 
+// JudgedTime returns the time of the newest block up to which the quorum agrees on both the transfers and the state of
+// the token: what came before it can no longer turn out to be otherwise, unless by a reorg.
+func (c ChainCursor) JudgedTime() time.Time {
+	if c.TokenTime.Before(c.AgreedTime) {
+		return c.TokenTime
+	}
+	return c.AgreedTime
+}
+
 // Agreed returns the newest block that the nodes of the quorum agree on.
 func (c ChainCursor) Agreed() BlockRef {
 	return BlockRef{Number: c.AgreedNumber, Hash: c.AgreedHash, Time: c.AgreedTime}
