@@ -19,6 +19,10 @@ type ChainCursor struct {
 	// Finalized is the newest block that the quorum reported as final: the chain up to it must no longer change.
 	FinalizedNumber uint64
 	FinalizedHash   string
+	// Accepted is the block in place of a finalized one that an admin has accepted by resolving REORG_BELOW_FINALITY:
+	// only a branch with that block may be walked back to below the finalized block. 0 and "" when there is none.
+	AcceptedNumber uint64
+	AcceptedHash   string
 	// RecheckedNumber is the block up to which finalized blocks were read a second time.
 	RecheckedNumber uint64 `gorm:"column:second_number"`
 
@@ -37,6 +41,12 @@ func (c ChainCursor) Block() BlockRef {
 // Agreed returns the newest block that the nodes of the quorum agree on.
 func (c ChainCursor) Agreed() BlockRef {
 	return BlockRef{Number: c.AgreedNumber, Hash: c.AgreedHash, Time: c.AgreedTime}
+}
+
+// HasAccepted reports whether an admin has accepted a block in place of the finalized one.
+func (c ChainCursor) HasAccepted(branch BlockRef) bool {
+	return c.AcceptedHash != "" && branch.Number == c.FinalizedNumber && c.AcceptedNumber == branch.Number &&
+		c.AcceptedHash == branch.Hash
 }
 
 // BlockBatch is what was read from a chain between two blocks. The database keeps only what concerns our addresses.
