@@ -86,6 +86,7 @@ type CrossCheck struct {
 
 // NewCrossCheck returns a CrossCheck that asks the nodes of the pool.
 func NewCrossCheck(config Config, pool *Pool, store CheckStore, alarms Alarms, log *slog.Logger) *CrossCheck {
+	pool.branches.enabled.Store(config.quorum() > 1)
 	return &CrossCheck{
 		config: config, pool: pool, store: store, alarms: alarms, log: log.With("network", config.Network),
 		rangeNow: checkRangeMax, alarmed: true,
@@ -124,6 +125,7 @@ func (c *CrossCheck) Step(ctx context.Context) (worked bool, err error) {
 		return false, fmt.Errorf("read the chain cursor: %w", err)
 	}
 	c.contracts = c.config.contractsAt(cursor)
+	c.pool.checkOutsiders(ctx, cursor)
 	worked, err = c.agree(ctx, cursor)
 	if errors.Is(err, models.ErrCursorMoved) {
 		return false, nil // a reorg happened meanwhile

@@ -51,6 +51,10 @@ func (g gullible) AgreedHeader(ctx context.Context, number uint64) (chain.Header
 	return g.HeaderByNumber(ctx, number)
 }
 
+func (g gullible) CheckBranch(ctx context.Context, marks models.ChainCursor) (chain.Header, error) {
+	return g.HeaderByNumber(ctx, marks.AgreedNumber)
+}
+
 func (g gullible) BlockLogs(ctx context.Context, contracts chain.Contracts, header chain.Header) ([]types.Log, error) {
 	return g.TokenLogsByBlockHash(ctx, contracts, header.Hash)
 }

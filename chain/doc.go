@@ -25,9 +25,11 @@
 //     if the block's receipts, whose own bloom filter must equal the header's, contain none. Otherwise other nodes are
 //     asked, and reading waits. After two minutes the alarm BLOCK_DOUBTFUL is raised.
 //   - After a reorg the cursor moves back to the newest stored block that is still canonical, found in a logarithmic
-//     number of calls, and what was stored above it is marked as not canonical. The cursor never moves back below the
-//     finalized block: then reading stops and the alarm REORG_BELOW_FINALITY halts crediting until an admin resolves
-//     it.
+//     number of calls, and what was stored above it is marked as not canonical. Above the agreed block one node's branch
+//     is followed. What the quorum agreed on is taken back only for a branch that a quorum has; a node with another one
+//     is left out, and reading goes on from the others. The cursor never moves back below the finalized block: when a
+//     quorum has another branch there, reading stops and the alarm REORG_BELOW_FINALITY halts crediting until an admin
+//     resolves it, which accepts that branch and no other.
 //   - The agreed mark of the cursor is the newest block up to which a quorum of nodes returned the same transfers,
 //     block hashes, times and receipts roots. With a quorum of one it is the cursor. Nothing may expire above it. When
 //     the nodes have not agreed for two minutes, the alarm QUORUM_MISSING is raised.
@@ -44,8 +46,9 @@
 //     is new. Neither is true while it is blind.
 //   - VerifyRemoval returns nil only if a quorum of nodes shows that the canonical chain does not contain a transfer as
 //     it was credited.
-//   - A node that contradicts the quorum about a block of the same hash is in quarantine for an hour. A node of
-//     another chain is excluded for good. Both raise an alarm. A node that fails, is late, rate limited, syncing or
+//   - A node that contradicts the quorum about a block of the same hash, or stays on another branch, is in quarantine for
+//     an hour, and until it has the quorum's blocks at the agreed and the finalized height. A node of another chain is
+//     excluded for good. Both raise an alarm. A node that fails, is late, rate limited, syncing or
 //     behind is avoided for as long as that lasts.
 //
 // # What it does not promise

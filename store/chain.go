@@ -144,12 +144,52 @@ func checkBatch(batch models.BlockBatch) error {
 }
 
 // Rewind moves the cursor back to a common ancestor. Transfers above it are no longer canonical and due to be
-// signalled; blocks above it are forgotten. Returns models.ErrCursorMoved when the cursor is not at from.
+// signalled; blocks above it are forgotten. Returns models.ErrCursorMoved when the cursor is not at from, and
+// models.ErrBelowAgreed when to is below the block that the quorum agreed on.
 func (s *Store) Rewind(ctx context.Context, network string, from, to models.BlockRef) error {
+	return s.rewind(ctx, network, from, to, func(_ *gorm.DB, cursor models.ChainCursor) error {
+		if to.Number < max(cursor.AgreedNumber, cursor.FinalizedNumber) {
+			return fmt.Errorf("block %d was agreed on: %w", cursor.AgreedNumber, models.ErrBelowAgreed)
+		}
+		return nil
+	})
+}
+
+// RewindAgreed does what Rewind does, below the block that the quorum agreed on: the caller has seen that a quorum of
+// nodes has another branch. branch is their block in place of the finalized one; it counts only below that. Returns
+// models.ErrCursorMoved, and models.ErrReorgBelowFinality unless an admin has accepted the branch.
+func (s *Store) RewindAgreed(ctx context.Context, network string, from, to, branch models.BlockRef) error {
+	return s.rewind(ctx, network, from, to, func(tx *gorm.DB, cursor models.ChainCursor) error {
+		if to.Number >= cursor.FinalizedNumber {
+			return nil
+		}
+		if !cursor.HasAccepted(branch) {
+			return fmt.Errorf("block %d was final: %w", cursor.FinalizedNumber, models.ErrReorgBelowFinality)
+		}
+		return tx.Model(&models.ChainCursor{}).Where("network = ?", network).
+			UpdateColumns(map[string]any{"accepted_number": 0, "accepted_hash": ""}).Error
+	})
+}
+
+// rewind moves the cursor back if allowed returns nil for the cursor as it is.
+func (s *Store) rewind(
+	ctx context.Context, network string, from, to models.BlockRef,
+	allowed func(tx *gorm.DB, cursor models.ChainCursor) error,
+) error {
 	if to.Number >= from.Number {
 		return fmt.Errorf("rewind the chain cursor: block %d does not come before block %d", to.Number, from.Number)
 	}
 	err := s.write(ctx, func(tx *gorm.DB) error {
+		cursor, err := lockCursor(tx, network)
+		if err != nil {
+			return err
+		}
+		if cursor.BlockNumber != from.Number || cursor.BlockHash != from.Hash {
+			return models.ErrCursorMoved
+		}
+		if err := allowed(tx, cursor); err != nil {
+			return err
+		}
 		if err := s.moveCursor(tx, network, from, to, 0); err != nil {
 			return err
 		}

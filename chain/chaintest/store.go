@@ -165,10 +165,32 @@ func (s *Store) Advance(_ context.Context, _ string, batch models.BlockBatch) er
 
 // Rewind does what chain.BlockStore says.
 func (s *Store) Rewind(_ context.Context, _ string, from, to models.BlockRef) error {
+	return s.rewind(from, to, func(cursor models.ChainCursor) error {
+		if to.Number < max(cursor.AgreedNumber, cursor.FinalizedNumber) {
+			return models.ErrBelowAgreed
+		}
+		return nil
+	})
+}
+
+// RewindAgreed does what chain.BlockStore says.
+func (s *Store) RewindAgreed(_ context.Context, _ string, from, to, branch models.BlockRef) error {
+	return s.rewind(from, to, func(cursor models.ChainCursor) error {
+		if to.Number < cursor.FinalizedNumber && !cursor.HasAccepted(branch) {
+			return models.ErrReorgBelowFinality
+		}
+		return nil
+	})
+}
+
+func (s *Store) rewind(from, to models.BlockRef, allowed func(cursor models.ChainCursor) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.standsAt(from) || to.Number >= from.Number {
 		return models.ErrCursorMoved
+	}
+	if err := allowed(*s.cursor); err != nil {
+		return err
 	}
 	s.rewinds++
 	for key, transfer := range s.transfers {
@@ -410,6 +432,7 @@ type Alarms struct {
 	mu     sync.Mutex
 	raised map[models.AlarmKind]int
 	open   map[models.AlarmKind]bool
+	latest map[models.AlarmKind]models.Alarm
 }
 
 // Raise does what chain.Alarms says.
@@ -418,7 +441,9 @@ func (a *Alarms) Raise(_ context.Context, alarm models.Alarm) error {
 	defer a.mu.Unlock()
 	if a.open == nil {
 		a.open, a.raised = map[models.AlarmKind]bool{}, map[models.AlarmKind]int{}
+		a.latest = map[models.AlarmKind]models.Alarm{}
 	}
+	a.latest[alarm.Kind] = alarm
 	a.open[alarm.Kind] = true
 	a.raised[alarm.Kind]++
 	return nil
@@ -430,6 +455,13 @@ func (a *Alarms) Resolve(_ context.Context, _ string, kind models.AlarmKind, _, 
 	defer a.mu.Unlock()
 	delete(a.open, kind)
 	return nil
+}
+
+// Latest returns the alarm of that kind that was raised last.
+func (a *Alarms) Latest(kind models.AlarmKind) models.Alarm {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.latest[kind]
 }
 
 // IsOpen reports whether an alarm of that kind is open.
@@ -509,11 +541,15 @@ func (s *Store) Head() uint64 {
 	return s.cursor.HeadNumber
 }
 
-// DropFloor removes the finalized block, as resolving the alarm REORG_BELOW_FINALITY does.
-func (s *Store) DropFloor() {
+// Accept accepts the branch that an alarm REORG_BELOW_FINALITY names, as resolving it does.
+func (s *Store) Accept(subject string) {
+	branch, ok := models.BranchOf(subject)
+	if !ok {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cursor.FinalizedNumber, s.cursor.FinalizedHash = 0, ""
+	s.cursor.AcceptedNumber, s.cursor.AcceptedHash = branch.Number, branch.Hash
 }
 
 // HighestRevision returns how often at most a transfer was changed.
