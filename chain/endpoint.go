@@ -55,6 +55,7 @@ type Endpoint interface {
 // PendingTransaction is a transaction in a node's mempool.
 type PendingTransaction struct {
 	Hash  common.Hash
+	From  common.Address  // as the node states it; zero when it does not
 	To    *common.Address // nil when it creates a contract
 	Input []byte
 }
@@ -63,6 +64,7 @@ type PendingTransaction struct {
 func (p *PendingTransaction) UnmarshalJSON(text []byte) error {
 	var fields struct {
 		Hash  *common.Hash    `json:"hash"`
+		From  common.Address  `json:"from"`
 		To    *common.Address `json:"to"`
 		Input hexutil.Bytes   `json:"input"`
 	}
@@ -72,7 +74,7 @@ func (p *PendingTransaction) UnmarshalJSON(text []byte) error {
 	if fields.Hash == nil {
 		return errors.New("read a pending transaction: the hash is missing")
 	}
-	*p = PendingTransaction{Hash: *fields.Hash, To: fields.To, Input: fields.Input}
+	*p = PendingTransaction{Hash: *fields.Hash, From: fields.From, To: fields.To, Input: fields.Input}
 	return nil
 }
 

@@ -207,8 +207,9 @@ func checkReceipt(receipt *types.Receipt, contracts Contracts, depositAddress st
 		if transfer.Ordinal != n.Ordinal || transfer.Token != n.Token {
 			continue
 		}
-		if transfer.To != depositAddress || transfer.Amount != n.Amount {
-			return fmt.Errorf("%w: it transfers %s USDT to %s", models.ErrTransferDiffers, transfer.Amount, transfer.To)
+		if transfer.To != depositAddress || transfer.Amount != n.Amount || !isSender(n, transfer) {
+			return fmt.Errorf("%w: it transfers %s USDT from %s to %s", models.ErrTransferDiffers, transfer.Amount,
+				transfer.From, transfer.To)
 		}
 		return nil
 	}
@@ -265,9 +266,15 @@ func (v *Verifier) proveReceipts(
 func holds(transfers []models.TokenTransfer, wanted Verification) error {
 	for _, t := range transfers {
 		if t.TransferKey == wanted.Notice.TransferKey && t.To == wanted.DepositAddress &&
-			t.Amount == wanted.Notice.Amount {
+			t.Amount == wanted.Notice.Amount && isSender(wanted.Notice, t) {
 			return nil
 		}
 	}
 	return fmt.Errorf("%w: the block's receipts do not contain it", models.ErrTransferDiffers)
+}
+
+// isSender reports whether a transfer has the sender that the notice states, if it states one. The booking compares the
+// stated one with the row: what our own addresses send is never credited.
+func isSender(n models.TransferNotice, t models.TokenTransfer) bool {
+	return n.From == "" || n.From == t.From
 }

@@ -67,6 +67,7 @@ type OversizedTransfer struct {
 // SeenTransfer is a pending transaction, in a node's pool, that would pay an address. It may never be mined.
 type SeenTransfer struct {
 	TxHash string
+	From   string // EIP-55 form, as the node or the calldata states it; "" when neither does
 	To     string // EIP-55 form
 	Amount Amount // micro-USDT, as the calldata states it
 }

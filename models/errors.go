@@ -22,6 +22,8 @@ var (
 	ErrBadCursor = errors.New("malformed paging cursor")
 	// ErrSchemaBehind means that the database lacks migrations.
 	ErrSchemaBehind = errors.New("the database schema is older than this program: run `paycow migrate`")
+	// ErrReserveFixed means that the database was first used with another number of reserved addresses.
+	ErrReserveFixed = errors.New("the number of reserved addresses was fixed")
 	// ErrNotPossible means that an operator's status does not allow the change.
 	ErrNotPossible = errors.New("not possible in this status")
 )
