@@ -316,7 +316,7 @@ func TestNothingIsReversedBeforeTheQuorumShowsIt(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, result.Recorded)
 
-	require.NoError(t, b.store.Rewind(t.Context(), models.NetworkERC20, b.cursor, block(100)))
+	require.NoError(t, b.store.RewindAgreed(t.Context(), models.NetworkERC20, b.cursor, block(100), models.BlockRef{}))
 	snapshot, err = b.LoadPayment(t.Context(), p.ID)
 	require.NoError(t, err)
 	require.False(t, snapshot.Transfers[0].Canonical)
