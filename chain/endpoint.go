@@ -44,6 +44,11 @@ type Endpoint interface {
 	Balances(
 		ctx context.Context, token common.Address, addresses []common.Address, block common.Hash,
 	) ([]*big.Int, error)
+	// CallToken calls functions of a contract that take no argument, at the block with that hash, and returns what each
+	// of them returns: nothing for one that the contract does not have or that it refuses.
+	CallToken(
+		ctx context.Context, contract common.Address, block common.Hash, functions ...string,
+	) ([]hexutil.Bytes, error)
 	// SubscribeHeads sends each new head to the channel until the subscription ends. Returns models.ErrNoSubscriptions
 	// when the node offers none.
 	SubscribeHeads(ctx context.Context, heads chan<- Header) (ethereum.Subscription, error)

@@ -25,6 +25,10 @@ type ChainCursor struct {
 	AcceptedHash   string
 	// RecheckedNumber is the block up to which finalized blocks were read a second time.
 	RecheckedNumber uint64 `gorm:"column:second_number"`
+	// Token is the newest block at which the nodes of the quorum agreed on the state of the token's contracts. With a
+	// quorum of one it is the cursor itself. A payment expires only when this block, too, is past its window.
+	TokenNumber uint64
+	TokenTime   time.Time
 
 	UpdatedAt time.Time
 
@@ -36,6 +40,15 @@ type ChainCursor struct {
 // Block returns the block that was read last.
 func (c ChainCursor) Block() BlockRef {
 	return BlockRef{Number: c.BlockNumber, Hash: c.BlockHash, Time: c.BlockTime}
+}
+
+// JudgedTime returns the time of the newest block up to which the quorum agrees on both the transfers and the state of
+// the token: what came before it can no longer turn out to be otherwise, unless by a reorg.
+func (c ChainCursor) JudgedTime() time.Time {
+	if c.TokenTime.Before(c.AgreedTime) {
+		return c.TokenTime
+	}
+	return c.AgreedTime
 }
 
 // Agreed returns the newest block that the nodes of the quorum agree on.

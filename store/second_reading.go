@@ -26,7 +26,7 @@ func (s *Store) Heal(ctx context.Context, network string, found []models.TokenTr
 		}
 		certain := map[string]bool{} // hashes of blocks that are known to have been read
 		for _, t := range found {
-			known, err := requireRead(tx, cursor, t.Block)
+			known, err := wasRead(tx, cursor, t.Block)
 			if err != nil {
 				return err
 			}
@@ -73,8 +73,14 @@ func requireUnmoved(tx *gorm.DB, found models.Transfer) error {
 }
 
 // requireRead returns models.ErrCursorMoved unless the block is below the cursor and is the one that was read, as far
-// as that is still known. known is false for a block that is not remembered.
-func requireRead(tx *gorm.DB, cursor models.ChainCursor, block models.BlockRef) (known bool, err error) {
+// as that is still known.
+func requireRead(tx *gorm.DB, cursor models.ChainCursor, block models.BlockRef) error {
+	_, err := wasRead(tx, cursor, block)
+	return err
+}
+
+// wasRead does what requireRead does. known is false for a block that is not remembered.
+func wasRead(tx *gorm.DB, cursor models.ChainCursor, block models.BlockRef) (known bool, err error) {
 	if block.Number > cursor.BlockNumber {
 		return false, fmt.Errorf("block %d is above the cursor: %w", block.Number, models.ErrCursorMoved)
 	}
@@ -105,7 +111,7 @@ func (s *Store) Disprove(ctx context.Context, network string, wrong []models.Tok
 			return err
 		}
 		for _, t := range ordered {
-			if _, err := requireRead(tx, cursor, t.Block); err != nil {
+			if err := requireRead(tx, cursor, t.Block); err != nil {
 				return err
 			}
 			if err := s.disprove(tx, t, reason); err != nil {

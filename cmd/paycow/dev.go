@@ -216,6 +216,8 @@ func (d *dev) useOutsideNodes(ctx context.Context) error {
 	switch err := errors.Join(unreachable...); {
 	case d.settings.ChainID == 0:
 		return fmt.Errorf("--rpc-url: %w", err)
+	case refusePublicChain(d.settings.ChainID) != nil:
+		return fmt.Errorf("--rpc-url: %w", refusePublicChain(d.settings.ChainID))
 	case err != nil:
 		d.log.WarnContext(ctx, "some Ethereum nodes cannot be reached", "error", err)
 	}
