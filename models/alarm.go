@@ -28,6 +28,7 @@ const (
 	AlarmFundsDestroyed      AlarmKind = "FUNDS_DESTROYED"      // the token's owner destroyed a balance of ours
 	AlarmBooksDiffer         AlarmKind = "BOOKS_DIFFER"         // reconciliation found a difference
 	AlarmCreditedWithoutNode AlarmKind = "CREDIT_CONTRADICTED"  // a credited transfer is not in the quorum's chain
+	AlarmClockSkew           AlarmKind = "CLOCK_SKEW"           // the worker's clock is not the database's or the chain's
 )
 
 // AlarmKinds returns every kind.
@@ -36,6 +37,7 @@ func AlarmKinds() []AlarmKind {
 		AlarmNodeLying, AlarmNodeWrongChain, AlarmQuorumMissing, AlarmBlockDoubtful, AlarmTransferMissed,
 		AlarmTransferDisproved, AlarmReorgBelowFinality, AlarmReceiptsUndecodable, AlarmAmountTooLarge, AlarmTokenPaused,
 		AlarmTokenFeeChanged, AlarmTokenDeprecated, AlarmAddressBlacklisted, AlarmFundsDestroyed, AlarmBooksDiffer, AlarmCreditedWithoutNode,
+		AlarmClockSkew,
 	}
 }
 
