@@ -179,6 +179,11 @@ var documentedErrors = []web.ErrorCode{
 		Remedy:  "Retry after the time in Retry-After.",
 	},
 	{
+		Status: http.StatusServiceUnavailable, Code: "clock_skew", IsRepeatable: true,
+		Meaning: "The gateway's clock is behind the chain's, so no payment can be created.",
+		Remedy:  "Retry later. If it persists, tell the admin.",
+	},
+	{
 		Status: http.StatusServiceUnavailable, Code: "decision_pending",
 		Meaning: "The decision was accepted but has not taken effect yet.",
 		Remedy:  "Read the payment after the time in Retry-After; do not decide again.",

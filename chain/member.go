@@ -11,6 +11,7 @@ import (
 
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rpc"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
@@ -34,6 +35,10 @@ type member struct {
 	wrongChain  string // why the node is of another chain, "" while it is not
 	lyingUntil  time.Time
 	lyingReason string
+	// returning is true from a contradiction until the node has shown, after its quarantine, that it is on the quorum's
+	// branch.
+	returning bool
+	forked    string // why the node is on another branch than the quorum, "" when it is not
 	// limitedUntil is when the pause ends that the node asked for.
 	limitedUntil time.Time
 	// lateUntil is when the time ends in which others are preferred, because they answered before this node did.
@@ -41,6 +46,7 @@ type member struct {
 	syncing    bool
 	head       Header
 	headAt     time.Time     // when the node reported the head
+	roseAt     time.Time     // when it first reported a head of that height
 	answeredAt time.Time     // of the last call that succeeded
 	latency    time.Duration // moving average, weighted towards the latest call
 	lastError  string
@@ -64,6 +70,7 @@ func newMember(p *Pool, endpoint Endpoint, name string, position int) *member {
 // state returns the state of the node, and the reason in one sentence unless it is OK.
 func (m *member) state() (models.NodeState, string) {
 	agreed, known := m.pool.agreedHead()
+	reference := m.pool.headReference(time.Now())
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
@@ -74,6 +81,10 @@ func (m *member) state() (models.NodeState, string) {
 		return models.NodeWrongChain, m.wrongChain
 	case now.Before(m.lyingUntil):
 		return models.NodeLying, m.lyingReason
+	case m.returning:
+		return models.NodeLying, "it has not shown yet that it is on the quorum's branch; before, " + m.lyingReason
+	case m.forked != "":
+		return models.NodeForked, m.forked
 	case now.Before(m.limitedUntil):
 		return models.NodeRateLimited, "it asked to be left alone until " + m.limitedUntil.UTC().Format(time.RFC3339)
 	case m.breaker.IsOpen() && m.breaker.RemainingDelay() > 0:
@@ -82,7 +93,7 @@ func (m *member) state() (models.NodeState, string) {
 		return models.NodeSyncing, "it is still catching up with its peers"
 	case known && headIsFresh && m.head.Number+staleBlocks < agreed:
 		return models.NodeStale, fmt.Sprintf("it is at block %d while others are at %d", m.head.Number, agreed)
-	case config.BlockTime > 0 && headIsFresh && now.Sub(m.head.Time) > config.staleAfter():
+	case config.BlockTime > 0 && headIsFresh && reference.Sub(m.head.Time) > config.staleAfter():
 		return models.NodeStale, "its newest block is from " + m.head.Time.UTC().Format(time.RFC3339)
 	case now.Before(m.lateUntil):
 		return models.NodeSlow, "others answered before it did"
@@ -122,6 +133,7 @@ func (m *member) distrust(reason string) bool {
 	now := time.Now()
 	isNew := !now.Before(m.lyingUntil)
 	m.lyingUntil, m.lyingReason = now.Add(m.pool.quarantine), reason
+	m.returning, m.forked = m.pool.branches.enabled.Load(), ""
 	return isNew
 }
 
@@ -129,7 +141,7 @@ func (m *member) freshHead() (Header, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	believed := m.wrongChain == "" && !now.Before(m.lyingUntil)
+	believed := m.wrongChain == "" && !now.Before(m.lyingUntil) && !m.returning && m.forked == ""
 	return m.head, believed && !m.headAt.IsZero() && now.Sub(m.headAt) < headFreshFor
 }
 
@@ -143,7 +155,11 @@ func (m *member) answeredWithin(within time.Duration) bool {
 func (m *member) noteHead(head Header) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.head, m.headAt = head, time.Now()
+	now := time.Now()
+	if m.headAt.IsZero() || head.Number > m.head.Number {
+		m.roseAt = now
+	}
+	m.head, m.headAt = head, now
 }
 
 // noteLate makes others be asked before the node for a while.
@@ -326,6 +342,14 @@ func (m *member) Balances(
 ) ([]*big.Int, error) {
 	return tracked(ctx, m, func(ctx context.Context) ([]*big.Int, error) {
 		return m.endpoint.Balances(ctx, token, addresses, block)
+	})
+}
+
+func (m *member) CallToken(
+	ctx context.Context, contract common.Address, block common.Hash, functions ...string,
+) ([]hexutil.Bytes, error) {
+	return tracked(ctx, m, func(ctx context.Context) ([]hexutil.Bytes, error) {
+		return m.endpoint.CallToken(ctx, contract, block, functions...)
 	})
 }
 

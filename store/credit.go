@@ -42,7 +42,7 @@ func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result model
 		if err := lockWindow(tx, p, in.State); err != nil {
 			return err
 		}
-		bookings, err := planBookings(tx, p, in)
+		bookings, err := s.planBookings(tx, p, in)
 		if err != nil {
 			return err
 		}
@@ -74,8 +74,8 @@ type transferBooking struct {
 }
 
 // planBookings locks the payment's transfers and compares them with what the caller saw. It returns nil when they
-// differ.
-func planBookings(tx *gorm.DB, p models.Payment, in models.CreditInput) ([]transferBooking, error) {
+// differ, and when a transfer turns out to come from an address of ours.
+func (s *Store) planBookings(tx *gorm.DB, p models.Payment, in models.CreditInput) ([]transferBooking, error) {
 	var rows []models.Transfer
 	if err := tx.Clauses(rowLock).Where("payment_id = ?", p.ID).Order(lockOrder).Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("lock the payment's transfers: %w", err)
@@ -93,14 +93,35 @@ func planBookings(tx *gorm.DB, p models.Payment, in models.CreditInput) ([]trans
 		bookings = append(bookings, transferBooking{models.LedgerReversal, row.TransferKey, row.CreditedAmount})
 		row.CreditedAmount = 0
 	}
+	senders := make([]string, 0, len(in.Credits))
+	for _, credit := range in.Credits {
+		if row := transfers[credit.TransferKey]; row != nil {
+			senders = append(senders, row.FromAddress)
+		}
+	}
+	internal, err := s.ownSenders(tx, senders)
+	if err != nil {
+		return nil, err
+	}
+	anyInternal := false
 	for _, credit := range in.Credits {
 		row := transfers[credit.TransferKey]
 		if row == nil || row.CreditedAmount != 0 || !row.Canonical || row.Revision != credit.Revision ||
-			row.Amount != credit.Amount || row.BlockHash != credit.Block.Hash {
+			row.Amount != credit.Amount || row.BlockHash != credit.Block.Hash || row.FromAddress != credit.From {
 			return nil, nil
+		}
+		if internal[row.FromAddress] {
+			anyInternal = true
+			if err := s.makeInternal(tx, p, *row); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		bookings = append(bookings, transferBooking{models.LedgerCredit, row.TransferKey, row.Amount})
 		row.CreditedAmount = row.Amount
+	}
+	if anyInternal {
+		return nil, nil // the payment is less than the caller saw
 	}
 	return bookings, nil
 }

@@ -18,8 +18,8 @@ const decisionPatience = 10 * time.Second
 // Decide stores a decision on a payment, with its line in the audit log. A repeat of a decision on the same version of
 // the payment changes nothing. The decision takes effect when the payment's workflow records it.
 //
-// Returns the decision as it is stored, which may be an earlier one with another reason. Returns models.ErrNotFound when
-// the payment is not the operator's, and models.ErrNotPossible when the payment has moved on since that version.
+// Returns the decision as it is stored, which may be an earlier one with another reason. Returns models.ErrNotFound
+// when the payment is not the operator's, and models.ErrNotPossible when the payment has moved on since that version.
 func (s *Store) Decide(
 	ctx context.Context, operatorID string, d models.PaymentDecision,
 ) (stored models.PaymentDecision, err error) {

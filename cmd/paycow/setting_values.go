@@ -46,7 +46,7 @@ func boolean(field *bool) func(string) error {
 	}
 }
 
-func wholeNumber[T int | uint64](field *T, most uint64) func(string) error {
+func wholeNumber[T int | uint32 | uint64](field *T, most uint64) func(string) error {
 	return func(value string) error {
 		n, err := strconv.ParseUint(value, 10, 64)
 		if err != nil || n == 0 || n > most {
@@ -103,12 +103,24 @@ func logLevel(field *slog.Level) func(string) error {
 func webURL(field *string, schemes ...string) func(string) error {
 	return func(value string) error {
 		u, err := url.Parse(value)
-		if err != nil || !slices.Contains(schemes, u.Scheme) || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		if err != nil || !slices.Contains(schemes, u.Scheme) || u.Host == "" || u.User != nil || u.RawQuery != "" ||
+			u.Fragment != "" {
 			return fmt.Errorf("must be a URL that starts with %s://", strings.Join(schemes, ":// or "))
 		}
 		*field = strings.TrimRight(value, "/")
 		return nil
 	}
+}
+
+// isLoopbackURL reports whether only this machine reaches a URL.
+func isLoopbackURL(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	host := u.Hostname()
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.Unmap().IsLoopback()
 }
 
 // noExplorer is the value of PAYCOW_EXPLORER_URL that turns its default off.
@@ -152,6 +164,27 @@ func contractAddress(field *common.Address) func(string) error {
 			return errors.New("must be an address: 0x and 40 hex digits")
 		}
 		*field = common.HexToAddress(value)
+		return nil
+	}
+}
+
+// addressList reads addresses. One in mixed case must have its checksum (EIP-55): what is in this list is never credited.
+func addressList(field *[]common.Address) func(string) error {
+	return func(value string) error {
+		var addresses []common.Address
+		for item := range strings.SplitSeq(value, ",") {
+			address, err := common.NewMixedcaseAddressFromString(strings.TrimSpace(item))
+			if err != nil {
+				return errors.New("must be addresses (0x and 40 hex digits), separated by commas")
+			}
+			original := strings.TrimPrefix(strings.TrimSpace(item), "0x")
+			isMixed := original != strings.ToLower(original) && original != strings.ToUpper(original)
+			if isMixed && !address.ValidChecksum() {
+				return fmt.Errorf("the checksum of %s is wrong; copy the address again", address.Original())
+			}
+			addresses = append(addresses, address.Address())
+		}
+		*field = addresses
 		return nil
 	}
 }
@@ -201,6 +234,9 @@ func addressRanges(field *[]netip.Prefix) func(string) error {
 					return errors.New("must be IP addresses or CIDR ranges, separated by commas")
 				}
 				prefix = netip.PrefixFrom(address, address.BitLen())
+			}
+			if prefix.Bits() == 0 {
+				return errors.New("must not be the whole Internet: then every client could choose its address")
 			}
 			ranges = append(ranges, prefix)
 		}

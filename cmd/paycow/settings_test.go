@@ -71,11 +71,13 @@ func TestSettingsOfTheNodes(t *testing.T) {
 
 func TestRefusedSettingsOfTheNodes(t *testing.T) {
 	for name, value := range map[string]struct{ value, says string }{
-		"PAYCOW_ETH_RPC_URLS":    {"http://secret,http://secret", "names a node twice"},
-		"PAYCOW_RPC_QUORUM":      {"0", `must be a whole number from 1 to 255 (not "0")`},
-		"PAYCOW_FINALIZED_ABOVE": {"-1", `must be a positive amount with at most 6 decimals (not "-1")`},
-		"PAYCOW_WATCH_MEMPOOL":   {"perhaps", `must be true or false (not "perhaps")`},
-		"PAYCOW_RECONCILE_EVERY": {"59s", `must be a duration of at least 1m0s, such as 90s or 1h (not "59s")`},
+		"PAYCOW_ETH_RPC_URLS":       {"http://secret,http://secret", "names a node twice"},
+		"PAYCOW_RPC_QUORUM":         {"0", `must be a whole number from 1 to 255 (not "0")`},
+		"PAYCOW_FINALIZED_ABOVE":    {"-1", `must be a positive amount with at most 6 decimals (not "-1")`},
+		"PAYCOW_RESERVED_ADDRESSES": {"0", `must be a whole number from 1 to 10000 (not "0")`},
+		"PAYCOW_TREASURY":           {"0xdAC17F958D2ee523a2206206994597C13D831ec8", "the checksum of 0xdAC17F958D2ee523a2206206994597C13D831ec8 is wrong"},
+		"PAYCOW_WATCH_MEMPOOL":      {"perhaps", `must be true or false (not "perhaps")`},
+		"PAYCOW_RECONCILE_EVERY":    {"59s", `must be a duration of at least 1m0s, such as 90s or 1h (not "59s")`},
 	} {
 		_, err := settingsOf(t, map[string]string{name: value.value})
 		require.ErrorContains(t, err, name+": "+value.says)
@@ -176,5 +178,38 @@ func TestDefaultSettings(t *testing.T) {
 		time.Hour: "1h", 10 * time.Minute: "10m", 12 * time.Second: "12s", 90 * time.Minute: "1h30m", 70 * time.Second: "1m10s",
 	} {
 		require.Equal(t, text, durationText(d))
+	}
+}
+
+// TestPublicURLIsHTTPS shows that a public URL with http is accepted for this machine only, unless a setting says so.
+func TestPublicURLIsHTTPS(t *testing.T) {
+	for address, accepted := range map[string]bool{
+		"https://pay.example.com": true, "http://localhost:8080": true, "http://127.0.0.1:8080": true, "http://[::1]:8080": true,
+		"http://shop.localhost": true, "http://pay.example.com": false, "http://192.168.1.5:8080": false, "http://0.0.0.0:8080": false,
+		"https://user:secret@pay.example.com": false, "http://localhost.example.com": false, "HTTP://pay.example.com": false,
+	} {
+		_, err := settingsOf(t, map[string]string{"PAYCOW_PUBLIC_URL": address})
+		require.Equal(t, accepted, err == nil, "%s: %v", address, err)
+	}
+	_, err := settingsOf(t, map[string]string{"PAYCOW_PUBLIC_URL": "http://192.168.1.5:8080", "PAYCOW_ALLOW_HTTP": "true"})
+	require.NoError(t, err)
+}
+
+// TestTrustedProxiesAreNotEverybody refuses ranges that hold every address.
+func TestTrustedProxiesAreNotEverybody(t *testing.T) {
+	for _, value := range []string{"0.0.0.0/0", "::/0", "10.0.0.0/8, ::/0", "192.0.2.1/0"} {
+		_, err := settingsOf(t, map[string]string{"PAYCOW_TRUSTED_PROXIES": value})
+		require.ErrorContains(t, err, "whole Internet", value)
+	}
+}
+
+// TestSecretsHaveNoFlags: other users of the machine can read command lines.
+func TestSecretsHaveNoFlags(t *testing.T) {
+	for _, d := range new(Settings).table() {
+		switch d.name {
+		case "MASTER_KEY", "DATABASE_URL", "ETH_RPC_URLS", "XPUB", "PREVIOUS_XPUBS":
+			require.True(t, d.secret, d.name)
+		}
+		require.False(t, !d.secret && strings.HasSuffix(d.name, "_KEYS"), d.name)
 	}
 }
