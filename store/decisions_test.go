@@ -74,7 +74,7 @@ func TestAnAcceptanceIsOfTheAmountThatWasCredited(t *testing.T) {
 		f.decide(t, p, models.DecisionAccept)
 		transfers, err := f.Transfers(t.Context(), p.ID)
 		require.NoError(t, err)
-		require.NoError(t, f.Disprove(t.Context(), models.NetworkERC20, []models.TransferKey{transfers[1].TransferKey}, "gone"))
+		require.NoError(t, f.Disprove(t.Context(), models.NetworkERC20, []models.TokenTransfer{{TransferKey: transfers[1].TransferKey, To: p.DepositAddress, Amount: transfers[1].Amount, Block: transfers[1].Block()}}, "gone"))
 		transfers, err = f.Transfers(t.Context(), p.ID)
 		require.NoError(t, err)
 		in := f.creditInput(p, nil, transfers[1:])
