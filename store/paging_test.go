@@ -67,6 +67,18 @@ func TestPagesReadThroughIndexes(t *testing.T) {
 				_, _, err := read.ListAudit(ctx, AuditFilter{Actor: "admin:a@example.org"})
 				return err
 			},
+			"figures of the network": func() error {
+				_, err := read.NetworkFigures(ctx, models.NetworkERC20)
+				return err
+			},
+			"a balance": func() error {
+				_, _, err := read.Balance(ctx, f.operator.ID)
+				return err
+			},
+			"operators with their figures": func() error {
+				_, _, err := read.ListOperators(ctx, OperatorFilter{})
+				return err
+			},
 			"queues": func() error {
 				_, err := read.QueueFigures(ctx, 100)
 				return err

@@ -42,10 +42,19 @@ func serveCommand() *cli.Command {
 			&cli.StringFlag{
 				Name: "temporal-ui", Value: "127.0.0.1:8233",
 				Usage: "listen address of the embedded Temporal's web UI, which asks for no password",
-			}),
+			},
+			temporalUIWritesFlag()),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			return runProcess(ctx, cmd, process{api: true, worker: true, embedded: cmd.Bool("embedded")})
 		},
+	}
+}
+
+// temporalUIWritesFlag is of the commands that run Temporal.
+func temporalUIWritesFlag() cli.Flag {
+	return &cli.BoolFlag{
+		Name:  "temporal-ui-writes",
+		Usage: "let Temporal's web UI signal and terminate workflows; it does not ask who does it",
 	}
 }
 
