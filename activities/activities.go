@@ -22,6 +22,7 @@ type Activities struct {
 	balances BalanceReader
 	alarms   chain.Alarms
 	settings Settings
+	worker   string // tells this process from others
 	log      *slog.Logger
 }
 
@@ -58,6 +59,7 @@ func New(parts Dependencies, settings Settings, log *slog.Logger) *Activities {
 		balances: parts.Balances,
 		alarms:   parts.Alarms,
 		settings: settings,
+		worker:   models.NewID(),
 		log:      log,
 	}
 }
