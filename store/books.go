@@ -131,7 +131,8 @@ func (s *Store) compareSums(db *gorm.DB, list string) ([]models.Difference, erro
 		IsUncovered                           bool
 	}
 	const uncovered = `(p.status = 'PAID' AND COALESCE(l.total, 0) < p.amount_requested
-		AND NOT (p.decision = 'ACCEPT' AND COALESCE(l.total, 0) > 0))`
+		AND NOT (COALESCE(l.total, 0) > 0
+			AND EXISTS (SELECT 1 FROM payment_decisions a WHERE a.payment_id = p.id AND a.kind = 'ACCEPT')))`
 	err := db.Raw(`SELECT p.id, p.amount_requested AS requested, p.amount_credited AS credited,
 			COALESCE(l.total, 0) AS ledger, COALESCE(t.total, 0) AS transfer, `+uncovered+` AS is_uncovered
 		FROM payments p

@@ -78,7 +78,7 @@ func TestNothingExpiresWhileTheTokensStateIsUnknown(t *testing.T) {
 		require.Equal(t, p.ExpiresAt.Add(end.Time.Sub(soon.Time)), result.WindowEnd.UTC())
 
 		// A reorg takes the agreement back with everything else.
-		require.NoError(t, f.Rewind(ctx, models.NetworkERC20, end, start))
+		require.NoError(t, f.RewindAgreed(ctx, models.NetworkERC20, end, start, models.BlockRef{}))
 		cursor, err := f.Cursor(ctx, models.NetworkERC20)
 		require.NoError(t, err)
 		require.Equal(t, start.Number, cursor.TokenNumber)
@@ -253,7 +253,8 @@ func TestAContractIsPartOfATransfersIdentity(t *testing.T) {
 		require.Equal(t, []string{"transfer:1:" + txHash(1) + ":0", "transfer:1:" + txHash(1) + ":0:0xNew"}, ids)
 		f.requireBooked(t)
 		require.Empty(t, f.compareAll(t))
-		require.NoError(t, f.Disprove(ctx, models.NetworkERC20, []models.TransferKey{old.TransferKey}, "test"))
+		old.Block = transfers[0].Block()
+		require.NoError(t, f.Disprove(ctx, models.NetworkERC20, []models.TokenTransfer{old}, "test"))
 		transfers, err = f.Transfers(ctx, p.ID)
 		require.NoError(t, err)
 		require.False(t, transfers[0].Canonical)

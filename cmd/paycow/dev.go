@@ -43,6 +43,7 @@ func devCommand() *cli.Command {
 			&cli.StringFlag{Name: "http", Value: "127.0.0.1:8080", Usage: "listen address of the API and the pages"},
 			&cli.StringFlag{Name: "temporal", Value: "127.0.0.1:7233", Usage: "listen address of Temporal"},
 			&cli.StringFlag{Name: "temporal-ui", Value: "127.0.0.1:8233", Usage: "listen address of Temporal's web UI"},
+			temporalUIWritesFlag(),
 			&cli.StringFlag{
 				Name: "rpc", Value: "127.0.0.1:8545", Usage: "listen address of the local chain, for HTTP and WebSocket",
 			},
@@ -187,7 +188,7 @@ func (d *dev) startLocalChain(ctx context.Context) error {
 	}
 	d.onClose(local.Close)
 	d.settings.RPCURLs, d.settings.RPCQuorum = []string{local.WSURL()}, 1
-	d.settings.ChainID, d.settings.Token = local.ChainID(), local.TokenAddress()
+	d.settings.ChainID, d.settings.Token, d.settings.ownChain = local.ChainID(), local.TokenAddress(), true
 	d.file.RPCURL, d.file.WSURL = local.HTTPURL(), local.WSURL()
 	d.node = d.file.RPCURL
 	d.file.TokenOwnerKey, d.file.FaucetKey = hexKey(local.TokenOwnerKey()), hexKey(local.FaucetKey())
@@ -246,7 +247,7 @@ func (d *dev) startTemporal(ctx context.Context) error {
 	d.sayf("starting Temporal")
 	server, err := temporal.Start(ctx, temporal.Config{
 		DataDir: filepath.Join(d.dir, "temporal"), FrontendAddr: d.cmd.String("temporal"),
-		UIAddr: d.cmd.String("temporal-ui"), UINamespace: devNamespace, Log: d.log,
+		UIAddr: d.cmd.String("temporal-ui"), UINamespace: devNamespace, UIWrites: d.cmd.Bool("temporal-ui-writes"), Log: d.log,
 	})
 	if err != nil {
 		return fmt.Errorf("start Temporal: %w", err)
