@@ -186,7 +186,7 @@ var documentedErrors = []web.ErrorCode{
 	},
 	{
 		Status: http.StatusServiceUnavailable, Code: "engine_unavailable", IsRepeatable: true,
-		Meaning: "The workflow engine is unavailable.",
+		Meaning: "The workflow engine is unavailable. A decision is stored and takes effect when it is back.",
 		Remedy:  "Retry after the time in Retry-After.",
 	},
 	{

@@ -135,7 +135,7 @@ func (f *fixture) fill(t *testing.T, many int) {
 	for i := range payments {
 		at := now.Add(-time.Duration(i) * (100 * 24 * time.Hour / time.Duration(many)))
 		payments[i] = models.Payment{
-			PaymentState: models.PaymentState{Status: models.StatusPaid, Version: 1}, Confirmations: 12, ID: models.NewID(), OperatorID: f.operator.ID, Reference: models.NewReference(),
+			PaymentState: models.PaymentState{Status: models.StatusExpired, Version: 1}, Confirmations: 12, ID: models.NewID(), OperatorID: f.operator.ID, Reference: models.NewReference(),
 			Network: models.NetworkERC20, Currency: models.CurrencyUSDT, UserID: fmt.Sprint("user_", i%500), AmountRequested: 1,
 			DepositAddress: fmt.Sprint("0xfill", i), AddressIndex: uint32(i), CreatedAt: at, UpdatedAt: at, ExpiresAt: at, WorkflowStartedAt: &at,
 		}
@@ -176,6 +176,7 @@ func (f *fixture) fill(t *testing.T, many int) {
 		}
 		return nil
 	}))
+	require.NoError(t, f.writer.Exec("UPDATE payments SET status = 'PAID'").Error)
 	require.NoError(t, f.writer.Exec("ANALYZE").Error)
 	stats, err := f.OperatorFigures(t.Context(), f.operator.ID, 7)
 	require.NoError(t, err)

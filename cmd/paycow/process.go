@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"paycow/chain"
+	"paycow/engine"
 	"paycow/models"
 )
 
@@ -111,6 +112,7 @@ func runProcess(ctx context.Context, cmd *cli.Command, what process) (err error)
 func (a *app) run(ctx context.Context, listener net.Listener, withWorker bool, ready func()) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { a.outbox.Run(ctx); return nil })
+	group.Go(func() error { engine.NewDecisions(a.store, a.engine, a.log).Run(ctx); return nil })
 	group.Go(func() error { return a.serveMetrics(ctx) })
 	if listener != nil {
 		group.Go(func() error { return a.serveAPI(ctx, listener) })
