@@ -36,6 +36,7 @@ type bundle struct {
 	operator string
 	cursor   models.BlockRef
 	made     int
+	path     string // of the database
 }
 
 type fakeEngine struct {
@@ -44,6 +45,7 @@ type fakeEngine struct {
 	signals map[string][]models.TransferNotice
 	running map[string]bool
 	resumed []string
+	known   map[string][]models.TransferNotice // what workflows know, nil = what they were signalled
 }
 
 func (e *fakeEngine) SignalTransfers(_ context.Context, p models.Payment, signal models.TransfersSignal) error {
@@ -70,6 +72,9 @@ func (e *fakeEngine) Resume(_ context.Context, p models.Payment) error {
 func (e *fakeEngine) KnownTransfers(_ context.Context, id string) ([]models.TransferNotice, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.known != nil {
+		return e.known[id], nil
+	}
 	return e.signals[id], nil
 }
 
@@ -96,11 +101,12 @@ func (v *fakeVerifier) VerifyRemoval(context.Context, chain.Verification) error 
 func setup(t *testing.T) *bundle {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "paycow.db"), quiet)
+	path := filepath.Join(t.TempDir(), "paycow.db")
+	db, err := store.Open(t.Context(), "sqlite:"+path, quiet)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	require.NoError(t, db.Migrate(t.Context()))
-	b := &bundle{t: t, store: db, engine: &fakeEngine{signals: map[string][]models.TransferNotice{}}, verifier: &fakeVerifier{}, operator: models.NewID()}
+	b := &bundle{t: t, store: db, engine: &fakeEngine{signals: map[string][]models.TransferNotice{}}, verifier: &fakeVerifier{}, operator: models.NewID(), path: path}
 	require.NoError(t, db.CreateOperator(t.Context(), models.Operator{ID: b.operator, Email: "shop@example.com", Status: models.OperatorActive}, nil))
 	b.Activities = activities.New(activities.Dependencies{
 		Payments: db, Signals: db, Verifier: b.verifier, Engine: b.engine,

@@ -20,6 +20,7 @@ import (
 	"paycow/chain"
 	"paycow/engine"
 	"paycow/models"
+	"paycow/store"
 )
 
 // Settings are the checked values that a process runs with.
@@ -45,15 +46,18 @@ type Settings struct {
 	PaymentWindow  time.Duration // from a payment's creation to its expiry
 	BlockTime      time.Duration // usual time between blocks; 0 = blocks are made on request (development only)
 	MaxAmount      models.Amount // of one payment, in micro-USDT
+	MaxUnpaid      int           // payments in a row of an operator that receive nothing; 0 = any number
 	MasterKey      []byte        // 32 bytes
 	TrustedProxies []netip.Prefix
 	MetricsAddr    string        // listen address of /metrics, "" = none
 	WatchMempool   bool          // also look for pending transfers
 	ReconcileEvery time.Duration // time from one reconciliation to the next
+	Ages           store.Ages    // of old rows
 	LogLevel       slog.Level
 	LogFormat      string
 
-	dataDir string // of paycow dev, "" for other commands
+	dataDir  string // of paycow dev, "" for other commands
+	ownChain bool   // the chain is in the data directory, too
 }
 
 // ExpiryGrace returns how long after the end of a payment's window its timer fires. By then the blocks up to that end
@@ -210,6 +214,10 @@ func (s *Settings) paymentTable() []setting {
 			help: "account keys of earlier deposit addresses, separated by commas, after PAYCOW_XPUB was given a new one",
 		},
 		{
+			name: "MAX_UNPAID", fallback: strconv.Itoa(models.DefaultMaxUnpaid), set: wholeNumberOrZero(&s.MaxUnpaid),
+			help: "payments in a row that an operator may create without one of them receiving money; 0 for any number",
+		},
+		{
 			name: "RESERVED_ADDRESSES", fallback: strconv.Itoa(models.DefaultReservedAddresses),
 			set:  wholeNumber(&s.Reserved, maxReserved),
 			help: "first address indexes that are never handed out, because a wallet uses them itself; fixed at first use",
@@ -241,8 +249,25 @@ func (s *Settings) paymentTable() []setting {
 			set:  duration(&s.ReconcileEvery, time.Minute),
 			help: "time from one reconciliation of ledger, chain and workflows to the next, at least 1m",
 		},
+		{
+			name: "KEEP_AUDIT", fallback: durationText(models.DefaultKeepAudit), set: duration(&s.Ages.Audit, oneYear),
+			help: "age at which lines of the audit log are dropped, at least a year (8760h)",
+		},
+		{
+			name: "KEEP_REPORTS", fallback: durationText(models.DefaultKeepReports), set: duration(&s.Ages.Reports, oneDay),
+			help: "age at which reports of reconciliations are dropped, at least a day (24h)",
+		},
+		{
+			name: "KEEP_ALARMS", fallback: durationText(models.DefaultKeepAlarms), set: duration(&s.Ages.Alarms, oneDay),
+			help: "time after which resolved alarms are dropped, at least a day (24h)",
+		},
 	}
 }
+
+const (
+	oneDay  = 24 * time.Hour
+	oneYear = 365 * oneDay // the database itself keeps the audit log for so long
+)
 
 // maxReserved bounds the reserved addresses: a process derives all of them at its first start.
 const maxReserved = 10_000
