@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -15,6 +16,10 @@ import (
 
 // verifyConcurrency is how many transfers of one CreditPayment are verified at once.
 const verifyConcurrency = 4
+
+// verifyShare is the part of an attempt's time that may go into verifying, in percent. What is not verified by then waits
+// for the next attempt, and what is can still be booked.
+const verifyShare = 70
 
 // CreditPayment reads each transfer to be credited, and each whose credit is to be reversed, from the chain again. Then
 // it books credits and reversals, together with the state that follows, in one transaction. When one of them cannot be
@@ -62,6 +67,12 @@ func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput
 func (a *Activities) verify(ctx context.Context, input models.CreditInput) ([]models.UnverifiedTransfer, error) {
 	notices := slices.Concat(input.Credits, input.Reversals)
 	reasons := make([]error, len(notices))
+	inTime := ctx
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		inTime, cancel = context.WithTimeout(ctx, time.Until(deadline)*verifyShare/100)
+		defer cancel()
+	}
 	var group errgroup.Group
 	group.SetLimit(verifyConcurrency)
 	for i, notice := range notices {
@@ -70,7 +81,7 @@ func (a *Activities) verify(ctx context.Context, input models.CreditInput) ([]mo
 			verify = a.verifier.VerifyRemoval
 		}
 		group.Go(func() error {
-			reasons[i] = verify(ctx, chain.Verification{
+			reasons[i] = verify(inTime, chain.Verification{
 				DepositAddress: input.DepositAddress, Notice: notice, Confirmations: input.Confirmations, AtStake: input.AtStake,
 			})
 			return nil

@@ -68,8 +68,8 @@ type Config struct {
 	MaxAmount     models.Amount // the largest amount of one payment; default models.DefaultMaxAmount
 	// MaxUnpaid is how many payments in a row an operator may create of which none receives anything; 0 = any number.
 	MaxUnpaid int
-	BlockTime     time.Duration // usual time between blocks; default models.DefaultBlockTime
-	LagLimit      time.Duration // largest age of the newest block read for /readyz; default 10 block times plus 30 s
+	BlockTime time.Duration // usual time between blocks; default models.DefaultBlockTime
+	LagLimit  time.Duration // largest age of the newest block read for /readyz; default 10 block times plus 30 s
 	// MasterKey seals API secrets and second factors. Without it no operator can be approved and no secret revealed.
 	MasterKey []byte
 	// TemporalUIURL is where admins reach Temporal's web UI, "" if they cannot. TemporalNamespace is the namespace to
@@ -135,7 +135,7 @@ func newServer(config Config, hash func(password string) string) *Server {
 	}
 	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.exports = newBudget(maxExports, maxExportsPerNetwork)
-	s.unpaid = newQuota(config.MaxUnpaid, config.Store.UnpaidRun, config.Clock)
+	s.unpaid = s.newQuota()
 	s.crossOrigin = http.NewCrossOriginProtection()
 	if err := s.crossOrigin.AddTrustedOrigin(originText(s.PublicURL)); err != nil {
 		// The check by Sec-Fetch-Site works without it.
