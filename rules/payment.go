@@ -30,6 +30,8 @@ type Payment struct {
 	accepted     bool
 	reason       string
 	held         map[models.TransferKey]string // confirmed transfers that could not be verified, and why
+	crowd        *models.Crowd                 // the sums of all transfers, once they are too many to know each
+	crowdHeld    string                        // why what is confirmed could not be booked at the last attempt
 	extendedTo   time.Time                     // the real end of the window, if it is later than the promised one
 	undecided    *models.DecisionSignal        // an acceptance of a version of the row that is not known here yet
 	recorded     models.PaymentState           // what the row is known to hold
@@ -54,9 +56,10 @@ func NewPayment(input models.PaymentInput) *Payment {
 // Recorded returns the state that the payment's row is known to hold.
 func (p *Payment) Recorded() models.PaymentState { return p.recorded }
 
-// Transfers returns every transfer known, in the order of the chain, and the end of the window if it has moved.
+// Transfers returns every transfer known, in the order of the chain, or the sums of a crowded payment, and the end of
+// the window if it has moved.
 func (p *Payment) Transfers() models.TransfersSignal {
-	return models.TransfersSignal{Transfers: p.transfers.all(), WindowEnd: p.extendedTo}
+	return models.TransfersSignal{Transfers: p.transfers.all(), Crowd: p.crowd, WindowEnd: p.extendedTo}
 }
 
 // ApplySnapshot takes over the payment's row and transfers. Newer notices of transfers are kept, but the amounts
@@ -76,6 +79,12 @@ func (p *Payment) ApplySnapshot(snapshot models.PaymentSnapshot) {
 	p.setRecorded(recorded)
 	p.undecided = nil // the row was read after the signal, so a version that it has not reached does not exist
 	p.extendWindow(snapshot.WindowEnd)
+	if snapshot.Crowd != nil {
+		p.applyCrowd(*snapshot.Crowd) // read after everything that is known
+	}
+	if p.crowd != nil {
+		return
+	}
 	for _, notice := range snapshot.Transfers {
 		p.applyTransfer(notice)
 		known, _ := p.transfers.get(notice.TransferKey)
@@ -88,6 +97,12 @@ func (p *Payment) ApplySnapshot(snapshot models.PaymentSnapshot) {
 func (p *Payment) ApplyTransfers(signal models.TransfersSignal) {
 	p.unsynced++
 	p.extendWindow(signal.WindowEnd)
+	if signal.Crowd != nil {
+		p.applyCrowdNews(*signal.Crowd)
+	}
+	if p.crowd != nil {
+		return // the sums hold what was signalled before them
+	}
 	for _, notice := range signal.Transfers {
 		p.applyTransfer(notice)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/big"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -133,8 +134,13 @@ const creditedByPayment = "SELECT payment_id, CAST(SUM(credited_amount) AS bigin
 	"FROM transfers GROUP BY payment_id"
 
 // keyOfTransfer is SQL for the key of a transfer t, as models.TransferKey writes it.
-const keyOfTransfer = "CAST(t.chain_id AS text) || ':' || t.tx_hash || ':' || CAST(t.ordinal AS text) || " +
-	"CASE WHEN t.token = '' THEN '' ELSE ':' || t.token END"
+var keyOfTransfer = keyOf("t")
+
+// keyOf is SQL for the key of a transfer in the table of that name.
+func keyOf(table string) string {
+	return strings.ReplaceAll("CAST(t.chain_id AS text) || ':' || t.tx_hash || ':' || CAST(t.ordinal AS text) || "+
+		"CASE WHEN t.token = '' THEN '' ELSE ':' || t.token END", "t.", table+".")
+}
 
 // keyOfExternalID is SQL for the transfer's key in the external id of its booking: the text between the first colon and
 // the number of the generation.

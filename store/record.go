@@ -21,9 +21,17 @@ func (s *Store) Snapshot(ctx context.Context, paymentID string) (models.PaymentS
 	return s.snapshotOf(s.read(ctx), p)
 }
 
-// snapshotOf adds the transfers to a payment's row. They are read after the row, so they are never older than its
-// state.
+// snapshotOf adds the transfers to a payment's row, or their sums if the payment is crowded. They are read after the
+// row, so they are never older than its state.
 func (s *Store) snapshotOf(db *gorm.DB, p models.Payment) (models.PaymentSnapshot, error) {
+	switch crowd, _, err := readCrowd(db, p); {
+	case err != nil:
+		return models.PaymentSnapshot{}, fmt.Errorf("sum up a payment's transfers: %w", err)
+	case crowd != nil:
+		return models.PaymentSnapshot{
+			State: p.PaymentState, Crowd: crowd, WindowEnd: movedEnd(p, crowd.WindowEnd),
+		}, nil
+	}
 	var cursor models.ChainCursor
 	err := db.Where("network = ?", p.Network).Take(&cursor).Error
 	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) { // before the first block no transfer has a confirmation

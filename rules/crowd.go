@@ -1,0 +1,77 @@
+package rules
+
+import (
+	"fmt"
+
+	"paycow/models"
+)
+
+// applyCrowd takes over the sums of a crowded payment in place of its transfers. A payment stays crowded.
+func (p *Payment) applyCrowd(crowd models.Crowd) {
+	p.crowd, p.crowdHeld = &crowd, ""
+	p.transfers = newTransferSet()
+	p.held = map[models.TransferKey]string{}
+	p.extendedTo = crowd.WindowEnd // the sums are of this window
+}
+
+// applyCrowdNews takes over the sums that a signal brought, unless newer ones are known.
+func (p *Payment) applyCrowdNews(crowd models.Crowd) {
+	if p.crowd == nil || crowd.Supersedes(*p.crowd) {
+		p.applyCrowd(crowd)
+	}
+}
+
+// IsCrowded reports whether only the sums of the payment's transfers are known.
+func (p *Payment) IsCrowded() bool { return p.crowd != nil }
+
+// isCrowdOutdated reports whether the window is known to end later than it did for the sums.
+func (p *Payment) isCrowdOutdated() bool { return p.crowd != nil && p.extendedTo.After(p.crowd.WindowEnd) }
+
+// needsSettling reports whether a crowded payment has something to book. What was held at the last attempt waits.
+func (p *Payment) needsSettling() bool { return p.crowd != nil && p.crowd.HasBookings() && p.crowdHeld == "" }
+
+func (p *Payment) isSettlingHeld() bool { return p.crowd != nil && p.crowd.HasBookings() && p.crowdHeld != "" }
+
+// isUnconfirmed reports whether a transfer still needs confirmations.
+func (p *Payment) isUnconfirmed() bool {
+	return len(p.unconfirmed()) > 0 || p.crowd != nil && p.crowd.Unconfirmed > 0
+}
+
+func (p *Payment) settle(await bool) Settle {
+	return Settle{Input: models.SettleInput{PaymentID: p.input.PaymentID, Await: await}, Crowd: *p.crowd}
+}
+
+// ApplySettleResult applies the outcome of a Settle.
+func (p *Payment) ApplySettleResult(asked Settle, result models.SettleResult) {
+	p.ApplySnapshot(result.Snapshot)
+	if p.crowd == nil {
+		return
+	}
+	p.crowdHeld = result.Held
+	if result.Booked == 0 && result.Held == "" && p.needsSettling() && !asked.Input.Await {
+		p.crowdHeld = "nothing could be booked" // the next attempt is repeated by Temporal, with pauses
+	}
+}
+
+// Summary implements Effect.
+func (e Settle) Summary() string {
+	text := ""
+	if e.Crowd.Confirmed > 0 {
+		text = fmt.Sprintf("verify and credit %d transfers, USDT %s", e.Crowd.Confirmed, e.Crowd.ConfirmedAmount)
+	}
+	if e.Crowd.Outdated > 0 {
+		if text != "" {
+			text += ", "
+		}
+		text += fmt.Sprintf("reverse %d credits", e.Crowd.Outdated)
+	}
+	return text
+}
+
+// describeCrowd returns the sums of a crowded payment as the details show them.
+func describeCrowd(c models.Crowd) string {
+	return fmt.Sprintf(`
+%d transfers, too many to list: %d to be credited (USDT %s), %d to be reversed, %d without the required confirmations,
+%d removed by a reorg.
+`, c.Transfers, c.Confirmed, c.ConfirmedAmount, c.Outdated, c.Unconfirmed, c.Removed)
+}
