@@ -16,6 +16,7 @@ type Activities struct {
 	verifier TransferVerifier
 	watcher  ChainWatcher
 	signals  SignalStore
+	expiries ExpiryStore
 	engine   Engine
 	books    Books
 	balances BalanceReader
@@ -35,6 +36,7 @@ type Settings struct {
 type Dependencies struct {
 	Payments PaymentStore
 	Signals  SignalStore
+	Expiries ExpiryStore // nil for none: expiries that wait are then only repeated rarely
 	Verifier TransferVerifier
 	Watcher  ChainWatcher
 	Engine   Engine
@@ -50,6 +52,7 @@ func New(parts Dependencies, settings Settings, log *slog.Logger) *Activities {
 		verifier: parts.Verifier,
 		watcher:  parts.Watcher,
 		signals:  parts.Signals,
+		expiries: parts.Expiries,
 		engine:   parts.Engine,
 		books:    parts.Books,
 		balances: parts.Balances,
@@ -75,4 +78,7 @@ type TransferVerifier interface {
 	// VerifyTransfer returns nil only if a quorum of nodes shows that the transfer pays the wanted amount of the token to
 	// the wanted address, in a canonical block with the required confirmations.
 	VerifyTransfer(ctx context.Context, wanted chain.Verification) error
+	// VerifyRemoval returns nil only if a quorum of nodes shows that the canonical chain does not contain the transfer
+	// with the amount that was credited.
+	VerifyRemoval(ctx context.Context, credited chain.Verification) error
 }

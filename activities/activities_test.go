@@ -72,11 +72,13 @@ func (e *fakeEngine) KnownTransfers(_ context.Context, id string) ([]models.Tran
 	return e.signals[id], nil
 }
 
-type fakeVerifier struct{ err error }
+type fakeVerifier struct{ err, removalErr error }
 
 func (v *fakeVerifier) VerifyTransfer(context.Context, chain.Verification) error {
 	return v.err
 }
+
+func (v *fakeVerifier) VerifyRemoval(context.Context, chain.Verification) error { return v.removalErr }
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
@@ -295,6 +297,49 @@ func TestNothingIsBookedBeforeTheChainConfirmsIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 50*models.USDT, available)
 	require.Zero(t, pending)
+}
+
+// A credit is taken back only when the quorum shows that its transfer is gone, and what cannot be shown holds up no credit.
+func TestNothingIsReversedBeforeTheQuorumShowsIt(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := b.payment()
+	b.mine(transferTo(p, 1))
+	for range 11 {
+		b.mine()
+	}
+	snapshot, err := b.LoadPayment(t.Context(), p.ID)
+	require.NoError(t, err)
+	paid := models.PaymentState{Status: models.StatusPaid, AmountReceived: 50 * models.USDT, AmountCredited: 50 * models.USDT, Version: 2}
+	input := models.CreditInput{PaymentID: p.ID, OperatorID: b.operator, DepositAddress: p.DepositAddress, Confirmations: 12, Credits: snapshot.Transfers, State: paid}
+	result, err := b.CreditPayment(t.Context(), input)
+	require.NoError(t, err)
+	require.True(t, result.Recorded)
+
+	require.NoError(t, b.store.Rewind(t.Context(), models.NetworkERC20, b.cursor, block(100)))
+	snapshot, err = b.LoadPayment(t.Context(), p.ID)
+	require.NoError(t, err)
+	require.False(t, snapshot.Transfers[0].Canonical)
+	reverted := models.PaymentState{Status: models.StatusPending, Exception: models.ExceptionReverted, Version: 3}
+	input.Credits, input.Reversals, input.State = nil, snapshot.Transfers, reverted
+	b.verifier.removalErr = models.ErrStillCanonical
+	result, err = b.CreditPayment(t.Context(), input)
+	require.NoError(t, err)
+	require.Equal(t, []models.UnverifiedTransfer{{TransferKey: input.Reversals[0].TransferKey, Reason: models.ErrStillCanonical.Error()}}, result.Unverified)
+	input.Await = true
+	_, err = b.CreditPayment(t.Context(), input)
+	require.ErrorContains(t, err, models.ErrStillCanonical.Error())
+	available, _, err := b.store.Balance(t.Context(), b.operator)
+	require.NoError(t, err)
+	require.Equal(t, 50*models.USDT, available)
+
+	b.verifier.removalErr = nil
+	result, err = b.CreditPayment(t.Context(), input)
+	require.NoError(t, err)
+	require.True(t, result.Recorded)
+	available, _, err = b.store.Balance(t.Context(), b.operator)
+	require.NoError(t, err)
+	require.Zero(t, available)
 }
 
 func TestExpiryWaitsForTheChain(t *testing.T) {

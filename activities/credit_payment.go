@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,12 +15,12 @@ import (
 // verifyConcurrency is how many transfers of one CreditPayment are verified at once.
 const verifyConcurrency = 4
 
-// CreditPayment reads each transfer to be credited from the chain again. Then it books credits and reversals, together
-// with the state that follows, in one transaction. When a credit cannot be verified now, or an alarm stops crediting,
-// nothing is booked: the result says which credits and why or, with input.Await, the activity fails and Temporal
-// repeats it.
+// CreditPayment reads each transfer to be credited, and each whose credit is to be reversed, from the chain again. Then
+// it books credits and reversals, together with the state that follows, in one transaction. When one of them cannot be
+// verified now, or an alarm stops crediting, nothing is booked: the result says which and why or, with input.Await, the
+// activity fails and Temporal repeats it.
 func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput) (models.CreditResult, error) {
-	unverified, err := a.verifyCredits(ctx, input)
+	unverified, err := a.verify(ctx, input)
 	if err != nil {
 		return models.CreditResult{}, err
 	}
@@ -27,8 +28,9 @@ func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput
 		return waitOrAnswer(input, unverified)
 	}
 	result, err := a.payments.Credit(ctx, input)
-	if errors.Is(err, models.ErrCreditingHalted) && len(input.Credits) > 0 {
-		for _, notice := range input.Credits {
+	if notices := slices.Concat(input.Credits, input.Reversals); errors.Is(err, models.ErrCreditingHalted) &&
+		len(notices) > 0 {
+		for _, notice := range notices {
 			unverified = append(
 				unverified,
 				models.UnverifiedTransfer{TransferKey: notice.TransferKey, Reason: models.ErrCreditingHalted.Error()},
@@ -45,14 +47,19 @@ func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput
 	return result, nil
 }
 
-// verifyCredits returns the credits that cannot be verified now, in the order of the input.
-func (a *Activities) verifyCredits(ctx context.Context, input models.CreditInput) ([]models.UnverifiedTransfer, error) {
-	reasons := make([]error, len(input.Credits))
+// verify returns the credits and reversals that cannot be verified now, in the order of the input.
+func (a *Activities) verify(ctx context.Context, input models.CreditInput) ([]models.UnverifiedTransfer, error) {
+	notices := slices.Concat(input.Credits, input.Reversals)
+	reasons := make([]error, len(notices))
 	var group errgroup.Group
 	group.SetLimit(verifyConcurrency)
-	for i, notice := range input.Credits {
+	for i, notice := range notices {
+		verify := a.verifier.VerifyTransfer
+		if i >= len(input.Credits) {
+			verify = a.verifier.VerifyRemoval
+		}
 		group.Go(func() error {
-			reasons[i] = a.verifier.VerifyTransfer(ctx, chain.Verification{
+			reasons[i] = verify(ctx, chain.Verification{
 				DepositAddress: input.DepositAddress, Notice: notice, Confirmations: input.Confirmations, AtStake: input.AtStake,
 			})
 			return nil
@@ -63,7 +70,7 @@ func (a *Activities) verifyCredits(ctx context.Context, input models.CreditInput
 		return nil, fmt.Errorf("verify the payment's transfers: %w", ctx.Err())
 	}
 	var unverified []models.UnverifiedTransfer
-	for i, notice := range input.Credits {
+	for i, notice := range notices {
 		if reasons[i] != nil {
 			a.log.WarnContext(ctx, "transfer not verified", "payment_id", input.PaymentID, "tx_hash", notice.TxHash,
 				"block", notice.Block.Number, "error", reasons[i])
@@ -81,8 +88,8 @@ func (a *Activities) verifyCredits(ctx context.Context, input models.CreditInput
 
 // waitOrAnswer returns the result of an attempt that booked nothing, or the error that makes Temporal repeat it.
 func waitOrAnswer(input models.CreditInput, unverified []models.UnverifiedTransfer) (models.CreditResult, error) {
-	// Credits that can be verified must not wait for the others: the next attempt is for them alone.
-	if input.Await && len(unverified) == len(input.Credits) {
+	// What can be verified must not wait for the others: the next attempt is for that alone.
+	if input.Await && len(unverified) == len(input.Credits)+len(input.Reversals) {
 		return models.CreditResult{}, errors.New(unverified[0].Reason)
 	}
 	return models.CreditResult{Unverified: unverified}, nil

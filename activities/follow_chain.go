@@ -62,7 +62,7 @@ func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInp
 		return temporal.NewNonRetryableApplicationError("this worker does not watch network "+input.Network,
 			"UnknownNetwork", nil)
 	}
-	runCtx, cancel := context.WithTimeout(ctx, time.Duration(input.RunSeconds)*time.Second)
+	runCtx, cancel := context.WithTimeout(ctx, runTime(ctx, input))
 	defer cancel()
 	go func() {
 		// A worker that stops hands the chain over at once, instead of letting its heartbeat time out.
@@ -74,10 +74,16 @@ func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInp
 	}()
 	held := newLease()
 	broken := held.watch(runCtx, cancel)
+	progressed := make(chan struct{}, 1)
+	go a.wakeExpiries(runCtx, progressed)
 	ended := make(chan error, 1)
 	go func() {
 		ended <- a.watcher.Watch(runCtx, func(ctx context.Context, progress chain.Progress) error {
 			a.report(ctx, held, progress)
+			select {
+			case progressed <- struct{}{}:
+			default: // the expiries of the report before are still being woken
+			}
 			return nil
 		})
 	}()
@@ -105,6 +111,20 @@ func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInp
 	default:
 		return errors.New("follow the chain: the watcher returned without an error")
 	}
+}
+
+// oldQueueRun is how long a follower runs that an earlier version started on the payments' task queue. Then the workflow
+// continues on the chain's. It is not shorter, because a workflow that a worker of the earlier version continues begins
+// on the old queue again.
+const oldQueueRun = time.Minute
+
+// runTime returns how long a follower runs.
+func runTime(ctx context.Context, input models.ChainWatchInput) time.Duration {
+	run := time.Duration(input.RunSeconds) * time.Second
+	if activity.GetInfo(ctx).TaskQueue == models.TaskQueue {
+		return min(run, oldQueueRun)
+	}
+	return run
 }
 
 // report tells Temporal and the payments how far the chain has been read.

@@ -193,6 +193,14 @@ func isLowerHex(text string, digits int) bool {
 	return true
 }
 
+// isPreviousAddress reports whether an earlier account key has the payment's address at its index.
+func (s *Server) isPreviousAddress(p models.Payment) bool {
+	return slices.ContainsFunc(s.PreviousAddresses, func(previous Addresses) bool {
+		derived, err := previous.Address(p.AddressIndex)
+		return err == nil && derived == p.DepositAddress
+	})
+}
+
 // checkAddress derives the payment's address again and returns an error if the row holds another one. Otherwise
 // anyone who can write to the database could redirect payers' money.
 func (s *Server) checkAddress(p models.Payment) error {
@@ -204,7 +212,7 @@ func (s *Server) checkAddress(p models.Payment) error {
 		}
 		s.addresses.Add(p.AddressIndex, derived)
 	}
-	if derived != p.DepositAddress {
+	if derived != p.DepositAddress && !s.isPreviousAddress(p) {
 		return errInternal.because(fmt.Errorf("payment %s: the row's deposit address %s does not match index %d", p.ID,
 			p.DepositAddress, p.AddressIndex))
 	}

@@ -52,7 +52,9 @@ type Config struct {
 	Store     *store.Store
 	Engine    Engine
 	Starter   Starter
-	Addresses Addresses
+	Addresses Addresses // for new payments
+	// PreviousAddresses are the account keys from which the addresses of earlier payments were derived.
+	PreviousAddresses []Addresses
 
 	// PublicURL is where payers and integrators reach this installation. If it begins with https, plain http is
 	// refused.

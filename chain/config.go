@@ -13,6 +13,8 @@ import (
 type Config struct {
 	Network string
 	ChainID uint64
+	// Genesis is the hash of the chain's first block. Another chain may have the same id. Zero means not known yet.
+	Genesis common.Hash
 	Token   common.Address
 	// Quorum is how many nodes must agree before anything is credited or expires. Values below 1 count as 1: then one
 	// node is believed, and the agreed block moves with the cursor.

@@ -38,6 +38,8 @@
 //     confirmations, and the receipts of that block have the root that its header states.
 //   - Each report of a Watcher says whether blocks were stored, or whether a node and the database both say that nothing
 //     is new. Neither is true while it is blind.
+//   - VerifyRemoval returns nil only if a quorum of nodes shows that the canonical chain does not contain a transfer as
+//     it was credited.
 //   - A node that contradicts the quorum about a block of the same hash is in quarantine for an hour. A node of
 //     another chain is excluded for good. Both raise an alarm. A node that fails, is late, rate limited, syncing or
 //     behind is avoided for as long as that lasts.

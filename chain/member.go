@@ -30,8 +30,8 @@ type member struct {
 	breaker  circuitbreaker.CircuitBreaker[any]
 
 	mu          sync.Mutex
-	chainOK     bool // the chain id was checked since the last failure
-	wrongChain  uint64
+	chainOK     bool   // the chain id was checked since the last failure
+	wrongChain  string // why the node is of another chain, "" while it is not
 	lyingUntil  time.Time
 	lyingReason string
 	// limitedUntil is when the pause ends that the node asked for.
@@ -70,8 +70,8 @@ func (m *member) state() (models.NodeState, string) {
 	config := m.pool.config
 	headIsFresh := !m.headAt.IsZero() && now.Sub(m.headAt) < headFreshFor
 	switch {
-	case m.wrongChain != 0:
-		return models.NodeWrongChain, fmt.Sprintf("it follows chain %d instead of %d", m.wrongChain, config.ChainID)
+	case m.wrongChain != "":
+		return models.NodeWrongChain, m.wrongChain
 	case now.Before(m.lyingUntil):
 		return models.NodeLying, m.lyingReason
 	case now.Before(m.limitedUntil):
@@ -129,14 +129,14 @@ func (m *member) freshHead() (Header, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	believed := m.wrongChain == 0 && !now.Before(m.lyingUntil)
+	believed := m.wrongChain == "" && !now.Before(m.lyingUntil)
 	return m.head, believed && !m.headAt.IsZero() && now.Sub(m.headAt) < headFreshFor
 }
 
 func (m *member) answeredWithin(within time.Duration) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.wrongChain != 0 || time.Since(m.answeredAt) < within && time.Since(m.headAt) < within ||
+	return m.wrongChain != "" || time.Since(m.answeredAt) < within && time.Since(m.headAt) < within ||
 		time.Now().Before(m.limitedUntil)
 }
 
@@ -224,36 +224,34 @@ func isAnswer(err error) bool {
 		errors.Is(err, models.ErrNoSubscriptions)
 }
 
-// checkChain excludes a node of another chain for good. It checks the chain id at the first call and again after each
+// checkChain excludes a node of another chain for good. It checks the chain at the first call and again after each
 // failure, because the node behind a URL can change.
 func (m *member) checkChain(ctx context.Context) error {
 	m.mu.Lock()
 	wrong, checked := m.wrongChain, m.chainOK
 	m.mu.Unlock()
-	if wrong == 0 && !checked {
+	if wrong == "" && !checked {
 		permitted := m.breaker.TryAcquirePermit()
 		started := time.Now()
-		id, err := m.endpoint.ChainID(ctx)
+		reason, err := m.otherChain(ctx)
 		m.record(ctx, permitted, time.Since(started), err)
 		if err != nil {
 			return err
 		}
 		m.mu.Lock()
-		m.chainOK = id == m.pool.config.ChainID
-		isNew := !m.chainOK && m.wrongChain == 0
+		m.chainOK = reason == ""
+		isNew := !m.chainOK && m.wrongChain == ""
 		if isNew {
-			m.wrongChain = id
+			m.wrongChain = reason
 		}
 		wrong = m.wrongChain
 		m.mu.Unlock()
 		if isNew {
-			m.pool.raise(ctx, models.AlarmNodeWrongChain, m.name,
-				fmt.Sprintf("it follows chain %d instead of %d", id, m.pool.config.ChainID))
+			m.pool.raise(ctx, models.AlarmNodeWrongChain, m.name, reason)
 		}
 	}
-	if wrong != 0 {
-		return fmt.Errorf("%s: %w: chain id %d, configured is %d", m.name, models.ErrWrongChain, wrong,
-			m.pool.config.ChainID)
+	if wrong != "" {
+		return fmt.Errorf("%s: %w: %s", m.name, models.ErrWrongChain, wrong)
 	}
 	return nil
 }

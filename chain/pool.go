@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/big"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -41,6 +42,7 @@ type Pool struct {
 	members    []*member
 	alarms     Alarms
 	log        *slog.Logger
+	genesis    atomic.Pointer[common.Hash] // nil until it is known
 }
 
 // PoolOption changes a pool's behaviour.
@@ -55,6 +57,9 @@ func WithQuarantine(duration time.Duration) PoolOption {
 // NewPool returns a pool of the endpoints, best first.
 func NewPool(endpoints []Endpoint, config Config, alarms Alarms, log *slog.Logger, options ...PoolOption) *Pool {
 	p := &Pool{config: config, quarantine: quarantine, alarms: alarms, log: log.With("network", config.Network)}
+	if config.Genesis != (common.Hash{}) {
+		p.genesis.Store(&config.Genesis)
+	}
 	for _, option := range options {
 		option(p)
 	}

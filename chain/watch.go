@@ -16,6 +16,9 @@ type Store interface {
 	CheckStore
 	MempoolStore
 	Alarms
+	// BindGenesis binds the database to the chain's first block. Returns a *models.BindingError when it belongs to
+	// another one.
+	BindGenesis(ctx context.Context, hash string) error
 	// PutNodeHealth replaces what is stored about the network's nodes.
 	PutNodeHealth(ctx context.Context, network string, health []models.NodeHealth) error
 }
@@ -52,6 +55,7 @@ func (w *Watcher) Watch(ctx context.Context, onProgress func(context.Context, Pr
 		group.Go(func() error { return NewMempoolWatch(w.config, w.pool, w.store, w.log).Run(ctx) })
 	}
 	group.Go(func() error { return w.storeNodeHealth(ctx) })
+	group.Go(func() error { return w.bindGenesis(ctx) })
 	return group.Wait()
 }
 

@@ -1,6 +1,8 @@
 package chain
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,7 +18,8 @@ const accountDepth = 3
 // XPub derives addresses from a BIP-32 public account key (m/44'/60'/0'), on its external chain. No private key is
 // involved. It is safe for concurrent use.
 type XPub struct {
-	external *hdkeychain.ExtendedKey // m/44'/60'/0'/0
+	external    *hdkeychain.ExtendedKey // m/44'/60'/0'/0
+	fingerprint string
 }
 
 // NewXPub parses a public account key. Each error is one sentence and never repeats the key.
@@ -44,8 +47,12 @@ func NewXPub(xpub string) (*XPub, error) {
 	if err != nil {
 		return nil, fmt.Errorf("derive the external chain of the xpub: %w", err)
 	}
-	return &XPub{external: external}, nil
+	sum := sha256.Sum256([]byte("paycow xpub " + account.String()))
+	return &XPub{external: external, fingerprint: hex.EncodeToString(sum[:8])}, nil
 }
+
+// Fingerprint returns 16 hex digits that tell account keys apart and disclose nothing of them.
+func (x *XPub) Fingerprint() string { return x.fingerprint }
 
 // Address returns the address m/44'/60'/0'/0/index in EIP-55 form.
 func (x *XPub) Address(index uint32) (string, error) {

@@ -113,7 +113,7 @@ func (c *Client) Ping(ctx context.Context) error {
 func (c *Client) EnsureChainWatch(ctx context.Context, input models.ChainWatchInput) error {
 	_, err := c.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       models.ChainWatchWorkflowID(input.Network),
-		TaskQueue:                models.TaskQueue,
+		TaskQueue:                models.TaskQueueChain,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		StaticSummary:            "watches " + input.Network,
@@ -128,17 +128,18 @@ func (c *Client) EnsureChainWatch(ctx context.Context, input models.ChainWatchIn
 func (c *Client) EnsureReconciliation(ctx context.Context, network string, every time.Duration) error {
 	id := models.ReconciliationScheduleID(network)
 	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every}}}
+	action := &client.ScheduleWorkflowAction{
+		ID: id, Workflow: models.WorkflowReconciliation, TaskQueue: models.TaskQueueChain,
+		Args: []any{models.ReconciliationInput{Network: network}}, StaticSummary: "compares the books of " + network,
+	}
 	_, err := c.temporal.ScheduleClient().Create(ctx, client.ScheduleOptions{
 		ID: id, Spec: spec, Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
 		// Runs that were missed while Temporal was down are skipped: the next run compares everything.
 		CatchupWindow: time.Minute,
-		Action: &client.ScheduleWorkflowAction{
-			ID: id, Workflow: models.WorkflowReconciliation, TaskQueue: models.TaskQueue,
-			Args: []any{models.ReconciliationInput{Network: network}}, StaticSummary: "compares the books of " + network,
-		},
+		Action:        action,
 	})
 	if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
-		return c.adjustReconciliation(ctx, id, spec, every)
+		return c.adjustReconciliation(ctx, id, spec, action)
 	}
 	if err != nil {
 		return fmt.Errorf("schedule the reconciliation: %w", err)
@@ -146,26 +147,27 @@ func (c *Client) EnsureReconciliation(ctx context.Context, network string, every
 	return nil
 }
 
-// adjustReconciliation changes the interval of the schedule if it differs from the setting.
+// adjustReconciliation changes the schedule if its interval differs from the setting, or if an earlier version put it on
+// another task queue.
 func (c *Client) adjustReconciliation(
 	ctx context.Context,
 	id string,
 	spec client.ScheduleSpec,
-	every time.Duration,
+	action *client.ScheduleWorkflowAction,
 ) error {
 	handle := c.temporal.ScheduleClient().GetHandle(ctx, id)
 	now, err := handle.Describe(ctx)
 	if err != nil {
 		return fmt.Errorf("read the schedule of the reconciliation: %w", err)
 	}
-	if now.Schedule.Spec != nil && len(now.Schedule.Spec.Intervals) == 1 && now.Schedule.Spec.Intervals[0].Every == every {
+	if isScheduled(now.Schedule, spec, action) {
 		return nil
 	}
 	err = handle.Update(
 		ctx,
 		client.ScheduleUpdateOptions{DoUpdate: func(input client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
 			schedule := input.Description.Schedule
-			schedule.Spec = &spec
+			schedule.Spec, schedule.Action = &spec, action
 			return &client.ScheduleUpdate{Schedule: &schedule}, nil
 		}},
 	)
@@ -173,6 +175,15 @@ func (c *Client) adjustReconciliation(
 		return fmt.Errorf("change the schedule of the reconciliation: %w", err)
 	}
 	return nil
+}
+
+// isScheduled reports whether a schedule has the interval and the task queue that it should have.
+func isScheduled(now client.Schedule, spec client.ScheduleSpec, action *client.ScheduleWorkflowAction) bool {
+	if now.Spec == nil || len(now.Spec.Intervals) != 1 || now.Spec.Intervals[0].Every != spec.Intervals[0].Every {
+		return false
+	}
+	started, ok := now.Action.(*client.ScheduleWorkflowAction)
+	return ok && started.TaskQueue == action.TaskQueue
 }
 
 // RunningPayments returns the ids of the payments whose workflow is running. The list comes from the visibility store

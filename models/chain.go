@@ -93,6 +93,8 @@ type DepositAddress struct {
 	Address   string `gorm:"primaryKey"` // EIP-55 form
 	PaymentID string
 	Index     uint32 `gorm:"column:address_index"`
+	// XPub is the fingerprint of the account key that has the address at the index; "" for the first key.
+	XPub      string `gorm:"column:xpub"`
 	CreatedAt time.Time
 }
 

@@ -65,6 +65,8 @@ var (
 	ErrNotCanonical = errors.New("the transfer is not in the canonical chain")
 	// ErrTransferDiffers means that the transaction exists but does not contain this transfer.
 	ErrTransferDiffers = errors.New("the transaction does not contain this transfer")
+	// ErrStillCanonical means that a node's canonical chain holds a transfer whose credit is to be reversed.
+	ErrStillCanonical = errors.New("the transfer is still in the canonical chain")
 	// ErrNotFinalYet means that an amount this large waits until its block is final.
 	ErrNotFinalYet = errors.New("the transfer's block is not final yet")
 	// ErrQuorumMissing means that fewer nodes than the quorum agree.

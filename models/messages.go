@@ -7,8 +7,12 @@ import (
 	"time"
 )
 
-// TaskQueue is the task queue of all workflows and activities.
-const TaskQueue = "paycow"
+// The task queues. Payments have one, and what there is one of for a network has another, so that no number of payments
+// can keep the chain from being followed.
+const (
+	TaskQueue      = "paycow"       // Payment and its activities
+	TaskQueueChain = "paycow-chain" // ChainWatch, Reconciliation and their activities
+)
 
 // Workflow types, as the Temporal UI shows them.
 const (
@@ -156,18 +160,19 @@ type CreditInput struct {
 	OperatorID     string `json:"operatorId"`
 	DepositAddress string `json:"depositAddress"`
 	Confirmations  uint64 `json:"confirmations"` // needed, in blocks
-	// Credits are verified on the chain again and booked. The earlier credits of Reversals are reversed.
+	// Credits are verified on the chain again and booked. The earlier credits of Reversals are reversed, once it is
+	// verified that the transfers are gone.
 	Credits   []TransferNotice `json:"credits"`
 	Reversals []TransferNotice `json:"reversals"`
 	State     PaymentState     `json:"state"`
 	// AtStake is the requested amount or the received amount, whichever is larger, in micro-USDT.
 	AtStake Amount `json:"atStake"`
-	// Await makes the activity fail, and so be retried, while a credit cannot be verified. Without it the result says
-	// which one and why, and nothing is booked.
+	// Await makes the activity fail, and so be retried, while nothing of it can be verified. Without it the result says
+	// which credit or reversal cannot be and why, and nothing is booked.
 	Await bool `json:"await"`
 }
 
-// UnverifiedTransfer is a transfer that cannot be credited now, with the reason in a sentence.
+// UnverifiedTransfer is a transfer whose credit or reversal cannot be booked now, with the reason in a sentence.
 type UnverifiedTransfer struct {
 	TransferKey
 	Reason string `json:"reason"`
@@ -176,7 +181,7 @@ type UnverifiedTransfer struct {
 // CreditResult is the outcome of CreditInput.
 type CreditResult struct {
 	RecordResult
-	// Unverified holds the credits that cannot be booked now. Unless it is empty, nothing was booked.
+	// Unverified holds the credits and reversals that cannot be booked now. Unless it is empty, nothing was booked.
 	Unverified []UnverifiedTransfer `json:"unverified,omitempty"`
 }
 

@@ -25,12 +25,18 @@ func (p *Payment) applyCrowdNews(crowd models.Crowd) {
 func (p *Payment) IsCrowded() bool { return p.crowd != nil }
 
 // isCrowdOutdated reports whether the window is known to end later than it did for the sums.
-func (p *Payment) isCrowdOutdated() bool { return p.crowd != nil && p.extendedTo.After(p.crowd.WindowEnd) }
+func (p *Payment) isCrowdOutdated() bool {
+	return p.crowd != nil && p.extendedTo.After(p.crowd.WindowEnd)
+}
 
 // needsSettling reports whether a crowded payment has something to book. What was held at the last attempt waits.
-func (p *Payment) needsSettling() bool { return p.crowd != nil && p.crowd.HasBookings() && p.crowdHeld == "" }
+func (p *Payment) needsSettling() bool {
+	return p.crowd != nil && p.crowd.HasBookings() && p.crowdHeld == ""
+}
 
-func (p *Payment) isSettlingHeld() bool { return p.crowd != nil && p.crowd.HasBookings() && p.crowdHeld != "" }
+func (p *Payment) isSettlingHeld() bool {
+	return p.crowd != nil && p.crowd.HasBookings() && p.crowdHeld != ""
+}
 
 // isUnconfirmed reports whether a transfer still needs confirmations.
 func (p *Payment) isUnconfirmed() bool {

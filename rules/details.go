@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,6 +117,8 @@ func (p *Payment) describeTransfers() string {
 
 func (p *Payment) describeTransfer(n models.TransferNotice) string {
 	switch {
+	case isOutdated(n) && p.isHeld(n):
+		return "credited, its removal is not verified yet"
 	case !n.Canonical && n.CreditedAmount != 0:
 		return "removed by a reorg, credit to be reversed"
 	case !n.Canonical:
@@ -141,7 +144,7 @@ func (p *Payment) describeEffect(state models.PaymentState, effect Effect) strin
 		return "Recording the new state."
 	case Credit:
 		if effect.Input.Await {
-			return "Waiting for a quorum of Ethereum nodes to confirm the transfers; retrying. Last reason: " + p.whyHeld()
+			return "Waiting for a quorum of Ethereum nodes to confirm the bookings; retrying. Last reason: " + p.whyHeld()
 		}
 		return "Reading the confirmed transfers from the chain again before booking them. " +
 			"A transfer that the nodes do not confirm waits without holding up the others."
@@ -190,7 +193,7 @@ func describeExpiryWait(answer models.ExpireResult) string {
 
 // whyHeld returns the reason of the first held transfer.
 func (p *Payment) whyHeld() string {
-	for _, n := range p.heldCredits() {
+	for _, n := range slices.Concat(p.heldCredits(), p.heldReversals()) {
 		return p.held[n.TransferKey]
 	}
 	return ""

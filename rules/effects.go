@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"time"
 
 	"paycow/models"
@@ -20,7 +21,8 @@ type (
 	// Record writes a state to the payment's row. Outcome: ApplyRecordResult.
 	Record struct{ Input models.RecordInput }
 
-	// Credit verifies transfers on the chain again and books credits and reversals together with the state that follows.
+	// Credit verifies on the chain again that transfers are there, or are gone, and books credits and reversals together
+	// with the state that follows.
 	// With Input.Await it covers only transfers that could not be verified before, and is repeated until they can be.
 	// A signal interrupts it. Outcome: ApplyCreditResult or ApplyInterruption.
 	Credit struct{ Input models.CreditInput }
@@ -71,7 +73,7 @@ func (p *Payment) Next(now time.Time) Effect {
 	case p.needsSettling() && describe(state) == describe(p.recorded):
 		return p.settle(false)
 	case len(p.credits()) > 0 || len(p.reversals()) > 0:
-		return p.credit(p.credits(), false)
+		return p.credit(p.credits(), p.reversals(), false)
 	case !state.Same(p.recorded):
 		return p.record()
 	case p.needsSettling():
@@ -80,8 +82,8 @@ func (p *Payment) Next(now time.Time) Effect {
 		return p.load() // a dropped workflow task may have written something in between
 	case p.canExpire(state) && !now.Before(p.expiryCheckAt()):
 		return p.expire()
-	case len(p.heldCredits()) > 0:
-		return p.credit(p.heldCredits(), true)
+	case len(p.heldCredits()) > 0 || len(p.heldReversals()) > 0:
+		return p.credit(p.heldCredits(), p.heldReversals(), true)
 	case p.isSettlingHeld():
 		return p.settle(true)
 	case state.Status.IsFinal() && !p.isUnconfirmed():
@@ -96,10 +98,11 @@ func (p *Payment) Next(now time.Time) Effect {
 func (p *Payment) TakesSignals() bool { return p.awaitScan == nil }
 
 // canExpire reports whether the chain still has to be asked for the payment's expiry. While transfers of the window
-// wait for their confirmations, those decide how the payment ends. A crowded payment does not wait for them: the next
-// ones of many may always be on their way.
+// wait for their confirmations, or a credit for its reversal, those decide how the payment ends. A crowded payment does
+// not wait for them: the next ones of many may always be on their way.
 func (p *Payment) canExpire(state models.PaymentState) bool {
-	return !state.Status.IsFinal() && !p.windowClosed && (p.crowd != nil || !p.sums().unconfirmedInTime)
+	s := p.sums()
+	return !state.Status.IsFinal() && !p.windowClosed && (p.crowd != nil || !s.unconfirmedInTime && !s.outdated)
 }
 
 // expiryCheckAt returns when the chain has usually been read past the window.
@@ -113,8 +116,7 @@ func (p *Payment) record() Record {
 	return Record{models.RecordInput{PaymentID: p.input.PaymentID, State: p.nextState()}}
 }
 
-func (p *Payment) credit(credits []models.TransferNotice, await bool) Credit {
-	reversals := p.reversals()
+func (p *Payment) credit(credits, reversals []models.TransferNotice, await bool) Credit {
 	state := p.withBookings(credits, reversals).nextState()
 	return Credit{models.CreditInput{
 		PaymentID: p.input.PaymentID, OperatorID: p.input.OperatorID, DepositAddress: p.input.DepositAddress,
@@ -157,12 +159,12 @@ func (p *Payment) ApplyRecordResult(asked Record, result models.RecordResult) {
 // need not wait for them.
 func (p *Payment) ApplyCreditResult(asked Credit, result models.CreditResult) {
 	after := p.withBookings(asked.Input.Credits, asked.Input.Reversals)
-	if len(result.Unverified) > 0 {
-		for _, attempted := range after.transfers.notices {
-			if attempted.CreditedAmount != 0 {
-				delete(p.held, attempted.TransferKey)
-			}
+	if len(result.Unverified) > 0 || result.Recorded {
+		for _, attempted := range slices.Concat(asked.Input.Credits, asked.Input.Reversals) {
+			delete(p.held, attempted.TransferKey)
 		}
+	}
+	if len(result.Unverified) > 0 {
 		for _, unverified := range result.Unverified {
 			p.held[unverified.TransferKey] = unverified.Reason
 		}

@@ -169,6 +169,69 @@ func TestAHeldTransferHoldsUpNoOther(t *testing.T) {
 	require.False(t, again.Input.Await, "news of a held transfer is tried at once")
 }
 
+// A credit that was booked on the quorum's word stays, and the payment stays as it is, until the quorum confirms that the
+// transfer is gone. Meanwhile the other transfers are booked, and news of the transfer is tried at once.
+func TestACreditStandsUntilItsRemovalIsVerified(t *testing.T) {
+	t.Parallel()
+	for name, gone := range map[string]func(n *models.TransferNotice){
+		"removed":              func(n *models.TransferNotice) { n.Canonical = false },
+		"with another amount":  func(n *models.TransferNotice) { n.Amount = 1 },
+		"removed and far away": func(n *models.TransferNotice) { n.Canonical, n.Block.Time = false, testInput.CreatedAt },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			recorded := models.CreditResult{RecordResult: models.RecordResult{Recorded: true}}
+			p := NewPayment(testInput)
+			a := confirmedTransfer("0xa", 50*models.USDT, 12)
+			p.ApplyTransfers(signal(a))
+			credit, ok := p.Next(created).(Credit)
+			require.True(t, ok)
+			p.ApplyCreditResult(credit, recorded)
+			paid := p.Recorded()
+			require.Equal(t, models.StatusPaid, paid.Status)
+			require.IsType(t, End{}, p.Next(created))
+
+			a.Revision = 2
+			gone(&a)
+			p.ApplyTransfers(signal(a))
+			reversal, ok := p.Next(created).(Credit)
+			require.True(t, ok)
+			require.Len(t, reversal.Input.Reversals, 1)
+			p.ApplyCreditResult(reversal, models.CreditResult{
+				Unverified: []models.UnverifiedTransfer{{TransferKey: a.TransferKey, Reason: "one node says so"}},
+			})
+			held, ok := p.Next(created).(Credit)
+			require.True(t, ok, "no change of state before")
+			require.True(t, held.Input.Await)
+			require.Len(t, held.Input.Reversals, 1)
+			require.Equal(t, paid, p.state())
+			require.Contains(t, p.Details(held), "one node says so")
+			require.Contains(t, p.Details(held), "its removal is not verified yet")
+
+			b := confirmedTransfer("0xb", 20*models.USDT, 12)
+			p.ApplyTransfers(signal(b))
+			p.ApplyInterruption()
+			other, ok := p.Next(created).(Credit)
+			require.True(t, ok)
+			require.Empty(t, other.Input.Reversals)
+			require.Len(t, other.Input.Credits, 1)
+			require.Equal(t, models.StatusPaid, other.Input.State.Status)
+			require.Equal(t, 70*models.USDT, other.Input.State.AmountCredited)
+			p.ApplyCreditResult(other, recorded)
+
+			p.ApplyTransfers(signal(a)) // a repeat says nothing new
+			a.Revision = 3
+			p.ApplyTransfers(signal(a))
+			again, ok := p.Next(created).(Credit)
+			require.True(t, ok)
+			require.False(t, again.Input.Await, "news of it is tried at once")
+			p.ApplyCreditResult(again, recorded)
+			require.NotEqual(t, models.StatusPaid, p.Recorded().Status)
+			require.Equal(t, 20*models.USDT, p.Recorded().AmountCredited)
+		})
+	}
+}
+
 // While a transfer of the window lacks confirmations, it decides how the payment ends, and the expiry is not asked for.
 func TestATransferInTimeDefersTheExpiry(t *testing.T) {
 	t.Parallel()

@@ -29,9 +29,9 @@ type Payment struct {
 	rejected     bool
 	accepted     bool
 	reason       string
-	held         map[models.TransferKey]string // confirmed transfers that could not be verified, and why
+	held         map[models.TransferKey]string // transfers whose credit or reversal could not be verified, and why
 	crowd        *models.Crowd                 // the sums of all transfers, once they are too many to know each
-	crowdHeld    string                        // why what is confirmed could not be booked at the last attempt
+	crowdHeld    string                        // why what is to be booked of them could not be at the last attempt
 	extendedTo   time.Time                     // the real end of the window, if it is later than the promised one
 	undecided    *models.DecisionSignal        // an acceptance of a version of the row that is not known here yet
 	recorded     models.PaymentState           // what the row is known to hold
@@ -231,11 +231,30 @@ func (p *Payment) heldCredits() []models.TransferNotice {
 	}))
 }
 
-// reversals returns the transfers whose credit is no longer right: a reorg removed them or changed what they pay.
+// reversals returns the transfers whose credit is no longer right, without those that are held.
 func (p *Payment) reversals() []models.TransferNotice {
-	return firstOf(p.transfers.matching(func(n models.TransferNotice) bool {
-		return n.CreditedAmount != 0 && (!n.Canonical || n.CreditedAmount != n.Amount)
-	}))
+	return firstOf(p.transfers.matching(func(n models.TransferNotice) bool { return isOutdated(n) && !p.isHeld(n) }))
+}
+
+// heldReversals returns the transfers whose credit is no longer right, and whose removal could not be verified at the
+// last attempt.
+func (p *Payment) heldReversals() []models.TransferNotice {
+	return firstOf(p.transfers.matching(func(n models.TransferNotice) bool { return isOutdated(n) && p.isHeld(n) }))
+}
+
+// isOutdated reports whether a transfer has a credit that is no longer right: a reorg removed it or changed what it
+// pays.
+func isOutdated(n models.TransferNotice) bool {
+	return n.CreditedAmount != 0 && (!n.Canonical || n.CreditedAmount != n.Amount)
+}
+
+// standing returns a transfer as the state counts it. What is credited counts until its credit is reversed: only the
+// quorum takes back what the quorum has confirmed.
+func standing(n models.TransferNotice) models.TransferNotice {
+	if isOutdated(n) {
+		n.Canonical, n.Amount = true, n.CreditedAmount
+	}
+	return n
 }
 
 // unconfirmed returns the canonical transfers that still need confirmations.

@@ -38,17 +38,20 @@ func TestMain(m *testing.M) {
 // world is one payment with its database row, a run of its workflow that may crash, and signals that arrive in any order,
 // repeated, late. It carries effects out as the Payment workflow does.
 type world struct {
-	t        *rapid.T
-	db       *rulestest.Store
-	keys     []models.TransferKey
-	payment  *Payment // nil while no run is open
-	inbox    []func() // signals that have arrived and are not applied yet
-	patient  bool     // an activity that a signal interrupts is being repeated
-	timer    time.Time
-	pending  []models.TransferNotice
-	sent     []models.TransferNotice
-	now      time.Time
-	rejects  int // rejections that must stay in force
+	t       *rapid.T
+	db      *rulestest.Store
+	keys    []models.TransferKey
+	payment *Payment // nil while no run is open
+	inbox   []func() // signals that have arrived and are not applied yet
+	patient bool     // an activity that a signal interrupts is being repeated
+	timer   time.Time
+	pending []models.TransferNotice
+	sent    []models.TransferNotice
+	now     time.Time
+	rejects int // rejections that must stay in force
+	// paid and reversed are whether the row was PAID, and how many reversals there were, when it was last looked at.
+	paid     bool
+	reversed int
 	sequence int
 }
 
@@ -338,6 +341,14 @@ func (w *world) checkLedger() {
 	if total != 0 {
 		w.t.Fatalf("the ledger holds %s that no transfer explains", -total)
 	}
+	isPaid := w.db.State.Status == models.StatusPaid
+	movedPastTheEnd := slices.ContainsFunc(slices.Collect(maps.Values(w.db.Transfers)), func(n models.TransferNotice) bool {
+		return n.Canonical && n.Amount == n.CreditedAmount && n.Block.Time.After(testInput.ExpiresAt)
+	})
+	if w.paid && !isPaid && w.db.Reversed == w.reversed && !movedPastTheEnd {
+		w.t.Fatalf("a PAID payment became %s although nothing was reversed", w.db.State.Status)
+	}
+	w.paid, w.reversed = isPaid, w.db.Reversed
 }
 
 // checkCredits says that every confirmed transfer of the chain is credited, and no other.

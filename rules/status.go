@@ -12,6 +12,7 @@ type sums struct {
 	confirming        models.Amount // the part of minedInTime with ConfirmingFrom or more confirmations
 	unconfirmedInTime bool          // a part of minedInTime is not credited yet
 	removed           bool          // a reorg has removed a transfer
+	outdated          bool          // a credit waits for its reversal
 }
 
 func (p *Payment) sums() sums {
@@ -19,11 +20,13 @@ func (p *Payment) sums() sums {
 		return sums{
 			received: c.Received, credited: c.Credited, creditedInTime: c.CreditedInTime, creditedLate: c.CreditedLate,
 			minedInTime: c.MinedInTime, confirming: c.Confirming, unconfirmedInTime: c.UncreditedInTime > 0,
-			removed: c.Removed > 0,
+			removed: c.Removed > 0, outdated: c.Outdated > 0,
 		}
 	}
 	var s sums
 	for _, n := range p.transfers.notices {
+		s.outdated = s.outdated || isOutdated(n)
+		n = standing(n)
 		if n.CreditedAmount != 0 {
 			s.credited = s.credited.AddSaturating(n.CreditedAmount)
 		}
@@ -65,7 +68,8 @@ func (p *Payment) state() models.PaymentState {
 		state.TxHash, state.LastBlock = p.crowd.TxHash, p.crowd.LastBlock
 	}
 	total := models.Amount(0)
-	for _, n := range p.transfers.matching(func(n models.TransferNotice) bool { return n.Canonical }) {
+	for _, n := range p.transfers.matching(func(n models.TransferNotice) bool { return standing(n).Canonical }) {
+		n = standing(n)
 		// A transfer that comes after the full amount no longer identifies the payment.
 		if total < p.input.AmountRequested {
 			state.TxHash, state.LastBlock = n.TxHash, n.Block.Number
@@ -95,6 +99,11 @@ func (p *Payment) status(s sums) (models.Status, models.Exception) {
 
 	case p.accepted && s.credited > 0:
 		return models.StatusPaid, models.ExceptionAccepted
+
+	case s.outdated:
+		// The status waits for the reversal too. Whether the credited transfer was late is no longer known: its row may
+		// hold another block than the one that it was credited in.
+		return p.recorded.Status, p.recorded.Exception
 
 	case s.creditedInTime >= requested && s.credited > requested:
 		return models.StatusPaid, models.ExceptionOverpaid

@@ -170,6 +170,8 @@ type believing struct{}
 
 func (believing) VerifyTransfer(context.Context, chain.Verification) error { return nil }
 
+func (believing) VerifyRemoval(context.Context, chain.Verification) error { return nil }
+
 // impatient is a verifier that requires one confirmation fewer than it should.
 type impatient struct{ *chain.Verifier }
 
@@ -191,6 +193,13 @@ func (v oneByOne) VerifyTransfer(ctx context.Context, wanted chain.Verification)
 	v.turn <- struct{}{}
 	defer func() { <-v.turn }()
 	return v.TransferVerifier.VerifyTransfer(ctx, wanted)
+}
+
+func (v oneByOne) VerifyRemoval(ctx context.Context, credited chain.Verification) error {
+	time.Sleep(time.Duration(chaintest.Draw(v.seed, "verify", credited.Notice.TransferKey.String()) % uint64(time.Millisecond)))
+	v.turn <- struct{}{}
+	defer func() { <-v.turn }()
+	return v.TransferVerifier.VerifyRemoval(ctx, credited)
 }
 
 // steadfast is a source whose headers always follow one another, so that no reorg is noticed.

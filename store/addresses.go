@@ -21,40 +21,51 @@ var errAddressesUsedUp = errors.New("the account key has no address index left")
 
 // addressAllocator hands out the address indexes that this process has reserved.
 type addressAllocator struct {
-	reserve func(ctx context.Context) (first, end uint32, err error)
+	reserve func(ctx context.Context, key string) (first, end uint32, err error)
 	turn    chan struct{} // a lock that holds one token; waiting for it ends with the caller's context
+	key     string        // the account key of new addresses, as models.DepositAddress names it
 	next    uint32
 	end     uint32
 	unused  []uint32
 }
 
-func newAddressAllocator(reserve func(context.Context) (uint32, uint32, error)) *addressAllocator {
+func newAddressAllocator(reserve func(context.Context, string) (uint32, uint32, error)) *addressAllocator {
 	a := &addressAllocator{reserve: reserve, turn: make(chan struct{}, 1)}
 	a.turn <- struct{}{}
 	return a
 }
 
-func (a *addressAllocator) take(ctx context.Context) (uint32, error) {
+// useKey makes new addresses come from another account key. It is called before the first take.
+func (a *addressAllocator) useKey(key string) {
+	<-a.turn
+	if a.key != key {
+		a.key, a.next, a.end, a.unused = key, 0, 0, nil
+	}
+	a.turn <- struct{}{}
+}
+
+// take returns an index of the account key that new addresses come from, and that key. No other process gets the index.
+func (a *addressAllocator) take(ctx context.Context) (index uint32, key string, err error) {
 	select {
 	case <-a.turn:
 	case <-ctx.Done():
-		return 0, fmt.Errorf("wait for an address index: %w", ctx.Err())
+		return 0, "", fmt.Errorf("wait for an address index: %w", ctx.Err())
 	}
 	defer func() { a.turn <- struct{}{} }()
 	if last := len(a.unused) - 1; last >= 0 {
-		index := a.unused[last]
+		index = a.unused[last]
 		a.unused = a.unused[:last]
-		return index, nil
+		return index, a.key, nil
 	}
 	if a.next == a.end {
-		first, end, err := a.reserve(ctx)
+		first, end, err := a.reserve(ctx, a.key)
 		if err != nil {
-			return 0, fmt.Errorf("reserve address indexes: %w", err)
+			return 0, "", fmt.Errorf("reserve address indexes: %w", err)
 		}
 		a.next, a.end = first, end
 	}
 	a.next++
-	return a.next - 1, nil
+	return a.next - 1, a.key, nil
 }
 
 // putBack returns an index that was certainly not written.
@@ -64,14 +75,22 @@ func (a *addressAllocator) putBack(index uint32) {
 	a.turn <- struct{}{}
 }
 
-// reserveAddressIndexes takes the next block of indexes from the counter, in a transaction of its own.
-func (s *Store) reserveAddressIndexes(ctx context.Context) (first, end uint32, err error) {
+// counterOf returns the name of the counter of an account key's indexes.
+func counterOf(key string) string {
+	if key == "" {
+		return "external"
+	}
+	return "external:" + key
+}
+
+// reserveAddressIndexes takes the next block of an account key's indexes from its counter, in a transaction of its own.
+func (s *Store) reserveAddressIndexes(ctx context.Context, key string) (first, end uint32, err error) {
 	var next []int64
 	err = s.write(ctx, func(tx *gorm.DB) error {
 		next = nil
 		return tx.Raw(`UPDATE address_counters SET next_index = next_index + ?
-			WHERE name = 'external' AND next_index + ? <= ? RETURNING next_index`,
-			addressBlockSize, addressBlockSize, int64(addressIndexEnd)).Scan(&next).Error
+			WHERE name = ? AND next_index + ? <= ? RETURNING next_index`,
+			addressBlockSize, counterOf(key), addressBlockSize, int64(addressIndexEnd)).Scan(&next).Error
 	})
 	if err != nil {
 		return 0, 0, err

@@ -48,7 +48,7 @@ func (s *Store) CreatePayment(
 			return p, false, err
 		}
 	}
-	index, err := s.addresses.take(ctx)
+	index, accountKey, err := s.addresses.take(ctx)
 	if err != nil {
 		return models.Payment{}, false, err
 	}
@@ -76,7 +76,7 @@ func (s *Store) CreatePayment(
 				return err
 			}
 		}
-		return insertPayment(tx, made)
+		return insertPayment(tx, made, accountKey)
 	})
 	if errors.Is(err, models.ErrIdempotencyMismatch) || (err == nil && !created) {
 		s.addresses.putBack(index)
@@ -87,10 +87,10 @@ func (s *Store) CreatePayment(
 	return p, created, nil
 }
 
-func insertPayment(tx *gorm.DB, p models.Payment) error {
+func insertPayment(tx *gorm.DB, p models.Payment, accountKey string) error {
 	event := eventOf(p.ID, p.PaymentState, p.CreatedAt)
 	address := models.DepositAddress{
-		Address: p.DepositAddress, PaymentID: p.ID, Index: p.AddressIndex, CreatedAt: p.CreatedAt,
+		Address: p.DepositAddress, PaymentID: p.ID, Index: p.AddressIndex, XPub: accountKey, CreatedAt: p.CreatedAt,
 	}
 	for _, row := range []any{&p, &event, &address} {
 		if err := tx.Create(row).Error; err != nil {

@@ -110,6 +110,7 @@ func TestModelsMatchColumns(t *testing.T) {
 			models.LedgerEntry{},
 			models.Session{},
 			models.LoginAttempt{},
+			models.ExpiryWaiting{},
 		} {
 			parsed, err := schema.Parse(model, &sync.Map{}, f.writer.NamingStrategy)
 			require.NoError(t, err)

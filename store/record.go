@@ -129,9 +129,25 @@ var rowLock = clause.Locking{Strength: "NO KEY UPDATE"}
 
 // Expire records the state if the quorum agrees on the chain past the window's real end and the chain holds no transfer
 // to the payment up to then. Snapshot is set when it does or when the row had moved on. Returns models.ErrNotFound.
+//
+// The question locks nothing, so waiting payments hold up neither the follower nor each other. Only when the answer is
+// that the payment may expire is it asked again, with the locks of the transaction that records it. With in.AwaitScan
+// a payment that has to wait is noted, so that DueExpiries finds it when its time comes.
 func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result models.ExpireResult, err error) {
+	p, err := s.Payment(ctx, in.PaymentID)
+	if err != nil {
+		return result, wrap(err, "expire a payment")
+	}
+	result, end, err := s.judgeExpiry(s.read(ctx), p, in)
+	switch {
+	case err != nil:
+		return result, wrap(err, "expire a payment")
+	case result.Wait != "" && in.AwaitScan:
+		return result, wrap(s.noteExpiryWait(ctx, in, end), "note that a payment waits for its expiry")
+	case !mayExpire(result):
+		return result, nil
+	}
 	err = s.write(ctx, func(tx *gorm.DB) error {
-		result = models.ExpireResult{}
 		p, err := lockPayment(tx, in.PaymentID)
 		if err != nil {
 			return err
@@ -140,47 +156,63 @@ func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result model
 		if _, err := lockCursor(tx, in.Network); err != nil && !errors.Is(err, models.ErrNotFound) {
 			return err
 		}
-		p.ExpiresAt = in.ExpiresAt // as the workflow's input states it
-		end, paused, err := windowEnd(tx, p)
-		if err != nil {
+		if result, _, err = s.judgeExpiry(tx, p, in); err != nil || !mayExpire(result) {
 			return err
 		}
-		view, err := viewOfWindow(tx, in, end)
-		if err != nil {
+		if err := dropExpiryWait(tx, in.PaymentID); err != nil {
 			return err
 		}
-		result.WindowEnd, result.Paused = movedEnd(p, end), paused
-		result.ScannedPast = view.AgreedTime.After(end) && !paused
-		switch err := refuseWhileHalted(tx, in.Network); {
-		case errors.Is(err, models.ErrCreditingHalted):
-			result.ScannedPast, result.Wait = false, models.ExpiryWaitHalted
-		case err != nil:
-			return err
-		case paused:
-			result.Wait = models.ExpiryWaitPaused
-		case !result.ScannedPast && view.BlockTime.After(end):
-			result.Wait, result.WaitBlock = models.ExpiryWaitQuorum, view.AgreedNumber
-		case !result.ScannedPast:
-			result.Wait, result.WaitBlock = models.ExpiryWaitScan, view.BlockNumber
-		}
-		if p.Version != in.State.Version-1 {
-			result.RecordResult, err = s.resultOf(tx, p, in.State)
-			// The earlier attempt was right to record it, even if a reorg has moved the cursor back since.
-			result.ScannedPast = result.ScannedPast || result.Recorded
-			if result.ScannedPast {
-				result.Wait, result.WaitBlock = "", 0
-			}
-			return err
-		}
-		if view.Paid {
-			snapshot, err := s.snapshotOf(tx, p)
-			result.Snapshot = &snapshot
-			return err
-		}
-		if result.ScannedPast {
-			result.RecordResult, err = s.record(tx, in.PaymentID, in.State)
-		}
+		result.RecordResult, err = s.record(tx, in.PaymentID, in.State)
 		return err
 	})
 	return result, wrap(err, "expire a payment")
+}
+
+// mayExpire reports whether an answer says that the payment may expire, and that this is not recorded yet.
+func mayExpire(result models.ExpireResult) bool {
+	return result.ScannedPast && result.Wait == "" && result.Snapshot == nil && !result.Recorded
+}
+
+// judgeExpiry answers whether a payment may expire, and returns the real end of its window. It writes nothing.
+func (s *Store) judgeExpiry(
+	tx *gorm.DB, p models.Payment, in models.ExpireInput,
+) (result models.ExpireResult, end time.Time, err error) {
+	p.ExpiresAt = in.ExpiresAt // as the workflow's input states it
+	end, paused, err := windowEnd(tx, p)
+	if err != nil {
+		return result, end, err
+	}
+	view, err := viewOfWindow(tx, in, end)
+	if err != nil {
+		return result, end, err
+	}
+	result.WindowEnd, result.Paused = movedEnd(p, end), paused
+	result.ScannedPast = view.AgreedTime.After(end) && !paused
+	switch err := refuseWhileHalted(tx, in.Network); {
+	case errors.Is(err, models.ErrCreditingHalted):
+		result.ScannedPast, result.Wait = false, models.ExpiryWaitHalted
+	case err != nil:
+		return result, end, err
+	case paused:
+		result.Wait = models.ExpiryWaitPaused
+	case !result.ScannedPast && view.BlockTime.After(end):
+		result.Wait, result.WaitBlock = models.ExpiryWaitQuorum, view.AgreedNumber
+	case !result.ScannedPast:
+		result.Wait, result.WaitBlock = models.ExpiryWaitScan, view.BlockNumber
+	}
+	if p.Version != in.State.Version-1 {
+		result.RecordResult, err = s.resultOf(tx, p, in.State)
+		// The earlier attempt was right to record it, even if a reorg has moved the cursor back since.
+		result.ScannedPast = result.ScannedPast || result.Recorded
+		if result.ScannedPast {
+			result.Wait, result.WaitBlock = "", 0
+		}
+		return result, end, err
+	}
+	if view.Paid {
+		snapshot, err := s.snapshotOf(tx, p)
+		result.Snapshot = &snapshot
+		return result, end, err
+	}
+	return result, end, nil
 }

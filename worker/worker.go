@@ -2,6 +2,8 @@
 package worker
 
 import (
+	"fmt"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -21,22 +23,56 @@ const StickyCacheSize = 500
 // stopTimeout is how long activities under way may take to end when the worker stops.
 const stopTimeout = 10 * time.Second
 
+// Worker polls both task queues.
+type Worker struct {
+	client  client.Client
+	acts    *activities.Activities
+	fatal   chan error
+	running []worker.Worker
+}
+
 // New returns a worker that is ready to start, and the channel on which it says that it cannot go on.
-func New(c client.Client, acts *activities.Activities) (worker.Worker, <-chan error) {
-	fatal := make(chan error, 1)
-	w := worker.New(c, models.TaskQueue, worker.Options{
-		OnFatalError: func(err error) {
+func New(c client.Client, acts *activities.Activities) (*Worker, <-chan error) {
+	w := &Worker{client: c, acts: acts, fatal: make(chan error, 1)}
+	return w, w.fatal
+}
+
+// Start begins to poll. After an error it can be called again.
+func (w *Worker) Start() error {
+	for queue, options := range map[string]worker.Options{
+		models.TaskQueue: {MaxConcurrentActivityExecutionSize: 64, MaxConcurrentLocalActivityExecutionSize: 64},
+		models.TaskQueueChain: {
+			MaxConcurrentActivityExecutionSize: 4,
+			MaxConcurrentActivityTaskPollers:   2, MaxConcurrentWorkflowTaskPollers: 2,
+		},
+	} {
+		options.WorkerStopTimeout = stopTimeout
+		options.OnFatalError = func(err error) {
 			select {
-			case fatal <- err:
+			case w.fatal <- err:
 			default:
 			}
-		},
-		WorkerStopTimeout:                       stopTimeout,
-		MaxConcurrentActivityExecutionSize:      64,
-		MaxConcurrentLocalActivityExecutionSize: 64,
-	})
-	Register(w, acts)
-	return w, fatal
+		}
+		part := worker.New(w.client, queue, options) // a worker that failed to start cannot be started again
+		// Both can run everything: what an earlier version started is still on the payments' queue.
+		Register(part, w.acts)
+		if err := part.Start(); err != nil {
+			w.Stop()
+			return fmt.Errorf("poll the task queue %s: %w", queue, err)
+		}
+		w.running = append(w.running, part)
+	}
+	return nil
+}
+
+// Stop ends both, and returns when what they were doing has ended.
+func (w *Worker) Stop() {
+	var stopping sync.WaitGroup
+	for _, part := range w.running {
+		stopping.Go(part.Stop)
+	}
+	stopping.Wait()
+	w.running = nil
 }
 
 // Register names the workflows and activities, so that their types do not change when their functions are renamed.

@@ -12,7 +12,8 @@ import (
 
 // ChainWatch follows one network's chain without end. The work is one long activity that sends heartbeats: when its
 // worker dies, another one takes over from the cursor in the database. Each run continues as new after
-// input.RunSeconds, so its history stays a few events long.
+// input.RunSeconds, so its history stays a few events long. A run that an earlier version started on the payments' task
+// queue continues on the chain's.
 func ChainWatch(ctx workflow.Context, input models.ChainWatchInput) error {
 	workflow.SetCurrentDetails(
 		ctx,
@@ -37,5 +38,6 @@ func ChainWatch(ctx workflow.Context, input models.ChainWatchInput) error {
 	if err := workflow.ExecuteActivity(ctx, models.ActivityFollowChain, input).Get(ctx, nil); err != nil {
 		return fmt.Errorf("follow the chain: %w", err)
 	}
-	return workflow.NewContinueAsNewError(ctx, models.WorkflowChainWatch, input)
+	return workflow.NewContinueAsNewError(
+		workflow.WithWorkflowTaskQueue(ctx, models.TaskQueueChain), models.WorkflowChainWatch, input)
 }

@@ -30,6 +30,8 @@ type Behaviour struct {
 	LogLimit int
 	// EmptyAnswers is how many more answers about logs are empty.
 	EmptyAnswers int
+	// ForgetsTransactions makes the node answer that it has no receipt of any transaction.
+	ForgetsTransactions bool
 	// NoReceipts makes the node refuse to return receipts of a block.
 	NoReceipts bool
 	// Lie is what the node does to each list of logs.
@@ -291,6 +293,12 @@ func (n *Node) ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*ty
 func (n *Node) Receipt(ctx context.Context, txHash common.Hash) (*types.Receipt, bool, error) {
 	if _, err := n.begin(ctx, "receipt", txHash); err != nil {
 		return nil, false, err
+	}
+	n.mu.Lock()
+	forgets := n.behaviour.ForgetsTransactions
+	n.mu.Unlock()
+	if forgets {
+		return nil, false, nil
 	}
 	for _, block := range slices.Backward(n.View()) {
 		for _, receipt := range block.Receipts {

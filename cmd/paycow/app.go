@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v3"
 	"go.temporal.io/sdk/client"
 
+	"paycow/api"
 	"paycow/engine"
 	"paycow/models"
 	"paycow/store"
@@ -28,11 +29,14 @@ type app struct {
 	faucet       func(ctx context.Context, address string, amount models.Amount) (txHash string, err error)
 }
 
-// openApp opens the database and prepares the connection to Temporal, which may be down.
+// openApp opens the database, which must belong to what is configured, and prepares the connection to Temporal, which may be down.
 func openApp(ctx context.Context, s Settings, log *slog.Logger) (*app, error) {
 	db, err := openCurrentStore(ctx, s, log)
 	if err != nil {
 		return nil, err
+	}
+	if err := s.bindDatabase(ctx, db, log); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	temporal, err := engine.Dial(s.Temporal, log)
 	if err != nil {
@@ -62,6 +66,15 @@ func withApp(ctx context.Context, cmd *cli.Command, call func(a *app) error) err
 		return err
 	}
 	return errors.Join(call(a), a.close())
+}
+
+// previousAddresses returns the account keys of earlier deposit addresses, for the API.
+func (a *app) previousAddresses() []api.Addresses {
+	var previous []api.Addresses
+	for _, key := range a.settings.PreviousXPubs {
+		previous = append(previous, key)
+	}
+	return previous
 }
 
 // network returns what the checkout page tells payers and their wallets.

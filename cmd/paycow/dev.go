@@ -131,6 +131,7 @@ func runDev(ctx context.Context, cmd *cli.Command) (err error) {
 	if d.settings, err = devSettings(cmd); err != nil {
 		return err
 	}
+	d.settings.dataDir = d.dir
 	d.log = newLogger(cmd.Root().ErrWriter, d.settings)
 	defer func() { err = errors.Join(err, d.close()) }()
 	if err := d.prepareDirectory(); err != nil {

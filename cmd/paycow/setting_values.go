@@ -163,6 +163,21 @@ func accountKey(field **chain.XPub) func(string) error {
 	}
 }
 
+func accountKeys(field *[]*chain.XPub) func(string) error {
+	return func(value string) error {
+		var keys []*chain.XPub
+		for item := range strings.SplitSeq(value, ",") {
+			key, err := chain.NewXPub(item)
+			if err != nil {
+				return err
+			}
+			keys = append(keys, key)
+		}
+		*field = keys
+		return nil
+	}
+}
+
 func masterKey(field *[]byte) func(string) error {
 	return func(value string) error {
 		key, err := hex.DecodeString(value)

@@ -32,9 +32,11 @@ type Settings struct {
 	RPCQuorum      int      // nodes that must agree; 0 = not set, and this process has no nodes
 	ChainID        uint64
 	Token          common.Address
-	TemporalUIURL  string // where admins reach Temporal's web UI, "" = no links to it
-	ExplorerURL    string // block explorer that the pages link to, "" or noExplorer = no links
-	XPub           *chain.XPub
+	TemporalUIURL  string        // where admins reach Temporal's web UI, "" = no links to it
+	ExplorerURL    string        // block explorer that the pages link to, "" or noExplorer = no links
+	Genesis        common.Hash   // of the chain that the database belongs to; zero = not known yet
+	XPub           *chain.XPub   // for new addresses
+	PreviousXPubs  []*chain.XPub // of earlier addresses
 	Confirmations  uint64        // that a transfer needs to be credited, in blocks
 	FinalizedAbove models.Amount // micro-USDT above which a credit also waits until its block is final; 0 = never
 	PaymentWindow  time.Duration // from a payment's creation to its expiry
@@ -47,6 +49,8 @@ type Settings struct {
 	ReconcileEvery time.Duration // time from one reconciliation to the next
 	LogLevel       slog.Level
 	LogFormat      string
+
+	dataDir string // of paycow dev, "" for other commands
 }
 
 // ExpiryGrace returns how long after the end of a payment's window its timer fires. By then the blocks up to that end
@@ -193,6 +197,10 @@ func (s *Settings) paymentTable() []setting {
 		{
 			name: "XPUB", hidden: true, set: accountKey(&s.XPub), // hidden because it might be a private key
 			help: "BIP-32 public account key (m/44'/60'/0') from which deposit addresses are derived",
+		},
+		{
+			name: "PREVIOUS_XPUBS", secret: true, set: accountKeys(&s.PreviousXPubs),
+			help: "account keys of earlier deposit addresses, separated by commas, after PAYCOW_XPUB was given a new one",
 		},
 		{
 			name: "CONFIRMATIONS", fallback: strconv.Itoa(models.DefaultConfirmations),

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,7 +57,9 @@ type Store struct {
 	// Unverifiable are the transfers that the nodes do not confirm for now.
 	Unverifiable map[models.TransferKey]bool
 	Booked       map[string]models.Amount // what the ledger holds, by transfer
-	States       []models.PaymentState    // every recorded state
+	// Reversed counts the reversals.
+	Reversed int
+	States   []models.PaymentState // every recorded state
 }
 
 // NewStore returns the database of a payment that was just created.
@@ -208,12 +211,12 @@ func (s *Store) CreditPayment(_ context.Context, input models.CreditInput) (mode
 		return models.CreditResult{}, errors.New("the chain does not show it")
 	}
 	var unverified []models.UnverifiedTransfer
-	for _, n := range input.Credits {
+	for _, n := range slices.Concat(input.Credits, input.Reversals) {
 		if s.Unverifiable[n.TransferKey] {
 			unverified = append(unverified, models.UnverifiedTransfer{TransferKey: n.TransferKey, Reason: "too few nodes agree"})
 		}
 	}
-	if input.Await && len(unverified) == len(input.Credits) && len(unverified) > 0 {
+	if input.Await && len(unverified) == len(input.Credits)+len(input.Reversals) && len(unverified) > 0 {
 		return models.CreditResult{}, ErrUnverified // the activity is repeated until that changes
 	}
 	if len(unverified) > 0 {
@@ -225,6 +228,7 @@ func (s *Store) CreditPayment(_ context.Context, input models.CreditInput) (mode
 	for _, n := range input.Reversals {
 		row := s.Transfers[n.TransferKey]
 		s.Booked[n.TransferKey.String()] -= row.CreditedAmount
+		s.Reversed++
 		row.CreditedAmount = 0
 		s.Transfers[n.TransferKey] = row
 	}
