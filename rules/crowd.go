@@ -8,25 +8,27 @@ import (
 
 // applyCrowd takes over the sums of a crowded payment in place of its transfers. A payment stays crowded.
 func (p *Payment) applyCrowd(crowd models.Crowd) {
-	p.crowd, p.crowdHeld = &crowd, ""
+	p.crowd, p.crowdHeld, p.crowdBehind = &crowd, "", false
 	p.transfers = newTransferSet()
 	p.held = map[models.TransferKey]string{}
-	p.extendedTo = crowd.WindowEnd // the sums are of this window
+	p.extendWindow(crowd.WindowEnd)
 }
 
 // applyCrowdNews takes over the sums that a signal brought, unless newer ones are known.
 func (p *Payment) applyCrowdNews(crowd models.Crowd) {
 	if p.crowd == nil || crowd.Supersedes(*p.crowd) {
 		p.applyCrowd(crowd)
+		p.crowdBehind = crowd.Version < p.recorded.Version
 	}
 }
 
 // IsCrowded reports whether only the sums of the payment's transfers are known.
 func (p *Payment) IsCrowded() bool { return p.crowd != nil }
 
-// isCrowdOutdated reports whether the window is known to end later than it did for the sums.
+// isCrowdOutdated reports whether the sums have to be read again: they may lack what was booked with the row's last
+// version, or the window is known to end later than it did for them.
 func (p *Payment) isCrowdOutdated() bool {
-	return p.crowd != nil && p.extendedTo.After(p.crowd.WindowEnd)
+	return p.crowd != nil && (p.crowdBehind || p.extendedTo.After(p.crowd.WindowEnd))
 }
 
 // needsSettling reports whether a crowded payment has something to book. What was held at the last attempt waits.

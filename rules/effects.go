@@ -64,11 +64,11 @@ func (p *Payment) Next(now time.Time) Effect {
 	}
 	state := p.state()
 	switch {
+	case p.isCrowdOutdated():
+		return p.load()
 	case state.Decision != p.recorded.Decision:
 		return p.record() // a decision waits for no node
 	case p.undecided != nil:
-		return p.load()
-	case p.isCrowdOutdated():
 		return p.load()
 	case p.needsSettling() && describe(state) == describe(p.recorded):
 		return p.settle(false)

@@ -32,6 +32,7 @@ type Payment struct {
 	held         map[models.TransferKey]string // transfers whose credit or reversal could not be verified, and why
 	crowd        *models.Crowd                 // the sums of all transfers, once they are too many to know each
 	crowdHeld    string                        // why what is to be booked of them could not be at the last attempt
+	crowdBehind  bool                          // the sums are older than the recorded state
 	extendedTo   time.Time                     // the real end of the window, if it is later than the promised one
 	undecided    *models.DecisionSignal        // an acceptance of a version of the row that is not known here yet
 	recorded     models.PaymentState           // what the row is known to hold
@@ -80,7 +81,8 @@ func (p *Payment) ApplySnapshot(snapshot models.PaymentSnapshot) {
 	p.undecided = nil // the row was read after the signal, so a version that it has not reached does not exist
 	p.extendWindow(snapshot.WindowEnd)
 	if snapshot.Crowd != nil {
-		p.applyCrowd(*snapshot.Crowd) // read after everything that is known
+		p.applyCrowd(*snapshot.Crowd)           // read after everything that is known,
+		p.extendedTo = snapshot.Crowd.WindowEnd // so the sums are of this window
 	}
 	if p.crowd != nil {
 		return
