@@ -69,6 +69,11 @@ SEEDS ?= 10000
 simulate: ## the simulator over many seeds (SEEDS=10000), or one of them again (SEED=n)
 	go test ./simulate -run TestSimulation -timeout 0 -args -seeds $(SEEDS) $(if $(SEED),-seed $(SEED))
 
+ONLY ?=
+.PHONY: mutants
+mutants: ## break each guard on purpose and run the tests that should notice (ONLY=regexp for some)
+	go run ./internal/mutants $(if $(ONLY),-only '$(ONLY)')
+
 FUZZTIME ?= 30s
 .PHONY: fuzz
 fuzz: ## each fuzz target for a while (FUZZTIME=30s)

@@ -137,7 +137,7 @@ func (b *bundle) mine(transfers ...models.TokenTransfer) {
 }
 
 func transferTo(p models.Payment, n int) models.TokenTransfer {
-	return models.TokenTransfer{TransferKey: models.TransferKey{ChainID: 1, TxHash: fmt.Sprintf("0x%064x", 7000+n)}, From: p.DepositAddress, To: p.DepositAddress, Amount: 50 * models.USDT}
+	return models.TokenTransfer{TransferKey: models.TransferKey{ChainID: 1, TxHash: fmt.Sprintf("0x%064x", 7000+n)}, From: "0xPayer", To: p.DepositAddress, Amount: 50 * models.USDT}
 }
 
 // progress runs FollowChain for one report of the follower at the cursor and returns its error.
@@ -316,7 +316,7 @@ func TestNothingIsReversedBeforeTheQuorumShowsIt(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, result.Recorded)
 
-	require.NoError(t, b.store.Rewind(t.Context(), models.NetworkERC20, b.cursor, block(100)))
+	require.NoError(t, b.store.RewindAgreed(t.Context(), models.NetworkERC20, b.cursor, block(100), models.BlockRef{}))
 	snapshot, err = b.LoadPayment(t.Context(), p.ID)
 	require.NoError(t, err)
 	require.False(t, snapshot.Transfers[0].Canonical)

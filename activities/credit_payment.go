@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"paycow/chain"
 	"paycow/models"
 )
@@ -50,22 +48,14 @@ func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput
 // verify returns the credits and reversals that cannot be verified now, in the order of the input.
 func (a *Activities) verify(ctx context.Context, input models.CreditInput) ([]models.UnverifiedTransfer, error) {
 	notices := slices.Concat(input.Credits, input.Reversals)
-	reasons := make([]error, len(notices))
-	var group errgroup.Group
-	group.SetLimit(verifyConcurrency)
+	wanted := make([]chain.Verification, len(notices))
 	for i, notice := range notices {
-		verify := a.verifier.VerifyTransfer
-		if i >= len(input.Credits) {
-			verify = a.verifier.VerifyRemoval
+		wanted[i] = chain.Verification{
+			DepositAddress: input.DepositAddress, Notice: notice, Confirmations: input.Confirmations, AtStake: input.AtStake,
 		}
-		group.Go(func() error {
-			reasons[i] = verify(ctx, chain.Verification{
-				DepositAddress: input.DepositAddress, Notice: notice, Confirmations: input.Confirmations, AtStake: input.AtStake,
-			})
-			return nil
-		})
 	}
-	_ = group.Wait() // the errors are in reasons
+	credits, reversals := wanted[:len(input.Credits)], wanted[len(input.Credits):]
+	reasons := slices.Concat(verifyEach(ctx, credits, a.verifier.VerifyTransfer), a.verifyRemovals(ctx, reversals))
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("verify the payment's transfers: %w", ctx.Err())
 	}

@@ -184,5 +184,5 @@ func TestRepeatedCreateAboveALoweredMaximum(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, refused.status)
 		require.Equal(t, "amount must be at most 100.00 USDT.", parse[errorBody](t, refused.body).Msg)
 	}
-	require.EqualValues(t, 1, f.payment(f.account).AddressIndex, "a refused amount uses no address up")
+	require.EqualValues(t, models.DefaultReservedAddresses+1, f.payment(f.account).AddressIndex, "a refused amount uses no address up")
 }

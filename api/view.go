@@ -81,6 +81,7 @@ type transferState string
 const (
 	transferConfirming transferState = "CONFIRMING" // in a block, not yet credited
 	transferCredited   transferState = "CREDITED"   // in the operator's balance
+	transferInternal   transferState = "INTERNAL"   // from an address of this installation; never credited
 	transferRemoved    transferState = "REMOVED"    // removed from the chain by a reorganisation
 )
 
@@ -139,6 +140,10 @@ func (s *Server) readOperatorView(ctx context.Context, row models.Payment) (oper
 	if err != nil {
 		return operatorView{}, fmt.Errorf("read the transfers: %w", err)
 	}
+	internal, err := s.Store.InternalMovements(ctx, row.DepositAddress)
+	if err != nil {
+		return operatorView{}, fmt.Errorf("read the internal movements: %w", err)
+	}
 	events, err := s.Store.Events(ctx, row.ID)
 	if err != nil {
 		return operatorView{}, fmt.Errorf("read the timeline: %w", err)
@@ -160,6 +165,9 @@ func (s *Server) readOperatorView(ctx context.Context, row models.Payment) (oper
 	}
 	for _, transfer := range transfers {
 		view.Transfers = append(view.Transfers, newTransferView(transfer, head))
+	}
+	for _, movement := range internal {
+		view.Transfers = append(view.Transfers, newMovementView(movement, head))
 	}
 	for _, event := range events {
 		view.Timeline = append(view.Timeline, newEventView(event))
@@ -187,6 +195,15 @@ func newTransferView(t models.Transfer, head uint64) transferView {
 		view.State = transferCredited
 	}
 	view.Confirmations = models.Confirmations(head, t.BlockNumber)
+	return view
+}
+
+// newMovementView shows a transfer from an address of ours among the payment's transfers.
+func newMovementView(t models.Transfer, head uint64) transferView {
+	view := newTransferView(t, head)
+	if t.Canonical {
+		view.State = transferInternal
+	}
 	return view
 }
 

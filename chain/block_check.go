@@ -15,10 +15,12 @@ import (
 // contradiction: closer to the head honest nodes may differ for a moment.
 const forkDepth = 3
 
-// agreedBlock is a block that the quorum agrees on, with the transfers in it from and to our addresses.
+// agreedBlock is a block that the quorum agrees on, with the transfers in it from and to our addresses and the token's
+// events that concern us.
 type agreedBlock struct {
 	block     models.BlockRef
 	transfers []models.TokenTransfer
+	events    []models.TokenEvent
 }
 
 // checkBlock has the quorum decide on one block and repairs what the store holds of it. storedHash is the hash of the
@@ -41,6 +43,12 @@ func (c *CrossCheck) checkBlock(
 	agreed := agreedBlock{block: block}
 	decoded := DecodeLogs(c.config.ChainID, c.contracts, block, winner.logs)
 	if agreed.transfers, err = c.onlyOurs(ctx, decoded.Transfers); err != nil {
+		return agreedBlock{}, RescanReport{}, err
+	}
+	if agreed.events, err = c.onlyOurEvents(ctx, decoded.Events); err != nil {
+		return agreedBlock{}, RescanReport{}, err
+	}
+	if err := c.repairEvents(ctx, agreed); err != nil {
 		return agreedBlock{}, RescanReport{}, err
 	}
 	report, err := c.repair(ctx, agreed)
@@ -104,6 +112,22 @@ func (c *CrossCheck) onlyOurs(ctx context.Context, transfers []models.TokenTrans
 	}
 	return slices.DeleteFunc(slices.Clone(transfers),
 		func(t models.TokenTransfer) bool { return !ours[t.From] && !ours[t.To] }), nil
+}
+
+// onlyOurEvents returns the events that concern the token itself or one of our addresses.
+func (c *CrossCheck) onlyOurEvents(ctx context.Context, events []models.TokenEvent) ([]models.TokenEvent, error) {
+	parties := map[string]bool{}
+	for _, event := range events {
+		if event.Kind.OnlyIfOurs() {
+			parties[event.Address] = true
+		}
+	}
+	ours, err := ourAddresses(ctx, c.store, c.config.Network, parties)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(events),
+		func(event models.TokenEvent) bool { return event.Kind.OnlyIfOurs() && !ours[event.Address] }), nil
 }
 
 // storedHash returns the hash of the stored block with that number, or "" when it is not kept.

@@ -26,6 +26,9 @@ type BlockSource interface {
 	// AgreedHeader returns the header of the canonical block with that number when at least a quorum of nodes has the
 	// same block there. Returns models.ErrQuorumMissing otherwise.
 	AgreedHeader(ctx context.Context, number uint64) (Header, error)
+	// CheckBranch returns the header that a quorum of nodes has in place of the agreed block, and leaves out the nodes
+	// that have another one there until they have that one. Returns models.ErrQuorumMissing when no header has a quorum.
+	CheckBranch(ctx context.Context, marks models.ChainCursor) (Header, error)
 	// FinalizedNumber returns the highest number that the quorum calls final. ok is false when there is none.
 	FinalizedNumber(ctx context.Context) (number uint64, ok bool, err error)
 	// BlockLogs returns the contracts' watched logs in one block. Returns models.ErrDoubtful when no node gives a

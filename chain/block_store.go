@@ -26,8 +26,13 @@ type BlockStore interface {
 	// Returns models.ErrCursorMoved when the cursor is not at the start of the batch.
 	Advance(ctx context.Context, network string, batch models.BlockBatch) error
 	// Rewind moves the cursor back after a reorg and marks what was stored above it as not canonical, in one
-	// transaction. Returns models.ErrCursorMoved when the cursor is not at from.
+	// transaction. Returns models.ErrCursorMoved when the cursor is not at from, and models.ErrBelowAgreed when the
+	// quorum has agreed on a block above to.
 	Rewind(ctx context.Context, network string, from, to models.BlockRef) error
+	// RewindAgreed does the same below the agreed block: the caller has seen that a quorum of nodes has another branch.
+	// branch is their block in place of the finalized one; it counts only below that. Returns
+	// models.ErrReorgBelowFinality unless an admin has accepted it.
+	RewindAgreed(ctx context.Context, network string, from, to, branch models.BlockRef) error
 	// SetHead stores the number of the newest block that a node has reported.
 	SetHead(ctx context.Context, network string, head uint64) error
 	// SetFinalized stores the newest block below which the chain must not change. It only moves up.

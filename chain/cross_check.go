@@ -36,6 +36,23 @@ type CheckStore interface {
 	// StoredTransfers returns the canonical transfers to and from our addresses in a range of blocks, both ends
 	// included.
 	StoredTransfers(ctx context.Context, network string, from, to uint64) ([]models.TokenTransfer, error)
+	// StoredEvents returns the canonical events of the token in a range of blocks, both ends included.
+	StoredEvents(ctx context.Context, network string, from, to uint64) ([]models.TokenEvent, error)
+	// HealEvents stores events that were missing. Returns models.ErrCursorMoved when their block is not the stored one.
+	HealEvents(ctx context.Context, network string, found []models.TokenEvent) error
+	// DisproveEvents marks events as not canonical, as a reorg does.
+	DisproveEvents(ctx context.Context, network string, wrong []models.TokenEvent, reason string) error
+	// SetTokenState notes what the quorum says about the token's contracts at an agreed block, and returns the events
+	// that it added because those that were read say something else. Returns models.ErrCursorMoved.
+	SetTokenState(
+		ctx context.Context, network string, block models.BlockRef, states []models.TokenState,
+	) (corrected []models.TokenEvent, err error)
+	// DeprecatedAt returns the block of the event that deprecated a contract (as models.TransferKey names it) in favour
+	// of another one. Returns models.ErrNotFound.
+	DeprecatedAt(ctx context.Context, token, upgrade string) (uint64, error)
+	// FollowUpgrade makes a contract watched, and has everything above a block read again for it. Returns
+	// models.ErrCursorMoved.
+	FollowUpgrade(ctx context.Context, network string, upgrade models.TokenUpgrade) error
 	// Heal stores transfers that were missing. Returns models.ErrCursorMoved when their block is not the stored one.
 	Heal(ctx context.Context, network string, found []models.TokenTransfer) (added int, err error)
 	// Disprove marks transfers as not canonical, as a reorg does.
@@ -61,6 +78,7 @@ type CrossCheck struct {
 	contracts  Contracts // that are watched, as the cursor says that was read last
 	rangeNow   uint64    // blocks that the next range asks for
 	stuckSince time.Time // zero while the nodes agree
+	token      tokenCheck
 	// alarmed is true when the alarm QUORUM_MISSING may be open. It starts as true, because an earlier process may have
 	// raised it.
 	alarmed bool
@@ -68,6 +86,7 @@ type CrossCheck struct {
 
 // NewCrossCheck returns a CrossCheck that asks the nodes of the pool.
 func NewCrossCheck(config Config, pool *Pool, store CheckStore, alarms Alarms, log *slog.Logger) *CrossCheck {
+	pool.branches.enabled.Store(config.quorum() > 1)
 	return &CrossCheck{
 		config: config, pool: pool, store: store, alarms: alarms, log: log.With("network", config.Network),
 		rangeNow: checkRangeMax, alarmed: true,
@@ -106,6 +125,7 @@ func (c *CrossCheck) Step(ctx context.Context) (worked bool, err error) {
 		return false, fmt.Errorf("read the chain cursor: %w", err)
 	}
 	c.contracts = c.config.contractsAt(cursor)
+	c.pool.checkOutsiders(ctx, cursor)
 	worked, err = c.agree(ctx, cursor)
 	if errors.Is(err, models.ErrCursorMoved) {
 		return false, nil // a reorg happened meanwhile
@@ -115,6 +135,9 @@ func (c *CrossCheck) Step(ctx context.Context) (worked bool, err error) {
 		err = fmt.Errorf("%w: %d of %d needed nodes are usable", errNotAgreed, usable, c.config.quorum())
 	}
 	c.watchAgreement(ctx, err)
+	if err == nil && !worked {
+		c.checkToken(ctx, cursor)
+	}
 	if err == nil && !worked {
 		worked, err = c.recheck(ctx, cursor)
 	}

@@ -25,31 +25,36 @@
 //     if the block's receipts, whose own bloom filter must equal the header's, contain none. Otherwise other nodes are
 //     asked, and reading waits. After two minutes the alarm BLOCK_DOUBTFUL is raised.
 //   - After a reorg the cursor moves back to the newest stored block that is still canonical, found in a logarithmic
-//     number of calls, and what was stored above it is marked as not canonical. The cursor never moves back below the
-//     finalized block: then reading stops and the alarm REORG_BELOW_FINALITY halts crediting until an admin resolves
-//     it.
+//     number of calls, and what was stored above it is marked as not canonical. Above the agreed block one node's branch
+//     is followed. What the quorum agreed on is taken back only for a branch that a quorum has; a node with another one
+//     is left out, and reading goes on from the others. The cursor never moves back below the finalized block: when a
+//     quorum has another branch there, reading stops and the alarm REORG_BELOW_FINALITY halts crediting until an admin
+//     resolves it, which accepts that branch and no other.
 //   - The agreed mark of the cursor is the newest block up to which a quorum of nodes returned the same transfers,
 //     block hashes, times and receipts roots. With a quorum of one it is the cursor. Nothing may expire above it. When
 //     the nodes have not agreed for two minutes, the alarm QUORUM_MISSING is raised.
 //   - Every final block is read a second time, by two nodes if there are two, in ranges of 32 to 2000 blocks. A
 //     difference is decided block by block by the quorum or by the receipts root, raises an alarm, and is repaired:
 //     missing transfers are stored, and transfers that are not in the block are marked as not canonical.
+//   - Events of the token are agreed on, read a second time and repaired as transfers are. Besides, a quorum says at
+//     agreed blocks what the token's contracts are (paused, deprecated in favour of another one, their fee), and events
+//     that contradict it are corrected. A contract that the token was upgraded to is watched together with the first.
+//   - A node of another chain is one with another chain id or another first block.
 //   - VerifyTransfer returns nil only if a quorum of nodes confirms the transfer in a canonical block with enough
 //     confirmations, and the receipts of that block have the root that its header states.
 //   - Each report of a Watcher says whether blocks were stored, or whether a node and the database both say that nothing
 //     is new. Neither is true while it is blind.
 //   - VerifyRemoval returns nil only if a quorum of nodes shows that the canonical chain does not contain a transfer as
 //     it was credited.
-//   - A node that contradicts the quorum about a block of the same hash is in quarantine for an hour. A node of
-//     another chain is excluded for good. Both raise an alarm. A node that fails, is late, rate limited, syncing or
+//   - A node that contradicts the quorum about a block of the same hash, or stays on another branch, is in quarantine for
+//     an hour, and until it has the quorum's blocks at the agreed and the finalized height. A node of another chain is
+//     excluded for good. Both raise an alarm. A node that fails, is late, rate limited, syncing or
 //     behind is avoided for as long as that lasts.
 //
 // # What it does not promise
 //
 //   - A quorum of nodes that tell the same lie is believed, except about logs that the receipts root disproves.
 //   - With a quorum of one, that node is believed about headers.
-//   - The second reading compares transfers. It does not find an administrative event of the token that a node left
-//     out of an answer with other logs.
 //   - A range is checked at its edges only, unless it is empty. A node that leaves out logs in the middle is found by
 //     the second reading.
 //   - Pending transfers are a hint. They may never be mined, and what the MempoolWatch misses is seen when it is

@@ -44,6 +44,11 @@ type Endpoint interface {
 	Balances(
 		ctx context.Context, token common.Address, addresses []common.Address, block common.Hash,
 	) ([]*big.Int, error)
+	// CallToken calls functions of a contract that take no argument, at the block with that hash, and returns what each
+	// of them returns: nothing for one that the contract does not have or that it refuses.
+	CallToken(
+		ctx context.Context, contract common.Address, block common.Hash, functions ...string,
+	) ([]hexutil.Bytes, error)
 	// SubscribeHeads sends each new head to the channel until the subscription ends. Returns models.ErrNoSubscriptions
 	// when the node offers none.
 	SubscribeHeads(ctx context.Context, heads chan<- Header) (ethereum.Subscription, error)
@@ -55,6 +60,7 @@ type Endpoint interface {
 // PendingTransaction is a transaction in a node's mempool.
 type PendingTransaction struct {
 	Hash  common.Hash
+	From  common.Address  // as the node states it; zero when it does not
 	To    *common.Address // nil when it creates a contract
 	Input []byte
 }
@@ -63,6 +69,7 @@ type PendingTransaction struct {
 func (p *PendingTransaction) UnmarshalJSON(text []byte) error {
 	var fields struct {
 		Hash  *common.Hash    `json:"hash"`
+		From  common.Address  `json:"from"`
 		To    *common.Address `json:"to"`
 		Input hexutil.Bytes   `json:"input"`
 	}
@@ -72,7 +79,7 @@ func (p *PendingTransaction) UnmarshalJSON(text []byte) error {
 	if fields.Hash == nil {
 		return errors.New("read a pending transaction: the hash is missing")
 	}
-	*p = PendingTransaction{Hash: *fields.Hash, To: fields.To, Input: fields.Input}
+	*p = PendingTransaction{Hash: *fields.Hash, From: fields.From, To: fields.To, Input: fields.Input}
 	return nil
 }
 

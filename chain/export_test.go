@@ -12,3 +12,6 @@ const (
 	RangesFrom = rangesFrom
 	RangeMax   = rangeMax
 )
+
+// Quarantine is how long a contradicted node is left out at least.
+const Quarantine = quarantine

@@ -56,7 +56,7 @@ func (f *Follower) storeFinality(ctx context.Context, number uint64) error {
 	if err != nil {
 		return err
 	}
-	if canonical, err := f.isCanonical(ctx, block); err != nil || !canonical {
+	if canonical, err := isCanonical(ctx, f.source.AgreedHeader, block); err != nil || !canonical {
 		return err
 	}
 	if err := f.store.SetFinalized(ctx, f.config.Network, block); err != nil {
@@ -66,22 +66,35 @@ func (f *Follower) storeFinality(ctx context.Context, number uint64) error {
 	return nil
 }
 
-// checkFloor refuses to walk back below the finalized block. Crediting is halted then, until an admin has resolved the
-// alarm, which also removes the floor. Returns models.ErrReorgBelowFinality.
-func (f *Follower) checkFloor(ctx context.Context, ancestor models.BlockRef) error {
-	cursor, err := f.store.Cursor(ctx, f.config.Network)
+// checkFloor refuses to walk back below the finalized block, unless an admin has accepted the branch that a quorum of
+// nodes has there now. It returns that branch's block in place of the finalized one, the zero block if the walk back
+// ends above. Crediting is halted until an admin has resolved the alarm, which accepts the branch that the alarm names
+// and no other. Returns models.ErrReorgBelowFinality.
+func (f *Follower) checkFloor(
+	ctx context.Context, marks models.ChainCursor, ancestor models.BlockRef,
+) (branch models.BlockRef, err error) {
+	if ancestor.Number >= marks.FinalizedNumber {
+		return models.BlockRef{}, nil
+	}
+	header, err := f.source.AgreedHeader(ctx, marks.FinalizedNumber)
 	if err != nil {
-		return fmt.Errorf("read the chain cursor: %w", err)
+		return branch, fmt.Errorf("read the block in place of the finalized one: %w", err)
 	}
-	f.cursor.FinalizedNumber, f.cursor.FinalizedHash = cursor.FinalizedNumber, cursor.FinalizedHash
-	if ancestor.Number >= cursor.FinalizedNumber {
-		return nil
+	if branch = header.Ref(); marks.HasAccepted(branch) {
+		return branch, nil
 	}
-	f.raise(ctx, models.AlarmReorgBelowFinality, fmt.Sprintf(
-		"The node's chain differs from the stored one above block %d, although block %d was final. "+
-			"Nothing is credited until this alarm is resolved.",
-		ancestor.Number, cursor.FinalizedNumber,
-	))
-	return fmt.Errorf("%w: block %d was final, the chain differs above block %d",
-		models.ErrReorgBelowFinality, cursor.FinalizedNumber, ancestor.Number)
+	err = f.alarms.Raise(ctx, models.Alarm{
+		Network: f.config.Network, Kind: models.AlarmReorgBelowFinality, Subject: models.BranchSubject(branch),
+		Message: fmt.Sprintf(
+			"The chain that %d nodes have differs from the stored one above block %d, although block %d was final: "+
+				"block %d is %s for them and was %s. Nothing is credited until this alarm is resolved. "+
+				"Resolving it accepts their branch.",
+			f.config.quorum(), ancestor.Number, marks.FinalizedNumber, branch.Number, branch.Hash, marks.FinalizedHash,
+		),
+	})
+	if err != nil {
+		f.log.ErrorContext(ctx, "cannot raise an alarm", "alarm", string(models.AlarmReorgBelowFinality), "error", err)
+	}
+	return branch, fmt.Errorf("%w: block %d was final, the chain differs above block %d",
+		models.ErrReorgBelowFinality, marks.FinalizedNumber, ancestor.Number)
 }

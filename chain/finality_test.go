@@ -48,7 +48,10 @@ func TestNothingIsWalkedBackBelowFinality(t *testing.T) {
 		}
 		require.True(t, alarms.IsOpen(models.AlarmReorgBelowFinality))
 
-		store.DropFloor() // what an admin's decision does
+		store.Accept("15:0x00") // an admin accepted another branch
+		_, err = follower.Step(t.Context())
+		require.ErrorIs(t, err, models.ErrReorgBelowFinality)
+		store.Accept(alarms.Latest(models.AlarmReorgBelowFinality).Subject)
 		catchUp(t, follower)
 		require.Equal(t, m.Ref(m.Height()), store.Block())
 	})

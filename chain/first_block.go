@@ -25,7 +25,7 @@ func (f *Follower) initCursor(ctx context.Context) error {
 	}
 	start := head
 	if ok {
-		if start, err = f.lastBlockBefore(ctx, oldest.Add(-startMargin), head); err != nil {
+		if start, err = lastBlockBefore(ctx, f.source.HeaderByNumber, oldest.Add(-startMargin), head); err != nil {
 			return err
 		}
 	}
@@ -42,20 +42,20 @@ func (f *Follower) initCursor(ctx context.Context) error {
 
 // lastBlockBefore returns the last block whose time is not after the given one, at or below a known block. It is block
 // 0 when the chain began later.
-func (f *Follower) lastBlockBefore(ctx context.Context, at time.Time, highest Header) (Header, error) {
-	if !highest.Time.After(at) {
+func lastBlockBefore(ctx context.Context, at headerAt, moment time.Time, highest Header) (Header, error) {
+	if !highest.Time.After(moment) {
 		return highest, nil
 	}
-	best, err := f.source.HeaderByNumber(ctx, 0)
+	best, err := at(ctx, 0)
 	if err != nil {
 		return Header{}, err
 	}
 	for above := highest.Number; above > best.Number+1; {
-		middle, err := f.source.HeaderByNumber(ctx, best.Number+(above-best.Number)/2)
+		middle, err := at(ctx, best.Number+(above-best.Number)/2)
 		if err != nil {
 			return Header{}, err
 		}
-		if middle.Time.After(at) {
+		if middle.Time.After(moment) {
 			above = middle.Number
 		} else {
 			best = middle
@@ -67,9 +67,11 @@ func (f *Follower) lastBlockBefore(ctx context.Context, at time.Time, highest He
 // startAgain returns the block after which to read when a reorg removed even the lowest stored block. Nothing below it
 // was ever stored, so any canonical block works that is below every possible transfer to us. Returns
 // models.ErrReorgTooDeep when older blocks were read and are no longer stored.
-func (f *Follower) startAgain(ctx context.Context, head Header, lowest models.BlockRef) (Header, error) {
+func (f *Follower) startAgain(
+	ctx context.Context, at headerAt, head uint64, lowest models.BlockRef,
+) (Header, error) {
 	tooDeep := fmt.Errorf("%w: lowest stored block %s, cursor %s, head %d", models.ErrReorgTooDeep, lowest,
-		f.cursor.Block(), head.Number)
+		f.cursor.Block(), head)
 	if lowest.Number == 0 {
 		return Header{}, tooDeep // even the genesis block differs
 	}
@@ -80,9 +82,9 @@ func (f *Follower) startAgain(ctx context.Context, head Header, lowest models.Bl
 	if ok && lowest.Time.After(oldest.Add(startMargin)) {
 		return Header{}, tooDeep
 	}
-	below, err := f.source.HeaderByNumber(ctx, min(head.Number, lowest.Number-1))
+	below, err := at(ctx, min(head, lowest.Number-1))
 	if err != nil || !ok {
 		return below, err
 	}
-	return f.lastBlockBefore(ctx, oldest.Add(-startMargin), below)
+	return lastBlockBefore(ctx, at, oldest.Add(-startMargin), below)
 }

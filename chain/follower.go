@@ -186,7 +186,7 @@ func (f *Follower) stepAtHead(ctx context.Context, head Header) (Progress, error
 	}
 	same := known.Hash == head.Hash.Hex()
 	if known.Number < head.Number {
-		if same, err = f.isCanonical(ctx, known); err != nil {
+		if same, err = isCanonical(ctx, f.source.HeaderByNumber, known); err != nil {
 			return Progress{}, err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rpc"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
@@ -34,6 +35,10 @@ type member struct {
 	wrongChain  string // why the node is of another chain, "" while it is not
 	lyingUntil  time.Time
 	lyingReason string
+	// returning is true from a contradiction until the node has shown, after its quarantine, that it is on the quorum's
+	// branch.
+	returning bool
+	forked    string // why the node is on another branch than the quorum, "" when it is not
 	// limitedUntil is when the pause ends that the node asked for.
 	limitedUntil time.Time
 	// lateUntil is when the time ends in which others are preferred, because they answered before this node did.
@@ -74,6 +79,10 @@ func (m *member) state() (models.NodeState, string) {
 		return models.NodeWrongChain, m.wrongChain
 	case now.Before(m.lyingUntil):
 		return models.NodeLying, m.lyingReason
+	case m.returning:
+		return models.NodeLying, "it has not shown yet that it is on the quorum's branch; before, " + m.lyingReason
+	case m.forked != "":
+		return models.NodeForked, m.forked
 	case now.Before(m.limitedUntil):
 		return models.NodeRateLimited, "it asked to be left alone until " + m.limitedUntil.UTC().Format(time.RFC3339)
 	case m.breaker.IsOpen() && m.breaker.RemainingDelay() > 0:
@@ -122,6 +131,7 @@ func (m *member) distrust(reason string) bool {
 	now := time.Now()
 	isNew := !now.Before(m.lyingUntil)
 	m.lyingUntil, m.lyingReason = now.Add(m.pool.quarantine), reason
+	m.returning, m.forked = m.pool.branches.enabled.Load(), ""
 	return isNew
 }
 
@@ -129,7 +139,7 @@ func (m *member) freshHead() (Header, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	believed := m.wrongChain == "" && !now.Before(m.lyingUntil)
+	believed := m.wrongChain == "" && !now.Before(m.lyingUntil) && !m.returning && m.forked == ""
 	return m.head, believed && !m.headAt.IsZero() && now.Sub(m.headAt) < headFreshFor
 }
 
@@ -326,6 +336,14 @@ func (m *member) Balances(
 ) ([]*big.Int, error) {
 	return tracked(ctx, m, func(ctx context.Context) ([]*big.Int, error) {
 		return m.endpoint.Balances(ctx, token, addresses, block)
+	})
+}
+
+func (m *member) CallToken(
+	ctx context.Context, contract common.Address, block common.Hash, functions ...string,
+) ([]hexutil.Bytes, error) {
+	return tracked(ctx, m, func(ctx context.Context) ([]hexutil.Bytes, error) {
+		return m.endpoint.CallToken(ctx, contract, block, functions...)
 	})
 }
 

@@ -41,7 +41,21 @@ func decodePending(token common.Address, transaction PendingTransaction) (seen m
 	if !value.IsInt64() || value.Sign() == 0 {
 		return models.SeenTransfer{}, false
 	}
-	return models.SeenTransfer{TxHash: transaction.Hash.Hex(), To: to.Hex(), Amount: models.Amount(value.Int64())}, true
+	from := transaction.From
+	if last == 2 { // transferFrom moves what is another's
+		from = arguments[0].(common.Address)
+	}
+	return models.SeenTransfer{
+		TxHash: transaction.Hash.Hex(), From: textOf(from), To: to.Hex(), Amount: models.Amount(value.Int64()),
+	}, true
+}
+
+// textOf returns an address in EIP-55 form, "" for the zero address.
+func textOf(address common.Address) string {
+	if address == (common.Address{}) {
+		return ""
+	}
+	return address.Hex()
 }
 
 // MempoolStore is where a MempoolWatch stores what it sees.

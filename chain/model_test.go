@@ -114,5 +114,13 @@ func drawTxs(t *rapid.T, label string) []chaintest.Transaction {
 		}
 		txs = append(txs, tx)
 	}
+	if signature := rapid.SampledFrom([]string{"", "", "", "", "Pause()", "Unpause()", "AddedBlackList(address)"}).
+		Draw(t, "event"); signature != "" {
+		event := chaintest.Event(signature)
+		if signature == "AddedBlackList(address)" {
+			event = chaintest.Event(signature, rapid.SampledFrom(recipients).Draw(t, "blacklisted").Bytes())
+		}
+		txs = append(txs, chaintest.Tx(rapid.IntRange(100, 110).Draw(t, "event's transaction"), event))
+	}
 	return txs
 }

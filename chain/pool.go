@@ -40,6 +40,7 @@ type Pool struct {
 	config     Config
 	quarantine time.Duration
 	members    []*member
+	branches   branchChecks
 	alarms     Alarms
 	log        *slog.Logger
 	genesis    atomic.Pointer[common.Hash] // nil until it is known
@@ -206,14 +207,14 @@ func (p *Pool) agreedHead() (number uint64, ok bool) {
 }
 
 // candidates returns the nodes to read from: the healthy ones in order of preference, then those that have problems but
-// may still answer. Nodes of another chain and nodes in quarantine are never among them.
+// may still answer. Nodes of another chain or branch and nodes in quarantine are never among them.
 func (p *Pool) candidates() []*member {
 	var healthy, others []*member
 	for _, m := range p.members {
 		switch state, _ := m.state(); state {
 		case models.NodeOK:
 			healthy = append(healthy, m)
-		case models.NodeWrongChain, models.NodeLying:
+		case models.NodeWrongChain, models.NodeLying, models.NodeForked:
 		default:
 			others = append(others, m)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rpc"
 	"github.com/stretchr/testify/require"
@@ -107,6 +108,10 @@ func (n *faultyNode) ReceiptsByBlockHash(ctx context.Context, _ common.Hash) ([]
 func (n *faultyNode) Receipt(ctx context.Context, _ common.Hash) (*types.Receipt, bool, error) {
 	err := n.answer(ctx)
 	return n.receipt, n.receipt != nil, err
+}
+
+func (n *faultyNode) CallToken(context.Context, common.Address, common.Hash, ...string) ([]hexutil.Bytes, error) {
+	return nil, errors.New("not offered")
 }
 
 func (n *faultyNode) Balances(

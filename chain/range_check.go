@@ -17,6 +17,7 @@ import (
 type rangeReading struct {
 	topHash common.Hash            // of the last block in the range
 	found   []models.TokenTransfer // of anybody, without the blocks' times
+	events  []models.TokenEvent    // of the token, likewise
 	err     error
 }
 
@@ -42,8 +43,8 @@ func (c *CrossCheck) readRange(ctx context.Context, node *member, from, to uint6
 	for _, number := range sortedKeys(byBlock) {
 		for _, part := range splitByHash(byBlock[number]) {
 			block := models.BlockRef{Number: number, Hash: part[0].BlockHash.Hex()}
-			transfers, _ := DecodeTransfers(c.config.ChainID, c.contracts, block, part)
-			r.found = append(r.found, transfers...)
+			decoded := DecodeLogs(c.config.ChainID, c.contracts, block, part)
+			r.found, r.events = append(r.found, decoded.Transfers...), append(r.events, decoded.Events...)
 		}
 	}
 	return r
@@ -134,6 +135,10 @@ func (c *CrossCheck) compareRange(ctx context.Context, from, to uint64, readings
 	if err != nil {
 		return report, fmt.Errorf("read the stored transfers of blocks %d to %d: %w", from, to, err)
 	}
+	storedEvents, err := c.store.StoredEvents(ctx, c.config.Network, from, to)
+	if err != nil {
+		return report, fmt.Errorf("read the stored events of blocks %d to %d: %w", from, to, err)
+	}
 	doubted := map[uint64]bool{}
 	for _, r := range readings {
 		found, err := c.onlyOurs(ctx, r.found)
@@ -142,6 +147,16 @@ func (c *CrossCheck) compareRange(ctx context.Context, from, to uint64, readings
 		}
 		for _, t := range slices.Concat(without(found, stored, sameInRange), without(stored, found, sameInRange)) {
 			doubted[t.Block.Number] = true
+		}
+		events, err := c.onlyOurEvents(ctx, r.events)
+		if err != nil {
+			return report, err
+		}
+		for _, e := range slices.Concat(
+			without(events, storedEvents, models.TokenEvent.IsSameInRange),
+			without(storedEvents, events, models.TokenEvent.IsSameInRange),
+		) {
+			doubted[e.BlockNumber] = true
 		}
 	}
 	report.Found = len(stored)

@@ -42,6 +42,41 @@ func (c *CrossCheck) repair(ctx context.Context, agreed agreedBlock) (RescanRepo
 	return report, nil
 }
 
+// repairEvents makes the store hold of the token's events in a block what the quorum agrees on.
+func (c *CrossCheck) repairEvents(ctx context.Context, agreed agreedBlock) error {
+	number := agreed.block.Number
+	stored, err := c.store.StoredEvents(ctx, c.config.Network, number, number)
+	if err != nil {
+		return fmt.Errorf("read the stored events of block %d: %w", number, err)
+	}
+	missing := without(agreed.events, stored, models.TokenEvent.IsSame)
+	wrong := without(stored, agreed.events, models.TokenEvent.IsSame)
+	if len(missing) == 0 && len(wrong) == 0 {
+		return nil
+	}
+	if err := c.checkStillStored(ctx, agreed.block); err != nil {
+		return err
+	}
+	for _, event := range wrong {
+		c.raise(ctx, models.AlarmTransferDisproved, event.String(), fmt.Sprintf(
+			"Reading block %d again did not find the stored event %s of the token.", number, event.Kind))
+	}
+	reason := fmt.Sprintf("block %d (%s) does not contain it in this form, say %d nodes", number, agreed.block.Hash,
+		c.config.quorum())
+	if err := c.store.DisproveEvents(ctx, c.config.Network, wrong, reason); err != nil {
+		return fmt.Errorf("disprove events of block %d: %w", number, err)
+	}
+	for _, event := range missing {
+		c.raise(ctx, models.AlarmTransferMissed, event.String(), fmt.Sprintf(
+			"Reading block %d again found an event %s of the token that was missing or stored differently.", number,
+			event.Kind))
+	}
+	if err := c.store.HealEvents(ctx, c.config.Network, missing); err != nil {
+		return fmt.Errorf("store the missing events of block %d: %w", number, err)
+	}
+	return nil
+}
+
 // checkStillStored returns models.ErrCursorMoved when the cursor is below the block now, or another block is stored in
 // its place.
 func (c *CrossCheck) checkStillStored(ctx context.Context, block models.BlockRef) error {
@@ -102,14 +137,12 @@ func sameInRange(a, b models.TokenTransfer) bool {
 
 func sameKey(a, b models.TokenTransfer) bool { return a.TransferKey == b.TransferKey }
 
-// without returns the transfers that are not among the others.
-func without(
-	transfers, others []models.TokenTransfer, same func(a, b models.TokenTransfer) bool,
-) []models.TokenTransfer {
-	var rest []models.TokenTransfer
-	for _, t := range transfers {
-		if !slices.ContainsFunc(others, func(other models.TokenTransfer) bool { return same(t, other) }) {
-			rest = append(rest, t)
+// without returns the transfers or events that are not among the others.
+func without[T any](all, others []T, same func(a, b T) bool) []T {
+	var rest []T
+	for _, one := range all {
+		if !slices.ContainsFunc(others, func(other T) bool { return same(one, other) }) {
+			rest = append(rest, one)
 		}
 	}
 	return rest

@@ -129,6 +129,14 @@ func (s sightStore) Advance(ctx context.Context, network string, batch models.Bl
 	return err
 }
 
+func (s sightStore) RewindAgreed(ctx context.Context, network string, from, to, branch models.BlockRef) error {
+	err := s.BlockStore.RewindAgreed(ctx, network, from, to, branch)
+	if err == nil {
+		s.sight.noteDatabase(true)
+	}
+	return err
+}
+
 func (s sightStore) Rewind(ctx context.Context, network string, from, to models.BlockRef) error {
 	err := s.BlockStore.Rewind(ctx, network, from, to)
 	if err == nil {

@@ -103,11 +103,20 @@ func TestDecodePending(t *testing.T) {
 		}
 		return PendingTransaction{Hash: common.Hash{0x11}, To: &testToken, Input: input}
 	}
+	from := func(sender common.Address, transaction PendingTransaction) PendingTransaction {
+		transaction.From = sender
+		return transaction
+	}
 	want := models.SeenTransfer{TxHash: common.Hash{0x11}.Hex(), To: ourAddress1.Hex(), Amount: 5}
-	for _, transaction := range []PendingTransaction{
+	for i, transaction := range []PendingTransaction{
 		call("transfer(address,uint256)", ourAddress1[:], []byte{5}),
+		from(stranger, call("transfer(address,uint256)", ourAddress1[:], []byte{5})),
 		call("transferFrom(address,address,uint256)", stranger[:], ourAddress1[:], []byte{5}),
+		from(testToken, call("transferFrom(address,address,uint256)", stranger[:], ourAddress1[:], []byte{5})),
 	} {
+		if i > 0 {
+			want.From = stranger.Hex()
+		}
 		seen, ok := decodePending(testToken, transaction)
 		require.True(t, ok)
 		require.Equal(t, want, seen)

@@ -31,6 +31,8 @@ type Verifier struct {
 
 	mu     sync.Mutex
 	proved map[provedBlock][]models.TokenTransfer
+	// upgrades are the contracts to which the token was upgraded, as a quorum has said.
+	upgrades map[common.Address]bool
 }
 
 // provedBlock is a block whose receipts were checked against its root, with the contract that was looked for in it.
@@ -41,7 +43,7 @@ type provedBlock struct {
 
 // NewVerifier returns a verifier that asks the nodes of the pool.
 func NewVerifier(config Config, pool *Pool) *Verifier {
-	return &Verifier{config: config, pool: pool, proved: map[provedBlock][]models.TokenTransfer{}}
+	return &Verifier{config: config, pool: pool, proved: map[provedBlock][]models.TokenTransfer{}, upgrades: map[common.Address]bool{}}
 }
 
 // transferReading is what one node answers about a transfer. It confirms the transfer when err is nil.
@@ -108,11 +110,40 @@ func (v *Verifier) verify(ctx context.Context, wanted Verification) error {
 
 // contractsOf returns the contracts that the transfer may be of. Returns models.ErrTransferDiffers when its contract is
 // not watched.
-func (v *Verifier) contractsOf(_ context.Context, n models.TransferNotice) (Contracts, error) {
+//
+// What the database says about that does not count: the first contract itself must say that it was upgraded to the
+// other one, at the transfer's block or, where the nodes no longer keep that state, at the newest block.
+func (v *Verifier) contractsOf(ctx context.Context, n models.TransferNotice) (Contracts, error) {
 	if n.Token == "" {
 		return Contracts{v.config.Token}, nil
 	}
-	return nil, fmt.Errorf("%w: the contract %s is not watched", models.ErrTransferDiffers, n.Token)
+	upgrade := common.HexToAddress(n.Token)
+	if upgrade.Hex() != n.Token || upgrade == v.config.Token {
+		return nil, fmt.Errorf("%w: %q is not how a contract is named", models.ErrTransferDiffers, n.Token)
+	}
+	contracts := Contracts{v.config.Token, upgrade}
+	v.mu.Lock()
+	known := v.upgrades[upgrade]
+	v.mu.Unlock()
+	if known {
+		return contracts, nil
+	}
+	err := v.pool.isUpgradeOf(ctx, v.config.Token, upgrade, common.HexToHash(n.Block.Hash))
+	if errors.Is(err, models.ErrQuorumMissing) {
+		if head, ok := v.pool.agreedHead(); ok {
+			var header Header
+			if header, err = v.pool.AgreedHeader(ctx, head-min(head, 1)); err == nil {
+				err = v.pool.isUpgradeOf(ctx, v.config.Token, upgrade, header.Hash)
+			}
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	v.mu.Lock()
+	v.upgrades[upgrade] = true
+	v.mu.Unlock()
+	return contracts, nil
 }
 
 // notConfirmed returns the error for too few confirming nodes. The error of a single node is returned as it is.
@@ -207,8 +238,9 @@ func checkReceipt(receipt *types.Receipt, contracts Contracts, depositAddress st
 		if transfer.Ordinal != n.Ordinal || transfer.Token != n.Token {
 			continue
 		}
-		if transfer.To != depositAddress || transfer.Amount != n.Amount {
-			return fmt.Errorf("%w: it transfers %s USDT to %s", models.ErrTransferDiffers, transfer.Amount, transfer.To)
+		if transfer.To != depositAddress || transfer.Amount != n.Amount || !isSender(n, transfer) {
+			return fmt.Errorf("%w: it transfers %s USDT from %s to %s", models.ErrTransferDiffers, transfer.Amount,
+				transfer.From, transfer.To)
 		}
 		return nil
 	}
@@ -265,9 +297,15 @@ func (v *Verifier) proveReceipts(
 func holds(transfers []models.TokenTransfer, wanted Verification) error {
 	for _, t := range transfers {
 		if t.TransferKey == wanted.Notice.TransferKey && t.To == wanted.DepositAddress &&
-			t.Amount == wanted.Notice.Amount {
+			t.Amount == wanted.Notice.Amount && isSender(wanted.Notice, t) {
 			return nil
 		}
 	}
 	return fmt.Errorf("%w: the block's receipts do not contain it", models.ErrTransferDiffers)
+}
+
+// isSender reports whether a transfer has the sender that the notice states, if it states one. The booking compares the
+// stated one with the row: what our own addresses send is never credited.
+func isSender(n models.TransferNotice, t models.TokenTransfer) bool {
+	return n.From == "" || n.From == t.From
 }

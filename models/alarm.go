@@ -1,6 +1,11 @@
 package models
 
-import "time"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // AlarmKind says what an alarm is about.
 type AlarmKind string
@@ -14,6 +19,7 @@ const (
 	AlarmTransferMissed      AlarmKind = "TRANSFER_MISSED"      // the second reading found a missing transfer
 	AlarmTransferDisproved   AlarmKind = "TRANSFER_DISPROVED"   // the second reading disproved a stored transfer
 	AlarmReorgBelowFinality  AlarmKind = "REORG_BELOW_FINALITY" // the chain changed below a final block; no crediting
+	AlarmReceiptsUndecodable AlarmKind = "RECEIPTS_UNDECODABLE" // our decoder fails on receipts that the nodes agree on
 	AlarmAmountTooLarge      AlarmKind = "AMOUNT_TOO_LARGE"     // a transfer to us does not fit 64 bits and is quarantined
 	AlarmTokenPaused         AlarmKind = "TOKEN_PAUSED"         // the token is paused; nobody can transfer it
 	AlarmTokenFeeChanged     AlarmKind = "TOKEN_FEE_CHANGED"    // the token now keeps part of each transfer
@@ -28,13 +34,24 @@ const (
 func AlarmKinds() []AlarmKind {
 	return []AlarmKind{
 		AlarmNodeLying, AlarmNodeWrongChain, AlarmQuorumMissing, AlarmBlockDoubtful, AlarmTransferMissed,
-		AlarmTransferDisproved, AlarmReorgBelowFinality, AlarmAmountTooLarge, AlarmTokenPaused, AlarmTokenFeeChanged,
-		AlarmTokenDeprecated, AlarmAddressBlacklisted, AlarmFundsDestroyed, AlarmBooksDiffer, AlarmCreditedWithoutNode,
+		AlarmTransferDisproved, AlarmReorgBelowFinality, AlarmReceiptsUndecodable, AlarmAmountTooLarge, AlarmTokenPaused,
+		AlarmTokenFeeChanged, AlarmTokenDeprecated, AlarmAddressBlacklisted, AlarmFundsDestroyed, AlarmBooksDiffer, AlarmCreditedWithoutNode,
 	}
 }
 
 // HaltsCrediting reports whether nothing is credited and nothing expires while an alarm of this kind is open.
 func (k AlarmKind) HaltsCrediting() bool { return k == AlarmReorgBelowFinality }
+
+// BranchSubject returns the subject of an alarm REORG_BELOW_FINALITY: the block that the quorum has in place of the
+// finalized one, as its number and hash.
+func BranchSubject(block BlockRef) string { return fmt.Sprintf("%d:%s", block.Number, block.Hash) }
+
+// BranchOf returns the block that BranchSubject wrote, without its time. ok is false for any other subject.
+func BranchOf(subject string) (block BlockRef, ok bool) {
+	number, hash, ok := strings.Cut(subject, ":")
+	parsed, err := strconv.ParseUint(number, 10, 64)
+	return BlockRef{Number: parsed, Hash: hash}, ok && err == nil && hash != ""
+}
 
 // Alarm is a problem that a person must look at. At most one alarm of a kind and subject is open; raising it again
 // counts it.
@@ -42,7 +59,7 @@ type Alarm struct {
 	ID         int64 `gorm:"primaryKey"`
 	Network    string
 	Kind       AlarmKind
-	Subject    string // a node's name, a block, an address or a transfer's key; "" for the network itself
+	Subject    string // a node's name, a block as BranchSubject writes it, an address or a transfer's key; "" for the network itself
 	Message    string // one sentence
 	Count      int64  // how often it was raised
 	RaisedAt   time.Time

@@ -19,8 +19,16 @@ type ChainCursor struct {
 	// Finalized is the newest block that the quorum reported as final: the chain up to it must no longer change.
 	FinalizedNumber uint64
 	FinalizedHash   string
+	// Accepted is the block in place of a finalized one that an admin has accepted by resolving REORG_BELOW_FINALITY:
+	// only a branch with that block may be walked back to below the finalized block. 0 and "" when there is none.
+	AcceptedNumber uint64
+	AcceptedHash   string
 	// RecheckedNumber is the block up to which finalized blocks were read a second time.
 	RecheckedNumber uint64 `gorm:"column:second_number"`
+	// Token is the newest block at which the nodes of the quorum agreed on the state of the token's contracts. With a
+	// quorum of one it is the cursor itself. A payment expires only when this block, too, is past its window.
+	TokenNumber uint64
+	TokenTime   time.Time
 
 	UpdatedAt time.Time
 
@@ -34,9 +42,24 @@ func (c ChainCursor) Block() BlockRef {
 	return BlockRef{Number: c.BlockNumber, Hash: c.BlockHash, Time: c.BlockTime}
 }
 
+// JudgedTime returns the time of the newest block up to which the quorum agrees on both the transfers and the state of
+// the token: what came before it can no longer turn out to be otherwise, unless by a reorg.
+func (c ChainCursor) JudgedTime() time.Time {
+	if c.TokenTime.Before(c.AgreedTime) {
+		return c.TokenTime
+	}
+	return c.AgreedTime
+}
+
 // Agreed returns the newest block that the nodes of the quorum agree on.
 func (c ChainCursor) Agreed() BlockRef {
 	return BlockRef{Number: c.AgreedNumber, Hash: c.AgreedHash, Time: c.AgreedTime}
+}
+
+// HasAccepted reports whether an admin has accepted a block in place of the finalized one.
+func (c ChainCursor) HasAccepted(branch BlockRef) bool {
+	return c.AcceptedHash != "" && branch.Number == c.FinalizedNumber && c.AcceptedNumber == branch.Number &&
+		c.AcceptedHash == branch.Hash
 }
 
 // BlockBatch is what was read from a chain between two blocks. The database keeps only what concerns our addresses.
@@ -67,6 +90,7 @@ type OversizedTransfer struct {
 // SeenTransfer is a pending transaction, in a node's pool, that would pay an address. It may never be mined.
 type SeenTransfer struct {
 	TxHash string
+	From   string // EIP-55 form, as the node or the calldata states it; "" when neither does
 	To     string // EIP-55 form
 	Amount Amount // micro-USDT, as the calldata states it
 }

@@ -22,6 +22,8 @@ var (
 	ErrBadCursor = errors.New("malformed paging cursor")
 	// ErrSchemaBehind means that the database lacks migrations.
 	ErrSchemaBehind = errors.New("the database schema is older than this program: run `paycow migrate`")
+	// ErrReserveFixed means that the database was first used with another number of reserved addresses.
+	ErrReserveFixed = errors.New("the number of reserved addresses was fixed")
 	// ErrNotPossible means that an operator's status does not allow the change.
 	ErrNotPossible = errors.New("not possible in this status")
 )
@@ -38,9 +40,11 @@ var (
 	)
 	// ErrWrongChain means that the node follows another chain than the one configured.
 	ErrWrongChain = errors.New("the node follows another chain")
-	// ErrReorgBelowFinality means that the node's chain differs below a block that was final. Nothing is taken back until
-	// an admin has decided.
-	ErrReorgBelowFinality = errors.New("the node's chain contradicts a finalized block")
+	// ErrReorgBelowFinality means that the quorum's chain differs below a block that was final. Nothing is taken back
+	// until an admin has decided.
+	ErrReorgBelowFinality = errors.New("the nodes' chain contradicts a finalized block")
+	// ErrBelowAgreed means that one node's branch would take back a block that the quorum has agreed on.
+	ErrBelowAgreed = errors.New("only a quorum of nodes takes back a block that was agreed on")
 	// ErrDoubtful means that a node's answers contradict each other or themselves.
 	ErrDoubtful = errors.New("the node's answer is doubtful")
 	// ErrNoSubscriptions means that the node offers no subscriptions, so its head must be polled.

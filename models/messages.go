@@ -220,7 +220,8 @@ type ExpireResult struct {
 	Paused    bool      `json:"paused,omitempty"`
 	// Wait is why the payment cannot expire yet, "" when it could or when a transfer came in time.
 	Wait ExpiryWait `json:"wait,omitempty"`
-	// WaitBlock is the number of the newest block that was read (ExpiryWaitScan) or agreed on (ExpiryWaitQuorum), else 0.
+	// WaitBlock is the number of the newest block that was read (ExpiryWaitScan), agreed on (ExpiryWaitQuorum) or whose
+	// state of the token is agreed on (ExpiryWaitToken), else 0.
 	WaitBlock uint64 `json:"waitBlock,omitempty"`
 	// Waits is the reason in a sentence, as results recorded before Wait existed carry it. It is no longer written.
 	Waits string `json:"waits,omitempty"`
@@ -235,11 +236,12 @@ const (
 	ExpiryWaitPaused ExpiryWait = "TOKEN_PAUSED"     // nobody can pay; the window goes on after the pause
 	ExpiryWaitQuorum ExpiryWait = "QUORUM_BEHIND"    // the chain is read past the window, but too few nodes agree on it
 	ExpiryWaitScan   ExpiryWait = "SCAN_BEHIND"      // the chain is not read past the window
+	ExpiryWaitToken  ExpiryWait = "TOKEN_UNKNOWN"    // the nodes have not agreed on whether the token is paused
 )
 
 // ExpiryWaits returns every reason why an expiry waits.
 func ExpiryWaits() []ExpiryWait {
-	return []ExpiryWait{ExpiryWaitHalted, ExpiryWaitPaused, ExpiryWaitQuorum, ExpiryWaitScan}
+	return []ExpiryWait{ExpiryWaitHalted, ExpiryWaitPaused, ExpiryWaitQuorum, ExpiryWaitScan, ExpiryWaitToken}
 }
 
 // String returns the reason as results carry it.
@@ -257,6 +259,9 @@ func (w ExpiryWait) Sentence(block uint64) string {
 			"The chain has been read past the end of the window, but too few nodes agree on it: so far up to block %d.", block)
 	case ExpiryWaitScan:
 		return fmt.Sprintf("The chain has been read up to block %d, which is before the end of the window.", block)
+	case ExpiryWaitToken:
+		return fmt.Sprintf("Too few nodes agree on whether the token was paused within the window: so far up to block %d.",
+			block)
 	default:
 		return ""
 	}

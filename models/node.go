@@ -14,12 +14,15 @@ const (
 	NodeStale       NodeState = "STALE"        // its head is behind the other nodes or far behind the clock
 	NodeSyncing     NodeState = "SYNCING"      // it is still syncing
 	NodeWrongChain  NodeState = "WRONG_CHAIN"  // it follows another chain; it is no longer used
+	NodeForked      NodeState = "FORKED"       // it is on another branch than the quorum
 	NodeLying       NodeState = "LYING"        // it contradicted the quorum or itself
 )
 
 // NodeStates returns every state, the usable ones first.
 func NodeStates() []NodeState {
-	return []NodeState{NodeOK, NodeSlow, NodeErroring, NodeRateLimited, NodeStale, NodeSyncing, NodeWrongChain, NodeLying}
+	return []NodeState{
+		NodeOK, NodeSlow, NodeErroring, NodeRateLimited, NodeStale, NodeSyncing, NodeForked, NodeWrongChain, NodeLying,
+	}
 }
 
 // IsUsable reports whether the answers of a node in this state count.

@@ -16,6 +16,7 @@ const (
 	CheckPaymentCredited    = "payment_credited"    // a payment's row and its transfers agree on what is credited
 	CheckCreditedCanonical  = "credited_canonical"  // every credited transfer is in the chain
 	CheckTransfersCredited  = "transfers_credited"  // every transfer that was confirmed long ago is credited
+	CheckInternalCredited   = "internal_credited"   // no transfer from an address of ours is credited
 	CheckChainBalances      = "chain_balances"      // balanceOf = transfers in - transfers out - destroyed
 	CheckTransfersSignalled = "transfers_signalled" // the workflow knows every transfer that was signalled to it
 )

@@ -15,7 +15,31 @@ const (
 	TokenBlacklisted    TokenEventKind = "BLACKLISTED"
 	TokenUnblacklisted  TokenEventKind = "UNBLACKLISTED"
 	TokenFundsDestroyed TokenEventKind = "FUNDS_DESTROYED"
+	// TokenUndeprecate is no event of the contract: it corrects a deprecation that the contract knows nothing of.
+	TokenUndeprecate TokenEventKind = "UNDEPRECATE"
 )
+
+// TokenState is what a contract of the token says about itself at a block. A contract that has no such function cannot
+// be paused, deprecated or charge a fee.
+type TokenState struct {
+	Token      string // the contract, as TransferKey names it
+	Paused     bool
+	Deprecated bool
+	Upgrade    string // the contract in favour of which it is deprecated, in EIP-55 form; "" while it is not
+	HasFee     bool   // false when the fee was not asked for, or there is none to ask for
+	Fee        string // as the event PARAMS states it: basis points/maximum in micro-USDT
+}
+
+// TokenUpgrade is a contract that the token was upgraded to.
+type TokenUpgrade struct {
+	Address string   // EIP-55 form
+	From    BlockRef // the block before the upgrade: everything above it is read again
+	At      BlockRef // the agreed block at which the token's contract said so
+}
+
+// TokenCorrection is the prefix of TokenEvent.TxHash in events that no transaction made: they were written because the
+// state of the contract contradicts the events that were read. The rest of it is the hash of the block.
+const TokenCorrection = "state:"
 
 // TokenEvent is one log of the token that is not a transfer. It is identified as a transfer is; its ordinal counts the
 // transaction's watched logs of one contract that are not transfers.
@@ -32,6 +56,24 @@ type TokenEvent struct {
 	BlockTime   time.Time
 	LogIndex    uint
 	Canonical   bool
+}
+
+// Block returns the block that holds the event.
+func (e TokenEvent) Block() BlockRef {
+	return BlockRef{Number: e.BlockNumber, Hash: e.BlockHash, Time: e.BlockTime}
+}
+
+// IsSame reports whether two events are the same log of the same block. The time counts too: it decides how long a
+// pause lasted.
+func (e TokenEvent) IsSame(other TokenEvent) bool {
+	return e.IsSameInRange(other) && e.BlockTime.Equal(other.BlockTime)
+}
+
+// IsSameInRange compares what a range of logs says about two events. It says nothing about the block's time.
+func (e TokenEvent) IsSameInRange(other TokenEvent) bool {
+	return e.TransferKey == other.TransferKey && e.Kind == other.Kind && e.Address == other.Address &&
+		e.Value == other.Value && e.LogIndex == other.LogIndex && e.BlockNumber == other.BlockNumber &&
+		e.BlockHash == other.BlockHash
 }
 
 // OnlyIfOurs reports whether an event of this kind matters only when its address is one of our deposit addresses.

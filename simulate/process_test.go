@@ -121,6 +121,10 @@ func (s *fragileStore) Rewind(ctx context.Context, network string, from, to mode
 	return s.write("rewind", func() error { return s.Store.Rewind(ctx, network, from, to) })
 }
 
+func (s *fragileStore) RewindAgreed(ctx context.Context, network string, from, to, branch models.BlockRef) error {
+	return s.write("rewind", func() error { return s.Store.RewindAgreed(ctx, network, from, to, branch) })
+}
+
 func (s *fragileStore) Heal(ctx context.Context, network string, found []models.TokenTransfer) (added int, err error) {
 	err = s.write("heal", func() error { added, err = s.Store.Heal(ctx, network, found); return err })
 	return added, err

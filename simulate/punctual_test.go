@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
 
 	"paycow/chain"
@@ -70,6 +71,13 @@ func (p punctual) TokenLogsByBlockHash(ctx context.Context, contracts chain.Cont
 func (p punctual) TokenLogsInRange(ctx context.Context, contracts chain.Contracts, from, to uint64) ([]types.Log, error) {
 	defer p.begin("range", from, to)()
 	return p.Node.TokenLogsInRange(ctx, contracts, from, to)
+}
+
+func (p punctual) CallToken(
+	ctx context.Context, contract common.Address, block common.Hash, functions ...string,
+) ([]hexutil.Bytes, error) {
+	defer p.begin("call", contract, block, functions)()
+	return p.Node.CallToken(ctx, contract, block, functions...)
 }
 
 func (p punctual) ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*types.Receipt, error) {

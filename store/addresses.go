@@ -7,6 +7,8 @@ import (
 	"math"
 
 	"gorm.io/gorm"
+
+	"paycow/models"
 )
 
 // addressBlockSize is how many address indexes a process reserves at a time, so that concurrent creates do not wait for
@@ -84,13 +86,19 @@ func counterOf(key string) string {
 }
 
 // reserveAddressIndexes takes the next block of an account key's indexes from its counter, in a transaction of its own.
+// The first indexes of every key are the wallet's own: see ReserveAddresses.
 func (s *Store) reserveAddressIndexes(ctx context.Context, key string) (first, end uint32, err error) {
 	var next []int64
 	err = s.write(ctx, func(tx *gorm.DB) error {
 		next = nil
-		return tx.Raw(`UPDATE address_counters SET next_index = next_index + ?
-			WHERE name = ? AND next_index + ? <= ? RETURNING next_index`,
-			addressBlockSize, counterOf(key), addressBlockSize, int64(addressIndexEnd)).Scan(&next).Error
+		reserved, err := fixReserve(tx, models.DefaultReservedAddresses)
+		if err != nil {
+			return err
+		}
+		const from = "(CASE WHEN next_index < CAST(? AS bigint) THEN CAST(? AS bigint) ELSE next_index END) + ?"
+		return tx.Raw(`UPDATE address_counters SET next_index = `+from+`
+			WHERE name = ? AND `+from+` <= ? RETURNING next_index`, reserved, reserved, addressBlockSize,
+			counterOf(key), reserved, reserved, addressBlockSize, int64(addressIndexEnd)).Scan(&next).Error
 	})
 	if err != nil {
 		return 0, 0, err

@@ -93,17 +93,28 @@ func (s *Store) closeAlarm(tx *gorm.DB, alarm models.Alarm, entry models.AuditEn
 		return nil
 	}
 	if alarm.Kind == models.AlarmReorgBelowFinality {
-		// By resolving it, the admin accepts the chain as the nodes show it now, so the cursor may go back below the block
-		// that was final.
-		err := tx.Model(&models.ChainCursor{}).Where("network = ?", alarm.Network).
-			UpdateColumns(map[string]any{"finalized_number": 0, "finalized_hash": ""}).Error
-		if err != nil {
-			return fmt.Errorf("reset the finalized block: %w", err)
+		if err := acceptBranch(tx, alarm); err != nil {
+			return err
 		}
 	}
 	entry.Action, entry.Subject = "alarm_resolved", fmt.Sprintf("alarm:%d", alarm.ID)
 	entry.Detail = fmt.Sprintf("%s: %s", alarm.Kind, resolution)
 	return s.audit(tx, entry)
+}
+
+// acceptBranch lets the cursor go back below the finalized block, to the branch that the alarm names and to no other: the
+// finalized block stays, and whoever walks back must still find that a quorum has that branch.
+func acceptBranch(tx *gorm.DB, alarm models.Alarm) error {
+	branch, ok := models.BranchOf(alarm.Subject)
+	if !ok {
+		return nil // raised before alarms named the branch: if it is still there, another alarm names it
+	}
+	err := tx.Model(&models.ChainCursor{}).Where("network = ?", alarm.Network).
+		UpdateColumns(map[string]any{"accepted_number": branch.Number, "accepted_hash": branch.Hash}).Error
+	if err != nil {
+		return fmt.Errorf("accept the branch: %w", err)
+	}
+	return nil
 }
 
 // OpenAlarms returns all open alarms of a network, oldest first.

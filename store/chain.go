@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -17,7 +19,11 @@ const keptBlocks = 4096
 // Cursor returns how far a network has been read. Returns models.ErrNotFound before InitCursor.
 func (s *Store) Cursor(ctx context.Context, network string) (models.ChainCursor, error) {
 	var cursor models.ChainCursor
-	err := s.read(ctx).Where("network = ?", network).Take(&cursor).Error
+	db := s.read(ctx)
+	err := db.Where("network = ?", network).Take(&cursor).Error
+	if err == nil {
+		cursor.Upgrades, err = upgradesOf(db, network)
+	}
 	return cursor, wrap(err, "read the chain cursor")
 }
 
@@ -27,7 +33,7 @@ func (s *Store) InitCursor(ctx context.Context, network string, block models.Blo
 		Network: network, BlockNumber: block.Number, BlockHash: block.Hash, BlockTime: toMillis(block.Time),
 		HeadNumber: max(head, block.Number), UpdatedAt: s.now(),
 		AgreedNumber: block.Number, AgreedHash: block.Hash, AgreedTime: toMillis(block.Time),
-		RecheckedNumber: block.Number,
+		RecheckedNumber: block.Number, TokenNumber: block.Number, TokenTime: toMillis(block.Time),
 	}
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		result := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&cursor)
@@ -67,7 +73,8 @@ func (s *Store) SetHead(ctx context.Context, network string, head uint64) error 
 // Advance moves the cursor from one block to a later one and stores what the blocks in between hold for us, in one
 // transaction: transfers to and from our addresses, events of the token, amounts beyond 64 bits, and their alarms. A
 // transfer that is new or has changed is due to be signalled; one that is known stays untouched. Returns
-// models.ErrCursorMoved when the cursor is not at the batch's beginning.
+// models.ErrCursorMoved when the cursor is not at the batch's beginning, or when the batch was read for other contracts
+// than are watched now.
 func (s *Store) Advance(ctx context.Context, network string, batch models.BlockBatch) error {
 	if err := checkBatch(batch); err != nil {
 		return wrap(err, "advance the chain cursor")
@@ -77,8 +84,15 @@ func (s *Store) Advance(ctx context.Context, network string, batch models.BlockB
 		if err := s.moveCursor(tx, network, batch.From, to, max(batch.Head, to.Number)); err != nil {
 			return err
 		}
+		// A batch that was read for fewer contracts than are watched now lacks what the others hold.
+		if upgrades, err := upgradesOf(tx, network); err != nil || !slices.Equal(upgrades, batch.Upgrades) {
+			return cmp.Or(err, models.ErrCursorMoved)
+		}
 		if batch.Agreed {
 			if err := setAgreed(tx, network, to); err != nil {
+				return err
+			}
+			if err := setTokenMark(tx, network, to); err != nil {
 				return err
 			}
 		}
@@ -130,12 +144,52 @@ func checkBatch(batch models.BlockBatch) error {
 }
 
 // Rewind moves the cursor back to a common ancestor. Transfers above it are no longer canonical and due to be
-// signalled; blocks above it are forgotten. Returns models.ErrCursorMoved when the cursor is not at from.
+// signalled; blocks above it are forgotten. Returns models.ErrCursorMoved when the cursor is not at from, and
+// models.ErrBelowAgreed when to is below the block that the quorum agreed on.
 func (s *Store) Rewind(ctx context.Context, network string, from, to models.BlockRef) error {
+	return s.rewind(ctx, network, from, to, func(_ *gorm.DB, cursor models.ChainCursor) error {
+		if to.Number < max(cursor.AgreedNumber, cursor.FinalizedNumber) {
+			return fmt.Errorf("block %d was agreed on: %w", cursor.AgreedNumber, models.ErrBelowAgreed)
+		}
+		return nil
+	})
+}
+
+// RewindAgreed does what Rewind does, below the block that the quorum agreed on: the caller has seen that a quorum of
+// nodes has another branch. branch is their block in place of the finalized one; it counts only below that. Returns
+// models.ErrCursorMoved, and models.ErrReorgBelowFinality unless an admin has accepted the branch.
+func (s *Store) RewindAgreed(ctx context.Context, network string, from, to, branch models.BlockRef) error {
+	return s.rewind(ctx, network, from, to, func(tx *gorm.DB, cursor models.ChainCursor) error {
+		if to.Number >= cursor.FinalizedNumber {
+			return nil
+		}
+		if !cursor.HasAccepted(branch) {
+			return fmt.Errorf("block %d was final: %w", cursor.FinalizedNumber, models.ErrReorgBelowFinality)
+		}
+		return tx.Model(&models.ChainCursor{}).Where("network = ?", network).
+			UpdateColumns(map[string]any{"accepted_number": 0, "accepted_hash": ""}).Error
+	})
+}
+
+// rewind moves the cursor back if allowed returns nil for the cursor as it is.
+func (s *Store) rewind(
+	ctx context.Context, network string, from, to models.BlockRef,
+	allowed func(tx *gorm.DB, cursor models.ChainCursor) error,
+) error {
 	if to.Number >= from.Number {
 		return fmt.Errorf("rewind the chain cursor: block %d does not come before block %d", to.Number, from.Number)
 	}
 	err := s.write(ctx, func(tx *gorm.DB) error {
+		cursor, err := lockCursor(tx, network)
+		if err != nil {
+			return err
+		}
+		if cursor.BlockNumber != from.Number || cursor.BlockHash != from.Hash {
+			return models.ErrCursorMoved
+		}
+		if err := allowed(tx, cursor); err != nil {
+			return err
+		}
 		if err := s.moveCursor(tx, network, from, to, 0); err != nil {
 			return err
 		}
@@ -145,7 +199,7 @@ func (s *Store) Rewind(ctx context.Context, network string, from, to models.Bloc
 		if err := lowerMarks(tx, network, to); err != nil {
 			return err
 		}
-		if err := s.matchPauseAlarm(tx, network); err != nil {
+		if err := s.matchPauseAlarm(tx, network, "A reorg changed the token's events."); err != nil {
 			return err
 		}
 		if err := tx.Where("network = ? AND number > ?", network, to.Number).Delete(&models.ChainBlock{}).Error; err != nil {
@@ -200,6 +254,7 @@ func lowerMarks(tx *gorm.DB, network string, to models.BlockRef) error {
 		}},
 		{"finalized_number", map[string]any{"finalized_number": to.Number, "finalized_hash": to.Hash}},
 		{"second_number", map[string]any{"second_number": to.Number}},
+		{"token_number", map[string]any{"token_number": to.Number, "token_time": toMillis(to.Time)}},
 	} {
 		err := tx.Model(&models.ChainCursor{}).Where("network = ? AND "+mark.column+" > ?", network, to.Number).
 			UpdateColumns(mark.changes).Error

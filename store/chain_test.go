@@ -44,12 +44,12 @@ func TestCursorMovesOnce(t *testing.T) {
 		otherHash := to
 		otherHash.Hash = "0xother"
 		require.ErrorIs(t, f.Advance(ctx, models.NetworkERC20, batch(otherHash, block(102, "main"), 102, nil)), models.ErrCursorMoved)
-		require.ErrorIs(t, f.Rewind(ctx, models.NetworkERC20, otherHash, block(100, "main")), models.ErrCursorMoved)
+		require.ErrorIs(t, f.RewindAgreed(ctx, models.NetworkERC20, otherHash, block(100, "main"), models.BlockRef{}), models.ErrCursorMoved)
 		require.ErrorIs(t, f.Advance(ctx, "TRC20", batch(to, block(102, "main"), 102, nil)), models.ErrCursorMoved)
 		for _, wrong := range []models.BlockRef{to, block(100, "main")} {
 			require.Error(t, f.Advance(ctx, models.NetworkERC20, batch(to, wrong, 105, nil)), "not forward")
 		}
-		require.Error(t, f.Rewind(ctx, models.NetworkERC20, to, to), "not backward")
+		require.Error(t, f.RewindAgreed(ctx, models.NetworkERC20, to, to, models.BlockRef{}), "not backward")
 		require.Error(t, f.Advance(ctx, models.NetworkERC20, batch(to, block(102, "main"), 102, transfers)), "the transfer is in another block")
 
 		require.NoError(t, f.SetHead(ctx, models.NetworkERC20, 110))
@@ -120,7 +120,7 @@ func TestBusyFollower(t *testing.T) {
 						assert.NoError(t, f.MarkSignalled(withTimeout(t), signal.Transfers, to.Number, 12))
 					}
 					if round < 14 {
-						assert.NoError(t, f.Rewind(withTimeout(t), models.NetworkERC20, to, start))
+						assert.NoError(t, f.RewindAgreed(withTimeout(t), models.NetworkERC20, to, start, models.BlockRef{}))
 					}
 				}
 				return
@@ -174,4 +174,56 @@ func settle(t *testing.T, s *Store, paymentID string) {
 		_, err = s.Credit(withTimeout(t), in)
 		assert.NoError(t, err)
 	}
+}
+
+// What the quorum agreed on, and more so what was final, is taken back only on the conditions that the transaction itself
+// checks.
+func TestTheMarksAreFloors(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		p := f.create(t)
+		f.mine(t, "main", transferTo(p, 1, 50*models.USDT, models.BlockRef{}))
+		for range 4 {
+			f.mine(t, "main")
+		}
+		require.NoError(t, f.SetFinalized(ctx, models.NetworkERC20, block(102, "main")))
+		require.ErrorIs(t, f.Rewind(ctx, models.NetworkERC20, f.tip, block(104, "main")), models.ErrBelowAgreed)
+		unagreed := batch(f.tip, block(106, "main"), 106, nil)
+		unagreed.Agreed = false
+		require.NoError(t, f.Advance(ctx, models.NetworkERC20, unagreed))
+		require.ErrorIs(t, f.Rewind(ctx, models.NetworkERC20, block(106, "main"), block(104, "main")), models.ErrBelowAgreed)
+		require.NoError(t, f.Rewind(ctx, models.NetworkERC20, block(106, "main"), f.tip), "one node's branch above the agreed block")
+		require.NoError(t, f.RewindAgreed(ctx, models.NetworkERC20, f.tip, block(103, "main"), models.BlockRef{}), "above the finalized block")
+		f.tip = block(103, "main")
+
+		branch, other := block(102, "branch"), block(102, "other")
+		back := func(branch models.BlockRef) error {
+			return f.RewindAgreed(ctx, models.NetworkERC20, f.tip, block(100, "main"), branch)
+		}
+		resolve := func(subject string) {
+			alarm := models.Alarm{Network: models.NetworkERC20, Kind: models.AlarmReorgBelowFinality, Subject: subject, Message: "deep"}
+			require.NoError(t, f.Raise(ctx, alarm))
+			require.NoError(t, f.ResolveAlarm(ctx, f.openAlarms(t)[models.AlarmReorgBelowFinality].ID, "cli", "", "looked at it"))
+		}
+		require.ErrorIs(t, back(branch), models.ErrReorgBelowFinality)
+		require.ErrorIs(t, back(models.BlockRef{}), models.ErrReorgBelowFinality)
+		resolve("")
+		require.ErrorIs(t, back(branch), models.ErrReorgBelowFinality, "an alarm that names no branch accepts none")
+		require.ErrorIs(t, back(models.BlockRef{}), models.ErrReorgBelowFinality)
+		resolve(models.BranchSubject(other))
+		require.ErrorIs(t, back(branch), models.ErrReorgBelowFinality, "another branch was accepted")
+		cursor, err := f.Cursor(ctx, models.NetworkERC20)
+		require.NoError(t, err)
+		require.EqualValues(t, 102, cursor.FinalizedNumber)
+		require.Equal(t, block(102, "main").Hash, cursor.FinalizedHash)
+		require.True(t, f.transfer(t, p.ID).Canonical)
+
+		resolve(models.BranchSubject(branch))
+		require.NoError(t, back(branch))
+		require.False(t, f.transfer(t, p.ID).Canonical)
+		cursor, err = f.Cursor(ctx, models.NetworkERC20)
+		require.NoError(t, err)
+		require.EqualValues(t, 100, cursor.FinalizedNumber)
+		require.Empty(t, cursor.AcceptedHash, "it is accepted once")
+	})
 }

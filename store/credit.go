@@ -37,7 +37,7 @@ func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result model
 		if err := refuseWhileHalted(tx, p.Network); err != nil {
 			return err
 		}
-		bookings, err := planBookings(tx, p, in)
+		bookings, err := s.planBookings(tx, p, in)
 		if err != nil {
 			return err
 		}
@@ -63,8 +63,8 @@ type transferBooking struct {
 }
 
 // planBookings locks the transfers to be booked and compares them with what the caller saw. It returns nil when they
-// differ.
-func planBookings(tx *gorm.DB, p models.Payment, in models.CreditInput) ([]transferBooking, error) {
+// differ, and when a transfer turns out to come from an address of ours.
+func (s *Store) planBookings(tx *gorm.DB, p models.Payment, in models.CreditInput) ([]transferBooking, error) {
 	wanted := make([]models.Transfer, 0, len(in.Reversals)+len(in.Credits))
 	for _, notice := range slices.Concat(in.Reversals, in.Credits) {
 		wanted = append(wanted, models.Transfer{TransferKey: notice.TransferKey, PaymentID: p.ID})
@@ -86,14 +86,35 @@ func planBookings(tx *gorm.DB, p models.Payment, in models.CreditInput) ([]trans
 		bookings = append(bookings, transferBooking{models.LedgerReversal, row.TransferKey, row.CreditedAmount})
 		row.CreditedAmount = 0
 	}
+	senders := make([]string, 0, len(in.Credits))
+	for _, credit := range in.Credits {
+		if row := transfers[credit.TransferKey]; row != nil {
+			senders = append(senders, row.FromAddress)
+		}
+	}
+	internal, err := s.ownSenders(tx, senders)
+	if err != nil {
+		return nil, err
+	}
+	anyInternal := false
 	for _, credit := range in.Credits {
 		row := transfers[credit.TransferKey]
 		if row == nil || row.CreditedAmount != 0 || !row.Canonical || row.Revision != credit.Revision ||
-			row.Amount != credit.Amount || row.BlockHash != credit.Block.Hash {
+			row.Amount != credit.Amount || row.BlockHash != credit.Block.Hash || row.FromAddress != credit.From {
 			return nil, nil
+		}
+		if internal[row.FromAddress] {
+			anyInternal = true
+			if err := s.makeInternal(tx, p, *row); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		bookings = append(bookings, transferBooking{models.LedgerCredit, row.TransferKey, row.Amount})
 		row.CreditedAmount = row.Amount
+	}
+	if anyInternal {
+		return nil, nil // the payment is less than the caller saw
 	}
 	return bookings, nil
 }

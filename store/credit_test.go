@@ -233,7 +233,7 @@ func TestCreditRacesRewind(t *testing.T) {
 					result, err = other.Credit(withTimeout(t), in)
 					assert.NoError(t, err)
 				} else {
-					assert.NoError(t, f.Rewind(withTimeout(t), models.NetworkERC20, f.tip, before))
+					assert.NoError(t, f.RewindAgreed(withTimeout(t), models.NetworkERC20, f.tip, before, models.BlockRef{}))
 				}
 			})
 			f.tip = before

@@ -47,7 +47,8 @@ func dropExpiryWait(tx *gorm.DB, paymentID string) error {
 func (s *Store) DueExpiries(ctx context.Context, network string, limit int) (due []DueExpiry, more bool, err error) {
 	var waits []models.ExpiryWaiting
 	err = s.read(ctx).Where(
-		"network = ? AND due_at < (SELECT agreed_time FROM chain_cursors WHERE network = ?)", network, network,
+		`network = ? AND due_at < (SELECT CASE WHEN token_time < agreed_time THEN token_time ELSE agreed_time END
+			FROM chain_cursors WHERE network = ?)`, network, network,
 	).Order("due_at, payment_id").Limit(limit).Find(&waits).Error
 	if err != nil || len(waits) == 0 {
 		return nil, false, wrap(err, "read the due expiries")
@@ -101,9 +102,9 @@ func (s *Store) sortOutWaits(
 		case p.Status.IsFinal():
 			ended = append(ended, expiry)
 		case paused:
-			until := toMillis(latest(end, cursor.AgreedTime.Add(expiryLookAgain)))
+			until := toMillis(latest(end, cursor.JudgedTime().Add(expiryLookAgain)))
 			deferred[until] = append(deferred[until], expiry)
-		case !cursor.AgreedTime.After(end):
+		case !cursor.JudgedTime().After(end):
 			deferred[toMillis(end)] = append(deferred[toMillis(end)], expiry)
 		default:
 			due = append(due, expiry)

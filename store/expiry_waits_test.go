@@ -125,7 +125,7 @@ func TestTheWriteAsksAgain(t *testing.T) {
 			once = false
 			back := block(150, "main")
 			ctx := context.WithoutCancel(t.Context())
-			require.NoError(t, f.Rewind(ctx, models.NetworkERC20, f.tip, back))
+			require.NoError(t, f.RewindAgreed(ctx, models.NetworkERC20, f.tip, back, models.BlockRef{}))
 			inTime.Block = block(151, "side")
 			require.NoError(t, f.Advance(ctx, models.NetworkERC20, batch(back, block(pastTheWindow, "side"), pastTheWindow, []models.TokenTransfer{inTime})))
 		}
@@ -235,6 +235,9 @@ func TestWaitingExpiriesAreNeitherForgottenNorEarly(t *testing.T) {
 			ids, _, _ := f.due(t, 10)
 			require.Empty(t, ids)
 			require.NoError(t, f.SetAgreed(t.Context(), models.NetworkERC20, to))
+			ids, _, _ = f.due(t, 10)
+			require.Empty(t, ids, "whether the token is paused is not known yet")
+			f.agree(t, to, models.TokenState{})
 			ids, _, _ = f.due(t, 10)
 			require.Equal(t, []string{p.ID}, ids)
 		})

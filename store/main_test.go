@@ -171,7 +171,7 @@ func (f *fixture) mine(t testing.TB, branch string, transfers ...models.TokenTra
 
 func (f *fixture) rewind(t testing.TB, to models.BlockRef) {
 	t.Helper()
-	require.NoError(t, f.Rewind(t.Context(), models.NetworkERC20, f.tip, to))
+	require.NoError(t, f.RewindAgreed(t.Context(), models.NetworkERC20, f.tip, to, models.BlockRef{}))
 	f.tip = to
 }
 

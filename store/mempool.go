@@ -17,20 +17,27 @@ const seenFor = time.Hour
 // stillOnItsWay holds for a pending transaction that was seen since the given time and is in no block that was read.
 const stillOnItsWay = `seen_at >= ? AND NOT EXISTS
 	(SELECT 1 FROM transfers t
-		WHERE t.payment_id = seen_transactions.payment_id AND t.tx_hash = seen_transactions.tx_hash)`
+		WHERE t.payment_id = seen_transactions.payment_id AND t.tx_hash = seen_transactions.tx_hash)
+	AND NOT EXISTS (SELECT 1 FROM sweeps w JOIN deposit_addresses d ON d.address = w.to_address
+		WHERE d.payment_id = seen_transactions.payment_id AND w.tx_hash = seen_transactions.tx_hash)`
 
-// NoteSeen stores the pending transfers that would pay a deposit address of the network, and forgets old ones.
+// NoteSeen stores the pending transfers with which others would pay a deposit address of the network, and forgets old
+// ones.
 func (s *Store) NoteSeen(ctx context.Context, network string, seen []models.SeenTransfer) error {
 	payments, err := s.paymentsOfAddresses(s.read(ctx), network,
 		pluck(seen, func(t models.SeenTransfer) string { return t.To }))
 	if err != nil || len(payments) == 0 {
 		return err
 	}
+	internal, err := s.ownSenders(s.read(ctx), pluck(seen, func(t models.SeenTransfer) string { return t.From }))
+	if err != nil {
+		return wrap(err, "note pending transfers")
+	}
 	err = s.write(ctx, func(tx *gorm.DB) error {
 		now := s.now()
 		for _, one := range seen {
 			paymentID, ours := payments[one.To]
-			if !ours {
+			if !ours || internal[one.From] {
 				continue
 			}
 			row := models.SeenTransaction{TxHash: one.TxHash, PaymentID: paymentID, Amount: one.Amount, SeenAt: now}

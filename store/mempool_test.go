@@ -20,6 +20,7 @@ func TestSeenOnTheirWay(t *testing.T) {
 			{TxHash: txHash(1), To: p.DepositAddress, Amount: 20 * models.USDT},
 			{TxHash: txHash(2), To: p.DepositAddress, Amount: 30 * models.USDT},
 			{TxHash: txHash(3), To: "0xSomebody", Amount: 5},
+			{TxHash: txHash(4), From: other.DepositAddress, To: p.DepositAddress, Amount: 5}, // a sweep
 		}))
 		sums := func() map[string]models.Amount {
 			found, err := f.OnTheirWay(ctx, []string{p.ID, other.ID})

@@ -109,8 +109,9 @@ func (s *Store) searched(ctx context.Context, f PaymentFilter) *gorm.DB {
 		UNION SELECT id FROM payments WHERE reference = ?
 		UNION SELECT id FROM payments WHERE operator_id IN (?) AND user_id = ?
 		UNION SELECT payment_id FROM transfers WHERE tx_hash = ?
+		UNION SELECT d.payment_id FROM sweeps w JOIN deposit_addresses d ON d.address = w.to_address WHERE w.tx_hash = ?
 		UNION SELECT payment_id FROM deposit_addresses WHERE address = ?`,
-		f.Search, f.Search, owners, f.Search, f.Search, f.Search)
+		f.Search, f.Search, owners, f.Search, f.Search, f.Search, f.Search)
 }
 
 // Events returns a payment's timeline, oldest first.

@@ -36,6 +36,7 @@ type differing struct {
 	ID    string
 	Left  models.Amount
 	Right models.Amount
+	Named string // what else the sentence names
 }
 
 // CompareBooks compares ledger, transfers and payments with each other. Transfers in blocks up to settledBelow must be
@@ -120,6 +121,12 @@ func compareTransfers(db *gorm.DB, network string, settledBelow uint64, settledB
 			WHERE t.credited_amount <> 0 AND t.credited_amount <> (CASE WHEN t.canonical THEN t.amount ELSE 0 END)
 				AND t.updated_at < ?
 			ORDER BY t.tx_hash, t.ordinal LIMIT ?`, settledBefore, differenceLimit)},
+		{models.CheckInternalCredited, "transfer", func(d differing) string {
+			return fmt.Sprintf("%s is credited, but its sender %s is an address of ours", d.Left, d.Named)
+		}, db.Raw(`SELECT `+keyOfTransfer+` AS id, t.credited_amount AS "left", 0 AS "right", t.from_address AS named
+				FROM transfers t
+			WHERE t.credited_amount <> 0 AND t.canonical AND `+fromOurselves("t.from_address")+`
+			ORDER BY t.tx_hash, t.ordinal LIMIT ?`, differenceLimit)},
 		{models.CheckTransfersCredited, "transfer", func(d differing) string {
 			return fmt.Sprintf("%s was confirmed long ago but is not credited", d.Left)
 		}, db.Raw(`SELECT `+keyOfTransfer+` AS id, t.amount AS "left", 0 AS "right" FROM transfers t
@@ -159,8 +166,8 @@ type AddressBalance struct {
 	Units   *big.Int // micro-USDT
 }
 
-// ExpectedBalances returns the balances that the token should report for our addresses at a block: transfers in, minus
-// transfers out, minus what the token's owner destroyed. Addresses without a known transfer are included, because a
+// ExpectedBalances returns the balances that the token should report for our addresses at a block: transfers in, from
+// others and from addresses of ours, minus transfers out, minus what the token's owner destroyed. Addresses without a known transfer are included, because a
 // transfer may have been missed. The addresses come in order, from the first one after the given address; limit bounds
 // their number.
 func (s *Store) ExpectedBalances(
@@ -173,11 +180,15 @@ func (s *Store) ExpectedBalances(
 	err := s.read(ctx).Raw(`SELECT d.address AS address,
 			CAST(COALESCE((SELECT SUM(t.amount) FROM transfers t
 					WHERE t.payment_id = d.payment_id AND t.canonical AND t.block_number <= ?), 0)
+				+ COALESCE((SELECT SUM(i.amount) FROM sweeps i
+					WHERE i.to_address = d.address AND i.canonical AND i.block_number <= ?
+						AND NOT EXISTS (SELECT 1 FROM transfers t WHERE `+sameKey("t", "i")+`
+							AND t.payment_id = d.payment_id AND t.canonical)), 0)
 				- COALESCE((SELECT SUM(w.amount) FROM sweeps w
 					WHERE w.from_address = d.address AND w.canonical AND w.block_number <= ?), 0) AS bigint) AS units
 		FROM deposit_addresses d JOIN payments p ON p.id = d.payment_id AND p.network = ?
 		WHERE d.address > ?
-		ORDER BY d.address LIMIT ?`, atBlock, atBlock, network, after, limit).Scan(&rows).Error
+		ORDER BY d.address LIMIT ?`, atBlock, atBlock, atBlock, network, after, limit).Scan(&rows).Error
 	if err != nil {
 		return nil, wrap(err, "add up what our addresses hold")
 	}

@@ -127,8 +127,9 @@ func lockPayment(tx *gorm.DB, id string) (models.Payment, error) {
 // rowLock locks rows on Postgres. GORM leaves it out on SQLite, where a transaction of ours is the only writer.
 var rowLock = clause.Locking{Strength: "NO KEY UPDATE"}
 
-// Expire records the state if the quorum agrees on the chain past the window's real end and the chain holds no transfer
-// to the payment up to then. Snapshot is set when it does or when the row had moved on. Returns models.ErrNotFound.
+// Expire records the state if the quorum agrees on the chain and on the token's state past the window's real end and
+// the chain holds no transfer to the payment up to then. Snapshot is set when it does or when the row had moved on.
+// Returns models.ErrNotFound.
 //
 // The question locks nothing, so waiting payments hold up neither the follower nor each other. Only when the answer is
 // that the payment may expire is it asked again, with the locks of the transaction that records it. With in.AwaitScan
@@ -187,7 +188,7 @@ func (s *Store) judgeExpiry(
 		return result, end, err
 	}
 	result.WindowEnd, result.Paused = movedEnd(p, end), paused
-	result.ScannedPast = view.AgreedTime.After(end) && !paused
+	result.ScannedPast = view.AgreedTime.After(end) && view.TokenTime.After(end) && !paused
 	switch err := refuseWhileHalted(tx, in.Network); {
 	case errors.Is(err, models.ErrCreditingHalted):
 		result.ScannedPast, result.Wait = false, models.ExpiryWaitHalted
@@ -195,6 +196,8 @@ func (s *Store) judgeExpiry(
 		return result, end, err
 	case paused:
 		result.Wait = models.ExpiryWaitPaused
+	case !result.ScannedPast && view.AgreedTime.After(end):
+		result.Wait, result.WaitBlock = models.ExpiryWaitToken, view.TokenNumber
 	case !result.ScannedPast && view.BlockTime.After(end):
 		result.Wait, result.WaitBlock = models.ExpiryWaitQuorum, view.AgreedNumber
 	case !result.ScannedPast:

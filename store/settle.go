@@ -54,7 +54,7 @@ func (s *Store) Settle(
 		if err := refuseWhileHalted(tx, p.Network); err != nil {
 			return err
 		}
-		bookings, err := planSettlement(tx, p, credits, reversals)
+		bookings, err := s.planSettlement(tx, p, credits, reversals)
 		if booked = len(bookings); err != nil || booked == 0 {
 			return err
 		}
@@ -78,8 +78,9 @@ func (s *Store) Settle(
 	return p, booked, wrap(err, "settle a crowded payment")
 }
 
-// planSettlement locks the transfers and returns the bookings of those that are still what the caller saw.
-func planSettlement(
+// planSettlement locks the transfers and returns the bookings of those that are still what the caller saw. Those that
+// turn out to come from an address of ours are not credited.
+func (s *Store) planSettlement(
 	tx *gorm.DB, p models.Payment, credits, reversals []models.Transfer,
 ) ([]transferBooking, error) {
 	rows, err := lockTransfers(tx, p, slices.Concat(reversals, credits))
@@ -94,13 +95,24 @@ func planSettlement(
 			delete(rows, seen.TransferKey) // it is credited again with another page
 		}
 	}
+	internal, err := s.ownSenders(tx, pluck(credits, func(t models.Transfer) string { return t.FromAddress }))
+	if err != nil {
+		return nil, err
+	}
 	for _, seen := range credits {
 		row, ok := rows[seen.TransferKey]
-		if ok && row.Revision == seen.Revision && row.Canonical && row.CreditedAmount == 0 &&
-			row.Amount == seen.Amount && row.BlockHash == seen.BlockHash {
+		switch {
+		case !ok || row.Revision != seen.Revision || !row.Canonical || row.CreditedAmount != 0 ||
+			row.Amount != seen.Amount || row.BlockHash != seen.BlockHash || row.FromAddress != seen.FromAddress:
+			continue
+		case internal[row.FromAddress]:
+			if err := s.makeInternal(tx, p, row); err != nil {
+				return nil, err
+			}
+		default:
 			bookings = append(bookings, transferBooking{models.LedgerCredit, row.TransferKey, row.Amount})
-			delete(rows, seen.TransferKey)
 		}
+		delete(rows, seen.TransferKey)
 	}
 	return bookings, nil
 }

@@ -1,7 +1,10 @@
 package store
 
 import (
+	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -43,20 +46,31 @@ func (s *Store) storeEvents(tx *gorm.DB, network string, events []models.TokenEv
 // announce raises or resolves the alarm that an event of the token calls for, and writes the event to the audit log.
 func (s *Store) announce(tx *gorm.DB, network string, event models.TokenEvent) error {
 	where := fmt.Sprintf("in block %d, transaction %s", event.BlockNumber, event.TxHash)
+	if strings.HasPrefix(event.TxHash, models.TokenCorrection) {
+		where = fmt.Sprintf("as the contract says at block %d, although no such event was read", event.BlockNumber)
+	}
 	raise, resolve, sentence := models.AlarmKind(""), models.AlarmKind(""), ""
 	switch event.Kind {
 	case models.TokenPause:
 		raise = models.AlarmTokenPaused
 		sentence = "The token was paused " + where + ": nobody can pay, so no payment's window runs out."
 	case models.TokenUnpause:
-		resolve = models.AlarmTokenPaused
 		sentence = "Transfers of the token were resumed " + where + "."
+		// Another contract of the token may still be paused.
+		if err := s.matchPauseAlarm(tx, network, sentence); err != nil {
+			return err
+		}
 	case models.TokenParams:
 		raise = models.AlarmTokenFeeChanged
 		sentence = fmt.Sprintf("The token's fee was set to %s (basis points/maximum in micro-USDT) %s.", event.Value, where)
 	case models.TokenDeprecate:
 		raise = models.AlarmTokenDeprecated
-		sentence = fmt.Sprintf("The token was deprecated in favour of %s %s.", event.Address, where)
+		sentence = fmt.Sprintf("The token was deprecated in favour of %s %s. Until PayCow watches that contract, no "+
+			"payment's window runs out. It begins by itself as soon as the nodes agree that the contract forwards there.",
+			event.Address, where)
+	case models.TokenUndeprecate:
+		resolve = models.AlarmTokenDeprecated
+		sentence = "The token is not deprecated " + where + "."
 	case models.TokenBlacklisted:
 		raise = models.AlarmAddressBlacklisted
 		sentence = fmt.Sprintf("Our address %s was blacklisted %s: what it holds cannot be moved.", event.Address, where)
@@ -83,14 +97,18 @@ func (s *Store) announce(tx *gorm.DB, network string, event models.TokenEvent) e
 	})
 }
 
-// matchPauseAlarm makes the alarm agree with the canonical events after a reorg removed some of them.
-func (s *Store) matchPauseAlarm(tx *gorm.DB, network string) error {
-	pauses, err := pausesOf(tx)
+// matchPauseAlarm makes the alarms agree with the canonical events after these changed other than by reading on. cause
+// is a sentence that says why they changed.
+func (s *Store) matchPauseAlarm(tx *gorm.DB, network, cause string) error {
+	var events []models.TokenEvent
+	err := tx.Where("canonical AND kind IN ?", []models.TokenEventKind{models.TokenPause, models.TokenUnpause}).
+		Order("block_number, log_index").Find(&events).Error
 	if err != nil {
-		return err
+		return fmt.Errorf("read the token's pauses: %w", err)
 	}
-	if len(pauses) == 0 || !pauses[len(pauses)-1].To.IsZero() {
-		return s.resolve(tx, network, models.AlarmTokenPaused, "", models.ActorSystem, "A reorg removed the token's pause.")
+	pauses := intervals{events, models.TokenPause, models.TokenUnpause}.pauses()
+	if !slices.ContainsFunc(pauses, func(p interval) bool { return p.To.IsZero() }) {
+		return s.resolve(tx, network, models.AlarmTokenPaused, "", models.ActorSystem, cause+" The token is not paused.")
 	}
 	var open int64
 	if err := openAlarms(tx, network, models.AlarmTokenPaused).Count(&open).Error; err != nil {
@@ -101,6 +119,83 @@ func (s *Store) matchPauseAlarm(tx *gorm.DB, network string) error {
 	}
 	return s.raise(tx, models.Alarm{
 		Network: network, Kind: models.AlarmTokenPaused,
-		Message: "A reorg removed the end of the token's pause: nobody can pay, so no payment's window runs out.",
+		Message: cause + " The token is paused: nobody can pay, so no payment's window runs out.",
 	})
+}
+
+// StoredEvents returns the canonical events of the token in the blocks from one number to another, inclusive, without
+// those that only correct others.
+func (s *Store) StoredEvents(ctx context.Context, _ string, from, to uint64) ([]models.TokenEvent, error) {
+	var events []models.TokenEvent
+	err := s.read(ctx).Where("canonical AND block_number BETWEEN ? AND ? AND tx_hash NOT LIKE ?",
+		from, to, models.TokenCorrection+"%").Order("block_number, log_index").Find(&events).Error
+	return events, wrap(err, "read the token's events of a range")
+}
+
+// HealEvents stores events of the token that the first reading left out, as Advance would have. It is safe to repeat.
+// Returns models.ErrCursorMoved when an event is above the cursor, or in another block than the one that was read.
+func (s *Store) HealEvents(ctx context.Context, network string, found []models.TokenEvent) error {
+	if len(found) == 0 {
+		return nil
+	}
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		cursor, err := lockCursor(tx, network)
+		if err != nil {
+			return err
+		}
+		for _, event := range found {
+			if err := requireRead(tx, cursor, event.Block()); err != nil {
+				return err
+			}
+		}
+		if err := s.storeEvents(tx, network, found); err != nil {
+			return err
+		}
+		return s.matchPauseAlarm(tx, network, "A second reading found events of the token that were missing.")
+	})
+	return wrap(err, "heal events of the token")
+}
+
+// DisproveEvents marks events of the token as not in the chain, as a reorg would, because the nodes agree that they are
+// not there. One that is meanwhile stored in another block stays. It is safe to repeat. reason goes to the audit log.
+func (s *Store) DisproveEvents(ctx context.Context, network string, wrong []models.TokenEvent, reason string) error {
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		if _, err := lockCursor(tx, network); err != nil {
+			return err
+		}
+		for _, event := range wrong {
+			changed := ofKey(tx.Model(&models.TokenEvent{}), event.TransferKey).
+				Where("canonical AND block_hash = ?", event.BlockHash).UpdateColumn("canonical", false)
+			if changed.Error != nil {
+				return fmt.Errorf("mark an event of the token as removed: %w", changed.Error)
+			}
+			if changed.RowsAffected == 0 {
+				continue
+			}
+			if err := s.withdraw(tx, network, event); err != nil {
+				return err
+			}
+			if err := s.audit(tx, models.AuditEntry{
+				Actor: models.ActorSystem, Action: "token_event_disproved", Subject: "token",
+				Detail: fmt.Sprintf("%s in transaction %s: %s", event.Kind, event.TxHash, reason),
+			}); err != nil {
+				return err
+			}
+		}
+		return s.matchPauseAlarm(tx, network, "A second reading disproved events of the token.")
+	})
+	return wrap(err, "disprove events of the token")
+}
+
+// withdraw resolves the alarm of an event that turned out not to be in the chain. matchPauseAlarm sees to pauses.
+func (s *Store) withdraw(tx *gorm.DB, network string, event models.TokenEvent) error {
+	kind := map[models.TokenEventKind]models.AlarmKind{
+		models.TokenParams: models.AlarmTokenFeeChanged, models.TokenDeprecate: models.AlarmTokenDeprecated,
+		models.TokenBlacklisted: models.AlarmAddressBlacklisted, models.TokenFundsDestroyed: models.AlarmFundsDestroyed,
+	}[event.Kind]
+	if kind == "" {
+		return nil
+	}
+	return s.resolve(tx, network, kind, event.Address, models.ActorSystem,
+		"A second reading showed that the event is not in the chain.")
 }

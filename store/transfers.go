@@ -43,11 +43,21 @@ func (s *Store) storeFound(tx *gorm.DB, network string, transfers []models.Token
 	return s.storeSweeps(tx, network, transfers)
 }
 
-// ownTransfers returns rows for the transfers to our addresses, in lockOrder.
+// ownTransfers returns rows for the transfers that others sent to our addresses, in lockOrder.
 func (s *Store) ownTransfers(tx *gorm.DB, network string, transfers []models.TokenTransfer) ([]models.Transfer, error) {
 	payments, err := s.paymentsOfAddresses(tx, network,
 		pluck(transfers, func(t models.TokenTransfer) string { return t.To }))
 	if err != nil || len(payments) == 0 {
+		return nil, err
+	}
+	var senders []string
+	for _, t := range transfers {
+		if payments[t.To] != "" {
+			senders = append(senders, t.From)
+		}
+	}
+	internal, err := s.ownSenders(tx, senders)
+	if err != nil {
 		return nil, err
 	}
 	now := s.now()
@@ -55,7 +65,7 @@ func (s *Store) ownTransfers(tx *gorm.DB, network string, transfers []models.Tok
 	seen := make(map[rowKey]models.Transfer, len(transfers))
 	for _, t := range transfers {
 		paymentID, ours := payments[t.To]
-		if !ours || t.Amount <= 0 { // a transfer of nothing is spam
+		if !ours || internal[t.From] || t.Amount <= 0 { // a transfer of nothing is spam
 			continue
 		}
 		dueAt := t.Block.Number
@@ -105,7 +115,7 @@ func storeTransfers(tx *gorm.DB, rows []models.Transfer) error {
 		DoUpdates: changes,
 		Where: clause.Where{Exprs: []clause.Expression{gorm.Expr(`NOT transfers.canonical
 			OR transfers.block_hash <> excluded.block_hash OR transfers.amount <> excluded.amount
-			OR transfers.log_index <> excluded.log_index`)}},
+			OR transfers.log_index <> excluded.log_index OR transfers.from_address <> excluded.from_address`)}},
 	}).CreateInBatches(rows, batchRows).Error
 	if err != nil {
 		return fmt.Errorf("store transfers: %w", err)
@@ -148,7 +158,8 @@ func (s *Store) removal() map[string]any {
 	}
 }
 
-// sweep is the row of a transfer from one of our addresses.
+// sweep is the row of a transfer from one of our deposit addresses, or from another address of ours to one of them. It
+// is never credited: what stays among deposit addresses is an internal movement, all else has left them.
 type sweep struct {
 	models.TransferKey `gorm:"embedded"`
 	FromAddress        string `gorm:"primaryKey"`
@@ -162,23 +173,43 @@ type sweep struct {
 }
 
 func (s *Store) storeSweeps(tx *gorm.DB, network string, transfers []models.TokenTransfer) error {
-	ours, err := s.paymentsOfAddresses(tx, network,
-		pluck(transfers, func(t models.TokenTransfer) string { return t.From }))
+	ours, err := s.ownSenders(tx, pluck(transfers, func(t models.TokenTransfer) string { return t.From }))
 	if err != nil || len(ours) == 0 {
+		return err
+	}
+	var sent []models.TokenTransfer
+	var parties []string
+	for _, t := range transfers {
+		if ours[t.From] && t.Amount > 0 {
+			sent = append(sent, t)
+			parties = append(parties, t.From, t.To)
+		}
+	}
+	deposits, err := s.paymentsOfAddresses(tx, network, parties)
+	if err != nil {
 		return err
 	}
 	seen := map[models.TransferKey]bool{}
 	var rows []sweep
-	for _, t := range transfers {
-		if ours[t.From] == "" || t.Amount <= 0 || seen[t.TransferKey] {
-			continue
+	for _, t := range sent {
+		if seen[t.TransferKey] || deposits[t.From] == "" && deposits[t.To] == "" {
+			continue // what the treasury pays others is none of our business
 		}
 		seen[t.TransferKey] = true
+		if payment := deposits[t.To]; payment != "" {
+			if err := s.takeBack(tx, t.TransferKey, payment); err != nil {
+				return err
+			}
+		}
 		rows = append(rows, sweep{
 			TransferKey: t.TransferKey, FromAddress: t.From, ToAddress: t.To, Amount: t.Amount, LogIndex: t.LogIndex,
 			BlockNumber: t.Block.Number, BlockHash: t.Block.Hash, BlockTime: toMillis(t.Block.Time), Canonical: true,
 		})
 	}
+	return storeMovements(tx, rows)
+}
+
+func storeMovements(tx *gorm.DB, rows []sweep) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -279,19 +310,14 @@ func (s *Store) paymentsOfAddresses(db *gorm.DB, network string, addresses []str
 	if len(addresses) == 0 {
 		return map[string]string{}, nil
 	}
-	unique := slices.Compact(slices.Sorted(slices.Values(addresses)))
-	parameter, err := json.Marshal(unique)
+	list, err := jsonList(addresses)
 	if err != nil {
-		return nil, fmt.Errorf("encode the addresses: %w", err)
-	}
-	unfold := "SELECT value FROM json_each(?)"
-	if s.engine == enginePostgres {
-		unfold = "SELECT jsonb_array_elements_text(CAST(? AS jsonb))"
+		return nil, err
 	}
 	var found []models.DepositAddress
 	err = db.Raw(`SELECT d.address, d.payment_id FROM deposit_addresses d
-		JOIN payments p ON p.id = d.payment_id AND p.network = ? WHERE d.address IN (`+unfold+`)`,
-		network, string(parameter)).Scan(&found).Error
+		JOIN payments p ON p.id = d.payment_id AND p.network = ? WHERE d.address IN (`+s.unfold()+`)`,
+		network, list).Scan(&found).Error
 	if err != nil {
 		return nil, fmt.Errorf("match addresses with ours: %w", err)
 	}
@@ -300,6 +326,23 @@ func (s *Store) paymentsOfAddresses(db *gorm.DB, network string, addresses []str
 		payments[address.Address] = address.PaymentID
 	}
 	return payments, nil
+}
+
+// jsonList encodes texts as the one parameter of unfold, each once.
+func jsonList(texts []string) (string, error) {
+	list, err := json.Marshal(slices.Compact(slices.Sorted(slices.Values(texts))))
+	if err != nil {
+		return "", fmt.Errorf("encode a list: %w", err)
+	}
+	return string(list), nil
+}
+
+// unfold is SQL for the texts of a parameter that jsonList made.
+func (s *Store) unfold() string {
+	if s.engine == enginePostgres {
+		return "SELECT jsonb_array_elements_text(CAST(? AS jsonb))"
+	}
+	return "SELECT value FROM json_each(?)"
 }
 
 // pluck returns one text of each row.

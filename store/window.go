@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -17,25 +18,81 @@ func (s *Store) Pauses(ctx context.Context, _ string) ([]models.Pause, error) {
 	return pauses, wrap(err, "read the token's pauses")
 }
 
+// pausesOf returns the times in which one of the token's contracts was paused, or was deprecated in favour of one that
+// was not watched yet: payments then cause logs that nobody reads.
 func pausesOf(db *gorm.DB) ([]models.Pause, error) {
 	var events []models.TokenEvent
-	err := db.Where("canonical AND kind IN ?", []models.TokenEventKind{models.TokenPause, models.TokenUnpause}).
-		Order("block_number, log_index").Find(&events).Error
+	err := db.Where("canonical AND kind IN ?", []models.TokenEventKind{
+		models.TokenPause, models.TokenUnpause, models.TokenDeprecate, models.TokenUndeprecate,
+	}).Order("block_number, log_index").Find(&events).Error
 	if err != nil {
 		return nil, fmt.Errorf("read the token's pauses: %w", err)
 	}
-	var pauses []models.Pause
-	for _, event := range events {
-		last := len(pauses) - 1
-		lasting := last >= 0 && pauses[last].To.IsZero()
-		switch {
-		case event.Kind == models.TokenPause && !lasting:
-			pauses = append(pauses, models.Pause{From: event.BlockTime})
-		case event.Kind == models.TokenUnpause && lasting:
-			pauses[last].To = event.BlockTime
+	var watched []watchedToken
+	if err := db.Find(&watched).Error; err != nil {
+		return nil, fmt.Errorf("read the watched contracts: %w", err)
+	}
+	followed := make(map[string]time.Time, len(watched))
+	for _, w := range watched {
+		followed[w.Address] = w.FollowedAt
+	}
+	paused := intervals{events, models.TokenPause, models.TokenUnpause}.pauses()
+	for _, p := range (intervals{events, models.TokenDeprecate, models.TokenUndeprecate}).pauses() {
+		if at, known := followed[p.address]; known && (p.To.IsZero() || at.Before(p.To)) {
+			p.To = at
+		}
+		if p.To.IsZero() || p.To.After(p.From) {
+			paused = append(paused, p)
 		}
 	}
-	return pauses, nil
+	return merge(paused), nil
+}
+
+// intervals are the times between two kinds of events of the same contract, in the order of the chain.
+type intervals struct {
+	events     []models.TokenEvent
+	begin, end models.TokenEventKind
+}
+
+// interval is such a time, with the address that the first event names.
+type interval struct {
+	models.Pause
+	address string
+}
+
+func (i intervals) pauses() []interval {
+	var found []interval
+	open := map[string]int{} // by contract: the position of the interval that lasts
+	for _, event := range i.events {
+		last, lasting := open[event.Token]
+		if lasting && (event.Kind == i.end || event.Kind == i.begin && event.Address != found[last].address) {
+			found[last].To = event.BlockTime
+			delete(open, event.Token)
+			lasting = false
+		}
+		if event.Kind == i.begin && !lasting {
+			open[event.Token] = len(found)
+			found = append(found, interval{models.Pause{From: event.BlockTime}, event.Address})
+		}
+	}
+	return found
+}
+
+// merge returns the intervals in order of time, with those that overlap made one.
+func merge(found []interval) []models.Pause {
+	slices.SortStableFunc(found, func(a, b interval) int { return a.From.Compare(b.From) })
+	var merged []models.Pause
+	for _, p := range found {
+		last := len(merged) - 1
+		switch {
+		case last < 0 || !merged[last].To.IsZero() && merged[last].To.Before(p.From):
+			merged = append(merged, p.Pause)
+		case merged[last].To.IsZero():
+		case p.To.IsZero() || p.To.After(merged[last].To):
+			merged[last].To = p.To
+		}
+	}
+	return merged
 }
 
 // windowEnd returns when a payment's window really ends as far as the chain has been read, and whether a pause of the
@@ -81,6 +138,8 @@ type windowView struct {
 	BlockTime    time.Time
 	AgreedNumber uint64
 	AgreedTime   time.Time
+	TokenNumber  uint64
+	TokenTime    time.Time
 	Paid         bool
 }
 
@@ -89,7 +148,7 @@ type windowView struct {
 func viewOfWindow(tx *gorm.DB, in models.ExpireInput, end time.Time) (windowView, error) {
 	var view windowView
 	err := tx.Model(&models.ChainCursor{}).
-		Select(`block_number, block_time, agreed_number, agreed_time, EXISTS (SELECT 1 FROM transfers t
+		Select(`block_number, block_time, agreed_number, agreed_time, token_number, token_time, EXISTS (SELECT 1 FROM transfers t
 			WHERE t.payment_id = ? AND t.canonical AND t.block_time <= ?) AS paid`, in.PaymentID, toMillis(end)).
 		Where("network = ?", in.Network).Scan(&view).Error
 	if err != nil {

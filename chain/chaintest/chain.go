@@ -68,7 +68,8 @@ type Chain struct {
 	mu     sync.Mutex
 	blocks []*Block // index = number
 	byHash map[common.Hash]*Block
-	times  map[common.Hash]int    // how often a transaction was mined
+	times  map[common.Hash]int // how often a transaction was mined
+	states map[common.Hash]map[common.Address]tokenState
 	last   map[common.Hash]*Block // where a transaction was mined last
 	minted uint64                 // makes blocks differ that would have the same hash
 }
@@ -90,7 +91,10 @@ func NewChainBefore(at time.Time, blocks int) *Chain {
 }
 
 func newChain() *Chain {
-	return &Chain{byHash: map[common.Hash]*Block{}, times: map[common.Hash]int{}, last: map[common.Hash]*Block{}}
+	return &Chain{
+		byHash: map[common.Hash]*Block{}, times: map[common.Hash]int{}, last: map[common.Hash]*Block{},
+		states: map[common.Hash]map[common.Address]tokenState{},
+	}
 }
 
 // Mine adds a block with these transactions, one block time after the newest.

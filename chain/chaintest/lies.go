@@ -29,6 +29,7 @@ const (
 	LieExtraTransfer      // a transfer is added at the end
 	LieAnotherAmount      // the first log has another amount
 	LieAnotherAccount     // the last log pays another account
+	LieExtraPause         // the token is paused at the end
 )
 
 // Addresses that lies are about.
@@ -56,6 +57,11 @@ func (l Lie) apply(logs []types.Log) []types.Log {
 		extra := logs[last]
 		extra.Index++
 		extra.Topics, extra.Data = Pay(Payee1, 77).Topics, Pay(Payee1, 77).Data
+		return append(logs, extra)
+	case LieExtraPause:
+		extra := logs[last]
+		extra.Index++
+		extra.Topics, extra.Data = Event("Pause()").Topics, nil
 		return append(logs, extra)
 	case LieAnotherAmount:
 		logs[0].Data = Pay(Payee1, 99).Data

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/event"
 
@@ -34,6 +35,10 @@ type Behaviour struct {
 	ForgetsTransactions bool
 	// NoReceipts makes the node refuse to return receipts of a block.
 	NoReceipts bool
+	// NoState makes the node refuse to call contracts, as one does that has dropped the block's state.
+	NoState bool
+	// LieAboutPause makes the node say the opposite of whether the token is paused.
+	LieAboutPause bool
 	// Lie is what the node does to each list of logs.
 	Lie Lie
 	// Trouble is how many of 1000 calls go wrong by chance: connections break, calls are refused (429) or late, lists
@@ -316,6 +321,25 @@ func (n *Node) Receipt(ctx context.Context, txHash common.Hash) (*types.Receipt,
 // Balances is refused.
 func (n *Node) Balances(context.Context, common.Address, []common.Address, common.Hash) ([]*big.Int, error) {
 	return nil, RefusalError("not offered")
+}
+
+// CallToken returns what follows from the logs of the block and those below it.
+func (n *Node) CallToken(
+	ctx context.Context, contract common.Address, hash common.Hash, functions ...string,
+) ([]hexutil.Bytes, error) {
+	if _, err := n.begin(ctx, "call", contract, hash, functions); err != nil {
+		return nil, err
+	}
+	if _, err := n.find(hash); err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	lies, refuses := n.behaviour.LieAboutPause, n.behaviour.NoState
+	n.mu.Unlock()
+	if refuses {
+		return nil, RefusalError("missing trie node")
+	}
+	return n.chain.callToken(contract, hash, lies, functions), nil
 }
 
 // SubscribeHeads returns models.ErrNoSubscriptions.

@@ -42,7 +42,12 @@ func Transfer(contract, from, to common.Address, value *big.Int) Output {
 // Event is any log of the token without indexed arguments, by its signature, such as "Pause()" or
 // "Params(uint256,uint256)". Each argument is one word: a big-endian number, or an address.
 func Event(signature string, arguments ...[]byte) Output {
-	output := Output{Contract: Token, Topics: []common.Hash{EventTopic(signature)}}
+	return EventOf(Token, signature, arguments...)
+}
+
+// EventOf is such a log of any contract.
+func EventOf(contract common.Address, signature string, arguments ...[]byte) Output {
+	output := Output{Contract: contract, Topics: []common.Hash{EventTopic(signature)}}
 	for _, argument := range arguments {
 		output.Data = append(output.Data, common.LeftPadBytes(argument, common.HashLength)...)
 	}

@@ -1,6 +1,7 @@
 package chaintest
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -24,6 +25,10 @@ type Store struct {
 	cursor    *models.ChainCursor
 	blocks    map[uint64]models.BlockRef
 	transfers map[storedKey]storedTransfer
+	events    map[models.TransferKey]models.TokenEvent
+	upgrades  []string
+
+	tokenStates []models.TokenState
 
 	advances, rewinds int
 }
@@ -50,6 +55,7 @@ func NewStore(ours ...string) *Store {
 		blocks:    map[uint64]models.BlockRef{},
 		Ours:      map[string]bool{},
 		transfers: map[storedKey]storedTransfer{},
+		events:    map[models.TransferKey]models.TokenEvent{},
 	}
 	for _, address := range ours {
 		s.Ours[address] = true
@@ -64,7 +70,9 @@ func (s *Store) Cursor(context.Context, string) (models.ChainCursor, error) {
 	if s.cursor == nil {
 		return models.ChainCursor{}, models.ErrNotFound
 	}
-	return *s.cursor, nil
+	cursor := *s.cursor
+	cursor.Upgrades = slices.Clone(s.upgrades)
+	return cursor, nil
 }
 
 // InitCursor does what chain.BlockStore says.
@@ -131,11 +139,12 @@ func (s *Store) Advance(_ context.Context, _ string, batch models.BlockBatch) er
 		s.FailAdvance = nil
 		return err
 	}
-	if !s.standsAt(from) || to.Number <= from.Number {
+	if !s.standsAt(from) || to.Number <= from.Number || !slices.Equal(s.upgrades, batch.Upgrades) {
 		return models.ErrCursorMoved
 	}
 	s.advances++
 	s.keepTransfers(batch.Transfers)
+	s.keepEvents(batch.Events)
 	s.moveTo(to)
 	if batch.Agreed {
 		s.cursor.AgreedNumber, s.cursor.AgreedHash, s.cursor.AgreedTime = to.Number, to.Hash, to.Time
@@ -156,10 +165,32 @@ func (s *Store) Advance(_ context.Context, _ string, batch models.BlockBatch) er
 
 // Rewind does what chain.BlockStore says.
 func (s *Store) Rewind(_ context.Context, _ string, from, to models.BlockRef) error {
+	return s.rewind(from, to, func(cursor models.ChainCursor) error {
+		if to.Number < max(cursor.AgreedNumber, cursor.FinalizedNumber) {
+			return models.ErrBelowAgreed
+		}
+		return nil
+	})
+}
+
+// RewindAgreed does what chain.BlockStore says.
+func (s *Store) RewindAgreed(_ context.Context, _ string, from, to, branch models.BlockRef) error {
+	return s.rewind(from, to, func(cursor models.ChainCursor) error {
+		if to.Number < cursor.FinalizedNumber && !cursor.HasAccepted(branch) {
+			return models.ErrReorgBelowFinality
+		}
+		return nil
+	})
+}
+
+func (s *Store) rewind(from, to models.BlockRef, allowed func(cursor models.ChainCursor) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.standsAt(from) || to.Number >= from.Number {
 		return models.ErrCursorMoved
+	}
+	if err := allowed(*s.cursor); err != nil {
+		return err
 	}
 	s.rewinds++
 	for key, transfer := range s.transfers {
@@ -167,6 +198,12 @@ func (s *Store) Rewind(_ context.Context, _ string, from, to models.BlockRef) er
 			transfer.Canonical = false
 			transfer.Revision++
 			s.transfers[key] = transfer
+		}
+	}
+	for key, event := range s.events {
+		if event.BlockNumber > to.Number {
+			event.Canonical = false
+			s.events[key] = event
 		}
 	}
 	for number := range s.blocks {
@@ -201,6 +238,108 @@ func (s *Store) keepTransfers(transfers []models.TokenTransfer) (added int) {
 		added++
 	}
 	return added
+}
+
+// keepEvents stores the token's events that concern us. The lock must be held.
+func (s *Store) keepEvents(events []models.TokenEvent) {
+	for _, event := range events {
+		if !event.Kind.OnlyIfOurs() || s.Ours[event.Address] {
+			event.Canonical = true
+			s.events[event.TransferKey] = event
+		}
+	}
+}
+
+// Events returns the stored canonical events in chain order.
+func (s *Store) Events() []models.TokenEvent {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := []models.TokenEvent{}
+	for _, event := range s.events {
+		if event.Canonical {
+			found = append(found, event)
+		}
+	}
+	slices.SortFunc(found, func(a, b models.TokenEvent) int {
+		return cmp.Or(cmp.Compare(a.BlockNumber, b.BlockNumber), cmp.Compare(a.LogIndex, b.LogIndex))
+	})
+	return found
+}
+
+// StoredEvents does what chain.CheckStore says.
+func (s *Store) StoredEvents(_ context.Context, _ string, from, to uint64) ([]models.TokenEvent, error) {
+	return slices.DeleteFunc(s.Events(), func(event models.TokenEvent) bool {
+		return event.BlockNumber < from || event.BlockNumber > to
+	}), nil
+}
+
+// HealEvents does what chain.CheckStore says.
+func (s *Store) HealEvents(_ context.Context, _ string, found []models.TokenEvent) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keepEvents(found)
+	return nil
+}
+
+// DisproveEvents does what chain.CheckStore says.
+func (s *Store) DisproveEvents(_ context.Context, _ string, wrong []models.TokenEvent, _ string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, event := range wrong {
+		if known := s.events[event.TransferKey]; known.BlockHash == event.BlockHash {
+			known.Canonical = false
+			s.events[event.TransferKey] = known
+		}
+	}
+	return nil
+}
+
+// SetTokenState notes the state and corrects nothing.
+func (s *Store) SetTokenState(
+	_ context.Context, _ string, block models.BlockRef, states []models.TokenState,
+) ([]models.TokenEvent, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cursor.TokenNumber, s.cursor.TokenTime = block.Number, block.Time
+	s.tokenStates = slices.Clone(states)
+	return nil, nil
+}
+
+// TokenStates returns what was noted last.
+func (s *Store) TokenStates() []models.TokenState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.tokenStates)
+}
+
+// DeprecatedAt does what chain.CheckStore says.
+func (s *Store) DeprecatedAt(_ context.Context, token, upgrade string) (uint64, error) {
+	for _, event := range s.Events() {
+		if event.Kind == models.TokenDeprecate && event.Token == token && event.Address == upgrade {
+			return event.BlockNumber, nil
+		}
+	}
+	return 0, models.ErrNotFound
+}
+
+// FollowUpgrade does what chain.CheckStore says.
+func (s *Store) FollowUpgrade(_ context.Context, _ string, upgrade models.TokenUpgrade) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.Contains(s.upgrades, upgrade.Address) {
+		return nil
+	}
+	s.upgrades = append(s.upgrades, upgrade.Address)
+	if to := upgrade.From; to.Number < s.cursor.BlockNumber {
+		s.moveTo(to)
+		s.blocks[to.Number] = to
+		if s.cursor.AgreedNumber > to.Number {
+			s.cursor.AgreedNumber, s.cursor.AgreedHash, s.cursor.AgreedTime = to.Number, to.Hash, to.Time
+		}
+		s.cursor.RecheckedNumber = min(s.cursor.RecheckedNumber, to.Number)
+		s.cursor.TokenNumber = min(s.cursor.TokenNumber, to.Number)
+	}
+	return nil
 }
 
 // KnownBlockAbove does what chain.CheckStore says.
@@ -293,6 +432,7 @@ type Alarms struct {
 	mu     sync.Mutex
 	raised map[models.AlarmKind]int
 	open   map[models.AlarmKind]bool
+	latest map[models.AlarmKind]models.Alarm
 }
 
 // Raise does what chain.Alarms says.
@@ -301,7 +441,9 @@ func (a *Alarms) Raise(_ context.Context, alarm models.Alarm) error {
 	defer a.mu.Unlock()
 	if a.open == nil {
 		a.open, a.raised = map[models.AlarmKind]bool{}, map[models.AlarmKind]int{}
+		a.latest = map[models.AlarmKind]models.Alarm{}
 	}
+	a.latest[alarm.Kind] = alarm
 	a.open[alarm.Kind] = true
 	a.raised[alarm.Kind]++
 	return nil
@@ -313,6 +455,13 @@ func (a *Alarms) Resolve(_ context.Context, _ string, kind models.AlarmKind, _, 
 	defer a.mu.Unlock()
 	delete(a.open, kind)
 	return nil
+}
+
+// Latest returns the alarm of that kind that was raised last.
+func (a *Alarms) Latest(kind models.AlarmKind) models.Alarm {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.latest[kind]
 }
 
 // IsOpen reports whether an alarm of that kind is open.
@@ -392,11 +541,15 @@ func (s *Store) Head() uint64 {
 	return s.cursor.HeadNumber
 }
 
-// DropFloor removes the finalized block, as resolving the alarm REORG_BELOW_FINALITY does.
-func (s *Store) DropFloor() {
+// Accept accepts the branch that an alarm REORG_BELOW_FINALITY names, as resolving it does.
+func (s *Store) Accept(subject string) {
+	branch, ok := models.BranchOf(subject)
+	if !ok {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cursor.FinalizedNumber, s.cursor.FinalizedHash = 0, ""
+	s.cursor.AcceptedNumber, s.cursor.AcceptedHash = branch.Number, branch.Hash
 }
 
 // HighestRevision returns how often at most a transfer was changed.

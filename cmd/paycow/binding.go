@@ -40,6 +40,43 @@ func (s *Settings) bindDatabase(ctx context.Context, db *store.Store, log *slog.
 		return err
 	}
 	s.Genesis = common.HexToHash(bound.GenesisHash)
+	return s.nameOwnAddresses(ctx, db)
+}
+
+// nameOwnAddresses tells the database which addresses are ours without being deposit addresses: the treasury, and the
+// first addresses of each account key, which are never handed out.
+func (s *Settings) nameOwnAddresses(ctx context.Context, db *store.Store) error {
+	treasury := make([]string, len(s.Treasury))
+	for i, address := range s.Treasury {
+		treasury[i] = address.Hex()
+	}
+	if err := db.AddTreasury(ctx, treasury); err != nil {
+		return err
+	}
+	if s.XPub == nil {
+		return nil // this process hands out no addresses
+	}
+	if err := db.ReserveAddresses(ctx, s.Reserved); err != nil {
+		return fmt.Errorf("PAYCOW_RESERVED_ADDRESSES: %w", err)
+	}
+	for _, key := range s.accountKeys() {
+		known, err := db.HasReservedAddresses(ctx, key.Fingerprint(), s.Reserved)
+		if err != nil {
+			return err
+		}
+		if known {
+			continue
+		}
+		addresses := make([]string, s.Reserved)
+		for i := range addresses {
+			if addresses[i], err = key.Address(uint32(i)); err != nil { //nolint:gosec // at most maxReserved
+				return fmt.Errorf("PAYCOW_XPUB: %w", err)
+			}
+		}
+		if err := db.AddReservedAddresses(ctx, key.Fingerprint(), addresses); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

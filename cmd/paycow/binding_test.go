@@ -112,3 +112,25 @@ func TestADatabaseRefusesOtherSettings(t *testing.T) {
 	var refused *models.BindingError
 	require.ErrorAs(t, start(same), &refused)
 }
+
+// The number of reserved addresses is fixed at the first start; the addresses are known as ours from then on.
+func TestReservedAddressesAreFixedAtFirstUse(t *testing.T) {
+	t.Parallel()
+	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "paycow.db"), slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	require.NoError(t, db.Migrate(t.Context()))
+	s := defaultSettings()
+	s.Reserved, s.XPub, s.Treasury = 3, devXPub(t, "a"), []common.Address{{7}}
+	for range 2 {
+		require.NoError(t, s.nameOwnAddresses(t.Context(), db))
+	}
+	known, err := db.HasReservedAddresses(t.Context(), s.XPub.Fingerprint(), 3)
+	require.NoError(t, err)
+	require.True(t, known)
+	s.Reserved = 4
+	require.EqualError(t, s.nameOwnAddresses(t.Context(), db), "PAYCOW_RESERVED_ADDRESSES: reserve addresses: the number of "+
+		"reserved addresses was fixed to 3 when the database was first used, so it cannot become 4")
+	s.XPub = nil
+	require.NoError(t, s.nameOwnAddresses(t.Context(), db), "a worker hands out none")
+}

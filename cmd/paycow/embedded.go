@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -17,13 +18,15 @@ import (
 func devCommands() []*cli.Command { return []*cli.Command{devCommand(), payCommand()} }
 
 // startEmbeddedTemporal runs Temporal in this process and points the settings to it. If the database is Postgres,
-// Temporal keeps its state on the same server, in databases of its own.
+// Temporal keeps its state on the same server, in databases of its own. Only clients with a certificate from the data
+// directory may call it.
 func startEmbeddedTemporal(
 	ctx context.Context, cmd *cli.Command, s *Settings, log *slog.Logger,
 ) (stop func() error, err error) {
 	config := temporal.Config{
 		DataDir: cmd.String("data-dir"), FrontendAddr: s.Temporal.Address, UIAddr: cmd.String("temporal-ui"),
 		UINamespace: s.Temporal.Namespace, Log: log,
+		CertificatesDir: filepath.Join(cmd.String("data-dir"), "tls"),
 	}
 	if isPostgres(s.DatabaseURL) {
 		config.PostgresURL = s.DatabaseURL
@@ -32,7 +35,11 @@ func startEmbeddedTemporal(
 	if err != nil {
 		return nil, fmt.Errorf("start the embedded Temporal: %w", err)
 	}
-	s.Temporal = engine.Settings{Address: server.Address(), Namespace: s.Temporal.Namespace}
+	files := server.Files()
+	s.Temporal = engine.Settings{
+		Address: server.Address(), Namespace: s.Temporal.Namespace,
+		TLSCA: files.CA, TLSCert: files.Cert, TLSKey: files.Key, TLSServerName: files.ServerName,
+	}
 	return server.Stop, nil
 }
 

@@ -177,21 +177,21 @@ func (p *faultyProxy) invented(token any, block common.Hash, number string) map[
 	}
 }
 
-// TestThreeNodesBehindFaultyProxies runs the program on three connections to a real chain, two of which must agree. The
+// TestThreeNodesBehindFaultyProxies runs the program on three real nodes, two of which must agree, each behind a proxy. The
 // preferred one lies in every way; two are down; all are down for longer than a payment's window. Nothing is credited that
 // was not paid, nothing is lost, nothing expires that was paid.
 func TestThreeNodesBehindFaultyProxies(t *testing.T) {
 	// The window of the two payments that outlive it while no node answers. It leaves time to pay one of them on a slow machine.
 	const window = 10 * time.Second
 	var proxies [3]*faultyProxy
-	in := setupInstallation(t, func(chainURL string) string {
-		urls := make([]string, len(proxies))
-		for i := range proxies {
-			proxies[i] = startProxy(t, "http://"+strings.TrimPrefix(chainURL, "ws://"))
-			urls[i] = proxies[i].URL
-		}
-		return strings.Join(urls, ",")
-	})
+	in := setupInstallation(t, nil)
+	chains := startThreeNodes(t, in.chain)
+	urls := make([]string, len(proxies))
+	for i := range proxies {
+		proxies[i] = startProxy(t, chains.nodes[i].HTTPURL())
+		urls[i] = proxies[i].URL
+	}
+	in.env = append(in.env, "PAYCOW_ETH_RPC_URLS="+strings.Join(urls, ","))
 	serve := func(window time.Duration) *exec.Cmd {
 		in.env = append(in.env, "PAYCOW_PAYMENT_WINDOW="+window.String())
 		return in.serveKillable("serve")
@@ -227,7 +227,7 @@ func TestThreeNodesBehindFaultyProxies(t *testing.T) {
 	}
 	mine := func(blocks int) {
 		for range blocks {
-			require.NoError(t, in.chain.Mine(1))
+			chains.mine(1, 0, 1, 2)
 			in.awaitRead()
 		}
 	}
@@ -242,13 +242,13 @@ func TestThreeNodesBehindFaultyProxies(t *testing.T) {
 		p.set("down", common.Address{}, 0)
 	}
 	pay(late)
-	require.NoError(t, in.chain.Mine(1))
+	chains.mine(1, 0, 1, 2)
 	for _, p := range []created{late, never} {
 		awaitDetails(p, "which is before the end of the window") // the expiry was asked for, and refused
 		require.Equal(t, "PENDING", in.status(p.SessionID).Status, "blindness expires nobody")
 	}
 	for range 16 {
-		require.NoError(t, in.chain.Mine(1))
+		chains.mine(1, 0, 1, 2)
 	}
 	for _, p := range proxies {
 		p.set("", common.Address{}, 0)
@@ -271,7 +271,7 @@ func TestThreeNodesBehindFaultyProxies(t *testing.T) {
 		// Another transfer in the same block, so that the bloom filter alone tells nothing.
 		in.pay(common.Address{9}.Hex(), 1*models.USDT)
 		for range 16 {
-			require.NoError(t, in.chain.Mine(1))
+			chains.mine(1, 0, 1, 2)
 			time.Sleep(200 * time.Millisecond)
 		}
 		in.await(paid.SessionID, "PAID")
@@ -290,7 +290,7 @@ func TestThreeNodesBehindFaultyProxies(t *testing.T) {
 	// The first node falls silent: how much longer until a new block is read?
 	readWithin := func() time.Duration {
 		started := time.Now()
-		require.NoError(t, in.chain.Mine(1))
+		chains.mine(1, 0, 1, 2)
 		in.awaitRead()
 		return time.Since(started)
 	}

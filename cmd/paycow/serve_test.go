@@ -16,10 +16,12 @@ import (
 
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 
 	"paycow/chain"
 	"paycow/devstack/localchain"
 	"paycow/devstack/temporal"
+	"paycow/engine"
 	"paycow/internal/pgtest"
 	"paycow/models"
 	"paycow/store"
@@ -165,7 +167,8 @@ func TestEngineAway(t *testing.T) {
 func TestServeOnPostgres(t *testing.T) {
 	in := setupInstallation(t, nil)
 	require.NoError(t, in.engine.Stop())
-	in.env = append(in.env, "PAYCOW_DATABASE_URL="+pgtest.Start(t).NewDatabase(t), "PAYCOW_TEMPORAL_ADDRESS="+freeAddress(t))
+	temporalAddress := freeAddress(t)
+	in.env = append(in.env, "PAYCOW_DATABASE_URL="+pgtest.Start(t).NewDatabase(t), "PAYCOW_TEMPORAL_ADDRESS="+temporalAddress)
 	in.run("migrate")
 	in.run("migrate") // safe to repeat
 	out := in.run("operator", "create", "--email", "shop@example.com")
@@ -173,6 +176,11 @@ func TestServeOnPostgres(t *testing.T) {
 	require.NoError(t, err, out)
 	in.serve("serve", "--embedded", "--data-dir", t.TempDir(), "--temporal-ui", freeAddress(t))
 	in.awaitReady()
+	open, err := engine.Dial(engine.Settings{Address: temporalAddress, Namespace: "paycow"}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer open.Close()
+	_, err = open.CheckHealth(t.Context(), &client.CheckHealthRequest{})
+	require.Error(t, err, "the engine's port is closed to clients without a certificate")
 	payment := in.create("50.00")
 	in.pay(payment.DepositAddress, 50*models.USDT)
 	require.NoError(t, in.chain.Mine(2))

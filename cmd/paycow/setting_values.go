@@ -46,7 +46,7 @@ func boolean(field *bool) func(string) error {
 	}
 }
 
-func wholeNumber[T int | uint64](field *T, most uint64) func(string) error {
+func wholeNumber[T int | uint32 | uint64](field *T, most uint64) func(string) error {
 	return func(value string) error {
 		n, err := strconv.ParseUint(value, 10, 64)
 		if err != nil || n == 0 || n > most {
@@ -152,6 +152,27 @@ func contractAddress(field *common.Address) func(string) error {
 			return errors.New("must be an address: 0x and 40 hex digits")
 		}
 		*field = common.HexToAddress(value)
+		return nil
+	}
+}
+
+// addressList reads addresses. One in mixed case must have its checksum (EIP-55): what is in this list is never credited.
+func addressList(field *[]common.Address) func(string) error {
+	return func(value string) error {
+		var addresses []common.Address
+		for item := range strings.SplitSeq(value, ",") {
+			address, err := common.NewMixedcaseAddressFromString(strings.TrimSpace(item))
+			if err != nil {
+				return errors.New("must be addresses (0x and 40 hex digits), separated by commas")
+			}
+			original := strings.TrimPrefix(strings.TrimSpace(item), "0x")
+			isMixed := original != strings.ToLower(original) && original != strings.ToUpper(original)
+			if isMixed && !address.ValidChecksum() {
+				return fmt.Errorf("the checksum of %s is wrong; copy the address again", address.Original())
+			}
+			addresses = append(addresses, address.Address())
+		}
+		*field = addresses
 		return nil
 	}
 }

@@ -37,6 +37,8 @@ type Settings struct {
 	Genesis        common.Hash   // of the chain that the database belongs to; zero = not known yet
 	XPub           *chain.XPub   // for new addresses
 	PreviousXPubs  []*chain.XPub // of earlier addresses
+	Treasury       []common.Address
+	Reserved       uint32        // first indexes of each account key that are never handed out
 	Confirmations  uint64        // that a transfer needs to be credited, in blocks
 	FinalizedAbove models.Amount // micro-USDT above which a credit also waits until its block is final; 0 = never
 	PaymentWindow  time.Duration // from a payment's creation to its expiry
@@ -203,6 +205,15 @@ func (s *Settings) paymentTable() []setting {
 			help: "account keys of earlier deposit addresses, separated by commas, after PAYCOW_XPUB was given a new one",
 		},
 		{
+			name: "RESERVED_ADDRESSES", fallback: strconv.Itoa(models.DefaultReservedAddresses),
+			set:  wholeNumber(&s.Reserved, maxReserved),
+			help: "first address indexes that are never handed out, because a wallet uses them itself; fixed at first use",
+		},
+		{
+			name: "TREASURY", set: addressList(&s.Treasury),
+			help: "addresses that you sweep to, separated by commas; what they send to deposit addresses is never credited",
+		},
+		{
 			name: "CONFIRMATIONS", fallback: strconv.Itoa(models.DefaultConfirmations),
 			set:  wholeNumber(&s.Confirmations, math.MaxUint16),
 			help: "confirmations that a transfer needs to be credited, in blocks",
@@ -227,6 +238,9 @@ func (s *Settings) paymentTable() []setting {
 		},
 	}
 }
+
+// maxReserved bounds the reserved addresses: a process derives all of them at its first start.
+const maxReserved = 10_000
 
 // The settings without a default that a command needs.
 var (

@@ -71,11 +71,13 @@ func TestSettingsOfTheNodes(t *testing.T) {
 
 func TestRefusedSettingsOfTheNodes(t *testing.T) {
 	for name, value := range map[string]struct{ value, says string }{
-		"PAYCOW_ETH_RPC_URLS":    {"http://secret,http://secret", "names a node twice"},
-		"PAYCOW_RPC_QUORUM":      {"0", `must be a whole number from 1 to 255 (not "0")`},
-		"PAYCOW_FINALIZED_ABOVE": {"-1", `must be a positive amount with at most 6 decimals (not "-1")`},
-		"PAYCOW_WATCH_MEMPOOL":   {"perhaps", `must be true or false (not "perhaps")`},
-		"PAYCOW_RECONCILE_EVERY": {"59s", `must be a duration of at least 1m0s, such as 90s or 1h (not "59s")`},
+		"PAYCOW_ETH_RPC_URLS":       {"http://secret,http://secret", "names a node twice"},
+		"PAYCOW_RPC_QUORUM":         {"0", `must be a whole number from 1 to 255 (not "0")`},
+		"PAYCOW_FINALIZED_ABOVE":    {"-1", `must be a positive amount with at most 6 decimals (not "-1")`},
+		"PAYCOW_RESERVED_ADDRESSES": {"0", `must be a whole number from 1 to 10000 (not "0")`},
+		"PAYCOW_TREASURY":           {"0xdAC17F958D2ee523a2206206994597C13D831ec8", "the checksum of 0xdAC17F958D2ee523a2206206994597C13D831ec8 is wrong"},
+		"PAYCOW_WATCH_MEMPOOL":      {"perhaps", `must be true or false (not "perhaps")`},
+		"PAYCOW_RECONCILE_EVERY":    {"59s", `must be a duration of at least 1m0s, such as 90s or 1h (not "59s")`},
 	} {
 		_, err := settingsOf(t, map[string]string{name: value.value})
 		require.ErrorContains(t, err, name+": "+value.says)

@@ -51,8 +51,8 @@ func pickAddresses(frontend string) (addresses, error) {
 	return a, nil
 }
 
-// parseAddress turns host:port into an IP address to bind and a port. The frontend and the UI have no authentication,
-// so an empty host means loopback; 0.0.0.0 means all interfaces.
+// parseAddress turns host:port into an IP address to bind and a port. An open port must not be the default, so an empty
+// host means loopback; 0.0.0.0 means all interfaces.
 func parseAddress(address string) (ip string, port int, err error) {
 	if address == "" {
 		return loopback, 0, nil

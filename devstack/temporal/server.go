@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/server/common/primitives"
 	"go.temporal.io/server/temporal"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
@@ -23,7 +24,9 @@ const clusterName = "active"
 
 // newServer builds and starts Temporal's four services in this process. Temporal reports some failures, such as a port
 // in use, by a fatal log line; newServer returns those as errors too.
-func newServer(a addresses, persistence config.Persistence, log *logAdapter) (server temporal.Server, err error) {
+func newServer(
+	a addresses, persistence config.Persistence, certs *certificates, log *logAdapter,
+) (server temporal.Server, err error) {
 	defer func() {
 		switch cause := recover().(type) {
 		case nil:
@@ -40,18 +43,15 @@ func newServer(a addresses, persistence config.Persistence, log *logAdapter) (se
 		primitives.MatchingService: static.SingleLocalHost(inner(a.matching)),
 		primitives.WorkerService:   static.SingleLocalHost(inner(a.worker)),
 	}
-	server, err = temporal.NewServer(
+	options := []temporal.ServerOption{
 		temporal.WithConfig(cfg),
 		temporal.ForServices(temporal.DefaultServices),
 		temporal.WithStaticHosts(hosts),
 		temporal.WithDynamicConfigClient(dynamicSettings()),
 		temporal.WithLogger(log),
 		temporal.WithCustomMetricsHandler(metrics.NoopMetricsHandler),
-		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
-		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper {
-			return authorization.NewNoopClaimMapper()
-		}),
-	)
+	}
+	server, err = temporal.NewServer(append(options, accessOptions(certs)...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +61,23 @@ func newServer(a addresses, persistence config.Persistence, log *logAdapter) (se
 		return nil, err
 	}
 	return server, nil
+}
+
+// accessOptions say who may call the frontend: the holders of certificates, or everybody if there are none.
+func accessOptions(certs *certificates) []temporal.ServerOption {
+	if certs == nil {
+		return []temporal.ServerOption{
+			temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
+			temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper {
+				return authorization.NewNoopClaimMapper()
+			}),
+		}
+	}
+	return []temporal.ServerOption{
+		temporal.WithTLSConfigFactory(certs.tlsProvider()),
+		temporal.WithAuthorizer(certificateAuthorizer{}),
+		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper { return certificateClaims{} }),
+	}
 }
 
 func serverConfig(a addresses, persistence config.Persistence) *config.Config {
@@ -103,10 +120,14 @@ func serverConfig(a addresses, persistence config.Persistence) *config.Config {
 func inner(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }
 
 // waitServing returns when the frontend reports that it is serving, or an error after readyTimeout.
-func waitServing(ctx context.Context, address string) error {
+func waitServing(ctx context.Context, address string, certs *certificates) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	transport := insecure.NewCredentials()
+	if certs != nil {
+		transport = credentials.NewTLS(certs.clientConfig(certs.system))
+	}
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(transport))
 	if err != nil {
 		return fmt.Errorf("connect to Temporal: %w", err)
 	}

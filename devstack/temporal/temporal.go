@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
+	uiconfig "github.com/temporalio/ui-server/v2/server/config"
 	"go.temporal.io/server/common/config"
 	"go.temporal.io/server/temporal"
 )
@@ -20,9 +22,12 @@ import (
 type Config struct {
 	// DataDir is the directory of the SQLite files. Start creates it if it does not exist.
 	DataDir string
-	// FrontendAddr is the host:port of the gRPC frontend, which has no authentication. An empty host means 127.0.0.1,
-	// and port 0 picks a free port.
+	// FrontendAddr is the host:port of the gRPC frontend. An empty host means 127.0.0.1, and port 0 picks a free port.
 	FrontendAddr string
+	// CertificatesDir is the directory of the certificates. If it is set, the frontend speaks TLS, and only clients with a
+	// certificate from there may call it; Start makes them if they do not exist. If it is empty, everybody who reaches the
+	// frontend may call everything, so Start refuses addresses other than loopback.
+	CertificatesDir string
 	// UIAddr is the host:port of the web UI; the same rules apply. Empty means no UI.
 	UIAddr string
 	// UINamespace is the namespace that the UI opens first. Empty means "default".
@@ -38,6 +43,8 @@ type Config struct {
 // Server is a running Temporal server.
 type Server struct {
 	address string
+	inner   addresses
+	certs   *certificates // nil without TLS
 	server  temporal.Server
 	log     *logAdapter
 	ui      *webUI
@@ -55,9 +62,12 @@ const (
 // ErrInUse means that another engine runs on the same directory or on the same databases.
 var ErrInUse = errors.New("another engine is running on this data")
 
+// ErrUnprotected means that other machines could reach a frontend without authentication.
+var ErrUnprotected = errors.New("without certificates Temporal may listen on loopback only")
+
 // Start runs the engine and returns when its frontend answers, and the UI if one is configured. After Stop, an engine
 // can be started on the same directory and ports, even in the same process. Start returns ErrInUse if another engine
-// runs on this data.
+// runs on this data, and ErrUnprotected.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	log := cfg.Log
 	if log == nil {
@@ -69,6 +79,10 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on Temporal's frontend address: %w", err)
 	}
+	certs, err := certificatesFor(cfg, addresses)
+	if err != nil {
+		return nil, err
+	}
 	var persistence config.Persistence
 	var release func()
 	if cfg.PostgresURL != "" {
@@ -79,7 +93,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Server{address: addresses.frontend, log: adapter, release: release}
+	e := &Server{address: addresses.frontend, inner: addresses, certs: certs, log: adapter, release: release}
 	if err := e.start(ctx, cfg, addresses, persistence); err != nil {
 		return nil, errors.Join(err, e.Stop())
 	}
@@ -87,20 +101,53 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 }
 
 func (e *Server) start(ctx context.Context, cfg Config, addresses addresses, persistence config.Persistence) error {
-	server, err := newServer(addresses, persistence, e.log)
+	server, err := newServer(addresses, persistence, e.certs, e.log)
 	if err != nil {
 		return fmt.Errorf("start Temporal: %w", err)
 	}
 	e.server = server
-	if err := waitServing(ctx, e.address); err != nil {
+	if err := waitServing(ctx, e.address, e.certs); err != nil {
 		return err
 	}
 	e.log.phase.serving.Store(true)
 	if cfg.UIAddr == "" {
 		return nil
 	}
-	e.ui, err = startUI(ctx, cfg.UIAddr, e.address, cfg.UINamespace)
+	var reader uiconfig.TLS
+	if e.certs != nil {
+		if reader, err = e.certs.readerTLS(); err != nil {
+			return err
+		}
+	}
+	e.ui, err = startUI(ctx, cfg.UIAddr, e.address, cfg.UINamespace, reader)
 	return err
+}
+
+// certificatesFor prepares the certificates, or checks that none are needed.
+func certificatesFor(cfg Config, addresses addresses) (*certificates, error) {
+	if cfg.CertificatesDir == "" {
+		if !net.ParseIP(addresses.bindIP).IsLoopback() {
+			return nil, fmt.Errorf("%w: %s", ErrUnprotected, addresses.bindIP)
+		}
+		return nil, nil //nolint:nilnil // no TLS
+	}
+	hosts := []string{"localhost", loopback, "::1", addresses.bindIP}
+	if name, err := os.Hostname(); err == nil {
+		hosts = append(hosts, name)
+	}
+	certs, err := prepareCertificates(cfg.CertificatesDir, hosts)
+	if err != nil {
+		return nil, fmt.Errorf("prepare the certificates of Temporal: %w", err)
+	}
+	return certs, nil
+}
+
+// Files returns the certificate files with which a client may call everything. They are empty without TLS.
+func (e *Server) Files() ClientFiles {
+	if e.certs == nil {
+		return ClientFiles{}
+	}
+	return e.certs.files
 }
 
 // Address returns the host:port at which clients reach the frontend.

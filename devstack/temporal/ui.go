@@ -20,8 +20,10 @@ type webUI struct {
 	ended  chan struct{}
 }
 
-// startUI starts the UI and returns when it answers.
-func startUI(ctx context.Context, address, frontend, namespace string) (*webUI, error) {
+// startUI starts the UI and returns when it answers. reader is how it reaches a frontend that speaks TLS.
+func startUI(
+	ctx context.Context, address, frontend, namespace string, reader uiconfig.TLS,
+) (*webUI, error) {
 	bindIP, port, err := parseAddress(address)
 	if err != nil {
 		return nil, fmt.Errorf("read the address of Temporal's UI: %w", err)
@@ -40,6 +42,7 @@ func startUI(ctx context.Context, address, frontend, namespace string) (*webUI, 
 		Host:                bracketed(bindIP),
 		Port:                port,
 		TemporalGRPCAddress: frontend,
+		TLS:                 reader,
 		EnableUI:            true,
 		DefaultNamespace:    namespace,
 		HideLogs:            true,

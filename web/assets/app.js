@@ -160,7 +160,7 @@
   };
   const nodeStates = {
     OK: { tone: 'good' }, SLOW: { tone: 'wait' }, ERRORING: { tone: 'bad' }, RATE_LIMITED: { tone: 'wait' }, STALE: { tone: 'wait' },
-    SYNCING: { tone: 'wait' }, WRONG_CHAIN: { tone: 'bad' }, LYING: { tone: 'bad' },
+    SYNCING: { tone: 'wait' }, FORKED: { tone: 'bad' }, WRONG_CHAIN: { tone: 'bad' }, LYING: { tone: 'bad' },
   };
   const alarmKinds = {
     NODE_LYING: 'A node contradicts the others',
@@ -170,6 +170,7 @@
     TRANSFER_MISSED: 'A transfer was missed at first',
     TRANSFER_DISPROVED: 'A stored transfer does not exist',
     REORG_BELOW_FINALITY: 'A final block was replaced',
+    RECEIPTS_UNDECODABLE: 'This version cannot check the receipts of a block',
     AMOUNT_TOO_LARGE: 'A transfer is too large to be real',
     TOKEN_PAUSED: 'The token is paused',
     TOKEN_FEE_CHANGED: 'The token charges a fee',

@@ -1,0 +1,179 @@
+package main
+
+// The packages whose tests judge the mutants.
+var (
+	ofRules    = []string{"./rules"}
+	ofStore    = []string{"./store"}
+	ofChain    = []string{"./chain"}
+	ofWorkflow = []string{"./workflows", "./rules"}
+	ofActivity = []string{"./activities"}
+	ofEngine   = []string{"./engine"}
+)
+
+// mutants lists them by package. A guard that decides about money belongs here.
+var mutants = []Mutant{
+	// What follows from what is known.
+	{
+		Name: "a payment is PAID one confirmation early", File: "rules/payment.go",
+		Old: "n.Canonical && n.Confirmations >= p.input.Confirmations",
+		New: "n.Canonical && n.Confirmations+1 >= p.input.Confirmations", Tests: ofRules,
+	},
+	{
+		Name: "a removed transfer counts as confirmed", File: "rules/payment.go",
+		Old: "n.Canonical && n.Confirmations >= p.input.Confirmations",
+		New: "n.Confirmations >= p.input.Confirmations", Tests: ofRules,
+	},
+	{
+		Name: "an older notice replaces a newer one", File: "rules/payment.go",
+		Old: "ok && !notice.Supersedes(known)", New: "false", Tests: ofRules,
+	},
+	{
+		Name: "a notice says what is credited", File: "rules/payment.go",
+		Old: "notice.CreditedAmount = known.CreditedAmount", New: "_ = known.CreditedAmount", Tests: ofRules,
+	},
+	{
+		Name: "late transfers pay", File: "rules/status.go",
+		Old: "case s.creditedInTime >= requested && s.credited > requested:",
+		New: "case s.credited >= requested && s.credited > requested:", Tests: ofRules,
+	},
+	{
+		Name: "a final payment can be rejected", File: "rules/payment.go",
+		Old: "if p.recorded.Status.IsFinal() || p.rejected {", New: "if p.rejected {", Tests: ofRules,
+	},
+	{
+		Name: "anything expired can be accepted", File: "rules/payment.go",
+		Old: "p.recorded.Status != models.StatusExpired || !p.recorded.Exception.IsAcceptable() || p.accepted",
+		New: "p.recorded.Status != models.StatusExpired || p.accepted", Tests: ofRules,
+	},
+	{
+		Name: "a payment expires while a transfer of its window waits", File: "rules/effects.go",
+		Old: "!p.windowClosed && !p.sums().unconfirmedInTime", New: "!p.windowClosed", Tests: ofRules,
+	},
+	{
+		Name: "held credits come before the expiry", File: "rules/effects.go",
+		Old: "case p.canExpire(state) && !now.Before(p.expiryCheckAt()):",
+		New: "case p.canExpire(state) && !now.Before(p.expiryCheckAt()) && len(p.heldCredits()) == 0:", Tests: ofWorkflow,
+	},
+	{
+		Name: "a dropped workflow task is not noticed", File: "rules/effects.go",
+		Old: "case p.unsynced > 1:", New: "case false:", Tests: ofWorkflow,
+	},
+	{
+		Name: "an interruption wrote nothing", File: "rules/effects.go",
+		Old: "p.unsynced += 2", New: "p.unsynced += 0", Tests: ofWorkflow,
+	},
+
+	// What is written.
+	{
+		Name: "credits of a stale version are booked", File: "store/credit.go",
+		Old: "if p.Version != in.State.Version-1 {", New: "if false {", Tests: ofStore,
+	},
+	{
+		Name: "crediting goes on while an alarm halts it", File: "store/credit.go",
+		Old: "if err := refuseWhileHalted(tx, p.Network); err != nil {", New: "if err := error(nil); err != nil {", Tests: ofStore,
+	},
+	{
+		Name: "expiry goes on while an alarm halts it", File: "store/record.go",
+		Old: "result.ScannedPast, result.Wait = false, models.ExpiryWaitHalted", New: "result.Wait = models.ExpiryWaitHalted",
+		Tests: ofStore,
+	},
+	{
+		Name: "a payment expires during a pause", File: "store/record.go",
+		Old: "view.AgreedTime.After(end) && !paused", New: "view.AgreedTime.After(end)", Tests: ofStore,
+	},
+	{
+		Name: "a payment expires by the cursor instead of the agreed block", File: "store/record.go",
+		Old: "view.AgreedTime.After(end) && !paused", New: "view.BlockTime.After(end) && !paused", Tests: ofStore,
+	},
+	{
+		Name: "Expire takes no lock of the cursor", File: "store/record.go",
+		Old: "if _, err := lockCursor(tx, in.Network); err != nil && !errors.Is(err, models.ErrNotFound) {",
+		New: "if err := error(nil); err != nil {", Tests: ofStore,
+	},
+	{
+		Name: "a paid payment expires", File: "store/record.go",
+		Old: "if view.Paid {", New: "if false {", Tests: ofStore,
+	},
+	{
+		Name: "an unbalanced booking is written", File: "store/ledger.go",
+		Old: "if sum != 0 || len(entries) < 2 {", New: "if len(entries) < 2 {", Tests: ofStore,
+	},
+	{
+		Name: "the agreed block passes the cursor", File: "store/chain.go",
+		Old: `"network = ? AND agreed_number < ? AND block_number >= ?", network, block.Number, block.Number`,
+		New: `"network = ? AND agreed_number < ?", network, block.Number`, Tests: ofStore,
+	},
+	{
+		Name: "a block that a reorg removed is agreed on", File: "store/chain.go",
+		Old: "errors.Is(err, gorm.ErrRecordNotFound) || err == nil && known.Hash != block.Hash",
+		New: "errors.Is(err, gorm.ErrRecordNotFound)", Tests: ofStore,
+	},
+	{
+		Name: "the cursor moves whoever moved it before", File: "store/chain.go",
+		Old: "if moved.RowsAffected == 0 {", New: "if false {", Tests: ofStore,
+	},
+	{
+		Name: "a transfer of nothing is stored", File: "store/transfers.go",
+		Old: "if !ours || t.Amount <= 0 {", New: "if !ours {", Tests: ofStore,
+	},
+	{
+		Name: "reconciliation never finds another balance on the chain", File: "activities/reconcile.go",
+		Old: "if e.Units.Cmp(actual[i]) != 0 {", New: "if false {", Tests: ofActivity,
+	},
+
+	// What is read.
+	{
+		Name: "the edges of a range are not checked", File: "chain/block_range.go",
+		Old: "err = f.checkEdges(ctx, first, last, logs)", New: "err = nil", Tests: ofChain,
+	},
+	{
+		Name: "an empty range is believed", File: "chain/block_range.go",
+		Old: "err = f.checkEmptyRange(ctx, first, last)", New: "err = nil", Tests: ofChain,
+	},
+	{
+		Name: "an empty block is believed", File: "chain/block_logs.go",
+		Old: "if len(logs) > 0 || !header.MayHoldLogs(contracts) {", New: "if true {", Tests: ofChain,
+	},
+	{
+		Name: "the stake is one transfer's amount", File: "chain/verifier.go",
+		Old: "max(wanted.AtStake, n.Amount) > v.config.FinalizedAbove", New: "n.Amount > v.config.FinalizedAbove", Tests: ofChain,
+	},
+	{
+		Name: "a failed transaction pays", File: "chain/verifier.go",
+		Old: "if receipt.Status != types.ReceiptStatusSuccessful {", New: "if false {", Tests: ofChain,
+	},
+	{
+		Name: "a transfer to anybody pays", File: "chain/verifier.go",
+		Old: "transfer.To != depositAddress || transfer.Amount != n.Amount", New: "transfer.Amount != n.Amount", Tests: ofChain,
+	},
+	{
+		Name: "an abandoned block is canonical", File: "chain/verifier.go",
+		Old: "if canonical.Hash.Hex() != n.Block.Hash {", New: "if false {", Tests: ofChain,
+	},
+	{
+		Name: "one node confirms for the quorum", File: "chain/verifier.go",
+		Old: "if len(confirming) < quorum {", New: "if len(confirming) < 1 {", Tests: ofChain,
+	},
+	{
+		Name: "a node on a branch of its own is not reported", File: "chain/block_check.go",
+		Old: "c.reportForks(ctx, winner, c.withRemaining(ctx, number, readings))", New: "_ = c.withRemaining", Tests: ofChain,
+	},
+	{
+		Name: "a node that contradicts the quorum is not reported", File: "chain/block_check.go",
+		Old: "c.reportContradictions(ctx, winner, readings)", New: "", Tests: ofChain,
+	},
+
+	// What is sent.
+	{
+		Name: "a transfer counts as signalled before it is", File: "activities/follow_chain.go",
+		Old: "if err := a.engine.SignalTransfers(ctx, due.Payment, signal); err != nil {",
+		New: "_ = a.signals.MarkSignalled(ctx, due.Transfers, head, due.Payment.Confirmations)\n" +
+			"\tif err := a.engine.SignalTransfers(ctx, due.Payment, signal); err != nil {", Tests: ofActivity,
+	},
+	{
+		Name: "a payment can be started twice", File: "engine/client.go",
+		Old:   "options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE",
+		New:   "options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE",
+		Tests: append([]string{"-run", "TestAPaymentStartsOnce", "./cmd/paycow"}, ofEngine...),
+	},
+}

@@ -1,0 +1,18 @@
+-- +goose Up
+
+-- The newest block at which a quorum of nodes agreed on what the token's contracts say about themselves.
+ALTER TABLE chain_cursors
+    ADD COLUMN token_number bigint NOT NULL DEFAULT 0,
+    ADD COLUMN token_time   timestamptz(3) NOT NULL DEFAULT '1970-01-01 00:00:00+00';
+
+-- The contracts that the token was upgraded to, in order. They are watched together with the one that the database is
+-- bound to. followed_at is the time of the block at which that began.
+CREATE TABLE watched_tokens (
+    network     text COLLATE "C" NOT NULL,
+    address     text COLLATE "C" NOT NULL,
+    position    bigint NOT NULL,
+    followed_at timestamptz(3) NOT NULL,
+    created_at  timestamptz(3) NOT NULL,
+    PRIMARY KEY (network, address),
+    UNIQUE (network, position)
+);

@@ -1,0 +1,194 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"paycow/models"
+)
+
+// ownAddress is the row of an address that is ours without being a deposit address. Rows are only added: what was once
+// an address of ours must not become a payer's because a setting was left out.
+type ownAddress struct {
+	Address   string `gorm:"primaryKey"` // EIP-55 form
+	Kind      string // ownReserved or ownTreasury
+	XPub      string `gorm:"column:xpub"` // fingerprint of the account key of a reserved address, else ""
+	CreatedAt time.Time
+}
+
+func (ownAddress) TableName() string { return "own_addresses" }
+
+const (
+	ownReserved = "RESERVED" // one of the first indexes of an account key
+	ownTreasury = "TREASURY" // where deposits are swept to
+)
+
+// addressReserve is the one row that says how many indexes of each account key are never handed out.
+type addressReserve struct {
+	ID   int `gorm:"primaryKey;autoIncrement:false"`
+	Size uint32
+}
+
+func (addressReserve) TableName() string { return "address_reserve" }
+
+// fixReserve returns how many of the first indexes of each account key are never handed out. The first call fixes it.
+func fixReserve(tx *gorm.DB, size uint32) (uint32, error) {
+	row := addressReserve{ID: 1, Size: size}
+	err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error
+	if err == nil {
+		err = tx.Take(&row, "id = 1").Error
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read how many address indexes are reserved: %w", err)
+	}
+	return row.Size, nil
+}
+
+// ReserveAddresses fixes how many of the first indexes of each account key are never handed out: a wallet uses them for
+// itself. A counter below them jumps, one past them goes on. Returns models.ErrReserveFixed when another number is
+// fixed.
+func (s *Store) ReserveAddresses(ctx context.Context, size uint32) error {
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		fixed, err := fixReserve(tx, size)
+		if err == nil && fixed != size {
+			return fmt.Errorf("%w to %d when the database was first used, so it cannot become %d",
+				models.ErrReserveFixed, fixed, size)
+		}
+		return err
+	})
+	return wrap(err, "reserve addresses")
+}
+
+// HasReservedAddresses reports whether so many reserved addresses of an account key are stored.
+func (s *Store) HasReservedAddresses(ctx context.Context, key string, size uint32) (bool, error) {
+	var count int64
+	err := s.read(ctx).Model(&ownAddress{}).Where("kind = ? AND xpub = ?", ownReserved, key).Count(&count).Error
+	return count >= int64(size), wrap(err, "count the reserved addresses")
+}
+
+// AddReservedAddresses stores the reserved addresses of an account key (EIP-55 form). What they send us is never
+// credited.
+func (s *Store) AddReservedAddresses(ctx context.Context, key string, addresses []string) error {
+	rows := make([]ownAddress, len(addresses))
+	for i, address := range addresses {
+		rows[i] = ownAddress{Address: address, Kind: ownReserved, XPub: key, CreatedAt: s.now()}
+	}
+	return wrap(s.write(ctx, func(tx *gorm.DB) error {
+		return tx.Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(rows, batchRows).Error
+	}), "store the reserved addresses")
+}
+
+// AddTreasury stores addresses that deposits are swept to (EIP-55 form), each new one with a line in the audit log.
+// What they send us is never credited. An address that was once added stays.
+func (s *Store) AddTreasury(ctx context.Context, addresses []string) error {
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		for _, address := range slices.Sorted(slices.Values(addresses)) {
+			added := tx.Clauses(clause.OnConflict{DoNothing: true}).
+				Create(&ownAddress{Address: address, Kind: ownTreasury, CreatedAt: s.now()})
+			if added.Error != nil {
+				return added.Error
+			}
+			if added.RowsAffected == 0 {
+				continue
+			}
+			err := s.audit(tx, models.AuditEntry{
+				Actor: models.ActorSystem, Action: "treasury_added", Subject: "address:" + address,
+				Detail: "What this address sends to deposit addresses is never credited from now on.",
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return wrap(err, "store the treasury's addresses")
+}
+
+// fromOurselves is SQL that holds for a sender of ours: a deposit address, a reserved one or the treasury.
+func fromOurselves(sender string) string {
+	return "(EXISTS (SELECT 1 FROM deposit_addresses o WHERE o.address = " + sender +
+		") OR EXISTS (SELECT 1 FROM own_addresses o WHERE o.address = " + sender + "))"
+}
+
+// ownSenders returns which of the addresses are ours, deposit addresses included.
+func (s *Store) ownSenders(db *gorm.DB, addresses []string) (map[string]bool, error) {
+	if len(addresses) == 0 {
+		return map[string]bool{}, nil
+	}
+	list, err := jsonList(addresses)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	err = db.Raw("SELECT address FROM deposit_addresses WHERE address IN ("+s.unfold()+`)
+		UNION SELECT address FROM own_addresses WHERE address IN (`+s.unfold()+")", list, list).Scan(&found).Error
+	if err != nil {
+		return nil, fmt.Errorf("match senders with our addresses: %w", err)
+	}
+	ours := make(map[string]bool, len(found))
+	for _, address := range found {
+		ours[address] = true
+	}
+	return ours, nil
+}
+
+// InternalMovements returns the transfers to a deposit address that come from an address of ours, in the order of the
+// chain, including those that a reorg removed. They are never credited.
+func (s *Store) InternalMovements(ctx context.Context, depositAddress string) ([]models.Transfer, error) {
+	var rows []sweep
+	err := s.read(ctx).Where(`to_address = ? AND NOT EXISTS (SELECT 1 FROM transfers t JOIN deposit_addresses d
+		ON d.payment_id = t.payment_id AND d.address = sweeps.to_address WHERE `+sameKey("t", "sweeps")+` AND t.canonical)`,
+		depositAddress).Order("block_number, log_index, tx_hash, ordinal").Find(&rows).Error
+	if err != nil {
+		return nil, wrap(err, "read the internal movements to an address")
+	}
+	movements := make([]models.Transfer, len(rows))
+	for i, row := range rows {
+		movements[i] = models.Transfer{
+			TransferKey: row.TransferKey, FromAddress: row.FromAddress, Amount: row.Amount, LogIndex: row.LogIndex,
+			BlockNumber: row.BlockNumber, BlockHash: row.BlockHash, BlockTime: row.BlockTime, Canonical: row.Canonical,
+		}
+	}
+	return movements, nil
+}
+
+// sameKey is SQL that holds when the rows of two tables are about the same transfer.
+func sameKey(a, b string) string {
+	return a + ".chain_id = " + b + ".chain_id AND " + a + ".tx_hash = " + b + ".tx_hash AND " +
+		a + ".ordinal = " + b + ".ordinal AND " + a + ".token = " + b + ".token"
+}
+
+// makeInternal turns a transfer that was stored as a deposit, and is not credited, into an internal movement: its sender
+// was not known as ours when it came. The payment takes it back as it would after a reorg.
+func (s *Store) makeInternal(tx *gorm.DB, p models.Payment, t models.Transfer) error {
+	if err := s.takeBack(tx, t.TransferKey, p.ID); err != nil {
+		return err
+	}
+	err := storeMovements(tx, []sweep{{
+		TransferKey: t.TransferKey, FromAddress: t.FromAddress, ToAddress: p.DepositAddress, Amount: t.Amount,
+		LogIndex: t.LogIndex, BlockNumber: t.BlockNumber, BlockHash: t.BlockHash, BlockTime: t.BlockTime, Canonical: true,
+	}})
+	if err != nil {
+		return err
+	}
+	return s.audit(tx, models.AuditEntry{
+		Actor: models.ActorSystem, Action: "internal_movement", Subject: "payment:" + p.ID,
+		Detail: fmt.Sprintf("Transfer %s of %s USDT comes from %s, which is an address of ours, so it is not credited.",
+			t.TransferKey, t.Amount, t.FromAddress),
+	})
+}
+
+// takeBack takes a transfer that is not a deposit from its payment, as a reorg would. What is credited stays for a
+// person to decide: reconciliation reports it.
+func (s *Store) takeBack(tx *gorm.DB, key models.TransferKey, paymentID string) error {
+	err := rowOf(tx, key, paymentID).Where("canonical AND credited_amount = 0").UpdateColumns(s.removal()).Error
+	if err != nil {
+		return fmt.Errorf("take transfer %s from its payment: %w", key, err)
+	}
+	return nil
+}
