@@ -81,11 +81,16 @@ type CrowdNews struct {
 	BlockTime     time.Time
 	Now           Crowd
 	Told          *Crowd // what was signalled last, nil for nothing
-	Tellings      int64  // how often the payment was signalled
+	Tellings      int64  // how often the payment was signalled although nothing was news
 }
 
-// IsDue reports whether the workflow is due to be signalled now.
+// IsDue reports whether the workflow is due to be signalled now: there is news, or the rest has waited long enough.
 func (n CrowdNews) IsDue() bool {
+	return n.IsNews() || n.Now.HasBookings() && n.Now.Head >= n.Told.Head+n.pause()
+}
+
+// IsNews reports whether the workflow is to know the sums at once.
+func (n CrowdNews) IsNews() bool {
 	now := n.Now
 	if n.Told == nil {
 		return true
@@ -109,7 +114,7 @@ func (n CrowdNews) IsDue() bool {
 		n.BlockTime.After(now.WindowEnd) && now.UncreditedInTime > 0 && n.isConfirmedSince(told, now.NewestInTime):
 		return true
 	}
-	return now.HasBookings() && now.Head >= told.Head+n.pause()
+	return false
 }
 
 // isConfirmedSince reports whether a transfer in that block has the required confirmations now and did not have them
@@ -125,7 +130,7 @@ func (n CrowdNews) confirmedAt(block uint64) uint64 { return block + max(n.Confi
 // pause returns how many blocks pass between two signals without news.
 func (n CrowdNews) pause() uint64 {
 	pause := max(n.Confirmations, 1)
-	for range n.Tellings {
+	for range n.Tellings + 1 {
 		if pause *= 4; pause >= maxCrowdPause {
 			return maxCrowdPause
 		}

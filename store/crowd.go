@@ -19,7 +19,7 @@ type crowd struct {
 	PaymentID string  `gorm:"primaryKey"`
 	DueAt     *uint64 // block number of the head at which to look whether there is news, nil for never
 	Told      string  // the models.Crowd that was signalled last, as JSON; "" for none
-	Tellings  int64   // how often it was signalled
+	Tellings  int64   // how often it was signalled although nothing was news
 }
 
 // crowdsAtOnce bounds how many crowded payments one DueSignals returns.
@@ -48,12 +48,13 @@ func readCrowd(db *gorm.DB, p models.Payment) (*models.Crowd, models.ChainCursor
 	if err != nil {
 		return nil, cursor, err
 	}
-	found := models.Crowd{Head: cursor.BlockNumber, WindowEnd: end}
+	var found models.Crowd
 	err = db.Raw(sumOfCrowd, map[string]any{
 		"payment": p.ID, "end": toMillis(end), "step": models.CrowdStep(p.AmountRequested), "requested": p.AmountRequested,
 		"confirmed":  lastWith(cursor.BlockNumber, p.Confirmations),
 		"confirming": lastWith(cursor.BlockNumber, min(models.ConfirmingFrom, p.Confirmations)),
 	}).Scan(&found).Error
+	found.Head, found.WindowEnd = cursor.BlockNumber, end
 	return &found, cursor, err
 }
 
@@ -153,7 +154,7 @@ func (s *Store) dueCrowds(ctx context.Context, network string, head uint64) ([]D
 		}
 		var signals []DueSignal
 		for _, row := range rows {
-			signal, err := s.lookAtCrowd(ctx, row.PaymentID)
+			signal, err := s.lookAtCrowd(ctx, row.PaymentID, head)
 			if err != nil {
 				return nil, err
 			}
@@ -168,7 +169,7 @@ func (s *Store) dueCrowds(ctx context.Context, network string, head uint64) ([]D
 }
 
 // lookAtCrowd returns the signal of a crowded payment if it is due, and otherwise notes when to look again.
-func (s *Store) lookAtCrowd(ctx context.Context, paymentID string) (signal *DueSignal, err error) {
+func (s *Store) lookAtCrowd(ctx context.Context, paymentID string, head uint64) (signal *DueSignal, err error) {
 	err = s.write(ctx, func(tx *gorm.DB) error {
 		signal = nil
 		row, news, p, err := s.newsOf(tx, paymentID)
@@ -176,6 +177,8 @@ func (s *Store) lookAtCrowd(ctx context.Context, paymentID string) (signal *DueS
 			return err
 		}
 		if !news.IsDue() {
+			// The cursor may have moved back since.
+			news.Now.Head = max(news.Now.Head, head)
 			return noteLook(tx, row, news)
 		}
 		signal = &DueSignal{Payment: p, Crowd: &news.Now, WindowEnd: movedEnd(p, news.Now.WindowEnd)}
@@ -238,9 +241,11 @@ func (s *Store) MarkCrowdSignalled(ctx context.Context, paymentID string, told m
 		if err != nil {
 			return fmt.Errorf("encode the sums: %w", err)
 		}
+		if !news.IsNews() {
+			row.Tellings++
+			news.Tellings++
+		}
 		row.Told, news.Told = string(text), &told
-		row.Tellings++
-		news.Tellings++
 		if !news.IsDue() {
 			return noteLook(tx, row, news)
 		}
