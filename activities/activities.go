@@ -23,6 +23,7 @@ type Activities struct {
 	balances BalanceReader
 	alarms   chain.Alarms
 	settings Settings
+	worker   string // tells this process from others
 	log      *slog.Logger
 }
 
@@ -61,6 +62,7 @@ func New(parts Dependencies, settings Settings, log *slog.Logger) *Activities {
 		balances: parts.Balances,
 		alarms:   parts.Alarms,
 		settings: settings,
+		worker:   models.NewID(),
 		log:      log,
 	}
 }
@@ -70,6 +72,8 @@ func New(parts Dependencies, settings Settings, log *slog.Logger) *Activities {
 type PaymentStore interface {
 	// Snapshot returns models.ErrNotFound when there is no such payment.
 	Snapshot(ctx context.Context, paymentID string) (models.PaymentSnapshot, error)
+	// Payee returns the payment as it was agreed with the payer, and the amount that its transfers received.
+	Payee(ctx context.Context, paymentID string) (p models.Payment, received models.Amount, err error)
 	Record(ctx context.Context, input models.RecordInput) (models.RecordResult, error)
 	Expire(ctx context.Context, input models.ExpireInput) (models.ExpireResult, error)
 	// Credit returns models.ErrCreditingHalted while an alarm stops crediting.

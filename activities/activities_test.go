@@ -72,9 +72,16 @@ func (e *fakeEngine) KnownTransfers(_ context.Context, id string) ([]models.Tran
 	return e.signals[id], nil
 }
 
-type fakeVerifier struct{ err, removalErr error }
+type fakeVerifier struct {
+	err, removalErr error
+	mu              sync.Mutex
+	asked           []chain.Verification
+}
 
-func (v *fakeVerifier) VerifyTransfer(context.Context, chain.Verification) error {
+func (v *fakeVerifier) VerifyTransfer(_ context.Context, wanted chain.Verification) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.asked = append(v.asked, wanted)
 	return v.err
 }
 
@@ -187,7 +194,9 @@ func TestPaymentsAreSignalledAtEachMilestoneUntilCredited(t *testing.T) {
 	require.NoError(t, err)
 	result, err := b.CreditPayment(t.Context(), models.CreditInput{
 		PaymentID: p.ID, OperatorID: b.operator, DepositAddress: p.DepositAddress, Confirmations: 12, Credits: snapshot.Transfers,
-		State: models.PaymentState{Status: models.StatusPaid, Version: 2},
+		State: models.PaymentState{
+			Status: models.StatusPaid, AmountReceived: 50 * models.USDT, AmountCredited: 50 * models.USDT, Version: 2,
+		},
 	})
 	require.NoError(t, err)
 	require.True(t, result.Recorded)

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,17 @@ const verifyConcurrency = 4
 // it books credits and reversals, together with the state that follows, in one transaction. When one of them cannot be
 // verified now, or an alarm stops crediting, nothing is booked: the result says which and why or, with input.Await, the
 // activity fails and Temporal repeats it.
+//
+// Whom the transfers must have paid, how deep they must be and how much is at stake is the row's: the input may come
+// from anybody who reaches Temporal.
 func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput) (models.CreditResult, error) {
+	payment, received, err := a.payments.Payee(ctx, input.PaymentID)
+	if err != nil {
+		return models.CreditResult{}, classify(err)
+	}
+	input.OperatorID, input.DepositAddress, input.Confirmations = payment.OperatorID, payment.DepositAddress,
+		cmp.Or(payment.Confirmations, models.DefaultConfirmations)
+	input.AtStake = max(payment.AmountRequested, received)
 	unverified, err := a.verify(ctx, input)
 	if err != nil {
 		return models.CreditResult{}, err

@@ -72,7 +72,7 @@ func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInp
 		case <-runCtx.Done():
 		}
 	}()
-	held := newLease()
+	held := newLease(lostBefore(ctx, a.worker))
 	broken := held.watch(runCtx, cancel)
 	progressed := make(chan struct{}, 1)
 	go a.wakeExpiries(runCtx, progressed)
@@ -102,6 +102,7 @@ func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInp
 		return fmt.Errorf("follow the chain: %w", ctx.Err())
 	case isClosed(broken):
 		a.log.WarnContext(ctx, "giving the chain watch back", "error", held.reason())
+		activity.RecordHeartbeat(ctx, Heartbeat{LostBy: a.worker})
 		return temporal.NewApplicationErrorWithOptions(held.reason().Error(), "NoProgress",
 			temporal.ApplicationErrorOptions{NextRetryDelay: takeoverDelay})
 	case errors.Is(runCtx.Err(), context.DeadlineExceeded):
@@ -171,6 +172,8 @@ type Heartbeat struct {
 	Head   uint64          `json:"head"`
 	// ProgressAt is when blocks were last stored, or node and database last agreed that there is nothing new.
 	ProgressAt time.Time `json:"progressAt,omitzero"`
+	// LostBy names the worker that has just given the network back, for the one that gets it next.
+	LostBy string `json:"lostBy,omitempty"`
 	// Signalling is the id of the payment that is being signalled, if there is one.
 	Signalling string `json:"signalling,omitempty"`
 }

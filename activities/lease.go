@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -20,16 +19,21 @@ const (
 	// minutes after which the chain's own alarms are raised, so that a change of workers cannot keep them from being
 	// raised.
 	progressLimit = 3 * time.Minute
+	// againContactLimit and againProgressLimit apply instead when this worker was the one that gave the network back, so
+	// that the next one has it soon.
+	againContactLimit  = 3 * time.Second
+	againProgressLimit = 30 * time.Second
 	// takeoverDelay is the time until the next worker begins.
 	takeoverDelay = time.Second
 	// endTimeout is how long a watcher may take to end.
 	endTimeout = 5 * time.Second
 )
 
+// The reasons why a follower gives the network back.
 var (
-	errNoContact  = fmt.Errorf("this worker reached no Ethereum node or not the database for %s", contactLimit)
-	errNoProgress = fmt.Errorf("this worker read nothing from the chain for %s", progressLimit)
-	errNoSignals  = fmt.Errorf("this worker could not signal the payments for %s", progressLimit)
+	errNoContact  = errors.New("this worker reaches no Ethereum node or not the database")
+	errNoProgress = errors.New("this worker reads nothing from the chain")
+	errNoSignals  = errors.New("this worker cannot signal the payments")
 )
 
 // lease is the right of one follower to be the network's only one. It lasts as long as there is progress: blocks are
@@ -43,9 +47,25 @@ type lease struct {
 	progressAt time.Time // zero before the first progress
 	failingAt  time.Time // since when due signals have failed; zero when they do not
 	why        error
+
+	contactLimit, progressLimit time.Duration
 }
 
-func newLease() *lease { return &lease{since: time.Now()} }
+// newLease returns a lease that has just begun. again is true when the same worker held the one before and lost it.
+func newLease(again bool) *lease {
+	l := &lease{since: time.Now(), contactLimit: contactLimit, progressLimit: progressLimit}
+	if again {
+		l.contactLimit, l.progressLimit = againContactLimit, againProgressLimit
+	}
+	return l
+}
+
+// lostBefore reports whether the worker of that name was the last to hold the network, and lost it.
+func lostBefore(ctx context.Context, worker string) bool {
+	var last Heartbeat
+	return activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &last) == nil &&
+		last.LostBy == worker
+}
 
 // watch ends the follower when its lease is lost, and closes the channel then.
 func (l *lease) watch(ctx context.Context, end context.CancelFunc) <-chan struct{} {
@@ -79,14 +99,22 @@ func (l *lease) reason() error {
 	}
 	switch {
 	case l.why != nil:
-	case !l.reached && time.Since(l.since) > contactLimit:
+	case !l.reached && time.Since(l.since) > l.contactLimit:
 		l.why = errNoContact
-	case time.Since(last) > progressLimit:
+	case time.Since(last) > l.limit():
 		l.why = errNoProgress
 	case !l.failingAt.IsZero() && time.Since(l.failingAt) > progressLimit:
 		l.why = errNoSignals
 	}
 	return l.why
+}
+
+// limit is how long nothing may be seen: a worker that has seen something is like any other.
+func (l *lease) limit() time.Duration {
+	if l.progressAt.IsZero() {
+		return l.progressLimit
+	}
+	return progressLimit
 }
 
 func (l *lease) noteProgress(progress chain.Progress) {

@@ -64,13 +64,11 @@ func (s *Server) createPayment(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	// Responses carry milliseconds, so the row must not be more precise.
-	now := s.Clock().UTC().Truncate(time.Millisecond)
 	payment, isNew, err := s.createOrRepeat(c.Request.Context(), store.NewPayment{
 		ID: models.NewID(), Reference: models.NewReference(),
 		OperatorID: operatorOfRequest(c).ID, UserID: wanted.UserID, Network: wanted.Network, Currency: wanted.Currency,
-		AmountRequested: wanted.Amount, CreatedAt: now, ExpiresAt: now.Add(s.PaymentWindow),
-		IdempotencyKey: idempotencyKey, RequestHash: wanted.hash(),
+		AmountRequested: wanted.Amount,
+		IdempotencyKey:  idempotencyKey, RequestHash: wanted.hash(),
 		Confirmations: s.Confirmations, ReturnURL: wanted.ReturnURL,
 	})
 	if errors.Is(err, models.ErrIdempotencyMismatch) {
@@ -102,12 +100,14 @@ func (s *Server) createPayment(c *gin.Context) error {
 }
 
 // createOrRepeat creates a payment, or returns the one created earlier with the same idempotency key. The largest
-// amount applies to new payments only: a repeated call succeeds even if the setting has been lowered since.
+// amount and a wrong clock apply to new payments only: a repeated call succeeds even if the setting has been lowered
+// since.
 func (s *Server) createOrRepeat(
 	ctx context.Context,
 	wanted store.NewPayment,
 ) (p models.Payment, isNew bool, err error) {
-	if wanted.AmountRequested <= s.MaxAmount {
+	refused := s.mayCreate(ctx, &wanted)
+	if refused == nil {
 		return s.Store.CreatePayment(ctx, wanted, s.Addresses.Address)
 	}
 	if wanted.IdempotencyKey != "" {
@@ -116,7 +116,24 @@ func (s *Server) createOrRepeat(
 			return p, false, err
 		}
 	}
-	return models.Payment{}, false, s.tooLarge()
+	return models.Payment{}, false, refused
+}
+
+// mayCreate sets when the payment begins and ends, and returns an error if no such payment may be created now.
+func (s *Server) mayCreate(ctx context.Context, wanted *store.NewPayment) error {
+	now, err := s.Store.PaymentTime(ctx, wanted.Network, s.Clock())
+	switch {
+	case errors.Is(err, models.ErrClockBehind):
+		err, now = errClockBehind.because(err), s.Clock()
+	case err != nil:
+		now = s.Clock()
+	case wanted.AmountRequested > s.MaxAmount:
+		err = s.tooLarge()
+	}
+	// Responses carry milliseconds, so the row must not be more precise.
+	wanted.CreatedAt = now.UTC().Truncate(time.Millisecond)
+	wanted.ExpiresAt = wanted.CreatedAt.Add(s.PaymentWindow)
+	return err
 }
 
 // tooLarge refuses an amount above the configured maximum.

@@ -73,10 +73,32 @@ func streamCSV[R row](
 	}
 }
 
-// harmless prefixes a text that a spreadsheet would run as a formula with an apostrophe.
+// separators are the characters at which spreadsheets of some countries begin a new cell, whatever the file is.
+const separators = ";,|\t\r\n"
+
+// formulaSigns begin a formula, in their full-width forms too.
+const formulaSigns = "=+-@\uff1d\uff0b\uff0d\uff20"
+
+// harmless puts an apostrophe before everything in a text that a spreadsheet would run as a formula: at its beginning
+// and after each character that may begin a new cell, also behind spaces and quotation marks. The apostrophe stays in
+// the text, so a program that reads the file must remove it.
 func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
-		return "'" + cell
+	var out strings.Builder
+	begins := true
+	for _, r := range cell {
+		switch {
+		case strings.ContainsRune(separators, r):
+			if begins && out.Len() == 0 {
+				out.WriteByte('\'') // spreadsheets ignore control characters at the beginning
+			}
+			begins = true
+		case begins && strings.ContainsRune(formulaSigns, r):
+			out.WriteByte('\'')
+			begins = false
+		case r != ' ' && r != '"' && r != '\'' && r != '\u00a0':
+			begins = false
+		}
+		out.WriteRune(r)
 	}
-	return cell
+	return out.String()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"paycow/internal/retry"
+	"paycow/internal/secrets"
 	"paycow/models"
 )
 
@@ -25,6 +26,7 @@ const (
 
 // decision is a decision of an operator about a payment: to reject or to accept it.
 type decision struct {
+	kind   models.Decision
 	signal func(ctx context.Context, payment models.Payment, signal models.DecisionSignal) error
 	// possible returns a 409 if the payment's state does not allow the decision.
 	possible func(models.Payment) error
@@ -40,7 +42,9 @@ func (s *Server) rejectPayment(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.decide(c, reason, decision{signal: s.Engine.SignalReject, possible: canReject, done: models.StatusRejected})
+	return s.decide(c, reason, decision{
+		kind: models.DecisionReject, signal: s.Engine.SignalReject, possible: canReject, done: models.StatusRejected,
+	})
 }
 
 // acceptPayment accepts an underpaid or late payment. The body with a reason is optional.
@@ -57,10 +61,13 @@ func (s *Server) acceptPayment(c *gin.Context) error {
 			}
 		}
 	}
-	return s.decide(c, reason, decision{signal: s.Engine.SignalAccept, possible: canAccept, done: models.StatusPaid})
+	return s.decide(c, reason, decision{
+		kind: models.DecisionAccept, signal: s.Engine.SignalAccept, possible: canAccept, done: models.StatusPaid,
+	})
 }
 
-// decide signals a decision to the payment's workflow and responds once the row shows it.
+// decide stores a decision, signals it to the payment's workflow and responds once the row shows it. Once it is stored
+// it is carried out, even if this process ends before it has signalled.
 func (s *Server) decide(c *gin.Context, reason string, d decision) error {
 	ctx := c.Request.Context()
 	id, err := paymentIDOf(c)
@@ -68,16 +75,16 @@ func (s *Server) decide(c *gin.Context, reason string, d decision) error {
 		return err
 	}
 	operator := operatorOfRequest(c)
-	payment, err := s.Store.OperatorPayment(ctx, operator.ID, id)
+	payment, stored, err := s.storeDecision(ctx, operator.ID, d, models.PaymentDecision{
+		PaymentID: id, Kind: d.kind, Reason: reason, Actor: "operator:" + operator.ID, Via: s.viaOf(c),
+		Address: c.ClientIP(),
+	})
 	if err != nil {
-		return fmt.Errorf("read the payment: %w", err)
-	}
-	if err := d.possible(payment); err != nil {
 		return err
 	}
 	signalCtx, cancel := context.WithTimeout(ctx, signalTimeout)
 	defer cancel()
-	if err := d.signal(signalCtx, payment, models.DecisionSignal{Reason: reason, Version: payment.Version}); err != nil {
+	if err := d.signal(signalCtx, payment, stored.Signal()); err != nil {
 		return errNoEngine.because(err)
 	}
 	if err := s.awaitDecision(ctx, payment, d); err != nil {
@@ -89,6 +96,41 @@ func (s *Server) decide(c *gin.Context, reason string, d decision) error {
 	}
 	writeJSON(c, http.StatusOK, view)
 	return nil
+}
+
+// maxDecisionReads is how often a decision is tried on a payment that changes meanwhile.
+const maxDecisionReads = 5
+
+// storeDecision stores a decision on the payment's present version.
+func (s *Server) storeDecision(
+	ctx context.Context, operatorID string, d decision, wanted models.PaymentDecision,
+) (payment models.Payment, stored models.PaymentDecision, err error) {
+	for range maxDecisionReads {
+		payment, err = s.Store.OperatorPayment(ctx, operatorID, wanted.PaymentID)
+		if err != nil {
+			return payment, stored, fmt.Errorf("read the payment: %w", err)
+		}
+		if err := d.possible(payment); err != nil {
+			return payment, stored, err
+		}
+		wanted.Version = payment.Version
+		stored, err = s.Store.Decide(ctx, operatorID, wanted)
+		if !errors.Is(err, models.ErrNotPossible) {
+			break
+		}
+	}
+	if err != nil {
+		return payment, stored, fmt.Errorf("store the decision: %w", err)
+	}
+	return payment, stored, nil
+}
+
+// viaOf returns what a caller was authenticated by: the API key, or the start of the session's hash.
+func (s *Server) viaOf(c *gin.Context) string {
+	if cookie, err := c.Request.Cookie(s.cookieName()); err == nil && s.comesFromDashboard(c.Request) {
+		return fmt.Sprintf("session %x", secrets.HashSessionToken(cookie.Value)[:6])
+	}
+	return "key " + c.GetHeader(headerAPIKey)
 }
 
 // errUndecided is returned while the payment's workflow has not carried out a decision.

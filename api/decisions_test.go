@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"paycow/models"
+	"paycow/store"
 )
 
 func TestReject(t *testing.T) {
@@ -64,8 +65,7 @@ func TestAccept(t *testing.T) {
 	f := setup(t)
 	for _, exception := range []models.Exception{models.ExceptionUnderpaid, models.ExceptionPaidLate} {
 		for _, body := range []string{"", "{}", `{"reason":"close enough"}`} {
-			p := f.payment(f.account)
-			f.record(p.ID, func(s *models.PaymentState) { s.Status, s.Exception = models.StatusExpired, exception })
+			p := f.short(f.account, exception)
 			got := f.call(f.account, http.MethodPost, "/api/payment/"+p.ID+"/accept", body)
 			require.Equal(t, http.StatusOK, got.status, got.body)
 			view := parse[operatorView](t, got.body)
@@ -113,4 +113,46 @@ func TestDecisionWithTheEngineAway(t *testing.T) {
 	require.NotContains(t, got.body, "10.0.0.7")
 	require.Contains(t, f.log.String(), "10.0.0.7", "the log has the cause")
 	require.Equal(t, models.StatusPending, f.row(p.ID).Status)
+}
+
+// A decision is a row before anything is signalled, so it survives the process that stored it; what the row says is who
+// decided, by what and from where. A repeat changes nothing and signals again.
+func TestADecisionIsStoredBeforeItIsSignalled(t *testing.T) {
+	t.Parallel()
+	f := setup(t, func(c *Config) { c.DecisionWait = 50 * time.Millisecond })
+	p := f.short(f.account, models.ExceptionUnderpaid)
+	f.engine.decide = func(ctx context.Context, p models.Payment, _ models.Status, d models.DecisionSignal) error {
+		stored, err := f.store.Decisions(ctx, p.ID)
+		require.NoError(t, err)
+		require.Len(t, stored, 1, "stored before the signal")
+		require.Equal(t, models.DecisionSignal{Reason: "close enough", Version: p.Version}, d)
+		return errors.New("the process is killed here")
+	}
+	for _, body := range []string{`{"reason":"close enough"}`, `{"reason":"another reason"}`} {
+		got := f.call(f.account, http.MethodPost, "/api/payment/"+p.ID+"/accept", body)
+		require.Equal(t, http.StatusServiceUnavailable, got.status)
+	}
+	require.EqualValues(t, 2, f.engine.signals.Load())
+	stored, err := f.store.Decisions(t.Context(), p.ID)
+	require.NoError(t, err)
+	require.Len(t, stored, 1)
+	d := stored[0]
+	require.Equal(t, models.DecisionAccept, d.Kind)
+	require.Equal(t, "operator:"+p.OperatorID, d.Actor)
+	require.Equal(t, "key "+f.account.APIKey, d.Via)
+	require.Equal(t, "127.0.0.1", d.Address)
+	require.Equal(t, p.Version, d.Version)
+	require.Equal(t, 49*models.USDT, d.AmountCredited)
+	require.Nil(t, d.SettledAt)
+	entries, _, err := f.store.ListAudit(t.Context(), store.AuditFilter{Action: "payment_accepted", Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+
+	f.engine.decide = nil
+	got := f.call(f.account, http.MethodPost, "/api/payment/"+p.ID+"/accept", "")
+	require.Equal(t, http.StatusOK, got.status, got.body)
+	require.Equal(t, models.ExceptionAccepted, f.row(p.ID).Exception)
+	stored, err = f.store.Decisions(t.Context(), p.ID)
+	require.NoError(t, err)
+	require.NotNil(t, stored[0].SettledAt, "carried out")
 }

@@ -138,11 +138,7 @@ func TestDocsSnippetsRun(t *testing.T) {
 		}
 	}
 	f := setup(t)
-	late := f.payment(f.account)
-	f.record(late.ID, func(s *models.PaymentState) {
-		s.Status, s.Exception = models.StatusExpired,
-			models.ExceptionPaidLate
-	})
+	late := f.short(f.account, models.ExceptionPaidLate)
 	wants := map[string]struct{ payment, has string }{
 		"create.sh":     {"", `"checkoutUrl":"http://paycow.test/payment/`},
 		"idempotent.sh": {"", `"paymentId":"`},

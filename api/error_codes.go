@@ -175,8 +175,13 @@ var documentedErrors = []web.ErrorCode{
 	},
 	{
 		Status: http.StatusServiceUnavailable, Code: "engine_unavailable", IsRepeatable: true,
-		Meaning: "The workflow engine is unavailable.",
+		Meaning: "The workflow engine is unavailable. A decision is stored and takes effect when it is back.",
 		Remedy:  "Retry after the time in Retry-After.",
+	},
+	{
+		Status: http.StatusServiceUnavailable, Code: "clock_skew", IsRepeatable: true,
+		Meaning: "The gateway's clock is behind the chain's, so no payment can be created.",
+		Remedy:  "Retry later. If it persists, tell the admin.",
 	},
 	{
 		Status: http.StatusServiceUnavailable, Code: "decision_pending",

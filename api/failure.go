@@ -79,6 +79,11 @@ var (
 		status: http.StatusServiceUnavailable, code: "engine_unavailable",
 		msg: "The workflow engine is unavailable at the moment; please try again.", retryAfter: retryAfterOutage,
 	}
+	errClockBehind = &failure{
+		status: http.StatusServiceUnavailable, code: "clock_skew",
+		msg:        "The gateway's clock is behind the chain's, so a payment could end before it begins; please try again later.",
+		retryAfter: retryAfterOutage,
+	}
 	errHTTPSRequired = &failure{status: http.StatusForbidden, code: "https_required", msg: "This call requires https."}
 	errBadCursor     = invalid("cursor", "invalid_parameter", "cursor must be a nextCursor of this list.")
 )

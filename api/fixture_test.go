@@ -3,8 +3,8 @@ package api
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -69,13 +69,13 @@ func (f *fakeEngine) signal(ctx context.Context, p models.Payment, status models
 		return f.decide(ctx, p, status, d)
 	}
 	state := p.PaymentState
-	state.Version, state.Status, state.Reason = state.Version+1, status, d.Reason
+	state.Version, state.Status, state.Reason, state.Decision = state.Version+1, status, d.Reason, models.DecisionReject
 	if status == models.StatusPaid {
-		state.Exception = models.ExceptionAccepted
+		state.Exception, state.Decision = models.ExceptionAccepted, models.DecisionAccept
 	}
 	result, err := f.store.Record(ctx, models.RecordInput{PaymentID: p.ID, State: state})
 	if err == nil && !result.Recorded {
-		err = errors.New("the row has moved")
+		err = fmt.Errorf("the row has moved, or refuses: %s", result.Refused)
 	}
 	return err
 }
@@ -255,16 +255,53 @@ func (f *fixture) row(id string) models.Payment {
 	return row
 }
 
-// record writes the payment's next state.
+// record plants the payment's next state as it is, whether the rows support it or not: the tests are about showing it.
 func (f *fixture) record(id string, change func(*models.PaymentState)) models.Payment {
 	f.Helper()
 	state := f.row(id).PaymentState
 	state.Version++
 	change(&state)
-	result, err := f.store.Record(f.Context(), models.RecordInput{PaymentID: id, State: state})
-	require.NoError(f, err)
-	require.True(f, result.Recorded)
+	plant(f.Context(), f, f.path, id, state)
 	return f.row(id)
+}
+
+// plant writes a payment's state and its event past all checks.
+func plant(ctx context.Context, t require.TestingT, path, id string, state models.PaymentState) {
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")
+	require.NoError(t, err)
+	defer db.Close()
+	tx, err := db.BeginTx(ctx, nil)
+	require.NoError(t, err)
+	var trigger string
+	require.NoError(t, tx.QueryRowContext(ctx, "SELECT sql FROM sqlite_master WHERE name = 'payments_paid_is_covered'").Scan(&trigger))
+	now := time.Now().UnixMicro()
+	for _, statement := range []struct {
+		text   string
+		values []any
+	}{
+		{"DROP TRIGGER payments_paid_is_covered", nil},
+		{
+			`UPDATE payments SET status = ?, exception = ?, amount_received = ?, amount_credited = ?, tx_hash = ?, last_block = ?,
+				decision = ?, reason = ?, version = ?, updated_at = ? WHERE id = ?`,
+			[]any{
+				state.Status, state.Exception, int64(state.AmountReceived), int64(state.AmountCredited), state.TxHash, state.LastBlock,
+				state.Decision, state.Reason, state.Version, now, id,
+			},
+		},
+		{
+			`INSERT INTO payment_events (payment_id, version, status, exception, amount_received, amount_credited, tx_hash, reason, created_at)
+				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			[]any{
+				id, state.Version, state.Status, state.Exception, int64(state.AmountReceived), int64(state.AmountCredited), state.TxHash,
+				state.Reason, now,
+			},
+		},
+		{trigger, nil},
+	} {
+		_, err = tx.ExecContext(ctx, statement.text, statement.values...)
+		require.NoError(t, err, statement.text)
+	}
+	require.NoError(t, tx.Commit())
 }
 
 // UnmarshalJSON reads an instant as the API writes it, so that tests can decode responses into their own types.

@@ -107,6 +107,16 @@ func (s *Server) checkDatabase(ctx context.Context) error {
 	if err := s.Store.Ping(ctx); err != nil {
 		return errNoDatabase.because(err)
 	}
+	skew, err := s.Store.ClockSkew(ctx)
+	if err != nil {
+		return errNoDatabase.because(err)
+	}
+	if skew > models.MaxClockSkew || skew < -models.MaxClockSkew {
+		return &failure{
+			code: "clock_skew", msg: fmt.Sprintf("This machine's clock is %s from the database's; the limit is %s.",
+				skew.Abs().Round(time.Second), models.MaxClockSkew),
+		}
+	}
 	return nil
 }
 
@@ -126,6 +136,9 @@ func (s *Server) checkChain(ctx context.Context) error {
 	}
 	if err != nil {
 		return &failure{msg: "The chain watcher's position cannot be read.", code: "chain_unknown", cause: err}
+	}
+	if _, err := s.Store.PaymentTime(ctx, models.NetworkERC20, s.Clock()); errors.Is(err, models.ErrClockBehind) {
+		return errClockBehind.because(err)
 	}
 	if age := s.Clock().Sub(cursor.BlockTime).Round(time.Second); age > s.LagLimit {
 		return &failure{

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/netip"
+	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -58,6 +58,10 @@ func (s *Server) identify(c *gin.Context) {
 		"Cache-Control":              "no-store",
 		"Content-Security-Policy":    "default-src 'none'; frame-ancestors 'none'",
 		"Cross-Origin-Opener-Policy": "same-origin",
+		// No other site may embed a response, also not as an image or a script.
+		"Cross-Origin-Resource-Policy": "same-origin",
+		"Permissions-Policy": "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), " +
+			"microphone=(), payment=(), usb=()",
 	} {
 		c.Header(name, value)
 	}
@@ -93,36 +97,25 @@ func (s *Server) requireHTTPS(c *gin.Context) {
 	path := c.Request.URL.Path
 	switch {
 	case !s.isHTTPS, path == "/healthz", path == "/readyz": // the probes of a load balancer come over plain http
-	case s.cameByHTTPS(c.Request):
+	case c.GetBool(keyCameByHTTPS):
 		c.Header("Strict-Transport-Security", strictTransport)
 	case isPage(path), path == "/openapi.json":
-		c.Redirect(http.StatusPermanentRedirect, s.PublicURL+c.Request.URL.RequestURI())
-		c.Abort()
+		s.redirectToHTTPS(c)
 	default:
 		s.fail(c, errHTTPSRequired)
 	}
 }
 
-func (s *Server) cameByHTTPS(r *http.Request) bool {
-	if r.TLS != nil {
-		return true
+// redirectToHTTPS redirects to the same page of the public URL. A request target that is not a path (RFC 9112 allows
+// "scheme:opaque") is refused: appended to the public URL, it could name another host.
+func (s *Server) redirectToHTTPS(c *gin.Context) {
+	target := url.URL{Path: c.Request.URL.Path, RawPath: c.Request.URL.RawPath, RawQuery: c.Request.URL.RawQuery}
+	if c.Request.URL.Opaque != "" || !strings.HasPrefix(target.Path, "/") {
+		s.fail(c, errNoRoute)
+		return
 	}
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !s.isTrustedProxy(peer.Addr().Unmap()) {
-		return false
-	}
-	// The nearest proxy appends the last value; the client may have forged the others.
-	protocols := strings.Split(strings.Join(r.Header.Values("X-Forwarded-Proto"), ","), ",")
-	return strings.EqualFold(strings.TrimSpace(protocols[len(protocols)-1]), "https")
-}
-
-func (s *Server) isTrustedProxy(peer netip.Addr) bool {
-	for _, prefix := range s.TrustedProxies {
-		if prefix.Contains(peer) {
-			return true
-		}
-	}
-	return false
+	c.Redirect(http.StatusPermanentRedirect, s.PublicURL+target.RequestURI())
+	c.Abort()
 }
 
 func requestID(c *gin.Context) string { return c.GetString(keyRequestID) }

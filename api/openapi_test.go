@@ -186,11 +186,7 @@ func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 	f.moveChain(100, 101, transferTo(p, 50*models.USDT, 101))
 	f.moveChain(101, 113)
 	f.credit(p)
-	late := f.payment(f.account)
-	f.record(late.ID, func(s *models.PaymentState) {
-		s.Status, s.Exception = models.StatusExpired,
-			models.ExceptionPaidLate
-	})
+	late := f.short(f.account, models.ExceptionPaidLate)
 	open := f.payment(f.account)
 	checked := map[string]bool{}
 	for _, c := range []struct {

@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
 
+	"paycow/api/apitest"
 	"paycow/models"
 )
 
@@ -46,6 +47,32 @@ func transferTo(p models.Payment, amount models.Amount, number uint64) models.To
 		From:        "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
 		To:          p.DepositAddress, Amount: amount, LogIndex: 4, Block: block(number),
 	}
+}
+
+// short creates a payment that got 49 of its 50 USDT, and has expired with the given exception.
+func (f *fixture) short(account apitest.Account, exception models.Exception) models.Payment {
+	f.Helper()
+	cursor, err := f.store.Cursor(f.Context(), models.NetworkERC20)
+	if errors.Is(err, models.ErrNotFound) {
+		f.startChain(100)
+		cursor, err = f.store.Cursor(f.Context(), models.NetworkERC20)
+	}
+	require.NoError(f, err)
+	p := f.payment(account)
+	transfer := transferTo(p, 49*models.USDT, cursor.BlockNumber+1)
+	transfer.TxHash = hexHash(0xabc000 + cursor.BlockNumber)
+	f.moveChain(cursor.BlockNumber, cursor.BlockNumber+1, transfer)
+	snapshot, err := f.store.Snapshot(f.Context(), p.ID)
+	require.NoError(f, err)
+	state := snapshot.State
+	state.Version++
+	state.Status, state.AmountReceived, state.AmountCredited = models.StatusDetected, 49*models.USDT, 49*models.USDT
+	result, err := f.store.Credit(f.Context(), models.CreditInput{
+		PaymentID: p.ID, OperatorID: p.OperatorID, Credits: snapshot.Transfers, State: state,
+	})
+	require.NoError(f, err)
+	require.True(f, result.Recorded, result.Refused)
+	return f.record(p.ID, func(s *models.PaymentState) { s.Status, s.Exception = models.StatusExpired, exception })
 }
 
 func TestPublicData(t *testing.T) {

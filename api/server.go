@@ -152,10 +152,8 @@ func (s *Server) newRouter() *gin.Engine {
 	router.HandleMethodNotAllowed = true
 	router.RedirectTrailingSlash = false // a redirected POST would send the secret twice
 	router.ContextWithFallback = true
-	if err := router.SetTrustedProxies(prefixTexts(s.TrustedProxies)); err != nil {
-		panic(err) // a netip.Prefix always prints as a valid CIDR
-	}
-	router.Use(s.identify, s.recoverPanic, s.requireHTTPS)
+	router.ForwardedByClientIP = false // resolveClient does it
+	router.Use(s.resolveClient, s.identify, s.recoverPanic, s.requireHTTPS)
 	router.NoRoute(s.handle(func(*gin.Context) error { return errNoRoute }))
 	router.NoMethod(s.handle(func(*gin.Context) error { return errMethodNotAllowed }))
 
@@ -245,14 +243,6 @@ func newCache[K comparable, V any](entries int) *lru.Cache[K, V] {
 		panic(err) // only for a size below 1
 	}
 	return cache
-}
-
-func prefixTexts(prefixes []netip.Prefix) []string {
-	texts := make([]string, len(prefixes))
-	for i, prefix := range prefixes {
-		texts[i] = prefix.String()
-	}
-	return texts
 }
 
 // secondsUp rounds a duration up to whole seconds.

@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -42,12 +43,19 @@ func (r blockReading) disagreesWith(other blockReading) bool {
 }
 
 // logsText writes watched logs as one text, to compare them. The receipts root proves all of it except the hashes of
-// the transactions and the positions, which are included only if placed is true.
+// the transactions, which are included only if placed is true: then the logs are in the order of their transactions'
+// hashes, and of each transaction, because nodes number them differently.
 func logsText(logs []types.Log, placed bool) string {
 	var text strings.Builder
+	if placed {
+		logs = slices.Clone(logs)
+		slices.SortStableFunc(logs, func(a, b types.Log) int {
+			return cmp.Or(a.TxHash.Cmp(b.TxHash), cmp.Compare(a.Index, b.Index))
+		})
+	}
 	for _, log := range logs {
 		if placed {
-			fmt.Fprintf(&text, "%d %x ", log.Index, log.TxHash)
+			fmt.Fprintf(&text, "%x ", log.TxHash)
 		}
 		fmt.Fprintf(&text, "%x %x %x\n", log.Address, log.Topics, log.Data)
 	}
@@ -72,7 +80,7 @@ func (c *CrossCheck) readBlock(ctx context.Context, node *member, number uint64)
 			r.logs = append(r.logs, log)
 		}
 	}
-	slices.SortStableFunc(r.logs, byIndex)
+	slices.SortStableFunc(r.logs, byPosition)
 	return r
 }
 
@@ -148,14 +156,16 @@ func (c *CrossCheck) provedReading(ctx context.Context, readings []blockReading)
 		if first.err != nil || len(alike) < c.config.quorum() {
 			continue
 		}
-		for _, r := range alike {
-			receipts, err := r.node.ReceiptsByBlockHash(ctx, header.hash)
-			if err != nil || receiptsRoot(receipts) != header.receiptsRoot {
-				continue
-			}
-			if winner, ok := withLogs(alike, logsText(watchedLogs(receipts, c.contracts), false)); ok {
-				return winner, true
-			}
+		nodes := make([]*member, len(alike))
+		for i, r := range alike {
+			nodes[i] = r.node
+		}
+		receipts, err := c.pool.proveReceipts(ctx, nodes, first.header)
+		if err != nil || receipts == nil {
+			continue
+		}
+		if winner, ok := withLogs(alike, logsText(watchedLogs(receipts, c.contracts), false)); ok {
+			return winner, true
 		}
 	}
 	return blockReading{}, false

@@ -55,8 +55,9 @@ type CheckStore interface {
 	FollowUpgrade(ctx context.Context, network string, upgrade models.TokenUpgrade) error
 	// Heal stores transfers that were missing. Returns models.ErrCursorMoved when their block is not the stored one.
 	Heal(ctx context.Context, network string, found []models.TokenTransfer) (added int, err error)
-	// Disprove marks transfers as not canonical, as a reorg does.
-	Disprove(ctx context.Context, network string, keys []models.TransferKey, reason string) error
+	// Disprove marks transfers as not canonical, as a reorg does, if they are still stored in the block that was judged.
+	// Returns models.ErrCursorMoved when that block is no longer the stored one.
+	Disprove(ctx context.Context, network string, wrong []models.TokenTransfer, reason string) error
 	// CreditedTransfers returns those of the transfers that have a credit in the ledger.
 	CreditedTransfers(ctx context.Context, keys []models.TransferKey) ([]models.TransferKey, error)
 	// SetAgreed stores the newest block that the quorum agrees on. It only moves up, and not above the cursor.

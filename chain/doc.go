@@ -9,7 +9,8 @@
 // the finalized block. The cursor and what the block contains for us are stored in one transaction.
 //
 // The first block is the last one that is at least 10 minutes older than the oldest payment, or the head if there is
-// no payment. At least a quorum of nodes must have that block.
+// no payment. How old the payment is counts from the head too, because our clocks may be wrong; if it is one of the
+// future, the block is a day older than the head. At least a quorum of nodes must have that block.
 //
 // # How often
 //

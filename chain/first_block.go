@@ -12,6 +12,9 @@ import (
 // times.
 const startMargin = 10 * time.Minute
 
+// suspectMargin is how long before the head reading begins when the oldest payment is one of the future.
+const suspectMargin = 24 * time.Hour
+
 // initCursor chooses the block after which reading begins. The head is read first: a payment created after that can
 // only be paid above it.
 func (f *Follower) initCursor(ctx context.Context) error {
@@ -25,7 +28,7 @@ func (f *Follower) initCursor(ctx context.Context) error {
 	}
 	start := head
 	if ok {
-		if start, err = lastBlockBefore(ctx, f.source.HeaderByNumber, oldest.Add(-startMargin), head); err != nil {
+		if start, err = lastBlockBefore(ctx, f.source.HeaderByNumber, f.startBefore(oldest, head), head); err != nil {
 			return err
 		}
 	}
@@ -38,6 +41,29 @@ func (f *Follower) initCursor(ctx context.Context) error {
 		return fmt.Errorf("set the first cursor: %w", err)
 	}
 	return nil
+}
+
+// startBefore returns the time before which reading begins, given when the oldest payment was created. That time is of a
+// clock of ours, which may be wrong, and blocks have the chain's time. How long ago it was is right even then, so the
+// same time before the head counts if it is earlier. A payment of the future shows that the clock which wrote it was
+// wrong by an unknown amount.
+func (f *Follower) startBefore(oldest time.Time, head Header) time.Time {
+	before := oldest.Add(-startMargin)
+	if f.config.BlockTime <= 0 { // the head's age says nothing
+		return before
+	}
+	age := time.Since(oldest)
+	if age < 0 {
+		return earliest(before, head.Time.Add(-suspectMargin))
+	}
+	return earliest(before, head.Time.Add(-age-startMargin))
+}
+
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // lastBlockBefore returns the last block whose time is not after the given one, at or below a known block. It is block
@@ -86,5 +112,5 @@ func (f *Follower) startAgain(
 	if err != nil || !ok {
 		return below, err
 	}
-	return lastBlockBefore(ctx, at, oldest.Add(-startMargin), below)
+	return lastBlockBefore(ctx, at, f.startBefore(oldest, below), below)
 }

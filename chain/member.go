@@ -46,6 +46,7 @@ type member struct {
 	syncing    bool
 	head       Header
 	headAt     time.Time     // when the node reported the head
+	roseAt     time.Time     // when it first reported a head of that height
 	answeredAt time.Time     // of the last call that succeeded
 	latency    time.Duration // moving average, weighted towards the latest call
 	lastError  string
@@ -69,6 +70,7 @@ func newMember(p *Pool, endpoint Endpoint, name string, position int) *member {
 // state returns the state of the node, and the reason in one sentence unless it is OK.
 func (m *member) state() (models.NodeState, string) {
 	agreed, known := m.pool.agreedHead()
+	reference := m.pool.headReference(time.Now())
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
@@ -91,7 +93,7 @@ func (m *member) state() (models.NodeState, string) {
 		return models.NodeSyncing, "it is still catching up with its peers"
 	case known && headIsFresh && m.head.Number+staleBlocks < agreed:
 		return models.NodeStale, fmt.Sprintf("it is at block %d while others are at %d", m.head.Number, agreed)
-	case config.BlockTime > 0 && headIsFresh && now.Sub(m.head.Time) > config.staleAfter():
+	case config.BlockTime > 0 && headIsFresh && reference.Sub(m.head.Time) > config.staleAfter():
 		return models.NodeStale, "its newest block is from " + m.head.Time.UTC().Format(time.RFC3339)
 	case now.Before(m.lateUntil):
 		return models.NodeSlow, "others answered before it did"
@@ -153,7 +155,11 @@ func (m *member) answeredWithin(within time.Duration) bool {
 func (m *member) noteHead(head Header) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.head, m.headAt = head, time.Now()
+	now := time.Now()
+	if m.headAt.IsZero() || head.Number > m.head.Number {
+		m.roseAt = now
+	}
+	m.head, m.headAt = head, now
 }
 
 // noteLate makes others be asked before the node for a while.

@@ -118,7 +118,7 @@ func (c *CrossCheck) disprove(ctx context.Context, agreed agreedBlock, wrong []m
 	}
 	reason := fmt.Sprintf("block %d (%s) does not contain it in this form, say %d nodes", number, agreed.block.Hash,
 		c.config.quorum())
-	if err := c.store.Disprove(ctx, c.config.Network, keys, reason); err != nil {
+	if err := c.store.Disprove(ctx, c.config.Network, wrong, reason); err != nil {
 		return fmt.Errorf("disprove transfers of block %d: %w", number, err)
 	}
 	return nil
@@ -129,9 +129,10 @@ func sameTransfer(a, b models.TokenTransfer) bool {
 	return sameInRange(a, b) && a.Block.Time.Equal(b.Block.Time)
 }
 
-// sameInRange compares what a range of logs says about two transfers. It says nothing about the block's time.
+// sameInRange compares what a range of logs says about two transfers. It says nothing about the block's time, and nodes
+// number the logs differently.
 func sameInRange(a, b models.TokenTransfer) bool {
-	return sameKey(a, b) && a.From == b.From && a.To == b.To && a.Amount == b.Amount && a.LogIndex == b.LogIndex &&
+	return sameKey(a, b) && a.From == b.From && a.To == b.To && a.Amount == b.Amount &&
 		a.Block.Number == b.Block.Number && a.Block.Hash == b.Block.Hash
 }
 

@@ -36,19 +36,20 @@ func DecodeLogs(chainID uint64, contracts Contracts, block models.BlockRef, logs
 	return decoded
 }
 
-// decodeEvents decodes the token's events other than Transfer, ordered by log index. It ignores a log whose data does
+// decodeEvents decodes the token's events other than Transfer, in the order of the block. It ignores a log whose data does
 // not have the form of its signature.
 func decodeEvents(chainID uint64, contracts Contracts, block models.BlockRef, logs []types.Log) []models.TokenEvent {
 	var events []models.TokenEvent
 	ordinals := make(map[source]int)
 	ordered := slices.Clone(logs)
-	slices.SortStableFunc(ordered, byIndex)
-	for i, log := range ordered {
-		repeated := i > 0 && ordered[i-1].Index == log.Index
-		if !contracts.Has(log.Address) || len(log.Topics) == 0 || log.Removed || repeated ||
+	slices.SortStableFunc(ordered, byPosition)
+	seen := make(map[position]bool, len(ordered))
+	for _, log := range ordered {
+		if !contracts.Has(log.Address) || len(log.Topics) == 0 || log.Removed || seen[positionOf(log)] ||
 			log.BlockHash.Hex() != block.Hash {
 			continue
 		}
+		seen[positionOf(log)] = true
 		kind, watched := tokenEventKinds[log.Topics[0]]
 		if !watched {
 			continue

@@ -23,8 +23,8 @@ type Rejected struct {
 	Reason   error
 }
 
-// DecodeTransfers decodes the token's transfers from a block's logs, in any order, and returns them ordered by log
-// index. It ignores logs of other contracts, other events and transfers of nothing. The ordinal counts all Transfer
+// DecodeTransfers decodes the token's transfers from a block's logs, in any order, and returns them in the
+// order of the block. It ignores logs of other contracts, other events and transfers of nothing. The ordinal counts all Transfer
 // logs of one contract in a transaction, including those without value and malformed ones, so that it does not depend on
 // how they are judged.
 func DecodeTransfers(
@@ -36,20 +36,20 @@ func DecodeTransfers(
 			candidates = append(candidates, log)
 		}
 	}
-	slices.SortStableFunc(candidates, byIndex)
+	slices.SortStableFunc(candidates, byPosition)
 
 	var transfers []models.TokenTransfer
 	var rejected []Rejected
 	ordinals := make(map[source]int)
-	seen := make(map[uint]bool, len(candidates))
+	seen := make(map[position]bool, len(candidates))
 	for _, log := range candidates {
 		reject := Rejected{TxHash: log.TxHash.Hex(), Token: contracts.key(log.Address), LogIndex: log.Index}
-		if log.Removed || log.BlockHash.Hex() != block.Hash || seen[log.Index] {
+		if log.Removed || log.BlockHash.Hex() != block.Hash || seen[positionOf(log)] {
 			reject.Reason = models.ErrForeignLog
 			rejected = append(rejected, reject)
 			continue
 		}
-		seen[log.Index] = true
+		seen[positionOf(log)] = true
 		ordinal := ordinals[sourceOf(log)]
 		ordinals[sourceOf(log)]++
 		reject.Ordinal = ordinal
@@ -76,8 +76,19 @@ func DecodeTransfers(
 	return transfers, rejected
 }
 
-// byIndex orders logs by their position in the block.
-func byIndex(a, b types.Log) int { return cmp.Compare(a.Index, b.Index) }
+// position is where a log stands. Most nodes number the logs of a block, some those of each transaction anew, so the
+// index alone does not identify a log.
+type position struct {
+	txHash common.Hash
+	index  uint
+}
+
+func positionOf(log types.Log) position { return position{log.TxHash, log.Index} }
+
+// byPosition orders logs by their position in the block.
+func byPosition(a, b types.Log) int {
+	return cmp.Or(cmp.Compare(a.TxIndex, b.TxIndex), cmp.Compare(a.Index, b.Index))
+}
 
 // transferFields decodes a Transfer log. ok is false when the log is malformed.
 func transferFields(log types.Log) (from, to string, value *big.Int, ok bool) {

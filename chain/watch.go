@@ -55,6 +55,7 @@ func (w *Watcher) Watch(ctx context.Context, onProgress func(context.Context, Pr
 		group.Go(func() error { return NewMempoolWatch(w.config, w.pool, w.store, w.log).Run(ctx) })
 	}
 	group.Go(func() error { return w.storeNodeHealth(ctx) })
+	group.Go(func() error { return w.watchClock(ctx) })
 	group.Go(func() error { return w.bindGenesis(ctx) })
 	return group.Wait()
 }

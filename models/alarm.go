@@ -28,6 +28,7 @@ const (
 	AlarmFundsDestroyed      AlarmKind = "FUNDS_DESTROYED"      // the token's owner destroyed a balance of ours
 	AlarmBooksDiffer         AlarmKind = "BOOKS_DIFFER"         // reconciliation found a difference
 	AlarmCreditedWithoutNode AlarmKind = "CREDIT_CONTRADICTED"  // a credited transfer is not in the quorum's chain
+	AlarmClockSkew           AlarmKind = "CLOCK_SKEW"           // the worker's clock is not the database's or the chain's
 )
 
 // AlarmKinds returns every kind.
@@ -36,6 +37,7 @@ func AlarmKinds() []AlarmKind {
 		AlarmNodeLying, AlarmNodeWrongChain, AlarmQuorumMissing, AlarmBlockDoubtful, AlarmTransferMissed,
 		AlarmTransferDisproved, AlarmReorgBelowFinality, AlarmReceiptsUndecodable, AlarmAmountTooLarge, AlarmTokenPaused,
 		AlarmTokenFeeChanged, AlarmTokenDeprecated, AlarmAddressBlacklisted, AlarmFundsDestroyed, AlarmBooksDiffer, AlarmCreditedWithoutNode,
+		AlarmClockSkew,
 	}
 }
 
@@ -73,15 +75,17 @@ type Alarm struct {
 type AuditEntry struct {
 	ID      int64 `gorm:"primaryKey"`
 	At      time.Time
-	Actor   string // "system", "cli", "admin:<e-mail>" or "operator:<id>"
+	Actor   string // "system", "cli", "temporal", "admin:<e-mail>" or "operator:<id>"
 	Action  string // a word such as "alarm_raised", "alarm_resolved", "credit_reversed", "token_paused"
 	Subject string // what was acted on: "payment:<id>", "alarm:<id>", "token"
 	Detail  string // one sentence
 	Address string // the actor's network address; "" for the program itself and its command line
 }
 
-// The actors that are not accounts: the program itself, and whoever runs its commands.
+// The actors that are not accounts: the program itself, whoever runs its commands, and whoever signals a workflow by
+// hand.
 const (
-	ActorSystem = "system"
-	ActorCLI    = "cli"
+	ActorSystem   = "system"
+	ActorCLI      = "cli"
+	ActorTemporal = "temporal"
 )

@@ -16,6 +16,8 @@ const (
 	// DefaultBlockTime is the usual time between two blocks: a slot of Ethereum's consensus layer
 	// (SECONDS_PER_SLOT in the consensus specifications).
 	DefaultBlockTime = 12 * time.Second
+	// MaxClockSkew is how far a clock may be from the database's or the chain's before it is wrong. Nothing sets it.
+	MaxClockSkew = time.Minute
 	// DefaultReservedAddresses is how many of the first indexes of each account key are never handed out.
 	DefaultReservedAddresses = 1000
 	// DefaultReconcileInterval is the time from one scheduled reconciliation to the next.

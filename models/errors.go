@@ -20,6 +20,8 @@ var (
 	ErrCreditingHalted = errors.New("crediting is halted until an alarm is resolved")
 	// ErrBadCursor means that a paging cursor was not issued by the store.
 	ErrBadCursor = errors.New("malformed paging cursor")
+	// ErrClockBehind means that a clock of ours is behind the chain's.
+	ErrClockBehind = errors.New("the clock is behind the chain's")
 	// ErrSchemaBehind means that the database lacks migrations.
 	ErrSchemaBehind = errors.New("the database schema is older than this program: run `paycow migrate`")
 	// ErrReserveFixed means that the database was first used with another number of reserved addresses.

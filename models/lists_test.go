@@ -23,6 +23,7 @@ func TestListsAreComplete(t *testing.T) {
 		"NodeState":  texts(NodeStates()),
 		"AlarmKind":  texts(AlarmKinds()),
 		"ExpiryWait": texts(ExpiryWaits()),
+		"Refusal":    texts(Refusals()),
 	} {
 		require.NotEmpty(t, constants[typeName], typeName)
 		require.ElementsMatch(t, constants[typeName], list, "every %s, each once", typeName)

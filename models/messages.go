@@ -206,6 +206,9 @@ type RecordResult struct {
 	// Recorded is true when the row now holds the wanted state. Otherwise the row had moved on, and Snapshot holds it.
 	Recorded bool             `json:"recorded"`
 	Snapshot *PaymentSnapshot `json:"snapshot"`
+	// Refused is why the row does not hold the wanted state although it had not moved on: the rows contradict the state.
+	// Snapshot holds what they say.
+	Refused Refusal `json:"refused,omitempty"`
 }
 
 // ExpireResult is the outcome of ExpireInput.

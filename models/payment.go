@@ -51,15 +51,6 @@ type PaymentState struct {
 	Version int64 `json:"version"`
 }
 
-// Decision is what an operator decided about a payment. It stands, whatever the chain does afterwards.
-type Decision string
-
-// The decisions.
-const (
-	DecisionReject Decision = "REJECT"
-	DecisionAccept Decision = "ACCEPT"
-)
-
 // Same reports whether two states are equal except for their versions.
 func (s PaymentState) Same(other PaymentState) bool {
 	s.Version = other.Version

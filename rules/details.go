@@ -158,6 +158,9 @@ func (p *Payment) describeEffect(state models.PaymentState, effect Effect) strin
 	case AwaitScan:
 		return strings.TrimSpace(p.describeExpiry(end) + "\n\n" + describeExpiryWait(effect.Answer))
 	case End:
+		if p.refused != nil {
+			return p.refused.why.Sentence() + " This run ends; the next one begins with what the database holds."
+		}
 		return "Ended. A later transfer starts another run and is credited."
 	}
 	switch newest := p.newestUnconfirmed(); {

@@ -59,6 +59,14 @@ type (
 
 // Next decides what to do at the given time.
 func (p *Payment) Next(now time.Time) Effect {
+	effect := p.next(now)
+	if p.isRefused(effect) {
+		return End{State: p.recorded}
+	}
+	return effect
+}
+
+func (p *Payment) next(now time.Time) Effect {
 	if p.awaitScan != nil {
 		return *p.awaitScan
 	}
@@ -150,7 +158,7 @@ func (p *Payment) ApplyWake(timerFired bool) {
 	}
 }
 
-// ApplyRecordResult applies the outcome of a Record.
+// ApplyRecordResult applies the outcome of a Record. A refusal brings what the rows hold.
 func (p *Payment) ApplyRecordResult(asked Record, result models.RecordResult) {
 	p.applyWrite(asked.Input.State, result)
 }
@@ -221,5 +229,44 @@ func (p *Payment) applyWrite(wanted models.PaymentState, result models.RecordRes
 		p.setRecorded(wanted)
 	case result.Snapshot != nil:
 		p.ApplySnapshot(*result.Snapshot)
+		if result.Refused != "" {
+			p.applyRefusal(wanted, *result.Snapshot, result.Refused)
+		}
+	}
+}
+
+// applyRefusal takes over what the rows say about the window and, if the decision was refused, about that. If the same
+// state follows all the same, the run ends, and the next one begins with nothing but the rows.
+func (p *Payment) applyRefusal(wanted models.PaymentState, snapshot models.PaymentSnapshot, why models.Refusal) {
+	if why == models.RefusedDecision {
+		p.rejected = snapshot.State.Decision == models.DecisionReject
+		p.accepted = snapshot.State.Decision == models.DecisionAccept
+		p.reason = snapshot.State.Reason
+	}
+	p.windowClosed = p.accepted || snapshot.State.Status == models.StatusExpired
+	p.extendedTo = snapshot.WindowEnd
+	p.refused = &refusal{wanted, why}
+}
+
+// refusal is a state that the rows contradict.
+type refusal struct {
+	state models.PaymentState
+	why   models.Refusal
+}
+
+// isRefused reports whether an effect would write a state that was refused just now.
+func (p *Payment) isRefused(effect Effect) bool {
+	if p.refused == nil {
+		return false
+	}
+	switch effect := effect.(type) {
+	case Record:
+		return effect.Input.State == p.refused.state
+	case Credit:
+		return effect.Input.State == p.refused.state
+	case Expire:
+		return effect.Input.State == p.refused.state && p.refused.why != models.RefusedWindow
+	default:
+		return false
 	}
 }

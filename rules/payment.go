@@ -37,6 +37,7 @@ type Payment struct {
 	undecided    *models.DecisionSignal        // an acceptance of a version of the row that is not known here yet
 	recorded     models.PaymentState           // what the row is known to hold
 	awaitScan    *AwaitScan                    // follows an Expire that could not be answered yet
+	refused      *refusal                      // what the database refused, until there is news
 	// unsynced counts the messages applied since it was last certain what the row holds. Temporal may drop a finished
 	// workflow task with everything it learned, and replay it together with the messages that have arrived since. The row
 	// then holds what followed from the first message, while what follows from all of them may look like the state
@@ -97,6 +98,7 @@ func (p *Payment) ApplySnapshot(snapshot models.PaymentSnapshot) {
 
 // ApplyTransfers applies a signal that reports transfers.
 func (p *Payment) ApplyTransfers(signal models.TransfersSignal) {
+	p.refused = nil
 	p.unsynced++
 	p.extendWindow(signal.WindowEnd)
 	if signal.Crowd != nil {
@@ -128,6 +130,7 @@ func (p *Payment) applyTransfer(notice models.TransferNotice) {
 // ApplyReject applies an operator's rejection. It returns false when the rejection is refused, because the payment has
 // ended or was rejected before.
 func (p *Payment) ApplyReject(reason string) bool {
+	p.refused = nil
 	p.unsynced++
 	if p.recorded.Status.IsFinal() || p.rejected {
 		return false
@@ -140,6 +143,7 @@ func (p *Payment) ApplyReject(reason string) bool {
 // neither underpaid nor paid late. An acceptance of a version newer than the one known here (the row was written, but
 // the outcome has not arrived) is kept until that version is known.
 func (p *Payment) ApplyAccept(decision models.DecisionSignal) bool {
+	p.refused = nil
 	p.unsynced++
 	return p.accept(decision)
 }

@@ -131,8 +131,8 @@ func (s *fragileStore) Heal(ctx context.Context, network string, found []models.
 	return added, err
 }
 
-func (s *fragileStore) Disprove(ctx context.Context, network string, keys []models.TransferKey, reason string) error {
-	return s.write("disprove", func() error { return s.Store.Disprove(ctx, network, keys, reason) })
+func (s *fragileStore) Disprove(ctx context.Context, network string, wrong []models.TokenTransfer, reason string) error {
+	return s.write("disprove", func() error { return s.Store.Disprove(ctx, network, wrong, reason) })
 }
 
 func (s *fragileStore) SetAgreed(ctx context.Context, network string, block models.BlockRef) error {

@@ -313,6 +313,12 @@ func (sim *simulation) decide(ctx context.Context, calm bool) {
 		if p.Status == models.StatusExpired && p.Exception.IsAcceptable() && sim.step < faultySteps+quietSteps/2 && sim.rnd("accept", i)%8 == 0 {
 			sim.tracef("payment %d is accepted at version %d", i, p.Version)
 			r.accepted, r.acceptedAt = true, p.Version
+			_, err := sim.db.Decide(ctx, operatorID, models.PaymentDecision{
+				PaymentID: p.ID, Kind: models.DecisionAccept, Version: p.Version, Reason: "fine", Actor: "operator:" + operatorID,
+			})
+			if err != nil {
+				sim.t.Fatalf("store the acceptance of payment %d: %v", i, err)
+			}
 			if sim.mutant != acceptanceLost {
 				sim.signal(r, func(payment *rules.Payment) {
 					payment.ApplyAccept(models.DecisionSignal{Reason: "fine", Version: p.Version})

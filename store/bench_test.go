@@ -63,7 +63,7 @@ func BenchmarkLifeOfPayment(b *testing.B) {
 			p := f.create(b)
 			f.mine(b, "main", transferTo(p, i+1, p.AmountRequested, models.BlockRef{}))
 			for _, status := range []models.Status{models.StatusDetected, models.StatusConfirming} {
-				state := next(p, func(s *models.PaymentState) { s.Status = status })
+				state := next(p, func(s *models.PaymentState) { s.Status, s.AmountReceived = status, p.AmountRequested })
 				result, err := f.Record(b.Context(), models.RecordInput{PaymentID: p.ID, State: state})
 				require.NoError(b, err)
 				require.True(b, result.Recorded)

@@ -193,7 +193,7 @@ func (s *Store) rewind(
 		if err := s.moveCursor(tx, network, from, to, 0); err != nil {
 			return err
 		}
-		if err := s.uncanonize(tx, network, to.Number); err != nil {
+		if err := s.uncanonize(tx, network, to.Number, from.Number); err != nil {
 			return err
 		}
 		if err := lowerMarks(tx, network, to); err != nil {

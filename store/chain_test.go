@@ -150,26 +150,27 @@ func TestBusyFollower(t *testing.T) {
 
 // settle credits and reverses what a payment's rows ask for, as its workflow would.
 func settle(t *testing.T, s *Store, paymentID string) {
-	snapshot, err := s.Snapshot(withTimeout(t), paymentID)
-	if !assert.NoError(t, err) {
-		return
-	}
 	p, err := s.Payment(withTimeout(t), paymentID)
 	if !assert.NoError(t, err) {
 		return
 	}
-	in := models.CreditInput{PaymentID: p.ID, OperatorID: p.OperatorID, State: snapshot.State}
-	in.State.Version++
-	for _, notice := range snapshot.Transfers {
+	transfers, err := s.Transfers(withTimeout(t), paymentID)
+	if !assert.NoError(t, err) {
+		return
+	}
+	in := models.CreditInput{PaymentID: p.ID, OperatorID: p.OperatorID}
+	var credits, reversals []models.Transfer
+	for _, transfer := range transfers {
 		switch {
-		case notice.Canonical && notice.CreditedAmount == 0:
-			in.Credits = append(in.Credits, notice)
-			in.State.AmountCredited += notice.Amount
-		case !notice.Canonical && notice.CreditedAmount > 0:
-			in.Reversals = append(in.Reversals, notice)
-			in.State.AmountCredited -= notice.CreditedAmount
+		case transfer.Canonical && transfer.CreditedAmount == 0:
+			credits = append(credits, transfer)
+			in.Credits = append(in.Credits, transfer.Notice(0))
+		case !transfer.Canonical && transfer.CreditedAmount > 0:
+			reversals = append(reversals, transfer)
+			in.Reversals = append(in.Reversals, transfer.Notice(0))
 		}
 	}
+	in.State = honestState(s, p, credits, reversals)
 	if len(in.Credits)+len(in.Reversals) > 0 {
 		_, err = s.Credit(withTimeout(t), in)
 		assert.NoError(t, err)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -12,7 +13,8 @@ import (
 
 // Credit books transfers to the operator's balance, reverses credits of transfers that a reorg removed or changed, and
 // records the state that follows, all in one transaction. When the row has moved on, or a transfer is no longer what
-// the caller saw, nothing is written: Recorded is false and Snapshot holds the present. Reversals are booked first, so
+// the caller saw, or the rows contradict the state, nothing is written: Recorded is false and Snapshot holds the
+// present. Reversals are booked first, so
 // a transfer that came back with another amount can be in both lists.
 //
 // Returns models.ErrCreditingHalted while an alarm stops crediting, models.ErrNotFound, and models.ErrAlreadyExists
@@ -37,6 +39,9 @@ func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result model
 		if err := refuseWhileHalted(tx, p.Network); err != nil {
 			return err
 		}
+		if err := lockWindow(tx, p, in.State); err != nil {
+			return err
+		}
 		bookings, err := s.planBookings(tx, p, in)
 		if err != nil {
 			return err
@@ -49,9 +54,13 @@ func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result model
 		if _, err := s.bookTransfers(tx, p, bookings); err != nil {
 			return err
 		}
-		result.RecordResult, err = s.record(tx, in.PaymentID, in.State)
+		result.RecordResult, err = s.record(tx, p, in.State)
 		return err
 	})
+	if refused, isRefused := errors.AsType[*refusedError](err); isRefused { // the bookings were rolled back
+		result = models.CreditResult{}
+		result.RecordResult, err = s.refusal(s.read(ctx), in.PaymentID, refused)
+	}
 	return result, wrap(err, "credit a payment")
 }
 

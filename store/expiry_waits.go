@@ -25,9 +25,9 @@ type DueExpiry struct {
 }
 
 // noteExpiryWait notes that a payment asked for its expiry too early.
-func (s *Store) noteExpiryWait(ctx context.Context, in models.ExpireInput, end time.Time) error {
+func (s *Store) noteExpiryWait(ctx context.Context, p models.Payment, end time.Time) error {
 	wait := models.ExpiryWaiting{
-		PaymentID: in.PaymentID, Network: in.Network, DueAt: toMillis(end), Note: rand.Int64(),
+		PaymentID: p.ID, Network: p.Network, DueAt: toMillis(end), Note: rand.Int64(),
 	}
 	return s.writer.WithContext(ctx).Clauses(clause.OnConflict{
 		Columns: []clause.Column{{Name: "payment_id"}}, DoUpdates: clause.AssignmentColumns([]string{"due_at", "note"}),

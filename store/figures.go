@@ -35,8 +35,8 @@ func (s *Store) NetworkFigures(ctx context.Context, network string) (Figures, er
 		Status models.Status
 		Count  int64
 	}
-	err := s.read(ctx).Model(&models.Payment{}).Select("status, count(*) AS count").Where("network = ?", network).
-		Group("status").Scan(&counts).Error
+	err := s.read(ctx).Table("payment_counts").Select("status, CAST(SUM(count) AS bigint) AS count").
+		Where("network = ?", network).Group("status").Having("SUM(count) <> 0").Scan(&counts).Error
 	if err != nil {
 		return figures, wrap(err, "count payments")
 	}
@@ -84,8 +84,9 @@ func (s *Store) OperatorFigures(ctx context.Context, operatorID string, days int
 		Status models.Status
 		Count  int64
 	}
-	err := s.read(ctx).Model(&models.Payment{}).Select(s.dayOf("created_at")+" AS day, status, count(*) AS count").
-		Where("operator_id = ? AND created_at >= ?", operatorID, since).Group("1, 2").Scan(&payments).Error
+	err := s.read(ctx).Table("payment_days").Select("day, status, CAST(SUM(count) AS bigint) AS count").
+		Where("operator_id = ? AND day >= ?", operatorID, since.Format(time.DateOnly)).Group("day, status").
+		Having("SUM(count) <> 0").Scan(&payments).Error
 	if err != nil {
 		return figures, wrap(err, "count an operator's payments")
 	}
@@ -103,9 +104,8 @@ func (s *Store) OperatorFigures(ctx context.Context, operatorID string, days int
 		Day    string
 		Volume models.Amount
 	}
-	err = s.read(ctx).Model(&models.LedgerEntry{}).
-		Select(s.dayOf("created_at")+" AS day, CAST(sum(amount) AS bigint) AS volume").
-		Where("account = ? AND created_at >= ?", models.OperatorAvailableAccount(operatorID), since).
+	err = s.read(ctx).Table("account_days").Select("day, CAST(SUM(amount) AS bigint) AS volume").
+		Where("account = ? AND day >= ?", models.OperatorAvailableAccount(operatorID), since.Format(time.DateOnly)).
 		Group("day").Scan(&credits).Error
 	if err != nil {
 		return figures, wrap(err, "add up an operator's credits")
@@ -117,14 +117,6 @@ func (s *Store) OperatorFigures(ctx context.Context, operatorID string, days int
 		}
 	}
 	return figures, nil
-}
-
-// dayOf is the SQL for the day (UTC) of a time, in the form 2006-01-02.
-func (s *Store) dayOf(column string) string {
-	if s.engine == enginePostgres {
-		return "to_char(" + column + " AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
-	}
-	return "strftime('%Y-%m-%d', " + column + " / 1000000, 'unixepoch')" // times are stored in microseconds
 }
 
 // operatorTotals returns the figures of each operator's whole time, by its id. It sets Payments and Volume.
@@ -140,8 +132,8 @@ func (s *Store) operatorTotals(ctx context.Context, operators []models.Operator)
 		OperatorID string
 		Count      int64
 	}
-	err := s.read(ctx).Model(&models.Payment{}).Select("operator_id, count(*) AS count").Where("operator_id IN ?", ids).
-		Group("operator_id").Scan(&counts).Error
+	err := s.read(ctx).Table("payment_counts").Select("operator_id, CAST(SUM(count) AS bigint) AS count").
+		Where("operator_id IN ?", ids).Group("operator_id").Scan(&counts).Error
 	if err != nil {
 		return nil, fmt.Errorf("count the operators' payments: %w", err)
 	}
@@ -152,7 +144,7 @@ func (s *Store) operatorTotals(ctx context.Context, operators []models.Operator)
 		Account string
 		Volume  models.Amount
 	}
-	err = s.read(ctx).Model(&models.LedgerEntry{}).Select("account, CAST(sum(amount) AS bigint) AS volume").
+	err = s.read(ctx).Table("account_balances").Select("account, CAST(SUM(balance) AS bigint) AS volume").
 		Where("account IN ?", accounts).Group("account").Scan(&sums).Error
 	if err != nil {
 		return nil, fmt.Errorf("add up the operators' credits: %w", err)

@@ -129,7 +129,7 @@ func TestASenderThatTurnsOutToBeOursIsNotCredited(t *testing.T) {
 				_, err = f.Heal(ctx, models.NetworkERC20, []models.TokenTransfer{move})
 				require.NoError(t, err)
 				require.False(t, f.transfer(t, p.ID).Canonical, "a rescan does not bring it back")
-				require.NoError(t, f.Disprove(ctx, models.NetworkERC20, []models.TransferKey{move.TransferKey}, "gone"))
+				require.NoError(t, f.Disprove(ctx, models.NetworkERC20, []models.TokenTransfer{move}, "gone"))
 				require.Equal(t, "0", f.held(t)[p.DepositAddress])
 			})
 		})

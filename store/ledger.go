@@ -96,12 +96,13 @@ func (s *Store) Ledger(
 // Balance returns the sum of what is credited to an operator (available), and of its canonical transfers that are not
 // credited yet (pending), in micro-USDT.
 func (s *Store) Balance(ctx context.Context, operatorID string) (available, pending models.Amount, err error) {
-	// One statement reads both at the same moment, so a transfer that is being credited counts on one side only.
+	// One statement reads both at the same moment, so a transfer that is being credited counts on one side only. The
+	// transfers come first: the index transfers_uncredited holds the few that wait.
 	var sums struct{ Available, Pending models.Amount }
 	err = s.read(ctx).Raw(`SELECT
-		(SELECT CAST(COALESCE(SUM(amount), 0) AS bigint) FROM ledger_entries WHERE account = ?) AS available,
-		(SELECT CAST(COALESCE(SUM(t.amount), 0) AS bigint) FROM transfers t JOIN payments p ON p.id = t.payment_id
-			WHERE t.canonical AND t.credited_amount = 0 AND p.operator_id = ?) AS pending`,
+		(SELECT CAST(COALESCE(SUM(balance), 0) AS bigint) FROM account_balances WHERE account = ?) AS available,
+		(SELECT CAST(COALESCE(SUM(t.amount), 0) AS bigint) FROM transfers t CROSS JOIN payments p
+			WHERE t.canonical AND t.credited_amount = 0 AND p.id = t.payment_id AND p.operator_id = ?) AS pending`,
 		models.OperatorAvailableAccount(operatorID), operatorID).Scan(&sums).Error
 	return sums.Available, sums.Pending, wrap(err, "read an operator's balance")
 }

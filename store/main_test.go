@@ -1,12 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -201,17 +203,7 @@ func next(p models.Payment, change func(*models.PaymentState)) models.PaymentSta
 func (f *fixture) creditInput(p models.Payment, credits, reversals []models.Transfer) models.CreditInput {
 	in := models.CreditInput{
 		PaymentID: p.ID, OperatorID: p.OperatorID, DepositAddress: p.DepositAddress, Confirmations: 12,
-		State: next(p, func(s *models.PaymentState) {
-			for _, transfer := range reversals {
-				s.AmountCredited -= transfer.CreditedAmount
-				s.Status = models.StatusPending
-				s.Exception = models.ExceptionReverted
-			}
-			for _, transfer := range credits {
-				s.AmountCredited += transfer.Amount
-				s.Status = models.StatusPaid
-			}
-		}),
+		State: honestState(f.Store, p, credits, reversals),
 	}
 	for _, transfer := range credits {
 		in.Credits = append(in.Credits, transfer.Notice(f.tip.Number))
@@ -220,6 +212,68 @@ func (f *fixture) creditInput(p models.Payment, credits, reversals []models.Tran
 		in.Reversals = append(in.Reversals, transfer.Notice(f.tip.Number))
 	}
 	return in
+}
+
+// honestState is the state that follows from the rows of a payment once these transfers are booked: what an honest
+// workflow would record.
+func honestState(s *Store, p models.Payment, credits, reversals []models.Transfer) models.PaymentState {
+	transfers, err := s.Transfers(context.Background(), p.ID)
+	if err != nil {
+		panic(err)
+	}
+	state := p.PaymentState
+	state.Version++
+	state.AmountReceived, state.AmountCredited = 0, 0
+	inTime, mined, removed, open := models.Amount(0), models.Amount(0), false, false
+	for _, transfer := range transfers {
+		if slices.ContainsFunc(reversals, func(r models.Transfer) bool { return r.TransferKey == transfer.TransferKey }) {
+			transfer.CreditedAmount = 0
+		}
+		if slices.ContainsFunc(credits, func(c models.Transfer) bool { return c.TransferKey == transfer.TransferKey }) {
+			transfer.CreditedAmount = transfer.Amount
+		}
+		isInTime := !transfer.BlockTime.After(p.ExpiresAt)
+		counts := cmp.Or(transfer.CreditedAmount, transfer.Amount)
+		if !transfer.Canonical && transfer.CreditedAmount == 0 {
+			removed, counts = true, 0
+		}
+		state.AmountReceived += counts
+		state.AmountCredited += transfer.CreditedAmount
+		if isInTime {
+			inTime += transfer.CreditedAmount
+			mined += counts
+			open = open || transfer.Canonical && transfer.CreditedAmount == 0
+		}
+	}
+	state.Exception = models.ExceptionNone
+	if removed {
+		state.Exception = models.ExceptionReverted
+	}
+	switch {
+	case state.Decision == models.DecisionReject:
+		state.Status = models.StatusRejected
+		if state.AmountCredited > 0 {
+			state.Exception = models.ExceptionAfterReject
+		}
+	case inTime >= p.AmountRequested:
+		state.Status, state.Exception = models.StatusPaid, models.ExceptionNone
+		if state.AmountCredited > p.AmountRequested {
+			state.Exception = models.ExceptionOverpaid
+		}
+	case p.Status == models.StatusExpired && !open:
+		state.Status = models.StatusExpired
+		switch {
+		case state.AmountCredited > inTime:
+			state.Exception = models.ExceptionPaidLate
+		case state.AmountCredited > 0:
+			state.Exception = models.ExceptionUnderpaid
+		}
+	case mined > 0:
+		state.Status = models.StatusDetected
+	default:
+		state.Status = models.StatusPending
+	}
+	return state
 }
 
 func (f *fixture) requireBalance(t testing.TB, available, pending models.Amount) {

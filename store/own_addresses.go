@@ -186,7 +186,7 @@ func (s *Store) makeInternal(tx *gorm.DB, p models.Payment, t models.Transfer) e
 // takeBack takes a transfer that is not a deposit from its payment, as a reorg would. What is credited stays for a
 // person to decide: reconciliation reports it.
 func (s *Store) takeBack(tx *gorm.DB, key models.TransferKey, paymentID string) error {
-	err := rowOf(tx, key, paymentID).Where("canonical AND credited_amount = 0").UpdateColumns(s.removal()).Error
+	err := rowOf(tx, key, paymentID).Where("canonical AND credited_amount = 0").UpdateColumns(s.removal(0)).Error
 	if err != nil {
 		return fmt.Errorf("take transfer %s from its payment: %w", key, err)
 	}

@@ -67,6 +67,18 @@ func TestPagesReadThroughIndexes(t *testing.T) {
 				_, _, err := read.ListAudit(ctx, AuditFilter{Actor: "admin:a@example.org"})
 				return err
 			},
+			"figures of the network": func() error {
+				_, err := read.NetworkFigures(ctx, models.NetworkERC20)
+				return err
+			},
+			"a balance": func() error {
+				_, _, err := read.Balance(ctx, f.operator.ID)
+				return err
+			},
+			"operators with their figures": func() error {
+				_, _, err := read.ListOperators(ctx, OperatorFilter{})
+				return err
+			},
 			"queues": func() error {
 				_, err := read.QueueFigures(ctx, 100)
 				return err
@@ -123,7 +135,7 @@ func (f *fixture) fill(t *testing.T, many int) {
 	for i := range payments {
 		at := now.Add(-time.Duration(i) * (100 * 24 * time.Hour / time.Duration(many)))
 		payments[i] = models.Payment{
-			PaymentState: models.PaymentState{Status: models.StatusPaid, Version: 1}, Confirmations: 12, ID: models.NewID(), OperatorID: f.operator.ID, Reference: models.NewReference(),
+			PaymentState: models.PaymentState{Status: models.StatusExpired, Version: 1}, Confirmations: 12, ID: models.NewID(), OperatorID: f.operator.ID, Reference: models.NewReference(),
 			Network: models.NetworkERC20, Currency: models.CurrencyUSDT, UserID: fmt.Sprint("user_", i%500), AmountRequested: 1,
 			DepositAddress: fmt.Sprint("0xfill", i), AddressIndex: uint32(i), CreatedAt: at, UpdatedAt: at, ExpiresAt: at, WorkflowStartedAt: &at,
 		}
@@ -164,6 +176,7 @@ func (f *fixture) fill(t *testing.T, many int) {
 		}
 		return nil
 	}))
+	require.NoError(t, f.writer.Exec("UPDATE payments SET status = 'PAID'").Error)
 	require.NoError(t, f.writer.Exec("ANALYZE").Error)
 	stats, err := f.OperatorFigures(t.Context(), f.operator.ID, 7)
 	require.NoError(t, err)

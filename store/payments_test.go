@@ -255,10 +255,7 @@ func TestListFilters(t *testing.T) {
 		in.CreatedAt = epoch.Add(time.Second)
 		late, _, err := f.CreatePayment(ctx, in, derive)
 		require.NoError(t, err)
-		state := next(late, func(s *models.PaymentState) { s.Status, s.Exception = models.StatusExpired, models.ExceptionUnderpaid })
-		result, err := f.Record(ctx, models.RecordInput{PaymentID: late.ID, State: state})
-		require.NoError(t, err)
-		require.True(t, result.Recorded)
+		f.expired(t, f.paidBy(t, late, 1), models.ExceptionUnderpaid)
 
 		for name, c := range map[string]struct {
 			filter PaymentFilter

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,19 +56,57 @@ func (s *Store) snapshotOf(db *gorm.DB, p models.Payment) (models.PaymentSnapsho
 }
 
 // Record writes a payment's next state and its event. Recorded is true when the row now holds the state, even if an
-// earlier attempt of the same call wrote it. Otherwise the row had moved on, and Snapshot holds it. Returns
-// models.ErrNotFound.
+// earlier attempt of the same call wrote it. Otherwise the row had moved on, or the rows contradict the state (Refused
+// says how), and Snapshot holds what they say. Returns models.ErrNotFound.
 func (s *Store) Record(ctx context.Context, in models.RecordInput) (result models.RecordResult, err error) {
 	err = s.write(ctx, func(tx *gorm.DB) error {
-		var err error
-		result, err = s.record(tx, in.PaymentID, in.State)
+		p, err := lockPayment(tx, in.PaymentID)
+		if err != nil {
+			return err
+		}
+		if err := lockWindow(tx, p, in.State); err != nil {
+			return err
+		}
+		result, err = s.record(tx, p, in.State)
+		if err != nil {
+			result, err = s.refusal(tx, p.ID, err) // nothing was written that a rollback would undo
+		}
 		return err
 	})
 	return result, wrap(err, "record a payment's state")
 }
 
-func (s *Store) record(tx *gorm.DB, paymentID string, state models.PaymentState) (models.RecordResult, error) {
-	// The version in the WHERE lets one of several writers win: the others wait for its row lock and then match no row.
+// lockWindow keeps the follower from changing pauses, cursor and transfers while a state that closes the payment's
+// window is judged and recorded. It is called before any transfer is locked, as the follower does.
+func lockWindow(tx *gorm.DB, p models.Payment, next models.PaymentState) error {
+	if next.Status != models.StatusExpired || p.Status == models.StatusExpired {
+		return nil
+	}
+	if _, err := lockCursor(tx, p.Network); err != nil && !errors.Is(err, models.ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// record writes the next state of a payment whose row is locked, and its event. Returns a *refusedError when the rows
+// contradict the state.
+func (s *Store) record(tx *gorm.DB, p models.Payment, state models.PaymentState) (models.RecordResult, error) {
+	paymentID := p.ID
+	if p.Version != state.Version-1 {
+		return s.resultOf(tx, p, state)
+	}
+	refused, err := s.judgeState(tx, p, state)
+	if err != nil {
+		return models.RecordResult{}, err
+	}
+	if refused != "" {
+		s.log.WarnContext(tx.Statement.Context, "state refused: the rows contradict it", "payment_id", p.ID,
+			"status", state.Status, "error", refused)
+		return models.RecordResult{}, &refusedError{refused}
+	}
+	if err := s.settleDecisions(tx, p, state); err != nil {
+		return models.RecordResult{}, err
+	}
 	now := s.now()
 	update := tx.Model(&models.Payment{}).Where("id = ? AND version = ?", paymentID, state.Version-1).
 		UpdateColumns(map[string]any{
@@ -78,18 +117,11 @@ func (s *Store) record(tx *gorm.DB, paymentID string, state models.PaymentState)
 	if update.Error != nil {
 		return models.RecordResult{}, fmt.Errorf("update the payment: %w", update.Error)
 	}
-	if update.RowsAffected == 1 {
-		event := eventOf(paymentID, state, now)
-		if err := tx.Create(&event).Error; err != nil {
-			return models.RecordResult{}, fmt.Errorf("write the payment's event: %w", err)
-		}
-		return models.RecordResult{Recorded: true}, nil
+	event := eventOf(paymentID, state, now)
+	if err := tx.Create(&event).Error; err != nil {
+		return models.RecordResult{}, fmt.Errorf("write the payment's event: %w", err)
 	}
-	var p models.Payment
-	if err := tx.Where("id = ?", paymentID).Take(&p).Error; err != nil {
-		return models.RecordResult{}, wrap(err, "read the payment")
-	}
-	return s.resultOf(tx, p, state)
+	return models.RecordResult{Recorded: true}, nil
 }
 
 // resultOf returns the result for a row that was not written: recorded when it already holds the wanted state (an
@@ -144,7 +176,7 @@ func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result model
 	case err != nil:
 		return result, wrap(err, "expire a payment")
 	case result.Wait != "" && in.AwaitScan:
-		return result, wrap(s.noteExpiryWait(ctx, in, end), "note that a payment waits for its expiry")
+		return result, wrap(s.noteExpiryWait(ctx, p, end), "note that a payment waits for its expiry")
 	case !mayExpire(result):
 		return result, nil
 	}
@@ -154,17 +186,17 @@ func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result model
 			return err
 		}
 		// The follower waits, so that pauses, cursor and transfers are of the same moment.
-		if _, err := lockCursor(tx, in.Network); err != nil && !errors.Is(err, models.ErrNotFound) {
+		if err := lockWindow(tx, p, in.State); err != nil {
 			return err
 		}
 		if result, _, err = s.judgeExpiry(tx, p, in); err != nil || !mayExpire(result) {
 			return err
 		}
-		if err := dropExpiryWait(tx, in.PaymentID); err != nil {
+		if result.RecordResult, err = s.record(tx, p, in.State); err != nil {
+			result.RecordResult, err = s.refusal(tx, p.ID, err)
 			return err
 		}
-		result.RecordResult, err = s.record(tx, in.PaymentID, in.State)
-		return err
+		return dropExpiryWait(tx, p.ID)
 	})
 	return result, wrap(err, "expire a payment")
 }
@@ -178,30 +210,10 @@ func mayExpire(result models.ExpireResult) bool {
 func (s *Store) judgeExpiry(
 	tx *gorm.DB, p models.Payment, in models.ExpireInput,
 ) (result models.ExpireResult, end time.Time, err error) {
-	p.ExpiresAt = in.ExpiresAt // as the workflow's input states it
-	end, paused, err := windowEnd(tx, p)
+	result, view, err := judgeWindow(tx, p)
+	end = cmp.Or(result.WindowEnd, p.ExpiresAt)
 	if err != nil {
 		return result, end, err
-	}
-	view, err := viewOfWindow(tx, in, end)
-	if err != nil {
-		return result, end, err
-	}
-	result.WindowEnd, result.Paused = movedEnd(p, end), paused
-	result.ScannedPast = view.AgreedTime.After(end) && view.TokenTime.After(end) && !paused
-	switch err := refuseWhileHalted(tx, in.Network); {
-	case errors.Is(err, models.ErrCreditingHalted):
-		result.ScannedPast, result.Wait = false, models.ExpiryWaitHalted
-	case err != nil:
-		return result, end, err
-	case paused:
-		result.Wait = models.ExpiryWaitPaused
-	case !result.ScannedPast && view.AgreedTime.After(end):
-		result.Wait, result.WaitBlock = models.ExpiryWaitToken, view.TokenNumber
-	case !result.ScannedPast && view.BlockTime.After(end):
-		result.Wait, result.WaitBlock = models.ExpiryWaitQuorum, view.AgreedNumber
-	case !result.ScannedPast:
-		result.Wait, result.WaitBlock = models.ExpiryWaitScan, view.BlockNumber
 	}
 	if p.Version != in.State.Version-1 {
 		result.RecordResult, err = s.resultOf(tx, p, in.State)
@@ -218,4 +230,34 @@ func (s *Store) judgeExpiry(
 		return result, end, err
 	}
 	return result, end, nil
+}
+
+// judgeWindow answers whether a payment's window is over: everybody who could pay within it has been heard. ScannedPast
+// is the answer, and Wait says why it is not over. The end of the window is the row's, as pauses have moved it.
+func judgeWindow(tx *gorm.DB, p models.Payment) (result models.ExpireResult, view windowView, err error) {
+	end, paused, err := windowEnd(tx, p)
+	if err != nil {
+		return result, view, err
+	}
+	view, err = viewOfWindow(tx, p, end)
+	if err != nil {
+		return result, view, err
+	}
+	result.WindowEnd, result.Paused = movedEnd(p, end), paused
+	result.ScannedPast = view.AgreedTime.After(end) && view.TokenTime.After(end) && !paused
+	switch err := refuseWhileHalted(tx, p.Network); {
+	case errors.Is(err, models.ErrCreditingHalted):
+		result.ScannedPast, result.Wait = false, models.ExpiryWaitHalted
+	case err != nil:
+		return result, view, err
+	case paused:
+		result.Wait = models.ExpiryWaitPaused
+	case !result.ScannedPast && view.AgreedTime.After(end):
+		result.Wait, result.WaitBlock = models.ExpiryWaitToken, view.TokenNumber
+	case !result.ScannedPast && view.BlockTime.After(end):
+		result.Wait, result.WaitBlock = models.ExpiryWaitQuorum, view.AgreedNumber
+	case !result.ScannedPast:
+		result.Wait, result.WaitBlock = models.ExpiryWaitScan, view.BlockNumber
+	}
+	return result, view, nil
 }

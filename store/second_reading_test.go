@@ -42,8 +42,8 @@ func TestHealAndDisprove(t *testing.T) {
 		_, err = f.Heal(ctx, models.NetworkERC20, []models.TokenTransfer{transferTo(other, 3, 5, block(seen.Number, "dead"))})
 		require.ErrorIs(t, err, models.ErrCursorMoved, "that block is not ours")
 
-		require.NoError(t, f.Disprove(ctx, models.NetworkERC20, []models.TransferKey{missed.TransferKey}, "no node shows it"))
-		require.NoError(t, f.Disprove(ctx, models.NetworkERC20, []models.TransferKey{missed.TransferKey}, "no node shows it"))
+		require.NoError(t, f.Disprove(ctx, models.NetworkERC20, []models.TokenTransfer{missed}, "no node shows it"))
+		require.NoError(t, f.Disprove(ctx, models.NetworkERC20, []models.TokenTransfer{missed}, "no node shows it"))
 		row := f.transfer(t, p.ID)
 		require.False(t, row.Canonical)
 		require.EqualValues(t, 2, row.Revision)
@@ -86,5 +86,35 @@ func TestExpiryAndHealingAgainstEachOther(t *testing.T) {
 				require.Len(t, expired.Snapshot.Transfers, 1)
 			}
 		}
+	})
+}
+
+// What was judged of a block says nothing about a transfer that a reorg has moved to another one meanwhile.
+func TestWhatAReorgMovedIsNeitherHealedNorDisproved(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		p := f.create(t)
+		ancestor := f.tip
+		judged := transferTo(p, 1, 50*models.USDT, f.mine(t, "main", transferTo(p, 1, 50*models.USDT, models.BlockRef{})))
+		f.rewind(t, ancestor)
+		f.mine(t, "side")
+		f.mine(t, "side", transferTo(p, 1, 50*models.USDT, models.BlockRef{}))
+		moved := f.transfer(t, p.ID)
+		require.ErrorIs(t, f.Disprove(ctx, models.NetworkERC20, []models.TokenTransfer{judged}, "gone"), models.ErrCursorMoved)
+		_, err := f.Heal(ctx, models.NetworkERC20, []models.TokenTransfer{judged})
+		require.ErrorIs(t, err, models.ErrCursorMoved)
+		require.Equal(t, moved, f.transfer(t, p.ID))
+
+		// The same in a block that is not remembered, as blocks within a range are not.
+		require.NoError(t, f.writer.Where("number = ?", judged.Block.Number).Delete(&models.ChainBlock{}).Error)
+		require.NoError(t, f.Disprove(ctx, models.NetworkERC20, []models.TokenTransfer{judged}, "gone"))
+		_, err = f.Heal(ctx, models.NetworkERC20, []models.TokenTransfer{judged})
+		require.ErrorIs(t, err, models.ErrCursorMoved)
+		require.Equal(t, moved, f.transfer(t, p.ID))
+		require.Empty(t, f.audited(t, "transfer_disproved"))
+
+		judged.Block = moved.Block()
+		require.NoError(t, f.Disprove(ctx, models.NetworkERC20, []models.TokenTransfer{judged}, "gone"))
+		require.False(t, f.transfer(t, p.ID).Canonical)
 	})
 }

@@ -79,7 +79,7 @@ func TestNothingExpiresWhileTheTokensStateIsUnknown(t *testing.T) {
 		require.Equal(t, p.ExpiresAt.Add(end.Time.Sub(soon.Time)), result.WindowEnd.UTC())
 
 		// A reorg takes the agreement back with everything else.
-		require.NoError(t, f.Rewind(ctx, models.NetworkERC20, end, start))
+		require.NoError(t, f.RewindAgreed(ctx, models.NetworkERC20, end, start, models.BlockRef{}))
 		cursor, err := f.Cursor(ctx, models.NetworkERC20)
 		require.NoError(t, err)
 		require.Equal(t, start.Number, cursor.TokenNumber)
@@ -256,7 +256,8 @@ func TestAContractIsPartOfATransfersIdentity(t *testing.T) {
 		report, err := f.CompareBooks(ctx, models.NetworkERC20, f.tip.Number, time.Now().Add(time.Hour))
 		require.NoError(t, err)
 		require.Empty(t, report.Differences)
-		require.NoError(t, f.Disprove(ctx, models.NetworkERC20, []models.TransferKey{old.TransferKey}, "test"))
+		old.Block = transfers[0].Block()
+		require.NoError(t, f.Disprove(ctx, models.NetworkERC20, []models.TokenTransfer{old}, "test"))
 		transfers, err = f.Transfers(ctx, p.ID)
 		require.NoError(t, err)
 		require.False(t, transfers[0].Canonical)

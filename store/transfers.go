@@ -124,8 +124,9 @@ func storeTransfers(tx *gorm.DB, rows []models.Transfer) error {
 }
 
 // uncanonize marks the transfers, sweeps and events above a block as removed by a reorg. The transfers are due to be
-// signalled at once.
-func (s *Store) uncanonize(tx *gorm.DB, network string, above uint64) error {
+// signalled when the new branch has been read to where the old one was: most are mined again in it, and nobody needs to
+// hear of a removal that was none.
+func (s *Store) uncanonize(tx *gorm.DB, network string, above, dueAt uint64) error {
 	const removed = `canonical AND block_number > ?
 		AND EXISTS (SELECT 1 FROM payments p WHERE p.id = transfers.payment_id AND p.network = ?)`
 	var locked []models.Transfer
@@ -143,17 +144,18 @@ func (s *Store) uncanonize(tx *gorm.DB, network string, above uint64) error {
 	if len(locked) == 0 {
 		return nil
 	}
-	err = tx.Model(&models.Transfer{}).Where(removed, above, network).UpdateColumns(s.removal()).Error
+	err = tx.Model(&models.Transfer{}).Where(removed, above, network).UpdateColumns(s.removal(dueAt)).Error
 	if err != nil {
 		return fmt.Errorf("mark the transfers above block %d as removed: %w", above, err)
 	}
 	return nil
 }
 
-// removal is the change of a transfer's row when the transfer turns out not to be in the chain.
-func (s *Store) removal() map[string]any {
+// removal is the change of a transfer's row when the transfer turns out not to be in the chain. It is due to be signalled
+// when the chain has been read up to the block number dueAt.
+func (s *Store) removal(dueAt uint64) map[string]any {
 	return map[string]any{
-		"canonical": false, "revision": gorm.Expr("revision + 1"), "signalled_confirmations": 0, "signal_due_at": 0,
+		"canonical": false, "revision": gorm.Expr("revision + 1"), "signalled_confirmations": 0, "signal_due_at": dueAt,
 		"updated_at": s.now(),
 	}
 }

@@ -94,7 +94,7 @@ func TestReorg(t *testing.T) {
 		removed := f.transfer(t, p.ID)
 		require.False(t, removed.Canonical)
 		require.EqualValues(t, 2, removed.Revision)
-		require.EqualValues(t, 0, *removed.SignalDueAt)
+		require.EqualValues(t, 102, *removed.SignalDueAt, "when the new branch is as long as the old one was")
 		require.Zero(t, removed.SignalledConfirmations)
 		require.Equal(t, before, f.transfer(t, untouched.ID))
 		cursor, err := f.Cursor(ctx, models.NetworkERC20)
@@ -108,6 +108,9 @@ func TestReorg(t *testing.T) {
 		require.Equal(t, ancestor, kept)
 
 		due, err := f.DueSignals(ctx, models.NetworkERC20, 101, 10)
+		require.NoError(t, err)
+		require.Empty(t, due)
+		due, err = f.DueSignals(ctx, models.NetworkERC20, 102, 10)
 		require.NoError(t, err)
 		require.Equal(t, []DueSignal{{Payment: f.payment(t, p.ID), Transfers: []models.Transfer{removed}}}, due)
 
@@ -128,5 +131,52 @@ func TestReorg(t *testing.T) {
 		gone := f.transfer(t, p.ID)
 		require.NoError(t, f.MarkSignalled(ctx, []models.Transfer{gone}, 102, 12))
 		require.Nil(t, f.transfer(t, p.ID).SignalDueAt, "the removal was told; there is no more to know")
+	})
+}
+
+// A transfer that the new branch holds again, up to where the old one was, was never gone for its payment, however often the
+// signals are looked for meanwhile. One that it does not hold is told.
+func TestATransferThatIsMinedAgainIsNotToldAsRemoved(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		for depth := uint64(1); depth <= 3; depth++ {
+			for _, again := range []bool{true, false} {
+				p := f.create(t)
+				branch := fmt.Sprintf("b%d%t", depth, again)
+				ancestor := f.tip
+				f.mine(t, "old"+branch, transferTo(p, int(depth)*10, 5, models.BlockRef{}))
+				for range depth - 1 {
+					f.mine(t, "old"+branch)
+				}
+				tell := func() (told []models.Transfer) {
+					due, err := f.DueSignals(ctx, models.NetworkERC20, f.tip.Number, 10)
+					require.NoError(t, err)
+					for _, signal := range due {
+						told = append(told, signal.Transfers...)
+						require.NoError(t, f.MarkSignalled(ctx, signal.Transfers, f.tip.Number, 12))
+					}
+					return told
+				}
+				require.Len(t, tell(), 1)
+				f.rewind(t, ancestor)
+				require.Empty(t, tell())
+				for range depth - 1 {
+					f.mine(t, branch)
+					require.Empty(t, tell())
+				}
+				if again {
+					f.mine(t, branch, transferTo(p, int(depth)*10, 5, models.BlockRef{}))
+				} else {
+					f.mine(t, branch)
+				}
+				told := tell()
+				require.Len(t, told, 1)
+				require.Equal(t, again, told[0].Canonical)
+				if again { // leave nothing behind for the next round
+					require.NoError(t, f.Disprove(ctx, models.NetworkERC20, []models.TokenTransfer{transferTo(p, int(depth)*10, 5, f.tip)}, "gone"))
+					require.Len(t, tell(), 1)
+				}
+			}
+		}
 	})
 }

@@ -145,12 +145,12 @@ type windowView struct {
 
 // viewOfWindow reads the cursor and the transfers in one statement, so both are of the same moment: a block that is
 // being stored or taken back meanwhile shows in both or in neither.
-func viewOfWindow(tx *gorm.DB, in models.ExpireInput, end time.Time) (windowView, error) {
+func viewOfWindow(tx *gorm.DB, p models.Payment, end time.Time) (windowView, error) {
 	var view windowView
 	err := tx.Model(&models.ChainCursor{}).
 		Select(`block_number, block_time, agreed_number, agreed_time, token_number, token_time, EXISTS (SELECT 1 FROM transfers t
-			WHERE t.payment_id = ? AND t.canonical AND t.block_time <= ?) AS paid`, in.PaymentID, toMillis(end)).
-		Where("network = ?", in.Network).Scan(&view).Error
+			WHERE t.payment_id = ? AND t.canonical AND t.block_time <= ?) AS paid`, p.ID, toMillis(end)).
+		Where("network = ?", p.Network).Scan(&view).Error
 	if err != nil {
 		return view, fmt.Errorf("read the chain's view of the window: %w", err)
 	}

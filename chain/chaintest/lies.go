@@ -160,7 +160,9 @@ func (n *Node) logsOf(fate uint64, block *Block, contracts chain.Contracts) []ty
 	n.mu.Lock()
 	lie := n.behaviour.Lie
 	n.mu.Unlock()
-	return lie.apply(n.byChance(fate, block, contracts))
+	logs := n.byChance(fate, block, contracts)
+	n.number(logs)
+	return lie.apply(logs)
 }
 
 // byChance returns a block's logs with what chance does to them.

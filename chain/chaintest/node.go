@@ -33,6 +33,8 @@ type Behaviour struct {
 	EmptyAnswers int
 	// ForgetsTransactions makes the node answer that it has no receipt of any transaction.
 	ForgetsTransactions bool
+	// NumbersPerTransaction makes the node number the logs of each transaction anew.
+	NumbersPerTransaction bool
 	// NoReceipts makes the node refuse to return receipts of a block.
 	NoReceipts bool
 	// NoState makes the node refuse to call contracts, as one does that has dropped the block's state.
@@ -261,10 +263,42 @@ func (n *Node) TokenLogsInRange(
 	for number := from; number <= to && number < uint64(len(view)); number++ {
 		logs = append(logs, n.byChance(fate, view[number], contracts)...)
 	}
+	n.number(logs)
 	if logLimit > 0 && len(logs) > logLimit {
 		return nil, RefusalError("query returned more than 10000 results")
 	}
 	return lie.apply(logs), nil
+}
+
+// number numbers the logs of each transaction anew, if the node does so.
+func (n *Node) number(logs []types.Log) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.behaviour.NumbersPerTransaction {
+		return
+	}
+	next := map[common.Hash]uint{}
+	for i := range logs {
+		logs[i].Index = next[logs[i].TxHash]
+		next[logs[i].TxHash]++
+	}
+}
+
+// numbered returns a receipt whose logs are numbered as the node does it.
+func (n *Node) numbered(receipt *types.Receipt) *types.Receipt {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.behaviour.NumbersPerTransaction {
+		return receipt
+	}
+	own := *receipt
+	own.Logs = nil
+	for i, log := range receipt.Logs {
+		numbered := *log
+		numbered.Index = uint(i)
+		own.Logs = append(own.Logs, &numbered)
+	}
+	return &own
 }
 
 // find returns a block that the node sees or that was abandoned below its head.
@@ -291,7 +325,11 @@ func (n *Node) ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*ty
 	if err != nil {
 		return nil, err
 	}
-	return block.Receipts, nil
+	receipts := make([]*types.Receipt, len(block.Receipts))
+	for i, receipt := range block.Receipts {
+		receipts[i] = n.numbered(receipt)
+	}
+	return receipts, nil
 }
 
 // Receipt returns a transaction's receipt in the chain that the node sees.
@@ -308,7 +346,7 @@ func (n *Node) Receipt(ctx context.Context, txHash common.Hash) (*types.Receipt,
 	for _, block := range slices.Backward(n.View()) {
 		for _, receipt := range block.Receipts {
 			if receipt.TxHash == txHash {
-				return receipt, true, nil
+				return n.numbered(receipt), true, nil
 			}
 		}
 		if receipt := n.madeUpReceipt(block, txHash); receipt != nil {

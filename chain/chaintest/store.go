@@ -379,11 +379,14 @@ func (s *Store) Heal(_ context.Context, _ string, found []models.TokenTransfer) 
 }
 
 // Disprove does what chain.CheckStore says.
-func (s *Store) Disprove(_ context.Context, _ string, keys []models.TransferKey, _ string) error {
+func (s *Store) Disprove(_ context.Context, _ string, wrong []models.TokenTransfer, _ string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, transfer := range s.transfers {
-		if transfer.Canonical && slices.Contains(keys, key.TransferKey) {
+		judged := slices.ContainsFunc(wrong, func(t models.TokenTransfer) bool {
+			return t.TransferKey == key.TransferKey && t.Block.Hash == transfer.Block.Hash
+		})
+		if transfer.Canonical && judged {
 			transfer.Canonical = false
 			transfer.Revision++
 			s.transfers[key] = transfer
@@ -513,7 +516,7 @@ func sortTransfers(transfers []models.TokenTransfer) {
 		if a.Block.Number != b.Block.Number {
 			return int(a.Block.Number) - int(b.Block.Number)
 		}
-		return int(a.LogIndex) - int(b.LogIndex)
+		return cmp.Or(int(a.LogIndex)-int(b.LogIndex), a.Compare(b.TransferKey))
 	})
 }
 

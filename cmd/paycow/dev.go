@@ -43,6 +43,7 @@ func devCommand() *cli.Command {
 			&cli.StringFlag{Name: "http", Value: "127.0.0.1:8080", Usage: "listen address of the API and the pages"},
 			&cli.StringFlag{Name: "temporal", Value: "127.0.0.1:7233", Usage: "listen address of Temporal"},
 			&cli.StringFlag{Name: "temporal-ui", Value: "127.0.0.1:8233", Usage: "listen address of Temporal's web UI"},
+			temporalUIWritesFlag(),
 			&cli.StringFlag{
 				Name: "rpc", Value: "127.0.0.1:8545", Usage: "listen address of the local chain, for HTTP and WebSocket",
 			},
@@ -216,6 +217,8 @@ func (d *dev) useOutsideNodes(ctx context.Context) error {
 	switch err := errors.Join(unreachable...); {
 	case d.settings.ChainID == 0:
 		return fmt.Errorf("--rpc-url: %w", err)
+	case refusePublicChain(d.settings.ChainID) != nil:
+		return fmt.Errorf("--rpc-url: %w", refusePublicChain(d.settings.ChainID))
 	case err != nil:
 		d.log.WarnContext(ctx, "some Ethereum nodes cannot be reached", "error", err)
 	}
@@ -244,7 +247,7 @@ func (d *dev) startTemporal(ctx context.Context) error {
 	d.sayf("starting Temporal")
 	server, err := temporal.Start(ctx, temporal.Config{
 		DataDir: filepath.Join(d.dir, "temporal"), FrontendAddr: d.cmd.String("temporal"),
-		UIAddr: d.cmd.String("temporal-ui"), UINamespace: devNamespace, Log: d.log,
+		UIAddr: d.cmd.String("temporal-ui"), UINamespace: devNamespace, UIWrites: d.cmd.Bool("temporal-ui-writes"), Log: d.log,
 	})
 	if err != nil {
 		return fmt.Errorf("start Temporal: %w", err)

@@ -4,7 +4,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -64,4 +69,27 @@ func TestDevRefuses(t *testing.T) {
 	require.EqualError(t, err, "--rpc-url and --token belong together")
 	_, err = devSettingsOf(t, "--rpc-url", "http://a", "--rpc-quorum", "2", "--token", "0xdAC17F958D2ee523a2206206994597C13D831ec7")
 	require.EqualError(t, err, "--rpc-quorum: a quorum of 2 needs more nodes than the 1 configured")
+}
+
+// TestDevRefusesPublicChains runs paycow dev with a node that says that it is of Ethereum's main network.
+func TestDevRefusesPublicChains(t *testing.T) {
+	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var call rpcMessage
+		if err := json.NewDecoder(r.Body).Decode(&call); err != nil {
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":"0x1"}`, call.ID)
+	}))
+	defer node.Close()
+	dir := t.TempDir()
+	cmd := program(t, "dev", "--data-dir", dir, "--http", "127.0.0.1:0", "--temporal", "127.0.0.1:0", "--temporal-ui", "127.0.0.1:0",
+		"--rpc-url", node.URL, "--token", "0xdAC17F958D2ee523a2206206994597C13D831ec7")
+	out, err := cmd.CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), "this is Ethereum (chain 1), where tokens are worth money")
+	require.NoFileExists(t, filepath.Join(dir, devFileName))
+	require.NoError(t, refusePublicChain(1337))
+	require.NoError(t, refusePublicChain(31337), "anvil")
+	require.NoError(t, refusePublicChain(11155111), "Sepolia")
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -25,11 +26,14 @@ func startEmbeddedTemporal(
 ) (stop func() error, err error) {
 	config := temporal.Config{
 		DataDir: cmd.String("data-dir"), FrontendAddr: s.Temporal.Address, UIAddr: cmd.String("temporal-ui"),
-		UINamespace: s.Temporal.Namespace, Log: log,
+		UINamespace: s.Temporal.Namespace, UIWrites: cmd.Bool("temporal-ui-writes"), Log: log,
 		CertificatesDir: filepath.Join(cmd.String("data-dir"), "tls"),
 	}
 	if isPostgres(s.DatabaseURL) {
 		config.PostgresURL = s.DatabaseURL
+	}
+	if u, err := url.Parse(s.TemporalUIURL); err == nil && u.Host != "" {
+		config.UIHosts = []string{u.Hostname()}
 	}
 	server, err := temporal.Start(ctx, config)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"paycow/chain"
+	"paycow/engine"
 	"paycow/models"
 )
 
@@ -42,10 +43,19 @@ func serveCommand() *cli.Command {
 			&cli.StringFlag{
 				Name: "temporal-ui", Value: "127.0.0.1:8233",
 				Usage: "listen address of the embedded Temporal's web UI, which asks for no password",
-			}),
+			},
+			temporalUIWritesFlag()),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			return runProcess(ctx, cmd, process{api: true, worker: true, embedded: cmd.Bool("embedded")})
 		},
+	}
+}
+
+// temporalUIWritesFlag is of the commands that run Temporal.
+func temporalUIWritesFlag() cli.Flag {
+	return &cli.BoolFlag{
+		Name:  "temporal-ui-writes",
+		Usage: "let Temporal's web UI signal and terminate workflows; it does not ask who does it",
 	}
 }
 
@@ -102,6 +112,7 @@ func runProcess(ctx context.Context, cmd *cli.Command, what process) (err error)
 func (a *app) run(ctx context.Context, listener net.Listener, withWorker bool, ready func()) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { a.outbox.Run(ctx); return nil })
+	group.Go(func() error { engine.NewDecisions(a.store, a.engine, a.log).Run(ctx); return nil })
 	group.Go(func() error { return a.serveMetrics(ctx) })
 	if listener != nil {
 		group.Go(func() error { return a.serveAPI(ctx, listener) })

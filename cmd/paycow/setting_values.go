@@ -103,12 +103,24 @@ func logLevel(field *slog.Level) func(string) error {
 func webURL(field *string, schemes ...string) func(string) error {
 	return func(value string) error {
 		u, err := url.Parse(value)
-		if err != nil || !slices.Contains(schemes, u.Scheme) || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		if err != nil || !slices.Contains(schemes, u.Scheme) || u.Host == "" || u.User != nil || u.RawQuery != "" ||
+			u.Fragment != "" {
 			return fmt.Errorf("must be a URL that starts with %s://", strings.Join(schemes, ":// or "))
 		}
 		*field = strings.TrimRight(value, "/")
 		return nil
 	}
+}
+
+// isLoopbackURL reports whether only this machine reaches a URL.
+func isLoopbackURL(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	host := u.Hostname()
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.Unmap().IsLoopback()
 }
 
 // noExplorer is the value of PAYCOW_EXPLORER_URL that turns its default off.
@@ -222,6 +234,9 @@ func addressRanges(field *[]netip.Prefix) func(string) error {
 					return errors.New("must be IP addresses or CIDR ranges, separated by commas")
 				}
 				prefix = netip.PrefixFrom(address, address.BitLen())
+			}
+			if prefix.Bits() == 0 {
+				return errors.New("must not be the whole Internet: then every client could choose its address")
 			}
 			ranges = append(ranges, prefix)
 		}

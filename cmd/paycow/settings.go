@@ -25,6 +25,7 @@ import (
 // Settings are the checked values that a process runs with.
 type Settings struct {
 	PublicURL      string // of this installation, without a slash at the end
+	AllowHTTP      bool   // PublicURL may begin with http:// although others reach it
 	HTTPAddr       string
 	DatabaseURL    string
 	Temporal       engine.Settings
@@ -65,7 +66,6 @@ type setting struct {
 	name     string
 	fallback string                   // the default, as it would be typed; "" = none
 	secret   bool                     // has no flag, because other users of the machine can read command lines
-	hidden   bool                     // an error does not repeat the value
 	help     string                   // one phrase
 	set      func(value string) error // checks a value and stores it
 }
@@ -79,7 +79,7 @@ func (d setting) apply(label, value string) error {
 	switch {
 	case err == nil:
 		return nil
-	case d.secret || d.hidden:
+	case d.secret:
 		return fmt.Errorf("%s: %w", label, err)
 	default:
 		return fmt.Errorf("%s: %w (not %q)", label, err, value)
@@ -96,6 +96,10 @@ func (s *Settings) generalTable() []setting {
 		{
 			name: "PUBLIC_URL", set: webURL(&s.PublicURL, "https", "http"),
 			help: "URL at which payers and shops reach this installation, such as https://pay.example.com",
+		},
+		{
+			name: "ALLOW_HTTP", fallback: "false", set: boolean(&s.AllowHTTP),
+			help: "accept a PUBLIC_URL that starts with http:// and is not of this machine: secrets cross the network in the clear",
 		},
 		{
 			name: "HTTP_ADDR", fallback: ":8080", set: text(&s.HTTPAddr),
@@ -197,7 +201,8 @@ func (s *Settings) chainTable() []setting {
 func (s *Settings) paymentTable() []setting {
 	return []setting{
 		{
-			name: "XPUB", hidden: true, set: accountKey(&s.XPub), // hidden because it might be a private key
+			// Whoever reads it can link all deposits of the installation; and it might be a private key by mistake.
+			name: "XPUB", secret: true, set: accountKey(&s.XPub),
 			help: "BIP-32 public account key (m/44'/60'/0') from which deposit addresses are derived",
 		},
 		{
@@ -295,6 +300,10 @@ func loadSettings(cmd *cli.Command, needed ...string) (Settings, error) {
 	}
 	if err := s.resolveQuorum(); err != nil {
 		wrong = append(wrong, fmt.Errorf("PAYCOW_RPC_QUORUM: %w", err))
+	}
+	if !s.AllowHTTP && strings.HasPrefix(strings.ToLower(s.PublicURL), "http:") && !isLoopbackURL(s.PublicURL) {
+		wrong = append(wrong, errors.New("PAYCOW_PUBLIC_URL: must start with https://, because http:// sends API secrets and "+
+			"passwords in the clear; on a network that you trust, PAYCOW_ALLOW_HTTP=true accepts it"))
 	}
 	return s, errors.Join(wrong...)
 }

@@ -180,3 +180,36 @@ func TestDefaultSettings(t *testing.T) {
 		require.Equal(t, text, durationText(d))
 	}
 }
+
+// TestPublicURLIsHTTPS shows that a public URL with http is accepted for this machine only, unless a setting says so.
+func TestPublicURLIsHTTPS(t *testing.T) {
+	for address, accepted := range map[string]bool{
+		"https://pay.example.com": true, "http://localhost:8080": true, "http://127.0.0.1:8080": true, "http://[::1]:8080": true,
+		"http://shop.localhost": true, "http://pay.example.com": false, "http://192.168.1.5:8080": false, "http://0.0.0.0:8080": false,
+		"https://user:secret@pay.example.com": false, "http://localhost.example.com": false, "HTTP://pay.example.com": false,
+	} {
+		_, err := settingsOf(t, map[string]string{"PAYCOW_PUBLIC_URL": address})
+		require.Equal(t, accepted, err == nil, "%s: %v", address, err)
+	}
+	_, err := settingsOf(t, map[string]string{"PAYCOW_PUBLIC_URL": "http://192.168.1.5:8080", "PAYCOW_ALLOW_HTTP": "true"})
+	require.NoError(t, err)
+}
+
+// TestTrustedProxiesAreNotEverybody refuses ranges that hold every address.
+func TestTrustedProxiesAreNotEverybody(t *testing.T) {
+	for _, value := range []string{"0.0.0.0/0", "::/0", "10.0.0.0/8, ::/0", "192.0.2.1/0"} {
+		_, err := settingsOf(t, map[string]string{"PAYCOW_TRUSTED_PROXIES": value})
+		require.ErrorContains(t, err, "whole Internet", value)
+	}
+}
+
+// TestSecretsHaveNoFlags: other users of the machine can read command lines.
+func TestSecretsHaveNoFlags(t *testing.T) {
+	for _, d := range new(Settings).table() {
+		switch d.name {
+		case "MASTER_KEY", "DATABASE_URL", "ETH_RPC_URLS", "XPUB", "PREVIOUS_XPUBS":
+			require.True(t, d.secret, d.name)
+		}
+		require.False(t, !d.secret && strings.HasSuffix(d.name, "_KEYS"), d.name)
+	}
+}

@@ -39,8 +39,14 @@ func (c *certificates) clientConfig(certificate tls.Certificate) *tls.Config {
 	}
 }
 
-// readerTLS returns the settings with which the web UI reads.
-func (c *certificates) readerTLS() (uiconfig.TLS, error) {
+// uiTLS returns the settings with which the web UI calls the frontend: as a reader, or as PayCow itself if it may write.
+func (c *certificates) uiTLS(writes bool) (uiconfig.TLS, error) {
+	if writes {
+		return uiconfig.TLS{
+			CaFile: c.files.CA, CertFile: c.files.Cert, KeyFile: c.files.Key, ServerName: c.files.ServerName,
+			EnableHostVerification: true,
+		}, nil
+	}
 	certificate, key, err := c.reader.pem()
 	if err != nil {
 		return uiconfig.TLS{}, err

@@ -115,7 +115,7 @@ func ensure(t *testing.T, c client.Client) {
 func newWorker(c client.Client) sdkworker.Worker {
 	w := sdkworker.New(c, testQueue, sdkworker.Options{})
 	w.RegisterWorkflow(probe)
-	w.RegisterActivityWithOptions(echo, activity.RegisterOptions{Name: "Echo"})
+	w.RegisterActivityWithOptions(repeat, activity.RegisterOptions{Name: "Echo"})
 	return w
 }
 
@@ -137,7 +137,7 @@ func startOptions(id, operator string) client.StartWorkflowOptions {
 	}
 }
 
-func echo(_ context.Context, text string) (string, error) { return text, nil }
+func repeat(_ context.Context, text string) (string, error) { return text, nil }
 
 // probe uses the engine as a payment does: it sets its details, runs both kinds of activity, upserts search attributes
 // and waits for a signal.
@@ -153,7 +153,7 @@ func probe(ctx workflow.Context, text string) (string, error) {
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: 10 * time.Second, Summary: "local summary",
 	})
-	if err := workflow.ExecuteLocalActivity(ctx, echo, answer).Get(ctx, &answer); err != nil {
+	if err := workflow.ExecuteLocalActivity(ctx, repeat, answer).Get(ctx, &answer); err != nil {
 		return "", err
 	}
 	err := workflow.UpsertTypedSearchAttributes(ctx,

@@ -32,6 +32,12 @@ type Config struct {
 	UIAddr string
 	// UINamespace is the namespace that the UI opens first. Empty means "default".
 	UINamespace string
+	// UIWrites lets the UI signal, cancel, terminate and start workflows, without asking who does it. Otherwise it only
+	// reads.
+	UIWrites bool
+	// UIHosts are the host names under which browsers reach the UI, besides localhost and IP addresses. Others are
+	// refused, so that no page of another site can read the UI through a name that leads here.
+	UIHosts []string
 	// PostgresURL, if set, keeps state and visibility in PostgreSQL: in the databases <name>_temporal and
 	// <name>_temporal_visibility on the server of the database <name> in the URL. Start creates them if they do not
 	// exist.
@@ -115,11 +121,14 @@ func (e *Server) start(ctx context.Context, cfg Config, addresses addresses, per
 	}
 	var reader uiconfig.TLS
 	if e.certs != nil {
-		if reader, err = e.certs.readerTLS(); err != nil {
+		if reader, err = e.certs.uiTLS(cfg.UIWrites); err != nil {
 			return err
 		}
 	}
-	e.ui, err = startUI(ctx, cfg.UIAddr, e.address, cfg.UINamespace, reader)
+	e.ui, err = startUI(ctx, uiSettings{
+		address: cfg.UIAddr, frontend: e.address, namespace: cfg.UINamespace, reader: reader, writes: cfg.UIWrites,
+		hosts: cfg.UIHosts,
+	})
 	return err
 }
 

@@ -1,0 +1,57 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"paycow/models"
+)
+
+// ClockSkew returns how far this process's clock is ahead of the database's, negative when it is behind. It is exact to
+// half the time that the question takes. SQLite has no clock of its own: the skew is 0.
+func (s *Store) ClockSkew(ctx context.Context) (time.Duration, error) {
+	if s.engine == engineSQLite {
+		return 0, nil
+	}
+	asked := time.Now()
+	theirs, err := s.databaseNow(ctx)
+	if err != nil {
+		return 0, wrap(err, "read the database's clock")
+	}
+	return asked.Add(time.Since(asked) / 2).Sub(theirs), nil
+}
+
+func (s *Store) databaseNow(ctx context.Context) (time.Time, error) {
+	var now time.Time
+	err := s.read(ctx).Raw("SELECT clock_timestamp()").Scan(&now).Error
+	return now, err
+}
+
+// PaymentTime returns the time that a payment made now is created at. It is the database's, so that a process whose clock
+// is wrong makes no payment that ends too early or that the watcher overlooks; SQLite has no clock, so own, the
+// process's, counts. Returns models.ErrClockBehind when the blocks that the quorum agreed on are more than
+// models.MaxClockSkew later: a payment could then have ended before it began.
+func (s *Store) PaymentTime(ctx context.Context, network string, own time.Time) (time.Time, error) {
+	read := struct {
+		Now        *time.Time
+		AgreedTime *time.Time
+	}{}
+	query := "SELECT NULL AS now, (SELECT agreed_time FROM chain_cursors WHERE network = ?) AS agreed_time"
+	if s.engine == enginePostgres {
+		query = strings.Replace(query, "NULL", "clock_timestamp()", 1)
+	}
+	if err := s.read(ctx).Raw(query, network).Scan(&read).Error; err != nil {
+		return time.Time{}, wrap(err, "read the database's clock and the agreed block")
+	}
+	now := own
+	if read.Now != nil {
+		now = *read.Now
+	}
+	if read.AgreedTime != nil && read.AgreedTime.Sub(now) > models.MaxClockSkew {
+		return time.Time{}, fmt.Errorf("%w: it is %s there, and the agreed block is of %s", models.ErrClockBehind,
+			now.UTC().Format(time.RFC3339), read.AgreedTime.UTC().Format(time.RFC3339))
+	}
+	return toMillis(now), nil
+}
