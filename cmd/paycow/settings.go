@@ -53,7 +53,8 @@ type Settings struct {
 	LogLevel       slog.Level
 	LogFormat      string
 
-	dataDir string // of paycow dev, "" for other commands
+	dataDir  string // of paycow dev, "" for other commands
+	ownChain bool   // the chain is in the data directory, too
 }
 
 // ExpiryGrace returns how long after the end of a payment's window its timer fires. By then the blocks up to that end
