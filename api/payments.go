@@ -113,7 +113,8 @@ func (s *Server) listPayments(c *gin.Context) error {
 		return rows, next, nil
 	}
 	if isCSV {
-		return streamCSV(c, "payments.csv", paymentColumns, filter.Cursor, page)
+		filter.Limit = maxListLimit // a small page would cost a query for a few rows
+		return streamCSV(s, c, "payments.csv", paymentColumns, filter.Cursor, page)
 	}
 	payments, next, err := page(filter.Cursor)
 	if err != nil {

@@ -2,22 +2,23 @@ package rules
 
 import (
 	"fmt"
+	"time"
 
 	"paycow/models"
 )
 
-// applyCrowd takes over the sums of a crowded payment in place of its transfers. A payment stays crowded.
-func (p *Payment) applyCrowd(crowd models.Crowd) {
-	p.crowd, p.crowdHeld, p.crowdBehind = &crowd, "", false
+// applyCrowd takes over the sums of a crowded payment, read for a window with that end, in place of its transfers. A
+// payment stays crowded.
+func (p *Payment) applyCrowd(crowd models.Crowd, end time.Time) {
+	p.crowd, p.crowdHeld, p.crowdBehind, p.crowdWindow = &crowd, "", false, end
 	p.transfers = newTransferSet()
 	p.held = map[models.TransferKey]string{}
-	p.extendWindow(crowd.WindowEnd)
 }
 
 // applyCrowdNews takes over the sums that a signal brought, unless newer ones are known.
 func (p *Payment) applyCrowdNews(crowd models.Crowd) {
 	if p.crowd == nil || crowd.Supersedes(*p.crowd) {
-		p.applyCrowd(crowd)
+		p.applyCrowd(crowd, crowd.WindowEnd)
 		p.crowdBehind = crowd.Version < p.recorded.Version
 	}
 }
@@ -26,9 +27,9 @@ func (p *Payment) applyCrowdNews(crowd models.Crowd) {
 func (p *Payment) IsCrowded() bool { return p.crowd != nil }
 
 // isCrowdOutdated reports whether the sums have to be read again: they may lack what was booked with the row's last
-// version, or the window is known to end later than it did for them.
+// version, or the window is known to have another end than it had for them.
 func (p *Payment) isCrowdOutdated() bool {
-	return p.crowd != nil && (p.crowdBehind || p.extendedTo.After(p.crowd.WindowEnd))
+	return p.crowd != nil && (p.crowdBehind || !p.windowEnd().Equal(p.crowdWindow))
 }
 
 // needsSettling reports whether a crowded payment has something to book. What was held at the last attempt waits.

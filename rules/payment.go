@@ -33,7 +33,9 @@ type Payment struct {
 	crowd        *models.Crowd                 // the sums of all transfers, once they are too many to know each
 	crowdHeld    string                        // why what is to be booked of them could not be at the last attempt
 	crowdBehind  bool                          // the sums are older than the recorded state
+	crowdWindow  time.Time                     // the end of the window that the sums were read for
 	extendedTo   time.Time                     // the real end of the window, if it is later than the promised one
+	windowAsOf   time.Time                     // when the database held what extendedTo was computed from
 	undecided    *models.DecisionSignal        // an acceptance of a version of the row that is not known here yet
 	recorded     models.PaymentState           // what the row is known to hold
 	awaitScan    *AwaitScan                    // follows an Expire that could not be answered yet
@@ -61,7 +63,9 @@ func (p *Payment) Recorded() models.PaymentState { return p.recorded }
 // Transfers returns every transfer known, in the order of the chain, or the sums of a crowded payment, and the end of
 // the window if it has moved.
 func (p *Payment) Transfers() models.TransfersSignal {
-	return models.TransfersSignal{Transfers: p.transfers.all(), Crowd: p.crowd, WindowEnd: p.extendedTo}
+	return models.TransfersSignal{
+		Transfers: p.transfers.all(), Crowd: p.crowd, WindowEnd: p.extendedTo, WindowAsOf: p.windowAsOf,
+	}
 }
 
 // ApplySnapshot takes over the payment's row and transfers. Newer notices of transfers are kept, but the amounts
@@ -80,10 +84,10 @@ func (p *Payment) ApplySnapshot(snapshot models.PaymentSnapshot) {
 	p.unsynced = 0
 	p.setRecorded(recorded)
 	p.undecided = nil // the row was read after the signal, so a version that it has not reached does not exist
-	p.extendWindow(snapshot.WindowEnd)
-	if snapshot.Crowd != nil {
-		p.applyCrowd(*snapshot.Crowd)           // read after everything that is known,
-		p.extendedTo = snapshot.Crowd.WindowEnd // so the sums are of this window
+	p.moveWindow(snapshot.WindowEnd, snapshot.WindowAsOf)
+	if snapshot.Crowd != nil { // read after everything that is known, so its window is the newest, too
+		p.extendedTo, p.windowAsOf = snapshot.WindowEnd, snapshot.WindowAsOf
+		p.applyCrowd(*snapshot.Crowd, p.windowEnd())
 	}
 	if p.crowd != nil {
 		return
@@ -100,7 +104,7 @@ func (p *Payment) ApplySnapshot(snapshot models.PaymentSnapshot) {
 func (p *Payment) ApplyTransfers(signal models.TransfersSignal) {
 	p.refused = nil
 	p.unsynced++
-	p.extendWindow(signal.WindowEnd)
+	p.moveWindow(signal.WindowEnd, signal.WindowAsOf)
 	if signal.Crowd != nil {
 		p.applyCrowdNews(*signal.Crowd)
 	}
@@ -187,9 +191,14 @@ func cleanReason(text string) string {
 	return string(runes[:min(len(runes), maxReasonRunes)])
 }
 
-// extendWindow notes a later end of the window. Of several ends the latest counts, so their order does not matter.
-func (p *Payment) extendWindow(end time.Time) {
-	if end.After(p.extendedTo) {
+// moveWindow notes the end of the window, as the database held it at a time. The newest end counts, also when it is the
+// earlier one: the pause that had moved it may have been taken back. Of ends whose order is not known, and against an
+// older one, the latest counts: an end that is too late harms less than one that is too early.
+func (p *Payment) moveWindow(end, asOf time.Time) {
+	switch {
+	case !asOf.IsZero() && !asOf.Before(p.windowAsOf):
+		p.extendedTo, p.windowAsOf = end, asOf
+	case end.After(p.extendedTo):
 		p.extendedTo = end
 	}
 }

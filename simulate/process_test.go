@@ -296,13 +296,13 @@ func (sim *simulation) sendSignals(ctx context.Context) {
 	}
 	for _, d := range due {
 		r := sim.runs[slices.IndexFunc(sim.runs, func(r *run) bool { return r.payment.ID == d.Payment.ID })]
-		signal := models.TransfersSignal{WindowEnd: d.WindowEnd}
+		signal := models.TransfersSignal{Crowd: d.Crowd, WindowEnd: d.WindowEnd, WindowAsOf: d.WindowAsOf}
 		for _, transfer := range d.Transfers {
 			signal.Transfers = append(signal.Transfers, transfer.Notice(cursor.BlockNumber))
 		}
 		sim.tracef("payment %d is signalled %d transfers at block %d", r.number, len(signal.Transfers), cursor.BlockNumber)
 		err := error(nil)
-		if signal.Crowd = d.Crowd; d.Crowd != nil {
+		if d.Crowd != nil {
 			sim.tracef("payment %d is signalled the sums %+v", r.number, *d.Crowd)
 		}
 		sim.signal(r, func(p *rules.Payment) { p.ApplyTransfers(signal) })

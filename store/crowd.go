@@ -154,7 +154,7 @@ func (s *Store) dueCrowds(ctx context.Context, network string, head uint64) ([]D
 		}
 		var signals []DueSignal
 		for _, row := range rows {
-			signal, err := s.lookAtCrowd(ctx, row.PaymentID, head)
+			signal, err := s.lookAtCrowd(ctx, network, row.PaymentID, head)
 			if err != nil {
 				return nil, err
 			}
@@ -169,9 +169,15 @@ func (s *Store) dueCrowds(ctx context.Context, network string, head uint64) ([]D
 }
 
 // lookAtCrowd returns the signal of a crowded payment if it is due, and otherwise notes when to look again.
-func (s *Store) lookAtCrowd(ctx context.Context, paymentID string, head uint64) (signal *DueSignal, err error) {
+func (s *Store) lookAtCrowd(
+	ctx context.Context, network, paymentID string, head uint64,
+) (signal *DueSignal, err error) {
 	err = s.write(ctx, func(tx *gorm.DB) error {
 		signal = nil
+		asOf, err := windowAsOf(tx, network)
+		if err != nil {
+			return err
+		}
 		row, news, p, err := s.newsOf(tx, paymentID)
 		if err != nil {
 			return err
@@ -181,7 +187,9 @@ func (s *Store) lookAtCrowd(ctx context.Context, paymentID string, head uint64) 
 			news.Now.Head = max(news.Now.Head, head)
 			return noteLook(tx, row, news)
 		}
-		signal = &DueSignal{Payment: p, Crowd: &news.Now, WindowEnd: movedEnd(p, news.Now.WindowEnd)}
+		signal = &DueSignal{
+			Payment: p, Crowd: &news.Now, WindowEnd: movedEnd(p, news.Now.WindowEnd), WindowAsOf: asOf,
+		}
 		return nil
 	})
 	return signal, err

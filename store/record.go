@@ -25,16 +25,20 @@ func (s *Store) Snapshot(ctx context.Context, paymentID string) (models.PaymentS
 // snapshotOf adds the transfers to a payment's row, or their sums if the payment is crowded. They are read after the
 // row, so they are never older than its state.
 func (s *Store) snapshotOf(db *gorm.DB, p models.Payment) (models.PaymentSnapshot, error) {
+	asOf, err := windowAsOf(db, p.Network)
+	if err != nil {
+		return models.PaymentSnapshot{}, fmt.Errorf("read how new the window is: %w", err)
+	}
 	switch crowd, _, err := readCrowd(db, p); {
 	case err != nil:
 		return models.PaymentSnapshot{}, fmt.Errorf("sum up a payment's transfers: %w", err)
 	case crowd != nil:
 		return models.PaymentSnapshot{
-			State: p.PaymentState, Crowd: crowd, WindowEnd: movedEnd(p, crowd.WindowEnd),
+			State: p.PaymentState, Crowd: crowd, WindowEnd: movedEnd(p, crowd.WindowEnd), WindowAsOf: asOf,
 		}, nil
 	}
 	var cursor models.ChainCursor
-	err := db.Where("network = ?", p.Network).Take(&cursor).Error
+	err = db.Where("network = ?", p.Network).Take(&cursor).Error
 	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) { // before the first block no transfer has a confirmation
 		return models.PaymentSnapshot{}, fmt.Errorf("read the chain cursor: %w", err)
 	}
@@ -48,6 +52,7 @@ func (s *Store) snapshotOf(db *gorm.DB, p models.Payment) (models.PaymentSnapsho
 	}
 	snapshot := models.PaymentSnapshot{
 		State: p.PaymentState, Transfers: make([]models.TransferNotice, len(transfers)), WindowEnd: movedEnd(p, end),
+		WindowAsOf: asOf,
 	}
 	for i, transfer := range transfers {
 		snapshot.Transfers[i] = transfer.Notice(cursor.BlockNumber)
@@ -175,7 +180,7 @@ func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result model
 	switch {
 	case err != nil:
 		return result, wrap(err, "expire a payment")
-	case result.Wait != "" && in.AwaitScan:
+	case result.Wait != "" && (in.AwaitScan || !result.WindowEnd.IsZero()): // it waits for a timer if its end was moved
 		return result, wrap(s.noteExpiryWait(ctx, p, end), "note that a payment waits for its expiry")
 	case !mayExpire(result):
 		return result, nil
@@ -235,6 +240,9 @@ func (s *Store) judgeExpiry(
 // judgeWindow answers whether a payment's window is over: everybody who could pay within it has been heard. ScannedPast
 // is the answer, and Wait says why it is not over. The end of the window is the row's, as pauses have moved it.
 func judgeWindow(tx *gorm.DB, p models.Payment) (result models.ExpireResult, view windowView, err error) {
+	if result.WindowAsOf, err = windowAsOf(tx, p.Network); err != nil {
+		return result, view, err
+	}
 	end, paused, err := windowEnd(tx, p)
 	if err != nil {
 		return result, view, err

@@ -17,8 +17,10 @@ type DueSignal struct {
 	Transfers []models.Transfer
 	// Crowd holds the sums of all transfers of a crowded payment, nil for another one. Then Transfers is empty.
 	Crowd *models.Crowd
-	// WindowEnd is when the payment's window really ends, zero when that is its expiry.
-	WindowEnd time.Time
+	// WindowEnd is when the payment's window really ends, zero when that is its expiry; WindowAsOf is when the database
+	// held that.
+	WindowEnd  time.Time
+	WindowAsOf time.Time
 }
 
 // DueSignals returns the transfers that are due when the head is at the given block number, longest due first, grouped
@@ -79,6 +81,10 @@ func (s *Store) dueTransfers(ctx context.Context, network string, head uint64, l
 	if err != nil {
 		return nil, err
 	}
+	asOf, err := windowAsOf(s.read(ctx), network)
+	if err != nil {
+		return nil, wrap(err, "read the due signals")
+	}
 	ends, err := windowEnds(s.read(ctx), network)
 	if err != nil {
 		return nil, wrap(err, "read the due signals")
@@ -86,6 +92,7 @@ func (s *Store) dueTransfers(ctx context.Context, network string, head uint64, l
 	for _, p := range payments {
 		end, _ := ends(p)
 		signals[position[p.ID]].Payment, signals[position[p.ID]].WindowEnd = p, movedEnd(p, end)
+		signals[position[p.ID]].WindowAsOf = asOf
 	}
 	return signals, nil
 }

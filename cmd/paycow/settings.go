@@ -45,6 +45,7 @@ type Settings struct {
 	PaymentWindow  time.Duration // from a payment's creation to its expiry
 	BlockTime      time.Duration // usual time between blocks; 0 = blocks are made on request (development only)
 	MaxAmount      models.Amount // of one payment, in micro-USDT
+	MaxUnpaid      int           // payments in a row of an operator that receive nothing; 0 = any number
 	MasterKey      []byte        // 32 bytes
 	TrustedProxies []netip.Prefix
 	MetricsAddr    string        // listen address of /metrics, "" = none
@@ -209,6 +210,10 @@ func (s *Settings) paymentTable() []setting {
 		{
 			name: "PREVIOUS_XPUBS", secret: true, set: accountKeys(&s.PreviousXPubs),
 			help: "account keys of earlier deposit addresses, separated by commas, after PAYCOW_XPUB was given a new one",
+		},
+		{
+			name: "MAX_UNPAID", fallback: strconv.Itoa(models.DefaultMaxUnpaid), set: wholeNumberOrZero(&s.MaxUnpaid),
+			help: "payments in a row that an operator may create without one of them receiving money; 0 for any number",
 		},
 		{
 			name: "RESERVED_ADDRESSES", fallback: strconv.Itoa(models.DefaultReservedAddresses),
