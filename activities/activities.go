@@ -8,6 +8,7 @@ import (
 
 	"paycow/chain"
 	"paycow/models"
+	"paycow/store"
 )
 
 // Activities holds the activities that a worker registers. The names of its exported methods are the activity types.
@@ -32,6 +33,10 @@ type Settings struct {
 	Network string
 	// Confirmations is how many confirmations a transfer usually needs, in blocks.
 	Confirmations uint64
+	// FinalizedAbove is the amount above which a credit also waits until its block is final, in micro-USDT; 0 = never.
+	FinalizedAbove models.Amount
+	// Ages say how long the reconciliation keeps old rows.
+	Ages store.Ages
 }
 
 // Dependencies are the parts that the activities work on.

@@ -68,8 +68,8 @@ type Config struct {
 	MaxAmount     models.Amount // the largest amount of one payment; default models.DefaultMaxAmount
 	// MaxUnpaid is how many payments in a row an operator may create of which none receives anything; 0 = any number.
 	MaxUnpaid int
-	BlockTime     time.Duration // usual time between blocks; default models.DefaultBlockTime
-	LagLimit      time.Duration // largest age of the newest block read for /readyz; default 10 block times plus 30 s
+	BlockTime time.Duration // usual time between blocks; default models.DefaultBlockTime
+	LagLimit  time.Duration // largest age of the newest block read for /readyz; default 10 block times plus 30 s
 	// MasterKey seals API secrets and second factors. Without it no operator can be approved and no secret revealed.
 	MasterKey []byte
 	// TemporalUIURL is where admins reach Temporal's web UI, "" if they cannot. TemporalNamespace is the namespace to

@@ -89,7 +89,10 @@ func (s *Store) planBookings(tx *gorm.DB, p models.Payment, in models.CreditInpu
 	bookings := make([]transferBooking, 0, len(in.Reversals)+len(in.Credits))
 	for _, reversal := range in.Reversals {
 		row := transfers[reversal.TransferKey]
-		if row == nil || !isOutdated(*row) {
+		// What was verified to be gone must be what is credited, in the block that it was last seen in.
+		if row == nil || !isOutdated(*row) ||
+			row.CreditedAmount != reversal.CreditedAmount || row.Revision != reversal.Revision ||
+			row.BlockHash != reversal.Block.Hash || row.FromAddress != reversal.From {
 			return nil, nil
 		}
 		bookings = append(bookings, transferBooking{models.LedgerReversal, row.TransferKey, row.CreditedAmount})

@@ -90,7 +90,8 @@ func (s *Store) planSettlement(
 	var bookings []transferBooking
 	for _, seen := range reversals {
 		row, ok := rows[seen.TransferKey]
-		if ok && row.Revision == seen.Revision && isOutdated(row) {
+		if ok && isOutdated(row) && row.Revision == seen.Revision && row.CreditedAmount == seen.CreditedAmount &&
+			row.BlockHash == seen.BlockHash && row.FromAddress == seen.FromAddress {
 			bookings = append(bookings, transferBooking{models.LedgerReversal, row.TransferKey, row.CreditedAmount})
 			delete(rows, seen.TransferKey) // it is credited again with another page
 		}
@@ -156,5 +157,9 @@ func ofKeys(tx *gorm.DB, paymentID string, keys []models.TransferKey) *gorm.DB {
 	}
 	return tx.Model(&models.Transfer{}).
 		Where("payment_id = ? AND tx_hash IN ?", paymentID, slices.Compact(slices.Sorted(slices.Values(hashes)))).
-		Where(keyOf("transfers")+" IN ?", names)
+		Where(keyOfTransferRow+" IN ?", names)
 }
+
+// keyOfTransferRow is SQL for the key of a row of transfers, as models.TransferKey writes it.
+const keyOfTransferRow = "CAST(chain_id AS text) || ':' || tx_hash || ':' || CAST(ordinal AS text) || " +
+	"CASE WHEN token = '' THEN '' ELSE ':' || token END"

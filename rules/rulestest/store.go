@@ -386,7 +386,8 @@ func (s *Store) isStale(input models.CreditInput) bool {
 	}
 	for _, n := range input.Reversals {
 		row := s.Transfers[n.TransferKey]
-		stale = stale || row.CreditedAmount == 0 || (row.Canonical && row.Amount == row.CreditedAmount)
+		stale = stale || row.CreditedAmount == 0 || (row.Canonical && row.Amount == row.CreditedAmount) ||
+			row.CreditedAmount != n.CreditedAmount || row.Revision != n.Revision
 	}
 	return stale
 }
