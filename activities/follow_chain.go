@@ -114,9 +114,9 @@ func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInp
 	}
 }
 
-// oldQueueRun is how long a follower runs that an earlier version started on the payments' task queue. Then the workflow
-// continues on the chain's. It is not shorter, because a workflow that a worker of the earlier version continues begins
-// on the old queue again.
+// oldQueueRun is how long a follower runs that an earlier version started on the payments' task queue. Then the
+// workflow continues on the chain's. It is not shorter, because a workflow that a worker of the earlier version
+// continues begins on the old queue again.
 const oldQueueRun = time.Minute
 
 // runTime returns how long a follower runs.
