@@ -156,14 +156,16 @@ func TestAnUpgradeOfTheTokenIsFollowed(t *testing.T) {
 				}
 			}
 			follow()
-			m.Mine(chaintest.Tx(4, payAt(upgradedToken, 4), payAt(foreign, 1000)))
+			// Both contracts in one transaction: each counts for itself.
+			m.Mine(chaintest.Tx(4, payAt(chaintest.Token, 4), payAt(upgradedToken, 5), payAt(foreign, 1000)))
+			m.Mine(chaintest.Tx(5, payAt(upgradedToken, 6)))
 			follow()
 			var amounts []models.Amount
 			for _, transfer := range store.Canonical() {
 				amounts = append(amounts, transfer.Amount)
-				require.Equal(t, transfer.Amount != 1, transfer.Token == upgradedToken.Hex(), "the first contract is not named")
+				require.Equal(t, transfer.Amount != 1 && transfer.Amount != 4, transfer.Token == upgradedToken.Hex(), "the first contract is not named")
 			}
-			require.Equal(t, []models.Amount{1, 2, 3, 4}, amounts)
+			require.Equal(t, []models.Amount{1, 2, 3, 4, 5, 6}, amounts)
 			cursor, err := store.Cursor(t.Context(), "")
 			require.NoError(t, err)
 			require.Equal(t, []string{upgradedToken.Hex()}, cursor.Upgrades)
