@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -81,9 +82,14 @@ type fakeVerifier struct {
 	err, removalErr error
 	mu              sync.Mutex
 	asked           []chain.Verification
+	slow            map[string]bool // hashes of transactions that take until the caller gives up
 }
 
-func (v *fakeVerifier) VerifyTransfer(_ context.Context, wanted chain.Verification) error {
+func (v *fakeVerifier) VerifyTransfer(ctx context.Context, wanted chain.Verification) error {
+	if v.slow[wanted.Notice.TxHash] {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.asked = append(v.asked, wanted)
@@ -103,7 +109,7 @@ func setup(t *testing.T) *bundle {
 	b := &bundle{t: t, store: db, engine: &fakeEngine{signals: map[string][]models.TransferNotice{}}, verifier: &fakeVerifier{}, operator: models.NewID(), path: path}
 	require.NoError(t, db.CreateOperator(t.Context(), models.Operator{ID: b.operator, Email: "shop@example.com", Status: models.OperatorActive}, nil))
 	b.Activities = activities.New(activities.Dependencies{
-		Payments: db, Signals: db, Verifier: b.verifier, Engine: b.engine,
+		Payments: db, Crowds: db, Signals: db, Verifier: b.verifier, Engine: b.engine,
 		Watcher: b,
 	}, activities.Settings{Network: models.NetworkERC20}, quiet)
 	var suite testsuite.WorkflowTestSuite
@@ -312,6 +318,37 @@ func TestNothingIsBookedBeforeTheChainConfirmsIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 50*models.USDT, available)
 	require.Zero(t, pending)
+}
+
+// What is verified in time is booked, however long the rest takes.
+func TestSlowVerificationsHoldUpNoOther(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := b.payment()
+	quick, slow := transferTo(p, 1), transferTo(p, 2)
+	b.mine(quick, slow)
+	for range 11 {
+		b.mine()
+	}
+	snapshot, err := b.LoadPayment(t.Context(), p.ID)
+	require.NoError(t, err)
+	require.Len(t, snapshot.Transfers, 2)
+	state := models.PaymentState{Status: models.StatusPaid, AmountReceived: 100 * models.USDT, AmountCredited: 50 * models.USDT, Version: 2}
+	input := models.CreditInput{PaymentID: p.ID, OperatorID: b.operator, DepositAddress: p.DepositAddress, Confirmations: 12, Credits: snapshot.Transfers, State: state}
+	b.verifier.slow = map[string]bool{slow.TxHash: true}
+	attempt := func() (models.CreditResult, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		return b.CreditPayment(ctx, input)
+	}
+	result, err := attempt()
+	require.NoError(t, err)
+	require.Len(t, result.Unverified, 1)
+	require.Equal(t, slow.TransferKey, result.Unverified[0].TransferKey)
+	input.Credits = slices.DeleteFunc(input.Credits, func(n models.TransferNotice) bool { return n.TxHash == slow.TxHash })
+	result, err = attempt()
+	require.NoError(t, err)
+	require.True(t, result.Recorded)
 }
 
 // A credit is taken back only when the quorum shows that its transfer is gone, and what cannot be shown holds up no credit.
