@@ -17,6 +17,7 @@ import (
 	"github.com/gin-gonic/gin"
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"paycow/internal/logs"
 	"paycow/internal/secrets"
 	"paycow/models"
 	"paycow/store"
@@ -68,8 +69,8 @@ type Config struct {
 	MaxAmount     models.Amount // the largest amount of one payment; default models.DefaultMaxAmount
 	// MaxUnpaid is how many payments in a row an operator may create of which none receives anything; 0 = any number.
 	MaxUnpaid int
-	BlockTime     time.Duration // usual time between blocks; default models.DefaultBlockTime
-	LagLimit      time.Duration // largest age of the newest block read for /readyz; default 10 block times plus 30 s
+	BlockTime time.Duration // usual time between blocks; default models.DefaultBlockTime
+	LagLimit  time.Duration // largest age of the newest block read for /readyz; default 10 block times plus 30 s
 	// MasterKey seals API secrets and second factors. Without it no operator can be approved and no secret revealed.
 	MasterKey []byte
 	// TemporalUIURL is where admins reach Temporal's web UI, "" if they cannot. TemporalNamespace is the namespace to
@@ -92,6 +93,9 @@ const (
 	stateCacheEntries   = 16384
 	addressCacheEntries = 16384
 )
+
+// createPath is the path of the call that creates a payment.
+const createPath = "/api/payment/create"
 
 // Server serves HTTP requests.
 type Server struct {
@@ -128,6 +132,7 @@ func newServer(config Config, hash func(password string) string) *Server {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
+	config.Log = logs.Bounded(config.Log)
 	s := &Server{
 		Config: config, states: newStateReader(config.Engine, config.Log),
 		addresses: newCache[uint32, string](addressCacheEntries),
@@ -135,7 +140,7 @@ func newServer(config Config, hash func(password string) string) *Server {
 	}
 	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.exports = newBudget(maxExports, maxExportsPerNetwork)
-	s.unpaid = newQuota(config.MaxUnpaid, config.Store.UnpaidRun, config.Clock)
+	s.unpaid = s.newQuota()
 	s.crossOrigin = http.NewCrossOriginProtection()
 	if err := s.crossOrigin.AddTrustedOrigin(originText(s.PublicURL)); err != nil {
 		// The check by Sec-Fetch-Site works without it.
@@ -178,7 +183,7 @@ func (s *Server) newRouter() *gin.Engine {
 	router.GET("/payment/data/:id", s.handle(s.publicPayment))
 
 	operator := router.Group("/api", s.authenticate)
-	operator.POST("/payment/create", s.handle(s.createPayment))
+	operator.POST(strings.TrimPrefix(createPath, "/api"), s.handle(s.createPayment))
 	operator.GET("/payment/:id", s.handle(s.operatorPayment))
 	operator.POST("/payment/:id/reject", s.handle(s.rejectPayment))
 	operator.POST("/payment/:id/accept", s.handle(s.acceptPayment))
