@@ -154,6 +154,72 @@ func (sim *simulation) judgeCredits(input models.CreditInput) {
 	}
 }
 
+// anyHonest reports whether an honest node has lately shown a chain of which the condition holds.
+func (sim *simulation) anyHonest(condition func(blocks []*chaintest.Block) bool) bool {
+	for _, seen := range sim.views {
+		if slices.ContainsFunc(seen.chains, condition) {
+			return true
+		}
+	}
+	return false
+}
+
+// judgeReversals checks that an honest node's chain does not hold what is taken back: of a quorum at most one node lies.
+func (sim *simulation) judgeReversals(input models.CreditInput) {
+	for _, n := range input.Reversals {
+		if sim.quorum < 2 {
+			continue
+		}
+		gone := sim.anyHonest(func(blocks []*chaintest.Block) bool {
+			return len(blocks) > int(n.Block.Number) && !slices.ContainsFunc(chaintest.Transfers(blocks), func(t models.TokenTransfer) bool {
+				return t.TransferKey == n.TransferKey && t.To == input.DepositAddress && t.Amount == n.CreditedAmount
+			})
+		})
+		if !gone {
+			sim.failf("reversed %s of block %s, which every honest node holds", n.TransferKey, n.Block)
+		}
+	}
+}
+
+// judgeRewind checks that what the quorum agreed on is taken back only when an honest node has another block there.
+func (sim *simulation) judgeRewind(before models.ChainCursor, to models.BlockRef) {
+	if sim.quorum < 2 || to.Number >= before.AgreedNumber {
+		return
+	}
+	moved := sim.anyHonest(func(blocks []*chaintest.Block) bool {
+		return len(blocks) > int(before.AgreedNumber) && blocks[before.AgreedNumber].Header.Hash.Hex() != before.AgreedHash
+	})
+	if !moved {
+		sim.failf("block %d was agreed on, every honest node has it, and reading went back to block %d", before.AgreedNumber, to.Number)
+	}
+}
+
+// judgeAlarm checks that nothing halts the installation: no fork of the honest chain is deeper than what is final.
+func (sim *simulation) judgeAlarm(alarm models.Alarm) {
+	if alarm.Kind.HaltsCrediting() {
+		sim.failf("an alarm halts crediting on the word of a node that lies: %s", alarm.Message)
+	}
+}
+
+// judgeProgress checks that a status goes back from PAID only with a reversal, or when a reorg moved a transfer past the
+// window's end.
+func (sim *simulation) judgeProgress(r *run, before, after models.PaymentState, reversals int) {
+	if before.Status != models.StatusPaid || after.Status == models.StatusPaid || reversals > 0 {
+		return
+	}
+	snapshot, err := sim.db.Snapshot(context.Background(), r.payment.ID)
+	if err != nil {
+		sim.failf("read payment %d: %v", r.number, err)
+		return
+	}
+	late := slices.ContainsFunc(snapshot.Transfers, func(n models.TransferNotice) bool {
+		return n.Canonical && n.CreditedAmount == n.Amount && n.Block.Time.After(r.payment.ExpiresAt)
+	})
+	if !late {
+		sim.failf("payment %d was PAID and became %s (%s) although nothing was reversed", r.number, after.Status, after.Exception)
+	}
+}
+
 // judgeExpiry checks that an honest node's chain has passed the window and holds nothing of it for the payment.
 func (sim *simulation) judgeExpiry(p models.Payment) {
 	views := [][]*chaintest.Block{sim.world.Blocks()} // a node may have fallen behind again what it showed

@@ -139,11 +139,15 @@ func (sim *simulation) carryOut(ctx context.Context, r *run, effect rules.Effect
 		r.resume = false
 		r.rules.ApplySnapshot(snapshot)
 	case rules.Record:
+		before := r.rules.Recorded()
 		result, err := act.RecordPayment(ctx, effect.Input)
 		if err != nil {
 			return false
 		}
 		sim.tracef("payment %d: %s, recorded %t", r.number, effect.Summary(), result.Recorded)
+		if result.Recorded {
+			sim.judgeProgress(r, before, effect.Input.State, 0)
+		}
 		r.rules.ApplyRecordResult(effect, result)
 	case rules.Credit:
 		result, err := act.CreditPayment(ctx, effect.Input)
@@ -153,6 +157,8 @@ func (sim *simulation) carryOut(ctx context.Context, r *run, effect rules.Effect
 		sim.tracef("payment %d: %s, recorded %t, %d not verified", r.number, effect.Summary(), result.Recorded, len(result.Unverified))
 		if result.Recorded {
 			sim.judgeCredits(effect.Input)
+			sim.judgeReversals(effect.Input)
+			sim.judgeProgress(r, r.rules.Recorded(), effect.Input.State, len(effect.Input.Reversals))
 		}
 		r.rules.ApplyCreditResult(effect, result)
 	case rules.Expire:
