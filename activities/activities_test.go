@@ -109,7 +109,7 @@ func setup(t *testing.T) *bundle {
 	b := &bundle{t: t, store: db, engine: &fakeEngine{signals: map[string][]models.TransferNotice{}}, verifier: &fakeVerifier{}, operator: models.NewID(), path: path}
 	require.NoError(t, db.CreateOperator(t.Context(), models.Operator{ID: b.operator, Email: "shop@example.com", Status: models.OperatorActive}, nil))
 	b.Activities = activities.New(activities.Dependencies{
-		Payments: db, Signals: db, Verifier: b.verifier, Engine: b.engine,
+		Payments: db, Crowds: db, Signals: db, Verifier: b.verifier, Engine: b.engine,
 		Watcher: b,
 	}, activities.Settings{Network: models.NetworkERC20}, quiet)
 	var suite testsuite.WorkflowTestSuite

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"paycow/chain"
 	"paycow/models"
 )
@@ -66,28 +64,20 @@ func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput
 // verify returns the credits and reversals that cannot be verified now, in the order of the input.
 func (a *Activities) verify(ctx context.Context, input models.CreditInput) ([]models.UnverifiedTransfer, error) {
 	notices := slices.Concat(input.Credits, input.Reversals)
-	reasons := make([]error, len(notices))
 	inTime := ctx
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		inTime, cancel = context.WithTimeout(ctx, time.Until(deadline)*verifyShare/100)
 		defer cancel()
 	}
-	var group errgroup.Group
-	group.SetLimit(verifyConcurrency)
+	wanted := make([]chain.Verification, len(notices))
 	for i, notice := range notices {
-		verify := a.verifier.VerifyTransfer
-		if i >= len(input.Credits) {
-			verify = a.verifier.VerifyRemoval
+		wanted[i] = chain.Verification{
+			DepositAddress: input.DepositAddress, Notice: notice, Confirmations: input.Confirmations, AtStake: input.AtStake,
 		}
-		group.Go(func() error {
-			reasons[i] = verify(inTime, chain.Verification{
-				DepositAddress: input.DepositAddress, Notice: notice, Confirmations: input.Confirmations, AtStake: input.AtStake,
-			})
-			return nil
-		})
 	}
-	_ = group.Wait() // the errors are in reasons
+	credits, reversals := wanted[:len(input.Credits)], wanted[len(input.Credits):]
+	reasons := slices.Concat(verifyEach(inTime, credits, a.verifier.VerifyTransfer), a.verifyRemovals(inTime, reversals))
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("verify the payment's transfers: %w", ctx.Err())
 	}

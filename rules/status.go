@@ -16,6 +16,13 @@ type sums struct {
 }
 
 func (p *Payment) sums() sums {
+	if c := p.crowd; c != nil {
+		return sums{
+			received: c.Received, credited: c.Credited, creditedInTime: c.CreditedInTime, creditedLate: c.CreditedLate,
+			minedInTime: c.MinedInTime, confirming: c.Confirming, unconfirmedInTime: c.UncreditedInTime > 0,
+			removed: c.Removed > 0, outdated: c.Outdated > 0,
+		}
+	}
 	var s sums
 	for _, n := range p.transfers.notices {
 		s.outdated = s.outdated || isOutdated(n)
@@ -57,6 +64,9 @@ func (p *Payment) state() models.PaymentState {
 		state.Decision = models.DecisionAccept
 	}
 	state.Status, state.Exception = p.status(s)
+	if p.crowd != nil {
+		state.TxHash, state.LastBlock = p.crowd.TxHash, p.crowd.LastBlock
+	}
 	total := models.Amount(0)
 	for _, n := range p.transfers.matching(func(n models.TransferNotice) bool { return standing(n).Canonical }) {
 		n = standing(n)
@@ -79,6 +89,8 @@ func (p *Payment) nextState() models.PaymentState {
 func (p *Payment) status(s sums) (models.Status, models.Exception) {
 	requested := p.input.AmountRequested
 	expired := p.windowClosed && !s.unconfirmedInTime
+	// What is PAID stays PAID while the credits cover it, even if a reorg mines a transfer again after the window.
+	isPaid := s.creditedInTime >= requested || p.recorded.Status == models.StatusPaid && s.credited >= requested
 	switch {
 	case p.rejected && s.credited > 0:
 		return models.StatusRejected, models.ExceptionAfterReject
@@ -90,14 +102,9 @@ func (p *Payment) status(s sums) (models.Status, models.Exception) {
 	case p.accepted && s.credited > 0:
 		return models.StatusPaid, models.ExceptionAccepted
 
-	case s.outdated:
-		// The status waits for the reversal too. Whether the credited transfer was late is no longer known: its row may
-		// hold another block than the one that it was credited in.
-		return p.recorded.Status, p.recorded.Exception
-
-	case s.creditedInTime >= requested && s.credited > requested:
+	case isPaid && s.credited > requested:
 		return models.StatusPaid, models.ExceptionOverpaid
-	case s.creditedInTime >= requested:
+	case isPaid:
 		return models.StatusPaid, models.ExceptionNone
 
 	case expired && s.creditedLate > 0:

@@ -23,6 +23,8 @@ type run struct {
 	timer   time.Time    // when the timer fires or has fired, zero before there is one
 	pending rules.Effect // whose activity is being repeated, nil when there is none
 
+	wasPaid    bool  // it was recorded as PAID
+	takesBack  bool  // credits of a crowded payment were to be reversed since its state was recorded
 	rejected   bool  // the operator has rejected the payment
 	accepted   bool  // the operator has accepted it
 	acceptedAt int64 // the version that was accepted, 0 when none was or its run was terminated afterwards
@@ -46,7 +48,7 @@ func (sim *simulation) start(r *run) {
 func (sim *simulation) resume(r *run) {
 	input := models.NewPaymentInput(r.payment, sim.required(), chaintest.BlockTime)
 	*r = run{
-		payment: r.payment, number: r.number, rejected: r.rejected, accepted: r.accepted, acceptedAt: r.acceptedAt,
+		payment: r.payment, number: r.number, wasPaid: r.wasPaid, takesBack: r.takesBack, rejected: r.rejected, accepted: r.accepted, acceptedAt: r.acceptedAt,
 		rules: rules.NewPayment(input), alive: true, resume: true, began: sim.step,
 	}
 }
@@ -78,7 +80,7 @@ func (r *run) wakes(now time.Time) bool {
 // isInterruptible reports whether a signal ends the repetition of the effect's activity.
 func isInterruptible(effect rules.Effect) bool {
 	switch effect.(type) {
-	case rules.Credit, rules.AwaitScan:
+	case rules.Credit, rules.Settle, rules.AwaitScan:
 		return true
 	default:
 		return false
@@ -146,7 +148,12 @@ func (sim *simulation) carryOut(ctx context.Context, r *run, effect rules.Effect
 		}
 		sim.tracef("payment %d: %s, recorded %t", r.number, effect.Summary(), result.Recorded)
 		if result.Recorded {
-			sim.judgeProgress(r, before, effect.Input.State, 0)
+			reversals := 0
+			if r.takesBack {
+				reversals++
+			}
+			r.takesBack = false
+			sim.judgeProgress(r, before, effect.Input.State, reversals)
 		}
 		r.rules.ApplyRecordResult(effect, result)
 	case rules.Credit:
@@ -161,6 +168,14 @@ func (sim *simulation) carryOut(ctx context.Context, r *run, effect rules.Effect
 			sim.judgeProgress(r, r.rules.Recorded(), effect.Input.State, len(effect.Input.Reversals))
 		}
 		r.rules.ApplyCreditResult(effect, result)
+	case rules.Settle:
+		r.takesBack = r.takesBack || effect.Crowd.Outdated > 0 // a reversal may be booked and its outcome lost
+		result, err := act.SettlePayment(ctx, effect.Input)
+		if err != nil {
+			return false
+		}
+		sim.tracef("payment %d: %s, booked %d, held %q", r.number, effect.Summary(), result.Booked, result.Held)
+		r.rules.ApplySettleResult(effect, result)
 	case rules.Expire:
 		result, err := sim.expire(ctx, r, effect.Input)
 		if err != nil {

@@ -30,7 +30,7 @@ func (a *app) dialPool(ctx context.Context) (*chain.Pool, error) {
 func (a *app) activitiesOn(pool *chain.Pool) *activities.Activities {
 	config := a.settings.chainConfig()
 	return activities.New(activities.Dependencies{
-		Payments: a.store, Signals: a.store, Expiries: a.store, Verifier: chain.NewVerifier(config, pool), Engine: a.engine,
+		Payments: a.store, Crowds: a.store, Signals: a.store, Expiries: a.store, Verifier: chain.NewVerifier(config, pool), Engine: a.engine,
 		Books: a.store, Balances: pool, Alarms: a.store, Watcher: chain.NewWatcher(config, pool, a.store, a.log),
 	}, activities.Settings{
 		Network: config.Network, Confirmations: a.settings.Confirmations, FinalizedAbove: a.settings.FinalizedAbove,
