@@ -100,8 +100,8 @@ func (s *Server) createPayment(c *gin.Context) error {
 }
 
 // createOrRepeat creates a payment, or returns the one created earlier with the same idempotency key. The largest
-// amount, a wrong clock and the quota apply to new payments only: a repeated call succeeds even if the setting has been lowered
-// since.
+// amount, a wrong clock and the quota apply to new payments only: a repeated call succeeds even if the setting has been
+// lowered since.
 func (s *Server) createOrRepeat(
 	ctx context.Context,
 	wanted store.NewPayment,
@@ -125,7 +125,7 @@ func (s *Server) createOrRepeat(
 
 // mayCreate sets when the payment begins and ends, and returns an error if no such payment may be created now.
 func (s *Server) mayCreate(ctx context.Context, wanted *store.NewPayment) error {
-	now, err := s.Store.PaymentTime(ctx, wanted.Network, s.Clock())
+	now, err := s.Store.PaymentTime(ctx, wanted.Network, s.Clock(), s.ClockLimit)
 	switch {
 	case errors.Is(err, models.ErrClockBehind):
 		err, now = errClockBehind.because(err), s.Clock()

@@ -2,6 +2,7 @@ package chaintest
 
 import (
 	"encoding/binary"
+	"maps"
 	"math/big"
 	"slices"
 	"sync"
@@ -27,7 +28,9 @@ const (
 var (
 	Token        = common.HexToAddress("0x00000000000000000000000000000000070CE400")
 	ForeignToken = common.HexToAddress("0x00000000000000000000000000000000F04E16A4")
-	Sender       = common.HexToAddress("0xaa00000000000000000000000000000000000000")
+	// Vacant is an address without a contract.
+	Vacant = common.HexToAddress("0x000000000000000000000000000000000000dEaD")
+	Sender = common.HexToAddress("0xaa00000000000000000000000000000000000000")
 )
 
 // TransferTopic is the first topic of every Transfer log.
@@ -226,6 +229,18 @@ func (c *Chain) Fork(depth int, now time.Time, place func(txHash common.Hash) in
 		}
 		c.mineAt(at, transactions)
 	}
+}
+
+// Branch returns a chain of its own that shares all but the newest blocks with this one.
+func (c *Chain) Branch(depth int) *Chain {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	branch := &Chain{
+		byHash: maps.Clone(c.byHash), times: maps.Clone(c.times), last: maps.Clone(c.last), minted: c.minted,
+		states: maps.Clone(c.states),
+	}
+	branch.blocks = slices.Clone(c.blocks[:max(len(c.blocks)-depth, 1)])
+	return branch
 }
 
 // FillBloom adds so many logs of other contracts to a block that its bloom filter matches everything. The block's hash
