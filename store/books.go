@@ -273,7 +273,8 @@ func (s *Store) CompareTransactions(ctx context.Context, ids []string) ([]models
 	var differences []models.Difference
 	for _, id := range ids {
 		var entries []int64
-		err := s.read(ctx).Model(&models.LedgerEntry{}).Where("transaction_id = ?", id).Order("id").Pluck("id", &entries).Error
+		err := s.read(ctx).Model(&models.LedgerEntry{}).Where("transaction_id = ?", id).Order("id").
+			Pluck("id", &entries).Error
 		if err != nil {
 			return nil, wrap(err, "read the entries of a transaction")
 		}
