@@ -24,8 +24,9 @@ func (a *app) serveAPI(ctx context.Context, listener net.Listener) error {
 		lagLimit = 365 * 24 * time.Hour // blocks are made on request, so their age means nothing
 	}
 	server := api.New(api.Config{
-		Store: a.store, Engine: a.engine, Starter: a.outbox, Addresses: a.settings.XPub, PreviousAddresses: a.previousAddresses(),
-		PublicURL: a.settings.PublicURL, TrustedProxies: a.settings.TrustedProxies,
+		Store: a.store, Engine: a.engine, Starter: a.outbox, Addresses: a.settings.XPub,
+		PreviousAddresses: a.previousAddresses(),
+		PublicURL:         a.settings.PublicURL, TrustedProxies: a.settings.TrustedProxies,
 		Confirmations: a.settings.Confirmations, Quorum: a.settings.RPCQuorum,
 		PaymentWindow: a.settings.PaymentWindow, MaxAmount: a.settings.MaxAmount, MaxUnpaid: a.settings.MaxUnpaid,
 		BlockTime: a.settings.BlockTime, LagLimit: lagLimit, Log: a.log,
