@@ -250,7 +250,8 @@ func addressRanges(field *[]netip.Prefix) func(string) error {
 				prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
 			}
 			// No network of one's own is larger than 10.0.0.0/8 or fc00::/7. Two halves are the whole Internet, too.
-			if least := map[bool]int{true: 8, false: 7}[prefix.Addr().Is4()]; prefix.Bits() < least {
+			least := map[bool]int{true: 8, false: 7}[prefix.Addr().Is4()]
+			if prefix.Bits() < least || prefix.Addr().Is4In6() {
 				return errors.New("must not be a large part of the whole Internet: then every client could choose its address")
 			}
 			ranges = append(ranges, prefix.Masked())
