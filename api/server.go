@@ -203,6 +203,8 @@ func (s *Server) routePeople(router *gin.Engine) {
 	anyone.POST("/admin/login", s.handle(s.login(models.RoleAdmin, "/admin.html")))
 	anyone.POST("/admin/logout", s.handle(s.logout))
 
+	anyone.POST("/account/password", s.handle(s.setPasswordByLink))
+
 	operator := anyone.Group("/operator", s.loggedInAs(models.RoleOperator))
 	operator.GET("/me", s.handle(s.me))
 	operator.POST("/credentials/reveal", s.handle(s.revealCredential))
@@ -217,6 +219,13 @@ func (s *Server) routePeople(router *gin.Engine) {
 	for name := range operatorChanges {
 		admin.POST("/operators/:id/"+name, s.handle(s.changeOperator(name)))
 	}
+	for name, change := range accessChanges(models.RoleOperator) {
+		admin.POST("/operators/:id/"+name, s.handle(s.changeAccess(models.RoleOperator, change)))
+	}
+	admin.GET("/admins", s.handle(s.adminAccounts))
+	for name, change := range accessChanges(models.RoleAdmin) {
+		admin.POST("/admins/:id/"+name, s.handle(s.changeAccess(models.RoleAdmin, change)))
+	}
 	admin.GET("/payments", s.handle(s.adminPayments))
 	admin.GET("/payment/:id", s.handle(s.adminPayment))
 	admin.GET("/health", s.handle(s.adminHealth))
@@ -229,6 +238,8 @@ func (s *Server) routePeople(router *gin.Engine) {
 		group.POST("/totp/start", s.handle(s.startTOTP))
 		group.POST("/totp/enable", s.handle(s.enableTOTP))
 		group.POST("/totp/disable", s.handle(s.disableTOTP))
+		group.GET("/sessions", s.handle(s.listSessions))
+		group.POST("/sessions/end", s.handle(s.endSessions))
 	}
 }
 
