@@ -13,7 +13,7 @@ import (
 func (s *Settings) chainConfig() chain.Config {
 	return chain.Config{
 		Network: models.NetworkERC20, ChainID: s.ChainID, Genesis: s.Genesis, Token: s.Token, Quorum: s.RPCQuorum, BlockTime: s.BlockTime,
-		FinalizedAbove: s.FinalizedAbove, WatchMempool: s.WatchMempool,
+		FinalizedAbove: s.FinalizedAbove, WatchMempool: s.WatchMempool, OwnClock: s.ownChain,
 	}
 }
 
