@@ -15,7 +15,8 @@ type Contracts []common.Address
 
 // contractsAt returns the contracts that are watched from a cursor on.
 func (c Config) contractsAt(cursor models.ChainCursor) Contracts {
-	contracts := Contracts{c.Token}
+	contracts := make(Contracts, 0, 1+len(cursor.Upgrades))
+	contracts = append(contracts, c.Token)
 	for _, upgrade := range cursor.Upgrades {
 		contracts = append(contracts, common.HexToAddress(upgrade))
 	}

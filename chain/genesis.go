@@ -31,7 +31,7 @@ func Genesis(
 	header, err := pool.AgreedHeader(ctx, 0)
 	if err != nil {
 		log.WarnContext(ctx, "the genesis block is not known yet: too few nodes state the same one", "error", err)
-		return common.Hash{}, false, nil //nolint:nilerr // the watcher asks again
+		return common.Hash{}, false, nil // the watcher asks again
 	}
 	return header.Hash, true, nil
 }

@@ -30,8 +30,8 @@ func evidenceOf(tx *gorm.DB, p models.Payment, end time.Time) (evidence, error) 
 		CAST(COALESCE(SUM(CASE WHEN credited_amount <> 0 THEN credited_amount WHEN canonical THEN amount ELSE 0 END), 0)
 			AS bigint) AS received,
 		(SELECT CAST(COALESCE(SUM(e.amount), 0) AS bigint) FROM ledger_transactions t
-			JOIN ledger_entries e ON e.transaction_id = t.id AND e.account = @account
-			WHERE t.payment_id = @payment) AS credited,
+			CROSS JOIN ledger_entries e WHERE e.transaction_id = t.id AND e.account || '' = @account
+			AND t.payment_id = @payment) AS credited,
 		CAST(COALESCE(SUM(CASE WHEN block_time <= @end THEN credited_amount ELSE 0 END), 0) AS bigint) AS credited_in_time,
 		CAST(COALESCE(SUM(CASE WHEN block_time > @end THEN 0 WHEN credited_amount <> 0 THEN credited_amount
 			WHEN canonical THEN amount ELSE 0 END), 0) AS bigint) AS mined_in_time,

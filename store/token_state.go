@@ -151,7 +151,8 @@ func corrections(told, is models.TokenState) []models.TokenEvent {
 // models.ErrNotFound when no such event is known.
 func (s *Store) DeprecatedAt(ctx context.Context, token, upgrade string) (uint64, error) {
 	var event models.TokenEvent
-	err := s.read(ctx).Where("canonical AND token = ? AND kind = ? AND address = ?", token, models.TokenDeprecate, upgrade).
+	err := s.read(ctx).
+		Where("canonical AND token = ? AND kind = ? AND address = ?", token, models.TokenDeprecate, upgrade).
 		Order("block_number").Take(&event).Error
 	return event.BlockNumber, wrap(err, "look for the token's deprecation")
 }

@@ -128,7 +128,9 @@ func storeTransfers(tx *gorm.DB, rows []models.Transfer) error {
 	})
 	changes = append(changes, clause.Assignments(map[string]any{"revision": gorm.Expr("transfers.revision + 1")})...)
 	err := tx.Clauses(clause.OnConflict{
-		Columns:   []clause.Column{{Name: "chain_id"}, {Name: "tx_hash"}, {Name: "ordinal"}, {Name: "payment_id"}, {Name: "token"}},
+		Columns: []clause.Column{
+			{Name: "chain_id"}, {Name: "tx_hash"}, {Name: "ordinal"}, {Name: "payment_id"}, {Name: "token"},
+		},
 		DoUpdates: changes,
 		Where: clause.Where{Exprs: []clause.Expression{gorm.Expr(`NOT transfers.canonical
 			OR transfers.block_hash <> excluded.block_hash OR transfers.amount <> excluded.amount
@@ -244,7 +246,8 @@ func storeMovements(tx *gorm.DB, rows []sweep) error {
 func (s *Store) StoredTransfers(ctx context.Context, network string, from, to uint64) ([]models.TokenTransfer, error) {
 	var incoming, outgoing []sweep
 	err := s.read(ctx).Table("transfers t").
-		Select(`t.chain_id, t.tx_hash, t.ordinal, t.token, t.from_address, p.deposit_address AS to_address, t.amount, t.log_index,
+		Select(`t.chain_id, t.tx_hash, t.ordinal, t.token, t.from_address, p.deposit_address AS to_address, t.amount,
+			t.log_index,
 			t.block_number, t.block_hash, t.block_time`).
 		Joins("JOIN payments p ON p.id = t.payment_id").
 		Where("t.canonical AND t.block_number BETWEEN ? AND ? AND p.network = ?", from, to, network).Find(&incoming).Error

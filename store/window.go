@@ -160,7 +160,8 @@ type windowView struct {
 func viewOfWindow(tx *gorm.DB, p models.Payment, end time.Time) (windowView, error) {
 	var view windowView
 	err := tx.Model(&models.ChainCursor{}).
-		Select(`block_number, block_time, agreed_number, agreed_time, token_number, token_time, EXISTS (SELECT 1 FROM transfers t
+		Select(`block_number, block_time, agreed_number, agreed_time, token_number, token_time,
+			EXISTS (SELECT 1 FROM transfers t
 			WHERE t.payment_id = ? AND t.canonical AND t.block_time <= ?) AS paid`, p.ID, toMillis(end)).
 		Where("network = ?", p.Network).Scan(&view).Error
 	if err != nil {

@@ -1,6 +1,7 @@
 package chaintest
 
 import (
+	"maps"
 	"math/big"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -21,14 +22,11 @@ func (c *Chain) stateAfter(hash common.Hash) map[common.Address]tokenState {
 	if known, ok := c.states[hash]; ok {
 		return known
 	}
-	states := map[common.Address]tokenState{}
 	block := c.byHash[hash]
 	if block == nil {
-		return states
+		return map[common.Address]tokenState{}
 	}
-	for contract, state := range c.stateAfter(block.Header.ParentHash) {
-		states[contract] = state
-	}
+	states := maps.Clone(c.stateAfter(block.Header.ParentHash))
 	for _, receipt := range block.Receipts {
 		for _, log := range receipt.Logs {
 			if len(log.Topics) == 1 {

@@ -29,7 +29,8 @@ type app struct {
 	faucet       func(ctx context.Context, address string, amount models.Amount) (txHash string, err error)
 }
 
-// openApp opens the database, which must belong to what is configured, and prepares the connection to Temporal, which may be down.
+// openApp opens the database, which must belong to what is configured, and prepares the connection to Temporal, which may
+// be down.
 func openApp(ctx context.Context, s Settings, log *slog.Logger) (*app, error) {
 	db, err := openCurrentStore(ctx, s, log)
 	if err != nil {
@@ -70,7 +71,7 @@ func withApp(ctx context.Context, cmd *cli.Command, call func(a *app) error) err
 
 // previousAddresses returns the account keys of earlier deposit addresses, for the API.
 func (a *app) previousAddresses() []api.Addresses {
-	var previous []api.Addresses
+	previous := make([]api.Addresses, 0, len(a.settings.PreviousXPubs))
 	for _, key := range a.settings.PreviousXPubs {
 		previous = append(previous, key)
 	}

@@ -153,5 +153,5 @@ func (s *Settings) explainBinding(e *models.BindingError) error {
 				"or use another --data-dir"
 		}
 	}
-	return fmt.Errorf(advice[e.Part], e) //nolint:govet // the formats are those above
+	return fmt.Errorf(advice[e.Part], e)
 }

@@ -12,8 +12,8 @@ import (
 // chainConfig returns what the settings say about the chain.
 func (s *Settings) chainConfig() chain.Config {
 	return chain.Config{
-		Network: models.NetworkERC20, ChainID: s.ChainID, Genesis: s.Genesis, Token: s.Token, Quorum: s.RPCQuorum, BlockTime: s.BlockTime,
-		FinalizedAbove: s.FinalizedAbove, WatchMempool: s.WatchMempool, OwnClock: s.ownChain,
+		Network: models.NetworkERC20, ChainID: s.ChainID, Genesis: s.Genesis, Token: s.Token, Quorum: s.RPCQuorum,
+		BlockTime: s.BlockTime, FinalizedAbove: s.FinalizedAbove, WatchMempool: s.WatchMempool, OwnClock: s.ownChain,
 	}
 }
 

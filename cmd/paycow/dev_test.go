@@ -90,6 +90,9 @@ func TestDevRefusesPublicChains(t *testing.T) {
 	require.Error(t, err)
 	require.Contains(t, string(out), "this is Ethereum (chain 1), where tokens are worth money")
 	require.NoFileExists(t, filepath.Join(dir, devFileName))
+	for _, id := range []uint64{1, 10, 56, 137, 8453, 42161, 43114, 59144, 167000, 534352, 728126428} {
+		require.Error(t, refusePublicChain(id), id)
+	}
 	require.NoError(t, refusePublicChain(1337))
 	require.NoError(t, refusePublicChain(31337), "anvil")
 	require.NoError(t, refusePublicChain(11155111), "Sepolia")

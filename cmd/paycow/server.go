@@ -28,8 +28,9 @@ func (a *app) serveAPI(ctx context.Context, listener net.Listener) error {
 		clockLimit = never // its clock runs ahead of ours when blocks are made faster than one a second
 	}
 	server := api.New(api.Config{
-		Store: a.store, Engine: a.engine, Starter: a.outbox, Addresses: a.settings.XPub, PreviousAddresses: a.previousAddresses(),
-		PublicURL: a.settings.PublicURL, TrustedProxies: a.settings.TrustedProxies,
+		Store: a.store, Engine: a.engine, Starter: a.outbox, Addresses: a.settings.XPub,
+		PreviousAddresses: a.previousAddresses(),
+		PublicURL:         a.settings.PublicURL, TrustedProxies: a.settings.TrustedProxies,
 		Confirmations: a.settings.Confirmations, Quorum: a.settings.RPCQuorum,
 		PaymentWindow: a.settings.PaymentWindow, MaxAmount: a.settings.MaxAmount, MaxUnpaid: a.settings.MaxUnpaid,
 		BlockTime: a.settings.BlockTime, LagLimit: lagLimit, ClockLimit: clockLimit, Log: a.log,

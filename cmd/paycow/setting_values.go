@@ -246,10 +246,15 @@ func addressRanges(field *[]netip.Prefix) func(string) error {
 				}
 				prefix = netip.PrefixFrom(address, address.BitLen())
 			}
-			if prefix.Bits() == 0 {
-				return errors.New("must not be the whole Internet: then every client could choose its address")
+			if prefix.Addr().Is4In6() && prefix.Bits() >= 96 { // an IPv4 range, as some systems write it
+				prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
 			}
-			ranges = append(ranges, prefix)
+			// No network of one's own is larger than 10.0.0.0/8 or fc00::/7. Two halves are the whole Internet, too.
+			least := map[bool]int{true: 8, false: 7}[prefix.Addr().Is4()]
+			if prefix.Bits() < least || prefix.Addr().Is4In6() {
+				return errors.New("must not be a large part of the whole Internet: then every client could choose its address")
+			}
+			ranges = append(ranges, prefix.Masked())
 		}
 		*field = ranges
 		return nil

@@ -197,10 +197,20 @@ func TestPublicURLIsHTTPS(t *testing.T) {
 
 // TestTrustedProxiesAreNotEverybody refuses ranges that hold every address.
 func TestTrustedProxiesAreNotEverybody(t *testing.T) {
-	for _, value := range []string{"0.0.0.0/0", "::/0", "10.0.0.0/8, ::/0", "192.0.2.1/0"} {
+	for _, value := range []string{
+		"0.0.0.0/0", "::/0", "10.0.0.0/8, ::/0", "192.0.2.1/0", "0.0.0.0/1, 128.0.0.0/1", "2000::/3",
+		"::ffff:0.0.0.0/96", "::ffff:10.0.0.0/80", "64.0.0.0/7",
+	} {
 		_, err := settingsOf(t, map[string]string{"PAYCOW_TRUSTED_PROXIES": value})
 		require.ErrorContains(t, err, "whole Internet", value)
 	}
+	s, err := settingsOf(t, map[string]string{"PAYCOW_TRUSTED_PROXIES": "10.1.2.3/8, fc00::/7, ::ffff:172.16.0.0/108, 192.0.2.1"})
+	require.NoError(t, err)
+	var texts []string
+	for _, prefix := range s.TrustedProxies {
+		texts = append(texts, prefix.String())
+	}
+	require.Equal(t, []string{"10.0.0.0/8", "fc00::/7", "172.16.0.0/12", "192.0.2.1/32"}, texts)
 }
 
 // TestSecretsHaveNoFlags: other users of the machine can read command lines.

@@ -47,7 +47,7 @@ var mutants = []Mutant{
 	},
 	{
 		Name: "a payment expires while a transfer of its window waits", File: "rules/effects.go",
-		Old: "!p.windowClosed && !p.sums().unconfirmedInTime", New: "!p.windowClosed", Tests: ofRules,
+		Old: "p.crowd != nil || !s.unconfirmedInTime && !s.outdated", New: "p.crowd != nil || !s.outdated", Tests: ofRules,
 	},
 	{
 		Name: "held credits come before the expiry", File: "rules/effects.go",
@@ -79,15 +79,17 @@ var mutants = []Mutant{
 	},
 	{
 		Name: "a payment expires during a pause", File: "store/record.go",
-		Old: "view.AgreedTime.After(end) && !paused", New: "view.AgreedTime.After(end)", Tests: ofStore,
+		Old: "end, paused, err := windowEnd(tx, p)", New: "end, paused, err := windowEnd(tx, p)\n\tpaused = false",
+		Tests: ofStore,
 	},
 	{
 		Name: "a payment expires by the cursor instead of the agreed block", File: "store/record.go",
-		Old: "view.AgreedTime.After(end) && !paused", New: "view.BlockTime.After(end) && !paused", Tests: ofStore,
+		Old: "result.ScannedPast = view.AgreedTime.After(end)", New: "result.ScannedPast = view.BlockTime.After(end)",
+		Tests: ofStore,
 	},
 	{
 		Name: "Expire takes no lock of the cursor", File: "store/record.go",
-		Old: "if _, err := lockCursor(tx, in.Network); err != nil && !errors.Is(err, models.ErrNotFound) {",
+		Old: "if _, err := lockCursor(tx, p.Network); err != nil && !errors.Is(err, models.ErrNotFound) {",
 		New: "if err := error(nil); err != nil {", Tests: ofStore,
 	},
 	{
@@ -96,7 +98,7 @@ var mutants = []Mutant{
 	},
 	{
 		Name: "an unbalanced booking is written", File: "store/ledger.go",
-		Old: "if sum != 0 || len(entries) < 2 {", New: "if len(entries) < 2 {", Tests: ofStore,
+		Old: "if sum != 0 || len(b.entries) < 2 {", New: "if len(b.entries) < 2 {", Tests: ofStore,
 	},
 	{
 		Name: "the agreed block passes the cursor", File: "store/chain.go",
@@ -114,7 +116,11 @@ var mutants = []Mutant{
 	},
 	{
 		Name: "a transfer of nothing is stored", File: "store/transfers.go",
-		Old: "if !ours || t.Amount <= 0 {", New: "if !ours {", Tests: ofStore,
+		Old: "if !ours || internal[t.From] || t.Amount <= 0 {", New: "if !ours || internal[t.From] {", Tests: ofStore,
+	},
+	{
+		Name: "a sweep to a deposit address is a deposit", File: "store/transfers.go",
+		Old: "if !ours || internal[t.From] || t.Amount <= 0 {", New: "if !ours || t.Amount <= 0 {", Tests: ofStore,
 	},
 	{
 		Name: "reconciliation never finds another balance on the chain", File: "activities/reconcile.go",

@@ -52,7 +52,7 @@ END;
 CREATE TRIGGER payments_paid_is_covered BEFORE UPDATE OF status ON payments
     WHEN NEW.status = 'PAID' AND NOT EXISTS (
         SELECT 1 FROM (SELECT coalesce(sum(e.amount), 0) AS credited FROM ledger_transactions t
-            JOIN ledger_entries e ON e.transaction_id = t.id AND e.account = 'operator:' || OLD.operator_id || ':available'
+            CROSS JOIN ledger_entries e ON e.transaction_id = t.id AND e.account || '' = 'operator:' || OLD.operator_id || ':available'
             WHERE t.payment_id = OLD.id)
         WHERE credited >= OLD.amount_requested OR (credited > 0 AND EXISTS (
             SELECT 1 FROM payment_decisions d WHERE d.payment_id = OLD.id AND d.kind = 'ACCEPT')))
