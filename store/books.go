@@ -177,7 +177,7 @@ func (s *Store) CompareUncredited(ctx context.Context, network string, due Books
 		models.CheckTransfersCredited, "transfer", func(d differing) string {
 			return fmt.Sprintf("%s was confirmed long ago but is not credited", d.Left)
 		}, s.read(ctx).Raw(`SELECT `+keyOfTransfer+` AS id, t.amount AS "left", 0 AS "right"
-				FROM transfers t CROSS JOIN payments p
+				FROM transfers t`+s.uncredited()+` CROSS JOIN payments p
 			WHERE p.id = t.payment_id AND p.network = ? AND t.canonical AND t.credited_amount = 0 AND t.created_at < ?
 				AND t.block_number + p.confirmations + (CASE WHEN `+crowded+` THEN ? ELSE 0 END) <= ?
 				AND (NOT `+waits+` OR t.block_number <= ?)
@@ -234,10 +234,11 @@ func (s *Store) ChangedPayments(
 	ctx context.Context, since time.Time, aboveEntry int64, after string, limit int,
 ) ([]string, error) {
 	var ids []string
-	err := s.read(ctx).Raw(`SELECT id FROM payments WHERE updated_at >= ? AND id > ?
-		UNION SELECT payment_id FROM transfers WHERE updated_at >= ? AND payment_id > ?
-		UNION SELECT h.payment_id FROM ledger_entries e JOIN ledger_transactions h ON h.id = e.transaction_id
-			WHERE e.id > ? AND h.payment_id > ?
+	// An id that is no plain column keeps SQLite from reading in the order of the ids.
+	err := s.read(ctx).Raw(`SELECT id || '' AS id FROM payments WHERE updated_at >= ? AND id || '' > ?
+		UNION SELECT payment_id || '' FROM transfers WHERE updated_at >= ? AND payment_id || '' > ?
+		UNION SELECT h.payment_id || '' FROM ledger_entries e JOIN ledger_transactions h ON h.id = e.transaction_id
+			WHERE e.id > ? AND h.payment_id || '' > ?
 		ORDER BY 1 LIMIT ?`, since, after, since, after, aboveEntry, after, limit).Scan(&ids).Error
 	return ids, wrap(err, "read the changed payments")
 }
