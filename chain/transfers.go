@@ -23,10 +23,10 @@ type Rejected struct {
 	Reason   error
 }
 
-// DecodeTransfers decodes the token's transfers from a block's logs, in any order, and returns them in the
-// order of the block. It ignores logs of other contracts, other events and transfers of nothing. The ordinal counts all Transfer
-// logs of one contract in a transaction, including those without value and malformed ones, so that it does not depend on
-// how they are judged.
+// DecodeTransfers decodes the token's transfers from a block's logs, in any order, and returns them in the order of
+// the block. It ignores logs of other contracts, other events and transfers of nothing. The ordinal counts all
+// Transfer logs of one contract in a transaction, including those without value and malformed ones, so that it does
+// not depend on how they are judged.
 func DecodeTransfers(
 	chainID uint64, contracts Contracts, block models.BlockRef, logs []types.Log,
 ) ([]models.TokenTransfer, []Rejected) {
