@@ -15,8 +15,8 @@ import (
 // verifyConcurrency is how many transfers of one CreditPayment are verified at once.
 const verifyConcurrency = 4
 
-// verifyShare is the part of an attempt's time that may go into verifying, in percent. What is not verified by then waits
-// for the next attempt, and what is can still be booked.
+// verifyShare is the part of an attempt's time that may go into verifying, in percent. What is not verified by then
+// waits for the next attempt, and what is can still be booked.
 const verifyShare = 70
 
 // CreditPayment reads each transfer to be credited, and each whose credit is to be reversed, from the chain again. Then

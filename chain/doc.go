@@ -26,11 +26,11 @@
 //     if the block's receipts, whose own bloom filter must equal the header's, contain none. Otherwise other nodes are
 //     asked, and reading waits. After two minutes the alarm BLOCK_DOUBTFUL is raised.
 //   - After a reorg the cursor moves back to the newest stored block that is still canonical, found in a logarithmic
-//     number of calls, and what was stored above it is marked as not canonical. Above the agreed block one node's branch
-//     is followed. What the quorum agreed on is taken back only for a branch that a quorum has; a node with another one
-//     is left out, and reading goes on from the others. The cursor never moves back below the finalized block: when a
-//     quorum has another branch there, reading stops and the alarm REORG_BELOW_FINALITY halts crediting until an admin
-//     resolves it, which accepts that branch and no other.
+//     number of calls, and what was stored above it is marked as not canonical. Above the agreed block one node's
+//     branch is followed. What the quorum agreed on is taken back only for a branch that a quorum has; a node with
+//     another one is left out, and reading goes on from the others. The cursor never moves back below the finalized
+//     block: when a quorum has another branch there, reading stops and the alarm REORG_BELOW_FINALITY halts
+//     crediting until an admin resolves it, which accepts that branch and no other.
 //   - The agreed mark of the cursor is the newest block up to which a quorum of nodes returned the same transfers,
 //     block hashes, times and receipts roots. With a quorum of one it is the cursor. Nothing may expire above it. When
 //     the nodes have not agreed for two minutes, the alarm QUORUM_MISSING is raised.
@@ -43,14 +43,14 @@
 //   - A node of another chain is one with another chain id or another first block.
 //   - VerifyTransfer returns nil only if a quorum of nodes confirms the transfer in a canonical block with enough
 //     confirmations, and the receipts of that block have the root that its header states.
-//   - Each report of a Watcher says whether blocks were stored, or whether a node and the database both say that nothing
-//     is new. Neither is true while it is blind.
+//   - Each report of a Watcher says whether blocks were stored, or whether a node and the database both say that
+//     nothing is new. Neither is true while it is blind.
 //   - VerifyRemoval returns nil only if a quorum of nodes shows that the canonical chain does not contain a transfer as
 //     it was credited.
-//   - A node that contradicts the quorum about a block of the same hash, or stays on another branch, is in quarantine for
-//     an hour, and until it has the quorum's blocks at the agreed and the finalized height. A node of another chain is
-//     excluded for good. Both raise an alarm. A node that fails, is late, rate limited, syncing or behind is avoided for
-//     as long as that lasts.
+//   - A node that contradicts the quorum about a block of the same hash, or stays on another branch, is in
+//     quarantine for an hour, and until it has the quorum's blocks at the agreed and the finalized height. A node of
+//     another chain is excluded for good. Both raise an alarm. A node that fails, is late, rate limited, syncing or
+//     behind is avoided for as long as that lasts.
 //   - A type of transaction that this version does not know accuses nobody: when it cannot compute the root of receipts
 //     that the nodes return alike, the alarm RECEIPTS_UNDECODABLE is raised and their agreement decides.
 //   - What a verification confirmed is remembered by its block, so attempts that run out of time do not start from

@@ -97,8 +97,8 @@ func answersOf[T any](
 	}
 }
 
-// askUntil asks as many nodes at a time as are still needed for wanted answers that count, best first, until there are so
-// many or no node is left. It calls counts for each answer, in the order of the nodes.
+// askUntil asks as many nodes at a time as are still needed for wanted answers that count, best first, until there
+// are so many or no node is left. It calls counts for each answer, in the order of the nodes.
 func askUntil[T any](members []*member, wanted int, ask func(*member) T, counts func(answer T) bool) {
 	for next, have := 0, 0; next < len(members) && have < wanted; {
 		until := min(next+wanted-have, len(members))

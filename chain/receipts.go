@@ -69,7 +69,8 @@ func decodeReceipt(text []byte) (*types.Receipt, error) {
 func receiptsDigest(receipts []*types.Receipt) common.Hash {
 	hash := crypto.NewKeccakState()
 	for _, r := range receipts {
-		_, _ = fmt.Fprintf(hash, "%d %d %x %d %x %d\n", r.Type, r.Status, r.PostState, r.CumulativeGasUsed, r.TxHash, len(r.Logs))
+		_, _ = fmt.Fprintf(hash, "%d %d %x %d %x %d\n", r.Type, r.Status, r.PostState, r.CumulativeGasUsed, r.TxHash,
+			len(r.Logs))
 		for _, log := range r.Logs {
 			_, _ = fmt.Fprintf(hash, "%x %x %x\n", log.Address, log.Topics, log.Data)
 		}
@@ -89,10 +90,10 @@ type failedReceipts struct {
 // contradicts itself and is reported when another one's have it.
 //
 // When no node's have it, but enough nodes return the same ones, or there is a type of transaction that is not known
-// here, then this program cannot compute the root: an alarm is raised, nobody is accused, and the receipts that a quorum
-// returns count. It returns nil receipts when there are none to go by, because no node offers any or because those that
-// cannot be checked have no quorum; then the agreement of the nodes must do. Returns models.ErrDoubtful or an error of a
-// node.
+// here, then this program cannot compute the root: an alarm is raised, nobody is accused, and the receipts that a
+// quorum returns count. It returns nil receipts when there are none to go by, because no node offers any or because
+// those that cannot be checked have no quorum; then the agreement of the nodes must do. Returns models.ErrDoubtful or
+// an error of a node.
 func (p *Pool) proveReceipts(ctx context.Context, nodes []*member, block Header) ([]*types.Receipt, error) {
 	var failure error
 	var failed []failedReceipts
@@ -146,8 +147,8 @@ func (p *Pool) undecodable(failed []failedReceipts, block Header) (agreed []*typ
 	return nil, ok
 }
 
-// reportFailed reports the nodes whose receipts do not have the root that another node's have. With a quorum of one it is
-// one node's word against another's.
+// reportFailed reports the nodes whose receipts do not have the root that another node's have. With a quorum of one
+// it is one node's word against another's.
 func (p *Pool) reportFailed(ctx context.Context, failed []failedReceipts) {
 	if p.config.quorum() < 2 {
 		return

@@ -60,8 +60,8 @@ func (s *sharedVerifications) when(key verificationKey) (at time.Time, known boo
 	return at, known
 }
 
-// do verifies, or waits for the same verification that is under way. When ctx ends first, it returns ctx's error and the
-// verification goes on.
+// do verifies, or waits for the same verification that is under way. When ctx ends first, it returns ctx's error and
+// the verification goes on.
 func (s *sharedVerifications) do(ctx context.Context, key verificationKey, verify func(context.Context) error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

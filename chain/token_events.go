@@ -36,8 +36,8 @@ func DecodeLogs(chainID uint64, contracts Contracts, block models.BlockRef, logs
 	return decoded
 }
 
-// decodeEvents decodes the token's events other than Transfer, in the order of the block. It ignores a log whose data does
-// not have the form of its signature.
+// decodeEvents decodes the token's events other than Transfer, in the order of the block. It ignores a log whose data
+// does not have the form of its signature.
 func decodeEvents(chainID uint64, contracts Contracts, block models.BlockRef, logs []types.Log) []models.TokenEvent {
 	var events []models.TokenEvent
 	ordinals := make(map[source]int)

@@ -259,8 +259,8 @@ func checkReceipt(receipt *types.Receipt, contracts Contracts, depositAddress st
 // provedBlocks is how many proved blocks are remembered at most.
 const provedBlocks = 1024
 
-// prove looks for the transfer in the receipts of its block, which must have the root that the confirming nodes state. A
-// transfer counts as proved when there are no receipts to go by.
+// prove looks for the transfer in the receipts of its block, which must have the root that the confirming nodes
+// state. A transfer counts as proved when there are no receipts to go by.
 func (v *Verifier) prove(
 	ctx context.Context, confirming []transferReading, contracts Contracts, wanted Verification,
 ) error {

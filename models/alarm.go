@@ -36,8 +36,8 @@ func AlarmKinds() []AlarmKind {
 	return []AlarmKind{
 		AlarmNodeLying, AlarmNodeWrongChain, AlarmQuorumMissing, AlarmBlockDoubtful, AlarmTransferMissed,
 		AlarmTransferDisproved, AlarmReorgBelowFinality, AlarmReceiptsUndecodable, AlarmAmountTooLarge, AlarmTokenPaused,
-		AlarmTokenFeeChanged, AlarmTokenDeprecated, AlarmAddressBlacklisted, AlarmFundsDestroyed, AlarmBooksDiffer, AlarmCreditedWithoutNode,
-		AlarmClockSkew,
+		AlarmTokenFeeChanged, AlarmTokenDeprecated, AlarmAddressBlacklisted, AlarmFundsDestroyed, AlarmBooksDiffer,
+		AlarmCreditedWithoutNode, AlarmClockSkew,
 	}
 }
 
@@ -58,10 +58,12 @@ func BranchOf(subject string) (block BlockRef, ok bool) {
 // Alarm is a problem that a person must look at. At most one alarm of a kind and subject is open; raising it again
 // counts it.
 type Alarm struct {
-	ID         int64 `gorm:"primaryKey"`
-	Network    string
-	Kind       AlarmKind
-	Subject    string // a node's name, a block as BranchSubject writes it, an address or a transfer's key; "" for the network itself
+	ID      int64 `gorm:"primaryKey"`
+	Network string
+	Kind    AlarmKind
+	// Subject is a node's name, a block as BranchSubject writes it, an address or a transfer's key; "" for the network
+	// itself.
+	Subject    string
 	Message    string // one sentence
 	Count      int64  // how often it was raised
 	RaisedAt   time.Time
