@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -216,5 +217,45 @@ func (s *Server) checkAddress(p models.Payment) error {
 		return errInternal.because(fmt.Errorf("payment %s: the row's deposit address %s does not match index %d", p.ID,
 			p.DepositAddress, p.AddressIndex))
 	}
+	if err := s.Store.CheckTerms(p); err != nil {
+		return errInternal.because(err)
+	}
 	return nil
+}
+
+// checkHandedOut refuses a payment whose address does not pass checkAddress, or was not handed out for it: its row was
+// changed or planted. The first refusal raises an alarm.
+func (s *Server) checkHandedOut(ctx context.Context, p models.Payment) error {
+	if err := s.checkAddress(p); err != nil {
+		s.reportAltered(ctx, p)
+		return err
+	}
+	key := p.ID + p.DepositAddress
+	if index, ok := s.handedOut.Get(key); ok && index == p.AddressIndex {
+		return nil // the table is append-only
+	}
+	if err := s.Store.CheckAddress(ctx, p); err != nil {
+		if errors.Is(err, models.ErrPaymentAltered) {
+			err = errInternal.because(err)
+		}
+		return err
+	}
+	s.handedOut.Add(key, p.AddressIndex)
+	return nil
+}
+
+// reportAltered raises the alarm for a payment once.
+func (s *Server) reportAltered(ctx context.Context, p models.Payment) {
+	if _, reported := s.handedOut.Get("altered" + p.ID); reported {
+		return
+	}
+	s.handedOut.Add("altered"+p.ID, 0)
+	err := s.Store.Raise(ctx, models.Alarm{
+		Network: p.Network, Kind: models.AlarmPaymentAltered, Subject: p.ID,
+		Message: fmt.Sprintf("Payment %s: its address %s, index %d and amount are not those it was created with.",
+			p.ID, p.DepositAddress, p.AddressIndex),
+	})
+	if err != nil {
+		s.Log.ErrorContext(ctx, "cannot raise an alarm", "payment_id", p.ID, "error", err)
+	}
 }

@@ -69,7 +69,7 @@ type Config struct {
 	BlockTime     time.Duration // usual time between blocks; default models.DefaultBlockTime
 	LagLimit      time.Duration // largest age of the newest block read for /readyz; default 10 block times plus 30 s
 	// MasterKey seals API secrets and second factors. Without it no operator can be approved and no secret revealed.
-	MasterKey []byte
+	MasterKey *secrets.Keyring
 	// TemporalUIURL is where admins reach Temporal's web UI, "" if they cannot. TemporalNamespace is the namespace to
 	// link to.
 	TemporalUIURL     string
@@ -97,6 +97,8 @@ type Server struct {
 	router    *gin.Engine
 	states    *stateReader
 	addresses *lru.Cache[uint32, string]
+	// handedOut holds the addresses that the append-only table confirmed, with their indexes, by payment and address.
+	handedOut *lru.Cache[string, uint32]
 	ready     readiness
 	pauses    pauseCache
 	followers *followers
@@ -126,8 +128,8 @@ func newServer(config Config, hash func(password string) string) *Server {
 	}
 	s := &Server{
 		Config: config, states: newStateReader(config.Engine, config.Log),
-		addresses: newCache[uint32, string](addressCacheEntries),
-		isHTTPS:   strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
+		addresses: newCache[uint32, string](addressCacheEntries), handedOut: newCache[string, uint32](addressCacheEntries),
+		isHTTPS: strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
 	}
 	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.crossOrigin = http.NewCrossOriginProtection()

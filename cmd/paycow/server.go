@@ -29,7 +29,7 @@ func (a *app) serveAPI(ctx context.Context, listener net.Listener) error {
 		Confirmations: a.settings.Confirmations, Quorum: a.settings.RPCQuorum,
 		PaymentWindow: a.settings.PaymentWindow, MaxAmount: a.settings.MaxAmount,
 		BlockTime: a.settings.BlockTime, LagLimit: lagLimit, Log: a.log,
-		Network: a.network(), Faucet: a.faucet, MasterKey: a.settings.MasterKey,
+		Network: a.network(), Faucet: a.faucet, MasterKey: a.keys,
 		TemporalUIURL: a.settings.TemporalUIURL, TemporalNamespace: a.settings.Temporal.Namespace,
 	})
 	return serveHTTP(ctx, listener, server.Handler(), a.log, server.EndStreams)
