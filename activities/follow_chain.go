@@ -218,7 +218,7 @@ func engineIsAway(err error) bool {
 }
 
 func (a *Activities) signalPayment(ctx context.Context, held *lease, due store.DueSignal, head uint64) error {
-	signal := models.TransfersSignal{WindowEnd: due.WindowEnd}
+	signal := models.TransfersSignal{WindowEnd: due.WindowEnd, WindowAsOf: due.WindowAsOf}
 	for _, transfer := range due.Transfers {
 		signal.Transfers = append(signal.Transfers, transfer.Notice(head))
 	}

@@ -64,7 +64,7 @@ func (a *Activities) wakeSome(ctx context.Context) (more bool, err error) {
 	var woken []store.DueExpiry
 	for _, expiry := range due {
 		group.Go(func() error {
-			signal := models.TransfersSignal{WindowEnd: expiry.WindowEnd}
+			signal := models.TransfersSignal{WindowEnd: expiry.WindowEnd, WindowAsOf: expiry.WindowAsOf}
 			if err := a.engine.SignalTransfers(groupCtx, expiry.Payment, signal); err != nil {
 				if engineIsAway(err) {
 					return fmt.Errorf("wake payment %s: %w", expiry.Payment.ID, err)

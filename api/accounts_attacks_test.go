@@ -7,9 +7,11 @@ import (
 	"net/http/cookiejar"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -344,7 +346,7 @@ func TestLimitsCannotBeUsedAgainstOthers(t *testing.T) {
 	attacker := f.visitor()
 	attacker.from = "203.0.113.9"
 	var group sync.WaitGroup
-	for i := range maxAttemptsPerAddress {
+	for i := range maxAttemptsPerNetwork {
 		group.Go(func() { login(attacker, fmt.Sprintf("%d@example.org", i), "wrong password") })
 	}
 	group.Wait()
@@ -356,40 +358,147 @@ func TestLimitsCannotBeUsedAgainstOthers(t *testing.T) {
 	require.Equal(t, http.StatusOK, login(elsewhere, newEmail, goodPassword).status,
 		"the refused tries did not count for the account")
 
-	for i := range maxAttemptsPerAccount + 2 { // from many addresses
+	// From many addresses: the owner's device is let through, and other places are as long as it is a few.
+	for i := range maxAttemptsPerAccount + 2 {
 		attacker.from = fmt.Sprintf("203.0.113.%d", 100+i)
 		login(attacker, newEmail, "wrong password")
 	}
+	elsewhere = f.visitor()
 	elsewhere.from = "198.51.100.3"
+	require.Equal(t, http.StatusOK, login(elsewhere, newEmail, goodPassword).status, "ten wrong passwords lock nobody out")
+	for i := range maxAttemptsFromAnywhere {
+		attacker.from = fmt.Sprintf("203.0.%d.%d", 114+i/50, i%50)
+		login(attacker, newEmail, "wrong password")
+	}
+	elsewhere = f.visitor()
+	elsewhere.from = "198.51.100.4"
 	limited := login(elsewhere, newEmail, goodPassword)
-	require.Equal(t, http.StatusTooManyRequests, limited.status)
+	require.Equal(t, http.StatusTooManyRequests, limited.status, "guessing from everywhere is slowed down")
 	require.NotEmpty(t, limited.header.Get("Retry-After"))
-	owner.must(http.StatusNoContent, http.MethodPost, "/api/operator/password", fieldsOf{
-		"currentPassword": goodPassword, "newPassword": "a new long password",
-	})
+	owner.from = "198.51.100.5"
+	require.Equal(t, http.StatusOK, login(owner, newEmail, goodPassword).status, "a known device, from wherever it is")
+	require.Equal(t, http.StatusUnauthorized, login(owner, newEmail, "wrong password").status)
+	for range maxAttemptsPerAccount {
+		login(owner, newEmail, "wrong password")
+	}
+	require.Equal(t, http.StatusTooManyRequests, login(owner, newEmail, goodPassword).status, "a stolen device guesses no longer")
 
 	entries, _, err := f.store.ListAudit(t.Context(), store.AuditFilter{Action: "login_limited"})
 	require.NoError(t, err)
-	require.Len(t, entries, 1, "once a window")
-	require.Equal(t, "operator:"+owner.me().ID, entries[0].Subject)
-	require.Equal(t, "203.0.113.110", entries[0].Address)
+	require.Len(t, entries, 2, "once a window for each counter")
+	for _, entry := range entries {
+		require.Equal(t, "operator:"+owner.me().ID, entry.Subject)
+	}
 	entries, _, err = f.store.ListAudit(t.Context(), store.AuditFilter{Action: "address_limited"})
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
 	require.Equal(t, "203.0.113.9", entries[0].Address)
 }
 
+// A device is known for one account until its password changes, and its cookie logs nobody in.
+func TestKnownDevices(t *testing.T) {
+	t.Parallel()
+	key := masterKey
+	otherKeys, err := secrets.NewKeyring([]byte(strings.Repeat("x", secrets.MasterKeyBytes)))
+	require.NoError(t, err)
+	account := models.Account{Role: models.RoleAdmin, ID: "a", PasswordHash: "h"}
+	token := secrets.NewDeviceToken(account, key)
+	id := secrets.DeviceID(token, account, key)
+	require.Len(t, id, 32)
+	require.Empty(t, secrets.DeviceID(token, models.Account{Role: models.RoleOperator, ID: "a", PasswordHash: "h"}, key))
+	require.Empty(t, secrets.DeviceID(token, models.Account{Role: models.RoleAdmin, ID: "b", PasswordHash: "h"}, key))
+	require.Empty(t, secrets.DeviceID(token, models.Account{Role: models.RoleAdmin, ID: "a", PasswordHash: "other"}, key))
+	require.Empty(t, secrets.DeviceID(token, account, otherKeys))
+	require.Empty(t, secrets.DeviceID(token[1:], account, key))
+	require.Empty(t, secrets.DeviceID("", account, key))
+	require.Empty(t, secrets.DeviceID(token, account, nil))
+	require.Empty(t, secrets.NewDeviceToken(account, nil))
+	require.NotEqual(t, id, secrets.DeviceID(secrets.NewDeviceToken(account, key), account, key))
+}
+
+// Registering does not use up anybody's attempts to log in.
+func TestRegistrationsHaveTheirOwnLimit(t *testing.T) {
+	t.Parallel()
+	f := setup(t, withKey)
+	f.registered(newEmail)
+	attacker := f.visitor()
+	register := func(email string) int {
+		return attacker.do(http.MethodPost, "/api/operator/register",
+			fieldsOf{"email": email, "password": goodPassword, "name": "x"}).status
+	}
+	for range maxRegistrations - 1 { // one is the owner's, from the same address
+		require.Equal(t, http.StatusAccepted, register(newEmail))
+	}
+	require.Equal(t, http.StatusTooManyRequests, register("other@example.org"))
+	require.Equal(t, http.StatusOK, f.visitor().do(http.MethodPost, "/api/operator/login",
+		fieldsOf{"email": newEmail, "password": goodPassword}).status)
+}
+
+// However many passwords are to be checked at once, a core is left, few wait, and the rest is refused at once.
+func TestHashingHasABudget(t *testing.T) {
+	t.Parallel()
+	for cores, want := range map[int]int{1: 1, 2: 1, 3: 2, 4: 3, 64: 4} {
+		require.Equal(t, want, hashers(cores), "%d cores", cores)
+	}
+	release, running, most := make(chan struct{}), atomic.Int64{}, atomic.Int64{}
+	p := newPasswords(func(string) string { return "x" })
+	p.hash = func(string) string {
+		if n := running.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		<-release
+		running.Add(-1)
+		return "x"
+	}
+	var group sync.WaitGroup
+	refused := make(chan error, 2*maxWaiting)
+	for range 2 * maxWaiting {
+		group.Go(func() {
+			_, err := p.hashed(t.Context(), "password")
+			refused <- err
+		})
+	}
+	for range maxWaiting {
+		require.ErrorContains(t, <-refused, "busy")
+	}
+	close(release)
+	group.Wait()
+	for range maxWaiting {
+		require.NoError(t, <-refused)
+	}
+	require.EqualValues(t, cap(p.turns), most.Load())
+}
+
+// A failed login leaves a line that says whose account and from where, and no secret.
+func TestFailedLoginsAreLogged(t *testing.T) {
+	t.Parallel()
+	f := setup(t, withKey, func(c *Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	owner := f.registered(newEmail)
+	id := owner.me().ID
+	v := f.visitor()
+	v.from = "203.0.113.77"
+	for _, email := range []string{newEmail, "my password by mistake"} {
+		require.Equal(t, http.StatusUnauthorized, v.do(http.MethodPost, "/api/operator/login",
+			fieldsOf{"email": email, "password": "guess of a password"}).status)
+	}
+	log := f.log.String()
+	require.Contains(t, log, "account=operator:"+id+" address=203.0.113.77")
+	require.Contains(t, log, "account=operator:unknown address=203.0.113.77")
+	require.NotContains(t, log, "guess of a password")
+	require.NotContains(t, log, "my password by mistake")
+}
+
 func TestForwardedAddressOfAStrangerIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
-	for i := range maxAttemptsPerAddress + 1 {
+	for i := range maxAttemptsPerNetwork + 1 {
 		v := f.visitor()
 		v.from = fmt.Sprintf("203.0.113.%d", i)
 		got := v.do(http.MethodPost, "/api/admin/login", fieldsOf{
 			"email": fmt.Sprintf("%d@example.org", i), "password": "wrong password",
 		})
 		want := http.StatusUnauthorized
-		if i == maxAttemptsPerAddress {
+		if i == maxAttemptsPerNetwork {
 			want = http.StatusTooManyRequests
 		}
 		require.Equal(t, want, got.status, "%d: %s", i, got.body)
@@ -481,7 +590,7 @@ func TestTwentyAtOnce(t *testing.T) {
 		require.Equal(t, i >= many/2, v.me().Email == "second@example.org")
 	}
 	require.Len(t, tokens, many)
-	require.Equal(t, maxHashing, cap(f.server.passwords.turns))
+	require.Equal(t, hashers(runtime.GOMAXPROCS(0)), cap(f.server.passwords.turns))
 }
 
 // The audit log records what people do to accounts, with actor and network address. No secret appears in it, in the

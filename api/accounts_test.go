@@ -360,7 +360,7 @@ func TestLoginIsLimited(t *testing.T) {
 	}
 	v := f.visitor()
 	limited := false
-	for i := range maxAttemptsPerAddress {
+	for i := range maxAttemptsPerNetwork {
 		got := v.do(http.MethodPost, "/api/operator/login", fieldsOf{
 			"email": fmt.Sprintf("%d@example.org", i), "password": "wrong password",
 		})

@@ -11,60 +11,117 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"paycow/internal/secrets"
 	"paycow/models"
 )
 
-// The number of login attempts allowed in store.AttemptsWindow.
+// The number of attempts allowed in store.AttemptsWindow.
 const (
+	// maxAttemptsPerAccount are those for one account from one network, from one known device, or by one person who is
+	// logged in.
 	maxAttemptsPerAccount = 10
-	maxAttemptsPerAddress = 60
+	// maxAttemptsPerNetwork are those of one network, for any accounts.
+	maxAttemptsPerNetwork = 60
+	// maxAttemptsFromAnywhere are those for one account from all devices that it is not known on. It slows down guessing
+	// from many networks; devices on which the account was logged in to before are let through.
+	maxAttemptsFromAnywhere = 100
+	// maxRegistrations are the applications of one network.
+	maxRegistrations = 20
 )
 
-// attempt is an attempt to log in, to register or to confirm an action with a password.
+// attempt is an attempt to log in, to register or to confirm an action.
 type attempt struct {
-	subject string // names its counter, besides the one of the network address
-	role    models.Role
-	email   string
+	counters []counter // in the order in which they are counted
+	role     models.Role
+	email    string
 }
 
-// loginAttempt returns the attempt for an account, which need not exist. The counter's name holds a hash of the
+// counter counts attempts under a name.
+type counter struct {
+	name  string
+	limit int64
+	// resets is true when an attempt that succeeded begins the count anew.
+	resets bool
+	// action and detail are what the audit log says when the limit is reached.
+	action, detail string
+}
+
+func networkCounter(network string) counter {
+	return counter{
+		name: "address:" + network, limit: maxAttemptsPerNetwork, action: "address_limited",
+		detail: "Too many attempts from this network address.",
+	}
+}
+
+func accountCounter(name string, limit int64, resets bool) counter {
+	return counter{
+		name: name, limit: limit, resets: resets, action: "login_limited", detail: "Too many attempts for this account.",
+	}
+}
+
+// loginAttempt returns the attempt to log in to an account, which need not exist. Counters' names hold a hash of the
 // e-mail address, because people sometimes type their password there.
-func loginAttempt(role models.Role, email string) attempt {
+//
+// Others cannot keep the account's owner out: what they try is counted for their networks, and from wherever they try,
+// devices on which the owner has logged in before have a counter of their own.
+func (s *Server) loginAttempt(c *gin.Context, role models.Role, email string, account models.Account) attempt {
 	sum := sha256.Sum256([]byte(email))
-	return attempt{subject: "account:" + string(role) + ":" + hex.EncodeToString(sum[:16]), role: role, email: email}
+	name := string(role) + ":" + hex.EncodeToString(sum[:16])
+	network := networkOf(c.ClientIP())
+	try := attempt{role: role, email: email, counters: []counter{networkCounter(network)}}
+	if device := s.knownDevice(c, account); device != "" {
+		try.counters = append(try.counters, accountCounter("device:"+device, maxAttemptsPerAccount, true))
+		return try
+	}
+	try.counters = append(
+		try.counters,
+		accountCounter("account:"+name+"@"+network, maxAttemptsPerAccount, true),
+		accountCounter("account:"+name, maxAttemptsFromAnywhere, false),
+	)
+	return try
+}
+
+// codeAttempt returns the attempt to give a second factor's code after the right password. It is counted for the
+// account alone, from wherever it comes: a code has only a million values.
+func codeAttempt(account models.Account) attempt {
+	name := "code:" + string(account.Role) + ":" + account.ID
+	return attempt{
+		counters: []counter{accountCounter(name, maxAttemptsPerAccount, true)}, role: account.Role, email: account.Email,
+	}
+}
+
+// registration returns the attempt to register. It is counted apart from logins, so that nobody can use it to keep an
+// account's owner out.
+func registration(c *gin.Context, email string) attempt {
+	return attempt{role: models.RoleOperator, email: email, counters: []counter{{
+		name: "register:" + networkOf(c.ClientIP()), limit: maxRegistrations, action: "registration_limited",
+		detail: "Too many registrations from this network address.",
+	}}}
 }
 
 // confirmAttempt returns the attempt to confirm an action. It is counted apart from logins, so that failed logins by
 // others cannot keep a logged-in person from changing a password or a key.
-func confirmAttempt(account models.Account) attempt {
-	return attempt{subject: "confirm:" + string(account.Role) + ":" + account.ID, role: account.Role, email: account.Email}
+func confirmAttempt(c *gin.Context, account models.Account) attempt {
+	return attempt{role: account.Role, email: account.Email, counters: []counter{
+		networkCounter(networkOf(c.ClientIP())),
+		accountCounter("confirm:"+string(account.Role)+":"+account.ID, maxAttemptsPerAccount, true),
+	}}
 }
 
-// countAttempt counts an attempt and returns a 429 if there were too many. The network address is checked first, so
-// that a blocked address cannot use up the attempts of the accounts it names.
+// countAttempt counts an attempt and returns a 429 if there were too many. The network is checked first, so that a
+// blocked one cannot use up the attempts of the accounts it names.
 func (s *Server) countAttempt(c *gin.Context, try attempt) error {
-	for _, subject := range []struct {
-		name  string
-		limit int64
-		// for the audit log
-		action, detail string
-	}{
-		{
-			"address:" + networkOf(c.ClientIP()), maxAttemptsPerAddress, "address_limited",
-			"Too many attempts from this network address.",
-		},
-		{try.subject, maxAttemptsPerAccount, "login_limited", "Too many attempts for this account."},
-	} {
-		tries, until, err := s.Store.CountAttempt(c.Request.Context(), subject.name)
+	for _, counter := range try.counters {
+		tries, until, err := s.Store.CountAttempt(c.Request.Context(), counter.name)
 		if err != nil {
 			return fmt.Errorf("count the attempt: %w", err)
 		}
-		if tries <= subject.limit {
+		if tries <= counter.limit {
 			continue
 		}
-		if tries == subject.limit+1 {
+		if tries == counter.limit+1 {
 			entry := models.AuditEntry{
-				Actor: models.ActorSystem, Action: subject.action, Detail: subject.detail, Address: c.ClientIP(),
+				Actor: models.ActorSystem, Action: counter.action, Detail: counter.detail, Address: c.ClientIP(),
 			}
 			if err := s.auditLimit(c, try, entry); err != nil {
 				return err
@@ -73,6 +130,19 @@ func (s *Server) countAttempt(c *gin.Context, try attempt) error {
 		return &failure{
 			status: http.StatusTooManyRequests, code: "too_many_attempts", retryAfter: max(time.Second, time.Until(until)),
 			msg: "Too many attempts; please try again later.",
+		}
+	}
+	return nil
+}
+
+// forgetAttempt begins the counts of an attempt that succeeded anew.
+func (s *Server) forgetAttempt(c *gin.Context, try attempt) error {
+	for _, counter := range try.counters {
+		if !counter.resets {
+			continue
+		}
+		if err := s.Store.ForgetAttempts(c.Request.Context(), counter.name); err != nil {
+			return fmt.Errorf("reset the attempts: %w", err)
 		}
 	}
 	return nil
@@ -98,11 +168,39 @@ func (s *Server) auditLimit(c *gin.Context, try attempt, entry models.AuditEntry
 	return nil
 }
 
-func (s *Server) forgetConfirms(c *gin.Context, who person) error {
-	if err := s.Store.ForgetAttempts(c.Request.Context(), confirmAttempt(who.account).subject); err != nil {
-		return fmt.Errorf("reset the attempts: %w", err)
+// deviceCookieAge is how long a browser keeps the cookie that makes it a known device.
+const deviceCookieAge = 180 * 24 * time.Hour
+
+// deviceCookieName is prefixed like the session's cookie.
+func (s *Server) deviceCookieName() string {
+	if s.isHTTPS {
+		return "__Host-paycow_device"
 	}
-	return nil
+	return "paycow_device"
+}
+
+// knownDevice returns the id of the device if the account was logged in to from it before, else "".
+func (s *Server) knownDevice(c *gin.Context, account models.Account) string {
+	cookie, err := c.Request.Cookie(s.deviceCookieName())
+	if err != nil || account.ID == "" || len(cookie.Value) > maxCredentialBytes {
+		return ""
+	}
+	return secrets.DeviceID(cookie.Value, account, s.MasterKey)
+}
+
+// rememberDevice makes the browser a known device of the account.
+func (s *Server) rememberDevice(c *gin.Context, account models.Account) {
+	if s.knownDevice(c, account) != "" {
+		return
+	}
+	token := secrets.NewDeviceToken(account, s.MasterKey)
+	if token == "" {
+		return
+	}
+	http.SetCookie(c.Writer, &http.Cookie{ //nolint:gosec // without https, as in development, no browser would keep a secure one
+		Name: s.deviceCookieName(), Value: token, Path: "/", HttpOnly: true, Secure: s.isHTTPS,
+		SameSite: http.SameSiteLaxMode, MaxAge: int(deviceCookieAge.Seconds()),
+	})
 }
 
 // networkOf returns what a provider typically assigns to one customer: an IPv4 address, or the /64 prefix of an IPv6

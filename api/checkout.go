@@ -88,7 +88,7 @@ func (s *Server) checkoutEvents(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	follower, err := s.followers.add(id, c.ClientIP())
+	follower, err := s.followers.add(id, networkOf(c.ClientIP()))
 	if err != nil {
 		return err
 	}

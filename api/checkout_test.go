@@ -84,7 +84,7 @@ func TestFollowersShareOneRead(t *testing.T) {
 	p := f.payment(f.account)
 	followers := f.server.followers
 	var pages []*follower
-	for range maxFollowersPerAddress {
+	for range maxFollowersPerNetwork {
 		page, err := followers.add(p.ID, "192.0.2.1")
 		require.NoError(t, err)
 		pages = append(pages, page)
@@ -105,7 +105,7 @@ func TestFollowersShareOneRead(t *testing.T) {
 		followers.remove(page) // a second time changes nothing
 	}
 	require.Zero(t, followers.count)
-	require.Empty(t, followers.byAddress)
+	require.Empty(t, followers.byNetwork)
 	require.Eventually(t, func() bool {
 		followers.mutex.Lock()
 		defer followers.mutex.Unlock()

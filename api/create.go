@@ -100,7 +100,7 @@ func (s *Server) createPayment(c *gin.Context) error {
 }
 
 // createOrRepeat creates a payment, or returns the one created earlier with the same idempotency key. The largest
-// amount and a wrong clock apply to new payments only: a repeated call succeeds even if the setting has been lowered
+// amount, a wrong clock and the quota apply to new payments only: a repeated call succeeds even if the setting has been lowered
 // since.
 func (s *Server) createOrRepeat(
 	ctx context.Context,
@@ -108,7 +108,11 @@ func (s *Server) createOrRepeat(
 ) (p models.Payment, isNew bool, err error) {
 	refused := s.mayCreate(ctx, &wanted)
 	if refused == nil {
-		return s.Store.CreatePayment(ctx, wanted, s.Addresses.Address)
+		var done func()
+		if done, refused = s.unpaid.take(ctx, wanted.OperatorID); refused == nil {
+			defer done()
+			return s.Store.CreatePayment(ctx, wanted, s.Addresses.Address)
+		}
 	}
 	if wanted.IdempotencyKey != "" {
 		p, err = s.Store.PaymentOfKey(ctx, wanted)

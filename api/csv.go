@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -32,12 +33,31 @@ func wantsCSV(c *gin.Context) bool {
 	return false
 }
 
+// The CSV files that are written at the same time, in all and to one network, and how long one may take.
+const (
+	maxExports           = 32
+	maxExportsPerNetwork = 4
+	exportLifetime       = 15 * time.Minute
+)
+
+var errTooManyExports = &failure{
+	status: http.StatusTooManyRequests, code: "too_many_exports", retryAfter: 10 * time.Second,
+	msg: "Too many CSV files are being downloaded at the moment; please try again.",
+}
+
 // streamCSV writes every row from the cursor onwards, page by page, so that memory use does not depend on the length
-// of the list. If a later page fails, the connection is cut: a truncated file must not look complete.
+// of the list. If a later page fails, or the client reads too slowly, the connection is cut: a truncated file must not
+// look complete.
 func streamCSV[R row](
-	c *gin.Context, filename string, columns []string, cursor string,
+	s *Server, c *gin.Context, filename string, columns []string, cursor string,
 	page func(cursor string) (rows []R, next string, err error),
 ) error {
+	release, ok := s.exports.take(networkOf(c.ClientIP()))
+	if !ok {
+		return errTooManyExports
+	}
+	defer release()
+	end := time.Now().Add(exportLifetime)
 	rows, next, err := page(cursor)
 	if err != nil {
 		return err // nothing has been written, so this becomes an ordinary error response
@@ -66,6 +86,9 @@ func streamCSV[R row](
 		c.Writer.Flush()
 		if next == "" {
 			return nil
+		}
+		if time.Now().After(end) {
+			return errors.New("the client reads the CSV too slowly")
 		}
 		if rows, next, err = page(next); err != nil {
 			return err

@@ -169,6 +169,17 @@ var documentedErrors = []web.ErrorCode{
 		Remedy:  "If it persists, give the requestId to the admin.",
 	},
 	{
+		Status: http.StatusTooManyRequests, Code: "too_many_unpaid", IsRepeatable: true,
+		Meaning: "Too many of your latest payments have received nothing. Each has an address of its own, and wallets look only so far " +
+			"past the last address that was paid.",
+		Remedy: "Retry after one of them was paid, or ask the admin to raise PAYCOW_MAX_UNPAID.",
+	},
+	{
+		Status: http.StatusTooManyRequests, Code: "too_many_exports", IsRepeatable: true,
+		Meaning: "Too many CSV files are being downloaded.",
+		Remedy:  "Retry after the time in Retry-After.",
+	},
+	{
 		Status: http.StatusServiceUnavailable, Code: "database_unavailable", IsRepeatable: true,
 		Meaning: "The database is unavailable.",
 		Remedy:  "Retry after the time in Retry-After.",

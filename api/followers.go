@@ -15,9 +15,9 @@ import (
 const (
 	// followInterval is how often the rows of all followed payments are read, in one statement.
 	followInterval = time.Second
-	// The largest number of streams of a process and of one network address. Pages beyond it poll instead.
+	// The largest number of streams of a process and of one network (networkOf). Pages beyond it poll instead.
 	maxFollowers           = 10_000
-	maxFollowersPerAddress = 64
+	maxFollowersPerNetwork = 64
 )
 
 var errTooManyFollowers = &failure{
@@ -33,7 +33,7 @@ type followers struct {
 
 	mutex     sync.Mutex
 	byPayment map[string]map[*follower]bool
-	byAddress map[string]int
+	byNetwork map[string]int
 	count     int
 	watching  bool
 	closed    bool
@@ -42,30 +42,30 @@ type followers struct {
 
 // follower is an open page. news receives a value when the payment has changed and is closed when the process ends.
 type follower struct {
-	paymentID, address string
+	paymentID, network string
 	news               chan struct{}
 }
 
 func newFollowers(server *Server) *followers {
 	return &followers{
-		server: server, byPayment: map[string]map[*follower]bool{}, byAddress: map[string]int{},
+		server: server, byPayment: map[string]map[*follower]bool{}, byNetwork: map[string]int{},
 		seen: map[string]string{},
 	}
 }
 
 // add registers an open page for a payment. Returns errTooManyFollowers.
-func (f *followers) add(paymentID, address string) (*follower, error) {
+func (f *followers) add(paymentID, network string) (*follower, error) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	if f.closed || f.count >= maxFollowers || f.byAddress[address] >= maxFollowersPerAddress {
+	if f.closed || f.count >= maxFollowers || f.byNetwork[network] >= maxFollowersPerNetwork {
 		return nil, errTooManyFollowers
 	}
-	page := &follower{paymentID: paymentID, address: address, news: make(chan struct{}, 1)}
+	page := &follower{paymentID: paymentID, network: network, news: make(chan struct{}, 1)}
 	if f.byPayment[paymentID] == nil {
 		f.byPayment[paymentID] = map[*follower]bool{}
 	}
 	f.byPayment[paymentID][page] = true
-	f.byAddress[address]++
+	f.byNetwork[network]++
 	f.count++
 	if !f.watching {
 		f.watching = true
@@ -86,9 +86,9 @@ func (f *followers) remove(page *follower) {
 		delete(f.byPayment, page.paymentID)
 		delete(f.seen, page.paymentID)
 	}
-	f.byAddress[page.address]--
-	if f.byAddress[page.address] == 0 {
-		delete(f.byAddress, page.address)
+	f.byNetwork[page.network]--
+	if f.byNetwork[page.network] == 0 {
+		delete(f.byNetwork, page.network)
 	}
 	f.count--
 }
@@ -103,7 +103,7 @@ func (f *followers) close() {
 			close(page.news)
 		}
 	}
-	f.byPayment, f.byAddress, f.count = map[string]map[*follower]bool{}, map[string]int{}, 0
+	f.byPayment, f.byNetwork, f.count = map[string]map[*follower]bool{}, map[string]int{}, 0
 }
 
 // watch notifies followers of changes until none are left.

@@ -70,7 +70,8 @@ func (s *Server) listLedger(c *gin.Context) error {
 		return rows, next, nil
 	}
 	if wantsCSV(c) {
-		return streamCSV(c, "ledger.csv", ledgerColumns, query["cursor"], page)
+		limit = maxListLimit // a small page would cost a query for a few rows
+		return streamCSV(s, c, "ledger.csv", ledgerColumns, query["cursor"], page)
 	}
 	entries, next, err := page(query["cursor"])
 	if err != nil {

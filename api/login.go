@@ -55,39 +55,59 @@ func (s *Server) login(role models.Role, next string) func(*gin.Context) error {
 		if err != nil {
 			return err
 		}
-		try := loginAttempt(role, email)
-		if err := s.countAttempt(c, try); err != nil {
-			return err
-		}
 		ctx := c.Request.Context()
 		account, err := s.Store.AccountByEmail(ctx, role, email)
 		if err != nil && !errors.Is(err, models.ErrNotFound) {
 			return fmt.Errorf("read the account: %w", err)
+		}
+		try := s.loginAttempt(c, role, email, account)
+		if err := s.countAttempt(c, try); err != nil {
+			return err
 		}
 		ok, err := s.passwords.check(ctx, account, password)
 		if err != nil {
 			return err
 		}
 		if !ok {
+			s.logFailedLogin(c, role, account, "the e-mail address or the password is wrong")
 			return errLoginFailed
 		}
 		if account.HasTOTP() {
 			if code == "" {
 				return errTOTPRequired
 			}
+			coded := codeAttempt(account)
+			if err := s.countAttempt(c, coded); err != nil {
+				return err
+			}
 			if err := s.useCode(ctx, account, code); err != nil {
+				s.logFailedLogin(c, role, account, "the code is wrong")
+				return err
+			}
+			if err := s.forgetAttempt(c, coded); err != nil {
 				return err
 			}
 		}
 		if err := s.beginSession(c, account); err != nil {
 			return err
 		}
-		if err := s.Store.ForgetAttempts(ctx, try.subject); err != nil {
-			return fmt.Errorf("reset the attempts: %w", err)
+		if err := s.forgetAttempt(c, try); err != nil {
+			return err
 		}
+		s.rememberDevice(c, account)
 		writeJSON(c, http.StatusOK, gin.H{"role": role, "next": next})
 		return nil
 	}
+}
+
+// logFailedLogin leaves one line that names the account, if it exists, and where the attempt came from. What was typed
+// in as the e-mail address is not logged, because people sometimes type their password there.
+func (s *Server) logFailedLogin(c *gin.Context, role models.Role, account models.Account, reason string) {
+	subject := string(role) + ":unknown"
+	if account.ID != "" {
+		subject = string(role) + ":" + account.ID
+	}
+	s.Log.WarnContext(c, "login failed", "request_id", requestID(c), "account", subject, "address", c.ClientIP(), "error", reason)
 }
 
 // beginSession ends the browser's current session, if any, and starts a new one with a new token.

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
@@ -15,34 +17,55 @@ import (
 	"paycow/models"
 )
 
-// maxHashing is how many passwords are hashed at once: each takes 19 MiB.
-const maxHashing = 4
+// maxWaiting is how many people wait for their password to be hashed; further ones are refused at once.
+const maxWaiting = 64
 
-// passwords hashes and checks passwords, at most maxHashing at a time.
+// maxWait is how long one waits.
+const maxWait = 5 * time.Second
+
+// passwords hashes and checks passwords. Hashing takes a core for a while and 19 MiB of memory, and anybody can ask for
+// it, so one core is always left for everything else.
 type passwords struct {
-	hash  func(password string) string
-	turns chan struct{}
+	hash    func(password string) string
+	turns   chan struct{} // one for each that may be hashed at the same time
+	waiting chan struct{} // one for each that waits or is being hashed
 	// absent is the hash of a random password. It is compared when there is no account, so that an unknown address costs
 	// as much time as a wrong password does.
 	absent string
 }
 
 func newPasswords(hash func(password string) string) passwords {
-	return passwords{hash: hash, turns: make(chan struct{}, maxHashing), absent: hash(models.NewID())}
+	return passwords{
+		hash: hash, turns: make(chan struct{}, hashers(runtime.GOMAXPROCS(0))), waiting: make(chan struct{}, maxWaiting),
+		absent: hash(models.NewID()),
+	}
 }
 
-// takeTurn waits until few enough passwords are being hashed, then calls do. Returns a 503 if ctx ends first.
+// hashers returns how many passwords are hashed at the same time on a machine with that many cores.
+func hashers(cores int) int { return max(1, min(cores-1, 4)) }
+
+// takeTurn waits until few enough passwords are being hashed, then calls do. Returns a 503 if too many wait already, or
+// after maxWait.
 func (p passwords) takeTurn(ctx context.Context, do func()) error {
+	ctx, cancel := context.WithTimeout(ctx, maxWait)
+	defer cancel()
+	busy := &failure{
+		status: http.StatusServiceUnavailable, code: "busy", retryAfter: retryAfterOutage,
+		msg: "Too many people are logging in at the moment; please try again.",
+	}
+	select {
+	case p.waiting <- struct{}{}:
+		defer func() { <-p.waiting }()
+	default:
+		return busy
+	}
 	select {
 	case p.turns <- struct{}{}:
 		defer func() { <-p.turns }()
 		do()
 		return nil
 	case <-ctx.Done():
-		return &failure{
-			status: http.StatusServiceUnavailable, code: "busy", retryAfter: retryAfterOutage,
-			msg: "Too many people are logging in at the moment; please try again.", cause: ctx.Err(),
-		}
+		return busy.because(ctx.Err())
 	}
 }
 
@@ -97,7 +120,7 @@ func (s *Server) confirm(c *gin.Context, who person, body fields, name string) e
 	if err := s.confirmPassword(c, who, body, name); err != nil {
 		return err
 	}
-	return s.forgetConfirms(c, who)
+	return s.forgetAttempt(c, confirmAttempt(c, who.account))
 }
 
 // confirmPassword is confirm for what needs a code too: the attempt stays counted until the code is right too.
@@ -106,7 +129,7 @@ func (s *Server) confirmPassword(c *gin.Context, who person, body fields, name s
 	if err != nil {
 		return err
 	}
-	if err := s.countAttempt(c, confirmAttempt(who.account)); err != nil {
+	if err := s.countAttempt(c, confirmAttempt(c, who.account)); err != nil {
 		return err
 	}
 	ok, err := s.passwords.check(c.Request.Context(), who.account, password)

@@ -57,7 +57,7 @@ type listedPayment struct {
 
 func (s *Server) newListedPayment(ctx context.Context, p models.Payment, head uint64) listedPayment {
 	listed := listedPayment{paymentView: s.newPaymentView(ctx, p, head), AmountCredited: p.AmountCredited}
-	if err := s.checkAddress(p); err != nil {
+	if err := s.checkTerms(p); err != nil {
 		// One tampered row must not hide all others.
 		s.Log.ErrorContext(ctx, "the address does not match; leaving it out of the list", "payment_id", p.ID,
 			"operator_id", p.OperatorID, "error", err)
@@ -114,7 +114,8 @@ func (s *Server) listPayments(c *gin.Context) error {
 		return rows, next, nil
 	}
 	if isCSV {
-		return streamCSV(c, "payments.csv", paymentColumns, filter.Cursor, page)
+		filter.Limit = maxListLimit // a small page would cost a query for a few rows
+		return streamCSV(s, c, "payments.csv", paymentColumns, filter.Cursor, page)
 	}
 	payments, next, err := page(filter.Cursor)
 	if err != nil {
@@ -217,16 +218,24 @@ func (s *Server) checkAddress(p models.Payment) error {
 		return errInternal.because(fmt.Errorf("payment %s: the row's deposit address %s does not match index %d", p.ID,
 			p.DepositAddress, p.AddressIndex))
 	}
+	return nil
+}
+
+// checkTerms refuses a payment whose address does not pass checkAddress, or whose row was changed or planted.
+func (s *Server) checkTerms(p models.Payment) error {
+	if err := s.checkAddress(p); err != nil {
+		return err
+	}
 	if err := s.Store.CheckTerms(p); err != nil {
 		return errInternal.because(err)
 	}
 	return nil
 }
 
-// checkHandedOut refuses a payment whose address does not pass checkAddress, or was not handed out for it: its row was
-// changed or planted. The first refusal raises an alarm.
+// checkHandedOut refuses a payment that does not pass checkTerms, or whose address was not handed out for it. The first
+// refusal raises an alarm.
 func (s *Server) checkHandedOut(ctx context.Context, p models.Payment) error {
-	if err := s.checkAddress(p); err != nil {
+	if err := s.checkTerms(p); err != nil {
 		s.reportAltered(ctx, p)
 		return err
 	}

@@ -359,7 +359,7 @@ func TestACutCSVDoesNotLookWhole(t *testing.T) {
 	f := setup(t)
 	pages := 0
 	f.server.router.GET("/list", f.server.stream(func(c *gin.Context) error {
-		return streamCSV(c, "list.csv", ledgerColumns, "", func(string) (rows []ledgerView, next string, err error) {
+		return streamCSV(f.server, c, "list.csv", ledgerColumns, "", func(string) (rows []ledgerView, next string, err error) {
 			if pages++; pages > 1 {
 				return nil, "", errors.New("the second page fails")
 			}

@@ -38,7 +38,7 @@ func (s *Server) register(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.countAttempt(c, loginAttempt(models.RoleOperator, email)); err != nil {
+	if err := s.countAttempt(c, registration(c, email)); err != nil {
 		return err
 	}
 	operator := models.Operator{ID: models.NewID(), Email: email, Name: name, Website: website}

@@ -66,8 +66,10 @@ type Config struct {
 	Quorum        int           // nodes that must agree, see models.Quorum
 	PaymentWindow time.Duration // from a payment's creation to its expiry; default models.DefaultPaymentWindow
 	MaxAmount     models.Amount // the largest amount of one payment; default models.DefaultMaxAmount
-	BlockTime     time.Duration // usual time between blocks; default models.DefaultBlockTime
-	LagLimit      time.Duration // largest age of the newest block read for /readyz; default 10 block times plus 30 s
+	// MaxUnpaid is how many payments in a row an operator may create of which none receives anything; 0 = any number.
+	MaxUnpaid int
+	BlockTime time.Duration // usual time between blocks; default models.DefaultBlockTime
+	LagLimit  time.Duration // largest age of the newest block read for /readyz; default 10 block times plus 30 s
 	// MasterKey seals API secrets and second factors. Without it no operator can be approved and no secret revealed.
 	MasterKey *secrets.Keyring
 	// TemporalUIURL is where admins reach Temporal's web UI, "" if they cannot. TemporalNamespace is the namespace to
@@ -102,6 +104,8 @@ type Server struct {
 	ready     readiness
 	pauses    pauseCache
 	followers *followers
+	exports   *budget // CSV files
+	unpaid    *quota
 	docs      func() (web.Page, error)
 	passwords passwords
 
@@ -132,6 +136,8 @@ func newServer(config Config, hash func(password string) string) *Server {
 		isHTTPS: strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
 	}
 	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
+	s.exports = newBudget(maxExports, maxExportsPerNetwork)
+	s.unpaid = newQuota(config.MaxUnpaid, config.Store.UnpaidRun, config.Clock)
 	s.crossOrigin = http.NewCrossOriginProtection()
 	if err := s.crossOrigin.AddTrustedOrigin(originText(s.PublicURL)); err != nil {
 		// The check by Sec-Fetch-Site works without it.

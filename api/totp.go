@@ -110,7 +110,7 @@ func (s *Server) enableTOTP(c *gin.Context) error {
 	if len(who.account.TOTPPending) == 0 || who.account.HasTOTP() {
 		return conflict("totp_not_started", "Setting up the second factor has not been started.")
 	}
-	if err := s.countAttempt(c, confirmAttempt(who.account)); err != nil {
+	if err := s.countAttempt(c, confirmAttempt(c, who.account)); err != nil {
 		return err
 	}
 	step, err := s.matchCode(who.account, who.account.TOTPPending, code)
@@ -162,7 +162,7 @@ func (s *Server) disableTOTP(c *gin.Context) error {
 	if err != nil {
 		return fmt.Errorf("disable the second factor: %w", err)
 	}
-	if err := s.forgetConfirms(c, who); err != nil {
+	if err := s.forgetAttempt(c, confirmAttempt(c, who.account)); err != nil {
 		return err
 	}
 	c.Status(http.StatusNoContent)

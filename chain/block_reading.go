@@ -156,14 +156,16 @@ func (c *CrossCheck) provedReading(ctx context.Context, readings []blockReading)
 		if first.err != nil || len(alike) < c.config.quorum() {
 			continue
 		}
-		for _, r := range alike {
-			receipts, err := r.node.ReceiptsByBlockHash(ctx, header.hash)
-			if err != nil || receiptsRoot(receipts) != header.receiptsRoot {
-				continue
-			}
-			if winner, ok := withLogs(alike, logsText(watchedLogs(receipts, c.contracts), false)); ok {
-				return winner, true
-			}
+		nodes := make([]*member, len(alike))
+		for i, r := range alike {
+			nodes[i] = r.node
+		}
+		receipts, err := c.pool.proveReceipts(ctx, nodes, first.header)
+		if err != nil || receipts == nil {
+			continue
+		}
+		if winner, ok := withLogs(alike, logsText(watchedLogs(receipts, c.contracts), false)); ok {
+			return winner, true
 		}
 	}
 	return blockReading{}, false

@@ -36,6 +36,32 @@ func Genesis(
 	return header.Hash, true, nil
 }
 
+// OtherChain returns what the nodes with these URLs have in place of a block that was read from them long ago, when that
+// shows that they follow another chain now; "" otherwise. A quorum of them must state another block there. With
+// restarted, a chain that does not reach that block any more counts, too: a development chain began anew.
+func OtherChain(
+	ctx context.Context, urls []string, config Config, stored models.BlockRef, restarted bool, log *slog.Logger,
+) (instead string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, contractCheckTimeout)
+	defer cancel()
+	pool, err := DialPool(ctx, urls, config, nil, log)
+	if err != nil {
+		return "", err
+	}
+	defer pool.Close()
+	header, err := pool.AgreedHeader(ctx, stored.Number)
+	if err == nil {
+		if header.Hash.Hex() == stored.Hash {
+			return "", nil
+		}
+		return header.Ref().String(), nil
+	}
+	if head, headErr := pool.HeadHeader(ctx); restarted && headErr == nil && head.Number < stored.Number {
+		return "a chain that ends at block " + head.Ref().String(), nil
+	}
+	return "", nil
+}
+
 // bindGenesis learns the genesis block from a quorum of nodes, if it is not known, and binds the store to it. Returns a
 // *models.BindingError when the store belongs to another chain with the same id.
 func (w *Watcher) bindGenesis(ctx context.Context) error {

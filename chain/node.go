@@ -2,13 +2,13 @@ package chain
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -166,11 +166,21 @@ func (n *Node) ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*ty
 		n,
 		"eth_getBlockReceipts",
 		func(ctx context.Context, client *rpc.Client) ([]*types.Receipt, error) {
-			receipts, err := ethclient.NewClient(client).BlockReceipts(ctx, rpc.BlockNumberOrHashWithHash(hash, false))
-			if err == nil && slices.Contains(receipts, nil) {
-				return nil, fmt.Errorf("a receipt of block %s is null", hash)
+			var texts []json.RawMessage
+			if err := client.CallContext(ctx, &texts, "eth_getBlockReceipts", hash); err != nil {
+				return nil, err
 			}
-			return receipts, err
+			if texts == nil {
+				return nil, ethereum.NotFound
+			}
+			receipts := make([]*types.Receipt, len(texts))
+			for i, text := range texts {
+				var err error
+				if receipts[i], err = decodeReceipt(text); err != nil {
+					return nil, fmt.Errorf("receipt %d of block %s: %w", i, hash, err)
+				}
+			}
+			return receipts, nil
 		},
 	)
 }
@@ -182,7 +192,14 @@ func (n *Node) Receipt(ctx context.Context, txHash common.Hash) (receipt *types.
 		n,
 		"eth_getTransactionReceipt",
 		func(ctx context.Context, client *rpc.Client) (*types.Receipt, error) {
-			return ethclient.NewClient(client).TransactionReceipt(ctx, txHash)
+			var text json.RawMessage
+			if err := client.CallContext(ctx, &text, "eth_getTransactionReceipt", txHash); err != nil {
+				return nil, err
+			}
+			if len(text) == 0 || string(text) == "null" {
+				return nil, ethereum.NotFound
+			}
+			return decodeReceipt(text)
 		},
 	)
 	if errors.Is(err, ethereum.NotFound) {

@@ -139,20 +139,23 @@ func (p *Pool) reportLying(ctx context.Context, m *member, reason string) {
 
 func (p *Pool) raise(ctx context.Context, kind models.AlarmKind, node, reason string) {
 	p.log.ErrorContext(ctx, "the node is excluded", "node", node, "alarm", string(kind), "error", reason)
+	p.raiseAlarm(ctx, models.Alarm{
+		Network: p.config.Network,
+		Kind:    kind,
+		Subject: node,
+		Message: "The node " + node + " is not believed: " + reason + ".",
+	})
+}
+
+func (p *Pool) raiseAlarm(ctx context.Context, alarm models.Alarm) {
 	if p.alarms == nil {
 		return
 	}
 	// What was found must be recorded even when the call that found it is being cancelled.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	err := p.alarms.Raise(ctx, models.Alarm{
-		Network: p.config.Network,
-		Kind:    kind,
-		Subject: node,
-		Message: "The node " + node + " is not believed: " + reason + ".",
-	})
-	if err != nil {
-		p.log.ErrorContext(ctx, "cannot raise an alarm", "alarm", string(kind), "error", err)
+	if err := p.alarms.Raise(ctx, alarm); err != nil {
+		p.log.ErrorContext(ctx, "cannot raise an alarm", "alarm", string(alarm.Kind), "error", err)
 	}
 }
 

@@ -1,10 +1,19 @@
 package chain
 
 import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"math/big"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/rpc"
 	"github.com/ethereum/go-ethereum/trie"
 
 	"paycow/models"
@@ -15,6 +24,147 @@ import (
 // transactions.
 func receiptsRoot(receipts []*types.Receipt) common.Hash {
 	return types.DeriveSha(types.Receipts(receipts), trie.NewStackTrie(nil))
+}
+
+// undecoded is the type of a receipt of which only a part could be decoded. No type of transaction has this number
+// (EIP-2718).
+const undecoded = 0xff
+
+// isKnownType reports whether the receipts of a type of transaction can be encoded, which their root needs.
+func isKnownType(receipt *types.Receipt) bool {
+	switch receipt.Type {
+	case types.LegacyTxType, types.AccessListTxType, types.DynamicFeeTxType, types.BlobTxType, types.SetCodeTxType:
+		return true
+	default:
+		return false
+	}
+}
+
+// decodeReceipt decodes a receipt from JSON. Of one that does not have the fields that every known type has, it decodes
+// what says whom the transaction paid.
+func decodeReceipt(text []byte) (*types.Receipt, error) {
+	var receipt types.Receipt
+	err := json.Unmarshal(text, &receipt)
+	if err == nil {
+		return &receipt, nil
+	}
+	var part struct {
+		Status      *hexutil.Uint64 `json:"status"`
+		TxHash      *common.Hash    `json:"transactionHash"`
+		BlockHash   common.Hash     `json:"blockHash"`
+		BlockNumber *hexutil.Big    `json:"blockNumber"`
+		Logs        []*types.Log    `json:"logs"`
+	}
+	if partErr := json.Unmarshal(text, &part); partErr != nil || part.Status == nil || part.TxHash == nil ||
+		part.Logs == nil || slices.Contains(part.Logs, nil) {
+		return nil, fmt.Errorf("decode a receipt: %w", err)
+	}
+	return &types.Receipt{
+		Type: undecoded, Status: uint64(*part.Status), TxHash: *part.TxHash, BlockHash: part.BlockHash,
+		BlockNumber: (*big.Int)(part.BlockNumber), Logs: part.Logs,
+	}, nil
+}
+
+// receiptsDigest returns a hash of everything in the receipts that their root would prove, and of the transactions.
+func receiptsDigest(receipts []*types.Receipt) common.Hash {
+	hash := crypto.NewKeccakState()
+	for _, r := range receipts {
+		_, _ = fmt.Fprintf(hash, "%d %d %x %d %x %d\n", r.Type, r.Status, r.PostState, r.CumulativeGasUsed, r.TxHash, len(r.Logs))
+		for _, log := range r.Logs {
+			_, _ = fmt.Fprintf(hash, "%x %x %x\n", log.Address, log.Topics, log.Data)
+		}
+	}
+	return common.BytesToHash(hash.Sum(nil))
+}
+
+// failedReceipts are receipts that do not have the root that their block's header states.
+type failedReceipts struct {
+	node     *member
+	receipts []*types.Receipt
+	reason   string
+}
+
+// proveReceipts returns the receipts of a block that have the root which its header states, as the first of the nodes
+// offers them: the given ones, which state that header, and then the others. A node whose receipts do not have the root
+// contradicts itself and is reported when another one's have it.
+//
+// When no node's have it, but enough nodes return the same ones, or there is a type of transaction that is not known
+// here, then this program cannot compute the root: an alarm is raised, nobody is accused, and the receipts that a quorum
+// returns count. It returns nil receipts when there are none to go by, because no node offers any or because those that
+// cannot be checked have no quorum; then the agreement of the nodes must do. Returns models.ErrDoubtful or an error of a
+// node.
+func (p *Pool) proveReceipts(ctx context.Context, nodes []*member, block Header) ([]*types.Receipt, error) {
+	var failure error
+	var failed []failedReceipts
+	asked := slices.Clone(nodes)
+	for i := 0; i < len(asked); i++ {
+		receipts, err := asked[i].ReceiptsByBlockHash(ctx, block.Hash)
+		if _, refused := errors.AsType[rpc.Error](err); refused {
+			continue // the node does not offer them
+		}
+		if err != nil {
+			failure = cmp.Or(failure, err)
+			continue
+		}
+		root := receiptsRoot(receipts)
+		if root == block.ReceiptsRoot {
+			p.reportFailed(ctx, failed)
+			return receipts, nil
+		}
+		failed = append(failed, failedReceipts{asked[i], receipts, fmt.Sprintf(
+			"the receipts of block %d have the root %s, its header states %s", block.Number, root, block.ReceiptsRoot)})
+		if len(asked) == len(nodes) { // the first failure: everybody is worth asking
+			others := slices.DeleteFunc(p.usable(), func(m *member) bool { return slices.Contains(nodes, m) })
+			asked = append(asked, others...)
+		}
+	}
+	if agreed, ok := p.undecodable(failed, block); ok {
+		p.raiseUndecodable(ctx, failed[0].reason)
+		return agreed, nil
+	}
+	if len(failed) > 0 {
+		return nil, fmt.Errorf("%s: %w: %s", failed[0].node.Name(), models.ErrDoubtful, failed[0].reason)
+	}
+	return nil, failure
+}
+
+// undecodable reports whether receipts without the right root are the fault of this program. It returns those that a
+// quorum of nodes, and no fewer than two, returns alike, if there are any. The bloom filter of the header, which does
+// not depend on how receipts are encoded, must be that of the receipts.
+func (p *Pool) undecodable(failed []failedReceipts, block Header) (agreed []*types.Receipt, ok bool) {
+	alike := map[common.Hash]int{}
+	for _, f := range failed {
+		if bloomOf(f.receipts) != block.Bloom {
+			continue
+		}
+		digest := receiptsDigest(f.receipts)
+		if alike[digest]++; alike[digest] == max(p.config.quorum(), 2) {
+			return f.receipts, true
+		}
+		ok = ok || slices.ContainsFunc(f.receipts, func(r *types.Receipt) bool { return !isKnownType(r) })
+	}
+	return nil, ok
+}
+
+// reportFailed reports the nodes whose receipts do not have the root that another node's have. With a quorum of one it is
+// one node's word against another's.
+func (p *Pool) reportFailed(ctx context.Context, failed []failedReceipts) {
+	if p.config.quorum() < 2 {
+		return
+	}
+	for _, f := range failed {
+		p.reportLying(ctx, f.node, f.reason)
+	}
+}
+
+// raiseUndecodable raises the alarm that this program cannot compute the root of receipts.
+func (p *Pool) raiseUndecodable(ctx context.Context, reason string) {
+	p.log.ErrorContext(ctx, "the receipts of a block cannot be checked against its header", "error", reason)
+	p.raiseAlarm(ctx, models.Alarm{
+		Network: p.config.Network, Kind: models.AlarmReceiptsUndecodable,
+		Message: "This version cannot compute the root of the receipts that the nodes return: " + reason +
+			". Until it is updated, transfers are credited by the agreement of the nodes alone.",
+	})
 }
 
 // watchedLogs returns the token's watched logs in the receipts.
@@ -30,10 +180,8 @@ func watchedLogs(receipts []*types.Receipt, contracts Contracts) []types.Log {
 	return logs
 }
 
-// logsOfReceipts resolves the doubt about an empty answer for a block whose bloom filter matches the token's watched
-// logs. Some nodes answer so while they are not ready, but a well-filled bloom filter also matches what is not there.
-// The receipts decide if their own bloom filter equals the header's. Returns models.ErrDoubtful if it does not.
-func logsOfReceipts(receipts []*types.Receipt, contracts Contracts, header Header) ([]types.Log, error) {
+// bloomOf returns the bloom filter of the receipts' logs.
+func bloomOf(receipts []*types.Receipt) types.Bloom {
 	var bloom types.Bloom
 	for _, receipt := range receipts {
 		for _, log := range receipt.Logs {
@@ -41,13 +189,24 @@ func logsOfReceipts(receipts []*types.Receipt, contracts Contracts, header Heade
 			for _, topic := range log.Topics {
 				bloom.Add(topic.Bytes())
 			}
+		}
+	}
+	return bloom
+}
+
+// logsOfReceipts resolves the doubt about an empty answer for a block whose bloom filter matches the token's watched
+// logs. Some nodes answer so while they are not ready, but a well-filled bloom filter also matches what is not there.
+// The receipts decide if their own bloom filter equals the header's. Returns models.ErrDoubtful if it does not.
+func logsOfReceipts(receipts []*types.Receipt, contracts Contracts, header Header) ([]types.Log, error) {
+	for _, receipt := range receipts {
+		for _, log := range receipt.Logs {
 			if log.BlockHash != header.Hash {
 				return nil, fmt.Errorf("%w: the receipts of block %d contain a log of another block",
 					models.ErrDoubtful, header.Number)
 			}
 		}
 	}
-	if bloom != header.Bloom {
+	if bloomOf(receipts) != header.Bloom {
 		return nil, fmt.Errorf("%w: the receipts of block %d are not complete", models.ErrDoubtful, header.Number)
 	}
 	return watchedLogs(receipts, contracts), nil

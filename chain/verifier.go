@@ -9,7 +9,6 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/rpc"
 
 	"paycow/models"
 )
@@ -105,7 +104,7 @@ func (v *Verifier) verify(ctx context.Context, wanted Verification) error {
 			v.pool.reportLying(ctx, r.node, fmt.Sprintf("it disagrees with %d nodes about transfer %s: %v", quorum, key, r.err))
 		}
 	}
-	return v.proveReceipts(ctx, confirming, contracts, wanted)
+	return v.prove(ctx, confirming, contracts, wanted)
 }
 
 // contractsOf returns the contracts that the transfer may be of. Returns models.ErrTransferDiffers when its contract is
@@ -250,47 +249,35 @@ func checkReceipt(receipt *types.Receipt, contracts Contracts, depositAddress st
 // provedBlocks is how many proved blocks are remembered at most.
 const provedBlocks = 1024
 
-// proveReceipts computes the receipts root of the transfer's block from its receipts, as the first of the confirming
-// nodes returns them that offers them, and looks for the transfer in them. A node whose receipts do not have the root
-// that it states contradicts itself. A transfer counts as proved when no node offers receipts.
-func (v *Verifier) proveReceipts(
+// prove looks for the transfer in the receipts of its block, which must have the root that the confirming nodes state. A
+// transfer counts as proved when there are no receipts to go by.
+func (v *Verifier) prove(
 	ctx context.Context, confirming []transferReading, contracts Contracts, wanted Verification,
 ) error {
 	n := wanted.Notice
-	hash := common.HexToHash(n.Block.Hash)
+	block := provedBlock{common.HexToHash(n.Block.Hash), n.Token}
 	v.mu.Lock()
-	block := provedBlock{hash, n.Token}
 	transfers, known := v.proved[block]
 	v.mu.Unlock()
 	if known {
 		return holds(transfers, wanted)
 	}
-	for _, r := range confirming {
-		receipts, err := r.node.ReceiptsByBlockHash(ctx, hash)
-		if _, refused := errors.AsType[rpc.Error](err); refused {
-			continue // the node does not offer them
-		}
-		if err != nil {
-			return err
-		}
-		if root := receiptsRoot(receipts); root != r.header.ReceiptsRoot {
-			err := fmt.Errorf("%w: the receipts of block %d have the root %s, its header states %s",
-				models.ErrDoubtful, n.Block.Number, root, r.header.ReceiptsRoot)
-			if v.config.quorum() > 1 {
-				v.pool.reportLying(ctx, r.node, err.Error())
-			}
-			return fmt.Errorf("%s: %w", r.node.Name(), err)
-		}
-		v.mu.Lock()
-		if len(v.proved) >= provedBlocks {
-			clear(v.proved)
-		}
-		transfers, _ = DecodeTransfers(n.ChainID, contracts, n.Block, watchedLogs(receipts, contracts))
-		v.proved[block] = transfers
-		v.mu.Unlock()
-		return holds(transfers, wanted)
+	nodes := make([]*member, len(confirming))
+	for i, r := range confirming {
+		nodes[i] = r.node
 	}
-	return nil
+	receipts, err := v.pool.proveReceipts(ctx, nodes, confirming[0].header)
+	if err != nil || receipts == nil {
+		return err
+	}
+	transfers, _ = DecodeTransfers(n.ChainID, contracts, n.Block, watchedLogs(receipts, contracts))
+	v.mu.Lock()
+	if len(v.proved) >= provedBlocks {
+		clear(v.proved)
+	}
+	v.proved[block] = transfers
+	v.mu.Unlock()
+	return holds(transfers, wanted)
 }
 
 // holds returns models.ErrTransferDiffers unless the proved transfers of a block contain the wanted one.

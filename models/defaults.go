@@ -20,6 +20,8 @@ const (
 	MaxClockSkew = time.Minute
 	// DefaultReservedAddresses is how many of the first indexes of each account key are never handed out.
 	DefaultReservedAddresses = 1000
+	// DefaultMaxUnpaid is how many payments in a row an operator may create of which none receives anything.
+	DefaultMaxUnpaid = 10_000
 	// DefaultReconcileInterval is the time from one scheduled reconciliation to the next.
 	DefaultReconcileInterval = 10 * time.Minute
 )

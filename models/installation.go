@@ -31,6 +31,7 @@ type BoundTo string
 const (
 	BoundToChain   BoundTo = "chain id"
 	BoundToGenesis BoundTo = "genesis block"
+	BoundToHistory BoundTo = "a chain with the block" // that was read long ago
 	BoundToToken   BoundTo = "token"
 	BoundToXPub    BoundTo = "xpub"
 )

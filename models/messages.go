@@ -115,6 +115,8 @@ type TransfersSignal struct {
 	// WindowEnd is when the payment's window really ends, as far as was known when the signal was sent; zero when it is
 	// the expiry. The latest signal counts.
 	WindowEnd time.Time `json:"windowEnd,omitzero"`
+	// WindowAsOf is when the database held what WindowEnd was computed from; zero from a sender of an earlier version.
+	WindowAsOf time.Time `json:"windowAsOf,omitzero"`
 }
 
 // DecisionSignal is an operator's or admin's decision on a payment: reject or accept.
@@ -200,8 +202,9 @@ type ExpireResult struct {
 	ScannedPast bool `json:"scannedPast"`
 	// WindowEnd is when the payment's window really ends, zero when that is its expiry. It is not known while Paused is
 	// true.
-	WindowEnd time.Time `json:"windowEnd,omitzero"`
-	Paused    bool      `json:"paused,omitempty"`
+	WindowEnd  time.Time `json:"windowEnd,omitzero"`
+	WindowAsOf time.Time `json:"windowAsOf,omitzero"` // as in TransfersSignal
+	Paused     bool      `json:"paused,omitempty"`
 	// Wait is why the payment cannot expire yet, "" when it could or when a transfer came in time.
 	Wait ExpiryWait `json:"wait,omitempty"`
 	// WaitBlock is the number of the newest block that was read (ExpiryWaitScan), agreed on (ExpiryWaitQuorum) or whose

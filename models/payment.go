@@ -78,7 +78,8 @@ type PaymentSnapshot struct {
 	State     PaymentState     `json:"state"`
 	Transfers []TransferNotice `json:"transfers"`
 	// WindowEnd is when the payment's window really ends; zero when no pause of the token has moved it from the expiry.
-	WindowEnd time.Time `json:"windowEnd,omitzero"`
+	WindowEnd  time.Time `json:"windowEnd,omitzero"`
+	WindowAsOf time.Time `json:"windowAsOf,omitzero"` // as in TransfersSignal
 }
 
 // Confirmations returns how many confirmations a transfer in the given block has when the chain's head is at head:

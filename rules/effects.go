@@ -174,7 +174,7 @@ func (p *Payment) ApplyExpireResult(asked Expire, result models.ExpireResult, no
 		p.applyExpiry(asked.Input, result)
 		return
 	}
-	p.extendWindow(result.WindowEnd)
+	p.moveWindow(result.WindowEnd, result.WindowAsOf)
 	if !result.Paused && now.Before(p.expiryCheckAt()) {
 		return // the token was paused for a while, so the window is longer
 	}

@@ -242,3 +242,38 @@ func TestATransferInTimeDefersTheExpiry(t *testing.T) {
 	p.ApplyRecordResult(record, models.RecordResult{Recorded: true})
 	require.Equal(t, Wait{ExpiresAt: testInput.ExpiresAt}, p.Next(testInput.ExpiresAt.Add(time.Hour)))
 }
+
+// The newest end of the window counts, also when it is the earlier one: a pause that had moved the end may turn out not to
+// have been. An end whose age is not known, or an older one, never brings the end forward.
+func TestAnEndOfTheWindowCanBeTakenBack(t *testing.T) {
+	t.Parallel()
+	expires := testInput.ExpiresAt
+	at := func(seconds int) time.Time { return created.Add(time.Duration(seconds) * time.Second) }
+	move := func(p *Payment, end time.Time, asOf time.Time) {
+		p.ApplyTransfers(models.TransfersSignal{WindowEnd: end, WindowAsOf: asOf})
+	}
+	p := NewPayment(testInput)
+	move(p, expires.Add(5*time.Hour), at(10))
+	require.Equal(t, expires.Add(5*time.Hour), p.windowEnd())
+	move(p, expires.Add(time.Hour), at(20))
+	require.Equal(t, expires.Add(time.Hour), p.windowEnd(), "a shorter pause")
+	move(p, expires.Add(30*time.Minute), at(15))
+	require.Equal(t, expires.Add(time.Hour), p.windowEnd(), "older news")
+	move(p, expires.Add(30*time.Minute), time.Time{})
+	require.Equal(t, expires.Add(time.Hour), p.windowEnd(), "news of unknown age, from an earlier version")
+	move(p, time.Time{}, at(30))
+	require.Equal(t, expires, p.windowEnd(), "no pause at all")
+	n := confirmedTransfer("0xa", 50*models.USDT, 1)
+	n.Block.Time = expires.Add(time.Minute)
+	p.ApplyTransfers(signal(n))
+	require.True(t, p.isLate(n))
+
+	move(p, expires.Add(5*time.Hour), at(40))
+	p.ApplySnapshot(models.PaymentSnapshot{State: p.Recorded(), WindowAsOf: at(50)})
+	require.Equal(t, expires, p.windowEnd(), "by a snapshot")
+	move(p, expires.Add(5*time.Hour), at(60))
+	asked := Expire{models.ExpireInput{PaymentID: "p"}}
+	p.ApplyExpireResult(asked, models.ExpireResult{WindowAsOf: at(70), Wait: models.ExpiryWaitScan}, expires.Add(time.Hour))
+	require.Equal(t, expires, p.windowEnd(), "by the question for the expiry")
+	require.IsType(t, AwaitScan{}, p.Next(expires.Add(time.Hour)))
+}

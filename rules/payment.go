@@ -31,6 +31,7 @@ type Payment struct {
 	reason       string
 	held         map[models.TransferKey]string // transfers whose credit or reversal could not be verified, and why
 	extendedTo   time.Time                     // the real end of the window, if it is later than the promised one
+	windowAsOf   time.Time                     // when the database held what extendedTo was computed from
 	undecided    *models.DecisionSignal        // an acceptance of a version of the row that is not known here yet
 	recorded     models.PaymentState           // what the row is known to hold
 	awaitScan    *AwaitScan                    // follows an Expire that could not be answered yet
@@ -57,7 +58,7 @@ func (p *Payment) Recorded() models.PaymentState { return p.recorded }
 
 // Transfers returns every transfer known, in the order of the chain, and the end of the window if it has moved.
 func (p *Payment) Transfers() models.TransfersSignal {
-	return models.TransfersSignal{Transfers: p.transfers.all(), WindowEnd: p.extendedTo}
+	return models.TransfersSignal{Transfers: p.transfers.all(), WindowEnd: p.extendedTo, WindowAsOf: p.windowAsOf}
 }
 
 // ApplySnapshot takes over the payment's row and transfers. Newer notices of transfers are kept, but the amounts
@@ -76,7 +77,7 @@ func (p *Payment) ApplySnapshot(snapshot models.PaymentSnapshot) {
 	p.unsynced = 0
 	p.setRecorded(recorded)
 	p.undecided = nil // the row was read after the signal, so a version that it has not reached does not exist
-	p.extendWindow(snapshot.WindowEnd)
+	p.moveWindow(snapshot.WindowEnd, snapshot.WindowAsOf)
 	for _, notice := range snapshot.Transfers {
 		p.applyTransfer(notice)
 		known, _ := p.transfers.get(notice.TransferKey)
@@ -89,7 +90,7 @@ func (p *Payment) ApplySnapshot(snapshot models.PaymentSnapshot) {
 func (p *Payment) ApplyTransfers(signal models.TransfersSignal) {
 	p.refused = nil
 	p.unsynced++
-	p.extendWindow(signal.WindowEnd)
+	p.moveWindow(signal.WindowEnd, signal.WindowAsOf)
 	for _, notice := range signal.Transfers {
 		p.applyTransfer(notice)
 	}
@@ -170,9 +171,14 @@ func cleanReason(text string) string {
 	return string(runes[:min(len(runes), maxReasonRunes)])
 }
 
-// extendWindow notes a later end of the window. Of several ends the latest counts, so their order does not matter.
-func (p *Payment) extendWindow(end time.Time) {
-	if end.After(p.extendedTo) {
+// moveWindow notes the end of the window, as the database held it at a time. The newest end counts, also when it is the
+// earlier one: the pause that had moved it may have been taken back. Of ends whose order is not known, and against an
+// older one, the latest counts: an end that is too late harms less than one that is too early.
+func (p *Payment) moveWindow(end, asOf time.Time) {
+	switch {
+	case !asOf.IsZero() && !asOf.Before(p.windowAsOf):
+		p.extendedTo, p.windowAsOf = end, asOf
+	case end.After(p.extendedTo):
 		p.extendedTo = end
 	}
 }

@@ -108,3 +108,42 @@ func (s *Store) reserveAddressIndexes(ctx context.Context, key string) (first, e
 	}
 	return uint32(next[0] - addressBlockSize), uint32(next[0]), nil //nolint:gosec // the statement keeps it within 2^31
 }
+
+// UnpaidRun returns how many payments the operator has created since the last one that received money. It counts no
+// further than limit.
+func (s *Store) UnpaidRun(ctx context.Context, operatorID string, limit int) (int, error) {
+	var funded []models.Payment
+	err := s.read(ctx).Select("created_at").Where("operator_id = ? AND amount_received > 0", operatorID).
+		Order("created_at DESC").Limit(1).Find(&funded).Error
+	if err != nil {
+		return 0, wrap(err, "read an operator's last funded payment")
+	}
+	later := s.read(ctx).Model(&models.Payment{}).Select("1").Where("operator_id = ?", operatorID).Limit(limit)
+	if len(funded) > 0 {
+		later = later.Where("created_at > ?", funded[0].CreatedAt)
+	}
+	var count int64
+	err = s.read(ctx).Table("(?) AS later", later).Count(&count).Error
+	return int(count), wrap(err, "count an operator's unpaid payments")
+}
+
+// UsedAddress is a deposit address that was handed out.
+type UsedAddress struct {
+	models.DepositAddress `gorm:"embedded"`
+	OperatorID            string
+	AmountReceived        models.Amount // micro-USDT
+}
+
+// UsedAddresses returns the deposit addresses in the order of their account keys and indexes, from the one that follows
+// after on; nil begins with the first.
+func (s *Store) UsedAddresses(ctx context.Context, after *UsedAddress, limit int) ([]UsedAddress, error) {
+	query := s.read(ctx).Table("deposit_addresses d").
+		Select("d.address, d.payment_id, d.address_index, d.xpub, d.created_at, p.operator_id, p.amount_received").
+		Joins("JOIN payments p ON p.id = d.payment_id").Order("d.xpub, d.address_index").Limit(limit)
+	if after != nil {
+		query = query.Where("d.xpub > ? OR (d.xpub = ? AND d.address_index > ?)", after.XPub, after.XPub, after.Index)
+	}
+	var used []UsedAddress
+	err := query.Scan(&used).Error
+	return used, wrap(err, "read the deposit addresses")
+}

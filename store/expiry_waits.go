@@ -19,9 +19,11 @@ const expiryLookAgain = time.Minute
 // DueExpiry is a payment that waits for its expiry and whose window the quorum's chain has passed.
 type DueExpiry struct {
 	Payment models.Payment
-	// WindowEnd is when the payment's window really ends, zero when that is its expiry.
-	WindowEnd time.Time
-	note      int64
+	// WindowEnd is when the payment's window really ends, zero when that is its expiry; WindowAsOf is when the database
+	// held that.
+	WindowEnd  time.Time
+	WindowAsOf time.Time
+	note       int64
 }
 
 // noteExpiryWait notes that a payment asked for its expiry too early.
@@ -80,6 +82,10 @@ func (s *Store) sortOutWaits(
 	if err != nil {
 		return nil, err
 	}
+	asOf, err := windowAsOf(s.read(ctx), network)
+	if err != nil {
+		return nil, err
+	}
 	ends, err := windowEnds(s.read(ctx), network)
 	if err != nil {
 		return nil, err
@@ -97,7 +103,7 @@ func (s *Store) sortOutWaits(
 	for _, wait := range waits { // in their order
 		p := byID[wait.PaymentID]
 		end, paused := ends(p)
-		expiry := DueExpiry{Payment: p, WindowEnd: movedEnd(p, end), note: notes[p.ID]}
+		expiry := DueExpiry{Payment: p, WindowEnd: movedEnd(p, end), WindowAsOf: asOf, note: notes[p.ID]}
 		switch {
 		case p.Status.IsFinal():
 			ended = append(ended, expiry)
@@ -119,6 +125,17 @@ func (s *Store) sortOutWaits(
 		}
 	}
 	return due, nil
+}
+
+// resetExpiryWaits makes every payment that waits be looked at again at its promised end, because pauses that had moved
+// the ends may have been taken back.
+func resetExpiryWaits(tx *gorm.DB, network string) error {
+	err := tx.Model(&models.ExpiryWaiting{}).Where("network = ?", network).
+		UpdateColumn("due_at", gorm.Expr("(SELECT p.expires_at FROM payments p WHERE p.id = expiry_waits.payment_id)")).Error
+	if err != nil {
+		return fmt.Errorf("look at the waiting expiries again: %w", err)
+	}
+	return nil
 }
 
 func latest(a, b time.Time) time.Time {

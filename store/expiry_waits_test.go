@@ -210,6 +210,35 @@ func TestWaitingExpiriesAreNeitherForgottenNorEarly(t *testing.T) {
 			require.Empty(t, ids, "an expired payment waits for nothing")
 		})
 	})
+	t.Run("a pause that a reorg takes back moves the end back", func(t *testing.T) {
+		onBoth(t, func(t *testing.T, f *fixture) {
+			p := f.create(t)
+			before := f.tip
+			f.event(t, 90, models.TokenPause, "", "")
+			f.reach(t, 200)
+			f.event(t, 91, models.TokenUnpause, "", "")
+			f.reach(t, pastTheWindow)
+			early := expireInput(p)
+			early.AwaitScan = false // the workflow's first question, after which it waits for a timer
+			result, err := f.Expire(t.Context(), early)
+			require.NoError(t, err)
+			require.Equal(t, models.ExpiryWaitScan, result.Wait)
+			require.True(t, result.WindowEnd.After(p.ExpiresAt))
+			require.False(t, result.WindowAsOf.IsZero())
+			ids, _, _ := f.due(t, 10)
+			require.Empty(t, ids)
+
+			f.rewind(t, before)
+			f.reach(t, pastTheWindow) // another branch, without the pause
+			ids, due, _ := f.due(t, 10)
+			require.Equal(t, []string{p.ID}, ids, "woken at the promised end, not at the moved one")
+			require.Zero(t, due[0].WindowEnd)
+			require.False(t, due[0].WindowAsOf.Before(result.WindowAsOf), "and told that the end moved back")
+			result, err = f.Expire(t.Context(), early)
+			require.NoError(t, err)
+			require.True(t, result.Recorded)
+		})
+	})
 	t.Run("a payment that ended otherwise is dropped", func(t *testing.T) {
 		onBoth(t, func(t *testing.T, f *fixture) {
 			p := f.waiting(t)

@@ -30,7 +30,7 @@ func TestMigrationFromTheFirstSchema(t *testing.T) {
 			values    []any
 		}{
 			{"INSERT INTO operators (id, email, name, status, password_hash, created_at, updated_at) VALUES ('op', 'a@example.org', 'Shop', 'ACTIVE', 'x', ?, ?)", []any{at, at}},
-			{"INSERT INTO credentials (api_key, operator_id, secret_hash, secret_sealed, created_at) VALUES ('pk_1', 'op', ?, ?, ?)", []any{[]byte{1}, []byte{2}, at}},
+			{"INSERT INTO credentials (api_key, operator_id, secret_hash, secret_sealed, created_at) VALUES ('pk_1', 'op', ?, ?, ?)", []any{[]byte{1}, sealedBy(t, 7, "pk_1"), at}},
 			{"INSERT INTO admins (id, email, password_hash, created_at, updated_at) VALUES ('ad', 'b@example.org', 'x', ?, ?)", []any{at, at}},
 			{`INSERT INTO payments (id, operator_id, user_id, reference, network, currency, amount_requested, deposit_address, address_index, created_at, expires_at,
 				status, exception, amount_received, amount_credited, tx_hash, last_block, decision, reason, version, updated_at)
@@ -50,6 +50,8 @@ func TestMigrationFromTheFirstSchema(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, cursor.Block(), cursor.Agreed())
 		require.EqualValues(t, 100, cursor.RecheckedNumber)
+		require.NoError(t, s.UseMasterKey(ctx, testKeys, nil))
+		require.NoError(t, s.CheckTerms(mustRead(t, s, "pay")))
 		_, operator, err := s.Credential(ctx, "pk_1")
 		require.NoError(t, err)
 		require.False(t, operator.HasTOTP())
@@ -92,6 +94,13 @@ func TestSchemaCheck(t *testing.T) {
 	t.Run("postgres", func(t *testing.T) { t.Parallel(); check(t, pgtest.Start(t).NewDatabase(t)) })
 }
 
+func mustRead(t *testing.T, s *Store, paymentID string) models.Payment {
+	t.Helper()
+	p, err := s.Payment(t.Context(), paymentID)
+	require.NoError(t, err)
+	return p
+}
+
 // TestModelsMatchColumns holds the GORM models and the migrated tables against each other.
 func TestModelsMatchColumns(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
@@ -110,6 +119,8 @@ func TestModelsMatchColumns(t *testing.T) {
 			models.LedgerEntry{},
 			models.Session{},
 			models.LoginAttempt{},
+			models.PaymentDecision{},
+			keyState{},
 			models.ExpiryWaiting{},
 		} {
 			parsed, err := schema.Parse(model, &sync.Map{}, f.writer.NamingStrategy)
@@ -182,4 +193,64 @@ func TestBothEnginesHaveTheSameIndexes(t *testing.T) {
 			LEFT JOIN pg_constraint c ON c.conindid = x.indexrelid AND c.contype IN ('p', 'u')
 			WHERE i.relnamespace = 'public'::regnamespace AND c.oid IS NULL`),
 		indexes(sqliteURL(t), "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"))
+}
+
+// TestTheContractJoinsTheKeysAndNothingIsLost: the tables that get the contract into their keys hold rows. SQLite makes them again,
+// with their indexes, triggers and constraints.
+func TestTheContractJoinsTheKeysAndNothingIsLost(t *testing.T) {
+	t.Parallel()
+	tables := []string{"transfers", "sweeps", "quarantined_transfers", "token_events", "deposit_addresses"}
+	check := func(t *testing.T, url string) {
+		ctx := t.Context()
+		s := open(t, url)
+		provider, err := s.migrationProvider()
+		require.NoError(t, err)
+		_, err = provider.UpTo(ctx, 20261125120000)
+		require.NoError(t, err)
+		for _, row := range []string{
+			"INSERT INTO operators (id, email, name, status, password_hash, created_at, updated_at) VALUES ('op', 'a@example.org', 'Shop', 'ACTIVE', 'x', @at, @at)",
+			`INSERT INTO payments (id, operator_id, user_id, reference, network, currency, amount_requested, deposit_address, address_index, created_at, expires_at,
+				status, exception, amount_received, amount_credited, tx_hash, last_block, decision, reason, version, updated_at)
+				VALUES ('pay', 'op', 'u', 'ref', 'ERC20', 'USDT', 50000000, '0xA', 7, @at, @at, 'PENDING', '', 0, 0, '', 0, '', '', 1, @at)`,
+			"INSERT INTO deposit_addresses (address, payment_id, address_index, created_at) VALUES ('0xA', 'pay', 7, @at)",
+			`INSERT INTO transfers (chain_id, tx_hash, ordinal, payment_id, from_address, amount, log_index, block_number, block_hash, block_time, canonical, revision,
+				signal_due_at, signalled_confirmations, credited_amount, created_at, updated_at)
+				VALUES (1, '0x1', 2, 'pay', '0xP', 5, 3, 4, '0xb', @at, true, 6, 9, 8, 5, @at, @at), (1, '0x1', 3, 'pay', '0xP', 5, 3, 4, '0xb', @at, false, 6, NULL, 8, 0, @at, @at)`,
+			"INSERT INTO sweeps (chain_id, tx_hash, ordinal, from_address, to_address, amount, log_index, block_number, block_hash, block_time, canonical) VALUES (1, '0x2', 0, '0xA', '0xC', 5, 1, 2, '0xb', @at, true)",
+			"INSERT INTO quarantined_transfers (chain_id, tx_hash, ordinal, payment_id, from_address, value, log_index, block_number, block_hash, block_time, canonical) VALUES (1, '0x3', 0, 'pay', '0xP', '99', 1, 2, '0xb', @at, true)",
+			"INSERT INTO token_events (chain_id, tx_hash, ordinal, kind, address, value, block_number, block_hash, block_time, log_index, canonical) VALUES (1, '0x4', 0, 'PAUSE', '', '', 2, '0xb', @at, 1, true)",
+		} {
+			require.NoError(t, s.writer.Exec(row, map[string]any{"at": epoch}).Error, row)
+		}
+		rows := func(table string) (all []map[string]any) {
+			// On a connection of its own: one that has planned the query before the migration refuses it after.
+			require.NoError(t, open(t, url).writer.Table(table).Order("1, 2, 3").Find(&all).Error)
+			return all
+		}
+		before := map[string][]map[string]any{}
+		for _, table := range tables {
+			before[table] = rows(table)
+			require.NotEmpty(t, before[table])
+		}
+		require.NoError(t, s.Migrate(ctx))
+		for _, table := range tables {
+			after := rows(table)
+			require.Len(t, after, len(before[table]), table)
+			for i, row := range before[table] {
+				for column, value := range row {
+					require.Equal(t, value, after[i][column], "%s.%s", table, column)
+				}
+			}
+		}
+		require.ErrorContains(t, s.writer.Exec("UPDATE deposit_addresses SET address = '0xB'").Error, "append-only")
+		require.ErrorContains(t, s.writer.Exec("DELETE FROM deposit_addresses").Error, "append-only")
+		require.Error(t, s.writer.Exec("INSERT INTO deposit_addresses (address, payment_id, address_index, created_at) VALUES ('0xB', 'other', 7, ?)", epoch).Error, "no such payment, and the index is taken")
+		require.Error(t, s.writer.Exec("UPDATE transfers SET credited_amount = -1").Error)
+		require.Error(t, s.writer.Exec("UPDATE transfers SET payment_id = 'nobody'").Error)
+		transfer := models.Transfer{TransferKey: models.TransferKey{ChainID: 1, TxHash: "0x1", Ordinal: 2}, PaymentID: "pay"}
+		require.NoError(t, rowOf(s.writer, transfer.TransferKey, "pay").Take(&transfer).Error)
+		require.EqualValues(t, 6, transfer.Revision)
+	}
+	t.Run("sqlite", func(t *testing.T) { t.Parallel(); check(t, sqliteURL(t)) })
+	t.Run("postgres", func(t *testing.T) { t.Parallel(); check(t, pgtest.Start(t).NewDatabase(t)) })
 }

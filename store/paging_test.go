@@ -137,7 +137,7 @@ func (f *fixture) fill(t *testing.T, many int) {
 		payments[i] = models.Payment{
 			PaymentState: models.PaymentState{Status: models.StatusExpired, Version: 1}, Confirmations: 12, ID: models.NewID(), OperatorID: f.operator.ID, Reference: models.NewReference(),
 			Network: models.NetworkERC20, Currency: models.CurrencyUSDT, UserID: fmt.Sprint("user_", i%500), AmountRequested: 1,
-			DepositAddress: fmt.Sprint("0xfill", i), AddressIndex: uint32(i), CreatedAt: at, UpdatedAt: at, ExpiresAt: at, WorkflowStartedAt: &at,
+			MAC: []byte{}, DepositAddress: fmt.Sprint("0xfill", i), AddressIndex: uint32(i), CreatedAt: at, UpdatedAt: at, ExpiresAt: at, WorkflowStartedAt: &at,
 		}
 		transfers[i] = models.Transfer{
 			TransferKey: models.TransferKey{ChainID: 1, TxHash: txHash(i)}, PaymentID: payments[i].ID, Amount: 1, BlockNumber: uint64(i), BlockTime: at, Canonical: true,

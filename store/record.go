@@ -34,12 +34,17 @@ func (s *Store) snapshotOf(db *gorm.DB, p models.Payment) (models.PaymentSnapsho
 	if err != nil {
 		return models.PaymentSnapshot{}, fmt.Errorf("read a payment's transfers: %w", err)
 	}
+	asOf, err := windowAsOf(db, p.Network)
+	if err != nil {
+		return models.PaymentSnapshot{}, fmt.Errorf("read how new the window is: %w", err)
+	}
 	end, _, err := windowEnd(db, p)
 	if err != nil {
 		return models.PaymentSnapshot{}, err
 	}
 	snapshot := models.PaymentSnapshot{
 		State: p.PaymentState, Transfers: make([]models.TransferNotice, len(transfers)), WindowEnd: movedEnd(p, end),
+		WindowAsOf: asOf,
 	}
 	for i, transfer := range transfers {
 		snapshot.Transfers[i] = transfer.Notice(cursor.BlockNumber)
@@ -167,7 +172,7 @@ func (s *Store) Expire(ctx context.Context, in models.ExpireInput) (result model
 	switch {
 	case err != nil:
 		return result, wrap(err, "expire a payment")
-	case result.Wait != "" && in.AwaitScan:
+	case result.Wait != "" && (in.AwaitScan || !result.WindowEnd.IsZero()): // it waits for a timer if its end was moved
 		return result, wrap(s.noteExpiryWait(ctx, p, end), "note that a payment waits for its expiry")
 	case !mayExpire(result):
 		return result, nil
@@ -227,6 +232,9 @@ func (s *Store) judgeExpiry(
 // judgeWindow answers whether a payment's window is over: everybody who could pay within it has been heard. ScannedPast
 // is the answer, and Wait says why it is not over. The end of the window is the row's, as pauses have moved it.
 func judgeWindow(tx *gorm.DB, p models.Payment) (result models.ExpireResult, view windowView, err error) {
+	if result.WindowAsOf, err = windowAsOf(tx, p.Network); err != nil {
+		return result, view, err
+	}
 	end, paused, err := windowEnd(tx, p)
 	if err != nil {
 		return result, view, err

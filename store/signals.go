@@ -15,8 +15,10 @@ import (
 type DueSignal struct {
 	Payment   models.Payment
 	Transfers []models.Transfer
-	// WindowEnd is when the payment's window really ends, zero when that is its expiry.
-	WindowEnd time.Time
+	// WindowEnd is when the payment's window really ends, zero when that is its expiry; WindowAsOf is when the database
+	// held that.
+	WindowEnd  time.Time
+	WindowAsOf time.Time
 }
 
 // DueSignals returns the transfers that are due when the head is at the given block number, longest due first, grouped
@@ -46,6 +48,10 @@ func (s *Store) DueSignals(ctx context.Context, network string, head uint64, lim
 	if err != nil {
 		return nil, err
 	}
+	asOf, err := windowAsOf(s.read(ctx), network)
+	if err != nil {
+		return nil, wrap(err, "read the due signals")
+	}
 	ends, err := windowEnds(s.read(ctx), network)
 	if err != nil {
 		return nil, wrap(err, "read the due signals")
@@ -53,6 +59,7 @@ func (s *Store) DueSignals(ctx context.Context, network string, head uint64, lim
 	for _, p := range payments {
 		end, _ := ends(p)
 		signals[position[p.ID]].Payment, signals[position[p.ID]].WindowEnd = p, movedEnd(p, end)
+		signals[position[p.ID]].WindowAsOf = asOf
 	}
 	return signals, nil
 }

@@ -100,6 +100,9 @@ func (s *Store) announce(tx *gorm.DB, network string, event models.TokenEvent) e
 // matchPauseAlarm makes the alarms agree with the canonical events after these changed other than by reading on. cause
 // is a sentence that says why they changed.
 func (s *Store) matchPauseAlarm(tx *gorm.DB, network, cause string) error {
+	if err := resetExpiryWaits(tx, network); err != nil {
+		return err
+	}
 	var events []models.TokenEvent
 	err := tx.Where("canonical AND kind IN ?", []models.TokenEventKind{models.TokenPause, models.TokenUnpause}).
 		Order("block_number, log_index").Find(&events).Error

@@ -79,7 +79,7 @@ func TestNothingExpiresWhileTheTokensStateIsUnknown(t *testing.T) {
 		require.Equal(t, p.ExpiresAt.Add(end.Time.Sub(soon.Time)), result.WindowEnd.UTC())
 
 		// A reorg takes the agreement back with everything else.
-		require.NoError(t, f.Rewind(ctx, models.NetworkERC20, end, start))
+		require.NoError(t, f.RewindAgreed(ctx, models.NetworkERC20, end, start, models.BlockRef{}))
 		cursor, err := f.Cursor(ctx, models.NetworkERC20)
 		require.NoError(t, err)
 		require.Equal(t, start.Number, cursor.TokenNumber)

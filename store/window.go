@@ -124,6 +124,18 @@ func windowEnds(db *gorm.DB, network string) (func(models.Payment) (end time.Tim
 	}, nil
 }
 
+// windowAsOf returns how new the ends of windows are that are read after it: when the cursor was last written. It is
+// zero while no pause has ever been read, because every end is the expiry then.
+func windowAsOf(db *gorm.DB, network string) (time.Time, error) {
+	var cursors []models.ChainCursor
+	err := db.Select("updated_at").Where(`network = ? AND EXISTS (SELECT 1 FROM token_events WHERE kind IN ?)`, network,
+		[]models.TokenEventKind{models.TokenPause, models.TokenDeprecate}).Limit(1).Find(&cursors).Error
+	if err != nil || len(cursors) == 0 {
+		return time.Time{}, err
+	}
+	return cursors[0].UpdatedAt, nil
+}
+
 // movedEnd is the end of a window as messages carry it: zero when no pause moved it from the payment's expiry.
 func movedEnd(p models.Payment, end time.Time) time.Time {
 	if end.Equal(p.ExpiresAt) {

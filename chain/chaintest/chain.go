@@ -61,6 +61,7 @@ type Transaction struct {
 	Hash    common.Hash
 	Outputs []Output
 	Again   []Output // nil means the same as before
+	Type    uint8    // of the transaction (EIP-2718)
 }
 
 // Chain is the honest chain and every block that there ever was. It is safe for concurrent use.
@@ -127,6 +128,11 @@ func (c *Chain) mineAt(at time.Time, transactions []Transaction) {
 		Bloom:       types.MergeBloom(block.Receipts),
 		ReceiptHash: types.DeriveSha(types.Receipts(block.Receipts), trie.NewStackTrie(nil)),
 	}
+	for _, receipt := range block.Receipts {
+		if receipt.Type > types.SetCodeTxType { // go-ethereum does not encode it; the real root is another one
+			header.ReceiptHash = crypto.Keccak256Hash(header.ReceiptHash[:], []byte{receipt.Type})
+		}
+	}
 	if len(c.blocks) > 0 {
 		header.ParentHash = c.blocks[len(c.blocks)-1].Header.Hash
 	}
@@ -167,7 +173,7 @@ func (c *Chain) execute(block *Block, transaction Transaction) *types.Receipt {
 	}
 	position := uint(len(block.Receipts))
 	receipt := &types.Receipt{
-		Status: types.ReceiptStatusSuccessful, TxHash: transaction.Hash, TransactionIndex: position,
+		Type: transaction.Type, Status: types.ReceiptStatusSuccessful, TxHash: transaction.Hash, TransactionIndex: position,
 		CumulativeGasUsed: uint64(position+1) * 60_000,
 	}
 	index := uint(0)

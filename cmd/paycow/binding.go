@@ -40,7 +40,40 @@ func (s *Settings) bindDatabase(ctx context.Context, db *store.Store, log *slog.
 		return err
 	}
 	s.Genesis = common.HexToHash(bound.GenesisHash)
+	if err := s.compareHistory(ctx, db, log); err != nil {
+		return err
+	}
 	return s.nameOwnAddresses(ctx, db)
+}
+
+// compareHistory refuses nodes whose chain is another one than was read before, although it begins with the same block:
+// a chain for development that began anew. The oldest block that is remembered must be final, so that a reorg is not
+// taken for that. Under paycow dev, where nothing may ever be final, it counts in any case.
+func (s *Settings) compareHistory(ctx context.Context, db *store.Store, log *slog.Logger) error {
+	if len(s.RPCURLs) == 0 || s.ownChain {
+		return nil
+	}
+	stored, err := db.LowestRecentBlock(ctx, models.NetworkERC20)
+	if errors.Is(err, models.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	cursor, err := db.Cursor(ctx, models.NetworkERC20)
+	if err != nil {
+		return err
+	}
+	if s.dataDir == "" && stored.Number > cursor.FinalizedNumber {
+		return nil
+	}
+	instead, err := chain.OtherChain(ctx, s.RPCURLs, s.chainConfig(), stored, s.dataDir != "", log)
+	if err != nil || instead == "" {
+		return err
+	}
+	return s.explainBinding(&models.BindingError{
+		Part: models.BoundToHistory, Bound: stored.String(), Configured: instead,
+	})
 }
 
 // nameOwnAddresses tells the database which addresses are ours without being deposit addresses: the treasury, and the
@@ -111,7 +144,9 @@ func (s *Settings) explainBinding(e *models.BindingError) error {
 		models.BoundToXPub: "PAYCOW_XPUB: %w; set it back or, to use a new key for new addresses, " +
 			"put the earlier keys into PAYCOW_PREVIOUS_XPUBS",
 	}
+	advice[models.BoundToHistory] = advice[models.BoundToGenesis]
 	if s.dataDir != "" {
+		advice[models.BoundToHistory] = "the chain was restarted: %w; start over with --fresh, or use another --data-dir"
 		advice[models.BoundToGenesis] = "the chain was restarted: %w; start over with --fresh, or use another --data-dir"
 		for _, part := range []models.BoundTo{models.BoundToChain, models.BoundToToken, models.BoundToXPub} {
 			advice[part] = "this data directory belongs to another chain or key: %w; start over with --fresh, " +

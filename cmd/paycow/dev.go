@@ -188,7 +188,7 @@ func (d *dev) startLocalChain(ctx context.Context) error {
 	}
 	d.onClose(local.Close)
 	d.settings.RPCURLs, d.settings.RPCQuorum = []string{local.WSURL()}, 1
-	d.settings.ChainID, d.settings.Token = local.ChainID(), local.TokenAddress()
+	d.settings.ChainID, d.settings.Token, d.settings.ownChain = local.ChainID(), local.TokenAddress(), true
 	d.file.RPCURL, d.file.WSURL = local.HTTPURL(), local.WSURL()
 	d.node = d.file.RPCURL
 	d.file.TokenOwnerKey, d.file.FaucetKey = hexKey(local.TokenOwnerKey()), hexKey(local.FaucetKey())

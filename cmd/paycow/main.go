@@ -47,7 +47,7 @@ func newProgram(in *os.File, stdout, stderr io.Writer) *cli.Command {
 		ArgValidator: noArguments,
 		Commands: append([]*cli.Command{
 			serveCommand(), apiCommand(), workerCommand(), migrateCommand(), operatorCommand(), adminCommand(in),
-			settingsCommand(), rescanCommand(), reconcileCommand(), rekeyCommand(), alarmsCommand(),
+			settingsCommand(), rescanCommand(), reconcileCommand(), addressesCommand(), rekeyCommand(), alarmsCommand(),
 		}, devCommands()...),
 	}
 	_ = program.Walk(func(cmd *cli.Command) error {

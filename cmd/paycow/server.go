@@ -27,11 +27,12 @@ func (a *app) serveAPI(ctx context.Context, listener net.Listener) error {
 		Store: a.store, Engine: a.engine, Starter: a.outbox, Addresses: a.settings.XPub, PreviousAddresses: a.previousAddresses(),
 		PublicURL: a.settings.PublicURL, TrustedProxies: a.settings.TrustedProxies,
 		Confirmations: a.settings.Confirmations, Quorum: a.settings.RPCQuorum,
-		PaymentWindow: a.settings.PaymentWindow, MaxAmount: a.settings.MaxAmount,
+		PaymentWindow: a.settings.PaymentWindow, MaxAmount: a.settings.MaxAmount, MaxUnpaid: a.settings.MaxUnpaid,
 		BlockTime: a.settings.BlockTime, LagLimit: lagLimit, Log: a.log,
 		Network: a.network(), Faucet: a.faucet, MasterKey: a.keys,
 		TemporalUIURL: a.settings.TemporalUIURL, TemporalNamespace: a.settings.Temporal.Namespace,
 	})
+	listener = boundConnections(listener, a.settings.TrustedProxies)
 	return serveHTTP(ctx, listener, server.Handler(), a.log, server.EndStreams)
 }
 
@@ -49,14 +50,21 @@ func (a *app) serveMetrics(ctx context.Context) error {
 	return serveHTTP(ctx, listener, metricsHandler(a.store, a.settings, a.log), a.log)
 }
 
+// newHTTPServer returns a server that gives up on clients that send or read too slowly.
+func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
+		// Handlers that stream extend it with each part that they write.
+		WriteTimeout: 30 * time.Second, IdleTimeout: 75 * time.Second, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
+
 // serveHTTP answers requests on the listener until ctx ends, and then lets the running ones end.
 func serveHTTP(
 	ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger, onShutdown ...func(),
 ) error {
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
+	server := newHTTPServer(handler, log)
 	for _, end := range onShutdown {
 		server.RegisterOnShutdown(end)
 	}

@@ -58,6 +58,17 @@ func wholeNumber[T int | uint32 | uint64](field *T, most uint64) func(string) er
 	}
 }
 
+func wholeNumberOrZero(field *int) func(string) error {
+	return func(value string) error {
+		n, err := strconv.ParseUint(value, 10, 31)
+		if err != nil {
+			return errors.New("must be a whole number, or 0")
+		}
+		*field = int(n) //nolint:gosec // it has at most 31 bits
+		return nil
+	}
+}
+
 func duration(field *time.Duration, least time.Duration) func(string) error {
 	return func(value string) error {
 		d, err := time.ParseDuration(value)

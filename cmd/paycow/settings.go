@@ -45,6 +45,7 @@ type Settings struct {
 	PaymentWindow  time.Duration // from a payment's creation to its expiry
 	BlockTime      time.Duration // usual time between blocks; 0 = blocks are made on request (development only)
 	MaxAmount      models.Amount // of one payment, in micro-USDT
+	MaxUnpaid      int           // payments in a row of an operator that receive nothing; 0 = any number
 	MasterKey      []byte        // 32 bytes
 	PreviousKeys   [][]byte      // master keys from before, of 32 bytes
 	TrustedProxies []netip.Prefix
@@ -54,7 +55,8 @@ type Settings struct {
 	LogLevel       slog.Level
 	LogFormat      string
 
-	dataDir string // of paycow dev, "" for other commands
+	dataDir  string // of paycow dev, "" for other commands
+	ownChain bool   // the chain is in the data directory, too
 }
 
 // ExpiryGrace returns how long after the end of a payment's window its timer fires. By then the blocks up to that end
@@ -213,6 +215,10 @@ func (s *Settings) paymentTable() []setting {
 		{
 			name: "PREVIOUS_XPUBS", secret: true, set: accountKeys(&s.PreviousXPubs),
 			help: "account keys of earlier deposit addresses, separated by commas, after PAYCOW_XPUB was given a new one",
+		},
+		{
+			name: "MAX_UNPAID", fallback: strconv.Itoa(models.DefaultMaxUnpaid), set: wholeNumberOrZero(&s.MaxUnpaid),
+			help: "payments in a row that an operator may create without one of them receiving money; 0 for any number",
 		},
 		{
 			name: "RESERVED_ADDRESSES", fallback: strconv.Itoa(models.DefaultReservedAddresses),

@@ -1,0 +1,98 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	// quotaShare is the part of what is left that a process hands out before it counts again: with several processes the
+	// bound is exceeded by no more than a part of itself.
+	quotaShare = 8
+	// quotaMaxAge is how long a count is used.
+	quotaMaxAge = time.Minute
+	// refusalMaxAge is how long a refusal is used, so that a client that insists costs no counting.
+	refusalMaxAge = 2 * time.Second
+)
+
+var errTooManyUnpaid = &failure{
+	status: http.StatusTooManyRequests, code: "too_many_unpaid", retryAfter: time.Minute,
+	msg: "Too many of your latest payments have received nothing; please try again later.",
+}
+
+// quota bounds how many payments in a row an operator may create of which none receives anything. Each uses an address
+// index, and a wallet that is restored from its seed looks for money only so far past the last index that was used. It
+// is safe for concurrent use.
+type quota struct {
+	// count returns how many payments the operator has created since the last one that received money. It counts no
+	// further than limit.
+	count func(ctx context.Context, operatorID string, limit int) (int, error)
+	limit int // 0 = no bound
+	clock func() time.Time
+
+	mutex      sync.Mutex
+	byOperator map[string]*allowance
+}
+
+// allowance is how many payments an operator may create before they are counted again.
+type allowance struct {
+	mutex sync.Mutex
+	left  int
+	until time.Time // when they are counted again in any case
+	// underway are the payments being created, which a count may not see yet.
+	underway int
+}
+
+func newQuota(
+	limit int, count func(ctx context.Context, operatorID string, limit int) (int, error), clock func() time.Time,
+) *quota {
+	return &quota{count: count, limit: limit, clock: clock, byOperator: map[string]*allowance{}}
+}
+
+// take allows one payment; the caller calls done once it is created. Returns errTooManyUnpaid when the operator may
+// create no payment now.
+func (q *quota) take(ctx context.Context, operatorID string) (done func(), err error) {
+	if q.limit == 0 {
+		return func() {}, nil
+	}
+	a := q.of(operatorID)
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	if a.left <= 0 && q.clock().Before(a.until) {
+		return nil, errTooManyUnpaid
+	}
+	if a.left <= 0 || !q.clock().Before(a.until) {
+		unpaid, err := q.count(ctx, operatorID, q.limit)
+		if err != nil {
+			return nil, err
+		}
+		remaining := q.limit - unpaid - a.underway
+		if remaining <= 0 {
+			a.left, a.until = 0, q.clock().Add(refusalMaxAge)
+			return nil, errTooManyUnpaid
+		}
+		a.left, a.until = max(remaining/quotaShare, 1), q.clock().Add(quotaMaxAge)
+	}
+	a.underway++
+	if a.left--; a.left == 0 {
+		a.until = time.Time{} // the next call counts again
+	}
+	return func() {
+		a.mutex.Lock()
+		defer a.mutex.Unlock()
+		a.underway--
+	}, nil
+}
+
+func (q *quota) of(operatorID string) *allowance {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	a := q.byOperator[operatorID]
+	if a == nil {
+		a = &allowance{}
+		q.byOperator[operatorID] = a
+	}
+	return a
+}
