@@ -8,6 +8,7 @@ import (
 
 	"paycow/chain"
 	"paycow/models"
+	"paycow/store"
 )
 
 // Activities holds the activities that a worker registers. The names of its exported methods are the activity types.
@@ -15,6 +16,7 @@ type Activities struct {
 	payments PaymentStore
 	verifier TransferVerifier
 	watcher  ChainWatcher
+	crowds   CrowdStore
 	signals  SignalStore
 	expiries ExpiryStore
 	engine   Engine
@@ -32,11 +34,16 @@ type Settings struct {
 	Network string
 	// Confirmations is how many confirmations a transfer usually needs, in blocks.
 	Confirmations uint64
+	// FinalizedAbove is the amount above which a credit also waits until its block is final, in micro-USDT; 0 = never.
+	FinalizedAbove models.Amount
+	// Ages say how long the reconciliation keeps old rows.
+	Ages store.Ages
 }
 
 // Dependencies are the parts that the activities work on.
 type Dependencies struct {
 	Payments PaymentStore
+	Crowds   CrowdStore
 	Signals  SignalStore
 	Expiries ExpiryStore // nil for none: expiries that wait are then only repeated rarely
 	Verifier TransferVerifier
@@ -55,6 +62,7 @@ func New(parts Dependencies, settings Settings, log *slog.Logger) *Activities {
 		payments: parts.Payments,
 		verifier: parts.Verifier,
 		watcher:  parts.Watcher,
+		crowds:   parts.Crowds,
 		signals:  parts.Signals,
 		expiries: parts.Expiries,
 		engine:   parts.Engine,
@@ -79,6 +87,26 @@ type PaymentStore interface {
 	Expire(ctx context.Context, input models.ExpireInput) (models.ExpireResult, error)
 	// Credit returns models.ErrCreditingHalted while an alarm stops crediting.
 	Credit(ctx context.Context, input models.CreditInput) (models.CreditResult, error)
+}
+
+// CrowdStore keeps what is special about crowded payments: when they are signalled, and the pages in which their
+// transfers are booked.
+type CrowdStore interface {
+	// MarkCrowdSignalled notes the sums that a payment was signalled. DeferCrowd puts a payment that could not be
+	// signalled behind the others.
+	MarkCrowdSignalled(ctx context.Context, paymentID string, told models.Crowd) error
+	DeferCrowd(ctx context.Context, paymentID string, until uint64) error
+	// Payment returns models.ErrNotFound when there is no such payment.
+	Payment(ctx context.Context, id string) (models.Payment, error)
+	// TransfersToCredit returns confirmed transfers without a credit, largest first, and the head that they were counted
+	// from. TransfersToReverse returns those whose credit is no longer right. Both leave out the first skip of them.
+	TransfersToCredit(ctx context.Context, p models.Payment, skip, limit int) ([]models.Transfer, uint64, error)
+	TransfersToReverse(ctx context.Context, paymentID string, skip, limit int) ([]models.Transfer, error)
+	// Settle books those of the transfers that are still what the caller saw, and returns the payment as it is then. It
+	// returns models.ErrCreditingHalted while an alarm stops crediting.
+	Settle(
+		ctx context.Context, paymentID string, credits, reversals []models.Transfer,
+	) (p models.Payment, booked int, err error)
 }
 
 // TransferVerifier reads a transfer from the chain again.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -36,6 +37,7 @@ type bundle struct {
 	operator string
 	cursor   models.BlockRef
 	made     int
+	path     string // of the database
 }
 
 type fakeEngine struct {
@@ -44,6 +46,7 @@ type fakeEngine struct {
 	signals map[string][]models.TransferNotice
 	running map[string]bool
 	resumed []string
+	known   map[string][]models.TransferNotice // what workflows know, nil = what they were signalled
 }
 
 func (e *fakeEngine) SignalTransfers(_ context.Context, p models.Payment, signal models.TransfersSignal) error {
@@ -70,6 +73,9 @@ func (e *fakeEngine) Resume(_ context.Context, p models.Payment) error {
 func (e *fakeEngine) KnownTransfers(_ context.Context, id string) ([]models.TransferNotice, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.known != nil {
+		return e.known[id], nil
+	}
 	return e.signals[id], nil
 }
 
@@ -77,9 +83,14 @@ type fakeVerifier struct {
 	err, removalErr error
 	mu              sync.Mutex
 	asked           []chain.Verification
+	slow            map[string]bool // hashes of transactions that take until the caller gives up
 }
 
-func (v *fakeVerifier) VerifyTransfer(_ context.Context, wanted chain.Verification) error {
+func (v *fakeVerifier) VerifyTransfer(ctx context.Context, wanted chain.Verification) error {
+	if v.slow[wanted.Notice.TxHash] {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.asked = append(v.asked, wanted)
@@ -91,17 +102,18 @@ func (v *fakeVerifier) VerifyRemoval(context.Context, chain.Verification) error 
 func setup(t *testing.T) *bundle {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "paycow.db"), quiet)
+	path := filepath.Join(t.TempDir(), "paycow.db")
+	db, err := store.Open(t.Context(), "sqlite:"+path, quiet)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	require.NoError(t, db.Migrate(t.Context()))
 	keys, err := secrets.NewKeyring(make([]byte, secrets.MasterKeyBytes))
 	require.NoError(t, err)
 	require.NoError(t, db.UseMasterKey(t.Context(), keys, nil))
-	b := &bundle{t: t, store: db, engine: &fakeEngine{signals: map[string][]models.TransferNotice{}}, verifier: &fakeVerifier{}, operator: models.NewID()}
+	b := &bundle{t: t, store: db, engine: &fakeEngine{signals: map[string][]models.TransferNotice{}}, verifier: &fakeVerifier{}, operator: models.NewID(), path: path}
 	require.NoError(t, db.CreateOperator(t.Context(), models.Operator{ID: b.operator, Email: "shop@example.com", Status: models.OperatorActive}, nil))
 	b.Activities = activities.New(activities.Dependencies{
-		Payments: db, Signals: db, Verifier: b.verifier, Engine: b.engine,
+		Payments: db, Crowds: db, Signals: db, Verifier: b.verifier, Engine: b.engine,
 		Watcher: b,
 	}, activities.Settings{Network: models.NetworkERC20}, quiet)
 	var suite testsuite.WorkflowTestSuite
@@ -310,6 +322,37 @@ func TestNothingIsBookedBeforeTheChainConfirmsIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 50*models.USDT, available)
 	require.Zero(t, pending)
+}
+
+// What is verified in time is booked, however long the rest takes.
+func TestSlowVerificationsHoldUpNoOther(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := b.payment()
+	quick, slow := transferTo(p, 1), transferTo(p, 2)
+	b.mine(quick, slow)
+	for range 11 {
+		b.mine()
+	}
+	snapshot, err := b.LoadPayment(t.Context(), p.ID)
+	require.NoError(t, err)
+	require.Len(t, snapshot.Transfers, 2)
+	state := models.PaymentState{Status: models.StatusPaid, AmountReceived: 100 * models.USDT, AmountCredited: 50 * models.USDT, Version: 2}
+	input := models.CreditInput{PaymentID: p.ID, OperatorID: b.operator, DepositAddress: p.DepositAddress, Confirmations: 12, Credits: snapshot.Transfers, State: state}
+	b.verifier.slow = map[string]bool{slow.TxHash: true}
+	attempt := func() (models.CreditResult, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		return b.CreditPayment(ctx, input)
+	}
+	result, err := attempt()
+	require.NoError(t, err)
+	require.Len(t, result.Unverified, 1)
+	require.Equal(t, slow.TransferKey, result.Unverified[0].TransferKey)
+	input.Credits = slices.DeleteFunc(input.Credits, func(n models.TransferNotice) bool { return n.TxHash == slow.TxHash })
+	result, err = attempt()
+	require.NoError(t, err)
+	require.True(t, result.Recorded)
 }
 
 // A credit is taken back only when the quorum shows that its transfer is gone, and what cannot be shown holds up no credit.

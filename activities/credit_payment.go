@@ -6,8 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"golang.org/x/sync/errgroup"
+	"time"
 
 	"paycow/chain"
 	"paycow/models"
@@ -15,6 +14,10 @@ import (
 
 // verifyConcurrency is how many transfers of one CreditPayment are verified at once.
 const verifyConcurrency = 4
+
+// verifyShare is the part of an attempt's time that may go into verifying, in percent. What is not verified by then waits
+// for the next attempt, and what is can still be booked.
+const verifyShare = 70
 
 // CreditPayment reads each transfer to be credited, and each whose credit is to be reversed, from the chain again. Then
 // it books credits and reversals, together with the state that follows, in one transaction. When one of them cannot be
@@ -79,22 +82,20 @@ func (a *Activities) payee(ctx context.Context, paymentID string) (models.Paymen
 // verify returns the credits and reversals that cannot be verified now, in the order of the input.
 func (a *Activities) verify(ctx context.Context, input models.CreditInput) ([]models.UnverifiedTransfer, error) {
 	notices := slices.Concat(input.Credits, input.Reversals)
-	reasons := make([]error, len(notices))
-	var group errgroup.Group
-	group.SetLimit(verifyConcurrency)
-	for i, notice := range notices {
-		verify := a.verifier.VerifyTransfer
-		if i >= len(input.Credits) {
-			verify = a.verifier.VerifyRemoval
-		}
-		group.Go(func() error {
-			reasons[i] = verify(ctx, chain.Verification{
-				DepositAddress: input.DepositAddress, Notice: notice, Confirmations: input.Confirmations, AtStake: input.AtStake,
-			})
-			return nil
-		})
+	inTime := ctx
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		inTime, cancel = context.WithTimeout(ctx, time.Until(deadline)*verifyShare/100)
+		defer cancel()
 	}
-	_ = group.Wait() // the errors are in reasons
+	wanted := make([]chain.Verification, len(notices))
+	for i, notice := range notices {
+		wanted[i] = chain.Verification{
+			DepositAddress: input.DepositAddress, Notice: notice, Confirmations: input.Confirmations, AtStake: input.AtStake,
+		}
+	}
+	credits, reversals := wanted[:len(input.Credits)], wanted[len(input.Credits):]
+	reasons := slices.Concat(verifyEach(inTime, credits, a.verifier.VerifyTransfer), a.verifyRemovals(inTime, reversals))
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("verify the payment's transfers: %w", ctx.Err())
 	}

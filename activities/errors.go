@@ -13,8 +13,8 @@ import (
 )
 
 // scanRetryDelay is the time until the second attempt to expire a payment whose window has not been scanned. It doubles
-// with each attempt up to scanRetryDelayMax. The follower wakes the payment when its time comes, so the attempts are only
-// there in case that this is lost: without a follower, 100,000 payments that wait must not become polling.
+// with each attempt up to scanRetryDelayMax. The follower wakes the payment when its time comes, so the attempts are
+// only there in case that this is lost: without a follower, 100,000 payments that wait must not become polling.
 const (
 	scanRetryDelay    = 15 * time.Second
 	scanRetryDelayMax = time.Hour

@@ -114,9 +114,9 @@ func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInp
 	}
 }
 
-// oldQueueRun is how long a follower runs that an earlier version started on the payments' task queue. Then the workflow
-// continues on the chain's. It is not shorter, because a workflow that a worker of the earlier version continues begins
-// on the old queue again.
+// oldQueueRun is how long a follower runs that an earlier version started on the payments' task queue. Then the
+// workflow continues on the chain's. It is not shorter, because a workflow that a worker of the earlier version
+// continues begins on the old queue again.
 const oldQueueRun = time.Minute
 
 // runTime returns how long a follower runs.
@@ -197,6 +197,9 @@ func (a *Activities) signalDue(ctx context.Context, held *lease, head uint64) er
 				a.log.ErrorContext(ctx, "cannot signal the payment", "payment_id", d.Payment.ID, "block", head, "error",
 					err)
 				// It moves behind the others, so that no number of such payments can keep them from being signalled.
+				if d.Crowd != nil {
+					return a.crowds.DeferCrowd(groupCtx, d.Payment.ID, head+1)
+				}
 				return a.signals.DeferSignals(groupCtx, d.Transfers, head+1)
 			})
 		}
@@ -218,18 +221,25 @@ func engineIsAway(err error) bool {
 }
 
 func (a *Activities) signalPayment(ctx context.Context, held *lease, due store.DueSignal, head uint64) error {
-	signal := models.TransfersSignal{WindowEnd: due.WindowEnd, WindowAsOf: due.WindowAsOf}
+	signal := models.TransfersSignal{Crowd: due.Crowd, WindowEnd: due.WindowEnd, WindowAsOf: due.WindowAsOf}
 	for _, transfer := range due.Transfers {
 		signal.Transfers = append(signal.Transfers, transfer.Notice(head))
 	}
 	if err := a.engine.SignalTransfers(ctx, due.Payment, signal); err != nil {
 		return fmt.Errorf("signal payment %s: %w", due.Payment.ID, err)
 	}
-	if err := a.signals.MarkSignalled(ctx, due.Transfers, head, due.Payment.Confirmations); err != nil {
+	if err := a.markSignalled(ctx, due, head); err != nil {
 		return fmt.Errorf("mark payment %s as signalled: %w", due.Payment.ID, err)
 	}
 	// Working through a backlog takes longer than the heartbeat timeout.
 	held.noteWork()
 	held.heartbeat(ctx, Heartbeat{Signalling: due.Payment.ID, Head: head})
 	return nil
+}
+
+func (a *Activities) markSignalled(ctx context.Context, due store.DueSignal, head uint64) error {
+	if due.Crowd != nil {
+		return a.crowds.MarkCrowdSignalled(ctx, due.Payment.ID, *due.Crowd)
+	}
+	return a.signals.MarkSignalled(ctx, due.Transfers, head, due.Payment.Confirmations)
 }

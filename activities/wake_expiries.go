@@ -28,8 +28,8 @@ type ExpiryStore interface {
 
 // wakeExpiries tells payments that wait for their expiry to ask again, each time that the follower made progress, until
 // ctx ends. While none is due it costs one statement, however many wait. It runs beside the follower, which waits for
-// none of it. A payment is noted as woken after it was signalled, so a crash in between wakes it again; and what is lost
-// altogether is made up for by the activity's own, rare repetition.
+// none of it. A payment is noted as woken after it was signalled, so a crash in between wakes it again; and what is
+// lost altogether is made up for by the activity's own, rare repetition.
 func (a *Activities) wakeExpiries(ctx context.Context, progressed <-chan struct{}) {
 	if a.expiries == nil {
 		return

@@ -110,8 +110,8 @@ func TestWaitingPaymentsCostPerBlock(t *testing.T) {
 				return ctx.Err()
 			}),
 		}, activities.Settings{Network: models.NetworkERC20}, slog.New(slog.DiscardHandler))
-		ended := make(chan struct{})
-		go func() { defer close(ended); runFollow(t, ctx, acts) }()
+		ended := make(chan error, 1)
+		go func() { ended <- runFollow(ctx, acts) }()
 		for range blocks {
 			reports <- struct{}{}
 			synctest.Wait()
@@ -131,7 +131,7 @@ func TestWaitingPaymentsCostPerBlock(t *testing.T) {
 		require.LessOrEqual(t, queue.asked, blocks+waiting/200+2, "in batches")
 		close(reports)
 		cancel()
-		<-ended
+		require.Error(t, <-ended)
 	})
 }
 
@@ -153,8 +153,8 @@ func TestAWakeThatFailedIsRepeated(t *testing.T) {
 				return ctx.Err()
 			}),
 		}, activities.Settings{Network: models.NetworkERC20}, slog.New(slog.DiscardHandler))
-		ended := make(chan struct{})
-		go func() { defer close(ended); runFollow(t, ctx, acts) }()
+		ended := make(chan error, 1)
+		go func() { ended <- runFollow(ctx, acts) }()
 		report := func() { reports <- struct{}{}; synctest.Wait() }
 
 		report() // signalled, but not marked
@@ -174,7 +174,7 @@ func TestAWakeThatFailedIsRepeated(t *testing.T) {
 		require.Equal(t, map[string]int{"a": 1, "b": 1, "c": 1}, queue.woken, "one that refuses does not stand in the way")
 		close(reports)
 		cancel()
-		<-ended
+		require.Error(t, <-ended)
 	})
 }
 
@@ -215,12 +215,12 @@ func retryDelayOf(t *testing.T, err error) time.Duration {
 }
 
 // runFollow runs FollowChain until ctx ends.
-func runFollow(t *testing.T, ctx context.Context, acts *activities.Activities) {
+func runFollow(ctx context.Context, acts *activities.Activities) error {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestActivityEnvironment()
 	env.SetWorkerStopChannel(stopped(ctx))
 	env.RegisterActivity(acts.FollowChain)
 	_, err := env.ExecuteActivity(acts.FollowChain, models.ChainWatchInput{Network: models.NetworkERC20, RunSeconds: 500})
-	require.Error(t, err)
+	return err //nolint:wrapcheck // for a test
 }

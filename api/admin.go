@@ -47,12 +47,13 @@ type adminOperatorView struct {
 	CreatedAt    instant               `json:"createdAt"`
 	Payments     int64                 `json:"payments"`
 	Volume       models.Amount         `json:"volume"`
+	UnpaidRun    int64                 `json:"unpaidRun"`
 }
 
 func newAdminOperatorView(o store.ListedOperator) adminOperatorView {
 	return adminOperatorView{
 		ID: o.ID, Email: o.Email, Name: o.Name, Website: o.Website, Status: o.Status, StatusReason: o.StatusReason,
-		CreatedAt: instant(o.CreatedAt), Payments: o.Payments, Volume: o.Volume,
+		CreatedAt: instant(o.CreatedAt), Payments: o.Payments, Volume: o.Volume, UnpaidRun: o.UnpaidRun,
 	}
 }
 
@@ -262,7 +263,9 @@ func (s *Server) adminHealth(c *gin.Context) error {
 			"finalized": cursor.FinalizedNumber,
 			"lagBlocks": lag, "readAt": instantOrNull(cursor.UpdatedAt), "blockTime": instantOrNull(cursor.BlockTime),
 		},
-		"nodes": nodeViews, "queues": gin.H{"unstarted": queues.Unstarted, "unsignalled": queues.Unsignalled},
+		"nodes": nodeViews, "queues": gin.H{
+			"unstarted": queues.Unstarted, "unsignalled": queues.Unsignalled, "unpaidRun": queues.UnpaidRun,
+		},
 		"watcherUrl":        s.temporalURL("workflows", models.ChainWatchWorkflowID(models.NetworkERC20)),
 		"reconciliationUrl": s.temporalURL("schedules", models.ReconciliationScheduleID(models.NetworkERC20)),
 	})

@@ -45,7 +45,8 @@ func TestClientAddress(t *testing.T) {
 		{"only proxies", "10.0.0.1:40000", http.Header{"X-Forwarded-For": {"10.9.9.9, 10.2.3.4"}}, "10.9.9.9"},
 		{
 			"ten thousand entries", "10.0.0.1:40000",
-			http.Header{"X-Forwarded-For": {strings.Repeat("1.1.1.1, ", 10_000) + "203.0.113.1"}}, "203.0.113.1",
+			http.Header{"X-Forwarded-For": {strings.Repeat("1.1.1.1, ", 10_000) + "203.0.113.1"}},
+			"203.0.113.1",
 		},
 		{"a peer without an address", "@", http.Header{"X-Forwarded-For": {"1.1.1.1"}}, ""},
 	} {

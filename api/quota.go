@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"paycow/models"
 )
 
 const (
@@ -31,6 +33,8 @@ type quota struct {
 	count func(ctx context.Context, operatorID string, limit int) (int, error)
 	limit int // 0 = no bound
 	clock func() time.Time
+	// isBlind reports whether the chain is not being read. Then no payment can receive money, and nobody is refused for it.
+	isBlind func(ctx context.Context) bool
 
 	mutex      sync.Mutex
 	byOperator map[string]*allowance
@@ -45,10 +49,14 @@ type allowance struct {
 	underway int
 }
 
-func newQuota(
-	limit int, count func(ctx context.Context, operatorID string, limit int) (int, error), clock func() time.Time,
-) *quota {
-	return &quota{count: count, limit: limit, clock: clock, byOperator: map[string]*allowance{}}
+func (s *Server) newQuota() *quota {
+	return &quota{
+		count: s.Store.UnpaidRun, limit: s.MaxUnpaid, clock: s.Clock, byOperator: map[string]*allowance{},
+		isBlind: func(ctx context.Context) bool {
+			cursor, err := s.Store.Cursor(ctx, models.NetworkERC20)
+			return err == nil && s.Clock().Sub(cursor.BlockTime) > s.LagLimit
+		},
+	}
 }
 
 // take allows one payment; the caller calls done once it is created. Returns errTooManyUnpaid when the operator may
@@ -69,6 +77,9 @@ func (q *quota) take(ctx context.Context, operatorID string) (done func(), err e
 			return nil, err
 		}
 		remaining := q.limit - unpaid - a.underway
+		if remaining <= 0 && q.isBlind(ctx) {
+			remaining = 1
+		}
 		if remaining <= 0 {
 			a.left, a.until = 0, q.clock().Add(refusalMaxAge)
 			return nil, errTooManyUnpaid

@@ -5,8 +5,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"paycow/models"
 )
 
 // TestUnpaidPaymentsAreBounded creates payments that nobody pays until no more may be created. What was created before
@@ -52,6 +55,27 @@ func TestUnpaidPaymentsAreBounded(t *testing.T) {
 	f.exec("UPDATE payments SET amount_received = 1 WHERE id = ?", list.Payments[0].ID)
 	again()
 	require.Equal(t, http.StatusOK, create().status)
+}
+
+// TestNobodyIsRefusedWhileTheChainIsNotRead: a payment that was paid cannot show it then.
+func TestNobodyIsRefusedWhileTheChainIsNotRead(t *testing.T) {
+	t.Parallel()
+	f := setup(t, func(c *Config) { c.MaxUnpaid = 2 })
+	create := func() int {
+		f.server.unpaid.byOperator = map[string]*allowance{} // as after refusalMaxAge
+		return f.call(f.account, http.MethodPost, "/api/payment/create", `{"amount":50,"userId":"u","network":"ERC20"}`).status
+	}
+	block := models.BlockRef{Number: 100, Hash: hexHash(100), Time: time.Now()}
+	require.NoError(t, f.store.InitCursor(t.Context(), models.NetworkERC20, block, 100))
+	for _, want := range []int{http.StatusOK, http.StatusOK, http.StatusTooManyRequests} {
+		require.Equal(t, want, create())
+	}
+	f.exec("UPDATE chain_cursors SET block_time = ?", time.Now().Add(-time.Hour).UTC())
+	for range 3 {
+		require.Equal(t, http.StatusOK, create())
+	}
+	f.exec("UPDATE chain_cursors SET block_time = ?", time.Now().UTC())
+	require.Equal(t, http.StatusTooManyRequests, create())
 }
 
 // TestExportsAreBounded opens CSV files that nobody reads.

@@ -137,7 +137,7 @@ func newServer(config Config, hash func(password string) string) *Server {
 	}
 	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.exports = newBudget(maxExports, maxExportsPerNetwork)
-	s.unpaid = newQuota(config.MaxUnpaid, config.Store.UnpaidRun, config.Clock)
+	s.unpaid = s.newQuota()
 	s.crossOrigin = http.NewCrossOriginProtection()
 	if err := s.crossOrigin.AddTrustedOrigin(originText(s.PublicURL)); err != nil {
 		// The check by Sec-Fetch-Site works without it.

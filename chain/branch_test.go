@@ -125,6 +125,7 @@ func TestAReturningNodeMustBeOnTheQuorumsBranch(t *testing.T) {
 		w.mine(5)
 		for range 3 {
 			time.Sleep(chain.Quarantine)
+			require.Equal(t, models.NodeLying, w.pool.Health()[0].State, "it is not read before it was asked for its branch")
 			w.mine(2)
 			w.requireUntouched()
 			require.Equal(t, models.NodeLying, w.pool.Health()[0].State)

@@ -17,8 +17,8 @@ const (
 	clockSamples = 4
 )
 
-// headReference returns the time with which the age of a head is measured: our clock or, when every node's head is old by
-// it and the newest still rises, the time of the newest. Then our clock is wrong, and not the nodes.
+// headReference returns the time with which the age of a head is measured: our clock or, when every node's head is old
+// by it and the newest still rises, the time of the newest. Then our clock is wrong, and not the nodes.
 func (p *Pool) headReference(now time.Time) time.Time {
 	var newest, rose time.Time
 	for _, m := range p.members {
@@ -52,8 +52,8 @@ func (p *Pool) ClockSkew() (skew time.Duration, ok bool) {
 	return skews[needed-1], true // one node cannot make it up
 }
 
-// risenHead returns the node's newest head and when the node first reported a head of that height. ok is false when it is
-// not believed or not known lately.
+// risenHead returns the node's newest head and when the node first reported a head of that height. ok is false when it
+// is not believed or not known lately.
 func (m *member) risenHead() (head Header, roseAt time.Time, ok bool) {
 	head, ok = m.freshHead()
 	m.mu.Lock()
@@ -67,12 +67,15 @@ type databaseClock interface {
 	ClockSkew(ctx context.Context) (time.Duration, error)
 }
 
-// watchClock compares our clock with the chain's and the database's until ctx ends, and raises an alarm while it is wrong.
+// watchClock compares our clock with the chain's and the database's until ctx ends, and raises an alarm while it is
+// wrong.
 func (w *Watcher) watchClock(ctx context.Context) error {
 	tick := time.NewTicker(clockInterval)
 	defer tick.Stop()
-	chain := clockJudge{watcher: w, subject: "chain", than: "the time of the newest blocks",
-		limit: models.MaxClockSkew + 2*w.config.BlockTime}
+	chain := clockJudge{
+		watcher: w, subject: "chain", than: "the time of the newest blocks",
+		limit: models.MaxClockSkew + 2*w.config.BlockTime,
+	}
 	database := clockJudge{watcher: w, subject: "database", than: "the database's clock", limit: models.MaxClockSkew}
 	for {
 		select {

@@ -62,7 +62,9 @@ func TestAWrongClockMakesNoNodeStale(t *testing.T) {
 				require.InDelta(t, skew.Seconds(), measured.Seconds(), 25)
 
 				// One node that makes up a block of the present does not bring the others down, nor the measure.
-				nodes[2].set(func(n *faultyNode) { n.head.Number, n.head.Time = n.head.Number+1, time.Now().Add(-skew).Add(time.Hour) })
+				nodes[2].set(func(n *faultyNode) {
+					n.head.Number, n.head.Time = n.head.Number+1, time.Now().Add(-skew).Add(time.Hour)
+				})
 				time.Sleep(11 * time.Second)
 				measured, ok = pool.ClockSkew()
 				require.True(t, ok)

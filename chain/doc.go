@@ -49,8 +49,12 @@
 //     it was credited.
 //   - A node that contradicts the quorum about a block of the same hash, or stays on another branch, is in quarantine for
 //     an hour, and until it has the quorum's blocks at the agreed and the finalized height. A node of another chain is
-//     excluded for good. Both raise an alarm. A node that fails, is late, rate limited, syncing or
-//     behind is avoided for as long as that lasts.
+//     excluded for good. Both raise an alarm. A node that fails, is late, rate limited, syncing or behind is avoided for
+//     as long as that lasts.
+//   - A type of transaction that this version does not know accuses nobody: when it cannot compute the root of receipts
+//     that the nodes return alike, the alarm RECEIPTS_UNDECODABLE is raised and their agreement decides.
+//   - What a verification confirmed is remembered by its block, so attempts that run out of time do not start from
+//     nothing.
 //
 // # What it does not promise
 //

@@ -43,8 +43,8 @@ func (f *Follower) initCursor(ctx context.Context) error {
 	return nil
 }
 
-// startBefore returns the time before which reading begins, given when the oldest payment was created. That time is of a
-// clock of ours, which may be wrong, and blocks have the chain's time. How long ago it was is right even then, so the
+// startBefore returns the time before which reading begins, given when the oldest payment was created. That time is of
+// a clock of ours, which may be wrong, and blocks have the chain's time. How long ago it was is right even then, so the
 // same time before the head counts if it is earlier. A payment of the future shows that the clock which wrote it was
 // wrong by an unknown amount.
 func (f *Follower) startBefore(oldest time.Time, head Header) time.Time {

@@ -97,6 +97,20 @@ func answersOf[T any](
 	}
 }
 
+// askUntil asks as many nodes at a time as are still needed for wanted answers that count, best first, until there are so
+// many or no node is left. It calls counts for each answer, in the order of the nodes.
+func askUntil[T any](members []*member, wanted int, ask func(*member) T, counts func(answer T) bool) {
+	for next, have := 0, 0; next < len(members) && have < wanted; {
+		until := min(next+wanted-have, len(members))
+		for _, answer := range askEach(members[next:until], ask) {
+			if counts(answer) {
+				have++
+			}
+		}
+		next = until
+	}
+}
+
 // askEach asks all the nodes at once, waits for all of them and returns what each of them answered, in their order.
 func askEach[T any](members []*member, ask func(*member) T) []T {
 	answers := make([]T, len(members))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -12,12 +13,21 @@ import (
 	"paycow/models"
 )
 
+// removalLasts is how long a verified removal counts. The database checks that the transfer has not come back.
+const removalLasts = time.Minute
+
 // VerifyRemoval returns nil when a quorum of nodes shows that the canonical chain does not contain the transfer as it
 // was credited: to the deposit address, with the notice's CreditedAmount. Only then may its credit be reversed. Returns
 // models.ErrStillCanonical when a node shows the transfer, models.ErrQuorumMissing, ErrDoubtful, or an error of a node.
 func (v *Verifier) VerifyRemoval(ctx context.Context, credited Verification) error {
 	credited.Notice.Amount = credited.Notice.CreditedAmount
-	if err := v.verifyRemoval(ctx, credited); err != nil {
+	key := v.keyOf(credited)
+	key.removal = true
+	if at, known := v.shared.when(key); known && time.Since(at) < removalLasts {
+		return nil
+	}
+	err := v.shared.do(ctx, key, func(ctx context.Context) error { return v.verifyRemoval(ctx, credited) })
+	if err != nil {
 		return fmt.Errorf("verify that transfer %s is gone: %w", credited.Notice.TransferKey, err)
 	}
 	return nil
@@ -32,21 +42,20 @@ func (v *Verifier) verifyRemoval(ctx context.Context, credited Verification) err
 	var reasons []string
 	var first error
 	denying := 0
-	for next := 0; next < len(nodes) && denying < quorum; {
-		until := min(next+quorum-denying, len(nodes))
-		read := func(node *member) error { return v.deny(ctx, node, credited) }
-		for i, err := range askEach(nodes[next:until], read) {
-			if err == nil {
-				denying++
-				continue
-			}
-			if first == nil || errors.Is(err, models.ErrStillCanonical) {
-				first = err
-			}
-			reasons = append(reasons, fmt.Sprintf("%s: %v", nodes[next+i].Name(), err))
-		}
-		next = until
+	read := func(node *member) transferReading {
+		return transferReading{node: node, err: v.deny(ctx, node, credited)}
 	}
+	askUntil(nodes, quorum, read, func(r transferReading) bool {
+		if r.err == nil {
+			denying++
+			return true
+		}
+		if first == nil || errors.Is(r.err, models.ErrStillCanonical) {
+			first = r.err
+		}
+		reasons = append(reasons, fmt.Sprintf("%s: %v", r.node.Name(), r.err))
+		return false
+	})
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

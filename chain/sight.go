@@ -15,6 +15,9 @@ const (
 	sightLasts = safetyPollInterval + 5*time.Second
 	// sightTimeout bounds the question to the database.
 	sightTimeout = 5 * time.Second
+	// agreementLasts is how long the agreed block may stand still below the cursor. Then this worker may reach one node,
+	// and another worker a quorum of them.
+	agreementLasts = 5 * time.Minute
 )
 
 // sight is what a follower has seen of the nodes and of the database. A follower that sees nothing must not be taken
@@ -28,9 +31,13 @@ type sight struct {
 	stored    bool      // the cursor moved since the last report
 	head      uint64    // the highest head that was reported
 	headMoved time.Time // when it last rose
+	agreed    uint64    // the agreed block
+	agreedAt  time.Time // when it last moved, or was the cursor
 }
 
-func newSight(config Config) *sight { return &sight{config: config, headMoved: time.Now()} }
+func newSight(config Config) *sight {
+	return &sight{config: config, headMoved: time.Now(), agreedAt: time.Now()}
+}
 
 func (s *sight) noteHead(number uint64) {
 	s.mu.Lock()
@@ -53,15 +60,12 @@ func (s *sight) judging(
 	store BlockStore, onProgress func(context.Context, Progress) error,
 ) func(context.Context, Progress) error {
 	return func(ctx context.Context, progress Progress) error {
-		if !s.takeStored() {
-			asked, cancel := context.WithTimeout(ctx, sightTimeout)
-			_, _ = store.Cursor(asked, s.config.Network) // the store notes the answer
-			cancel()
-			progress.Proven = progress.CaughtUp && s.nothingNew()
-		} else {
-			progress.Proven = true
-		}
-		progress.Reached = progress.Proven || s.reached()
+		asked, cancel := context.WithTimeout(ctx, sightTimeout)
+		_, _ = store.Cursor(asked, s.config.Network) // the store notes the answer
+		cancel()
+		sees := s.takeStored() || progress.CaughtUp && s.nothingNew()
+		progress.Proven = sees && s.agreementMoves()
+		progress.Reached = sees || s.reached()
 		return onProgress(ctx, progress)
 	}
 }
@@ -93,6 +97,21 @@ func (s *sight) nothingNew() bool {
 	return s.reachedNow() && (s.config.BlockTime <= 0 || time.Since(s.headMoved) < s.config.staleAfter())
 }
 
+// agreementMoves reports whether the nodes that this worker reaches agree on what it reads.
+func (s *sight) agreementMoves() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Since(s.agreedAt) < agreementLasts
+}
+
+func (s *sight) noteAgreed(cursor models.ChainCursor) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if cursor.AgreedNumber != s.agreed || cursor.AgreedNumber >= cursor.BlockNumber {
+		s.agreed, s.agreedAt = cursor.AgreedNumber, time.Now()
+	}
+}
+
 // sightSource is a BlockSource whose reported heads are noted.
 type sightSource struct {
 	BlockSource
@@ -117,6 +136,9 @@ func (s sightStore) Cursor(ctx context.Context, network string) (models.ChainCur
 	cursor, err := s.BlockStore.Cursor(ctx, network)
 	if err == nil || errors.Is(err, models.ErrNotFound) {
 		s.sight.noteDatabase(false)
+	}
+	if err == nil {
+		s.sight.noteAgreed(cursor)
 	}
 	return cursor, err
 }

@@ -90,3 +90,49 @@ func TestAWatcherSaysWhetherItSees(t *testing.T) {
 		require.ErrorIs(t, <-ended, context.Canceled)
 	})
 }
+
+// TestAWatcherWithoutAQuorumDoesNotSee has one of two nodes go away: blocks are still read, and nothing is agreed on. A
+// worker that reaches both may see more.
+func TestAWatcherWithoutAQuorumDoesNotSee(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newModel()
+		second := chaintest.NewNode(m.Chain, "second", 0)
+		store := &watchStore{Store: ourStore(), Alarms: &chaintest.Alarms{}}
+		config := configOf(2)
+		pool := chain.NewPool([]chain.Endpoint{m.node, second}, config, store, quiet())
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		proven := 0
+		var last chain.Progress
+		go func() { _ = pool.Run(ctx) }()
+		go func() {
+			ended <- chain.NewWatcher(config, pool, store, quiet()).Watch(ctx, func(_ context.Context, progress chain.Progress) error {
+				last = progress
+				if progress.Proven {
+					proven++
+				}
+				return nil
+			})
+		}()
+		mine := func(blocks int) int {
+			proven = 0
+			for range blocks {
+				m.Mine()
+				time.Sleep(12 * time.Second)
+			}
+			synctest.Wait()
+			return proven
+		}
+		require.Positive(t, mine(50))
+		second.Set(func(b *chaintest.Behaviour) { b.Down = true })
+		require.Positive(t, mine(5), "a short while is no reason")
+		mine(30)
+		require.Zero(t, mine(20))
+		require.True(t, last.Reached)
+		second.Set(func(b *chaintest.Behaviour) { b.Down = false })
+		require.Positive(t, mine(20))
+		cancel()
+		require.ErrorIs(t, <-ended, context.Canceled)
+	})
+}

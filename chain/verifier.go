@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -32,6 +33,8 @@ type Verifier struct {
 	proved map[provedBlock][]models.TokenTransfer
 	// upgrades are the contracts to which the token was upgraded, as a quorum has said.
 	upgrades map[common.Address]bool
+
+	shared sharedVerifications
 }
 
 // provedBlock is a block whose receipts were checked against its root, with the contract that was looked for in it.
@@ -42,7 +45,10 @@ type provedBlock struct {
 
 // NewVerifier returns a verifier that asks the nodes of the pool.
 func NewVerifier(config Config, pool *Pool) *Verifier {
-	return &Verifier{config: config, pool: pool, proved: map[provedBlock][]models.TokenTransfer{}, upgrades: map[common.Address]bool{}}
+	return &Verifier{
+		config: config, pool: pool, proved: map[provedBlock][]models.TokenTransfer{}, upgrades: map[common.Address]bool{},
+		shared: sharedVerifications{done: map[verificationKey]time.Time{}},
+	}
 }
 
 // transferReading is what one node answers about a transfer. It confirms the transfer when err is nil.
@@ -56,8 +62,16 @@ type transferReading struct {
 // stated amount, in the stated block, and that this block is canonical and has the required confirmations. Returns
 // models.ErrNotConfirmedYet, ErrNotCanonical, ErrTransferDiffers, ErrNotFinalYet, ErrQuorumMissing, ErrDoubtful, or an
 // error of a node.
+//
+// A verification goes on when its caller gives up, and what it confirmed is remembered: then only whether the block is
+// still canonical is asked again. So slow nodes delay a credit and cannot keep it from ever being verified.
 func (v *Verifier) VerifyTransfer(ctx context.Context, wanted Verification) error {
-	if err := v.verify(ctx, wanted); err != nil {
+	key := v.keyOf(wanted)
+	if _, known := v.shared.when(key); known && v.stillCanonical(ctx, wanted.Notice.Block) == nil {
+		return nil
+	}
+	err := v.shared.do(ctx, key, func(ctx context.Context) error { return v.verify(ctx, wanted) })
+	if err != nil {
 		return fmt.Errorf("verify transfer %s: %w", wanted.Notice.TransferKey, err)
 	}
 	return nil
@@ -74,23 +88,19 @@ func (v *Verifier) verify(ctx context.Context, wanted Verification) error {
 		return err
 	}
 	var confirming, others []transferReading
-	for next := 0; next < len(nodes) && len(confirming) < quorum; {
-		// Only as many nodes as are still needed are asked at a time; more are asked if some of them do not confirm it.
-		until := min(next+quorum-len(confirming), len(nodes))
-		read := func(node *member) transferReading { return v.read(ctx, node, contracts, wanted) }
-		for _, r := range askEach(nodes[next:until], read) {
-			if r.err == nil && (len(confirming) == 0 || r.header.ReceiptsRoot == confirming[0].header.ReceiptsRoot) {
-				confirming = append(confirming, r)
-				continue
-			}
-			if r.err == nil {
-				r.err = fmt.Errorf("%w: it states another receipts root for block %d", models.ErrDoubtful,
-					wanted.Notice.Block.Number)
-			}
-			others = append(others, r)
+	read := func(node *member) transferReading { return v.read(ctx, node, contracts, wanted) }
+	askUntil(nodes, quorum, read, func(r transferReading) bool {
+		if r.err == nil && (len(confirming) == 0 || r.header.ReceiptsRoot == confirming[0].header.ReceiptsRoot) {
+			confirming = append(confirming, r)
+			return true
 		}
-		next = until
-	}
+		if r.err == nil {
+			r.err = fmt.Errorf("%w: it states another receipts root for block %d", models.ErrDoubtful,
+				wanted.Notice.Block.Number)
+		}
+		others = append(others, r)
+		return false
+	})
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -186,7 +196,7 @@ func (v *Verifier) confirm(
 	if have := models.Confirmations(head.Number, n.Block.Number); have < wanted.Confirmations {
 		return Header{}, fmt.Errorf("%w: %d of %d", models.ErrNotConfirmedYet, have, wanted.Confirmations)
 	}
-	if v.config.FinalizedAbove > 0 && max(wanted.AtStake, n.Amount) > v.config.FinalizedAbove {
+	if v.needsFinality(wanted) {
 		finalized, ok, err := node.FinalizedNumber(ctx)
 		if err != nil {
 			return Header{}, err

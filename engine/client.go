@@ -147,8 +147,8 @@ func (c *Client) EnsureReconciliation(ctx context.Context, network string, every
 	return nil
 }
 
-// adjustReconciliation changes the schedule if its interval differs from the setting, or if an earlier version put it on
-// another task queue.
+// adjustReconciliation changes the schedule if its interval differs from the setting, or if an earlier version put it
+// on another task queue.
 func (c *Client) adjustReconciliation(
 	ctx context.Context,
 	id string,

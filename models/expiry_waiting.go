@@ -2,8 +2,8 @@ package models
 
 import "time"
 
-// ExpiryWaiting notes that a payment's workflow asked for its expiry and was told to wait. It goes when the follower has
-// told the workflow to ask again, or when the payment has expired.
+// ExpiryWaiting notes that a payment's workflow asked for its expiry and was told to wait. It goes when the follower
+// has told the workflow to ask again, or when the payment has expired.
 type ExpiryWaiting struct {
 	PaymentID string `gorm:"primaryKey"`
 	Network   string

@@ -28,6 +28,7 @@ const (
 	ActivityRecordPayment = "RecordPayment"
 	ActivityExpirePayment = "ExpirePayment"
 	ActivityCreditPayment = "CreditPayment"
+	ActivitySettlePayment = "SettlePayment"
 	ActivityFollowChain   = "FollowChain"
 	ActivityReconcile     = "Reconcile"
 )
@@ -112,6 +113,8 @@ type PaymentResult struct {
 // reorg.
 type TransfersSignal struct {
 	Transfers []TransferNotice `json:"transfers"`
+	// Crowd holds the sums of all transfers of a crowded payment, nil for another one. Then Transfers is empty.
+	Crowd *Crowd `json:"crowd,omitempty"`
 	// WindowEnd is when the payment's window really ends, as far as was known when the signal was sent; zero when it is
 	// the expiry. The latest signal counts.
 	WindowEnd time.Time `json:"windowEnd,omitzero"`
@@ -182,6 +185,22 @@ type CreditResult struct {
 	RecordResult
 	// Unverified holds the credits and reversals that cannot be booked now. Unless it is empty, nothing was booked.
 	Unverified []UnverifiedTransfer `json:"unverified,omitempty"`
+}
+
+// SettleInput asks to book what is confirmed or no longer right among the transfers of a crowded payment.
+type SettleInput struct {
+	PaymentID string `json:"paymentId"`
+	// Await makes the activity fail, and so be retried, while it can book nothing of what there is to book.
+	Await bool `json:"await"`
+}
+
+// SettleResult is the outcome of SettleInput.
+type SettleResult struct {
+	// Snapshot is the payment after the bookings.
+	Snapshot PaymentSnapshot `json:"snapshot"`
+	Booked   int64           `json:"booked"` // transfers
+	// Held is why the rest cannot be booked now, "" when the activity stopped for another reason.
+	Held string `json:"held,omitempty"`
 }
 
 // RecordResult is the outcome of RecordInput.

@@ -73,10 +73,11 @@ type PaymentEvent struct {
 	CreatedAt      time.Time
 }
 
-// PaymentSnapshot is a payment's row together with every transfer known for it.
+// PaymentSnapshot is a payment's row together with every transfer known for it or, for a crowded payment, their sums.
 type PaymentSnapshot struct {
 	State     PaymentState     `json:"state"`
 	Transfers []TransferNotice `json:"transfers"`
+	Crowd     *Crowd           `json:"crowd,omitempty"` // then Transfers is empty
 	// WindowEnd is when the payment's window really ends; zero when no pause of the token has moved it from the expiry.
 	WindowEnd  time.Time `json:"windowEnd,omitzero"`
 	WindowAsOf time.Time `json:"windowAsOf,omitzero"` // as in TransfersSignal

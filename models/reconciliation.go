@@ -4,9 +4,15 @@ import "time"
 
 // Difference is one thing that a reconciliation found wrong. Differences are reported, never corrected.
 type Difference struct {
-	Check   string `json:"check"`   // one of the Check constants
-	Subject string `json:"subject"` // "payment:<id>", "transfer:<key>", "address:<address>", "ledger:<transaction id>"
-	Detail  string `json:"detail"`  // both sides, in a sentence
+	Check string `json:"check"` // one of the Check constants
+	// Subject is "payment:<id>", "transfer:<key>", "address:<address>", "ledger:<transaction id>" or "operator:<id>".
+	Subject string `json:"subject"`
+	Detail  string `json:"detail"` // both sides, in a sentence
+}
+
+// IsSame reports whether two runs found the same difference, whatever the amounts are now.
+func (d Difference) IsSame(other Difference) bool {
+	return d.Check == other.Check && d.Subject == other.Subject
 }
 
 // The comparisons of a reconciliation.
@@ -17,6 +23,8 @@ const (
 	CheckCreditedCanonical  = "credited_canonical"  // every credited transfer is in the chain
 	CheckTransfersCredited  = "transfers_credited"  // every transfer that was confirmed long ago is credited
 	CheckInternalCredited   = "internal_credited"   // no transfer from an address of ours is credited
+	CheckPaidCovered        = "paid_covered"        // the ledger covers the amount of a PAID payment, or its operator accepted
+	CheckRunningTotals      = "running_totals"      // balances and counts that are kept are the sums of what they count
 	CheckChainBalances      = "chain_balances"      // balanceOf = transfers in - transfers out - destroyed
 	CheckTransfersSignalled = "transfers_signalled" // the workflow knows every transfer that was signalled to it
 )

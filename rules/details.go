@@ -17,8 +17,12 @@ const maxSearchableHashes = 20
 // maxShownTransfers bounds the table of transfers in the details text.
 const maxShownTransfers = 50
 
-// TxHashes returns the hashes of the first transactions known for the payment, in the order of the chain.
+// TxHashes returns the hashes of the first transactions known for the payment, in the order of the chain. Of a crowded
+// payment it is only the one that completed the amount.
 func (p *Payment) TxHashes() []string {
+	if c := p.crowd; c != nil && c.MinedInTime >= p.input.AmountRequested {
+		return []string{c.TxHash}
+	}
 	var hashes []string
 	seen := map[string]bool{}
 	for _, n := range p.transfers.all() {
@@ -92,6 +96,9 @@ func (p *Payment) Details(effect Effect) string {
 
 // describeTransfers returns the table of the transfers, "" when there are none.
 func (p *Payment) describeTransfers() string {
+	if p.crowd != nil {
+		return describeCrowd(*p.crowd)
+	}
 	transfers := p.transfers.all()
 	if len(transfers) == 0 {
 		return ""
@@ -141,6 +148,11 @@ func (p *Payment) describeEffect(state models.PaymentState, effect Effect) strin
 		}
 		return "Reading the confirmed transfers from the chain again before booking them. " +
 			"A transfer that the nodes do not confirm waits without holding up the others."
+	case Settle:
+		if effect.Input.Await {
+			return "Waiting until the transfers can be booked; retrying. Last reason: " + p.crowdHeld
+		}
+		return "Reading the confirmed transfers from the chain again before booking them, the largest first."
 	case Expire:
 		return p.describeExpiry(end)
 	case AwaitScan:
@@ -151,17 +163,26 @@ func (p *Payment) describeEffect(state models.PaymentState, effect Effect) strin
 		}
 		return "Ended. A later transfer starts another run and is credited."
 	}
-	unconfirmed := p.unconfirmed()
-	switch {
-	case len(unconfirmed) > 0:
-		newest := unconfirmed[len(unconfirmed)-1]
+	switch newest := p.newestUnconfirmed(); {
+	case newest > 0:
 		return fmt.Sprintf("Waiting for %d confirmations, reached at block %d.",
-			p.input.Confirmations, newest.Block.Number+p.input.Confirmations-1)
+			p.input.Confirmations, newest+p.input.Confirmations-1)
 	case state.AmountReceived > 0:
 		return "Waiting for the rest of the amount until " + end + "."
 	default:
 		return "Waiting for a transfer until " + end + "."
 	}
+}
+
+// newestUnconfirmed returns the block number of the newest transfer that still needs confirmations, 0 for none.
+func (p *Payment) newestUnconfirmed() uint64 {
+	if p.crowd != nil {
+		return p.crowd.NewestUnconfirmed
+	}
+	if unconfirmed := p.unconfirmed(); len(unconfirmed) > 0 {
+		return unconfirmed[len(unconfirmed)-1].Block.Number
+	}
+	return 0
 }
 
 func (*Payment) describeExpiry(end string) string {

@@ -27,6 +27,14 @@ type (
 	// A signal interrupts it. Outcome: ApplyCreditResult or ApplyInterruption.
 	Credit struct{ Input models.CreditInput }
 
+	// Settle verifies and books what is confirmed, or no longer right, among the transfers of a crowded payment: page by
+	// page, the largest first. The state that follows is recorded afterwards. With Input.Await it is repeated until
+	// something can be booked. A signal interrupts it. Outcome: ApplySettleResult or ApplyInterruption.
+	Settle struct {
+		Input models.SettleInput
+		Crowd models.Crowd // what is known before
+	}
+
 	// Expire asks once whether no transfer came within the window and, if so, records the expiry. Outcome:
 	// ApplyExpireResult; the zero result when the question failed.
 	Expire struct{ Input models.ExpireInput }
@@ -64,21 +72,29 @@ func (p *Payment) next(now time.Time) Effect {
 	}
 	state := p.state()
 	switch {
+	case p.isCrowdOutdated():
+		return p.load()
 	case state.Decision != p.recorded.Decision:
 		return p.record() // a decision waits for no node
 	case p.undecided != nil:
 		return p.load()
+	case p.needsSettling() && describe(state) == describe(p.recorded):
+		return p.settle(false)
 	case len(p.credits()) > 0 || len(p.reversals()) > 0:
 		return p.credit(p.credits(), p.reversals(), false)
 	case !state.Same(p.recorded):
 		return p.record()
+	case p.needsSettling():
+		return p.settle(false)
 	case p.unsynced > 1:
 		return p.load() // a dropped workflow task may have written something in between
 	case p.canExpire(state) && !now.Before(p.expiryCheckAt()):
 		return p.expire()
 	case len(p.heldCredits()) > 0 || len(p.heldReversals()) > 0:
 		return p.credit(p.heldCredits(), p.heldReversals(), true)
-	case state.Status.IsFinal() && len(p.unconfirmed()) == 0:
+	case p.isSettlingHeld():
+		return p.settle(true)
+	case state.Status.IsFinal() && !p.isUnconfirmed():
 		return End{State: p.recorded}
 	default:
 		return p.wait(state)
@@ -90,10 +106,11 @@ func (p *Payment) next(now time.Time) Effect {
 func (p *Payment) TakesSignals() bool { return p.awaitScan == nil }
 
 // canExpire reports whether the chain still has to be asked for the payment's expiry. While transfers of the window
-// wait for their confirmations, or a credit for its reversal, those decide how the payment ends.
+// wait for their confirmations, or a credit for its reversal, those decide how the payment ends. A crowded payment does
+// not wait for them: the next ones of many may always be on their way.
 func (p *Payment) canExpire(state models.PaymentState) bool {
 	s := p.sums()
-	return !state.Status.IsFinal() && !p.windowClosed && !s.unconfirmedInTime && !s.outdated
+	return !state.Status.IsFinal() && !p.windowClosed && (p.crowd != nil || !s.unconfirmedInTime && !s.outdated)
 }
 
 // expiryCheckAt returns when the chain has usually been read past the window.

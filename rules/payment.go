@@ -30,6 +30,10 @@ type Payment struct {
 	accepted     bool
 	reason       string
 	held         map[models.TransferKey]string // transfers whose credit or reversal could not be verified, and why
+	crowd        *models.Crowd                 // the sums of all transfers, once they are too many to know each
+	crowdHeld    string                        // why what is to be booked of them could not be at the last attempt
+	crowdBehind  bool                          // the sums are older than the recorded state
+	crowdWindow  time.Time                     // the end of the window that the sums were read for
 	extendedTo   time.Time                     // the real end of the window, if it is later than the promised one
 	windowAsOf   time.Time                     // when the database held what extendedTo was computed from
 	undecided    *models.DecisionSignal        // an acceptance of a version of the row that is not known here yet
@@ -56,9 +60,12 @@ func NewPayment(input models.PaymentInput) *Payment {
 // Recorded returns the state that the payment's row is known to hold.
 func (p *Payment) Recorded() models.PaymentState { return p.recorded }
 
-// Transfers returns every transfer known, in the order of the chain, and the end of the window if it has moved.
+// Transfers returns every transfer known, in the order of the chain, or the sums of a crowded payment, and the end of
+// the window if it has moved.
 func (p *Payment) Transfers() models.TransfersSignal {
-	return models.TransfersSignal{Transfers: p.transfers.all(), WindowEnd: p.extendedTo, WindowAsOf: p.windowAsOf}
+	return models.TransfersSignal{
+		Transfers: p.transfers.all(), Crowd: p.crowd, WindowEnd: p.extendedTo, WindowAsOf: p.windowAsOf,
+	}
 }
 
 // ApplySnapshot takes over the payment's row and transfers. Newer notices of transfers are kept, but the amounts
@@ -78,6 +85,13 @@ func (p *Payment) ApplySnapshot(snapshot models.PaymentSnapshot) {
 	p.setRecorded(recorded)
 	p.undecided = nil // the row was read after the signal, so a version that it has not reached does not exist
 	p.moveWindow(snapshot.WindowEnd, snapshot.WindowAsOf)
+	if snapshot.Crowd != nil { // read after everything that is known, so its window is the newest, too
+		p.extendedTo, p.windowAsOf = snapshot.WindowEnd, snapshot.WindowAsOf
+		p.applyCrowd(*snapshot.Crowd, p.windowEnd())
+	}
+	if p.crowd != nil {
+		return
+	}
 	for _, notice := range snapshot.Transfers {
 		p.applyTransfer(notice)
 		known, _ := p.transfers.get(notice.TransferKey)
@@ -91,6 +105,12 @@ func (p *Payment) ApplyTransfers(signal models.TransfersSignal) {
 	p.refused = nil
 	p.unsynced++
 	p.moveWindow(signal.WindowEnd, signal.WindowAsOf)
+	if signal.Crowd != nil {
+		p.applyCrowdNews(*signal.Crowd)
+	}
+	if p.crowd != nil {
+		return // the sums hold what was signalled before them
+	}
 	for _, notice := range signal.Transfers {
 		p.applyTransfer(notice)
 	}

@@ -16,6 +16,13 @@ type sums struct {
 }
 
 func (p *Payment) sums() sums {
+	if c := p.crowd; c != nil {
+		return sums{
+			received: c.Received, credited: c.Credited, creditedInTime: c.CreditedInTime, creditedLate: c.CreditedLate,
+			minedInTime: c.MinedInTime, confirming: c.Confirming, unconfirmedInTime: c.UncreditedInTime > 0,
+			removed: c.Removed > 0, outdated: c.Outdated > 0,
+		}
+	}
 	var s sums
 	for _, n := range p.transfers.notices {
 		s.outdated = s.outdated || isOutdated(n)
@@ -57,6 +64,9 @@ func (p *Payment) state() models.PaymentState {
 		state.Decision = models.DecisionAccept
 	}
 	state.Status, state.Exception = p.status(s)
+	if p.crowd != nil {
+		state.TxHash, state.LastBlock = p.crowd.TxHash, p.crowd.LastBlock
+	}
 	total := models.Amount(0)
 	for _, n := range p.transfers.matching(func(n models.TransferNotice) bool { return standing(n).Canonical }) {
 		n = standing(n)

@@ -213,7 +213,11 @@ func (sim *simulation) judgeEnd(ctx context.Context) {
 		if err != nil {
 			sim.failf("read payment %d: %v", r.number, err)
 		}
-		for _, n := range snapshot.Transfers {
+		rows, err := sim.db.Transfers(ctx, r.payment.ID)
+		if err != nil {
+			sim.failf("read the transfers of payment %d: %v", r.number, err)
+		}
+		for _, n := range rows {
 			if n.CreditedAmount != want[n.TransferKey] {
 				sim.failf("transfer %s is credited with %s, the truth is %s", n.TransferKey, n.CreditedAmount, want[n.TransferKey])
 			}

@@ -26,7 +26,8 @@ var (
 type fragileStore struct {
 	*store.Store
 	seed    uint64
-	trouble func() uint64 // of 1000 writes, how many go wrong
+	trouble func() uint64                                     // of 1000 writes, how many go wrong
+	settled func(p models.Payment, credits []models.Transfer) // judges what was credited
 	mutant  mutant
 
 	mu     sync.Mutex
@@ -161,6 +162,23 @@ func (s *fragileStore) Credit(ctx context.Context, in models.CreditInput) (resul
 	return result, err
 }
 
+func (s *fragileStore) MarkCrowdSignalled(ctx context.Context, paymentID string, told models.Crowd) error {
+	return s.write("crowd signalled", func() error { return s.Store.MarkCrowdSignalled(ctx, paymentID, told) })
+}
+
+func (s *fragileStore) Settle(
+	ctx context.Context, paymentID string, credits, reversals []models.Transfer,
+) (p models.Payment, booked int, err error) {
+	err = s.write("settle", func() error {
+		p, booked, err = s.Store.Settle(ctx, paymentID, credits, reversals)
+		if err == nil {
+			s.settled(p, credits[:min(booked, len(credits))])
+		}
+		return err
+	})
+	return p, booked, err
+}
+
 // process is all that is lost when a process dies.
 type process struct {
 	pool       *chain.Pool
@@ -262,7 +280,7 @@ func (sim *simulation) startProcess() {
 		verifying = impatient{verifier}
 	}
 	verifying = oneByOne{verifying, sim.seed, make(chan struct{}, 1)}
-	p.activities = activities.New(activities.Dependencies{Payments: s, Signals: s, Verifier: verifying}, activities.Settings{Network: models.NetworkERC20}, quiet)
+	p.activities = activities.New(activities.Dependencies{Payments: s, Crowds: s, Signals: s, Verifier: verifying}, activities.Settings{Network: models.NetworkERC20}, quiet)
 	sim.process = p
 }
 
@@ -278,13 +296,22 @@ func (sim *simulation) sendSignals(ctx context.Context) {
 	}
 	for _, d := range due {
 		r := sim.runs[slices.IndexFunc(sim.runs, func(r *run) bool { return r.payment.ID == d.Payment.ID })]
-		signal := models.TransfersSignal{WindowEnd: d.WindowEnd}
+		signal := models.TransfersSignal{Crowd: d.Crowd, WindowEnd: d.WindowEnd, WindowAsOf: d.WindowAsOf}
 		for _, transfer := range d.Transfers {
 			signal.Transfers = append(signal.Transfers, transfer.Notice(cursor.BlockNumber))
 		}
 		sim.tracef("payment %d is signalled %d transfers at block %d", r.number, len(signal.Transfers), cursor.BlockNumber)
+		err := error(nil)
+		if d.Crowd != nil {
+			sim.tracef("payment %d is signalled the sums %+v", r.number, *d.Crowd)
+		}
 		sim.signal(r, func(p *rules.Payment) { p.ApplyTransfers(signal) })
-		if err := sim.db.MarkSignalled(ctx, d.Transfers, cursor.BlockNumber, d.Payment.Confirmations); err != nil {
+		if d.Crowd != nil {
+			err = sim.db.MarkCrowdSignalled(ctx, d.Payment.ID, *d.Crowd)
+		} else {
+			err = sim.db.MarkSignalled(ctx, d.Transfers, cursor.BlockNumber, d.Payment.Confirmations)
+		}
+		if err != nil {
 			sim.tracef("payment %d: the signal was sent and not noted: %v", r.number, err)
 		}
 		if sim.db.isKilled() {

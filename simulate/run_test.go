@@ -78,7 +78,7 @@ func (r *run) wakes(now time.Time) bool {
 // isInterruptible reports whether a signal ends the repetition of the effect's activity.
 func isInterruptible(effect rules.Effect) bool {
 	switch effect.(type) {
-	case rules.Credit, rules.AwaitScan:
+	case rules.Credit, rules.Settle, rules.AwaitScan:
 		return true
 	default:
 		return false
@@ -155,6 +155,13 @@ func (sim *simulation) carryOut(ctx context.Context, r *run, effect rules.Effect
 			sim.judgeCredits(effect.Input)
 		}
 		r.rules.ApplyCreditResult(effect, result)
+	case rules.Settle:
+		result, err := act.SettlePayment(ctx, effect.Input)
+		if err != nil {
+			return false
+		}
+		sim.tracef("payment %d: %s, booked %d, held %q", r.number, effect.Summary(), result.Booked, result.Held)
+		r.rules.ApplySettleResult(effect, result)
 	case rules.Expire:
 		result, err := sim.expire(ctx, r, effect.Input)
 		if err != nil {

@@ -150,6 +150,13 @@ func simulate(t testing.TB, template string, seed uint64, broken mutant) *simula
 		sim.nodes = append(sim.nodes, node)
 	}
 	sim.db = &fragileStore{Store: db, seed: seed, mutant: broken, calls: map[string]int{}, trouble: func() uint64 { return sim.trouble }}
+	sim.db.settled = func(p models.Payment, credits []models.Transfer) {
+		input := models.CreditInput{DepositAddress: p.DepositAddress}
+		for _, credit := range credits {
+			input.Credits = append(input.Credits, credit.Notice(0))
+		}
+		sim.judgeCredits(input)
+	}
 	for i := range payments {
 		p, _, err := db.CreatePayment(ctx, store.NewPayment{
 			ID: fmt.Sprintf("%024x", sim.rnd("id", i)), Reference: fmt.Sprintf("%016x", sim.rnd("reference", i)),
@@ -177,6 +184,12 @@ func simulate(t testing.TB, template string, seed uint64, broken mutant) *simula
 	for sim.step = range faultySteps + quietSteps {
 		sim.turn(ctx, sim.step >= faultySteps)
 		if sim.failed != "" {
+			return sim
+		}
+	}
+	for sim.waitsForCrowds(ctx) {
+		sim.step++
+		if sim.turn(ctx, true); sim.failed != "" {
 			return sim
 		}
 	}
@@ -326,10 +339,41 @@ func (sim *simulation) decide(ctx context.Context, calm bool) {
 	}
 }
 
+// crowdSteps is how many blocks tiny transfers may wait for their credits.
+const crowdSteps = 300
+
+// waitsForCrowds reports whether transfers of a crowded payment wait for their credits, as they may without news.
+func (sim *simulation) waitsForCrowds(ctx context.Context) bool {
+	for _, r := range sim.runs {
+		crowd, err := sim.db.Crowd(ctx, r.payment)
+		if err != nil {
+			sim.t.Fatalf("read the crowd of payment %d: %v", r.number, err)
+		}
+		if crowd != nil && crowd.IsUnsettled() && sim.step < faultySteps+quietSteps+crowdSteps {
+			return true
+		}
+	}
+	return false
+}
+
+// dust makes a transaction with many tiny transfers to a payment's address, now and then.
+func (sim *simulation) dust(number int, to common.Address) []chaintest.Transaction {
+	if sim.rnd("dust", number)%200 != 0 {
+		return nil
+	}
+	tx := chaintest.Transaction{Hash: common.BigToHash(new(big.Int).SetUint64(sim.rnd("dust tx", number)))}
+	for n := range 3 + sim.rnd("dust logs", number)%10 {
+		tx.Outputs = append(tx.Outputs, chaintest.Transfer(chaintest.Token, stranger, to, new(big.Int).SetUint64(1+n%2)))
+	}
+	sim.tracef("transaction %s with %d tiny transfers for payment %d", tx.Hash.Hex(), len(tx.Outputs), number)
+	return []chaintest.Transaction{tx}
+}
+
 // pay makes the transactions of one block.
 func (sim *simulation) pay() []chaintest.Transaction {
 	var txs []chaintest.Transaction
 	for i, r := range sim.runs {
+		txs = append(txs, sim.dust(i, common.HexToAddress(r.payment.DepositAddress))...)
 		if sim.rnd("pays", i)%9 != 0 {
 			continue
 		}

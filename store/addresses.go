@@ -127,6 +127,25 @@ func (s *Store) UnpaidRun(ctx context.Context, operatorID string, limit int) (in
 	return int(count), wrap(err, "count an operator's unpaid payments")
 }
 
+// unpaidRunOfAll is UnpaidRun for the payments of all operators. It looks at the newest ones only.
+func (s *Store) unpaidRunOfAll(ctx context.Context) (int64, error) {
+	newest := s.read(ctx).Model(&models.Payment{}).Select("created_at, amount_received").
+		Order("created_at DESC, id DESC").Limit(maxUnpaidShown)
+	var funded []models.Payment
+	err := s.read(ctx).Table("(?) AS newest", newest).Where("amount_received > 0").Order("created_at DESC").Limit(1).
+		Scan(&funded).Error
+	if err != nil {
+		return 0, wrap(err, "read the last funded payment")
+	}
+	later := s.read(ctx).Model(&models.Payment{}).Select("1").Limit(maxUnpaidShown)
+	if len(funded) > 0 {
+		later = later.Where("created_at > ?", funded[0].CreatedAt)
+	}
+	var count int64
+	err = s.read(ctx).Table("(?) AS later", later).Count(&count).Error
+	return count, wrap(err, "count the unpaid payments")
+}
+
 // UsedAddress is a deposit address that was handed out.
 type UsedAddress struct {
 	models.DepositAddress `gorm:"embedded"`

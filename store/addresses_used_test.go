@@ -35,6 +35,9 @@ func TestUnpaidRun(t *testing.T) {
 		require.NoError(t, err)
 		run(f.operator.ID, 100, 3)
 		run(f.operator.ID, 2, 2)
+		all, err := f.unpaidRunOfAll(t.Context())
+		require.NoError(t, err)
+		require.EqualValues(t, 3, all)
 
 		var used []UsedAddress
 		for {

@@ -29,8 +29,8 @@ func (s *Store) databaseNow(ctx context.Context) (time.Time, error) {
 	return now, err
 }
 
-// PaymentTime returns the time that a payment made now is created at. It is the database's, so that a process whose clock
-// is wrong makes no payment that ends too early or that the watcher overlooks; SQLite has no clock, so own, the
+// PaymentTime returns the time that a payment made now is created at. It is the database's, so that a process whose
+// clock is wrong makes no payment that ends too early or that the watcher overlooks; SQLite has no clock, so own, the
 // process's, counts. Returns models.ErrClockBehind when the blocks that the quorum agreed on are more than
 // models.MaxClockSkew later: a payment could then have ended before it began.
 func (s *Store) PaymentTime(ctx context.Context, network string, own time.Time) (time.Time, error) {

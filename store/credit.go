@@ -54,10 +54,8 @@ func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result model
 			result.Snapshot = &snapshot
 			return err
 		}
-		for _, booking := range bookings {
-			if err := s.bookTransfer(tx, p, booking); err != nil {
-				return err
-			}
+		if _, err := s.bookTransfers(tx, p, bookings); err != nil {
+			return err
 		}
 		result.RecordResult, err = s.record(tx, p, in.State)
 		return err
@@ -76,21 +74,28 @@ type transferBooking struct {
 	amount models.Amount
 }
 
-// planBookings locks the payment's transfers and compares them with what the caller saw. It returns nil when they
+// planBookings locks the transfers to be booked and compares them with what the caller saw. It returns nil when they
 // differ, and when a transfer turns out to come from an address of ours.
 func (s *Store) planBookings(tx *gorm.DB, p models.Payment, in models.CreditInput) ([]transferBooking, error) {
-	var rows []models.Transfer
-	if err := tx.Clauses(rowLock).Where("payment_id = ?", p.ID).Order(lockOrder).Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("lock the payment's transfers: %w", err)
+	wanted := make([]models.Transfer, 0, len(in.Reversals)+len(in.Credits))
+	for _, notice := range slices.Concat(in.Reversals, in.Credits) {
+		wanted = append(wanted, models.Transfer{TransferKey: notice.TransferKey, PaymentID: p.ID})
+	}
+	rows, err := lockTransfers(tx, p, wanted)
+	if err != nil {
+		return nil, err
 	}
 	transfers := make(map[models.TransferKey]*models.Transfer, len(rows))
-	for i := range rows {
-		transfers[rows[i].TransferKey] = &rows[i]
+	for key, row := range rows {
+		transfers[key] = &row
 	}
 	bookings := make([]transferBooking, 0, len(in.Reversals)+len(in.Credits))
 	for _, reversal := range in.Reversals {
 		row := transfers[reversal.TransferKey]
-		if row == nil || row.CreditedAmount == 0 || (row.Canonical && row.Amount == row.CreditedAmount) {
+		// What was verified to be gone must be what is credited, in the block that it was last seen in.
+		if row == nil || !isOutdated(*row) ||
+			row.CreditedAmount != reversal.CreditedAmount || row.Revision != reversal.Revision ||
+			row.BlockHash != reversal.Block.Hash || row.FromAddress != reversal.From {
 			return nil, nil
 		}
 		bookings = append(bookings, transferBooking{models.LedgerReversal, row.TransferKey, row.CreditedAmount})
@@ -132,61 +137,130 @@ func (s *Store) planBookings(tx *gorm.DB, p models.Payment, in models.CreditInpu
 // lockOrder is the order in which every transaction locks several transfers, so that no two wait for each other.
 const lockOrder = "chain_id, tx_hash, ordinal, token, payment_id"
 
-func (s *Store) bookTransfer(tx *gorm.DB, p models.Payment, b transferBooking) error {
-	generation, err := reversalsOf(tx, b.key)
-	if err != nil {
-		return err
-	}
-	header := models.LedgerTransaction{Kind: b.kind, PaymentID: p.ID, CreatedAt: s.now()}
-	toOperator, credited := b.amount, b.amount
-	switch b.kind {
-	case models.LedgerCredit:
-		header.ExternalID = models.CreditExternalID(b.key, generation)
-	case models.LedgerReversal:
-		err := s.audit(tx, models.AuditEntry{
-			Actor:   models.ActorSystem,
-			Action:  "credit_reversed",
-			Subject: "payment:" + p.ID,
-			Detail: fmt.Sprintf("A reorg removed or changed transfer %s, so its credit of %s USDT is reversed.",
-				b.key, b.amount),
-		})
-		if err != nil {
-			return err
+// bookTransfers books transfers of one payment, reversals first, and returns by how much the operator's account changes.
+func (s *Store) bookTransfers(tx *gorm.DB, p models.Payment, bookings []transferBooking) (models.Amount, error) {
+	change := models.Amount(0)
+	for _, kind := range []models.LedgerKind{models.LedgerReversal, models.LedgerCredit} {
+		var some []transferBooking
+		for _, b := range bookings {
+			if b.kind == kind {
+				some = append(some, b)
+			}
 		}
-		header.ExternalID = models.ReversalExternalID(b.key, generation)
-		toOperator, credited = -b.amount, 0
+		for batch := range slices.Chunk(some, batchRows) {
+			moved, err := s.bookBatch(tx, p, kind, batch)
+			if err != nil {
+				return 0, err
+			}
+			if change, err = change.Add(moved); err != nil {
+				return 0, fmt.Errorf("add up the bookings: %w", err)
+			}
+		}
 	}
-	header.ID = models.LedgerTransactionID(header.ExternalID, p.ID, p.Version)
-	err = book(tx, header, []models.LedgerEntry{
-		{Account: models.OperatorAvailableAccount(p.OperatorID), Amount: toOperator},
-		{Account: models.AccountChainDeposits, Amount: -toOperator},
-	})
+	return change, nil
+}
+
+// bookBatch books transfers of one payment that are all credited or all reversed, in a few statements.
+func (s *Store) bookBatch(
+	tx *gorm.DB, p models.Payment, kind models.LedgerKind, batch []transferBooking,
+) (change models.Amount, err error) {
+	keys := make([]models.TransferKey, len(batch))
+	for i, b := range batch {
+		keys[i] = b.key
+	}
+	generations, err := reversalsOf(tx, keys)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	err = rowOf(tx, b.key, p.ID).UpdateColumns(map[string]any{
-		"credited_amount": credited, "updated_at": header.CreatedAt,
+	now := s.now()
+	booked := make([]booking, len(batch))
+	for i, b := range batch {
+		header := models.LedgerTransaction{Kind: kind, PaymentID: p.ID, CreatedAt: now}
+		toOperator := b.amount
+		header.ExternalID = models.CreditExternalID(b.key, generations[b.key])
+		if kind == models.LedgerReversal {
+			header.ExternalID = models.ReversalExternalID(b.key, generations[b.key])
+			toOperator = -b.amount
+		}
+		header.ID = models.LedgerTransactionID(header.ExternalID, p.ID, p.Version)
+		booked[i] = booking{header, []models.LedgerEntry{
+			{Account: models.OperatorAvailableAccount(p.OperatorID), Amount: toOperator},
+			{Account: models.AccountChainDeposits, Amount: -toOperator},
+		}}
+		if change, err = change.Add(toOperator); err != nil {
+			return 0, fmt.Errorf("add up the bookings: %w", err)
+		}
+	}
+	if kind == models.LedgerReversal {
+		if err := s.auditReversals(tx, p, batch, -change); err != nil {
+			return 0, err
+		}
+	}
+	if err := bookAll(tx, booked); err != nil {
+		return 0, err
+	}
+	credited := "amount"
+	if kind == models.LedgerReversal {
+		credited = "0"
+	}
+	err = ofKeys(tx, p.ID, keys).UpdateColumns(map[string]any{
+		"credited_amount": gorm.Expr(credited), "updated_at": now,
 		// A transfer whose credit agrees with the chain is no longer due to be signalled.
-		"signal_due_at": gorm.Expr(`CASE WHEN CAST(? AS bigint) = (CASE WHEN canonical THEN amount ELSE 0 END)
-			THEN NULL ELSE signal_due_at END`, credited),
+		"signal_due_at": gorm.Expr("CASE WHEN " + credited + ` = (CASE WHEN canonical THEN amount ELSE 0 END)
+			THEN NULL ELSE signal_due_at END`),
 	}).Error
 	if err != nil {
-		return fmt.Errorf("note what was booked for transfer %s: %w", b.key, err)
+		return 0, fmt.Errorf("note what was booked for the transfers of payment %s: %w", p.ID, err)
+	}
+	return change, nil
+}
+
+// auditedReversals is how many reversals of one transaction get a line each in the audit log; more share one.
+const auditedReversals = 20
+
+func (s *Store) auditReversals(tx *gorm.DB, p models.Payment, batch []transferBooking, sum models.Amount) error {
+	entry := models.AuditEntry{Actor: models.ActorSystem, Action: "credit_reversed", Subject: "payment:" + p.ID}
+	if len(batch) > auditedReversals {
+		entry.Detail = fmt.Sprintf("A reorg removed or changed %d transfers, the first is %s, so their credits of %s USDT "+
+			"are reversed.", len(batch), batch[0].key, sum)
+		return s.audit(tx, entry)
+	}
+	for _, b := range batch {
+		entry.Detail = fmt.Sprintf("A reorg removed or changed transfer %s, so its credit of %s USDT is reversed.",
+			b.key, b.amount)
+		if err := s.audit(tx, entry); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// reversalsOf counts the reversals of a transfer so far, whichever payment they were for.
-func reversalsOf(tx *gorm.DB, key models.TransferKey) (int, error) {
-	// The first has the bare key, later ones "#1", "#2", … after it; "$" is the character that follows "#".
-	first := models.ReversalExternalID(key, 0)
-	var count int64
-	err := tx.Model(&models.LedgerTransaction{}).
-		Where("external_id = ? OR (external_id > ? AND external_id < ?)", first, first+"#", first+"$").Count(&count).Error
-	if err != nil {
-		return 0, fmt.Errorf("count the reversals of transfer %s: %w", key, err)
+// reversalsOf counts the reversals of transfers so far, whichever payment they were for. Those without one are left out.
+func reversalsOf(tx *gorm.DB, keys []models.TransferKey) (map[models.TransferKey]int, error) {
+	firsts := make([]string, len(keys))
+	for i, key := range keys {
+		firsts[i] = models.ReversalExternalID(key, 0)
 	}
-	return int(count), nil
+	var found []string
+	err := tx.Model(&models.LedgerTransaction{}).Where("external_id IN ?", firsts).Pluck("external_id", &found).Error
+	if err != nil {
+		return nil, fmt.Errorf("look for reversals: %w", err)
+	}
+	counts := map[models.TransferKey]int{}
+	for i, key := range keys {
+		if !slices.Contains(found, firsts[i]) {
+			continue
+		}
+		// The first has the bare key, later ones "#1", "#2", … after it; "$" is the character that follows "#".
+		var later int64
+		err := tx.Model(&models.LedgerTransaction{}).
+			Where("external_id > ? AND external_id < ?", firsts[i]+"#", firsts[i]+"$").Count(&later).Error
+		if err != nil {
+			return nil, fmt.Errorf("count the reversals of transfer %s: %w", key, err)
+		}
+		counts[key] = int(later) + 1
+	}
+	return counts, nil
 }
 
 // CreditedTransfers returns those of the transfers for which the ledger holds a credit.

@@ -291,3 +291,37 @@ func TestLedgerPages(t *testing.T) {
 		require.Empty(t, lines)
 	})
 }
+
+// A reversal names what was verified to be gone. If the row says anything else by then, nothing is booked.
+func TestAReversalIsOfWhatWasVerified(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		p := f.create(t)
+		ancestor := f.tip
+		f.mine(t, "main", transferTo(p, 1, 50*models.USDT, models.BlockRef{}))
+		f.confirm(t, 11)
+		result, err := f.Credit(ctx, f.creditInput(p, []models.Transfer{f.transfer(t, p.ID)}, nil))
+		require.NoError(t, err)
+		require.True(t, result.Recorded)
+		f.rewind(t, ancestor)
+		gone := f.transfer(t, p.ID)
+		for name, change := range map[string]func(n *models.TransferNotice){
+			"another amount":   func(n *models.TransferNotice) { n.CreditedAmount = 1 },
+			"another block":    func(n *models.TransferNotice) { n.Block.Hash = "0xother" },
+			"another sender":   func(n *models.TransferNotice) { n.From = "0xOther" },
+			"an older reading": func(n *models.TransferNotice) { n.Revision-- },
+		} {
+			input := f.creditInput(f.payment(t, p.ID), nil, []models.Transfer{gone})
+			change(&input.Reversals[0])
+			result, err = f.Credit(ctx, input)
+			require.NoError(t, err, name)
+			require.False(t, result.Recorded, name)
+			require.NotNil(t, result.Snapshot, name)
+			f.requireBalance(t, 50*models.USDT, 0)
+		}
+		result, err = f.Credit(ctx, f.creditInput(f.payment(t, p.ID), nil, []models.Transfer{gone}))
+		require.NoError(t, err)
+		require.True(t, result.Recorded)
+		f.requireBooked(t)
+	})
+}

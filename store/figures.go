@@ -17,8 +17,12 @@ type Figures struct {
 	Unstarted   int64         // payments whose workflow is not known to have been started
 	Unsignalled int64         // transfers that are due to be signalled to their payment's workflow
 	Uncredited  int64         // payments with a canonical transfer that the ledger does not hold
+	UnpaidRun   int64         // payments since the newest one that received money, maxUnpaidShown at most
 	Days        []DayFigures  // oldest first, without gaps
 }
+
+// maxUnpaidShown bounds how far payments in a row without money are counted for figures.
+const maxUnpaidShown = 10_000
 
 // DayFigures are the figures of one day (UTC).
 type DayFigures struct {
@@ -28,7 +32,8 @@ type DayFigures struct {
 	Volume  models.Amount // credited less reversed on this day, in micro-USDT
 }
 
-// NetworkFigures counts the payments and transfers of a network. It sets Payments, ByStatus, Unstarted and Uncredited.
+// NetworkFigures counts the payments and transfers of a network. It sets Payments, ByStatus, Unstarted,
+// Uncredited and UnpaidRun; the last one is that of all networks.
 func (s *Store) NetworkFigures(ctx context.Context, network string) (Figures, error) {
 	figures := Figures{ByStatus: map[models.Status]int64{}}
 	var counts []struct {
@@ -52,11 +57,15 @@ func (s *Store) NetworkFigures(ctx context.Context, network string) (Figures, er
 	// The partial index transfers_uncredited holds exactly these.
 	err = s.read(ctx).Model(&models.Transfer{}).Where("canonical AND credited_amount = 0").
 		Distinct("payment_id").Count(&figures.Uncredited).Error
-	return figures, wrap(err, "count the payments to credit")
+	if err != nil {
+		return figures, wrap(err, "count the payments to credit")
+	}
+	figures.UnpaidRun, err = s.unpaidRunOfAll(ctx)
+	return figures, err
 }
 
 // QueueFigures counts what waits for the workflow engine when the chain has been read up to the given block. It sets
-// Unstarted and Unsignalled.
+// Unstarted, Unsignalled and UnpaidRun.
 func (s *Store) QueueFigures(ctx context.Context, head uint64) (Figures, error) {
 	var figures Figures
 	err := s.read(ctx).Model(&models.Payment{}).Where("workflow_started_at IS NULL").Count(&figures.Unstarted).Error
@@ -64,7 +73,11 @@ func (s *Store) QueueFigures(ctx context.Context, head uint64) (Figures, error) 
 		return figures, wrap(err, "count the payments to start")
 	}
 	err = s.read(ctx).Model(&models.Transfer{}).Where("signal_due_at <= ?", head).Count(&figures.Unsignalled).Error
-	return figures, wrap(err, "count the due signals")
+	if err != nil {
+		return figures, wrap(err, "count the due signals")
+	}
+	figures.UnpaidRun, err = s.unpaidRunOfAll(ctx)
+	return figures, err
 }
 
 // OperatorFigures returns an operator's figures of the given number of days up to and including today. It sets Payments
@@ -119,7 +132,8 @@ func (s *Store) OperatorFigures(ctx context.Context, operatorID string, days int
 	return figures, nil
 }
 
-// operatorTotals returns the figures of each operator's whole time, by its id. It sets Payments and Volume.
+// operatorTotals returns the figures of each operator's whole time, by its id. It sets Payments, Volume and
+// UnpaidRun.
 func (s *Store) operatorTotals(ctx context.Context, operators []models.Operator) (map[string]Figures, error) {
 	ids, accounts := make([]string, len(operators)), make([]string, len(operators))
 	ofAccount := make(map[string]string, len(operators))
@@ -153,6 +167,15 @@ func (s *Store) operatorTotals(ctx context.Context, operators []models.Operator)
 		figures := totals[ofAccount[row.Account]]
 		figures.Volume = row.Volume
 		totals[ofAccount[row.Account]] = figures
+	}
+	for _, id := range ids {
+		run, err := s.UnpaidRun(ctx, id, maxUnpaidShown)
+		if err != nil {
+			return nil, err
+		}
+		figures := totals[id]
+		figures.UnpaidRun = int64(run)
+		totals[id] = figures
 	}
 	return totals, nil
 }

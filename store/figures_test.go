@@ -16,7 +16,7 @@ func TestFigures(t *testing.T) {
 		f.mine(t, "a", transferTo(p, 1, 5, block(101, "a")), transferTo(p, 2, 5, block(101, "a")))
 		figures, err := f.NetworkFigures(t.Context(), models.NetworkERC20)
 		require.NoError(t, err)
-		require.Equal(t, Figures{Payments: 2, ByStatus: map[models.Status]int64{models.StatusPending: 2}, Unstarted: 1, Uncredited: 1}, figures)
+		require.Equal(t, Figures{Payments: 2, ByStatus: map[models.Status]int64{models.StatusPending: 2}, Unstarted: 1, Uncredited: 1, UnpaidRun: 2}, figures)
 	})
 }
 
@@ -51,7 +51,10 @@ func TestFiguresOfListedOperators(t *testing.T) {
 		ctx := t.Context()
 		none := f.addOperator(t)
 		paid := f.create(t)
-		f.create(t)
+		later := f.newPayment()
+		later.CreatedAt = epoch.Add(time.Second)
+		_, _, err := f.CreatePayment(ctx, later, derive)
+		require.NoError(t, err)
 		f.mine(t, "main", transferTo(paid, 1, 50*models.USDT, models.BlockRef{}))
 		credited, err := f.Credit(ctx, f.creditInput(paid, []models.Transfer{f.transfer(t, paid.ID)}, nil))
 		require.NoError(t, err)
@@ -63,7 +66,7 @@ func TestFiguresOfListedOperators(t *testing.T) {
 			figures[o.ID] = o.Figures
 		}
 		require.Equal(t, map[string]Figures{
-			f.operator.ID: {Payments: 2, Volume: 50 * models.USDT},
+			f.operator.ID: {Payments: 2, Volume: 50 * models.USDT, UnpaidRun: 1},
 			none.ID:       {},
 		}, figures)
 		own, err := f.OperatorFigures(ctx, f.operator.ID, 1)

@@ -141,14 +141,14 @@ func TestOldCreditsOfInternalMovementsAreReported(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()
 		a, b := f.create(t), f.create(t)
-		moved := move(b.DepositAddress, a.DepositAddress, 2, 50)
-		f.mine(t, "main", transferTo(b, 1, 50, models.BlockRef{}), moved)
+		moved := move(b.DepositAddress, a.DepositAddress, 2, 50*models.USDT)
+		f.mine(t, "main", transferTo(b, 1, 50*models.USDT, models.BlockRef{}), moved)
 		// As the versions before stored it: a deposit, and the sweep that it is.
-		deposit := transferTo(a, 2, 50, f.tip)
+		deposit := transferTo(a, 2, 50*models.USDT, f.tip)
 		require.NoError(t, f.write(ctx, func(tx *gorm.DB) error {
 			at := f.tip.Number
 			return storeTransfers(tx, []models.Transfer{{
-				TransferKey: deposit.TransferKey, PaymentID: a.ID, FromAddress: "0xForNow", Amount: 50, LogIndex: 3,
+				TransferKey: deposit.TransferKey, PaymentID: a.ID, FromAddress: "0xForNow", Amount: 50 * models.USDT, LogIndex: 3,
 				BlockNumber: at, BlockHash: f.tip.Hash, BlockTime: f.tip.Time, Canonical: true, Revision: 1, SignalDueAt: &at,
 				CreatedAt: epoch, UpdatedAt: epoch,
 			}})
@@ -157,13 +157,13 @@ func TestOldCreditsOfInternalMovementsAreReported(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, f.writer.Exec("UPDATE transfers SET from_address = ? WHERE payment_id = ?", b.DepositAddress, a.ID).Error)
 
-		require.Equal(t, map[string]string{a.DepositAddress: "50", b.DepositAddress: "0"}, f.held(t), "it is counted once")
-		report, err := f.CompareBooks(ctx, models.NetworkERC20, 0, time.Now())
+		require.Equal(t, map[string]string{a.DepositAddress: "50000000", b.DepositAddress: "0"}, f.held(t), "it is counted once")
+		report, err := f.ComparePayments(ctx, []string{a.ID, b.ID}, BooksDue{Before: time.Now()})
 		require.NoError(t, err)
 		require.Len(t, report.Differences, 1)
 		require.Equal(t, models.CheckInternalCredited, report.Differences[0].Check)
 		require.Contains(t, report.Differences[0].Detail, b.DepositAddress)
-		f.requireBalance(t, 50, 50)
+		f.requireBalance(t, 50*models.USDT, 50*models.USDT)
 	})
 }
 

@@ -17,24 +17,53 @@ type LedgerLine struct {
 	PaymentID  string
 }
 
-// book writes a ledger transaction. The entries go first and the header closes them: from then on the database refuses
-// any further entry. Returns models.ErrLedgerUnbalanced, and models.ErrAlreadyExists when the fact was booked before.
+// booking is a ledger transaction with its entries.
+type booking struct {
+	header  models.LedgerTransaction
+	entries []models.LedgerEntry
+}
+
+// book writes one ledger transaction, as bookAll does.
 func book(tx *gorm.DB, header models.LedgerTransaction, entries []models.LedgerEntry) error {
-	sum := models.Amount(0)
-	for i := range entries {
-		var err error
-		if sum, err = sum.Add(entries[i].Amount); err != nil {
-			return fmt.Errorf("sum the entries of %s: %w", header.ExternalID, err)
+	return bookAll(tx, []booking{{header, entries}})
+}
+
+// bookAll writes ledger transactions. The entries go first and the headers close them: from then on the database
+// refuses any further entry. Returns models.ErrLedgerUnbalanced, and models.ErrAlreadyExists when a fact was booked
+// before.
+func bookAll(tx *gorm.DB, bookings []booking) error {
+	var headers []models.LedgerTransaction
+	var entries []models.LedgerEntry
+	for _, b := range bookings {
+		sum := models.Amount(0)
+		for _, entry := range b.entries {
+			var err error
+			if sum, err = sum.Add(entry.Amount); err != nil {
+				return fmt.Errorf("sum the entries of %s: %w", b.header.ExternalID, err)
+			}
+			entry.TransactionID, entry.CreatedAt = b.header.ID, b.header.CreatedAt
+			entries = append(entries, entry)
 		}
-		entries[i].TransactionID, entries[i].CreatedAt = header.ID, header.CreatedAt
+		if sum != 0 || len(b.entries) < 2 {
+			return fmt.Errorf("book %s: %w", b.header.ExternalID, models.ErrLedgerUnbalanced)
+		}
+		headers = append(headers, b.header)
 	}
-	if sum != 0 || len(entries) < 2 {
-		return fmt.Errorf("book %s: %w", header.ExternalID, models.ErrLedgerUnbalanced)
+	if len(headers) == 0 {
+		return nil
 	}
-	if err := tx.Create(&entries).Error; err != nil {
-		return wrap(err, "write the entries of "+header.ExternalID)
+	if err := tx.CreateInBatches(&entries, batchRows).Error; err != nil {
+		return wrap(err, "write the entries of "+bookingName(headers))
 	}
-	return wrap(tx.Create(&header).Error, "book "+header.ExternalID)
+	return wrap(tx.CreateInBatches(&headers, batchRows).Error, "book "+bookingName(headers))
+}
+
+// bookingName names bookings in errors.
+func bookingName(headers []models.LedgerTransaction) string {
+	if len(headers) == 1 {
+		return headers[0].ExternalID
+	}
+	return fmt.Sprintf("%s and %d more", headers[0].ExternalID, len(headers)-1)
 }
 
 func (s *Store) ledgerLines(ctx context.Context) *gorm.DB {

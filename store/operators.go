@@ -93,7 +93,7 @@ type OperatorFilter struct {
 	Limit  int
 }
 
-// ListedOperator is an operator with figures of all its payments: Payments and Volume.
+// ListedOperator is an operator with figures of all its payments: Payments, Volume and UnpaidRun.
 type ListedOperator struct {
 	models.Operator
 	Figures

@@ -22,21 +22,29 @@ func (s *Store) Snapshot(ctx context.Context, paymentID string) (models.PaymentS
 	return s.snapshotOf(s.read(ctx), p)
 }
 
-// snapshotOf adds the transfers to a payment's row. They are read after the row, so they are never older than its
-// state.
+// snapshotOf adds the transfers to a payment's row, or their sums if the payment is crowded. They are read after the
+// row, so they are never older than its state.
 func (s *Store) snapshotOf(db *gorm.DB, p models.Payment) (models.PaymentSnapshot, error) {
+	asOf, err := windowAsOf(db, p.Network)
+	if err != nil {
+		return models.PaymentSnapshot{}, fmt.Errorf("read how new the window is: %w", err)
+	}
+	switch crowd, _, err := readCrowd(db, p); {
+	case err != nil:
+		return models.PaymentSnapshot{}, fmt.Errorf("sum up a payment's transfers: %w", err)
+	case crowd != nil:
+		return models.PaymentSnapshot{
+			State: p.PaymentState, Crowd: crowd, WindowEnd: movedEnd(p, crowd.WindowEnd), WindowAsOf: asOf,
+		}, nil
+	}
 	var cursor models.ChainCursor
-	err := db.Where("network = ?", p.Network).Take(&cursor).Error
+	err = db.Where("network = ?", p.Network).Take(&cursor).Error
 	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) { // before the first block no transfer has a confirmation
 		return models.PaymentSnapshot{}, fmt.Errorf("read the chain cursor: %w", err)
 	}
 	transfers, err := transfersOf(db, p.ID)
 	if err != nil {
 		return models.PaymentSnapshot{}, fmt.Errorf("read a payment's transfers: %w", err)
-	}
-	asOf, err := windowAsOf(db, p.Network)
-	if err != nil {
-		return models.PaymentSnapshot{}, fmt.Errorf("read how new the window is: %w", err)
 	}
 	end, _, err := windowEnd(db, p)
 	if err != nil {

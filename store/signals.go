@@ -15,6 +15,8 @@ import (
 type DueSignal struct {
 	Payment   models.Payment
 	Transfers []models.Transfer
+	// Crowd holds the sums of all transfers of a crowded payment, nil for another one. Then Transfers is empty.
+	Crowd *models.Crowd
 	// WindowEnd is when the payment's window really ends, zero when that is its expiry; WindowAsOf is when the database
 	// held that.
 	WindowEnd  time.Time
@@ -22,8 +24,39 @@ type DueSignal struct {
 }
 
 // DueSignals returns the transfers that are due when the head is at the given block number, longest due first, grouped
-// by payment. limit bounds the number of transfers.
+// by payment. limit bounds the number of transfers. Crowded payments come last, when nothing else is due, so however
+// many transfers they get, they hold up no other payment.
 func (s *Store) DueSignals(ctx context.Context, network string, head uint64, limit int) ([]DueSignal, error) {
+	for {
+		signals, err := s.dueTransfers(ctx, network, head, limit)
+		if err != nil {
+			return nil, err
+		}
+		ids := make([]string, len(signals))
+		for i, signal := range signals {
+			ids[i] = signal.Payment.ID
+		}
+		crowded, err := crowdedOf(s.read(ctx), ids)
+		if err != nil {
+			return nil, wrap(err, "read the due signals")
+		}
+		for _, id := range crowded {
+			if err := s.gatherCrowd(ctx, id, head); err != nil {
+				return nil, wrap(err, "read the due signals")
+			}
+		}
+		signals = slices.DeleteFunc(signals, func(d DueSignal) bool { return slices.Contains(crowded, d.Payment.ID) })
+		switch {
+		case len(signals) > 0:
+			return signals, nil
+		case len(crowded) == 0:
+			signals, err := s.dueCrowds(ctx, network, head)
+			return signals, wrap(err, "read the due signals")
+		}
+	}
+}
+
+func (s *Store) dueTransfers(ctx context.Context, network string, head uint64, limit int) ([]DueSignal, error) {
 	var due []models.Transfer
 	err := s.read(ctx).Where(`signal_due_at <= ?
 		AND EXISTS (SELECT 1 FROM payments p WHERE p.id = transfers.payment_id AND p.network = ?)`, head, network).

@@ -84,6 +84,7 @@ func Register(w worker.Registry, acts *activities.Activities) {
 	w.RegisterActivityWithOptions(acts.RecordPayment, activity.RegisterOptions{Name: models.ActivityRecordPayment})
 	w.RegisterActivityWithOptions(acts.ExpirePayment, activity.RegisterOptions{Name: models.ActivityExpirePayment})
 	w.RegisterActivityWithOptions(acts.CreditPayment, activity.RegisterOptions{Name: models.ActivityCreditPayment})
+	w.RegisterActivityWithOptions(acts.SettlePayment, activity.RegisterOptions{Name: models.ActivitySettlePayment})
 	w.RegisterActivityWithOptions(acts.FollowChain, activity.RegisterOptions{Name: models.ActivityFollowChain})
 	w.RegisterActivityWithOptions(acts.Reconcile, activity.RegisterOptions{Name: models.ActivityReconcile})
 }

@@ -5,6 +5,8 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
+
+	"paycow/models"
 )
 
 // localOptions are for effects that touch only the database and usually take milliseconds. As local activities they
@@ -30,4 +32,13 @@ func activityOptions(ctx workflow.Context, summary string) workflow.Context {
 		},
 		Summary: summary,
 	})
+}
+
+// longOptions are for effects that work through many rows. They report their progress, and stop of their own accord
+// before the time is up.
+func longOptions(ctx workflow.Context, summary string) workflow.Context {
+	options := workflow.GetActivityOptions(activityOptions(ctx, summary))
+	options.StartToCloseTimeout = 2 * models.SettleTime
+	options.HeartbeatTimeout = models.SettleTime / 4
+	return workflow.WithActivityOptions(ctx, options)
 }

@@ -51,6 +51,8 @@ func Payment(ctx workflow.Context, input models.PaymentInput) (models.PaymentRes
 			err = p.record(ctx, effect)
 		case rules.Credit:
 			err = p.credit(ctx, effect)
+		case rules.Settle:
+			err = p.settle(ctx, effect)
 		case rules.Expire:
 			err = p.expire(ctx, effect)
 		case rules.AwaitScan:
@@ -176,12 +178,25 @@ func (p *payment) record(ctx workflow.Context, effect rules.Record) error {
 
 // credit books what the chain shows. The activity verifies each transfer again.
 func (p *payment) credit(ctx workflow.Context, effect rules.Credit) error {
-	result, done, err := patiently[models.CreditResult](ctx, p, effect, models.ActivityCreditPayment, effect.Input)
+	result, done, err := patiently[models.CreditResult](activityOptions(ctx, effect.Summary()), p, models.ActivityCreditPayment, effect.Input)
 	if err != nil {
 		return fmt.Errorf("book the payment's transfers: %w", err)
 	}
 	if done {
 		p.rules.ApplyCreditResult(effect, result)
+	}
+	return nil
+}
+
+// settle books the transfers of a crowded payment in the background.
+func (p *payment) settle(ctx workflow.Context, effect rules.Settle) error {
+	result, done, err := patiently[models.SettleResult](
+		longOptions(ctx, effect.Summary()), p, models.ActivitySettlePayment, effect.Input)
+	if err != nil {
+		return fmt.Errorf("settle the payment's transfers: %w", err)
+	}
+	if done {
+		p.rules.ApplySettleResult(effect, result)
 	}
 	return nil
 }
@@ -204,7 +219,7 @@ func (p *payment) expire(ctx workflow.Context, effect rules.Expire) error {
 
 // awaitScan repeats the question until the chain has been read far enough.
 func (p *payment) awaitScan(ctx workflow.Context, effect rules.AwaitScan) error {
-	result, done, err := patiently[models.ExpireResult](ctx, p, effect, models.ActivityExpirePayment, effect.Input)
+	result, done, err := patiently[models.ExpireResult](activityOptions(ctx, effect.Summary()), p, models.ActivityExpirePayment, effect.Input)
 	if err != nil {
 		return fmt.Errorf("expire the payment: %w", err)
 	}
@@ -226,17 +241,16 @@ func quickly[T any](ctx workflow.Context, effect rules.Effect, activity string, 
 	return result, err
 }
 
-// patiently runs an activity that may take long, and returns its result with done = true. When a signal arrives first,
+// patiently runs an activity with the context's options that may take long, and returns its result with done = true. When a signal arrives first,
 // it cancels the activity, applies the signal and the interruption, and returns done = false: whether the activity had
 // its effect is not known then.
 func patiently[T any](
 	ctx workflow.Context,
 	p *payment,
-	effect rules.Effect,
 	activity string,
 	input any,
 ) (result T, done bool, err error) {
-	activityCtx, cancel := workflow.WithCancel(activityOptions(ctx, effect.Summary()))
+	activityCtx, cancel := workflow.WithCancel(ctx)
 	defer cancel()
 	future := workflow.ExecuteActivity(activityCtx, activity, input)
 	for !future.IsReady() {

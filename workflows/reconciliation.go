@@ -15,7 +15,7 @@ import (
 func Reconciliation(ctx workflow.Context, input models.ReconciliationInput) error {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 30 * time.Minute,
-		HeartbeatTimeout:    10 * time.Minute,
+		HeartbeatTimeout:    5 * time.Minute,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 10 * time.Second, MaximumAttempts: 3},
 		Summary:             "reconcile " + input.Network,
 	})

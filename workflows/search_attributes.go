@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -26,7 +27,11 @@ func (p *payment) upsertSearchAttributes(ctx workflow.Context) error {
 		updates = append(updates, AttributePaymentStatus.ValueSet(status))
 	}
 	hashes := p.rules.TxHashes()
-	if known, _ := shown.GetKeywordList(AttributeTxHash); len(hashes) > len(known) {
+	known, _ := shown.GetKeywordList(AttributeTxHash)
+	if p.rules.IsCrowded() {
+		hashes = union(known, hashes)
+	}
+	if len(hashes) > len(known) {
 		updates = append(updates, AttributeTxHash.ValueSet(hashes))
 	}
 	if len(updates) == 0 {
@@ -36,4 +41,15 @@ func (p *payment) upsertSearchAttributes(ctx workflow.Context) error {
 		return fmt.Errorf("upsert the search attributes: %w", err)
 	}
 	return nil
+}
+
+// union returns the texts of both lists.
+func union(known, more []string) []string {
+	all := slices.Clone(known)
+	for _, text := range more {
+		if !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	return all
 }

@@ -34,8 +34,11 @@ func (a *app) activitiesOn(pool *chain.Pool) *activities.Activities {
 		derives = nil
 	}
 	return activities.New(activities.Dependencies{
-		Derives:  derives,
-		Payments: a.store, Signals: a.store, Expiries: a.store, Verifier: chain.NewVerifier(config, pool), Engine: a.engine,
+		Derives: derives,
+		Payments: a.store, Crowds: a.store, Signals: a.store, Expiries: a.store, Verifier: chain.NewVerifier(config, pool), Engine: a.engine,
 		Books: a.store, Balances: pool, Alarms: a.store, Watcher: chain.NewWatcher(config, pool, a.store, a.log),
-	}, activities.Settings{Network: config.Network, Confirmations: a.settings.Confirmations}, a.log)
+	}, activities.Settings{
+		Network: config.Network, Confirmations: a.settings.Confirmations, FinalizedAbove: a.settings.FinalizedAbove,
+		Ages: a.settings.Ages,
+	}, a.log)
 }

@@ -32,6 +32,8 @@ const (
 	devNamespace = "paycow"
 	// devReconcileEvery is shorter than an installation's default, so that a developer sees reports.
 	devReconcileEvery = time.Minute
+	// devMaxUnpaid is larger than an installation's default: no wallet looks for this money, and load tests pay nothing.
+	devMaxUnpaid = 10_000
 )
 
 func devCommand() *cli.Command {
@@ -57,6 +59,10 @@ func devCommand() *cli.Command {
 				Name: "confirmations", Value: models.DefaultConfirmations,
 				Usage: "confirmations that a transfer needs to be credited, in blocks",
 			},
+			&cli.IntFlag{
+				Name: "max-unpaid", Value: devMaxUnpaid,
+				Usage: "payments in a row that nobody pays, after which no more can be created; 0 for any number",
+			},
 			&cli.StringFlag{
 				Name:  "rpc-url",
 				Usage: "URLs of Ethereum nodes to use instead of the local chain, separated by commas; needs --token",
@@ -78,7 +84,7 @@ func devCommand() *cli.Command {
 var devFlags = map[string]string{
 	"HTTP_ADDR": "http", "BLOCK_TIME": "block-time", "PAYMENT_WINDOW": "window", "CONFIRMATIONS": "confirmations",
 	"ETH_RPC_URLS": "rpc-url", "RPC_QUORUM": "rpc-quorum", "TOKEN_ADDRESS": "token", "METRICS_ADDR": "metrics",
-	"DATABASE_URL": "database", "LOG_LEVEL": "log-level",
+	"DATABASE_URL": "database", "LOG_LEVEL": "log-level", "MAX_UNPAID": "max-unpaid",
 }
 
 // devSettings returns the table's defaults with what development changes and what the flags say. The error has one

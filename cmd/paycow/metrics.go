@@ -55,6 +55,7 @@ var (
 	metricHalted       = metric("crediting_halted", "1 while an alarm halts crediting and expiry, otherwise 0.")
 	metricPayments     = metric("payments", "Payments by status.", "status")
 	metricUncredited   = metric("payments_awaiting_credit", "Payments with an uncredited transfer on the chain.")
+	metricUnpaidRun    = metric("payments_unpaid_run", "Payments since the newest that received money, 10,000 at most.")
 	metricUnstarted    = metric("payments_unstarted", "Payments whose workflow is not known to have started.")
 	metricDifferences  = metric("reconciliation_differences", "Differences found by the last reconciliation.")
 	metricIncomplete   = metric("reconciliation_incomplete", "1 if the last reconciliation was incomplete, otherwise 0.")
@@ -155,6 +156,7 @@ func (c *collector) collectPayments(ctx context.Context, out chan<- prometheus.M
 	}
 	c.send(out, metricUncredited, float64(counts.Uncredited))
 	c.send(out, metricUnstarted, float64(counts.Unstarted))
+	c.send(out, metricUnpaidRun, float64(counts.UnpaidRun))
 	return nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"paycow/chain"
 	"paycow/engine"
 	"paycow/models"
+	"paycow/store"
 )
 
 // Settings are the checked values that a process runs with.
@@ -52,6 +53,7 @@ type Settings struct {
 	MetricsAddr    string        // listen address of /metrics, "" = none
 	WatchMempool   bool          // also look for pending transfers
 	ReconcileEvery time.Duration // time from one reconciliation to the next
+	Ages           store.Ages    // of old rows
 	LogLevel       slog.Level
 	LogFormat      string
 
@@ -252,8 +254,25 @@ func (s *Settings) paymentTable() []setting {
 			set:  duration(&s.ReconcileEvery, time.Minute),
 			help: "time from one reconciliation of ledger, chain and workflows to the next, at least 1m",
 		},
+		{
+			name: "KEEP_AUDIT", fallback: durationText(models.DefaultKeepAudit), set: duration(&s.Ages.Audit, oneYear),
+			help: "age at which lines of the audit log are dropped, at least a year (8760h)",
+		},
+		{
+			name: "KEEP_REPORTS", fallback: durationText(models.DefaultKeepReports), set: duration(&s.Ages.Reports, oneDay),
+			help: "age at which reports of reconciliations are dropped, at least a day (24h)",
+		},
+		{
+			name: "KEEP_ALARMS", fallback: durationText(models.DefaultKeepAlarms), set: duration(&s.Ages.Alarms, oneDay),
+			help: "time after which resolved alarms are dropped, at least a day (24h)",
+		},
 	}
 }
+
+const (
+	oneDay  = 24 * time.Hour
+	oneYear = 365 * oneDay // the database itself keeps the audit log for so long
+)
 
 // maxReserved bounds the reserved addresses: a process derives all of them at its first start.
 const maxReserved = 10_000

@@ -51,8 +51,10 @@ type nothingDue struct{}
 func (nothingDue) DueSignals(context.Context, string, uint64, int) ([]store.DueSignal, error) {
 	return nil, nil
 }
+
 func (nothingDue) MarkSignalled(context.Context, []models.Transfer, uint64, uint64) error { return nil }
-func (nothingDue) DeferSignals(context.Context, []models.Transfer, uint64) error          { return nil }
+
+func (nothingDue) DeferSignals(context.Context, []models.Transfer, uint64) error { return nil }
 
 // watchingWorker runs a worker with its own view of the chain.
 func watchingWorker(t *testing.T, c client.Client, watcher *testWatcher) *worker.Worker {

@@ -39,7 +39,8 @@ func (c *certificates) clientConfig(certificate tls.Certificate) *tls.Config {
 	}
 }
 
-// uiTLS returns the settings with which the web UI calls the frontend: as a reader, or as PayCow itself if it may write.
+// uiTLS returns the settings with which the web UI calls the frontend: as a reader, or as PayCow itself if it may
+// write.
 func (c *certificates) uiTLS(writes bool) (uiconfig.TLS, error) {
 	if writes {
 		return uiconfig.TLS{

@@ -87,7 +87,7 @@ func prepareCertificates(dir string, hosts []string) (*certificates, error) {
 	if c.frontend, err = keptAuthority(c.files.CA, caKeyFile(dir)); err != nil {
 		return nil, err
 	}
-	if err = c.keepClient(); err != nil {
+	if err := c.keepClient(); err != nil {
 		return nil, err
 	}
 	if c.internode, err = newAuthority("PayCow Temporal internode"); err != nil {
@@ -257,8 +257,8 @@ func (i issued) pem() (certificate, key []byte, err error) {
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}), nil
 }
 
-// write stores the pair. Each file is replaced as a whole, so a crash leaves the old pair, the new one, or two files that
-// do not belong together, which the next start replaces.
+// write stores the pair. Each file is replaced as a whole, so a crash leaves the old pair, the new one, or two files
+// that do not belong together, which the next start replaces.
 func (i issued) write(certFile, keyFile string) error {
 	certificate, key, err := i.pem()
 	if err != nil {
@@ -283,7 +283,7 @@ func replaceFile(name string, content []byte, mode fs.FileMode) error {
 	}
 	defer func() { _ = os.Remove(temporary.Name()) }()
 	_, err = temporary.Write(content)
-	if err = errors.Join(err, temporary.Chmod(mode), temporary.Sync(), temporary.Close()); err != nil {
+	if err := errors.Join(err, temporary.Chmod(mode), temporary.Sync(), temporary.Close()); err != nil {
 		return err
 	}
 	return os.Rename(temporary.Name(), name)

@@ -135,8 +135,9 @@ var mutants = []Mutant{
 		Old: "if len(logs) > 0 || !header.MayHoldLogs(contracts) {", New: "if true {", Tests: ofChain,
 	},
 	{
-		Name: "the stake is one transfer's amount", File: "chain/verifier.go",
-		Old: "max(wanted.AtStake, n.Amount) > v.config.FinalizedAbove", New: "n.Amount > v.config.FinalizedAbove", Tests: ofChain,
+		Name: "the stake is one transfer's amount", File: "chain/shared_verifications.go",
+		Old: "max(wanted.AtStake, wanted.Notice.Amount) > v.config.FinalizedAbove",
+		New: "wanted.Notice.Amount > v.config.FinalizedAbove", Tests: ofChain,
 	},
 	{
 		Name: "a failed transaction pays", File: "chain/verifier.go",

@@ -3,9 +3,11 @@
 package rulestest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -60,6 +62,11 @@ type Store struct {
 	// Reversed counts the reversals.
 	Reversed int
 	States   []models.PaymentState // every recorded state
+
+	// CrowdedAbove is how many transfers the payment may have before its workflow gets only their sums; 0 for any number.
+	CrowdedAbove int
+	SettleLimit  int    // how many transfers one SettlePayment books; 0 for any number
+	changes      uint64 // of rows, as the block number of the head that sums are counted to
 }
 
 // NewStore returns the database of a payment that was just created.
@@ -95,7 +102,133 @@ func (s *Store) Put(n models.TransferNotice) models.TransferNotice {
 	defer s.mu.Unlock()
 	n.CreditedAmount = s.Transfers[n.TransferKey].CreditedAmount
 	s.Transfers[n.TransferKey] = n
+	s.changes++
 	return n
+}
+
+// News returns the signal about a transfer: the notice or, for a crowded payment, the sums of all transfers.
+func (s *Store) News(n models.TransferNotice) models.TransfersSignal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if crowd := s.crowd(); crowd != nil {
+		return models.TransfersSignal{Crowd: crowd, WindowEnd: s.WindowEnd}
+	}
+	return models.TransfersSignal{Transfers: []models.TransferNotice{n}, WindowEnd: s.WindowEnd}
+}
+
+// crowd returns the sums of the transfers, nil unless they are too many.
+func (s *Store) crowd() *models.Crowd {
+	if s.CrowdedAbove == 0 || len(s.Transfers) <= s.CrowdedAbove {
+		return nil
+	}
+	input := Input()
+	end := input.ExpiresAt
+	if s.WindowEnd.After(end) {
+		end = s.WindowEnd
+	}
+	crowd := SumUp(slices.Collect(maps.Values(s.Transfers)), end, input.AmountRequested, input.Confirmations)
+	crowd.Version, crowd.Head = s.State.Version, s.changes
+	return &crowd
+}
+
+// SumUp returns the sums of a crowded payment's transfers, transfer by transfer. It leaves out Version and Head.
+func SumUp(
+	notices []models.TransferNotice, end time.Time, requested models.Amount, confirmations uint64,
+) models.Crowd {
+	crowd := models.Crowd{WindowEnd: end, Transfers: int64(len(notices))}
+	slices.SortFunc(notices, func(a, b models.TransferNotice) int {
+		return cmp.Or(cmp.Compare(a.Block.Number, b.Block.Number), a.Compare(b.TransferKey))
+	})
+	for _, n := range notices {
+		crowd.Changes += n.Revision
+		inTime := !n.Block.Time.After(end)
+		if n.CreditedAmount != 0 && (!n.Canonical || n.CreditedAmount != n.Amount) {
+			crowd.Outdated++
+			n.Canonical, n.Amount = true, n.CreditedAmount
+		}
+		if !n.Canonical {
+			crowd.Removed++
+			continue
+		}
+		if crowd.Received < requested {
+			crowd.TxHash, crowd.LastBlock = n.TxHash, n.Block.Number
+		}
+		crowd.Received += n.Amount
+		crowd.Credited += n.CreditedAmount
+		if inTime {
+			crowd.MinedInTime += n.Amount
+			crowd.CreditedInTime += n.CreditedAmount
+		} else {
+			crowd.CreditedLate += n.CreditedAmount
+		}
+		if inTime && n.Confirmations >= min(models.ConfirmingFrom, confirmations) {
+			crowd.Confirming += n.Amount
+		}
+		if n.CreditedAmount != 0 {
+			continue
+		}
+		if inTime {
+			crowd.UncreditedInTime++
+			crowd.NewestInTime = max(crowd.NewestInTime, n.Block.Number)
+		}
+		if n.Confirmations >= confirmations {
+			crowd.Confirmed++
+			crowd.ConfirmedAmount += n.Amount
+			continue
+		}
+		crowd.Unconfirmed++
+		crowd.NewestUnconfirmed = max(crowd.NewestUnconfirmed, n.Block.Number)
+		if n.Amount >= models.CrowdStep(requested) && crowd.OldestLarge == 0 {
+			crowd.OldestLarge = n.Block.Number
+		}
+	}
+	return crowd
+}
+
+// SettlePayment stands in for the activity.
+func (s *Store) SettlePayment(_ context.Context, input models.SettleInput) (models.SettleResult, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.fail(); err != nil {
+		return models.SettleResult{}, err
+	}
+	var result models.SettleResult
+	notices := slices.SortedFunc(maps.Values(s.Transfers), func(a, b models.TransferNotice) int {
+		return cmp.Or(cmp.Compare(b.Amount, a.Amount), a.Compare(b.TransferKey))
+	})
+	for _, n := range notices {
+		outdated := n.CreditedAmount != 0 && (!n.Canonical || n.CreditedAmount != n.Amount)
+		toCredit := n.CreditedAmount == 0 && n.Canonical && n.Confirmations >= Input().Confirmations
+		switch {
+		case !outdated && !toCredit, s.SettleLimit > 0 && int(result.Booked) >= s.SettleLimit:
+			continue
+		case s.Unverifiable[n.TransferKey]:
+			result.Held = "too few nodes agree"
+			continue
+		case outdated:
+			s.Reversed++
+			n.Amount = 0
+			row := s.Transfers[n.TransferKey]
+			row.CreditedAmount = 0
+			s.Transfers[n.TransferKey] = row
+		default:
+			row := s.Transfers[n.TransferKey]
+			row.CreditedAmount = n.Amount
+			s.Transfers[n.TransferKey] = row
+		}
+		change := n.Amount - n.CreditedAmount
+		s.Booked[n.TransferKey.String()] += change
+		s.State.AmountCredited += change
+		result.Booked++
+	}
+	if result.Booked > 0 {
+		s.State.Version++
+	}
+	if input.Await && result.Booked == 0 && result.Held != "" {
+		return models.SettleResult{}, ErrUnverified
+	}
+	result.Snapshot = *s.Snapshot()
+	return result, nil
 }
 
 // EndPause ends a pause that made the window longer, to the given end. The chain has not been read past that yet.
@@ -108,6 +241,9 @@ func (s *Store) EndPause(end time.Time) {
 // Snapshot returns the row with its transfers.
 func (s *Store) Snapshot() *models.PaymentSnapshot {
 	snapshot := &models.PaymentSnapshot{State: s.State, WindowEnd: s.WindowEnd}
+	if snapshot.Crowd = s.crowd(); snapshot.Crowd != nil {
+		return snapshot
+	}
 	for _, n := range s.Transfers {
 		snapshot.Transfers = append(snapshot.Transfers, n)
 	}
@@ -250,7 +386,8 @@ func (s *Store) isStale(input models.CreditInput) bool {
 	}
 	for _, n := range input.Reversals {
 		row := s.Transfers[n.TransferKey]
-		stale = stale || row.CreditedAmount == 0 || (row.Canonical && row.Amount == row.CreditedAmount)
+		stale = stale || row.CreditedAmount == 0 || (row.Canonical && row.Amount == row.CreditedAmount) ||
+			row.CreditedAmount != n.CreditedAmount || row.Revision != n.Revision
 	}
 	return stale
 }

@@ -92,6 +92,7 @@
     { title: 'Status', class: 'wrap', cell: (o) => el('span', {}, badge(o.status), o.statusReason ? el('span', { class: 'sub' }, o.statusReason) : '') },
     { title: 'Payments', class: 'number', label: true, cell: (o) => el('a', { href: '#payments' + query({ operatorId: o.id }) }, String(o.payments), el('span', { class: 'visually-hidden' }, ' payments of ' + o.name)) },
     { title: 'Volume, USDT', class: 'number', label: true, cell: (o) => amount(o.volume) },
+    { title: 'Unpaid in a row', class: 'number', label: true, cell: (o) => amount(o.unpaidRun) },
     { title: 'Since', label: true, cell: (o) => time(o.createdAt) },
     { title: 'Decide', isQuiet: true, class: 'full', cell: (o) => el('div', { class: 'actions' }, buttons(o)) },
   ];
@@ -187,7 +188,7 @@
         ...fact('Head of the chain', number(chain.head)), ...fact('Read up to', number(chain.read)), ...fact('Nodes agree up to', number(chain.agreed)),
         ...fact('Finalized', number(chain.finalized)), ...fact('Behind by', `${chain.lagBlocks} ${chain.lagBlocks === 1 ? 'block' : 'blocks'}`), ...fact('Last read', time(chain.readAt, true)),
       ] : fact('Chain', 'No block has been read yet.')));
-      put('queues', queues, () => [...fact('Workflows not yet started', number(queues.unstarted)), ...fact('Transfers not yet signalled', number(queues.unsignalled))]);
+      put('queues', queues, () => [...fact('Workflows not yet started', number(queues.unstarted)), ...fact('Transfers not yet signalled', number(queues.unsignalled)), ...fact('Payments since the newest that received money', number(queues.unpaidRun))]);
       put('nodes', now.nodes, () => (now.nodes?.length ? table('Ethereum nodes', nodeColumns, now.nodes) : empty('No nodes yet', 'No worker has reported its Ethereum nodes.')));
       const links = [['Chain watcher', now.watcherUrl], ['Reconciliation', now.reconciliationUrl], ['All workflows', me.temporalUiUrl]].filter(([, url]) => url);
       put('links', links, () => (links.length ? el('ul', {}, links.map(([name, url]) => el('li', {}, external(url, name, ' in Temporal')))) : el('p', { class: 'muted' }, 'Set PAYCOW_TEMPORAL_UI_URL to show links to Temporal’s web UI.')));

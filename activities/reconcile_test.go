@@ -1,0 +1,201 @@
+package activities_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite" // to change rows as no function of the program does
+
+	"paycow/activities"
+	"paycow/models"
+	"paycow/store"
+)
+
+// fakeBalances is what the token says.
+type fakeBalances struct {
+	of  map[common.Address]int64
+	err error
+}
+
+func (f *fakeBalances) Balances(_ context.Context, addresses []common.Address, _ common.Hash) ([]*big.Int, error) {
+	units := make([]*big.Int, len(addresses))
+	for i, address := range addresses {
+		units[i] = big.NewInt(f.of[address])
+	}
+	return units, f.err
+}
+
+// books is a bundle whose reconciliation has all its parts.
+func books(t *testing.T) (*bundle, *fakeBalances) {
+	t.Helper()
+	b := setup(t)
+	balances := &fakeBalances{of: map[common.Address]int64{}}
+	b.Activities = activities.New(activities.Dependencies{
+		Payments: b.store, Signals: b.store, Verifier: b.verifier, Engine: b.engine, Watcher: b,
+		Books: b.store, Balances: balances, Alarms: b.store,
+	}, activities.Settings{Network: models.NetworkERC20, Confirmations: 12}, slog.New(slog.DiscardHandler))
+	b.env.RegisterActivity(b.Reconcile)
+	return b, balances
+}
+
+// reconcile runs the reconciliation as its schedule does, and returns the report.
+func (b *bundle) reconcile() models.Reconciliation {
+	b.t.Helper()
+	_, err := b.env.ExecuteActivity(b.Reconcile, models.ReconciliationInput{Network: models.NetworkERC20})
+	require.NoError(b.t, err)
+	report, err := b.store.LastReconciliation(b.t.Context(), models.NetworkERC20)
+	require.NoError(b.t, err)
+	return report
+}
+
+func (b *bundle) requireAlarm(isOpen bool) {
+	b.t.Helper()
+	alarms, err := b.store.OpenAlarms(b.t.Context(), models.NetworkERC20)
+	require.NoError(b.t, err)
+	if !isOpen {
+		require.Empty(b.t, alarms)
+		return
+	}
+	require.Len(b.t, alarms, 1)
+	require.Equal(b.t, models.AlarmBooksDiffer, alarms[0].Kind)
+}
+
+// The chain says something else than the database: the run reports it, a later one looks at that address again, and
+// resolves the alarm when it agrees, with a line in the audit log.
+func TestReconciliationComparesTheChain(t *testing.T) {
+	t.Parallel()
+	b, balances := books(t)
+	payments := []models.Payment{b.payment(), b.payment(), b.payment()}
+	for i, p := range payments {
+		b.mine(transferTo(p, i))
+		balances.of[common.HexToAddress(p.DepositAddress)] = int64(50 * models.USDT)
+	}
+	require.Empty(t, b.reconcile().Differences)
+	b.requireAlarm(false)
+	for _, wrong := range []int64{int64(50*models.USDT) - 1, int64(50*models.USDT) + 1, 0} {
+		balances.of[common.HexToAddress(payments[1].DepositAddress)] = wrong
+		report := b.reconcile()
+		require.Len(t, report.Differences, 1)
+		require.Equal(t, models.CheckChainBalances, report.Differences[0].Check)
+		require.Equal(t, "address:"+payments[1].DepositAddress, report.Differences[0].Subject)
+		require.Contains(t, report.Differences[0].Detail, fmt.Sprint(wrong))
+		require.EqualValues(t, 3, report.Addresses)
+		b.requireAlarm(true)
+	}
+	balances.err = context.DeadlineExceeded
+	report := b.reconcile()
+	require.Contains(t, report.Unchecked, "balances on the chain")
+	require.Len(t, report.Differences, 1, "what could not be compared stays open")
+	b.requireAlarm(true)
+
+	balances.err = nil
+	balances.of[common.HexToAddress(payments[1].DepositAddress)] = int64(50 * models.USDT)
+	require.Empty(t, b.reconcile().Differences)
+	b.requireAlarm(false)
+	entries, _, err := b.store.ListAudit(t.Context(), store.AuditFilter{Action: "alarm_resolved", Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	require.Equal(t, models.ActorSystem, entries[0].Actor)
+	require.Contains(t, entries[0].Detail, "found no difference")
+}
+
+// A workflow that does not know a transfer that it was sent has lost a signal.
+func TestReconciliationFindsALostSignal(t *testing.T) {
+	t.Parallel()
+	b, balances := books(t)
+	p := b.payment()
+	b.mine(transferTo(p, 1))
+	balances.of[common.HexToAddress(p.DepositAddress)] = int64(50 * models.USDT)
+	b.progress()
+	b.engine.known = b.engine.signals
+	makeOld(b, "UPDATE transfers SET updated_at = ?")
+	require.Empty(t, b.reconcile().Differences)
+
+	b.engine.known = map[string][]models.TransferNotice{p.ID: {}} // the run that got the signal is gone
+	report := b.reconcile()
+	require.Len(t, report.Differences, 1)
+	require.Equal(t, models.CheckTransfersSignalled, report.Differences[0].Check)
+	require.Contains(t, report.Differences[0].Detail, p.ID)
+	b.requireAlarm(true)
+	b.engine.known = b.engine.signals
+	require.Empty(t, b.reconcile().Differences)
+	b.requireAlarm(false)
+}
+
+// What changed is compared by the next run. What was changed behind the program's back, without a trace, is found by the
+// pass over everything, which comes by each row however many there are.
+func TestScheduledRunsCompareWhatChangedAndThenEverything(t *testing.T) {
+	t.Parallel()
+	b, _ := books(t)
+	old := b.payment()
+	makeOld(b, "UPDATE payments SET updated_at = ?")
+	require.Empty(t, b.reconcile().Differences)
+	plant(b, "UPDATE payments SET amount_credited = 1 WHERE id = ?", old.ID)
+	report := b.reconcile()
+	require.Len(t, report.Differences, 1)
+	require.Equal(t, models.CheckPaymentCredited, report.Differences[0].Check)
+	b.requireAlarm(true)
+	plant(b, "UPDATE payments SET amount_credited = 0 WHERE id = ?", old.ID)
+	require.Empty(t, b.reconcile().Differences)
+	b.requireAlarm(false)
+}
+
+// An alarm from before open differences were kept is resolved only after everything was compared.
+func TestAnOldAlarmWaitsForAPass(t *testing.T) {
+	t.Parallel()
+	b, balances := books(t)
+	for range 501 { // more than one run compares with the chain
+		b.payment()
+	}
+	require.NoError(t, b.store.Raise(t.Context(), models.Alarm{Network: models.NetworkERC20, Kind: models.AlarmBooksDiffer, Message: "old"}))
+	balances.err = context.DeadlineExceeded
+	b.reconcile()
+	b.requireAlarm(true)
+	balances.err = nil
+	require.EqualValues(t, 500, b.reconcile().Addresses)
+	b.requireAlarm(true)
+	require.EqualValues(t, 1, b.reconcile().Addresses)
+	b.requireAlarm(false)
+}
+
+// While an alarm halts crediting, nothing is due to be credited.
+func TestHaltedCreditingIsNoDifference(t *testing.T) {
+	t.Parallel()
+	b, balances := books(t)
+	p := b.payment()
+	b.mine(transferTo(p, 1))
+	balances.of[common.HexToAddress(p.DepositAddress)] = int64(50 * models.USDT)
+	for range 80 {
+		b.mine()
+	}
+	makeOld(b, "UPDATE transfers SET created_at = ?")
+	halt := models.Alarm{Network: models.NetworkERC20, Kind: models.AlarmReorgBelowFinality}
+	require.NoError(t, b.store.Raise(t.Context(), halt))
+	report := b.reconcile()
+	require.Empty(t, report.Differences)
+	require.Contains(t, report.Unchecked, "halted")
+	require.NoError(t, b.store.Resolve(t.Context(), models.NetworkERC20, halt.Kind, "", models.ActorCLI, "checked"))
+	report = b.reconcile()
+	require.Len(t, report.Differences, 1)
+	require.Equal(t, models.CheckTransfersCredited, report.Differences[0].Check)
+}
+
+// makeOld sets a time column of all rows to an hour ago.
+func makeOld(b *bundle, statement string) { plant(b, statement, time.Now().Add(-time.Hour).UnixMicro()) }
+
+// plant changes the database behind the program's back.
+func plant(b *bundle, statement string, values ...any) {
+	b.t.Helper()
+	db, err := sql.Open("sqlite", b.path+"?_pragma=busy_timeout(10000)")
+	require.NoError(b.t, err)
+	defer db.Close()
+	_, err = db.ExecContext(b.t.Context(), statement, values...)
+	require.NoError(b.t, err)
+}

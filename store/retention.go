@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"paycow/models"
+)
+
+// Ages say how long rows are kept that nothing needs any more. 0 = for ever.
+type Ages struct {
+	Audit   time.Duration // lines of the audit log; the database itself keeps each for a year
+	Reports time.Duration // reconciliations; the last one stays
+	Alarms  time.Duration // resolved alarms, from their end
+}
+
+const (
+	// dropBatch is how many rows one transaction drops, and dropBatches how many of them one call makes of a table.
+	dropBatch   = 1000
+	dropBatches = 20
+	// figuresKept is how long the figures of a day are kept; statistics show a year.
+	figuresKept = 400 * 24 * time.Hour
+	// endedKept is how long sessions and login attempts are kept after they mean nothing any more.
+	endedKept = 24 * time.Hour
+)
+
+// DropOld drops rows that are older than they are needed, in batches; what is left over is for the next call. Payments,
+// their events, transfers and the ledger are kept for ever. onBatch is called after each batch.
+func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table string)) error {
+	now := s.now()
+	oldDay := now.Add(-figuresKept).Format(time.DateOnly)
+	for _, part := range []struct {
+		table string
+		which string // selects the keys of the oldest rows, at most a batch
+		key   string
+		keep  time.Duration
+		bound any
+	}{
+		{"idempotency_keys", "created_at < ?", "operator_id, idempotency_key", models.IdempotencyKeyLifetime, nil},
+		{"reconciliations", "finished_at < ? AND id < (SELECT MAX(id) FROM reconciliations)", "id", ages.Reports, nil},
+		{"audit_log", "at < ?", "id", ages.Audit, nil},
+		{"alarms", "resolved_at IS NOT NULL AND resolved_at < ?", "id", ages.Alarms, nil},
+		{"sessions", "expires_at < ?", "token_hash", endedKept, nil},
+		{"login_attempts", "begun_at < ?", "subject", endedKept, nil},
+		{"seen_transactions", "seen_at < ?", "payment_id, tx_hash", seenFor, nil},
+		{"account_days", "day < ?", "account, day, shard", figuresKept, oldDay},
+		{"payment_days", "day < ?", "operator_id, day, status, shard", figuresKept, oldDay},
+	} {
+		if part.keep == 0 {
+			continue
+		}
+		bound := part.bound
+		if bound == nil {
+			bound = now.Add(-part.keep)
+		}
+		for range dropBatches {
+			var dropped int64
+			err := s.write(ctx, func(tx *gorm.DB) error {
+				done := tx.Exec("DELETE FROM "+part.table+" WHERE ("+part.key+") IN (SELECT "+part.key+" FROM "+part.table+
+					" WHERE "+part.which+" LIMIT ?)", bound, dropBatch)
+				dropped = done.RowsAffected
+				return done.Error
+			})
+			if err != nil {
+				return wrap(err, "drop old rows of "+part.table)
+			}
+			onBatch(part.table)
+			if dropped < dropBatch {
+				break
+			}
+		}
+	}
+	return nil
+}
