@@ -90,7 +90,7 @@ type reconciliation struct {
 // find notes differences.
 func (r *reconciliation) find(differences []models.Difference) {
 	room := store.FindingLimit - len(r.found)
-	r.overflow = r.overflow || len(differences) > room
+	r.overflow = r.overflow || len(differences) > room || len(differences) >= store.DifferenceLimit
 	r.found = append(r.found, differences[:min(room, len(differences))]...)
 }
 

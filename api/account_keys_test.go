@@ -12,7 +12,9 @@ import (
 // madeUpKey is an account key whose addresses say where they come from.
 type madeUpKey string
 
-func (k madeUpKey) Address(index uint32) (string, error) { return fmt.Sprintf("0x%s%d", string(k), index), nil }
+func (k madeUpKey) Address(index uint32) (string, error) {
+	return fmt.Sprintf("0x%s%d", string(k), index), nil
+}
 
 // TestAddressesOfEarlierAccountKeysStayValid: after a new key was added for new addresses, those of the earlier keys are still
 // derived again before they are shown, each at its own index, and no other address passes.

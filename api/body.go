@@ -103,7 +103,7 @@ func parseFields(body []byte, known ...string) (fields, error) {
 // syntaxFailure returns a 400 that says what is wrong with the JSON text, and in which field.
 func syntaxFailure(err error) error {
 	if _, ok := errors.AsType[*json.SemanticError](err); ok { // valid JSON, but not an object
-		return errNotAnObject.because(err)
+		return errNotAnObject
 	}
 	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
 	if !ok {
@@ -114,12 +114,15 @@ func syntaxFailure(err error) error {
 		field, at = models.Shorten(name, maxShownRunes), "The field "+quote(name)
 		break
 	}
+	// The cause repeats the names of all fields around the fault, which the client chose.
+	full := err
+	err = errors.New(models.Shorten(full.Error(), maxCauseRunes))
 	// The package exports no values for the errors that are distinguished by their text.
 	text := syntax.Error()
 	switch {
-	case errors.Is(err, jsontext.ErrDuplicateName):
+	case errors.Is(full, jsontext.ErrDuplicateName):
 		return invalid(field, "duplicate_field", "%s appears more than once.", at).because(err)
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(full, io.ErrUnexpectedEOF):
 		return invalid(field, "malformed_json", "The request body ends before the JSON object is complete.").because(err)
 	case strings.Contains(text, "after top-level value"):
 		return invalid("", "malformed_json", "The request body has text after the JSON object.").because(err)
@@ -201,6 +204,9 @@ func kindName(raw jsontext.Value) string {
 
 // maxShownRunes is how much of a client's text an error repeats, in characters.
 const maxShownRunes = 64
+
+// maxCauseRunes is how much of the JSON decoder's error text is logged, in characters.
+const maxCauseRunes = 200
 
 func quote(text string) string { return strconv.QuoteToGraphic(models.Shorten(text, maxShownRunes)) }
 

@@ -100,8 +100,8 @@ func (s *Server) createPayment(c *gin.Context) error {
 }
 
 // createOrRepeat creates a payment, or returns the one created earlier with the same idempotency key. The largest
-// amount, a wrong clock and the quota apply to new payments only: a repeated call succeeds even if the setting has been lowered
-// since.
+// amount, a wrong clock and the quota apply to new payments only: a repeated call succeeds even if the setting has been
+// lowered since.
 func (s *Server) createOrRepeat(
 	ctx context.Context,
 	wanted store.NewPayment,

@@ -81,7 +81,8 @@ var (
 	}
 	errClockBehind = &failure{
 		status: http.StatusServiceUnavailable, code: "clock_skew",
-		msg:        "The gateway's clock is behind the chain's, so a payment could end before it begins; please try again later.",
+		msg: "The gateway's clock is behind the chain's, so a payment could end before it begins; " +
+			"please try again later.",
 		retryAfter: retryAfterOutage,
 	}
 	errHTTPSRequired = &failure{status: http.StatusForbidden, code: "https_required", msg: "This call requires https."}
@@ -169,8 +170,7 @@ func (s *Server) logFailure(c *gin.Context, f *failure) {
 	case f.status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
-	s.Log.Log(c, level, "request failed", "request_id", requestID(c), "method", c.Request.Method, "route", c.FullPath(),
-		"status", f.status, "operator_id", operatorID(c), "payment_id", c.Param("id"), "error", f)
+	s.Log.Log(c, level, "request failed", append(requestAttributes(c), "status", f.status, "error", f)...)
 }
 
 // isPage reports whether the path is a page for people.

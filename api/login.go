@@ -107,7 +107,8 @@ func (s *Server) logFailedLogin(c *gin.Context, role models.Role, account models
 	if account.ID != "" {
 		subject = string(role) + ":" + account.ID
 	}
-	s.Log.WarnContext(c, "login failed", "request_id", requestID(c), "account", subject, "address", c.ClientIP(), "error", reason)
+	s.Log.WarnContext(c, "login failed", "request_id", requestID(c), "account", subject, "address", c.ClientIP(),
+		"error", reason)
 }
 
 // beginSession ends the browser's current session, if any, and starts a new one with a new token.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -66,9 +67,44 @@ func (s *Server) identify(c *gin.Context) {
 		c.Header(name, value)
 	}
 	c.Next()
-	s.Log.DebugContext(c, "request", "request_id", id, "method", c.Request.Method, "route", c.FullPath(), "status",
-		c.Writer.Status(),
-		"operator_id", operatorID(c), "duration_ms", time.Since(begin).Milliseconds())
+	// A failed request has a line of its own.
+	level, status := slog.LevelDebug, c.Writer.Status()
+	if s.isDecision(c) && status < http.StatusBadRequest {
+		level = slog.LevelInfo
+	}
+	s.Log.Log(c, level, "request",
+		append(requestAttributes(c), "status", status, "duration_ms", time.Since(begin).Milliseconds())...)
+}
+
+// requestAttributes are what a line about a request says: which one, who made it, and from where. The client chooses
+// the method and the id.
+func requestAttributes(c *gin.Context) []any {
+	return []any{
+		"request_id", requestID(c), "method", models.Shorten(c.Request.Method, maxShownRunes), "route", c.FullPath(),
+		"actor", actorOf(c), "address", c.ClientIP(), "operator_id", operatorID(c),
+		"payment_id", models.Shorten(c.Param("id"), maxShownRunes),
+	}
+}
+
+// isDecision reports whether the request may have changed something in the name of an account. Each such request leaves
+// a line that says who it was, from where. Creating payments is the exception: a row says the same.
+func (s *Server) isDecision(c *gin.Context) bool {
+	switch c.Request.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return false
+	}
+	return actorOf(c) != "" && c.FullPath() != createPath
+}
+
+// actorOf names who made the request, as the audit log does; "" for nobody who is known.
+func actorOf(c *gin.Context) string {
+	if id := operatorID(c); id != "" {
+		return models.Account{Role: models.RoleOperator, ID: id}.Actor()
+	}
+	if who, ok := c.Get(keyPerson); ok {
+		return who.(person).account.Actor() //nolint:forcetypeassert // only loggedInAs sets it
+	}
+	return ""
 }
 
 // recoverPanic turns a panic into a 500 and a log line with the stack.

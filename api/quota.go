@@ -33,7 +33,8 @@ type quota struct {
 	count func(ctx context.Context, operatorID string, limit int) (int, error)
 	limit int // 0 = no bound
 	clock func() time.Time
-	// isBlind reports whether the chain is not being read. Then no payment can receive money, and nobody is refused for it.
+	// isBlind reports whether the chain is not being read. Then no payment can receive money, and nobody is refused for
+	// it.
 	isBlind func(ctx context.Context) bool
 
 	mutex      sync.Mutex

@@ -17,6 +17,7 @@ import (
 	"github.com/gin-gonic/gin"
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"paycow/internal/logs"
 	"paycow/internal/secrets"
 	"paycow/models"
 	"paycow/store"
@@ -93,6 +94,9 @@ const (
 	addressCacheEntries = 16384
 )
 
+// createPath is the path of the call that creates a payment.
+const createPath = "/api/payment/create"
+
 // Server serves HTTP requests.
 type Server struct {
 	Config
@@ -130,6 +134,7 @@ func newServer(config Config, hash func(password string) string) *Server {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
+	config.Log = logs.Bounded(config.Log)
 	s := &Server{
 		Config: config, states: newStateReader(config.Engine, config.Log),
 		addresses: newCache[uint32, string](addressCacheEntries), handedOut: newCache[string, uint32](addressCacheEntries),
@@ -180,7 +185,7 @@ func (s *Server) newRouter() *gin.Engine {
 	router.GET("/payment/data/:id", s.handle(s.publicPayment))
 
 	operator := router.Group("/api", s.authenticate)
-	operator.POST("/payment/create", s.handle(s.createPayment))
+	operator.POST(strings.TrimPrefix(createPath, "/api"), s.handle(s.createPayment))
 	operator.GET("/payment/:id", s.handle(s.operatorPayment))
 	operator.POST("/payment/:id/reject", s.handle(s.rejectPayment))
 	operator.POST("/payment/:id/accept", s.handle(s.acceptPayment))

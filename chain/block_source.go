@@ -144,8 +144,8 @@ func nthHighest(numbers []uint64, n int) uint64 {
 	return numbers[n-1]
 }
 
-// BlockLogs returns the contracts' watched logs in one block. Returns models.ErrDoubtful when no node gives a believable
-// answer.
+// BlockLogs returns the contracts' watched logs in one block. Returns models.ErrDoubtful when no node gives a
+// believable answer.
 func (p *Pool) BlockLogs(ctx context.Context, contracts Contracts, header Header) ([]types.Log, error) {
 	return firstAnswer(ctx, p, func(ctx context.Context, m *member) ([]types.Log, error) {
 		return believableLogs(ctx, m, contracts, header, p.log)

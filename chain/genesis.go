@@ -36,8 +36,8 @@ func Genesis(
 	return header.Hash, true, nil
 }
 
-// OtherChain returns what the nodes with these URLs have in place of a block that was read from them long ago, when that
-// shows that they follow another chain now; "" otherwise. A quorum of them must state another block there. With
+// OtherChain returns what the nodes with these URLs have in place of a block that was read from them long ago, when
+// that shows that they follow another chain now; "" otherwise. A quorum of them must state another block there. With
 // restarted, a chain that does not reach that block any more counts, too: a development chain began anew.
 func OtherChain(
 	ctx context.Context, urls []string, config Config, stored models.BlockRef, restarted bool, log *slog.Logger,
@@ -94,8 +94,8 @@ func (p *Pool) expectGenesis(hash common.Hash) {
 	}
 }
 
-// otherChain returns why the node is of another chain, "" if it is not: its chain id differs, or its first block. A node
-// that does not keep its first block is judged by the chain id alone.
+// otherChain returns why the node is of another chain, "" if it is not: its chain id differs, or its first block. A
+// node that does not keep its first block is judged by the chain id alone.
 func (m *member) otherChain(ctx context.Context) (reason string, err error) {
 	id, err := m.endpoint.ChainID(ctx)
 	if err != nil {

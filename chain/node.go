@@ -145,7 +145,8 @@ func (n *Node) TokenLogsByBlockHash(ctx context.Context, contracts Contracts, ha
 	)
 }
 
-// TokenLogsInRange returns the contracts' watched logs in the canonical blocks from one number to another, both included.
+// TokenLogsInRange returns the contracts' watched logs in the canonical blocks from one number to another, both
+// included.
 func (n *Node) TokenLogsInRange(ctx context.Context, contracts Contracts, from, to uint64) ([]types.Log, error) {
 	return n.logs(ctx, ethereum.FilterQuery{
 		FromBlock: new(big.Int).SetUint64(from), ToBlock: new(big.Int).SetUint64(to),

@@ -300,8 +300,8 @@ func isRevert(err error) bool {
 		strings.Contains(text, "vm execution error")
 }
 
-// isUpgradeOf returns nil when a quorum of nodes says that the token was upgraded to a contract: what the first contract
-// says at the block with that hash leads there. Returns models.ErrTransferDiffers when it does not.
+// isUpgradeOf returns nil when a quorum of nodes says that the token was upgraded to a contract: what the first
+// contract says at the block with that hash leads there. Returns models.ErrTransferDiffers when it does not.
 func (p *Pool) isUpgradeOf(ctx context.Context, first, upgrade common.Address, block common.Hash) error {
 	contract := first
 	for range upgradesMax {

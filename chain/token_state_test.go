@@ -156,19 +156,24 @@ func TestAnUpgradeOfTheTokenIsFollowed(t *testing.T) {
 				}
 			}
 			follow()
-			m.Mine(chaintest.Tx(4, payAt(upgradedToken, 4), payAt(foreign, 1000)))
+			// Both contracts in one transaction: each counts for itself.
+			m.Mine(chaintest.Tx(4, payAt(chaintest.Token, 4), payAt(upgradedToken, 5), payAt(foreign, 1000)))
+			m.Mine(chaintest.Tx(5, payAt(upgradedToken, 6)))
 			follow()
 			var amounts []models.Amount
 			for _, transfer := range store.Canonical() {
 				amounts = append(amounts, transfer.Amount)
-				require.Equal(t, transfer.Amount != 1, transfer.Token == upgradedToken.Hex(), "the first contract is not named")
+				require.Equal(t, transfer.Amount != 1 && transfer.Amount != 4, transfer.Token == upgradedToken.Hex(), "the first contract is not named")
 			}
-			require.Equal(t, []models.Amount{1, 2, 3, 4}, amounts)
+			require.Equal(t, []models.Amount{1, 2, 3, 4, 5, 6}, amounts)
 			cursor, err := store.Cursor(t.Context(), "")
 			require.NoError(t, err)
 			require.Equal(t, []string{upgradedToken.Hex()}, cursor.Upgrades)
 			require.EqualValues(t, m.Height(), cursor.AgreedNumber)
 			require.Empty(t, panel.reported())
+			header := m.Blocks()[m.Height()].Header
+			require.True(t, header.MayHoldLogs(chain.Contracts{chaintest.Token, upgradedToken}), "a block with logs of the new contract alone")
+			require.False(t, header.MayHoldLogs(chain.Contracts{chaintest.Token}))
 
 			verifier := chain.NewVerifier(configOf(quorum), panel.pool)
 			verify := func(transfer models.TokenTransfer) error {
@@ -182,6 +187,17 @@ func TestAnUpgradeOfTheTokenIsFollowed(t *testing.T) {
 				transfer.Token = foreign.Hex()
 				require.ErrorIs(t, verify(transfer), models.ErrTransferDiffers, "what a database row claims does not count")
 			}
+			// Without the receipts of the block, the transaction's own receipt decides.
+			for _, node := range panel.nodes {
+				node.Set(func(b *chaintest.Behaviour) { b.NoReceipts = true })
+			}
+			verifier = chain.NewVerifier(configOf(quorum), panel.pool)
+			for _, transfer := range store.Canonical() {
+				require.NoError(t, verify(transfer), transfer)
+			}
+			unnamed := store.Canonical()[1]
+			unnamed.Token = ""
+			require.ErrorIs(t, verify(unnamed), models.ErrTransferDiffers, "of another contract than it says")
 			stolen := store.Canonical()[1]
 			stolen.Token, stolen.Ordinal, stolen.Amount = foreign.Hex(), 0, 1000 // it is on the chain, of another contract
 			require.ErrorIs(t, verify(stolen), models.ErrTransferDiffers)
@@ -211,4 +227,43 @@ func TestOneNodeCannotUpgradeTheToken(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, cursor.Upgrades)
 	require.Empty(t, store.Events())
+}
+
+// TestTheContractOfALogIsAgreedOn: a node that gives a log to another of the watched contracts is contradicted, whatever else is true.
+func TestTheContractOfALogIsAgreedOn(t *testing.T) {
+	t.Parallel()
+	m := newModel()
+	m.Mine(chaintest.Tx(1, chaintest.Transfer(upgradedToken, chaintest.Sender, chaintest.Payee1, big.NewInt(5))))
+	panel := newPanel(m.Chain, 2, chaintest.LieAnotherContract, chaintest.LieNone, chaintest.LieNone)
+	store := ourStore()
+	config := startAt(1)
+	config.quorum = 2
+	follower := config.follower(panel.gullible(0), store, &chaintest.Alarms{})
+	require.NoError(t, store.FollowUpgrade(t.Context(), "", models.TokenUpgrade{Address: upgradedToken.Hex(), From: m.Ref(0), At: m.Ref(0)}))
+	catchUp(t, follower)
+	require.Empty(t, store.Canonical()[0].Token, "the lie")
+	exhaust(t, newCheck(panel, store, &chaintest.Alarms{}))
+	require.Len(t, store.Canonical(), 1)
+	require.Equal(t, upgradedToken.Hex(), store.Canonical()[0].Token)
+	require.Equal(t, map[string]bool{"node0": true}, panel.reported())
+}
+
+// TestAnUpgradeToNowhereIsNotFollowed: nobody can pay, so windows wait, and no address is watched at which there is no contract.
+func TestAnUpgradeToNowhereIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	for _, nowhere := range []common.Address{chaintest.Vacant, {}, chaintest.Token} {
+		m := newModel()
+		m.Mine(chaintest.Tx(1, chaintest.Event("Deprecate(address)", nowhere.Bytes())))
+		panel := newPanel(m.Chain, 2, chaintest.LieNone, chaintest.LieNone)
+		store := ourStore()
+		config := startAt(1)
+		config.quorum = 2
+		catchUp(t, config.follower(panel.pool, store, &chaintest.Alarms{}))
+		exhaust(t, newCheck(panel, store, &chaintest.Alarms{}))
+		cursor, err := store.Cursor(t.Context(), "")
+		require.NoError(t, err)
+		require.Empty(t, cursor.Upgrades)
+		require.EqualValues(t, m.Height(), cursor.TokenNumber)
+		require.Equal(t, []models.TokenState{{Deprecated: true, Upgrade: nowhere.Hex(), HasFee: true, Fee: "0/0"}}, store.TokenStates())
+	}
 }

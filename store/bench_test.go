@@ -2,6 +2,7 @@ package store
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -75,4 +76,63 @@ func BenchmarkLifeOfPayment(b *testing.B) {
 		}
 		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "payments/s")
 	})
+}
+
+// BenchmarkHistory reads what is read all the time, and compares what a scheduled reconciliation compares each time,
+// beside 1,000 old payments and beside 100,000. The ratio of the two times should be near 1.
+func BenchmarkHistory(b *testing.B) {
+	for _, engine := range []string{"sqlite", "postgres"} {
+		b.Run(engine, func(b *testing.B) {
+			took := map[string][]time.Duration{}
+			for _, old := range []int{1000, 100_000} {
+				url := sqliteURL(b)
+				if engine == "postgres" {
+					url = pgtest.Start(b).NewDatabase(b)
+				}
+				require.NoError(b, migrate(url))
+				f := newFixture(b, url)
+				f.fill(b, old)
+				for name, call := range f.everyDayCalls(b) {
+					require.NoError(b, call(), name)
+					begun := time.Now()
+					for range 20 {
+						require.NoError(b, call(), name)
+					}
+					took[name] = append(took[name], time.Since(begun))
+				}
+			}
+			for name, of := range took {
+				b.ReportMetric(float64(of[1])/float64(of[0]), name+"-ratio")
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// everyDayCalls are the calls whose cost must not grow with history.
+func (f *fixture) everyDayCalls(b *testing.B) map[string]func() error {
+	b.Helper()
+	ctx := b.Context()
+	last, err := f.LastEntry(ctx)
+	require.NoError(b, err)
+	lately := time.Now().Add(time.Hour)
+	due := BooksDue{Block: 1 << 40, Before: lately}
+	return map[string]func() error{
+		"balance":    func() error { _, _, err := f.Balance(ctx, f.operator.ID); return err },
+		"metrics":    func() error { _, err := f.NetworkFigures(ctx, models.NetworkERC20); return err },
+		"operators":  func() error { _, _, err := f.ListOperators(ctx, OperatorFilter{}); return err },
+		"statistics": func() error { _, err := f.OperatorFigures(ctx, f.operator.ID, 30); return err },
+		"open":       func() error { _, err := f.OpenPayments(ctx, models.NetworkERC20, lately, "", 1000); return err },
+		"changed":    func() error { _, err := f.ChangedPayments(ctx, lately, last, "", 10_000); return err },
+		"uncredited": func() error { _, err := f.CompareUncredited(ctx, models.NetworkERC20, due); return err },
+		"entries":    func() error { _, err := f.CompareEntries(ctx, last-500, last); return err },
+		"payments": func() error {
+			ids, err := f.PaymentsFrom(ctx, models.NetworkERC20, "8", 100)
+			if err == nil {
+				_, err = f.ComparePayments(ctx, ids, due)
+			}
+			return err
+		},
+		"chain": func() error { _, err := f.ExpectedBalances(ctx, models.NetworkERC20, 1<<40, "", 500); return err },
+	}
 }

@@ -11,8 +11,9 @@ import (
 	"paycow/models"
 )
 
-// differenceLimit bounds how many differences of one statement are reported: a hundred are enough to begin with.
-const differenceLimit = 100
+// DifferenceLimit bounds how many differences one statement reports: a hundred are enough to begin with. When there are
+// as many, there may be more.
+const DifferenceLimit = 100
 
 // BooksReport is the result of comparing a part of the database with itself.
 type BooksReport struct {
@@ -96,20 +97,20 @@ func (s *Store) ComparePayments(ctx context.Context, ids []string, due BooksDue)
 			LEFT JOIN (SELECT h.payment_id, `+s.keyOfExternalID("h.external_id")+` AS id,
 					CAST(SUM(e.amount) AS bigint) AS total `+s.entriesOfPayments()+` GROUP BY 1, 2) l
 				ON l.payment_id = k.payment_id AND l.id = k.id
-			WHERE COALESCE(l.total, 0) <> k.credited_amount ORDER BY k.id LIMIT ?`, list, list, differenceLimit)},
+			WHERE COALESCE(l.total, 0) <> k.credited_amount ORDER BY k.id LIMIT ?`, list, list, DifferenceLimit)},
 		{models.CheckCreditedCanonical, "transfer", func(d differing) string {
 			return fmt.Sprintf("%s is credited, but the chain holds %s", d.Left, d.Right)
 		}, db.Raw(`SELECT `+keyOfTransfer+` AS id, t.credited_amount AS "left",
 				CASE WHEN t.canonical THEN t.amount ELSE 0 END AS "right" FROM transfers t
 			WHERE `+of+` AND t.credited_amount <> 0
 				AND t.credited_amount <> (CASE WHEN t.canonical THEN t.amount ELSE 0 END) AND t.updated_at < ?
-			ORDER BY t.tx_hash, t.ordinal LIMIT ?`, list, due.Before, differenceLimit)},
+			ORDER BY t.tx_hash, t.ordinal LIMIT ?`, list, due.Before, DifferenceLimit)},
 		{models.CheckInternalCredited, "transfer", func(d differing) string {
 			return fmt.Sprintf("%s is credited, but its sender %s is an address of ours", d.Left, d.Named)
 		}, db.Raw(`SELECT `+keyOfTransfer+` AS id, t.credited_amount AS "left", 0 AS "right", t.from_address AS named
 				FROM transfers t
 			WHERE `+of+` AND t.credited_amount <> 0 AND t.canonical AND `+fromOurselves("t.from_address")+`
-			ORDER BY t.tx_hash, t.ordinal LIMIT ?`, list, differenceLimit)},
+			ORDER BY t.tx_hash, t.ordinal LIMIT ?`, list, DifferenceLimit)},
 	})
 	report.Differences = append(report.Differences, found...)
 	return report, err
@@ -142,7 +143,7 @@ func (s *Store) compareSums(db *gorm.DB, list string) ([]models.Difference, erro
 			WHERE payment_id IN (`+s.unfold()+`) GROUP BY payment_id) t ON t.payment_id = p.id
 		WHERE p.id IN (`+s.unfold()+`) AND (COALESCE(l.total, 0) <> COALESCE(t.total, 0)
 			OR p.amount_credited <> COALESCE(t.total, 0) OR `+uncovered+`)
-		ORDER BY p.id LIMIT ?`, list, list, list, differenceLimit).Scan(&found).Error
+		ORDER BY p.id LIMIT ?`, list, list, list, DifferenceLimit).Scan(&found).Error
 	if err != nil {
 		return nil, wrap(err, "compare payments with the ledger")
 	}
@@ -178,7 +179,7 @@ func (s *Store) CompareUncredited(ctx context.Context, network string, due Books
 			WHERE p.id = t.payment_id AND p.network = ? AND t.canonical AND t.credited_amount = 0 AND t.created_at < ?
 				AND t.block_number + p.confirmations <= ? AND (NOT `+waits+` OR t.block_number <= ?)
 			ORDER BY t.block_number, t.tx_hash, t.ordinal LIMIT ?`, network, due.Before, due.Block,
-			above, above, above, above, due.FinalBlock, differenceLimit),
+			above, above, above, above, due.FinalBlock, DifferenceLimit),
 	}})
 }
 
@@ -199,7 +200,7 @@ func (s *Store) CompareEntries(ctx context.Context, above, upTo int64) ([]models
 		}, db.Raw(`SELECT transaction_id AS id, CAST(SUM(amount) AS bigint) AS "left", 0 AS "right" FROM ledger_entries
 			WHERE transaction_id IN `+of+`
 			GROUP BY transaction_id HAVING SUM(amount) <> 0 OR COUNT(*) < 2 ORDER BY transaction_id LIMIT ?`,
-			above, upTo, differenceLimit)},
+			above, upTo, DifferenceLimit)},
 		{models.CheckLedgerBalances, "ledger", func(d differing) string {
 			return fmt.Sprintf(
 				"%s is booked to an account that belongs neither to the payment's operator nor to deposits, "+
@@ -212,7 +213,7 @@ func (s *Store) CompareEntries(ctx context.Context, above, upTo int64) ([]models
 			WHERE e.id > ? AND e.id <= ?
 				AND (h.id IS NULL OR (e.account <> ? AND e.account <> 'operator:' || q.operator_id || ':available'))
 			GROUP BY e.transaction_id ORDER BY e.transaction_id LIMIT ?`,
-			above, upTo, models.AccountChainDeposits, differenceLimit)},
+			above, upTo, models.AccountChainDeposits, DifferenceLimit)},
 	})
 }
 

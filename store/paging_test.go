@@ -93,6 +93,18 @@ func TestPagesReadThroughIndexes(t *testing.T) {
 				}
 				return err
 			},
+			"open payments": func() error {
+				_, err := read.OpenPayments(ctx, models.NetworkERC20, now, "", 1000)
+				return err
+			},
+			"signalled transfers": func() error {
+				_, err := read.SignalledUncredited(ctx, models.NetworkERC20, now, 100)
+				return err
+			},
+			"due signals": func() error {
+				_, err := read.DueSignals(ctx, models.NetworkERC20, 1<<40, 100)
+				return err
+			},
 			"transfers without their credit": func() error {
 				_, err := read.CompareUncredited(ctx, models.NetworkERC20, BooksDue{Block: 1 << 40, Before: now})
 				return err
@@ -120,6 +132,9 @@ func TestPagesReadThroughIndexes(t *testing.T) {
 					require.NotContains(t, plan, "Seq Scan on "+table, "%s: %s", name, statement)
 					for line := range strings.Lines(plan) {
 						require.False(t, strings.HasPrefix(line, "SCAN "+table) && !strings.Contains(line, "INDEX"), "%s: %s\n%s", name, statement, plan)
+						if name == "open payments" {
+							require.False(t, strings.Contains(line, table) && !strings.Contains(line, "payments_open"), "%s: %s\n%s", name, statement, plan)
+						}
 					}
 				}
 			}
@@ -159,7 +174,7 @@ func (f *fixture) plan(t *testing.T, statement string, mayForbid bool) string {
 }
 
 // fill gives the fixture's operator many payments, credits and lines of the audit log, over a hundred days.
-func (f *fixture) fill(t *testing.T, many int) {
+func (f *fixture) fill(t testing.TB, many int) {
 	t.Helper()
 	now := f.now()
 	payments := make([]models.Payment, many)

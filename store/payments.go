@@ -149,8 +149,9 @@ func (s *Store) OpenPayments(
 	ctx context.Context, network string, createdBefore time.Time, after string, limit int,
 ) ([]models.Payment, error) {
 	var payments []models.Payment
-	err := s.read(ctx).Where("network = ? AND status IN ? AND created_at < ? AND id > ?", network,
-		[]models.Status{models.StatusPending, models.StatusDetected, models.StatusConfirming}, createdBefore, after).
+	// The statuses are written out so that the databases use the index payments_open, which holds only these.
+	err := s.read(ctx).Where(`status IN ('PENDING', 'DETECTED', 'CONFIRMING') AND network = ? AND created_at < ?
+		AND id > ?`, network, createdBefore, after).
 		Order("id").Limit(limit).Find(&payments).Error
 	return payments, wrap(err, "read the open payments")
 }

@@ -117,6 +117,7 @@ func toldState(tx *gorm.DB, token string, upTo uint64) (models.TokenState, error
 			told.Deprecated, told.Upgrade = false, ""
 		case models.TokenParams:
 			told.HasFee, told.Fee = true, event.Value
+		case models.TokenBlacklisted, models.TokenUnblacklisted, models.TokenFundsDestroyed: // about addresses
 		}
 	}
 	return told, nil

@@ -55,6 +55,9 @@ func TestNothingExpiresWhileTheTokensStateIsUnknown(t *testing.T) {
 		require.False(t, result.Recorded)
 		require.Equal(t, models.ExpiryWaitToken, result.Wait)
 		require.Equal(t, soon.Number, result.WaitBlock)
+		unagreed := f.readBlock(t, 650)
+		_, err = f.SetTokenState(ctx, models.NetworkERC20, unagreed, []models.TokenState{{}})
+		require.ErrorIs(t, err, models.ErrCursorMoved, "the quorum has not agreed on the block")
 
 		// The pause may have begun right after the nodes last agreed that there was none.
 		corrected := f.agree(t, far, models.TokenState{Paused: true})

@@ -27,7 +27,9 @@ const (
 var (
 	Token        = common.HexToAddress("0x00000000000000000000000000000000070CE400")
 	ForeignToken = common.HexToAddress("0x00000000000000000000000000000000F04E16A4")
-	Sender       = common.HexToAddress("0xaa00000000000000000000000000000000000000")
+	// Vacant is an address without a contract.
+	Vacant = common.HexToAddress("0x000000000000000000000000000000000000dEaD")
+	Sender = common.HexToAddress("0xaa00000000000000000000000000000000000000")
 )
 
 // TransferTopic is the first topic of every Transfer log.

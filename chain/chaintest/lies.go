@@ -23,13 +23,14 @@ type Lie int
 
 // The lies.
 const (
-	LieNone           Lie = iota
-	LieHideAll            // no log is left
-	LieHideFirst          // the first log is missing
-	LieExtraTransfer      // a transfer is added at the end
-	LieAnotherAmount      // the first log has another amount
-	LieAnotherAccount     // the last log pays another account
-	LieExtraPause         // the token is paused at the end
+	LieNone            Lie = iota
+	LieHideAll             // no log is left
+	LieHideFirst           // the first log is missing
+	LieExtraTransfer       // a transfer is added at the end
+	LieAnotherAmount       // the first log has another amount
+	LieAnotherAccount      // the last log pays another account
+	LieExtraPause          // the token is paused at the end
+	LieAnotherContract     // the first log is of the token itself, whichever contract made it
 )
 
 // Addresses that lies are about.
@@ -65,6 +66,8 @@ func (l Lie) apply(logs []types.Log) []types.Log {
 		return append(logs, extra)
 	case LieAnotherAmount:
 		logs[0].Data = Pay(Payee1, 99).Data
+	case LieAnotherContract:
+		logs[0].Address = Token
 	case LieAnotherAccount:
 		logs[last].Topics = Pay(Payee2, 1).Topics
 	}

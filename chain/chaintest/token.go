@@ -77,6 +77,9 @@ func (c *Chain) callToken(
 		return word(nil)
 	}
 	answers := make([]hexutil.Bytes, len(functions))
+	if contract == Vacant {
+		return answers
+	}
 	for i, function := range functions {
 		switch function {
 		case "paused":

@@ -37,18 +37,19 @@ func TestDevSettings(t *testing.T) {
 	want := defaultSettings()
 	want.HTTPAddr, want.DatabaseURL, want.ChainID = "127.0.0.1:8080", "", 0
 	want.BlockTime, want.WatchMempool, want.ReconcileEvery = time.Second, true, time.Minute
-	want.LogLevel = slog.LevelWarn
+	want.LogLevel, want.MaxUnpaid = slog.LevelWarn, devMaxUnpaid
 	got, err := devSettingsOf(t)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 
 	got, err = devSettingsOf(t, "--http", ":1", "--block-time", "0", "--window", "90s", "--confirmations", "3",
 		"--rpc-url", "http://a,http://b", "--token", "0xdAC17F958D2ee523a2206206994597C13D831ec7", "--metrics", ":2",
-		"--database", "postgres://x", "--log-level", "debug")
+		"--database", "postgres://x", "--log-level", "debug", "--max-unpaid", "0")
 	require.NoError(t, err)
 	want.HTTPAddr, want.BlockTime, want.PaymentWindow, want.Confirmations = ":1", 0, 90*time.Second, 3
 	want.RPCURLs, want.RPCQuorum, want.MetricsAddr = []string{"http://a", "http://b"}, models.Quorum(0, 2), ":2"
 	want.DatabaseURL, want.LogLevel = "postgres://x", slog.LevelDebug
+	want.MaxUnpaid = 0
 	require.Equal(t, want, got)
 }
 

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v3"
+
+	"paycow/internal/logs"
 )
 
 func main() {
@@ -84,11 +86,11 @@ func oneArgument(what string) cli.ArgValidatorFunc {
 	}
 }
 
-// newLogger returns the logger of a process.
+// newLogger returns the logger of a process. Its lines are bounded, see package logs.
 func newLogger(w io.Writer, s Settings) *slog.Logger {
 	options := &slog.HandlerOptions{Level: s.LogLevel}
 	if s.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		return slog.New(logs.Handler(slog.NewJSONHandler(w, options)))
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(logs.Handler(slog.NewTextHandler(w, options)))
 }
