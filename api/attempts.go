@@ -65,8 +65,7 @@ func accountCounter(name string, limit int64, resets bool) counter {
 // Others cannot keep the account's owner out: what they try is counted for their networks, and from wherever they try,
 // devices on which the owner has logged in before have a counter of their own.
 func (s *Server) loginAttempt(c *gin.Context, role models.Role, email string, account models.Account) attempt {
-	sum := sha256.Sum256([]byte(email))
-	name := string(role) + ":" + hex.EncodeToString(sum[:16])
+	name := accountCounterName(role, email)
 	network := networkOf(c.ClientIP())
 	try := attempt{role: role, email: email, counters: []counter{networkCounter(network)}}
 	if device := s.knownDevice(c, account); device != "" {
@@ -75,18 +74,40 @@ func (s *Server) loginAttempt(c *gin.Context, role models.Role, email string, ac
 	}
 	try.counters = append(
 		try.counters,
-		accountCounter("account:"+name+"@"+network, maxAttemptsPerAccount, true),
-		accountCounter("account:"+name, maxAttemptsFromAnywhere, false),
+		accountCounter(name+"@"+network, maxAttemptsPerAccount, true),
+		accountCounter(name, maxAttemptsFromAnywhere, false),
 	)
 	return try
+}
+
+// The names of an account's counters. One network's counter of logins adds "@" and the network.
+func accountCounterName(role models.Role, email string) string {
+	sum := sha256.Sum256([]byte(email))
+	return "account:" + string(role) + ":" + hex.EncodeToString(sum[:16])
+}
+
+func codeCounterName(account models.Account) string {
+	return "code:" + string(account.Role) + ":" + account.ID
+}
+
+func confirmCounterName(account models.Account) string {
+	return "confirm:" + string(account.Role) + ":" + account.ID
+}
+
+// AccountCounters returns the names of all counters of attempts of an account, except those of known devices. Deleting
+// them unlocks the account.
+func AccountCounters(account models.Account) []string {
+	return []string{
+		accountCounterName(account.Role, account.Email), codeCounterName(account), confirmCounterName(account),
+	}
 }
 
 // codeAttempt returns the attempt to give a second factor's code after the right password. It is counted for the
 // account alone, from wherever it comes: a code has only a million values.
 func codeAttempt(account models.Account) attempt {
-	name := "code:" + string(account.Role) + ":" + account.ID
 	return attempt{
-		counters: []counter{accountCounter(name, maxAttemptsPerAccount, true)}, role: account.Role, email: account.Email,
+		counters: []counter{accountCounter(codeCounterName(account), maxAttemptsPerAccount, true)},
+		role:     account.Role, email: account.Email,
 	}
 }
 
@@ -104,7 +125,7 @@ func registration(c *gin.Context, email string) attempt {
 func confirmAttempt(c *gin.Context, account models.Account) attempt {
 	return attempt{role: account.Role, email: account.Email, counters: []counter{
 		networkCounter(networkOf(c.ClientIP())),
-		accountCounter("confirm:"+string(account.Role)+":"+account.ID, maxAttemptsPerAccount, true),
+		accountCounter(confirmCounterName(account), maxAttemptsPerAccount, true),
 	}}
 }
 

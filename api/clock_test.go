@@ -10,7 +10,7 @@ import (
 	"paycow/models"
 )
 
-// A server whose clock is behind the chain's by more than a minute creates no payment that has ended already: it answers
+// A server whose clock is behind the chain's by more than a tenth of the window creates no payment that has ended already: it answers
 // 503 with a sentence, and is not ready. Calls that repeat an earlier one get their payment.
 func TestACreateBehindTheChainIsRefused(t *testing.T) {
 	t.Parallel()
@@ -23,7 +23,7 @@ func TestACreateBehindTheChainIsRefused(t *testing.T) {
 	first := create("first")
 	require.Equal(t, http.StatusOK, first.status, first.body)
 
-	for _, behind := range []time.Duration{2 * time.Minute, time.Hour, 48 * time.Hour} {
+	for _, behind := range []time.Duration{7 * time.Minute, time.Hour, 48 * time.Hour} {
 		clock = time.Now().Add(-behind)
 		got := create("second")
 		require.Equal(t, http.StatusServiceUnavailable, got.status, got.body)
@@ -37,7 +37,7 @@ func TestACreateBehindTheChainIsRefused(t *testing.T) {
 		require.False(t, view.Checks.Chain.OK)
 		require.Contains(t, *view.Checks.Chain.Reason, "clock")
 	}
-	clock = time.Now().Add(-30 * time.Second)
+	clock = time.Now().Add(-5 * time.Minute)
 	got := create("third")
 	require.Equal(t, http.StatusOK, got.status, "a little is no reason")
 	row := f.row(parse[created](t, got.body).SessionID)

@@ -125,7 +125,7 @@ func (s *Server) createOrRepeat(
 
 // mayCreate sets when the payment begins and ends, and returns an error if no such payment may be created now.
 func (s *Server) mayCreate(ctx context.Context, wanted *store.NewPayment) error {
-	now, err := s.Store.PaymentTime(ctx, wanted.Network, s.Clock())
+	now, err := s.Store.PaymentTime(ctx, wanted.Network, s.Clock(), s.ClockLimit)
 	switch {
 	case errors.Is(err, models.ErrClockBehind):
 		err, now = errClockBehind.because(err), s.Clock()

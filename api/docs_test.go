@@ -183,7 +183,7 @@ var statusOf = map[string]int{
 
 // ofPages are the source files of calls that only PayCow's own pages make. Their codes need not be documented.
 var ofPages = []string{
-	"admin.go", "attempts.go", "checkout.go", "followers.go", "health.go", "login.go", "operator.go", "password.go",
+	"access.go", "admin.go", "attempts.go", "checkout.go", "followers.go", "health.go", "login.go", "operator.go", "password.go",
 	"registration.go",
 	"rotation.go", "session.go", "statistics.go", "totp.go",
 }

@@ -68,7 +68,7 @@ func (s *Server) login(role models.Role, next string) func(*gin.Context) error {
 		if err != nil {
 			return err
 		}
-		if !ok {
+		if !ok || account.DisabledAt != nil {
 			s.logFailedLogin(c, role, account, "the e-mail address or the password is wrong")
 			return errLoginFailed
 		}

@@ -127,7 +127,8 @@ func isOfPages(path string) bool {
 
 // isOfPeople reports whether a call is for logged-in people. TestOpenAPIMatchesTheAnswersToPeople covers those.
 func isOfPeople(path string) bool {
-	return strings.HasPrefix(path, "/api/operator/") || strings.HasPrefix(path, "/api/admin/")
+	return strings.HasPrefix(path, "/api/operator/") || strings.HasPrefix(path, "/api/admin/") ||
+		strings.HasPrefix(path, "/api/account/")
 }
 
 func TestOpenAPINamesEveryRouteAndNoOther(t *testing.T) {
@@ -350,6 +351,41 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 			"currentPassword": goodPassword, "newPassword": "a new long password",
 		})
 	}
+
+	newPassword := fieldsOf{"password": "a new long password"}
+	admins := parse[struct{ Admins []adminAccountView }](t, try(admin, 200, get, "/api/admin/admins", nil).body).Admins
+	second, otherID := f.admin("second@example.org"), other.me().ID
+	require.Len(t, admins, 1)
+	secondID := ""
+	for _, a := range parse[struct{ Admins []adminAccountView }](t, try(admin, 200, get, "/api/admin/admins", nil).body).Admins {
+		if a.ID != admins[0].ID {
+			secondID = a.ID
+		}
+	}
+	try(second, 403, post, "/api/admin/operators/{id}/unlock", fieldsOf{"password": "wrong"}, id)
+	for _, of := range []struct{ base, id string }{{"/api/admin/operators/{id}/", otherID}, {"/api/admin/admins/{id}/", secondID}} {
+		for _, what := range []string{"unlock", "remove-totp", "end-sessions", "password-link"} {
+			try(admin, 200, post, of.base+what, newPassword, of.id)
+		}
+	}
+	try(admin, 200, post, "/api/admin/operators/{id}/revoke-keys", newPassword, otherID)
+	try(admin, 404, post, "/api/admin/operators/{id}/revoke-keys", newPassword, models.NewID())
+	try(admin, 200, post, "/api/admin/admins/{id}/disable", newPassword, secondID)
+	try(admin, 409, post, "/api/admin/admins/{id}/disable", newPassword, admins[0].ID)
+	try(admin, 200, post, "/api/admin/admins/{id}/enable", newPassword, secondID)
+	for _, side := range []struct {
+		base string
+		v    *visitor
+	}{{"/api/operator", operator}, {"/api/admin", admin}} {
+		try(side.v, 200, get, side.base+"/sessions", nil)
+		try(side.v, 204, post, side.base+"/sessions/end", fieldsOf{})
+		try(side.v, 404, post, side.base+"/sessions/end", fieldsOf{"id": "0123456789abcdef"})
+	}
+	link := parse[map[string]string](t, try(admin, 200, post, "/api/admin/operators/{id}/password-link", newPassword, id).body)["url"]
+	_, token, _ := strings.Cut(link, "#")
+	try(stranger, 403, post, "/api/account/password", fieldsOf{"token": "x", "newPassword": "another long password"})
+	try(stranger, 200, post, "/api/account/password", fieldsOf{"token": token, "newPassword": "another long password"})
+	try(operator, 200, post, "/api/operator/login", fieldsOf{"email": newEmail, "password": "another long password"})
 
 	try(admin, 200, get, "/api/admin/payments", nil)
 	try(admin, 400, get, "/api/admin/payments?status=x", nil)

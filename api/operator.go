@@ -85,7 +85,7 @@ func (s *Server) operatorSettings(c *gin.Context) error {
 
 func (s *Server) putOperatorSettings(c *gin.Context) error {
 	who := personOfRequest(c)
-	body, err := readFields(c, "name", "website", "returnOrigins")
+	body, err := readFields(c, "name", "website", "returnOrigins", "code")
 	if err != nil {
 		return err
 	}
@@ -118,6 +118,9 @@ func (s *Server) putOperatorSettings(c *gin.Context) error {
 			origins = append(origins, origin)
 		}
 	}
+	if err := s.confirmOrigins(c, who, body, strings.Join(origins, "\n")); err != nil {
+		return err
+	}
 	entry := auditOf(c, who.account, "settings_changed", "Changed the settings; payers may return to %d origins.",
 		len(origins))
 	if err := s.Store.SetOperatorSettings(c.Request.Context(), who.account.ID, name, website,
@@ -126,6 +129,22 @@ func (s *Server) putOperatorSettings(c *gin.Context) error {
 	}
 	writeJSON(c, http.StatusOK, settingsView{Name: name, Website: website, ReturnOrigins: origins})
 	return nil
+}
+
+// confirmOrigins checks the code of an account that has a second factor, if the origins change: they decide where payers
+// are sent.
+func (s *Server) confirmOrigins(c *gin.Context, who person, body fields, origins string) error {
+	if !who.account.HasTOTP() {
+		return nil
+	}
+	operator, err := s.Store.Operator(c.Request.Context(), who.account.ID)
+	if err != nil {
+		return fmt.Errorf("read the operator: %w", err)
+	}
+	if operator.ReturnOrigins == origins {
+		return nil
+	}
+	return s.confirmCode(c, who, body)
 }
 
 // shopURL parses an address of an operator's shop. It must be https. An installation without https also allows http

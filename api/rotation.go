@@ -21,7 +21,7 @@ var errNoCredential = &failure{
 
 func (s *Server) revealCredential(c *gin.Context) error {
 	who := personOfRequest(c)
-	body, err := readFields(c, "password")
+	body, err := readFields(c, "password", "code")
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (s *Server) revealCredential(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.confirm(c, who, body, "password"); err != nil {
+	if err := s.confirmFully(c, who, body); err != nil {
 		return err
 	}
 	credential, err := s.currentCredential(c, operator)
@@ -62,7 +62,7 @@ func (s *Server) currentCredential(c *gin.Context, operator models.Operator) (mo
 // rotateCredential creates a new key and secret. The old ones keep working for the requested number of hours.
 func (s *Server) rotateCredential(c *gin.Context) error {
 	who := personOfRequest(c)
-	body, err := readFields(c, "password", "graceHours")
+	body, err := readFields(c, "password", "code", "graceHours")
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (s *Server) rotateCredential(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.confirm(c, who, body, "password"); err != nil {
+	if err := s.confirmFully(c, who, body); err != nil {
 		return err
 	}
 	current, err := s.currentCredential(c, operator)

@@ -71,6 +71,9 @@ type Config struct {
 	MaxUnpaid int
 	BlockTime time.Duration // usual time between blocks; default models.DefaultBlockTime
 	LagLimit  time.Duration // largest age of the newest block read for /readyz; default 10 block times plus 30 s
+	// ClockLimit is how far the clock may be behind the agreed block when a payment is created; default a tenth of the
+	// window, at least models.MaxClockSkew.
+	ClockLimit time.Duration
 	// MasterKey seals API secrets and second factors. Without it no operator can be approved and no secret revealed.
 	MasterKey *secrets.Keyring
 	// TemporalUIURL is where admins reach Temporal's web UI, "" if they cannot. TemporalNamespace is the namespace to
@@ -127,6 +130,7 @@ func newServer(config Config, hash func(password string) string) *Server {
 	setDefault(&config.MaxAmount, models.DefaultMaxAmount)
 	setDefault(&config.BlockTime, models.DefaultBlockTime)
 	setDefault(&config.LagLimit, 10*config.BlockTime+30*time.Second)
+	setDefault(&config.ClockLimit, max(models.MaxClockSkew, config.PaymentWindow/10))
 	setDefault(&config.DecisionWait, 8*time.Second)
 	if config.Clock == nil {
 		config.Clock = time.Now
@@ -205,6 +209,8 @@ func (s *Server) routePeople(router *gin.Engine) {
 	anyone.POST("/admin/login", s.handle(s.login(models.RoleAdmin, "/admin.html")))
 	anyone.POST("/admin/logout", s.handle(s.logout))
 
+	anyone.POST("/account/password", s.handle(s.setPasswordByLink))
+
 	operator := anyone.Group("/operator", s.loggedInAs(models.RoleOperator))
 	operator.GET("/me", s.handle(s.me))
 	operator.POST("/credentials/reveal", s.handle(s.revealCredential))
@@ -219,6 +225,13 @@ func (s *Server) routePeople(router *gin.Engine) {
 	for name := range operatorChanges {
 		admin.POST("/operators/:id/"+name, s.handle(s.changeOperator(name)))
 	}
+	for name, change := range accessChanges(models.RoleOperator) {
+		admin.POST("/operators/:id/"+name, s.handle(s.changeAccess(models.RoleOperator, change)))
+	}
+	admin.GET("/admins", s.handle(s.adminAccounts))
+	for name, change := range accessChanges(models.RoleAdmin) {
+		admin.POST("/admins/:id/"+name, s.handle(s.changeAccess(models.RoleAdmin, change)))
+	}
 	admin.GET("/payments", s.handle(s.adminPayments))
 	admin.GET("/payment/:id", s.handle(s.adminPayment))
 	admin.GET("/health", s.handle(s.adminHealth))
@@ -231,6 +244,8 @@ func (s *Server) routePeople(router *gin.Engine) {
 		group.POST("/totp/start", s.handle(s.startTOTP))
 		group.POST("/totp/enable", s.handle(s.enableTOTP))
 		group.POST("/totp/disable", s.handle(s.disableTOTP))
+		group.GET("/sessions", s.handle(s.listSessions))
+		group.POST("/sessions/end", s.handle(s.endSessions))
 	}
 }
 

@@ -95,8 +95,8 @@ func (s *Server) personOf(ctx context.Context, r *http.Request) (person, error) 
 		return person{}, fmt.Errorf("read the session: %w", err)
 	}
 	account, err := s.Store.AccountByID(ctx, session.Role, session.AccountID)
-	if errors.Is(err, models.ErrNotFound) {
-		return person{}, errNotLoggedIn.because(err)
+	if errors.Is(err, models.ErrNotFound) || err == nil && account.DisabledAt != nil {
+		return person{}, errNotLoggedIn.because(errors.New("the account does not exist or is disabled"))
 	}
 	return person{account: account, tokenHash: hash}, err
 }

@@ -120,8 +120,8 @@ func (s *Server) enableTOTP(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	err = s.Store.EnableTOTP(c.Request.Context(), who.account, step,
-		auditOf(c, who.account, "totp_enabled", "Enabled the second factor."))
+	err = s.Store.EnableTOTP(c.Request.Context(), who.account, step, who.tokenHash,
+		auditOf(c, who.account, "totp_enabled", "Enabled the second factor; all other sessions ended."))
 	if errors.Is(err, models.ErrNotFound) {
 		return errFactorChanged.because(err)
 	}
@@ -154,8 +154,8 @@ func (s *Server) disableTOTP(c *gin.Context) error {
 		}
 		return err
 	}
-	err = s.Store.DisableTOTP(c.Request.Context(), who.account,
-		auditOf(c, who.account, "totp_disabled", "Disabled the second factor."))
+	err = s.Store.DisableTOTP(c.Request.Context(), who.account, who.tokenHash,
+		auditOf(c, who.account, "totp_disabled", "Disabled the second factor; all other sessions ended."))
 	if errors.Is(err, models.ErrNotFound) {
 		return errFactorChanged.because(err)
 	}

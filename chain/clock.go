@@ -45,7 +45,7 @@ func (p *Pool) ClockSkew() (skew time.Duration, ok bool) {
 		}
 	}
 	needed := min(2, len(p.members))
-	if p.config.BlockTime <= 0 || len(skews) < needed || needed == 0 {
+	if p.config.BlockTime <= 0 || p.config.OwnClock || len(skews) < needed || needed == 0 {
 		return 0, false
 	}
 	slices.Sort(skews)

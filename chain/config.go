@@ -27,6 +27,9 @@ type Config struct {
 	FinalizedAbove models.Amount
 	// WatchMempool makes a Watcher look for transfers that are not mined yet, too.
 	WatchMempool bool
+	// OwnClock says that the chain's clock is not the world's, as that of a local chain, so the worker's clock is not
+	// compared with it.
+	OwnClock bool
 }
 
 // quorum returns how many nodes must agree, at least 1.

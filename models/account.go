@@ -17,8 +17,22 @@ type Account struct {
 	ID           string
 	Email        string
 	PasswordHash string // Argon2id in PHC string form; "" when nobody can log in
+	// DisabledAt is when an admin was disabled, nil if the account may log in.
+	DisabledAt   *time.Time `gorm:"->"`
 	SecondFactor `gorm:"embedded"`
 }
+
+// PasswordLink lets whoever has its token set an account's password, once.
+type PasswordLink struct {
+	TokenHash []byte `gorm:"primaryKey"`
+	Role      Role
+	AccountID string
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// PasswordLinkLifetime is how long a link for a password can be used.
+const PasswordLinkLifetime = 24 * time.Hour
 
 // SecondFactor is an account's TOTP (RFC 6238). Only the store's calls for TOTP write its columns.
 type SecondFactor struct {
@@ -60,7 +74,18 @@ type Session struct {
 const (
 	SessionIdle     = 12 * time.Hour
 	SessionLifetime = 7 * 24 * time.Hour
+	// Admins' sessions are short: they can do more.
+	AdminSessionIdle     = 30 * time.Minute
+	AdminSessionLifetime = 12 * time.Hour
 )
+
+// SessionTimes returns how long a session of the role lives: without being used, and in total.
+func SessionTimes(role Role) (idle, lifetime time.Duration) {
+	if role == RoleAdmin {
+		return AdminSessionIdle, AdminSessionLifetime
+	}
+	return SessionIdle, SessionLifetime
+}
 
 // LoginAttempt counts recent attempts to log in to an account or from a network address.
 type LoginAttempt struct {

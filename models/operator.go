@@ -54,6 +54,7 @@ type Admin struct {
 	Email        string // lower-case, unique
 	PasswordHash string // Argon2id in PHC string form
 	SecondFactor `gorm:"embedded"`
+	DisabledAt   *time.Time // nil while the admin may log in
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 }

@@ -89,6 +89,8 @@ func (p *Payment) nextState() models.PaymentState {
 func (p *Payment) status(s sums) (models.Status, models.Exception) {
 	requested := p.input.AmountRequested
 	expired := p.windowClosed && !s.unconfirmedInTime
+	// What is PAID stays PAID while the credits cover it, even if a reorg mines a transfer again after the window.
+	isPaid := s.creditedInTime >= requested || p.recorded.Status == models.StatusPaid && s.credited >= requested
 	switch {
 	case p.rejected && s.credited > 0:
 		return models.StatusRejected, models.ExceptionAfterReject
@@ -100,14 +102,9 @@ func (p *Payment) status(s sums) (models.Status, models.Exception) {
 	case p.accepted && s.credited > 0:
 		return models.StatusPaid, models.ExceptionAccepted
 
-	case s.outdated:
-		// The status waits for the reversal too. Whether the credited transfer was late is no longer known: its row may
-		// hold another block than the one that it was credited in.
-		return p.recorded.Status, p.recorded.Exception
-
-	case s.creditedInTime >= requested && s.credited > requested:
+	case isPaid && s.credited > requested:
 		return models.StatusPaid, models.ExceptionOverpaid
-	case s.creditedInTime >= requested:
+	case isPaid:
 		return models.StatusPaid, models.ExceptionNone
 
 	case expired && s.creditedLate > 0:

@@ -17,13 +17,14 @@ const (
 	expiryByClock       mutant = "expiry by the clock"
 	pauseIgnored        mutant = "pause ignored"
 	acceptanceLost      mutant = "acceptance lost"
+	oneNodeTakesBack    mutant = "one node takes back"
 )
 
 // mutants lists all of them.
 func mutants() []mutant {
 	return []mutant{
 		elevenConfirmations, noWalkBack, dedupeByTxHash, cursorFirst, emptyBelieved, unverified, quorumIgnored, expiryByClock,
-		pauseIgnored, acceptanceLost,
+		pauseIgnored, acceptanceLost, oneNodeTakesBack,
 	}
 }
 

@@ -94,7 +94,10 @@ func (sim *simulation) judgeState(r *run, state models.PaymentState, all []model
 		sim.failf("payment %d: received %s, credited %s, the truth is %s", r.number, state.AmountReceived, state.AmountCredited, total)
 	}
 	ends := sim.windowEnds(p, all)
-	if !slices.ContainsFunc(ends, func(end time.Time) bool { return mayEndAs(p, state, all, end) }) {
+	// What was PAID in time stays PAID when a fork mines its transfers again after the window.
+	staysPaid := r.wasPaid && state.Status == models.StatusPaid && total >= p.AmountRequested &&
+		(state.Exception == models.ExceptionOverpaid) == (total > p.AmountRequested)
+	if !staysPaid && !slices.ContainsFunc(ends, func(end time.Time) bool { return mayEndAs(p, state, all, end) }) {
 		sim.failf("payment %d of %s ends %s (%s) with decision %q; that follows from none of the windows to %v and %v",
 			r.number, p.AmountRequested, state.Status, state.Exception, state.Decision, ends, all)
 	}
@@ -151,6 +154,61 @@ func (sim *simulation) judgeCredits(input models.CreditInput) {
 		if !found {
 			sim.failf("credited %s of block %s, which no honest node holds with 12 confirmations", n.TransferKey, n.Block)
 		}
+	}
+}
+
+// anyHonest reports whether an honest node has lately shown a chain of which the condition holds.
+func (sim *simulation) anyHonest(condition func(blocks []*chaintest.Block) bool) bool {
+	for _, seen := range sim.views {
+		if slices.ContainsFunc(seen.chains, condition) {
+			return true
+		}
+	}
+	return false
+}
+
+// judgeReversals checks that an honest node's chain does not hold what is taken back: of a quorum at most one node lies.
+func (sim *simulation) judgeReversals(input models.CreditInput) {
+	for _, n := range input.Reversals {
+		if sim.quorum < 2 {
+			continue
+		}
+		gone := sim.anyHonest(func(blocks []*chaintest.Block) bool {
+			return len(blocks) > int(n.Block.Number) && !slices.ContainsFunc(chaintest.Transfers(blocks), func(t models.TokenTransfer) bool {
+				return t.TransferKey == n.TransferKey && t.To == input.DepositAddress && t.Amount == n.CreditedAmount
+			})
+		})
+		if !gone {
+			sim.failf("reversed %s of block %s, which every honest node holds", n.TransferKey, n.Block)
+		}
+	}
+}
+
+// judgeRewind checks that what the quorum agreed on is taken back only when an honest node has another block there.
+func (sim *simulation) judgeRewind(before models.ChainCursor, to models.BlockRef) {
+	if sim.quorum < 2 || to.Number >= before.AgreedNumber {
+		return
+	}
+	moved := sim.anyHonest(func(blocks []*chaintest.Block) bool {
+		return len(blocks) > int(before.AgreedNumber) && blocks[before.AgreedNumber].Header.Hash.Hex() != before.AgreedHash
+	})
+	if !moved {
+		sim.failf("block %d was agreed on, every honest node has it, and reading went back to block %d", before.AgreedNumber, to.Number)
+	}
+}
+
+// judgeAlarm checks that nothing halts the installation: no fork of the honest chain is deeper than what is final.
+func (sim *simulation) judgeAlarm(alarm models.Alarm) {
+	if alarm.Kind.HaltsCrediting() {
+		sim.failf("an alarm halts crediting on the word of a node that lies: %s", alarm.Message)
+	}
+}
+
+// judgeProgress checks that a status goes back from PAID only when something is reversed.
+func (sim *simulation) judgeProgress(r *run, before, after models.PaymentState, reversals int) {
+	r.wasPaid = r.wasPaid || after.Status == models.StatusPaid
+	if before.Status == models.StatusPaid && after.Status != models.StatusPaid && reversals == 0 {
+		sim.failf("payment %d was PAID and became %s (%s) although nothing was reversed", r.number, after.Status, after.Exception)
 	}
 }
 

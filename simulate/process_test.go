@@ -29,6 +29,10 @@ type fragileStore struct {
 	trouble func() uint64                                     // of 1000 writes, how many go wrong
 	settled func(p models.Payment, credits []models.Transfer) // judges what was credited
 	mutant  mutant
+	// rewound is called after the cursor was moved back, with the cursor as it was.
+	rewound func(before models.ChainCursor, to models.BlockRef)
+	// raised is called with each alarm.
+	raised func(alarm models.Alarm)
 
 	mu     sync.Mutex
 	calls  map[string]int
@@ -123,7 +127,21 @@ func (s *fragileStore) Rewind(ctx context.Context, network string, from, to mode
 }
 
 func (s *fragileStore) RewindAgreed(ctx context.Context, network string, from, to, branch models.BlockRef) error {
-	return s.write("rewind", func() error { return s.Store.RewindAgreed(ctx, network, from, to, branch) })
+	return s.write("rewind", func() error {
+		before, err := s.Store.Cursor(ctx, network)
+		if err == nil {
+			err = s.Store.RewindAgreed(ctx, network, from, to, branch)
+		}
+		if err == nil {
+			s.rewound(before, to)
+		}
+		return err
+	})
+}
+
+func (s *fragileStore) Raise(ctx context.Context, alarm models.Alarm) error {
+	s.raised(alarm)
+	return s.Store.Raise(ctx, alarm)
 }
 
 func (s *fragileStore) Heal(ctx context.Context, network string, found []models.TokenTransfer) (added int, err error) {
@@ -193,6 +211,22 @@ type believing struct{}
 func (believing) VerifyTransfer(context.Context, chain.Verification) error { return nil }
 
 func (believing) VerifyRemoval(context.Context, chain.Verification) error { return nil }
+
+// hasty is a verifier that takes back what is asked for.
+type hasty struct{ *chain.Verifier }
+
+func (hasty) VerifyRemoval(context.Context, chain.Verification) error { return nil }
+
+// single is a source for which one node's branch is the quorum's.
+type single struct{ chain.BlockSource }
+
+func (s single) AgreedHeader(ctx context.Context, number uint64) (chain.Header, error) {
+	return s.HeaderByNumber(ctx, number)
+}
+
+func (s single) CheckBranch(ctx context.Context, marks models.ChainCursor) (chain.Header, error) {
+	return s.HeaderByNumber(ctx, marks.AgreedNumber)
+}
 
 // impatient is a verifier that requires one confirmation fewer than it should.
 type impatient struct{ *chain.Verifier }
@@ -266,8 +300,11 @@ func (sim *simulation) startProcess() {
 	config := chain.Config{Network: models.NetworkERC20, ChainID: chaintest.ChainID, Token: chaintest.Token, Quorum: quorum, BlockTime: chaintest.BlockTime}
 	p.pool = chain.NewPool(endpoints, config, s, quiet, chain.WithQuarantine(time.Minute))
 	var source chain.BlockSource = p.pool
-	if sim.mutant == noWalkBack {
+	switch sim.mutant { //nolint:exhaustive // the others break something else
+	case noWalkBack:
 		source = steadfast{p.pool, s}
+	case oneNodeTakesBack:
+		source = single{p.pool}
 	}
 	p.follower = chain.NewFollower(config, source, s, s, quiet, chain.WithRangesFrom(8))
 	p.check = chain.NewCrossCheck(config, p.pool, s, s, quiet)
@@ -278,6 +315,8 @@ func (sim *simulation) startProcess() {
 		verifying = believing{}
 	case elevenConfirmations:
 		verifying = impatient{verifier}
+	case oneNodeTakesBack:
+		verifying = hasty{verifier}
 	}
 	verifying = oneByOne{verifying, sim.seed, make(chan struct{}, 1)}
 	p.activities = activities.New(activities.Dependencies{Payments: s, Crowds: s, Signals: s, Verifier: verifying}, activities.Settings{Network: models.NetworkERC20}, quiet)

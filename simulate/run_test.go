@@ -23,6 +23,8 @@ type run struct {
 	timer   time.Time    // when the timer fires or has fired, zero before there is one
 	pending rules.Effect // whose activity is being repeated, nil when there is none
 
+	wasPaid    bool  // it was recorded as PAID
+	takesBack  bool  // credits of a crowded payment were to be reversed since its state was recorded
 	rejected   bool  // the operator has rejected the payment
 	accepted   bool  // the operator has accepted it
 	acceptedAt int64 // the version that was accepted, 0 when none was or its run was terminated afterwards
@@ -46,7 +48,7 @@ func (sim *simulation) start(r *run) {
 func (sim *simulation) resume(r *run) {
 	input := models.NewPaymentInput(r.payment, sim.required(), chaintest.BlockTime)
 	*r = run{
-		payment: r.payment, number: r.number, rejected: r.rejected, accepted: r.accepted, acceptedAt: r.acceptedAt,
+		payment: r.payment, number: r.number, wasPaid: r.wasPaid, takesBack: r.takesBack, rejected: r.rejected, accepted: r.accepted, acceptedAt: r.acceptedAt,
 		rules: rules.NewPayment(input), alive: true, resume: true, began: sim.step,
 	}
 }
@@ -139,11 +141,20 @@ func (sim *simulation) carryOut(ctx context.Context, r *run, effect rules.Effect
 		r.resume = false
 		r.rules.ApplySnapshot(snapshot)
 	case rules.Record:
+		before := r.rules.Recorded()
 		result, err := act.RecordPayment(ctx, effect.Input)
 		if err != nil {
 			return false
 		}
 		sim.tracef("payment %d: %s, recorded %t", r.number, effect.Summary(), result.Recorded)
+		if result.Recorded {
+			reversals := 0
+			if r.takesBack {
+				reversals++
+			}
+			r.takesBack = false
+			sim.judgeProgress(r, before, effect.Input.State, reversals)
+		}
 		r.rules.ApplyRecordResult(effect, result)
 	case rules.Credit:
 		result, err := act.CreditPayment(ctx, effect.Input)
@@ -153,9 +164,12 @@ func (sim *simulation) carryOut(ctx context.Context, r *run, effect rules.Effect
 		sim.tracef("payment %d: %s, recorded %t, %d not verified", r.number, effect.Summary(), result.Recorded, len(result.Unverified))
 		if result.Recorded {
 			sim.judgeCredits(effect.Input)
+			sim.judgeReversals(effect.Input)
+			sim.judgeProgress(r, r.rules.Recorded(), effect.Input.State, len(effect.Input.Reversals))
 		}
 		r.rules.ApplyCreditResult(effect, result)
 	case rules.Settle:
+		r.takesBack = r.takesBack || effect.Crowd.Outdated > 0 // a reversal may be booked and its outcome lost
 		result, err := act.SettlePayment(ctx, effect.Input)
 		if err != nil {
 			return false

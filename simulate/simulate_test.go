@@ -74,6 +74,8 @@ type simulation struct {
 	failed  string
 	step    int
 	former  []formerChain
+	own     *chaintest.Chain // the branch that the first node is on alone, nil while it is on the honest one
+	views   []seenViews
 }
 
 // formerChain is a branch that died at a step.
@@ -82,6 +84,19 @@ type formerChain struct {
 	step     int
 	hadPause bool
 }
+
+// seenViews is what the honest nodes showed at a step.
+type seenViews struct {
+	step   int
+	chains [][]*chaintest.Block
+}
+
+// The first node, if it lies, is on a branch of its own for whole epochs of ownSteps blocks, longer than its quarantine
+// lasts. The branch begins up to ownDepth blocks below its head, and so below what is final.
+const (
+	ownSteps = 10
+	ownDepth = finalLag + 10
+)
 
 // formerSteps is how long a node may still be on a dead branch: nodes go away for eight steps.
 const formerSteps = 16
@@ -138,7 +153,7 @@ func simulate(t testing.TB, template string, seed uint64, broken mutant) *simula
 	sim.world = chaintest.NewChainBefore(time.Now(), 3)
 	count := 1 + int(sim.rnd("nodes")%4)
 	sim.quorum = min(count, 1+int(sim.rnd("quorum")%2))
-	if broken == quorumIgnored || broken == unverified {
+	if broken == quorumIgnored || broken == unverified || broken == oneNodeTakesBack {
 		count, sim.quorum = 3, 2
 	}
 	for i := range count {
@@ -149,7 +164,10 @@ func simulate(t testing.TB, template string, seed uint64, broken mutant) *simula
 		})
 		sim.nodes = append(sim.nodes, node)
 	}
-	sim.db = &fragileStore{Store: db, seed: seed, mutant: broken, calls: map[string]int{}, trouble: func() uint64 { return sim.trouble }}
+	sim.db = &fragileStore{
+		Store: db, seed: seed, mutant: broken, calls: map[string]int{}, trouble: func() uint64 { return sim.trouble },
+		rewound: sim.judgeRewind, raised: sim.judgeAlarm,
+	}
 	sim.db.settled = func(p models.Payment, credits []models.Transfer) {
 		input := models.CreditInput{DepositAddress: p.DepositAddress}
 		for _, credit := range credits {
@@ -222,6 +240,53 @@ func (sim *simulation) see(calm bool) {
 	}
 }
 
+// fork lets the first node, if it lies, be on a branch of its own now and then, and come back. Its branch holds payments
+// that nobody made.
+func (sim *simulation) fork(calm bool) {
+	node := sim.nodes[0]
+	epoch := fmt.Sprint(sim.step / ownSteps)
+	if calm || !node.IsLiar() || chaintest.Draw(sim.seed, "own branch", epoch)%3 != 0 {
+		if sim.own != nil {
+			sim.tracef("%s is back on the honest chain", node.Name())
+			node.Follow(sim.world)
+		}
+		sim.own = nil
+		return
+	}
+	if sim.own == nil {
+		depth := 1 + int(sim.rnd("own depth")%ownDepth)
+		sim.tracef("%s is on a branch of its own, %d blocks deep", node.Name(), depth)
+		sim.own = sim.world.Branch(depth)
+	}
+	// It is never behind the others, so that it is read.
+	for height := sim.world.Height(); sim.own.Height() <= height; {
+		var txs []chaintest.Transaction
+		if number := sim.own.Height() + 1; sim.rnd("made up", number)%4 == 0 {
+			to := common.HexToAddress(sim.runs[sim.rnd("made up to", number)%payments].payment.DepositAddress)
+			txs = append(txs, chaintest.Transaction{
+				Hash:    common.BigToHash(new(big.Int).SetUint64(sim.rnd("made up tx", number))),
+				Outputs: []chaintest.Output{chaintest.Transfer(chaintest.Token, stranger, to, big.NewInt(50_000_000))},
+			})
+		}
+		sim.own.MineAt(time.Now().Add(-time.Second), txs)
+	}
+	node.Follow(sim.own)
+}
+
+// remember keeps what the honest nodes show, for as long as a node's word may be used.
+func (sim *simulation) remember() {
+	seen := seenViews{step: sim.step}
+	for _, node := range sim.nodes {
+		if !node.IsLiar() {
+			seen.chains = append(seen.chains, node.View())
+		}
+	}
+	sim.views = append(sim.views, seen)
+	for sim.views[0].step+formerSteps < sim.step {
+		sim.views = sim.views[1:]
+	}
+}
+
 // turn simulates the time of one block.
 func (sim *simulation) turn(ctx context.Context, calm bool) {
 	sim.trouble = 60
@@ -231,6 +296,8 @@ func (sim *simulation) turn(ctx context.Context, calm bool) {
 	time.Sleep(chaintest.BlockTime)
 	sim.mine(calm)
 	sim.see(calm)
+	sim.fork(calm)
+	sim.remember()
 	sim.decide(ctx, calm)
 	for range 8 {
 		if sim.db.isKilled() {

@@ -119,20 +119,41 @@ func (s *Store) OfferTOTP(ctx context.Context, account models.Account, sealed []
 	return wrap(err, "offer a second factor")
 }
 
-// EnableTOTP makes the offered secret the account's second factor, and writes the audit log. step is the time step of
-// the code that confirmed it. Returns models.ErrNotFound when the offer was replaced since account was read.
-func (s *Store) EnableTOTP(ctx context.Context, account models.Account, step int64, entry models.AuditEntry) error {
-	return s.changeAccount(ctx, account, map[string]any{
+// EnableTOTP makes the offered secret the account's second factor, ends the sessions other than current, and writes the
+// audit log. step is the time step of the code that confirmed it. Returns models.ErrNotFound when the offer was replaced
+// since account was read.
+func (s *Store) EnableTOTP(
+	ctx context.Context, account models.Account, step int64, current []byte, entry models.AuditEntry,
+) error {
+	return s.changeFactor(ctx, account, map[string]any{
 		"totp_sealed": account.TOTPPending, "totp_pending": []byte{}, "totp_last_step": step, "updated_at": s.now(),
-	}, entry, gorm.Expr("totp_pending = ? AND length(totp_sealed) = 0", account.TOTPPending))
+	}, current, entry, gorm.Expr("totp_pending = ? AND length(totp_sealed) = 0", account.TOTPPending))
 }
 
-// DisableTOTP removes the account's second factor, and writes the audit log. Returns models.ErrNotFound when it was
-// removed or replaced since account was read.
-func (s *Store) DisableTOTP(ctx context.Context, account models.Account, entry models.AuditEntry) error {
-	return s.changeAccount(ctx, account, map[string]any{
+// DisableTOTP removes the account's second factor, ends the sessions other than current, and writes the audit log.
+// Returns models.ErrNotFound when it was removed or replaced since account was read.
+func (s *Store) DisableTOTP(
+	ctx context.Context, account models.Account, current []byte, entry models.AuditEntry,
+) error {
+	return s.changeFactor(ctx, account, map[string]any{
 		"totp_sealed": []byte{}, "totp_pending": []byte{}, "updated_at": s.now(),
-	}, entry, gorm.Expr("totp_sealed = ? AND length(totp_sealed) > 0", account.TOTPSealed))
+	}, current, entry, gorm.Expr("totp_sealed = ? AND length(totp_sealed) > 0", account.TOTPSealed))
+}
+
+func (s *Store) changeFactor(
+	ctx context.Context, account models.Account, changes map[string]any, current []byte, entry models.AuditEntry,
+	where clause.Expr,
+) error {
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		if err := changeOne(tx, account, changes, where); err != nil {
+			return err
+		}
+		if err := endOtherSessions(tx, account, current); err != nil {
+			return err
+		}
+		return s.audit(tx, entry)
+	})
+	return wrap(err, "change a second factor")
 }
 
 // UseTOTPStep notes that the code of a time step was used. It reports whether this call was the first to use this step

@@ -31,9 +31,11 @@ func (s *Store) databaseNow(ctx context.Context) (time.Time, error) {
 
 // PaymentTime returns the time that a payment made now is created at. It is the database's, so that a process whose
 // clock is wrong makes no payment that ends too early or that the watcher overlooks; SQLite has no clock, so own, the
-// process's, counts. Returns models.ErrClockBehind when the blocks that the quorum agreed on are more than
-// models.MaxClockSkew later: a payment could then have ended before it began.
-func (s *Store) PaymentTime(ctx context.Context, network string, own time.Time) (time.Time, error) {
+// process's, counts. Returns models.ErrClockBehind when the block that the quorum agreed on is later by more than the
+// limit: the payment's window would be that much shorter, or over.
+func (s *Store) PaymentTime(
+	ctx context.Context, network string, own time.Time, limit time.Duration,
+) (time.Time, error) {
 	read := struct {
 		Now        *time.Time
 		AgreedTime *time.Time
@@ -49,7 +51,7 @@ func (s *Store) PaymentTime(ctx context.Context, network string, own time.Time) 
 	if read.Now != nil {
 		now = *read.Now
 	}
-	if read.AgreedTime != nil && read.AgreedTime.Sub(now) > models.MaxClockSkew {
+	if read.AgreedTime != nil && read.AgreedTime.Sub(now) > limit {
 		return time.Time{}, fmt.Errorf("%w: it is %s there, and the agreed block is of %s", models.ErrClockBehind,
 			now.UTC().Format(time.RFC3339), read.AgreedTime.UTC().Format(time.RFC3339))
 	}

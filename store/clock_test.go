@@ -16,7 +16,7 @@ func TestPaymentTime(t *testing.T) {
 		ctx := t.Context()
 		for _, wrong := range []time.Duration{0, -2 * time.Hour, 10 * time.Minute, 48 * time.Hour} {
 			own := time.Now().Add(wrong)
-			at, err := f.PaymentTime(ctx, "another network, without blocks", own)
+			at, err := f.PaymentTime(ctx, "another network, without blocks", own, models.MaxClockSkew)
 			require.NoError(t, err)
 			if f.engine == enginePostgres {
 				require.WithinDuration(t, time.Now(), at, 10*time.Second, "the process's clock does not count")
@@ -33,9 +33,9 @@ func TestPaymentTime(t *testing.T) {
 		to := block(101, "main")
 		to.Time = ahead
 		require.NoError(t, f.Advance(ctx, models.NetworkERC20, batch(f.tip, to, 101, nil)))
-		_, err = f.PaymentTime(ctx, models.NetworkERC20, ahead.Add(-models.MaxClockSkew-time.Second))
+		_, err = f.PaymentTime(ctx, models.NetworkERC20, ahead.Add(-models.MaxClockSkew-time.Second), models.MaxClockSkew)
 		require.ErrorIs(t, err, models.ErrClockBehind)
-		_, err = f.PaymentTime(ctx, models.NetworkERC20, ahead.Add(-models.MaxClockSkew+2*time.Second))
+		_, err = f.PaymentTime(ctx, models.NetworkERC20, ahead.Add(-models.MaxClockSkew+2*time.Second), models.MaxClockSkew)
 		if f.engine == enginePostgres {
 			require.ErrorIs(t, err, models.ErrClockBehind)
 		} else {

@@ -24,7 +24,7 @@ func (s *Store) CreateSession(
 		if err != nil {
 			return err
 		}
-		if !bytes.Equal(same.TOTPSealed, account.TOTPSealed) {
+		if !bytes.Equal(same.TOTPSealed, account.TOTPSealed) || same.DisabledAt != nil {
 			return models.ErrNotFound
 		}
 		err = tx.Where("token_hash = ? OR expires_at <= ?", oldTokenHash, s.now()).Delete(&models.Session{}).Error
@@ -43,7 +43,8 @@ func (s *Store) beginSession(tx *gorm.DB, account models.Account, session models
 	now := s.now()
 	session.Role, session.AccountID = account.Role, account.ID
 	session.MAC = s.keys.MAC(proofOfSession, partsOfSession(session)...)
-	session.CreatedAt, session.SeenAt, session.ExpiresAt = now, now, now.Add(models.SessionLifetime)
+	_, lifetime := models.SessionTimes(account.Role)
+	session.CreatedAt, session.SeenAt, session.ExpiresAt = now, now, now.Add(lifetime)
 	if err := tx.Create(&session).Error; err != nil {
 		return fmt.Errorf("store a session: %w", err)
 	}
@@ -57,9 +58,10 @@ const seenEvery = time.Minute
 func (s *Store) Session(ctx context.Context, tokenHash []byte) (models.Session, error) {
 	var session models.Session
 	now := s.now()
-	err := s.read(ctx).
-		Where("token_hash = ? AND expires_at > ? AND seen_at > ?", tokenHash, now, now.Add(-models.SessionIdle)).
-		Take(&session).Error
+	err := s.read(ctx).Where("token_hash = ? AND expires_at > ?", tokenHash, now).Take(&session).Error
+	if idle, _ := models.SessionTimes(session.Role); err == nil && now.Sub(session.SeenAt) >= idle {
+		err = models.ErrNotFound
+	}
 	if err != nil {
 		return models.Session{}, wrap(err, "read a session")
 	}

@@ -12,10 +12,11 @@ const (
 	PageLogin     AppPage = "login.html"
 	PageDashboard AppPage = "dashboard.html"
 	PageAdmin     AppPage = "admin.html"
+	PagePassword  AppPage = "password.html" // takes a new password from whoever has a link
 )
 
 // AppPages returns every page of operators and admins.
-func AppPages() []AppPage { return []AppPage{PageRegister, PageLogin, PageDashboard, PageAdmin} }
+func AppPages() []AppPage { return []AppPage{PageRegister, PageLogin, PageDashboard, PageAdmin, PagePassword} }
 
 // WriteAppPage writes a page of operators or admins.
 func WriteAppPage(w io.Writer, page AppPage) error { return write(w, string(page), nil) }

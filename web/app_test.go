@@ -137,7 +137,7 @@ func TestAppPagesNameAssetsThatExist(t *testing.T) {
 func TestAppScripts(t *testing.T) {
 	t.Parallel()
 	pages := map[string][]AppPage{
-		"app.js": AppPages(), "app-entry.js": {PageLogin, PageRegister}, "app-dashboard.js": {PageDashboard},
+		"app.js": AppPages(), "app-entry.js": {PageLogin, PageRegister, PagePassword}, "app-dashboard.js": {PageDashboard},
 		"app-charts.js": {PageDashboard},
 		"app-admin.js":  {PageAdmin}, "app-payment.js": {PageDashboard, PageAdmin},
 		"app-security.js": {PageDashboard, PageAdmin},

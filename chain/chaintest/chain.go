@@ -2,6 +2,7 @@ package chaintest
 
 import (
 	"encoding/binary"
+	"maps"
 	"math/big"
 	"slices"
 	"sync"
@@ -228,6 +229,18 @@ func (c *Chain) Fork(depth int, now time.Time, place func(txHash common.Hash) in
 		}
 		c.mineAt(at, transactions)
 	}
+}
+
+// Branch returns a chain of its own that shares all but the newest blocks with this one.
+func (c *Chain) Branch(depth int) *Chain {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	branch := &Chain{
+		byHash: maps.Clone(c.byHash), times: maps.Clone(c.times), last: maps.Clone(c.last), minted: c.minted,
+		states: maps.Clone(c.states),
+	}
+	branch.blocks = slices.Clone(c.blocks[:max(len(c.blocks)-depth, 1)])
+	return branch
 }
 
 // FillBloom adds so many logs of other contracts to a block that its bloom filter matches everything. The block's hash

@@ -99,13 +99,20 @@ func (n *Node) See(blocks []*Block) {
 	n.view = blocks
 }
 
+// Follow makes the node follow a chain from now on, as it is at each call.
+func (n *Node) Follow(c *Chain) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.chain, n.view = c, nil
+}
+
 // View returns the chain as the node sees it.
 func (n *Node) View() []*Block {
 	n.mu.Lock()
-	view, lag := n.view, n.behaviour.Lag
+	view, lag, chain := n.view, n.behaviour.Lag, n.chain
 	n.mu.Unlock()
 	if view == nil {
-		view = n.chain.Blocks()
+		view = chain.Blocks()
 	}
 	return view[:max(1, len(view)-int(lag))]
 }
@@ -303,7 +310,10 @@ func (n *Node) numbered(receipt *types.Receipt) *types.Receipt {
 
 // find returns a block that the node sees or that was abandoned below its head.
 func (n *Node) find(hash common.Hash) (*Block, error) {
-	block := n.chain.block(hash)
+	n.mu.Lock()
+	chain := n.chain
+	n.mu.Unlock()
+	block := chain.block(hash)
 	if block == nil || block.Header.Number >= uint64(len(n.View())) {
 		return nil, RefusalError("unknown block")
 	}
@@ -372,12 +382,12 @@ func (n *Node) CallToken(
 		return nil, err
 	}
 	n.mu.Lock()
-	lies, refuses := n.behaviour.LieAboutPause, n.behaviour.NoState
+	lies, refuses, chain := n.behaviour.LieAboutPause, n.behaviour.NoState, n.chain
 	n.mu.Unlock()
 	if refuses {
 		return nil, RefusalError("missing trie node")
 	}
-	return n.chain.callToken(contract, hash, lies, functions), nil
+	return chain.callToken(contract, hash, lies, functions), nil
 }
 
 // SubscribeHeads returns models.ErrNoSubscriptions.

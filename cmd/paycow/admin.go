@@ -21,7 +21,7 @@ import (
 func adminCommand(in *os.File) *cli.Command {
 	return &cli.Command{
 		Name: "admin", Usage: "manage admins",
-		Commands: []*cli.Command{{
+		Commands: append([]*cli.Command{adminListCommand(), {
 			Name:  "create",
 			Usage: "create an admin; asks for the password, or reads it from the first line of standard input",
 			Flags: append(settingFlags(), emailFlag("the admin's e-mail address")),
@@ -47,7 +47,7 @@ func adminCommand(in *os.File) *cli.Command {
 					return nil
 				})
 			},
-		}},
+		}}, accessCommands(models.RoleAdmin)...),
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 func (s *Settings) chainConfig() chain.Config {
 	return chain.Config{
 		Network: models.NetworkERC20, ChainID: s.ChainID, Genesis: s.Genesis, Token: s.Token, Quorum: s.RPCQuorum, BlockTime: s.BlockTime,
-		FinalizedAbove: s.FinalizedAbove, WatchMempool: s.WatchMempool,
+		FinalizedAbove: s.FinalizedAbove, WatchMempool: s.WatchMempool, OwnClock: s.ownChain,
 	}
 }
 
@@ -34,7 +34,7 @@ func (a *app) activitiesOn(pool *chain.Pool) *activities.Activities {
 		derives = nil
 	}
 	return activities.New(activities.Dependencies{
-		Derives: derives,
+		Derives:  derives,
 		Payments: a.store, Crowds: a.store, Signals: a.store, Expiries: a.store, Verifier: chain.NewVerifier(config, pool), Engine: a.engine,
 		Books: a.store, Balances: pool, Alarms: a.store, Watcher: chain.NewWatcher(config, pool, a.store, a.log),
 	}, activities.Settings{

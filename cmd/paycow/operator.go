@@ -15,7 +15,7 @@ import (
 func operatorCommand() *cli.Command {
 	return &cli.Command{
 		Name: "operator", Usage: "manage operators",
-		Commands: []*cli.Command{{
+		Commands: append([]*cli.Command{{
 			Name: "create", Usage: "create an active operator; prints its API key and secret, which are not shown again",
 			Flags: append(settingFlags(),
 				emailFlag("the operator's e-mail address"),
@@ -36,7 +36,7 @@ func operatorCommand() *cli.Command {
 					return nil
 				}, "MASTER_KEY")
 			},
-		}},
+		}}, accessCommands(models.RoleOperator)...),
 	}
 }
 

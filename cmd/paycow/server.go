@@ -19,16 +19,20 @@ const shutdownTimeout = 10 * time.Second
 
 // serveAPI serves the API and the pages on the listener until ctx ends.
 func (a *app) serveAPI(ctx context.Context, listener net.Listener) error {
-	lagLimit := time.Duration(0)
+	const never = 365 * 24 * time.Hour
+	var lagLimit, clockLimit time.Duration // 0 for the defaults
 	if a.settings.BlockTime == 0 {
-		lagLimit = 365 * 24 * time.Hour // blocks are made on request, so their age means nothing
+		lagLimit = never // blocks are made on request, so their age means nothing
+	}
+	if a.settings.ownChain {
+		clockLimit = never // its clock runs ahead of ours when blocks are made faster than one a second
 	}
 	server := api.New(api.Config{
 		Store: a.store, Engine: a.engine, Starter: a.outbox, Addresses: a.settings.XPub, PreviousAddresses: a.previousAddresses(),
 		PublicURL: a.settings.PublicURL, TrustedProxies: a.settings.TrustedProxies,
 		Confirmations: a.settings.Confirmations, Quorum: a.settings.RPCQuorum,
 		PaymentWindow: a.settings.PaymentWindow, MaxAmount: a.settings.MaxAmount, MaxUnpaid: a.settings.MaxUnpaid,
-		BlockTime: a.settings.BlockTime, LagLimit: lagLimit, Log: a.log,
+		BlockTime: a.settings.BlockTime, LagLimit: lagLimit, ClockLimit: clockLimit, Log: a.log,
 		Network: a.network(), Faucet: a.faucet, MasterKey: a.keys,
 		TemporalUIURL: a.settings.TemporalUIURL, TemporalNamespace: a.settings.Temporal.Namespace,
 	})

@@ -137,7 +137,7 @@ func sealPurpose(owner string) string {
 // Seal encrypts a secret and binds it to its owner, so that it cannot be opened for another one.
 func Seal(owner, secret string, keys *Keyring) ([]byte, error) {
 	if keys == nil {
-		return nil, errNoMasterKey
+		return nil, ErrNoMasterKey
 	}
 	key := keys.keys[0]
 	derived, err := key.derive(sealPurpose(owner))
@@ -153,13 +153,11 @@ func Seal(owner, secret string, keys *Keyring) ([]byte, error) {
 	return aead.Seal(header, nil, []byte(secret), append(header, owner...)), nil
 }
 
-var errNoMasterKey = errors.New("there is no master key")
-
 // Open returns the secret that Seal sealed for the same owner, with the current master key or an earlier one. Returns
 // models.ErrSealBroken if the owner or the master key is a different one.
 func Open(owner string, sealed []byte, keys *Keyring) (string, error) {
 	if keys == nil {
-		return "", errNoMasterKey
+		return "", ErrNoMasterKey
 	}
 	if key, ok := keys.keyOf(sealed); ok {
 		derived, err := key.derive(sealPurpose(owner))

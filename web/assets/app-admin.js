@@ -3,7 +3,7 @@
   'use strict';
   const {
     $, $$, el, call, query, explain, fill, amount, time, badge, short, external, toast, ask, table, empty, Pager, bindFilters, views, isLoggedOut, alarmKinds,
-    showPayment, clearPayment, paymentColumns, security, bindSession,
+    showPayment, clearPayment, paymentColumns, security, bindSession, confirmFields, confirmation, copy,
   } = window.paycow;
 
   const ready = bindSession('admin');
@@ -86,6 +86,56 @@
     if (!document.activeElement || document.activeElement === document.body) $('#operators-title').focus();
   }
 
+  // ---- Access to accounts, after an incident ----
+
+  const accessChanges = {
+    'end-sessions': ['Log out everywhere', 'logged out everywhere'],
+    'password-link': ['Make a link to set a password', ''],
+    'remove-totp': ['Remove a lost second factor', 'without a second factor, and logged out everywhere'],
+    unlock: ['Unlock after too many attempts to log in', 'unlocked'],
+    'revoke-keys': ['Revoke all API keys', 'without an API key'],
+    disable: ['Disable', 'disabled, and logged out everywhere'],
+    enable: ['Enable', 'enabled'],
+  };
+
+  // changeAccess asks what to do with an account. path leads to the account, name is what it is called.
+  async function changeAccess(path, name, possibleChanges) {
+    let link = '';
+    await ask({
+      title: `Access of ${name}`, text: 'Recorded in the audit log with your name. Payments that come in are credited all the same.',
+      fields: [{ name: 'what', label: 'What to do', required: true, options: possibleChanges.map((what) => [what, accessChanges[what][0]]) }, ...confirmFields(me)],
+      confirm: 'Do it', danger: true,
+      run: async ({ what, ...values }) => {
+        const answer = await call('POST', `${path}/${what}`, confirmation(values));
+        link = answer.url || '';
+        if (!link) toast(`${name} is ${accessChanges[what][1]}.`);
+      },
+    });
+    if (link) {
+      await ask({
+        title: `Link for ${name}`, text: ['Pass this link on to the owner of the account, in a way that nobody else reads. It works once, for 24 hours.', el('p', { class: 'copyable' }, el('code', {}, link))],
+        confirm: 'Copy', run: async () => copy(link, 'Link'),
+      });
+    }
+    await shown.load();
+  }
+
+  const accessButton = (path, name, what) => el('button', { type: 'button', class: 'button small', 'data-key': 'access' + path, onclick: () => changeAccess(path, name, what) },
+    'Access…', el('span', { class: 'visually-hidden' }, ' of ' + name));
+
+  const admins = {
+    async load(isCurrent) {
+      const list = await call('GET', '/api/admin/admins');
+      if (!isCurrent()) return;
+      fill($('[data-admins]'), JSON.stringify(list), () => table('Admins', [
+        { title: 'Admin', class: 'wrap full', cell: (a) => el('span', {}, el('strong', {}, a.email), a.disabledAt ? el('span', { class: 'sub' }, 'disabled ', time(a.disabledAt)) : '') },
+        { title: 'Two-step login', label: true, cell: (a) => (a.totpEnabled ? 'on' : 'off') },
+        { title: 'Since', label: true, cell: (a) => time(a.createdAt) },
+        { title: 'Access', isQuiet: true, class: 'full', cell: (a) => accessButton(`/api/admin/admins/${encodeURIComponent(a.id)}`, a.email, ['end-sessions', 'password-link', 'remove-totp', 'unlock', a.disabledAt ? 'enable' : 'disable']) },
+      ], list.admins));
+    },
+  };
+
   const website = (operator) => (operator.website ? external(operator.website, operator.website.replace(/^https?:\/\/|\/$/g, ''), ' (external site)') : '');
   const operatorColumns = [
     { title: 'Operator', class: 'wrap full', cell: (o) => el('span', {}, el('strong', {}, o.name), el('span', { class: 'sub' }, o.email), o.website ? el('span', { class: 'sub' }, website(o)) : '') },
@@ -94,7 +144,7 @@
     { title: 'Volume, USDT', class: 'number', label: true, cell: (o) => amount(o.volume) },
     { title: 'Unpaid in a row', class: 'number', label: true, cell: (o) => amount(o.unpaidRun) },
     { title: 'Since', label: true, cell: (o) => time(o.createdAt) },
-    { title: 'Decide', isQuiet: true, class: 'full', cell: (o) => el('div', { class: 'actions' }, buttons(o)) },
+    { title: 'Decide', isQuiet: true, class: 'full', cell: (o) => el('div', { class: 'actions' }, buttons(o), accessButton(`/api/admin/operators/${encodeURIComponent(o.id)}`, o.name, ['revoke-keys', 'end-sessions', 'password-link', 'remove-totp', 'unlock'])) },
   ];
 
   const operators = {
@@ -320,7 +370,7 @@
     ready();
     shown = views({
       operators: withGlance(operators), payments: withGlance(payments), payment: withGlance(payment), health, alarms: withGlance(alarms), audit: withGlance(audit),
-      security: withGlance({ leave: guard.leave }),
+      admins: withGlance(admins), security: withGlance({ load: guard.load, leave: guard.leave }),
     }, 'operators');
   })();
 })();

@@ -3,7 +3,7 @@
   'use strict';
   const {
     $, $$, el, call, send, query, explain, fill, amount, isZero, time, toast, copy, onSubmit, ask, table, empty, Pager, bindFilters, views,
-    badge, isLoggedOut, Failure, showPayment, clearPayment, paymentColumns, Chart, drawDays, security, bindSession,
+    badge, isLoggedOut, Failure, showPayment, clearPayment, paymentColumns, Chart, drawDays, security, bindSession, confirmFields, confirmation,
   } = window.paycow;
 
   const ready = bindSession('operator');
@@ -261,7 +261,6 @@
     ].join('\n');
   }
 
-  const passwordField = { name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password', required: true, maxlength: 256 };
   $('[data-copy-key]').addEventListener('click', () => copy(me.apiKey, 'API key'));
   $('[data-copy-secret]').addEventListener('click', () => copy(secret, 'API secret'));
   $('[data-copy-curl]').addEventListener('click', () => copy($('[data-curl]').textContent, 'Request'));
@@ -271,19 +270,19 @@
       return;
     }
     ask({
-      title: 'Show the API secret', text: 'Enter your password. The secret is hidden again after one minute.', fields: [passwordField], confirm: 'Show',
-      run: async ({ password }) => showSecret((await call('POST', '/api/operator/credentials/reveal', { password })).apiSecret),
+      title: 'Show the API secret', text: 'Enter your password. The secret is hidden again after one minute.', fields: confirmFields(me), confirm: 'Show',
+      run: async (values) => showSecret((await call('POST', '/api/operator/credentials/reveal', confirmation(values))).apiSecret),
     });
   });
   $('[data-rotate]').addEventListener('click', () => ask({
     title: 'Create new credentials?', text: 'Your server needs the new key and secret before the old ones stop working.',
     fields: [
       { name: 'graceHours', label: 'Hours until the old ones stop working', type: 'number', min: 0, max: 168, step: 1, value: '24', required: true, inputmode: 'numeric', hint: '0 to 168 (one week). Choose 0 if they may have leaked: they then stop at once.' },
-      passwordField,
+      ...confirmFields(me),
     ],
     confirm: 'Create new credentials', danger: true,
-    run: async ({ password, graceHours }) => {
-      const answer = await call('POST', '/api/operator/credentials/rotate', { password, graceHours: Number(graceHours) });
+    run: async ({ graceHours, ...values }) => {
+      const answer = await call('POST', '/api/operator/credentials/rotate', { ...confirmation(values), graceHours: Number(graceHours) });
       me.apiKey = answer.apiKey;
       showKey();
       showSecret(answer.apiSecret);
@@ -331,7 +330,18 @@
   }
   onSubmit(settingsForm, async ({ name, website, returnOrigins }) => {
     const origins = returnOrigins.split(/\s+/).filter(Boolean);
-    const after = await call('PUT', '/api/operator/settings', { name: name.trim(), website: website.trim(), returnOrigins: origins });
+    const wanted = { name: name.trim(), website: website.trim(), returnOrigins: origins };
+    let after;
+    try {
+      after = await call('PUT', '/api/operator/settings', wanted);
+    } catch (error) {
+      if (error.field !== 'code' || !me.totpEnabled) throw error;
+      const isDone = await ask({
+        title: 'Change where payers may return to?', text: 'Enter a code from your authenticator app.', fields: confirmFields(me).slice(1), confirm: 'Save',
+        run: async ({ code }) => { after = await call('PUT', '/api/operator/settings', { ...wanted, code: code.trim() }); },
+      });
+      if (!isDone) return;
+    }
     if (after) writeSettings(after);
     await readMe();
     toast('Saved.');
@@ -353,7 +363,7 @@
       return;
     }
     ready();
-    const account = { security: { leave: guard.leave } };
+    const account = { security: { load: guard.load, leave: guard.leave } };
     shown = me.status === 'ACTIVE' ? views({ ...account, overview, payments, payment, credentials, settings }, 'overview')
       : views({ ...account, status: { show: showStanding, load: loadStanding } }, 'status');
   })();

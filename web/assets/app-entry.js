@@ -15,6 +15,16 @@
     });
   }
 
+  const link = $('#link-form');
+  if (link) {
+    const token = location.hash.slice(1);
+    history.replaceState(null, '', location.pathname); // nobody reads it over a shoulder, and it stays out of the history
+    onSubmit(link, async ({ newPassword }) => {
+      const { next } = await call('POST', '/api/account/password', { token: token || 'missing', newPassword });
+      location.replace(/^\/login\.html(\?admin)?$/.test(next) ? next : '/login.html');
+    });
+  }
+
   const login = $('#login-form');
   if (!login) return;
   const parameters = new URLSearchParams(location.search);

@@ -1,7 +1,7 @@
 // Password and second factor. Operators and admins have the same calls under different paths.
 (() => {
   'use strict';
-  const { $, call, onSubmit, ask, copy, toast } = window.paycow;
+  const { $, el, call, onSubmit, ask, copy, toast, fill, table, time, explain } = window.paycow;
   const part = (name) => $(`[data-totp="${name}"]`);
 
   // security sets up the section for a role. It calls reload after a change, which reads the account again.
@@ -27,6 +27,30 @@
         part('setup').reset();
       }
     }
+
+    // Where the account is logged in, and the way out there.
+    const sessionsList = $('[data-sessions]');
+    async function showSessions() {
+      const { sessions } = await call('GET', path + '/sessions');
+      fill(sessionsList, JSON.stringify(sessions), () => table('Sessions', [
+        { title: 'From', class: 'wrap', cell: (s) => el('span', {}, s.address || '–', s.isCurrent ? el('span', { class: 'sub' }, 'this browser') : '') },
+        { title: 'Last used', label: true, cell: (s) => time(s.seenAt) },
+        { title: 'Since', label: true, cell: (s) => time(s.createdAt) },
+        { title: 'End', isQuiet: true, cell: (s) => (s.isCurrent ? '' : el('button', { type: 'button', class: 'button small', onclick: () => endSession(s.id) }, 'Log out', el('span', { class: 'visually-hidden' }, ' there'))) },
+      ], sessions));
+      $('[data-end-sessions]').disabled = sessions.length < 2;
+    }
+    async function endSession(id) {
+      try {
+        await call('POST', path + '/sessions/end', id ? { id } : {});
+        toast(id ? 'Logged out there.' : 'Logged out everywhere else.');
+        await showSessions();
+      } catch (error) {
+        if (window.paycow.isLoggedOut(error)) window.paycow.onLoggedOut();
+        else toast(explain(error));
+      }
+    }
+    $('[data-end-sessions]').addEventListener('click', () => endSession());
 
     part('start').addEventListener('click', () => ask({
       title: 'Set up two-step login', text: 'Enter your password first.',
@@ -72,8 +96,15 @@
       isEnabled = enabled;
       show(enabled ? 'on' : 'off');
     }
-    return { update, leave: () => show(isEnabled ? 'on' : 'off') };
+    return { update, load: showSessions, leave: () => show(isEnabled ? 'on' : 'off') };
   }
+
+  // confirmFields asks for what the account's owner confirms an action with.
+  const confirmFields = (me) => [
+    { name: 'password', label: 'Your password', type: 'password', autocomplete: 'current-password', required: true, maxlength: 256 },
+    ...(me.totpEnabled ? [{ name: 'code', label: 'Code from the app', inputmode: 'numeric', autocomplete: 'one-time-code', pattern: '[0-9]{6}', maxlength: 6, required: true, class: 'code' }] : []),
+  ];
+  const confirmation = ({ password, code }) => ({ password, ...(code && { code: code.trim() }) });
 
   // bindSession sets up the log-out button, and what happens when the session has ended. It returns a function to call once
   // the account is known.
@@ -102,5 +133,5 @@
     };
   }
 
-  Object.assign(window.paycow, { security, bindSession });
+  Object.assign(window.paycow, { security, bindSession, confirmFields, confirmation });
 })();

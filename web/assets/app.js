@@ -331,8 +331,9 @@
       const fieldID = `${id}-${field.name}`;
       const common = { id: fieldID, name: field.name, required: field.required, maxlength: field.maxlength, 'aria-describedby': field.hint ? fieldID + '-hint' : null };
       const input = field.type === 'textarea' ? el('textarea', { ...common, rows: 3 })
+        : field.options ? el('select', common, field.options.map(([value, label]) => el('option', { value }, label)))
         : el('input', { ...common, type: field.type || 'text', autocomplete: field.autocomplete, min: field.min, max: field.max, step: field.step, inputmode: field.inputmode, pattern: field.pattern, class: field.class });
-      input.value = field.value ?? '';
+      if (!field.options) input.value = field.value ?? '';
       return el('div', { class: 'field' }, el('label', { for: fieldID }, field.label, field.required ? '' : el('span', { class: 'muted' }, ' (optional)')),
         field.type === 'password' ? el('div', { class: 'password' }, input, el('button', { type: 'button', class: 'show', 'data-show': fieldID, 'aria-controls': fieldID },
           el('span', { 'data-word': true }, 'Show'), el('span', { class: 'visually-hidden' }, ' password'))) : input,

@@ -135,7 +135,7 @@ test('from the application to the balance', async () => {
   const ui = await fetch(workflow)
   assert.equal(ui.status, 200)
   await everyLook(admin, 'admin-payments')
-  for (const name of ['Health', 'Alarms', 'Audit log', 'Security']) {
+  for (const name of ['Health', 'Alarms', 'Audit log', 'Admins', 'Security']) {
     await to(admin, new RegExp('^' + name)).click()
     await admin.getByRole('heading', { name, level: 1 }).waitFor()
     await admin.waitForTimeout(500)
@@ -143,10 +143,35 @@ test('from the application to the balance', async () => {
   }
   await to(admin, /^Audit log/).click()
   await view(admin, 'audit').getByText('a shop that we know').first().waitFor()
+
+  // The operator's password has leaked. The admin revokes the keys and makes a link; the owner sets another password.
+  await to(admin, /^Operators/).click()
+  const access = async (what) => {
+    await view(admin, 'operators').getByRole('row', { name: /Bookshop/ }).getByRole('button', { name: /^Access/ }).click()
+    const dialog = admin.getByRole('dialog')
+    await dialog.getByLabel('What to do').selectOption(what)
+    await dialog.getByLabel('Your password').fill(stack.admin.password)
+    if (what === 'revoke-keys') await everyLook(admin, 'admin-access')
+    await dialog.getByRole('button', { name: 'Do it' }).click()
+  }
+  await access('revoke-keys')
+  await until('the key is refused', async () => (await fetch(api + '/api/balance', { headers: { 'x-api-key': key, 'x-api-secret': secret } })).status === 401)
+  await access('password-link')
+  const link = await admin.getByRole('dialog').getByText('/password.html#').textContent()
+  await admin.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
   admin.check()
+  await operator.goto(api + new URL(link).pathname + new URL(link).hash)
+  await everyLook(operator, 'password')
+  await operator.getByLabel('New password').fill('quite another passphrase')
+  await operator.getByRole('button', { name: 'Set the password' }).click()
+  await operator.waitForURL('**/login.html*')
+  await logIn(operator, 'books@shop.example', 'quite another passphrase')
+  await operator.waitForURL('**/dashboard.html*')
+  await to(operator, 'Security').click()
+  await operator.getByText('this browser').waitFor()
 
   // Log out ends it.
-  await operator.getByRole('button', { name: 'Log out' }).click()
+  await operator.getByRole('button', { name: 'Log out', exact: true }).click()
   await operator.waitForURL('**/login.html*')
   await operator.goto(api + '/dashboard.html')
   await operator.waitForURL('**/login.html*')
