@@ -386,7 +386,8 @@ func (r *reconciliation) compareWorkflows(ctx context.Context) error {
 
 // compareSignals checks that workflows know the transfers that were signalled to them.
 func (r *reconciliation) compareSignals(ctx context.Context) error {
-	transfers, err := r.books.SignalledUncredited(ctx, r.input.Network, r.report.StartedAt.Add(-graceTime), scheduledQueries)
+	before := r.report.StartedAt.Add(-graceTime)
+	transfers, err := r.books.SignalledUncredited(ctx, r.input.Network, before, scheduledQueries)
 	if err != nil {
 		return err
 	}

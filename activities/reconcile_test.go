@@ -188,7 +188,9 @@ func TestHaltedCreditingIsNoDifference(t *testing.T) {
 }
 
 // makeOld sets a time column of all rows to an hour ago.
-func makeOld(b *bundle, statement string) { plant(b, statement, time.Now().Add(-time.Hour).UnixMicro()) }
+func makeOld(b *bundle, statement string) {
+	plant(b, statement, time.Now().Add(-time.Hour).UnixMicro())
+}
 
 // plant changes the database behind the program's back.
 func plant(b *bundle, statement string, values ...any) {

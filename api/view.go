@@ -50,13 +50,15 @@ type publicView struct {
 // operatorView adds what only the payment's operator and admins can read.
 type operatorView struct {
 	paymentView
-	ServerTime     instant        `json:"serverTime"`
-	AmountCredited models.Amount  `json:"amountCredited"`
-	Decision       *string        `json:"decision"`
-	Reason         *string        `json:"reason"`
-	PaymentURL     string         `json:"paymentUrl"`
-	UpdatedAt      instant        `json:"updatedAt"`
+	ServerTime     instant       `json:"serverTime"`
+	AmountCredited models.Amount `json:"amountCredited"`
+	Decision       *string       `json:"decision"`
+	Reason         *string       `json:"reason"`
+	PaymentURL     string        `json:"paymentUrl"`
+	UpdatedAt      instant       `json:"updatedAt"`
+	// Transfers and Ledger hold the largest, at most maxShownTransfers of each.
 	Transfers      []transferView `json:"transfers"`
+	TransfersTotal int64          `json:"transfersTotal"` // how many transfers there are
 	Timeline       []eventView    `json:"timeline"`
 	Ledger         []ledgerView   `json:"ledger"`
 }
@@ -110,6 +112,10 @@ func (s *Server) newPaymentView(ctx context.Context, p models.Payment, head uint
 	}
 }
 
+// maxShownTransfers bounds the transfers and ledger entries of one payment in an answer: anybody can send thousands of
+// tiny transfers to an address.
+const maxShownTransfers = 100
+
 // maxConsistentReads is how often the full view is read at most, if the payment changes in between.
 const maxConsistentReads = 3
 
@@ -136,7 +142,7 @@ func (s *Server) newOperatorView(ctx context.Context, operatorID, paymentID stri
 }
 
 func (s *Server) readOperatorView(ctx context.Context, row models.Payment) (operatorView, error) {
-	transfers, err := s.Store.Transfers(ctx, row.ID)
+	transfers, total, err := s.Store.LargestTransfers(ctx, row.ID, maxShownTransfers)
 	if err != nil {
 		return operatorView{}, fmt.Errorf("read the transfers: %w", err)
 	}
@@ -148,7 +154,7 @@ func (s *Server) readOperatorView(ctx context.Context, row models.Payment) (oper
 	if err != nil {
 		return operatorView{}, fmt.Errorf("read the timeline: %w", err)
 	}
-	lines, err := s.Store.LedgerOfPayment(ctx, row.ID)
+	lines, err := s.Store.LargestOfPayment(ctx, row, maxShownTransfers)
 	if err != nil {
 		return operatorView{}, fmt.Errorf("read the ledger entries: %w", err)
 	}
@@ -161,7 +167,8 @@ func (s *Server) readOperatorView(ctx context.Context, row models.Payment) (oper
 		Decision: textOrNull(string(p.Decision)), Reason: textOrNull(p.Reason), PaymentURL: s.checkoutURL(p),
 		UpdatedAt: instant(p.UpdatedAt),
 		Transfers: make([]transferView, 0, len(transfers)), Timeline: make([]eventView, 0, len(events)),
-		Ledger: make([]ledgerView, 0, len(lines)),
+		TransfersTotal: total + int64(len(internal)),
+		Ledger:         make([]ledgerView, 0, len(lines)),
 	}
 	for _, transfer := range transfers {
 		view.Transfers = append(view.Transfers, newTransferView(transfer, head))
@@ -173,10 +180,7 @@ func (s *Server) readOperatorView(ctx context.Context, row models.Payment) (oper
 		view.Timeline = append(view.Timeline, newEventView(event))
 	}
 	for _, line := range lines {
-		// The other leg of each booking is internal to the installation.
-		if line.Account == models.OperatorAvailableAccount(p.OperatorID) {
-			view.Ledger = append(view.Ledger, newLedgerView(line))
-		}
+		view.Ledger = append(view.Ledger, newLedgerView(line))
 	}
 	return view, nil
 }

@@ -16,9 +16,9 @@ const SettleTime = 2 * time.Minute
 const (
 	// crowdStep is the part of the requested amount by which a crowd must change to be news in itself: a tenth.
 	crowdStep = 10
-	// maxCrowdPause bounds the time between two signals about a crowd of which nothing is news, in blocks: 6 hours. Tiny
+	// MaxCrowdPause bounds the time between two signals about a crowd of which nothing is news, in blocks: 6 hours. Tiny
 	// transfers are credited no later than that after their last confirmation.
-	maxCrowdPause = 1800
+	MaxCrowdPause = 1800
 )
 
 // Crowd sums up the transfers of a crowded payment, as the database holds them. A transfer whose credit is no longer
@@ -131,8 +131,8 @@ func (n CrowdNews) confirmedAt(block uint64) uint64 { return block + max(n.Confi
 func (n CrowdNews) pause() uint64 {
 	pause := max(n.Confirmations, 1)
 	for range n.Tellings + 1 {
-		if pause *= 4; pause >= maxCrowdPause {
-			return maxCrowdPause
+		if pause *= 4; pause >= MaxCrowdPause {
+			return MaxCrowdPause
 		}
 	}
 	return pause

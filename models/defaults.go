@@ -18,10 +18,12 @@ const (
 	DefaultBlockTime = 12 * time.Second
 	// MaxClockSkew is how far a clock may be from the database's or the chain's before it is wrong. Nothing sets it.
 	MaxClockSkew = time.Minute
-	// How long old rows are kept: lines of the audit log, reports of reconciliations, and resolved alarms.
-	DefaultKeepAudit   = 5 * 365 * 24 * time.Hour
+	// DefaultKeepAudit is how long lines of the audit log are kept.
+	DefaultKeepAudit = 5 * 365 * 24 * time.Hour
+	// DefaultKeepReports is how long reports of reconciliations are kept.
 	DefaultKeepReports = 90 * 24 * time.Hour
-	DefaultKeepAlarms  = 365 * 24 * time.Hour
+	// DefaultKeepAlarms is how long resolved alarms are kept.
+	DefaultKeepAlarms = 365 * 24 * time.Hour
 	// DefaultReservedAddresses is how many of the first indexes of each account key are never handed out.
 	DefaultReservedAddresses = 1000
 	// DefaultMaxUnpaid is how many payments in a row an operator may create of which none receives anything.

@@ -167,18 +167,20 @@ func (s *Store) compareSums(db *gorm.DB, list string) ([]models.Difference, erro
 }
 
 // CompareUncredited returns the transfers that should have been credited by now. The index transfers_uncredited holds
-// the few that wait, however many were credited.
+// the few that wait, however many were credited. Tiny transfers of a crowded payment may wait much longer than others.
 func (s *Store) CompareUncredited(ctx context.Context, network string, due BooksDue) ([]models.Difference, error) {
 	above := due.FinalizedAbove
 	waits := "(CAST(? AS bigint) > 0 AND (p.amount_requested > ? OR p.amount_received > ? OR t.amount > ?))"
+	crowded := "EXISTS (SELECT 1 FROM crowds c WHERE c.payment_id = p.id)"
 	return runComparisons([]comparison{{
 		models.CheckTransfersCredited, "transfer", func(d differing) string {
 			return fmt.Sprintf("%s was confirmed long ago but is not credited", d.Left)
 		}, s.read(ctx).Raw(`SELECT `+keyOfTransfer+` AS id, t.amount AS "left", 0 AS "right"
 				FROM transfers t CROSS JOIN payments p
 			WHERE p.id = t.payment_id AND p.network = ? AND t.canonical AND t.credited_amount = 0 AND t.created_at < ?
-				AND t.block_number + p.confirmations <= ? AND (NOT `+waits+` OR t.block_number <= ?)
-			ORDER BY t.block_number, t.tx_hash, t.ordinal LIMIT ?`, network, due.Before, due.Block,
+				AND t.block_number + p.confirmations + (CASE WHEN `+crowded+` THEN ? ELSE 0 END) <= ?
+				AND (NOT `+waits+` OR t.block_number <= ?)
+			ORDER BY t.block_number, t.tx_hash, t.ordinal LIMIT ?`, network, due.Before, models.MaxCrowdPause, due.Block,
 			above, above, above, above, due.FinalBlock, DifferenceLimit),
 	}})
 }
@@ -271,7 +273,8 @@ func (s *Store) CompareTransactions(ctx context.Context, ids []string) ([]models
 	var differences []models.Difference
 	for _, id := range ids {
 		var entries []int64
-		err := s.read(ctx).Model(&models.LedgerEntry{}).Where("transaction_id = ?", id).Order("id").Pluck("id", &entries).Error
+		err := s.read(ctx).Model(&models.LedgerEntry{}).Where("transaction_id = ?", id).Order("id").
+			Pluck("id", &entries).Error
 		if err != nil {
 			return nil, wrap(err, "read the entries of a transaction")
 		}

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 
@@ -76,6 +78,16 @@ func (s *Store) ledgerLines(ctx context.Context) *gorm.DB {
 func (s *Store) LedgerOfPayment(ctx context.Context, paymentID string) ([]LedgerLine, error) {
 	var lines []LedgerLine
 	err := s.ledgerLines(ctx).Where("t.payment_id = ?", paymentID).Order("e.id").Find(&lines).Error
+	return lines, wrap(err, "read a payment's ledger")
+}
+
+// LargestOfPayment returns the largest entries of the bookings for a payment on its operator's account, at most limit,
+// in the order in which they were booked.
+func (s *Store) LargestOfPayment(ctx context.Context, p models.Payment, limit int) ([]LedgerLine, error) {
+	var lines []LedgerLine
+	err := s.ledgerLines(ctx).Where("t.payment_id = ? AND e.account = ?", p.ID, models.OperatorAvailableAccount(p.OperatorID)).
+		Order("ABS(e.amount) DESC, e.id").Limit(limit).Find(&lines).Error
+	slices.SortFunc(lines, func(a, b LedgerLine) int { return cmp.Compare(a.ID, b.ID) })
 	return lines, wrap(err, "read a payment's ledger")
 }
 

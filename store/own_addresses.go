@@ -163,8 +163,8 @@ func sameKey(a, b string) string {
 		a + ".ordinal = " + b + ".ordinal AND " + a + ".token = " + b + ".token"
 }
 
-// makeInternal turns a transfer that was stored as a deposit, and is not credited, into an internal movement: its sender
-// was not known as ours when it came. The payment takes it back as it would after a reorg.
+// makeInternal turns a transfer that was stored as a deposit, and is not credited, into an internal movement: its
+// sender was not known as ours when it came. The payment takes it back as it would after a reorg.
 func (s *Store) makeInternal(tx *gorm.DB, p models.Payment, t models.Transfer) error {
 	if err := s.takeBack(tx, t.TransferKey, p.ID); err != nil {
 		return err

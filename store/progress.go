@@ -13,8 +13,8 @@ import (
 	"paycow/models"
 )
 
-// Progress is how far the reconciliations of a network have come. Each run compares what changed since the last one, and
-// the next part of everything: a pass over everything takes about a day.
+// Progress is how far the reconciliations of a network have come. Each run compares what changed since the last one,
+// and the next part of everything: a pass over everything takes about a day.
 type Progress struct {
 	Network string `gorm:"primaryKey"`
 	// ChangedAt is when the last run began: what changed before it has been compared.
@@ -37,7 +37,7 @@ type Progress struct {
 }
 
 // TableName returns the table of progress.
-func (Progress) TableName() string { return "reconciliation_progress" }
+func (*Progress) TableName() string { return "reconciliation_progress" }
 
 // The parts of a pass.
 const (
@@ -119,50 +119,64 @@ func (s *Store) SettleFindings(
 		if err != nil {
 			return err
 		}
-		var gone []models.Difference
-		for _, b := range before {
-			if !slices.Contains(notMade, b.Check) && !slices.ContainsFunc(found, b.IsSame) {
-				gone = append(gone, b)
-			}
+		left, err := dropGone(tx, network, before, found, notMade)
+		if err != nil {
+			return err
 		}
-		for _, g := range gone {
-			err := tx.Where("network = ? AND check_name = ? AND subject = ?", network, g.Check, g.Subject).
-				Delete(&finding{}).Error
-			if err != nil {
-				return fmt.Errorf("drop a difference: %w", err)
-			}
-		}
-		kept := len(before) - len(gone)
-		full = false
 		var rows []finding
 		for _, d := range found {
-			isNew := !slices.ContainsFunc(before, d.IsSame)
-			if isNew && kept >= FindingLimit {
-				full = true
+			// Two statements may find one difference twice.
+			if slices.ContainsFunc(rows, func(r finding) bool { return r.CheckName == d.Check && r.Subject == d.Subject }) {
 				continue
 			}
-			if isNew {
-				kept++
+			if !slices.ContainsFunc(before, d.IsSame) {
+				left++
 			}
-			row := finding{Network: network, CheckName: d.Check, Subject: d.Subject, Detail: d.Detail, FoundAt: s.now()}
-			// Two statements may find one difference twice.
-			if !slices.ContainsFunc(rows, func(r finding) bool { return r.CheckName == d.Check && r.Subject == d.Subject }) {
-				rows = append(rows, row)
-			}
+			rows = append(rows, finding{
+				Network: network, CheckName: d.Check, Subject: d.Subject, Detail: d.Detail, FoundAt: s.now(),
+			})
 		}
-		if len(rows) > 0 {
-			err := tx.Clauses(clause.OnConflict{
-				Columns:   []clause.Column{{Name: "network"}, {Name: "check_name"}, {Name: "subject"}},
-				DoUpdates: clause.AssignmentColumns([]string{"detail"}),
-			}).CreateInBatches(rows, batchRows).Error
-			if err != nil {
-				return fmt.Errorf("write the differences: %w", err)
-			}
+		full = left > FindingLimit
+		rows = rows[:max(0, len(rows)-max(0, left-FindingLimit))]
+		if err := putFindings(tx, rows); err != nil {
+			return err
 		}
 		open, err = findingsOf(tx, network)
 		return err
 	})
 	return open, full, wrap(err, "settle the open differences")
+}
+
+// dropGone drops the open differences that a run looked for and did not find. It returns how many are left.
+func dropGone(
+	tx *gorm.DB, network string, before, found []models.Difference, notMade []string,
+) (left int, err error) {
+	for _, b := range before {
+		if slices.Contains(notMade, b.Check) || slices.ContainsFunc(found, b.IsSame) {
+			left++
+			continue
+		}
+		err := tx.Where("network = ? AND check_name = ? AND subject = ?", network, b.Check, b.Subject).
+			Delete(&finding{}).Error
+		if err != nil {
+			return 0, fmt.Errorf("drop a difference: %w", err)
+		}
+	}
+	return left, nil
+}
+
+func putFindings(tx *gorm.DB, rows []finding) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	err := tx.Clauses(clause.OnConflict{
+		Columns:   []clause.Column{{Name: "network"}, {Name: "check_name"}, {Name: "subject"}},
+		DoUpdates: clause.AssignmentColumns([]string{"detail"}),
+	}).CreateInBatches(rows, batchRows).Error
+	if err != nil {
+		return fmt.Errorf("write the differences: %w", err)
+	}
+	return nil
 }
 
 // OperatorsFrom returns ids of operators, in order, after the given one.
@@ -188,7 +202,7 @@ func (s *Store) CompareTotals(ctx context.Context, operatorID string) ([]models.
 	differences, err := runComparisons([]comparison{{
 		models.CheckRunningTotals, "operator", func(d differing) string {
 			return fmt.Sprintf("its balance is kept as %s, its ledger entries sum to %s", d.Left, d.Right)
-		}, db.Raw(`SELECT * FROM (SELECT CAST(? AS text) AS id,
+		}, db.Raw(`SELECT id, "left", "right" FROM (SELECT CAST(? AS text) AS id,
 			(SELECT CAST(COALESCE(SUM(balance), 0) AS bigint) FROM account_balances WHERE account = ?) AS "left",
 			(SELECT CAST(COALESCE(SUM(amount), 0) AS bigint) FROM ledger_entries WHERE account = ?) AS "right") sums
 			WHERE "left" <> "right"`, operatorID, account, account),

@@ -77,13 +77,14 @@ func (s *Store) expectedBalances(
 }
 
 // SignalledUncredited returns canonical transfers that were signalled to their payment before the given time and are
-// not credited, in the order of the chain.
+// not credited, in the order of the chain. Those of crowded payments are left out: their workflows know only sums.
 func (s *Store) SignalledUncredited(
 	ctx context.Context, network string, before time.Time, limit int,
 ) ([]models.Transfer, error) {
 	var transfers []models.Transfer
 	err := s.read(ctx).Where(`canonical AND credited_amount = 0 AND signalled_confirmations > 0 AND updated_at < ?
-		AND EXISTS (SELECT 1 FROM payments p WHERE p.id = transfers.payment_id AND p.network = ?)`, before, network).
+		AND EXISTS (SELECT 1 FROM payments p WHERE p.id = transfers.payment_id AND p.network = ?)
+		AND NOT EXISTS (SELECT 1 FROM crowds c WHERE c.payment_id = transfers.payment_id)`, before, network).
 		Order(chainOrder).Limit(limit).Find(&transfers).Error
 	return transfers, wrap(err, "read the signalled transfers")
 }

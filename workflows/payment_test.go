@@ -40,6 +40,7 @@ func setup(t *testing.T) *bench {
 	for name, method := range map[string]any{
 		models.ActivityLoadPayment: b.db.LoadPayment, models.ActivityRecordPayment: b.db.RecordPayment,
 		models.ActivityExpirePayment: b.db.ExpirePayment, models.ActivityCreditPayment: b.db.CreditPayment,
+		models.ActivitySettlePayment: b.db.SettlePayment,
 	} {
 		b.RegisterActivityWithOptions(method, activity.RegisterOptions{Name: name})
 	}
@@ -399,4 +400,78 @@ func TestContinuesAsNewWhenItWaits(t *testing.T) {
 	want.Resume = true
 	require.Equal(t, want, input)
 	require.Equal(t, models.StatusDetected, b.db.State.Status, "what was signalled is recorded first")
+}
+
+// flood lets so many tiny transfers arrive, and then signals the sums.
+func (b *bench) flood(first, count int, confirmations uint64) {
+	var last models.TransferNotice
+	for i := range count {
+		last = transfer(0, 1, time.Minute)
+		last.Ordinal, last.Confirmations = first+i, confirmations
+		b.db.Put(last)
+	}
+	b.SignalWorkflow(models.SignalTransfers, b.db.News(last))
+}
+
+// A crowded payment is paid and credited through its sums, whatever else is confirmed or not, and in runs of the activity
+// that each book a part.
+func TestACrowdedPaymentIsPaid(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.db.CrowdedAbove, b.db.SettleLimit = 3, 400
+	b.at(time.Minute, func() { b.signal(transfer(1, 1, time.Minute), 1) })
+	b.at(2*time.Minute, func() { b.flood(10, 1000, 1) })
+	paid := transfer(2, 50*models.USDT, 3*time.Minute)
+	for confirmations, after := range map[uint64]time.Duration{1: 3, 2: 4, 12: 5} {
+		b.at(after*time.Minute, func() {
+			n := paid
+			n.Confirmations = confirmations
+			b.SignalWorkflow(models.SignalTransfers, b.db.News(b.db.Put(n)))
+		})
+	}
+	b.at(6*time.Minute, func() { b.signalCrowd(t) })
+	b.at(7*time.Minute, func() {
+		b.flood(10, 1000, 12)
+		b.signal(transfer(1, 1, time.Minute), 12) // a notice of one transfer says nothing new to it
+	})
+	b.at(8*time.Minute, func() { b.signalCrowd(t) })
+	state := b.run(testInput)
+	require.Equal(t, models.StatusPaid, state.Status)
+	require.Equal(t, 50*models.USDT+1001, state.AmountCredited)
+	require.Equal(t, models.ExceptionOverpaid, state.Exception)
+	require.Contains(t, b.db.Timeline(), "PAID")
+	require.LessOrEqual(t, len(b.db.Timeline()), 10)
+}
+
+// signalCrowd signals the sums as they are.
+func (b *bench) signalCrowd(t *testing.T) {
+	t.Helper()
+	for _, n := range b.db.Transfers {
+		signal := b.db.News(n)
+		require.NotNil(t, signal.Crowd)
+		b.SignalWorkflow(models.SignalTransfers, signal)
+		return
+	}
+}
+
+// TestARunThatContinuesKnowsWhatTheRowHolds: it knows nothing else, so what came before it must not be lost.
+func TestARunThatContinuesKnowsWhatTheRowHolds(t *testing.T) {
+	t.Parallel()
+	input := testInput
+	input.Resume = true
+	resumed := setup(t)
+	resumed.db.Put(transfer(0, 20*models.USDT, time.Minute))
+	resumed.db.State = models.PaymentState{Status: models.StatusDetected, AmountReceived: 20 * models.USDT, Version: 4}
+	loaded := 0
+	resumed.SetOnLocalActivityStartedListener(func(info *activity.Info, _ context.Context, _ []any) {
+		if info.ActivityType.Name == models.ActivityLoadPayment {
+			loaded++
+		}
+	})
+	resumed.at(time.Minute, func() { resumed.signal(transfer(1, 30*models.USDT, time.Minute), 12) })
+	resumed.at(2*time.Minute, func() { resumed.signal(transfer(0, 20*models.USDT, time.Minute), 12) })
+	state := resumed.run(input)
+	require.Positive(t, loaded)
+	require.Equal(t, models.StatusPaid, state.Status)
+	require.Equal(t, 50*models.USDT, state.AmountCredited)
 }

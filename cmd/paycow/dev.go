@@ -33,7 +33,7 @@ const (
 	// devReconcileEvery is shorter than an installation's default, so that a developer sees reports.
 	devReconcileEvery = time.Minute
 	// devMaxUnpaid is larger than an installation's default: no wallet looks for this money, and load tests pay nothing.
-	devMaxUnpaid = 10_000
+	devMaxUnpaid = 200_000
 )
 
 func devCommand() *cli.Command {

@@ -52,21 +52,22 @@ INSERT INTO payment_days (operator_id, day, status, shard, count)
 SELECT operator_id, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), status, 0, count(*) FROM payments
 WHERE created_at > now() - interval '400 days' GROUP BY 1, 2, 3;
 
+-- Many entries of one statement are added up first.
 -- +goose StatementBegin
-CREATE FUNCTION add_up_entry() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION add_up_entries() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO account_balances (account, shard, balance) VALUES (NEW.account, pg_backend_pid() % 16, NEW.amount)
+    INSERT INTO account_balances (account, shard, balance)
+    SELECT account, pg_backend_pid() % 16, sum(amount) FROM added GROUP BY account ORDER BY account
     ON CONFLICT (account, shard) DO UPDATE SET balance = account_balances.balance + excluded.balance;
-    IF NEW.account LIKE 'operator:%' THEN
-        INSERT INTO account_days (account, day, shard, amount)
-        VALUES (NEW.account, to_char(NEW.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), pg_backend_pid() % 16, NEW.amount)
-        ON CONFLICT (account, day, shard) DO UPDATE SET amount = account_days.amount + excluded.amount;
-    END IF;
+    INSERT INTO account_days (account, day, shard, amount)
+    SELECT account, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), pg_backend_pid() % 16, sum(amount) FROM added
+    WHERE account LIKE 'operator:%' GROUP BY 1, 2 ORDER BY 1, 2
+    ON CONFLICT (account, day, shard) DO UPDATE SET amount = account_days.amount + excluded.amount;
     RETURN NULL;
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER ledger_entries_add_up AFTER INSERT ON ledger_entries
-    FOR EACH ROW EXECUTE FUNCTION add_up_entry();
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION add_up_entries();
 
 -- +goose StatementBegin
 CREATE FUNCTION add_up_payment(p payments, change bigint) RETURNS void LANGUAGE plpgsql AS $$

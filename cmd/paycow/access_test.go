@@ -1,0 +1,53 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"paycow/models"
+)
+
+// TestAccessCommands runs what each command does to an operator and to an admin.
+func TestAccessCommands(t *testing.T) {
+	db := newTestStore(t)
+	s := Settings{PublicURL: "https://pay.example.com", MasterKey: make([]byte, 32)}
+	credential, _, err := createOperator(t.Context(), db, s.MasterKey, "shop@example.org", "Shop", "")
+	require.NoError(t, err)
+	require.NoError(t, createAdmin(t.Context(), db, "root@example.org", "a long enough passphrase"))
+	run := func(role models.Role, email string, change accessChange) (string, error) {
+		var out bytes.Buffer
+		err := changeAccess(t.Context(), s, db, role, email, change, &out)
+		return out.String(), err
+	}
+	out, err := run(models.RoleOperator, " Shop@Example.org ", accessChange{do: revokeKeys})
+	require.NoError(t, err)
+	require.Equal(t, "1 API keys of shop@example.org are revoked.\n", out)
+	_, _, err = db.Credential(t.Context(), credential.APIKey)
+	require.ErrorIs(t, err, models.ErrNotFound)
+	out, err = run(models.RoleOperator, "shop@example.org", accessChange{do: makePasswordLink})
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(out, "https://pay.example.com/password.html#"), out)
+	for _, role := range []models.Role{models.RoleOperator, models.RoleAdmin} {
+		email := map[models.Role]string{models.RoleOperator: "shop@example.org", models.RoleAdmin: "root@example.org"}[role]
+		for _, change := range []accessChange{{do: endSessions}, {do: removeTOTP}, {do: unlock}} {
+			out, err := run(role, email, change)
+			require.NoError(t, err)
+			require.Contains(t, out, email)
+		}
+	}
+	_, err = run(models.RoleAdmin, "root@example.org", accessChange{do: setDisabled(true)})
+	require.ErrorContains(t, err, "the last admin")
+	_, err = run(models.RoleAdmin, "shop@example.org", accessChange{do: unlock})
+	require.EqualError(t, err, "no admin has the e-mail address shop@example.org")
+	require.NoError(t, createAdmin(t.Context(), db, "second@example.org", "a long enough passphrase"))
+	for _, disabled := range []bool{true, false} {
+		_, err = run(models.RoleAdmin, "root@example.org", accessChange{do: setDisabled(disabled)})
+		require.NoError(t, err)
+		admin, err := db.AdminByEmail(t.Context(), "root@example.org")
+		require.NoError(t, err)
+		require.Equal(t, disabled, admin.DisabledAt != nil)
+	}
+}
