@@ -23,6 +23,7 @@ type Activities struct {
 	books    Books
 	balances BalanceReader
 	alarms   chain.Alarms
+	derives  func(address string, index uint32) (bool, error)
 	settings Settings
 	worker   string // tells this process from others
 	log      *slog.Logger
@@ -51,6 +52,8 @@ type Dependencies struct {
 	Books    Books
 	Balances BalanceReader
 	Alarms   chain.Alarms
+	// Derives reports whether an account key has the address at the index; nil in a process without account keys.
+	Derives func(address string, index uint32) (bool, error)
 }
 
 // New returns the activities.
@@ -66,6 +69,7 @@ func New(parts Dependencies, settings Settings, log *slog.Logger) *Activities {
 		books:    parts.Books,
 		balances: parts.Balances,
 		alarms:   parts.Alarms,
+		derives:  parts.Derives,
 		settings: settings,
 		worker:   models.NewID(),
 		log:      log,

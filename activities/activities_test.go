@@ -20,6 +20,7 @@ import (
 
 	"paycow/activities"
 	"paycow/chain"
+	"paycow/internal/secrets"
 	"paycow/models"
 	"paycow/store"
 )
@@ -106,6 +107,9 @@ func setup(t *testing.T) *bundle {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	require.NoError(t, db.Migrate(t.Context()))
+	keys, err := secrets.NewKeyring(make([]byte, secrets.MasterKeyBytes))
+	require.NoError(t, err)
+	require.NoError(t, db.UseMasterKey(t.Context(), keys, nil))
 	b := &bundle{t: t, store: db, engine: &fakeEngine{signals: map[string][]models.TransferNotice{}}, verifier: &fakeVerifier{}, operator: models.NewID(), path: path}
 	require.NoError(t, db.CreateOperator(t.Context(), models.Operator{ID: b.operator, Email: "shop@example.com", Status: models.OperatorActive}, nil))
 	b.Activities = activities.New(activities.Dependencies{

@@ -27,7 +27,7 @@ const verifyShare = 70
 // Whom the transfers must have paid, how deep they must be and how much is at stake is the row's: the input may come
 // from anybody who reaches Temporal.
 func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput) (models.CreditResult, error) {
-	payment, received, err := a.payments.Payee(ctx, input.PaymentID)
+	payment, received, err := a.payee(ctx, input.PaymentID)
 	if err != nil {
 		return models.CreditResult{}, classify(err)
 	}
@@ -59,6 +59,24 @@ func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput
 		a.logBooking(ctx, input)
 	}
 	return result, nil
+}
+
+// payee returns the payment that the transfers must have paid, and what they come to. Its address must be the one that
+// was handed out for it, derived from an account key.
+func (a *Activities) payee(ctx context.Context, paymentID string) (models.Payment, models.Amount, error) {
+	payment, received, err := a.payments.Payee(ctx, paymentID)
+	if err != nil || a.derives == nil {
+		return payment, received, err
+	}
+	derived, err := a.derives(payment.DepositAddress, payment.AddressIndex)
+	if err != nil {
+		return payment, received, fmt.Errorf("derive the address of payment %s: %w", paymentID, err)
+	}
+	if !derived {
+		return payment, received, fmt.Errorf("payment %s: no account key has address %s at index %d: %w", paymentID,
+			payment.DepositAddress, payment.AddressIndex, models.ErrPaymentAltered)
+	}
+	return payment, received, nil
 }
 
 // verify returns the credits and reversals that cannot be verified now, in the order of the input.

@@ -30,20 +30,13 @@ const (
 // cannot be verified now is passed over: the result says why or, with input.Await and when nothing could be booked at
 // all, the activity fails and Temporal repeats it.
 func (a *Activities) SettlePayment(ctx context.Context, input models.SettleInput) (models.SettleResult, error) {
-	before, err := a.crowds.Payment(ctx, input.PaymentID)
-	if err != nil {
-		return models.SettleResult{}, classify(err)
-	}
-	snapshot, err := a.payments.Snapshot(ctx, input.PaymentID)
+	before, received, err := a.payee(ctx, input.PaymentID)
 	if err != nil {
 		return models.SettleResult{}, classify(err)
 	}
 	s := settlement{
 		activities: a, payment: before, deadline: time.Now().Add(models.SettleTime),
-		stake: max(before.AmountRequested, before.AmountReceived),
-	}
-	if snapshot.Crowd != nil {
-		s.stake = max(s.stake, snapshot.Crowd.Received)
+		stake: max(before.AmountRequested, received),
 	}
 	if err := s.run(ctx); err != nil {
 		return models.SettleResult{}, err

@@ -159,7 +159,7 @@ func (s *Server) setPasswordByLink(c *gin.Context) error {
 	hash := secrets.HashLinkToken(token, s.MasterKey)
 	ctx := c.Request.Context()
 	account, err := s.Store.PasswordLink(ctx, hash)
-	if errors.Is(err, models.ErrNotFound) || err == nil && account.DisabledAt != nil || len(s.MasterKey) == 0 {
+	if errors.Is(err, models.ErrNotFound) || err == nil && account.DisabledAt != nil || s.MasterKey == nil {
 		return errBadLink
 	}
 	if err != nil {

@@ -398,7 +398,9 @@ func TestLimitsCannotBeUsedAgainstOthers(t *testing.T) {
 // A device is known for one account until its password changes, and its cookie logs nobody in.
 func TestKnownDevices(t *testing.T) {
 	t.Parallel()
-	key := []byte(strings.Repeat("k", 32))
+	key := masterKey
+	otherKeys, err := secrets.NewKeyring([]byte(strings.Repeat("x", secrets.MasterKeyBytes)))
+	require.NoError(t, err)
 	account := models.Account{Role: models.RoleAdmin, ID: "a", PasswordHash: "h"}
 	token := secrets.NewDeviceToken(account, key)
 	id := secrets.DeviceID(token, account, key)
@@ -406,7 +408,7 @@ func TestKnownDevices(t *testing.T) {
 	require.Empty(t, secrets.DeviceID(token, models.Account{Role: models.RoleOperator, ID: "a", PasswordHash: "h"}, key))
 	require.Empty(t, secrets.DeviceID(token, models.Account{Role: models.RoleAdmin, ID: "b", PasswordHash: "h"}, key))
 	require.Empty(t, secrets.DeviceID(token, models.Account{Role: models.RoleAdmin, ID: "a", PasswordHash: "other"}, key))
-	require.Empty(t, secrets.DeviceID(token, account, []byte(strings.Repeat("x", 32))))
+	require.Empty(t, secrets.DeviceID(token, account, otherKeys))
 	require.Empty(t, secrets.DeviceID(token[1:], account, key))
 	require.Empty(t, secrets.DeviceID("", account, key))
 	require.Empty(t, secrets.DeviceID(token, account, nil))

@@ -84,7 +84,7 @@ func (s *Server) createPayment(c *gin.Context) error {
 		// Repeated calls notify too: the process that committed the row may have died before it did.
 		s.Starter.Notify(payment)
 	}
-	if err := s.checkAddress(payment); err != nil {
+	if err := s.checkHandedOut(c.Request.Context(), payment); err != nil {
 		return err
 	}
 	if !isNew {

@@ -139,7 +139,13 @@ func (b *syncBuffer) String() string {
 	return b.buffer.String()
 }
 
-var masterKey = bytes.Repeat([]byte{1}, secrets.MasterKeyBytes)
+var masterKey = func() *secrets.Keyring {
+	keys, err := secrets.NewKeyring(bytes.Repeat([]byte{1}, secrets.MasterKeyBytes))
+	if err != nil {
+		panic(err)
+	}
+	return keys
+}()
 
 // cheapHash hashes a password with the smallest parameters of Argon2id, because the tests hash hundreds of passwords.
 func cheapHash(password string) string {
@@ -161,6 +167,7 @@ func setup(t *testing.T, change ...func(*Config)) *fixture {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	require.NoError(t, db.Migrate(t.Context()))
+	require.NoError(t, db.UseMasterKey(t.Context(), masterKey, nil))
 	f := &fixture{T: t, store: db, path: path, engine: &fakeEngine{store: db}, starter: &fakeStarter{}, log: log}
 	config := Config{
 		Store: db, Engine: f.engine, Starter: f.starter, Addresses: fakeAddresses{}, PublicURL: "http://paycow.test/",

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -56,7 +57,7 @@ type listedPayment struct {
 
 func (s *Server) newListedPayment(ctx context.Context, p models.Payment, head uint64) listedPayment {
 	listed := listedPayment{paymentView: s.newPaymentView(ctx, p, head), AmountCredited: p.AmountCredited}
-	if err := s.checkAddress(p); err != nil {
+	if err := s.checkTerms(p); err != nil {
 		// One tampered row must not hide all others.
 		s.Log.ErrorContext(ctx, "the address does not match; leaving it out of the list", "payment_id", p.ID,
 			"operator_id", p.OperatorID, "error", err)
@@ -218,4 +219,52 @@ func (s *Server) checkAddress(p models.Payment) error {
 			p.DepositAddress, p.AddressIndex))
 	}
 	return nil
+}
+
+// checkTerms refuses a payment whose address does not pass checkAddress, or whose row was changed or planted.
+func (s *Server) checkTerms(p models.Payment) error {
+	if err := s.checkAddress(p); err != nil {
+		return err
+	}
+	if err := s.Store.CheckTerms(p); err != nil {
+		return errInternal.because(err)
+	}
+	return nil
+}
+
+// checkHandedOut refuses a payment that does not pass checkTerms, or whose address was not handed out for it. The first
+// refusal raises an alarm.
+func (s *Server) checkHandedOut(ctx context.Context, p models.Payment) error {
+	if err := s.checkTerms(p); err != nil {
+		s.reportAltered(ctx, p)
+		return err
+	}
+	key := p.ID + p.DepositAddress
+	if index, ok := s.handedOut.Get(key); ok && index == p.AddressIndex {
+		return nil // the table is append-only
+	}
+	if err := s.Store.CheckAddress(ctx, p); err != nil {
+		if errors.Is(err, models.ErrPaymentAltered) {
+			err = errInternal.because(err)
+		}
+		return err
+	}
+	s.handedOut.Add(key, p.AddressIndex)
+	return nil
+}
+
+// reportAltered raises the alarm for a payment once.
+func (s *Server) reportAltered(ctx context.Context, p models.Payment) {
+	if _, reported := s.handedOut.Get("altered" + p.ID); reported {
+		return
+	}
+	s.handedOut.Add("altered"+p.ID, 0)
+	err := s.Store.Raise(ctx, models.Alarm{
+		Network: p.Network, Kind: models.AlarmPaymentAltered, Subject: p.ID,
+		Message: fmt.Sprintf("Payment %s: its address %s, index %d and amount are not those it was created with.",
+			p.ID, p.DepositAddress, p.AddressIndex),
+	})
+	if err != nil {
+		s.Log.ErrorContext(ctx, "cannot raise an alarm", "payment_id", p.ID, "error", err)
+	}
 }

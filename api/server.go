@@ -75,7 +75,7 @@ type Config struct {
 	// window, at least models.MaxClockSkew.
 	ClockLimit time.Duration
 	// MasterKey seals API secrets and second factors. Without it no operator can be approved and no secret revealed.
-	MasterKey []byte
+	MasterKey *secrets.Keyring
 	// TemporalUIURL is where admins reach Temporal's web UI, "" if they cannot. TemporalNamespace is the namespace to
 	// link to.
 	TemporalUIURL     string
@@ -106,6 +106,8 @@ type Server struct {
 	router    *gin.Engine
 	states    *stateReader
 	addresses *lru.Cache[uint32, string]
+	// handedOut holds the addresses that the append-only table confirmed, with their indexes, by payment and address.
+	handedOut *lru.Cache[string, uint32]
 	ready     readiness
 	pauses    pauseCache
 	followers *followers
@@ -139,8 +141,8 @@ func newServer(config Config, hash func(password string) string) *Server {
 	config.Log = logs.Bounded(config.Log)
 	s := &Server{
 		Config: config, states: newStateReader(config.Engine, config.Log),
-		addresses: newCache[uint32, string](addressCacheEntries),
-		isHTTPS:   strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
+		addresses: newCache[uint32, string](addressCacheEntries), handedOut: newCache[string, uint32](addressCacheEntries),
+		isHTTPS: strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
 	}
 	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.exports = newBudget(maxExports, maxExportsPerNetwork)

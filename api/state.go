@@ -93,7 +93,7 @@ func (r *stateReader) ask(ctx context.Context, row models.Payment) (knownState, 
 // live returns a payment with its newest state, and the newest block number read on its network. The block is read
 // last, so that the confirmations shown are never fewer than those the state is based on.
 func (s *Server) live(ctx context.Context, row models.Payment) (p models.Payment, head uint64, err error) {
-	if err := s.checkAddress(row); err != nil {
+	if err := s.checkHandedOut(ctx, row); err != nil {
 		return models.Payment{}, 0, err
 	}
 	row.PaymentState = s.states.current(ctx, row)

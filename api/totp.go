@@ -16,7 +16,7 @@ import (
 
 // sealOwner returns the owner under which an account's second factor is sealed.
 func sealOwner(account models.Account) string {
-	return "totp:" + string(account.Role) + ":" + account.ID
+	return models.TOTPOwner(account.Role, account.ID)
 }
 
 // useCode checks a code of the account's second factor and marks it as used. Returns errLoginFailed if it is wrong or

@@ -47,6 +47,9 @@ type SecondFactor struct {
 // HasTOTP reports whether logging in needs a code.
 func (f SecondFactor) HasTOTP() bool { return len(f.TOTPSealed) > 0 }
 
+// TOTPOwner returns the owner under which an account's second factor is sealed.
+func TOTPOwner(role Role, accountID string) string { return "totp:" + string(role) + ":" + accountID }
+
 // Actor returns the account's name in the audit log.
 func (a Account) Actor() string {
 	if a.Role == RoleAdmin {
@@ -64,6 +67,7 @@ type Session struct {
 	SeenAt    time.Time // its last use, to the minute
 	ExpiresAt time.Time // however often it is used
 	Address   string    // the network address that logged in
+	MAC       []byte    // proves that this program wrote the row: it covers token, role and account
 }
 
 // How long a session lives: without being used, and in total.

@@ -27,6 +27,7 @@ const (
 	AlarmAddressBlacklisted  AlarmKind = "ADDRESS_BLACKLISTED"  // one of our addresses can no longer send
 	AlarmFundsDestroyed      AlarmKind = "FUNDS_DESTROYED"      // the token's owner destroyed a balance of ours
 	AlarmBooksDiffer         AlarmKind = "BOOKS_DIFFER"         // reconciliation found a difference
+	AlarmPaymentAltered      AlarmKind = "PAYMENT_ALTERED"      // a payment's row was changed or planted; it is not used
 	AlarmCreditedWithoutNode AlarmKind = "CREDIT_CONTRADICTED"  // a credited transfer is not in the quorum's chain
 	AlarmClockSkew           AlarmKind = "CLOCK_SKEW"           // the worker's clock is not the database's or the chain's
 )
@@ -37,7 +38,7 @@ func AlarmKinds() []AlarmKind {
 		AlarmNodeLying, AlarmNodeWrongChain, AlarmQuorumMissing, AlarmBlockDoubtful, AlarmTransferMissed,
 		AlarmTransferDisproved, AlarmReorgBelowFinality, AlarmReceiptsUndecodable, AlarmAmountTooLarge, AlarmTokenPaused,
 		AlarmTokenFeeChanged, AlarmTokenDeprecated, AlarmAddressBlacklisted, AlarmFundsDestroyed, AlarmBooksDiffer,
-		AlarmCreditedWithoutNode, AlarmClockSkew,
+		AlarmCreditedWithoutNode, AlarmPaymentAltered, AlarmClockSkew,
 	}
 }
 

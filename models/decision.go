@@ -37,6 +37,7 @@ type PaymentDecision struct {
 	CreatedAt      time.Time
 	DueAt          time.Time  // when the workflow is to be told again
 	SettledAt      *time.Time // when it was carried out or became impossible; nil while the workflow is to be told
+	MAC            []byte     // proves that this program wrote the row
 }
 
 // Signal returns what the payment's workflow is told.

@@ -26,6 +26,13 @@ var (
 	ErrSchemaBehind = errors.New("the database schema is older than this program: run `paycow migrate`")
 	// ErrReserveFixed means that the database was first used with another number of reserved addresses.
 	ErrReserveFixed = errors.New("the number of reserved addresses was fixed")
+	// ErrPaymentAltered means that a payment's row was changed or planted by somebody else.
+	ErrPaymentAltered = errors.New("the payment's row was not written by this program")
+	// ErrMasterKey means that the database belongs to another master key.
+	ErrMasterKey = errors.New("the master key is not the one that this database was used with")
+	// ErrProofsGone means that what the database knew about its master key was removed.
+	ErrProofsGone = errors.New("the table master_keys has lost its rows, so nobody can tell planted rows from ours; " +
+		"restore it from a backup")
 	// ErrNotPossible means that an operator's status does not allow the change.
 	ErrNotPossible = errors.New("not possible in this status")
 )

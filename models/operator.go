@@ -41,6 +41,7 @@ type Credential struct {
 	APIKey       string `gorm:"primaryKey"`
 	OperatorID   string
 	SecretHash   []byte // SHA-256 of the secret, which has 256 bits of entropy of its own
+	SecretMAC    []byte // proves that this program wrote the row: it covers key, operator and hash
 	SecretSealed []byte
 	CreatedAt    time.Time
 	RevokedAt    *time.Time

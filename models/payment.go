@@ -31,6 +31,9 @@ type Payment struct {
 	PaymentState `gorm:"embedded"`
 	UpdatedAt    time.Time
 
+	// MAC proves that this program wrote the row: it covers id, operator, address, index and amount.
+	MAC []byte
+
 	// WorkflowStartedAt is nil until the payment's workflow is known to have been started. Such rows are the outbox.
 	WorkflowStartedAt *time.Time
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"paycow/chain/chaintest"
+	"paycow/internal/secrets"
 	"paycow/models"
 	"paycow/rules"
 	"paycow/store"
@@ -138,6 +139,13 @@ func simulate(t testing.TB, template string, seed uint64, broken mutant) *simula
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
+	keys, err := secrets.NewKeyring(make([]byte, secrets.MasterKeyBytes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.UseMasterKey(ctx, keys, nil); err != nil {
+		t.Fatal(err)
+	}
 	operator := models.Operator{ID: operatorID, Email: "shop@example.com", Status: models.OperatorActive}
 	if err := db.CreateOperator(ctx, operator, nil); err != nil {
 		t.Fatal(err)

@@ -63,6 +63,7 @@ func (s *Store) CreatePayment(
 		Confirmations: cmp.Or(in.Confirmations, models.DefaultConfirmations), ReturnURL: in.ReturnURL,
 		PaymentState: models.PaymentState{Status: models.StatusPending, Version: 1},
 	}
+	made.MAC = s.keys.MAC(proofOfPayment, termsOf(made)...)
 	err = s.write(ctx, func(tx *gorm.DB) error {
 		p, created = made, true
 		if in.IdempotencyKey != "" {

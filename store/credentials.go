@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"gorm.io/gorm"
@@ -10,7 +11,7 @@ import (
 )
 
 // Credential returns a valid credential and its operator. Returns models.ErrNotFound when the API key is unknown,
-// revoked or past its time.
+// revoked, past its time, or was not created by this program.
 func (s *Store) Credential(ctx context.Context, apiKey string) (models.Credential, models.Operator, error) {
 	var credential models.Credential
 	err := s.read(ctx).
@@ -19,11 +20,26 @@ func (s *Store) Credential(ctx context.Context, apiKey string) (models.Credentia
 	if err != nil {
 		return models.Credential{}, models.Operator{}, wrap(err, "read a credential")
 	}
+	if !s.keys.CheckMAC(credential.SecretMAC, proofOfCredential, partsOfCredential(credential)...) {
+		s.log.ErrorContext(ctx, "an API key was not created by this program, or its row was changed; it is refused",
+			"api_key", credential.APIKey, "operator_id", credential.OperatorID)
+		return models.Credential{}, models.Operator{}, fmt.Errorf("check a credential: %w", models.ErrNotFound)
+	}
 	var operator models.Operator
 	if err := s.read(ctx).Where("id = ?", credential.OperatorID).Take(&operator).Error; err != nil {
 		return models.Credential{}, models.Operator{}, wrap(err, "read a credential's operator")
 	}
 	return credential, operator, nil
+}
+
+// insertCredential stores a new credential with its proof.
+func (s *Store) insertCredential(tx *gorm.DB, credential models.Credential) error {
+	credential.CreatedAt = s.orNow(credential.CreatedAt)
+	credential.SecretMAC = s.keys.MAC(proofOfCredential, partsOfCredential(credential)...)
+	if err := tx.Create(&credential).Error; err != nil {
+		return fmt.Errorf("store a credential: %w", err)
+	}
+	return nil
 }
 
 // CredentialsOf returns all credentials of an operator, oldest first, including those that are no longer valid.
@@ -64,9 +80,7 @@ func (s *Store) RotateCredential(
 		if err != nil {
 			return err
 		}
-		row := next
-		row.CreatedAt = s.now()
-		if err := tx.Create(&row).Error; err != nil {
+		if err := s.insertCredential(tx, next); err != nil {
 			return err
 		}
 		return s.audit(tx, entry)

@@ -36,6 +36,9 @@ func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result model
 			result.Snapshot = &snapshot
 			return err
 		}
+		if err := s.checkAddress(tx, p); err != nil {
+			return err
+		}
 		if err := refuseWhileHalted(tx, p.Network); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -37,6 +38,7 @@ func (s *Store) Decide(
 		row := d
 		row.AmountCredited, row.CreatedAt = p.AmountCredited, s.now()
 		row.DueAt = row.CreatedAt.Add(decisionPatience)
+		row.MAC = s.keys.MAC(proofOfDecision, partsOfDecision(row)...)
 		created := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
 		if created.Error != nil {
 			return created.Error
@@ -67,14 +69,16 @@ func (s *Store) Decisions(ctx context.Context, paymentID string) ([]models.Payme
 
 // acceptanceOf reports whether the payment's acceptance was stored when no more was credited than now: an acceptance of
 // 49 USDT is none of what a reorg left of them.
-func acceptanceOf(tx *gorm.DB, p models.Payment, credited models.Amount) (bool, error) {
+func (s *Store) acceptanceOf(tx *gorm.DB, p models.Payment, credited models.Amount) (bool, error) {
 	var stored []models.PaymentDecision
 	err := tx.Where("payment_id = ? AND kind = ? AND version <= ? AND amount_credited <= ?",
-		p.ID, models.DecisionAccept, p.Version, credited).Limit(1).Find(&stored).Error
+		p.ID, models.DecisionAccept, p.Version, credited).Find(&stored).Error
 	if err != nil {
 		return false, fmt.Errorf("look for the acceptance: %w", err)
 	}
-	return len(stored) > 0, nil
+	return slices.ContainsFunc(stored, func(d models.PaymentDecision) bool {
+		return s.keys.CheckMAC(d.MAC, proofOfDecision, partsOfDecision(d)...)
+	}), nil
 }
 
 // settleDecisions notes that no decision on the payment waits to be carried out any more: one was recorded, or none is

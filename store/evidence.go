@@ -47,9 +47,13 @@ func evidenceOf(tx *gorm.DB, p models.Payment, end time.Time) (evidence, error) 
 }
 
 // Payee returns a payment as it was agreed with the payer, and what its transfers received: the canonical ones, and
-// those that are still credited. Returns models.ErrNotFound.
+// those that are still credited. Returns models.ErrNotFound, and models.ErrPaymentAltered with an alarm when the row was
+// changed or planted.
 func (s *Store) Payee(ctx context.Context, paymentID string) (p models.Payment, received models.Amount, err error) {
 	if p, err = s.Payment(ctx, paymentID); err != nil {
+		return p, 0, err
+	}
+	if err := s.CheckAddress(ctx, p); err != nil {
 		return p, 0, err
 	}
 	e, err := evidenceOf(s.read(ctx), p, p.ExpiresAt)
@@ -64,6 +68,9 @@ func (e evidence) covers(p models.Payment, credited models.Amount) bool {
 // judgeState reports why the rows do not allow a payment, whose row is locked, to have the next state. "" means that
 // they do. Its bookings must have been made.
 func (s *Store) judgeState(tx *gorm.DB, p models.Payment, next models.PaymentState) (models.Refusal, error) {
+	if err := s.CheckTerms(p); err != nil {
+		return "", err
+	}
 	end, _, err := windowEnd(tx, p)
 	if err != nil {
 		return "", err
@@ -75,7 +82,7 @@ func (s *Store) judgeState(tx *gorm.DB, p models.Payment, next models.PaymentSta
 	if refused, err := judgeAmounts(tx, p, next, e); refused != "" || err != nil {
 		return refused, err
 	}
-	if refused, err := judgeDecision(tx, p, next, e); refused != "" || err != nil {
+	if refused, err := s.judgeDecision(tx, p, next, e); refused != "" || err != nil {
 		return refused, err
 	}
 	if !e.allows(p, next) {
@@ -112,7 +119,9 @@ func judgeAmounts(tx *gorm.DB, p models.Payment, next models.PaymentState, e evi
 
 // judgeDecision compares the decision that a state names with what was decided. A decision stands once it is recorded.
 // An acceptance must have been stored by the API; a rejection may also come by hand, as a signal.
-func judgeDecision(tx *gorm.DB, p models.Payment, next models.PaymentState, e evidence) (models.Refusal, error) {
+func (s *Store) judgeDecision(
+	tx *gorm.DB, p models.Payment, next models.PaymentState, e evidence,
+) (models.Refusal, error) {
 	switch {
 	case next.Decision == p.Decision:
 		return "", nil
@@ -123,7 +132,7 @@ func judgeDecision(tx *gorm.DB, p models.Payment, next models.PaymentState, e ev
 	case p.Status != models.StatusExpired || !p.Exception.IsAcceptable():
 		return models.RefusedDecision, nil
 	}
-	stored, err := acceptanceOf(tx, p, e.Credited)
+	stored, err := s.acceptanceOf(tx, p, e.Credited)
 	if err != nil || !stored {
 		return models.RefusedDecision, err
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -18,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"paycow/internal/pgtest"
+	"paycow/internal/secrets"
 	"paycow/models"
 )
 
@@ -100,7 +102,24 @@ func open(t testing.TB, url string) *Store {
 	s, err := Open(t.Context(), url, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Close() })
+	s.keys = testKeys
 	return s
+}
+
+// testKeys are the keys of all tests. Tests of UseMasterKey bind the database to them.
+var testKeys = ringOf(7)
+
+// ringOf returns a keyring of a master key, and of earlier ones, each made of one byte.
+func ringOf(current byte, previous ...byte) *secrets.Keyring {
+	var earlier [][]byte
+	for _, b := range previous {
+		earlier = append(earlier, bytes.Repeat([]byte{b}, secrets.MasterKeyBytes))
+	}
+	keys, err := secrets.NewKeyring(bytes.Repeat([]byte{current}, secrets.MasterKeyBytes), earlier...)
+	if err != nil {
+		panic(err)
+	}
+	return keys
 }
 
 var operatorCount atomic.Int64

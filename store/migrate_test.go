@@ -30,7 +30,7 @@ func TestMigrationFromTheFirstSchema(t *testing.T) {
 			values    []any
 		}{
 			{"INSERT INTO operators (id, email, name, status, password_hash, created_at, updated_at) VALUES ('op', 'a@example.org', 'Shop', 'ACTIVE', 'x', ?, ?)", []any{at, at}},
-			{"INSERT INTO credentials (api_key, operator_id, secret_hash, secret_sealed, created_at) VALUES ('pk_1', 'op', ?, ?, ?)", []any{[]byte{1}, []byte{2}, at}},
+			{"INSERT INTO credentials (api_key, operator_id, secret_hash, secret_sealed, created_at) VALUES ('pk_1', 'op', ?, ?, ?)", []any{[]byte{1}, sealedBy(t, 7, "pk_1"), at}},
 			{"INSERT INTO admins (id, email, password_hash, created_at, updated_at) VALUES ('ad', 'b@example.org', 'x', ?, ?)", []any{at, at}},
 			{`INSERT INTO payments (id, operator_id, user_id, reference, network, currency, amount_requested, deposit_address, address_index, created_at, expires_at,
 				status, exception, amount_received, amount_credited, tx_hash, last_block, decision, reason, version, updated_at)
@@ -50,6 +50,8 @@ func TestMigrationFromTheFirstSchema(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, cursor.Block(), cursor.Agreed())
 		require.EqualValues(t, 100, cursor.RecheckedNumber)
+		require.NoError(t, s.UseMasterKey(ctx, testKeys, nil))
+		require.NoError(t, s.CheckTerms(mustRead(t, s, "pay")))
 		_, operator, err := s.Credential(ctx, "pk_1")
 		require.NoError(t, err)
 		require.False(t, operator.HasTOTP())
@@ -92,6 +94,13 @@ func TestSchemaCheck(t *testing.T) {
 	t.Run("postgres", func(t *testing.T) { t.Parallel(); check(t, pgtest.Start(t).NewDatabase(t)) })
 }
 
+func mustRead(t *testing.T, s *Store, paymentID string) models.Payment {
+	t.Helper()
+	p, err := s.Payment(t.Context(), paymentID)
+	require.NoError(t, err)
+	return p
+}
+
 // TestModelsMatchColumns holds the GORM models and the migrated tables against each other.
 func TestModelsMatchColumns(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
@@ -110,6 +119,8 @@ func TestModelsMatchColumns(t *testing.T) {
 			models.LedgerEntry{},
 			models.Session{},
 			models.LoginAttempt{},
+			models.PaymentDecision{},
+			keyState{},
 			models.ExpiryWaiting{},
 		} {
 			parsed, err := schema.Parse(model, &sync.Map{}, f.writer.NamingStrategy)

@@ -29,12 +29,11 @@ func (s *Store) CreateOperator(ctx context.Context, operator models.Operator, cr
 			return err
 		}
 		row := *credential
-		row.CreatedAt = s.orNow(row.CreatedAt)
 		if row.RevokedAt != nil {
 			revokedAt := toMillis(*row.RevokedAt)
 			row.RevokedAt = &revokedAt
 		}
-		return tx.Create(&row).Error
+		return s.insertCredential(tx, row)
 	})
 	return wrap(err, "create an operator")
 }
@@ -163,10 +162,8 @@ func (s *Store) ChangeOperator(
 			return err
 		}
 		if credential != nil {
-			row := *credential
-			row.CreatedAt = s.now()
-			if err := tx.Create(&row).Error; err != nil {
-				return fmt.Errorf("store the first credential: %w", err)
+			if err := s.insertCredential(tx, *credential); err != nil {
+				return err
 			}
 		}
 		return s.audit(tx, entry)

@@ -25,6 +25,8 @@ func TestOperators(t *testing.T) {
 		operator.SecondFactor = gotOperator.SecondFactor // none: empty or null, as the database has it
 		require.False(t, gotOperator.HasTOTP())
 		require.Equal(t, operator, gotOperator)
+		require.True(t, f.keys.IsCurrent(gotCredential.SecretMAC))
+		credential.SecretMAC = gotCredential.SecretMAC
 		require.Equal(t, credential, gotCredential)
 
 		taken := operator
@@ -39,7 +41,7 @@ func TestOperators(t *testing.T) {
 		require.Equal(t, operator, got)
 
 		revokedAt := kept
-		revoked := models.Credential{APIKey: "pk_2", OperatorID: operator.ID, SecretHash: []byte{1}, SecretSealed: []byte{1}, CreatedAt: kept.Add(time.Second), RevokedAt: &revokedAt}
+		revoked := models.Credential{APIKey: "pk_2", OperatorID: operator.ID, SecretHash: []byte{1}, SecretSealed: []byte{1}, SecretMAC: []byte{1}, CreatedAt: kept.Add(time.Second), RevokedAt: &revokedAt}
 		require.NoError(t, f.writer.Create(&revoked).Error)
 		_, _, err = f.Credential(ctx, "pk_2")
 		require.ErrorIs(t, err, models.ErrNotFound)

@@ -184,9 +184,9 @@ func (f *fixture) fill(t testing.TB, many int) {
 	for i := range payments {
 		at := now.Add(-time.Duration(i) * (100 * 24 * time.Hour / time.Duration(many)))
 		payments[i] = models.Payment{
-			PaymentState: models.PaymentState{Status: models.StatusExpired, Version: 1}, Confirmations: 12, ID: models.NewID(), OperatorID: f.operator.ID, Reference: models.NewReference(),
+			PaymentState: models.PaymentState{Status: models.StatusPaid, Version: 1}, Confirmations: 12, ID: models.NewID(), OperatorID: f.operator.ID, Reference: models.NewReference(),
 			Network: models.NetworkERC20, Currency: models.CurrencyUSDT, UserID: fmt.Sprint("user_", i%500), AmountRequested: 1,
-			DepositAddress: fmt.Sprint("0xfill", i), AddressIndex: uint32(i), CreatedAt: at, UpdatedAt: at, ExpiresAt: at, WorkflowStartedAt: &at,
+			MAC: []byte{}, DepositAddress: fmt.Sprint("0xfill", i), AddressIndex: uint32(i), CreatedAt: at, UpdatedAt: at, ExpiresAt: at, WorkflowStartedAt: &at,
 		}
 		transfers[i] = models.Transfer{
 			TransferKey: models.TransferKey{ChainID: 1, TxHash: txHash(i)}, PaymentID: payments[i].ID, Amount: 1, BlockNumber: uint64(i), BlockTime: at, Canonical: true,
@@ -194,6 +194,11 @@ func (f *fixture) fill(t testing.TB, many int) {
 		}
 		entries[i] = models.AuditEntry{At: at, Actor: fmt.Sprint("admin:", i%100), Action: "logged_in"}
 	}
+	unguard := "DROP TRIGGER payments_begin_unpaid" // rows that are PAID from the start leave no dead ones for the planner
+	if f.engine == enginePostgres {
+		unguard = "ALTER TABLE payments DISABLE TRIGGER payments_begin_unpaid"
+	}
+	require.NoError(t, f.writer.Exec(unguard).Error)
 	require.NoError(t, f.writer.CreateInBatches(payments, 200).Error)
 	require.NoError(t, f.writer.CreateInBatches(transfers, 200).Error)
 	require.NoError(t, f.writer.Table("audit_log").CreateInBatches(entries, 200).Error)
@@ -225,7 +230,6 @@ func (f *fixture) fill(t testing.TB, many int) {
 		}
 		return nil
 	}))
-	require.NoError(t, f.writer.Exec("UPDATE payments SET status = 'PAID'").Error)
 	if f.engine == enginePostgres { // which does that by itself; nobody does it for SQLite
 		require.NoError(t, f.writer.Exec("ANALYZE").Error)
 	}

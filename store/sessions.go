@@ -42,6 +42,7 @@ func (s *Store) CreateSession(
 func (s *Store) beginSession(tx *gorm.DB, account models.Account, session models.Session) error {
 	now := s.now()
 	session.Role, session.AccountID = account.Role, account.ID
+	session.MAC = s.keys.MAC(proofOfSession, partsOfSession(session)...)
 	_, lifetime := models.SessionTimes(account.Role)
 	session.CreatedAt, session.SeenAt, session.ExpiresAt = now, now, now.Add(lifetime)
 	if err := tx.Create(&session).Error; err != nil {
@@ -63,6 +64,9 @@ func (s *Store) Session(ctx context.Context, tokenHash []byte) (models.Session, 
 	}
 	if err != nil {
 		return models.Session{}, wrap(err, "read a session")
+	}
+	if !s.keys.CheckMAC(session.MAC, proofOfSession, partsOfSession(session)...) {
+		return models.Session{}, fmt.Errorf("check a session: %w", models.ErrNotFound)
 	}
 	if now.Sub(session.SeenAt) >= seenEvery {
 		err = s.writer.WithContext(ctx).Model(&models.Session{}).Where("token_hash = ?", tokenHash).

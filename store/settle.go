@@ -51,6 +51,9 @@ func (s *Store) Settle(
 		if p, err = lockPayment(tx, paymentID); err != nil {
 			return err
 		}
+		if err := s.checkAddress(tx, p); err != nil {
+			return err
+		}
 		if err := refuseWhileHalted(tx, p.Network); err != nil {
 			return err
 		}

@@ -32,6 +32,7 @@ type Store struct {
 	log       *slog.Logger
 	addresses *addressAllocator
 	now       func() time.Time
+	keys      Keys // see UseMasterKey
 }
 
 // engine is the kind of database.
@@ -45,7 +46,7 @@ const (
 // Open connects to the database that the URL names: "postgres://…", "sqlite:<path>" or a bare path that ends in ".db".
 // It does not migrate. Its errors never contain the URL, which may hold a password.
 func Open(ctx context.Context, databaseURL string, log *slog.Logger) (*Store, error) {
-	s := &Store{log: log, now: func() time.Time { return toMillis(time.Now()) }}
+	s := &Store{log: log, keys: noKeys{}, now: func() time.Time { return toMillis(time.Now()) }}
 	var err error
 	switch {
 	case strings.HasPrefix(databaseURL, "postgres://"), strings.HasPrefix(databaseURL, "postgresql://"):

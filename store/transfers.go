@@ -57,6 +57,9 @@ func (s *Store) storeFound(tx *gorm.DB, network string, transfers []models.Token
 	if err := storeTransfers(tx, rows); err != nil {
 		return err
 	}
+	if err := s.reportAltered(tx, pluck(rows, func(t models.Transfer) string { return t.PaymentID })); err != nil {
+		return err
+	}
 	return s.storeSweeps(tx, network, transfers)
 }
 

@@ -109,7 +109,11 @@ func revokeKeys(ctx context.Context, _ Settings, db *store.Store, account models
 }
 
 func makePasswordLink(ctx context.Context, s Settings, db *store.Store, account models.Account) (string, error) {
-	token, hash, err := secrets.NewLinkToken(s.MasterKey)
+	keys, err := s.keyring()
+	if err != nil {
+		return "", err
+	}
+	token, hash, err := secrets.NewLinkToken(keys)
 	if err != nil {
 		return "", err
 	}

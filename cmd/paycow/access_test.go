@@ -7,13 +7,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"paycow/internal/secrets"
 	"paycow/models"
 )
 
 // TestAccessCommands runs what each command does to an operator and to an admin.
 func TestAccessCommands(t *testing.T) {
 	db := newTestStore(t)
-	s := Settings{PublicURL: "https://pay.example.com", MasterKey: make([]byte, 32)}
+	keys, err := secrets.NewKeyring(make([]byte, 32))
+	require.NoError(t, err)
+	s := Settings{PublicURL: "https://pay.example.com", MasterKey: keys}
 	credential, _, err := createOperator(t.Context(), db, s.MasterKey, "shop@example.org", "Shop", "")
 	require.NoError(t, err)
 	require.NoError(t, createAdmin(t.Context(), db, "root@example.org", "a long enough passphrase"))

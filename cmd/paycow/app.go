@@ -10,6 +10,7 @@ import (
 
 	"paycow/api"
 	"paycow/engine"
+	"paycow/internal/secrets"
 	"paycow/models"
 	"paycow/store"
 	"paycow/web"
@@ -23,6 +24,7 @@ type app struct {
 	temporal client.Client
 	engine   *engine.Client
 	outbox   *engine.Outbox
+	keys     *secrets.Keyring // nil without a master key
 
 	// In development only: a node that payers' wallets may use, and a faucet that pays an address.
 	walletRPCURL string
@@ -32,6 +34,10 @@ type app struct {
 // openApp opens the database, which must belong to what is configured, and prepares the connection to Temporal, which may
 // be down.
 func openApp(ctx context.Context, s Settings, log *slog.Logger) (*app, error) {
+	keys, err := s.keyring()
+	if err != nil {
+		return nil, err
+	}
 	db, err := openCurrentStore(ctx, s, log)
 	if err != nil {
 		return nil, err
@@ -48,6 +54,7 @@ func openApp(ctx context.Context, s Settings, log *slog.Logger) (*app, error) {
 	})
 	return &app{
 		settings: s, log: log, store: db, temporal: temporal, engine: client, outbox: engine.NewOutbox(db, client, log),
+		keys: keys,
 	}, nil
 }
 
@@ -56,9 +63,9 @@ func (a *app) close() error {
 	return a.store.Close()
 }
 
-// withApp opens the app with the settings of a worker for one call.
+// withApp opens the app with the settings that reading the chain needs, for one call.
 func withApp(ctx context.Context, cmd *cli.Command, call func(a *app) error) error {
-	s, err := loadSettings(cmd, needsForWorker...)
+	s, err := loadSettings(cmd, needsForChain...)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,9 @@
 package main
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -21,9 +24,18 @@ func TestBadInput(t *testing.T) {
 	db, err := store.Open(t.Context(), "sqlite:"+s.dir+"/"+devDatabaseName, newLogger(s.log, Settings{}))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	var inDirectory devSecrets
+	content, err := os.ReadFile(filepath.Join(s.dir, devSecretsName))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(content, &inDirectory))
+	var master []byte
+	require.NoError(t, masterKey(&master)(inDirectory.MasterKey))
+	keys, err := secrets.NewKeyring(master)
+	require.NoError(t, err)
+	require.NoError(t, db.UseMasterKey(t.Context(), keys, nil))
 	account := func(status models.OperatorStatus) apitest.Account {
 		operator := models.Operator{ID: models.NewID(), Email: strings.ToLower(string(status)) + models.NewID() + "@paycow.test", Status: status}
-		credential, secret, err := secrets.NewCredential(operator.ID, []byte(strings.Repeat("k", 32)))
+		credential, secret, err := secrets.NewCredential(operator.ID, keys)
 		require.NoError(t, err)
 		require.NoError(t, db.CreateOperator(t.Context(), operator, &credential))
 		return apitest.Account{APIKey: credential.APIKey, APISecret: secret}

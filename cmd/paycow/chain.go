@@ -29,7 +29,12 @@ func (a *app) dialPool(ctx context.Context) (*chain.Pool, error) {
 // activitiesOn returns the activities of a worker that uses these nodes.
 func (a *app) activitiesOn(pool *chain.Pool) *activities.Activities {
 	config := a.settings.chainConfig()
+	derives := a.settings.derives
+	if a.settings.XPub == nil {
+		derives = nil
+	}
 	return activities.New(activities.Dependencies{
+		Derives:  derives,
 		Payments: a.store, Crowds: a.store, Signals: a.store, Expiries: a.store, Verifier: chain.NewVerifier(config, pool), Engine: a.engine,
 		Books: a.store, Balances: pool, Alarms: a.store, Watcher: chain.NewWatcher(config, pool, a.store, a.log),
 	}, activities.Settings{

@@ -20,13 +20,17 @@ func openStore(ctx context.Context, s Settings, log *slog.Logger) (*store.Store,
 	return db, nil
 }
 
-// openCurrentStore opens the database, and returns an error unless its schema is up to date.
+// openCurrentStore opens the database, and returns an error unless its schema is up to date and the master key, if one is
+// set, is the database's.
 func openCurrentStore(ctx context.Context, s Settings, log *slog.Logger) (*store.Store, error) {
 	db, err := openStore(ctx, s, log)
 	if err != nil {
 		return nil, err
 	}
 	if err := db.CheckSchema(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if err := s.useMasterKey(ctx, db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil

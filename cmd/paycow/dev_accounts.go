@@ -27,6 +27,9 @@ func (d *dev) prepareDatabase(ctx context.Context) error {
 	if err := db.Migrate(ctx); err != nil {
 		return err
 	}
+	if err := d.settings.useMasterKey(ctx, db); err != nil {
+		return fmt.Errorf("the database belongs to another data directory: %w", err)
+	}
 	d.file.Operator = devOperator{Email: "operator@paycow.test", Password: d.secrets.OperatorPassword}
 	if d.file.Operator.APIKey, d.file.Operator.APISecret, err = d.demoOperator(ctx, db); err != nil {
 		return fmt.Errorf("prepare the demo operator: %w", err)
@@ -41,9 +44,13 @@ func (d *dev) prepareDatabase(ctx context.Context) error {
 // demoOperator returns the demo operator's API key and secret. It creates the operator the first time.
 func (d *dev) demoOperator(ctx context.Context, db *store.Store) (apiKey, apiSecret string, err error) {
 	demo := d.file.Operator
+	keys, err := d.settings.keyring()
+	if err != nil {
+		return "", "", err
+	}
 	operator, err := db.OperatorByEmail(ctx, demo.Email)
 	if errors.Is(err, models.ErrNotFound) {
-		credential, secret, err := createOperator(ctx, db, d.settings.MasterKey, demo.Email, "Demo shop", demo.Password)
+		credential, secret, err := createOperator(ctx, db, keys, demo.Email, "Demo shop", demo.Password)
 		return credential.APIKey, secret, err
 	}
 	if err != nil {
@@ -55,7 +62,7 @@ func (d *dev) demoOperator(ctx context.Context, db *store.Store) (apiKey, apiSec
 	}
 	for _, credential := range credentials {
 		if credential.RevokedAt == nil {
-			secret, err := secrets.OpenSecret(credential, d.settings.MasterKey)
+			secret, err := secrets.OpenSecret(credential, keys)
 			if err != nil {
 				return "", "", fmt.Errorf("the database belongs to another data directory: %w", err)
 			}

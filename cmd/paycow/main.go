@@ -49,7 +49,7 @@ func newProgram(in *os.File, stdout, stderr io.Writer) *cli.Command {
 		ArgValidator: noArguments,
 		Commands: append([]*cli.Command{
 			serveCommand(), apiCommand(), workerCommand(), migrateCommand(), operatorCommand(), adminCommand(in),
-			settingsCommand(), rescanCommand(), reconcileCommand(), addressesCommand(), alarmsCommand(),
+			settingsCommand(), rescanCommand(), reconcileCommand(), addressesCommand(), rekeyCommand(), alarmsCommand(),
 		}, devCommands()...),
 	}
 	_ = program.Walk(func(cmd *cli.Command) error {

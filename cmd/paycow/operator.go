@@ -22,8 +22,12 @@ func operatorCommand() *cli.Command {
 				&cli.StringFlag{Name: "name", Usage: "the operator's name"}),
 			Action: func(ctx context.Context, cmd *cli.Command) error {
 				return withStore(ctx, cmd, func(s Settings, db *store.Store) error {
+					keys, err := s.keyring()
+					if err != nil {
+						return err
+					}
 					credential, secret, err := createOperator(
-						ctx, db, s.MasterKey, cmd.String("email"), cmd.String("name"), "",
+						ctx, db, keys, cmd.String("email"), cmd.String("name"), "",
 					)
 					if err != nil {
 						return err
@@ -39,7 +43,7 @@ func operatorCommand() *cli.Command {
 // createOperator creates an active operator with credentials and returns them with their secret. Without a password
 // nobody can log in as the operator.
 func createOperator(
-	ctx context.Context, db *store.Store, masterKey []byte, email, name, password string,
+	ctx context.Context, db *store.Store, keys *secrets.Keyring, email, name, password string,
 ) (models.Credential, string, error) {
 	normal, err := models.NormalEmail(email)
 	if err != nil {
@@ -49,7 +53,7 @@ func createOperator(
 	if password != "" {
 		operator.PasswordHash = secrets.HashPassword(password)
 	}
-	credential, secret, err := secrets.NewCredential(operator.ID, masterKey)
+	credential, secret, err := secrets.NewCredential(operator.ID, keys)
 	if err != nil {
 		return models.Credential{}, "", fmt.Errorf("make credentials: %w", err)
 	}

@@ -7,13 +7,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"paycow/internal/secrets"
 	"paycow/models"
 )
 
 // TestOperatorCreateRefuses shows that an operator cannot be created with an e-mail address that logging in refuses.
 func TestOperatorCreateRefuses(t *testing.T) {
 	db := newTestStore(t)
-	masterKey := make([]byte, 32)
+	masterKey, err := secrets.NewKeyring(make([]byte, 32))
+	require.NoError(t, err)
 	for name, email := range map[string]string{
 		"a blank inside":   "a@b c",
 		"name and address": "Name <a@b.c>",

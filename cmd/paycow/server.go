@@ -34,7 +34,7 @@ func (a *app) serveAPI(ctx context.Context, listener net.Listener) error {
 		Confirmations: a.settings.Confirmations, Quorum: a.settings.RPCQuorum,
 		PaymentWindow: a.settings.PaymentWindow, MaxAmount: a.settings.MaxAmount, MaxUnpaid: a.settings.MaxUnpaid,
 		BlockTime: a.settings.BlockTime, LagLimit: lagLimit, ClockLimit: clockLimit, Log: a.log,
-		Network: a.network(), Faucet: a.faucet, MasterKey: a.settings.MasterKey,
+		Network: a.network(), Faucet: a.faucet, MasterKey: a.keys,
 		TemporalUIURL: a.settings.TemporalUIURL, TemporalNamespace: a.settings.Temporal.Namespace,
 	})
 	listener = boundConnections(listener, a.settings.TrustedProxies)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ethereum/go-ethereum/common"
 
@@ -229,6 +230,22 @@ func masterKey(field *[]byte) func(string) error {
 			return errors.New("must be 64 hex digits")
 		}
 		*field = key
+		return nil
+	}
+}
+
+// masterKeys takes keys separated by commas or white space.
+func masterKeys(field *[][]byte) func(string) error {
+	return func(value string) error {
+		var keys [][]byte
+		for _, item := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+			var key []byte
+			if err := masterKey(&key)(item); err != nil {
+				return errors.New("must be keys of 64 hex digits, separated by commas")
+			}
+			keys = append(keys, key)
+		}
+		*field = keys
 		return nil
 	}
 }

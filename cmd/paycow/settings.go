@@ -48,6 +48,7 @@ type Settings struct {
 	MaxAmount      models.Amount // of one payment, in micro-USDT
 	MaxUnpaid      int           // payments in a row of an operator that receive nothing; 0 = any number
 	MasterKey      []byte        // 32 bytes
+	PreviousKeys   [][]byte      // master keys from before, of 32 bytes
 	TrustedProxies []netip.Prefix
 	MetricsAddr    string        // listen address of /metrics, "" = none
 	WatchMempool   bool          // also look for pending transfers
@@ -115,7 +116,11 @@ func (s *Settings) generalTable() []setting {
 		},
 		{
 			name: "MASTER_KEY", secret: true, set: masterKey(&s.MasterKey),
-			help: "key that encrypts the operators' API secrets, as 64 hex digits (32 bytes)",
+			help: "key that encrypts secrets and proves rows of the database, as 64 hex digits (32 bytes)",
+		},
+		{
+			name: "PREVIOUS_MASTER_KEYS", secret: true, set: masterKeys(&s.PreviousKeys),
+			help: "earlier master keys, separated by commas, until paycow rekey has replaced them",
 		},
 		{
 			name: "TRUSTED_PROXIES", set: addressRanges(&s.TrustedProxies),
@@ -275,7 +280,8 @@ const maxReserved = 10_000
 // The settings without a default that a command needs.
 var (
 	needsForAPI    = []string{"PUBLIC_URL", "XPUB", "MASTER_KEY"}
-	needsForWorker = []string{"ETH_RPC_URLS"}
+	needsForWorker = []string{"ETH_RPC_URLS", "MASTER_KEY"}
+	needsForChain  = []string{"ETH_RPC_URLS"}
 )
 
 // settingFlags returns the flags that stand for settings. They hold text: a typed flag would stop at the first wrong

@@ -1,9 +1,6 @@
 package secrets
 
 import (
-	"crypto/hkdf"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 )
@@ -13,22 +10,19 @@ var ErrNoMasterKey = errors.New("the master key is not set")
 
 // NewLinkToken returns the token of a link for a password, of 256 random bits, and its hash for the database. Returns
 // ErrNoMasterKey.
-func NewLinkToken(masterKey []byte) (token string, hash []byte, err error) {
-	if len(masterKey) == 0 {
+func NewLinkToken(keys *Keyring) (token string, hash []byte, err error) {
+	if keys == nil {
 		return "", nil, ErrNoMasterKey
 	}
 	token = base64.RawURLEncoding.EncodeToString(randomBytes(32))
-	return token, HashLinkToken(token, masterKey), nil
+	return token, HashLinkToken(token, keys), nil
 }
 
-// HashLinkToken returns the hash under which a link is stored. It needs the master key, so whoever can only write to the
-// database cannot make a link.
-func HashLinkToken(token string, masterKey []byte) []byte {
-	key, err := hkdf.Key(sha256.New, masterKey, nil, "paycow password link", sha256.Size)
-	if err != nil {
-		panic(err) // only for a length that SHA-256 cannot give
+// HashLinkToken returns the hash under which a link is stored, nil without keys. It needs the master key, so whoever can
+// only write to the database cannot make a link. A link ends when the master key is replaced.
+func HashLinkToken(token string, keys *Keyring) []byte {
+	if keys == nil {
+		return nil
 	}
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(token))
-	return mac.Sum(nil)
+	return keys.MAC("password link", token)
 }

@@ -12,7 +12,7 @@ import (
 
 func TestCredentialOpensOnlyWithItsKeyAndMasterKey(t *testing.T) {
 	t.Parallel()
-	masterKey := bytes.Repeat([]byte{7}, MasterKeyBytes)
+	masterKey := ring(t, 7)
 	first, firstSecret, err := NewCredential("op1", masterKey)
 	require.NoError(t, err)
 	second, secondSecret, err := NewCredential("op1", masterKey)
@@ -33,7 +33,7 @@ func TestCredentialOpensOnlyWithItsKeyAndMasterKey(t *testing.T) {
 	_, err = OpenSecret(swapped, masterKey)
 	require.ErrorIs(t, err, models.ErrSealBroken, "a sealed secret must not open under another API key")
 
-	_, err = OpenSecret(first, bytes.Repeat([]byte{8}, MasterKeyBytes))
+	_, err = OpenSecret(first, ring(t, 8))
 	require.ErrorIs(t, err, models.ErrSealBroken)
 
 	for i := range first.SecretSealed {
@@ -50,9 +50,11 @@ func TestCredentialOpensOnlyWithItsKeyAndMasterKey(t *testing.T) {
 		require.ErrorIs(t, err, models.ErrSealBroken)
 	}
 	for _, key := range [][]byte{nil, make([]byte, 16), make([]byte, 33)} {
-		_, _, err = NewCredential("op1", key)
+		_, err = NewKeyring(key)
 		require.Error(t, err)
 	}
+	_, _, err = NewCredential("op1", nil)
+	require.Error(t, err)
 }
 
 func TestPassword(t *testing.T) {

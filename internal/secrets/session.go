@@ -12,7 +12,7 @@ func NewSessionToken() (token string, hash []byte) {
 }
 
 // HashSessionToken returns the hash under which a session is stored. A plain SHA-256 is enough for 256 bits of
-// entropy.
+// entropy. That the session was not planted is proved by its MAC.
 func HashSessionToken(token string) []byte {
 	sum := sha256.Sum256([]byte(token))
 	return sum[:]

@@ -1,7 +1,6 @@
 package secrets
 
 import (
-	"bytes"
 	"encoding/base32"
 	"net/url"
 	"strings"
@@ -78,7 +77,7 @@ func TestNewTOTP(t *testing.T) {
 // A secret sealed for one account cannot be opened for another.
 func TestSealIsBoundToItsOwner(t *testing.T) {
 	t.Parallel()
-	masterKey := bytes.Repeat([]byte{7}, MasterKeyBytes)
+	masterKey := ring(t, 7)
 	sealed, err := Seal("totp:operator:1", rfcSecret, masterKey)
 	require.NoError(t, err)
 	require.NotContains(t, string(sealed), rfcSecret)

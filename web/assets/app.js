@@ -178,6 +178,7 @@
     ADDRESS_BLACKLISTED: 'A deposit address is blacklisted',
     FUNDS_DESTROYED: 'The issuer destroyed funds',
     BOOKS_DIFFER: 'Reconciliation found a difference',
+    PAYMENT_ALTERED: 'A payment’s row was changed or planted',
     CLOCK_SKEW: 'A clock is wrong',
     CREDIT_CONTRADICTED: 'A credited transfer is not on the chain',
   };

@@ -1,0 +1,132 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"gorm.io/gorm"
+
+	"paycow/models"
+)
+
+// Keys makes and checks the proofs (MACs) that this program wrote a row, so that an INSERT or an UPDATE by anybody else
+// is recognised. It also seals and opens what is stored encrypted. *secrets.Keyring implements it.
+type Keys interface {
+	MAC(purpose string, parts ...string) []byte
+	CheckMAC(mac []byte, purpose string, parts ...string) bool
+	// IsCurrent reports whether the current master key made a MAC or a sealed secret.
+	IsCurrent(made []byte) bool
+	// Opens reports whether a sealed secret opens with one of the master keys.
+	Opens(owner string, sealed []byte) bool
+	// Reseal returns a sealed secret, sealed with the current master key. Returns models.ErrSealBroken.
+	Reseal(owner string, sealed []byte) ([]byte, error)
+}
+
+// noKeys is what a store works with before UseMasterKey. It proves nothing, so what needs a proof is refused.
+type noKeys struct{}
+
+func (noKeys) MAC(string, ...string) []byte                   { return []byte{} }
+func (noKeys) CheckMAC([]byte, string, ...string) bool        { return false }
+func (noKeys) IsCurrent([]byte) bool                          { return false }
+func (noKeys) Opens(string, []byte) bool                      { return false }
+func (noKeys) Reseal(_ string, sealed []byte) ([]byte, error) { return sealed, models.ErrSealBroken }
+
+// The purposes of proofs. A proof for one is none for another.
+const (
+	proofOfPayment    = "payment"
+	proofOfDecision   = "decision"
+	proofOfCredential = "credential"
+	proofOfSession    = "session"
+	proofOfKeyState   = "master key"
+)
+
+// termsOf is what a payment's proof covers: whose money the address receives, and how much is owed.
+func termsOf(p models.Payment) []string {
+	return []string{
+		p.ID, p.OperatorID, p.Network, p.Currency, strconv.FormatUint(uint64(p.AddressIndex), 10), p.DepositAddress,
+		strconv.FormatInt(int64(p.AmountRequested), 10),
+	}
+}
+
+func partsOfDecision(d models.PaymentDecision) []string {
+	return []string{
+		d.PaymentID, string(d.Kind), strconv.FormatInt(d.Version, 10), d.Actor, d.Via,
+		strconv.FormatInt(int64(d.AmountCredited), 10),
+	}
+}
+
+func partsOfCredential(c models.Credential) []string {
+	return []string{c.APIKey, c.OperatorID, string(c.SecretHash)}
+}
+
+func partsOfSession(session models.Session) []string {
+	return []string{string(session.TokenHash), string(session.Role), session.AccountID}
+}
+
+// CheckTerms returns models.ErrPaymentAltered unless this program wrote the payment's row: its address, index, amount
+// and operator belong together.
+func (s *Store) CheckTerms(p models.Payment) error {
+	if s.keys.CheckMAC(p.MAC, proofOfPayment, termsOf(p)...) {
+		return nil
+	}
+	return fmt.Errorf("payment %s: address %s, index %d and amount %s are not those it was created with: %w",
+		p.ID, p.DepositAddress, p.AddressIndex, p.AmountRequested, models.ErrPaymentAltered)
+}
+
+// CheckAddress returns models.ErrPaymentAltered unless the payment passes CheckTerms and its address is the one that the
+// append-only table of addresses says was handed out for it. It raises an alarm if not.
+func (s *Store) CheckAddress(ctx context.Context, p models.Payment) error {
+	err := s.checkAddress(s.read(ctx), p)
+	if errors.Is(err, models.ErrPaymentAltered) {
+		return errors.Join(err, s.Raise(ctx, alarmOfAltered(p, err)))
+	}
+	return err
+}
+
+func (s *Store) checkAddress(db *gorm.DB, p models.Payment) error {
+	if err := s.CheckTerms(p); err != nil {
+		return err
+	}
+	var handedOut []models.DepositAddress
+	if err := db.Where("payment_id = ?", p.ID).Limit(1).Find(&handedOut).Error; err != nil {
+		return fmt.Errorf("read the address that was handed out: %w", err)
+	}
+	if len(handedOut) == 1 && handedOut[0].Address == p.DepositAddress && handedOut[0].Index == p.AddressIndex {
+		return nil
+	}
+	return fmt.Errorf("payment %s: address %s with index %d was not handed out for it: %w",
+		p.ID, p.DepositAddress, p.AddressIndex, models.ErrPaymentAltered)
+}
+
+func alarmOfAltered(p models.Payment, err error) models.Alarm {
+	return models.Alarm{Network: p.Network, Kind: models.AlarmPaymentAltered, Subject: p.ID, Message: err.Error()}
+}
+
+// reportAltered raises an alarm for each of the payments whose row was changed or planted. A process without keys cannot
+// tell.
+func (s *Store) reportAltered(tx *gorm.DB, paymentIDs []string) error {
+	if _, none := s.keys.(noKeys); none || len(paymentIDs) == 0 {
+		return nil
+	}
+	var payments []models.Payment
+	for batch := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(paymentIDs))), batchRows) {
+		var some []models.Payment
+		if err := tx.Where("id IN ?", batch).Find(&some).Error; err != nil {
+			return fmt.Errorf("read the payments that were paid: %w", err)
+		}
+		payments = append(payments, some...)
+	}
+	for _, p := range payments {
+		err := s.checkAddress(tx, p)
+		if errors.Is(err, models.ErrPaymentAltered) {
+			err = s.raise(tx, alarmOfAltered(p, err))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
