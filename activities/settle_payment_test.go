@@ -16,6 +16,7 @@ import (
 	"paycow/activities"
 	"paycow/chain"
 	"paycow/internal/pgtest"
+	"paycow/internal/secrets"
 	"paycow/models"
 	"paycow/store"
 )
@@ -42,9 +43,12 @@ func (v *picky) VerifyRemoval(ctx context.Context, credited chain.Verification) 
 func flooded(t testing.TB, db *store.Store, tiny int) (p models.Payment, real string) {
 	t.Helper()
 	ctx := t.Context()
+	keys, err := secrets.NewKeyring(make([]byte, secrets.MasterKeyBytes))
+	require.NoError(t, err)
+	require.NoError(t, db.UseMasterKey(ctx, keys, nil))
 	operator := models.NewID()
 	require.NoError(t, db.CreateOperator(ctx, models.Operator{ID: operator, Email: operator + "@example.com", Status: models.OperatorActive}, nil))
-	p, _, err := db.CreatePayment(ctx, store.NewPayment{
+	p, _, err = db.CreatePayment(ctx, store.NewPayment{
 		ID: models.NewID(), Reference: models.NewReference(), OperatorID: operator, UserID: "user",
 		Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: 50 * models.USDT, Confirmations: 12,
 		CreatedAt: block(100).Time, ExpiresAt: block(100_000).Time,

@@ -16,8 +16,8 @@ func TestAccessCommands(t *testing.T) {
 	db := newTestStore(t)
 	keys, err := secrets.NewKeyring(make([]byte, 32))
 	require.NoError(t, err)
-	s := Settings{PublicURL: "https://pay.example.com", MasterKey: keys}
-	credential, _, err := createOperator(t.Context(), db, s.MasterKey, "shop@example.org", "Shop", "")
+	s := Settings{PublicURL: "https://pay.example.com", MasterKey: make([]byte, 32)}
+	credential, _, err := createOperator(t.Context(), db, keys, "shop@example.org", "Shop", "")
 	require.NoError(t, err)
 	require.NoError(t, createAdmin(t.Context(), db, "root@example.org", "a long enough passphrase"))
 	run := func(role models.Role, email string, change accessChange) (string, error) {

@@ -33,8 +33,8 @@ var mutants = []Mutant{
 	},
 	{
 		Name: "late transfers pay", File: "rules/status.go",
-		Old: "case s.creditedInTime >= requested && s.credited > requested:",
-		New: "case s.credited >= requested && s.credited > requested:", Tests: ofRules,
+		Old: "isPaid := s.creditedInTime >= requested ||",
+		New: "isPaid := s.credited >= requested ||", Tests: ofRules,
 	},
 	{
 		Name: "a final payment can be rejected", File: "rules/payment.go",
