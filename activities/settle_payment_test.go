@@ -40,7 +40,7 @@ func (v *picky) VerifyRemoval(ctx context.Context, credited chain.Verification) 
 }
 
 // flooded is a payment with tiny transfers in a block of each hundred, then one of 50 USDT, all confirmed.
-func flooded(t testing.TB, db *store.Store, tiny int) (p models.Payment, real string) {
+func flooded(t testing.TB, db *store.Store, tiny int) (p models.Payment, full string) {
 	t.Helper()
 	ctx := t.Context()
 	keys, err := secrets.NewKeyring(make([]byte, secrets.MasterKeyBytes))
@@ -77,15 +77,15 @@ func flooded(t testing.TB, db *store.Store, tiny int) (p models.Payment, real st
 		}
 		mine(transfers)
 	}
-	real = fmt.Sprintf("0x%064x", tiny+1)
+	full = fmt.Sprintf("0x%064x", tiny+1)
 	mine([]models.TokenTransfer{{
-		TransferKey: models.TransferKey{ChainID: 1, TxHash: real}, From: "0x5742A96E40000000000000000000000000000000",
+		TransferKey: models.TransferKey{ChainID: 1, TxHash: full}, From: "0x5742A96E40000000000000000000000000000000",
 		To: p.DepositAddress, Amount: 50 * models.USDT,
 	}})
 	for range 11 {
 		mine(nil)
 	}
-	return p, real
+	return p, full
 }
 
 func settling(db *store.Store, verifier activities.TransferVerifier) *activities.Activities {
@@ -98,7 +98,7 @@ func settling(db *store.Store, verifier activities.TransferVerifier) *activities
 func TestSettlePayment(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
-	p, real := flooded(t, db, 1300)
+	p, full := flooded(t, db, 1300)
 	verifier := &picky{refused: map[string]bool{fmt.Sprintf("0x%064x", 7): true}}
 	acts := settling(db, verifier)
 	ctx := t.Context()
@@ -106,7 +106,7 @@ func TestSettlePayment(t *testing.T) {
 	first, err := acts.SettlePayment(ctx, models.SettleInput{PaymentID: p.ID})
 	require.NoError(t, err)
 	require.EqualValues(t, 19, first.Booked, "one page, so that PAID does not wait for the rest")
-	require.Equal(t, real, first.Snapshot.Crowd.TxHash)
+	require.Equal(t, full, first.Snapshot.Crowd.TxHash)
 	require.GreaterOrEqual(t, first.Snapshot.Crowd.CreditedInTime, 50*models.USDT)
 	require.Equal(t, first.Snapshot.Crowd.Credited, first.Snapshot.State.AmountCredited)
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -238,7 +239,7 @@ func (s *Server) listSessions(c *gin.Context) error {
 		views[i] = sessionView{
 			ID: sessionID(session), Address: session.Address, CreatedAt: instant(session.CreatedAt),
 			SeenAt: instant(session.SeenAt), ExpiresAt: instant(session.ExpiresAt),
-			IsCurrent: string(session.TokenHash) == string(who.tokenHash),
+			IsCurrent: bytes.Equal(session.TokenHash, who.tokenHash),
 		}
 	}
 	writeJSON(c, http.StatusOK, gin.H{"sessions": views})

@@ -218,7 +218,8 @@ func (s *Server) rememberDevice(c *gin.Context, account models.Account) {
 	if token == "" {
 		return
 	}
-	http.SetCookie(c.Writer, &http.Cookie{ //nolint:gosec // without https, as in development, no browser would keep a secure one
+	//nolint:gosec // without https, as in development, no browser would keep a secure one
+	http.SetCookie(c.Writer, &http.Cookie{
 		Name: s.deviceCookieName(), Value: token, Path: "/", HttpOnly: true, Secure: s.isHTTPS,
 		SameSite: http.SameSiteLaxMode, MaxAge: int(deviceCookieAge.Seconds()),
 	})

@@ -85,7 +85,7 @@ func (s *Server) decide(c *gin.Context, reason string, d decision) error {
 	signalCtx, cancel := context.WithTimeout(ctx, signalTimeout)
 	defer cancel()
 	if err := d.signal(signalCtx, payment, stored.Signal()); err != nil {
-		return errNoEngine.because(err)
+		return errDecisionPending.because(err) // it is stored, so it is carried out once the engine is back
 	}
 	if err := s.awaitDecision(ctx, payment, d); err != nil {
 		return err
@@ -154,10 +154,7 @@ func (s *Server) awaitDecision(ctx context.Context, payment models.Payment, d de
 		return errUndecided
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &failure{
-			status: http.StatusServiceUnavailable, code: "decision_pending", retryAfter: retryAfterDecision, cause: err,
-			msg: "The decision was accepted but has not taken effect yet; read the payment to see the result.",
-		}
+		return errDecisionPending.because(err)
 	}
 	return err
 }

@@ -108,7 +108,7 @@ func TestDecisionWithTheEngineAway(t *testing.T) {
 	}
 	got := f.call(f.account, http.MethodPost, "/api/payment/"+p.ID+"/reject", `{"reason":"r"}`)
 	require.Equal(t, http.StatusServiceUnavailable, got.status)
-	require.Equal(t, "engine_unavailable", parse[errorBody](t, got.body).Code)
+	require.Equal(t, "decision_pending", parse[errorBody](t, got.body).Code)
 	require.NotEmpty(t, got.header.Get("Retry-After"))
 	require.NotContains(t, got.body, "10.0.0.7")
 	require.Contains(t, f.log.String(), "10.0.0.7", "the log has the cause")

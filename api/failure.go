@@ -85,6 +85,10 @@ var (
 			"please try again later.",
 		retryAfter: retryAfterOutage,
 	}
+	errDecisionPending = &failure{
+		status: http.StatusServiceUnavailable, code: "decision_pending", retryAfter: retryAfterDecision,
+		msg: "The decision was accepted but has not taken effect yet; read the payment to see the result.",
+	}
 	errHTTPSRequired = &failure{status: http.StatusForbidden, code: "https_required", msg: "This call requires https."}
 	errBadCursor     = invalid("cursor", "invalid_parameter", "cursor must be a nextCursor of this list.")
 )

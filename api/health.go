@@ -137,7 +137,8 @@ func (s *Server) checkChain(ctx context.Context) error {
 	if err != nil {
 		return &failure{msg: "The chain watcher's position cannot be read.", code: "chain_unknown", cause: err}
 	}
-	if _, err := s.Store.PaymentTime(ctx, models.NetworkERC20, s.Clock(), s.ClockLimit); errors.Is(err, models.ErrClockBehind) {
+	_, err = s.Store.PaymentTime(ctx, models.NetworkERC20, s.Clock(), s.ClockLimit)
+	if errors.Is(err, models.ErrClockBehind) {
 		return errClockBehind.because(err)
 	}
 	if age := s.Clock().Sub(cursor.BlockTime).Round(time.Second); age > s.LagLimit {

@@ -131,8 +131,8 @@ func (s *Server) putOperatorSettings(c *gin.Context) error {
 	return nil
 }
 
-// confirmOrigins checks the code of an account that has a second factor, if the origins change: they decide where payers
-// are sent.
+// confirmOrigins checks the code of an account that has a second factor, if the origins change: they decide where
+// payers are sent.
 func (s *Server) confirmOrigins(c *gin.Context, who person, body fields, origins string) error {
 	if !who.account.HasTOTP() {
 		return nil

@@ -74,7 +74,7 @@ type Session struct {
 const (
 	SessionIdle     = 12 * time.Hour
 	SessionLifetime = 7 * 24 * time.Hour
-	// Admins' sessions are short: they can do more.
+	// AdminSessionIdle and AdminSessionLifetime are shorter, because admins can do more.
 	AdminSessionIdle     = 30 * time.Minute
 	AdminSessionLifetime = 12 * time.Hour
 )

@@ -340,7 +340,7 @@ func (sim *simulation) sendSignals(ctx context.Context) {
 			signal.Transfers = append(signal.Transfers, transfer.Notice(cursor.BlockNumber))
 		}
 		sim.tracef("payment %d is signalled %d transfers at block %d", r.number, len(signal.Transfers), cursor.BlockNumber)
-		err := error(nil)
+		var err error
 		if d.Crowd != nil {
 			sim.tracef("payment %d is signalled the sums %+v", r.number, *d.Crowd)
 		}

@@ -180,8 +180,8 @@ func (s *Store) PasswordLink(ctx context.Context, tokenHash []byte) (models.Acco
 	return s.AccountByID(ctx, link.Role, link.AccountID)
 }
 
-// UsePasswordLink sets the password of the link's account, ends all its sessions and the link, and writes the audit log.
-// Of several calls one wins; the others get models.ErrNotFound.
+// UsePasswordLink sets the password of the link's account, ends all its sessions and the link, and writes the audit
+// log. Of several calls one wins; the others get models.ErrNotFound.
 func (s *Store) UsePasswordLink(
 	ctx context.Context, tokenHash []byte, account models.Account, hash string, entry models.AuditEntry,
 ) error {

@@ -120,8 +120,8 @@ func (s *Store) OfferTOTP(ctx context.Context, account models.Account, sealed []
 }
 
 // EnableTOTP makes the offered secret the account's second factor, ends the sessions other than current, and writes the
-// audit log. step is the time step of the code that confirmed it. Returns models.ErrNotFound when the offer was replaced
-// since account was read.
+// audit log. step is the time step of the code that confirmed it. Returns models.ErrNotFound when the offer was
+// replaced since account was read.
 func (s *Store) EnableTOTP(
 	ctx context.Context, account models.Account, step int64, current []byte, entry models.AuditEntry,
 ) error {

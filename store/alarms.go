@@ -102,8 +102,8 @@ func (s *Store) closeAlarm(tx *gorm.DB, alarm models.Alarm, entry models.AuditEn
 	return s.audit(tx, entry)
 }
 
-// acceptBranch lets the cursor go back below the finalized block, to the branch that the alarm names and to no other: the
-// finalized block stays, and whoever walks back must still find that a quorum has that branch.
+// acceptBranch lets the cursor go back below the finalized block, to the branch that the alarm names and to no other:
+// the finalized block stays, and whoever walks back must still find that a quorum has that branch.
 func acceptBranch(tx *gorm.DB, alarm models.Alarm) error {
 	branch, ok := models.BranchOf(alarm.Subject)
 	if !ok {

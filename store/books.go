@@ -121,7 +121,8 @@ func (s *Store) ComparePayments(ctx context.Context, ids []string, due BooksDue)
 func (s *Store) entriesOfPayments() string {
 	// The order of the joins, and an account that is no plain column, keep SQLite from reading all entries of the account.
 	return `FROM ledger_transactions h CROSS JOIN payments q CROSS JOIN ledger_entries e
-		WHERE q.id = h.payment_id AND e.transaction_id = h.id AND e.account || '' = 'operator:' || q.operator_id || ':available'
+		WHERE q.id = h.payment_id AND e.transaction_id = h.id
+			AND e.account || '' = 'operator:' || q.operator_id || ':available'
 			AND h.payment_id IN (` + s.unfold() + `)`
 }
 

@@ -137,7 +137,8 @@ func (s *Store) planBookings(tx *gorm.DB, p models.Payment, in models.CreditInpu
 // lockOrder is the order in which every transaction locks several transfers, so that no two wait for each other.
 const lockOrder = "chain_id, tx_hash, ordinal, token, payment_id"
 
-// bookTransfers books transfers of one payment, reversals first, and returns by how much the operator's account changes.
+// bookTransfers books transfers of one payment, reversals first, and returns by how much the operator's account
+// changes.
 func (s *Store) bookTransfers(tx *gorm.DB, p models.Payment, bookings []transferBooking) (models.Amount, error) {
 	change := models.Amount(0)
 	for _, kind := range []models.LedgerKind{models.LedgerReversal, models.LedgerCredit} {
@@ -235,7 +236,8 @@ func (s *Store) auditReversals(tx *gorm.DB, p models.Payment, batch []transferBo
 	return nil
 }
 
-// reversalsOf counts the reversals of transfers so far, whichever payment they were for. Those without one are left out.
+// reversalsOf counts the reversals of transfers so far, whichever payment they were for. Those without one are left
+// out.
 func reversalsOf(tx *gorm.DB, keys []models.TransferKey) (map[models.TransferKey]int, error) {
 	firsts := make([]string, len(keys))
 	for i, key := range keys {

@@ -63,7 +63,7 @@ func required(p models.Payment) uint64 { return cmp.Or(p.Confirmations, models.D
 
 // lastWith returns the number of the newest block that has so many confirmations, -1 for none.
 func lastWith(head, confirmations uint64) int64 {
-	return int64(head) - int64(confirmations) + 1
+	return int64(head) - int64(confirmations) + 1 //nolint:gosec // block numbers are far below 2^63
 }
 
 // sumOfCrowd sums up the transfers of a payment in one statement, so everything is of the same moment. What is credited
@@ -79,7 +79,8 @@ const sumOfCrowd = `WITH own AS (
 ), completing AS (
 	SELECT tx_hash, block_number FROM (
 		SELECT tx_hash, block_number, log_index, ordinal, token,
-			SUM(amount) OVER (ORDER BY block_number, log_index, tx_hash, ordinal, token ROWS UNBOUNDED PRECEDING) - amount AS before
+			SUM(amount) OVER (ORDER BY block_number, log_index, tx_hash, ordinal, token
+				ROWS UNBOUNDED PRECEDING) - amount AS before
 		FROM own WHERE counts) AS running
 	WHERE before < @requested
 	ORDER BY block_number DESC, log_index DESC, tx_hash DESC, ordinal DESC, token DESC LIMIT 1
@@ -102,7 +103,8 @@ const sumOfCrowd = `WITH own AS (
 	COALESCE((SELECT block_number FROM completing), 0) AS last_block,
 	COALESCE(MAX(CASE WHEN open AND block_number > @confirmed THEN block_number END), 0) AS newest_unconfirmed,
 	COALESCE(MAX(CASE WHEN open AND in_time THEN block_number END), 0) AS newest_in_time,
-	COALESCE(MIN(CASE WHEN open AND block_number > @confirmed AND amount >= @step THEN block_number END), 0) AS oldest_large
+	COALESCE(MIN(CASE WHEN open AND block_number > @confirmed AND amount >= @step
+			THEN block_number END), 0) AS oldest_large
 FROM own`
 
 // crowdedOf returns those of the payments that are crowded.
@@ -112,7 +114,8 @@ func crowdedOf(db *gorm.DB, paymentIDs []string) ([]string, error) {
 		return nil, nil
 	}
 	err := db.Model(&models.Transfer{}).Where("payment_id IN ?", paymentIDs).
-		Group("payment_id").Having("COUNT(*) > ?", models.CrowdedAbove).Order("payment_id").Pluck("payment_id", &crowded).Error
+		Group("payment_id").Having("COUNT(*) > ?", models.CrowdedAbove).Order("payment_id").
+		Pluck("payment_id", &crowded).Error
 	if err != nil {
 		return nil, fmt.Errorf("count the payments' transfers: %w", err)
 	}
@@ -147,7 +150,8 @@ func (s *Store) gatherCrowd(ctx context.Context, paymentID string, head uint64) 
 func (s *Store) dueCrowds(ctx context.Context, network string, head uint64) ([]DueSignal, error) {
 	for {
 		var rows []crowd
-		err := s.read(ctx).Where("due_at <= ? AND EXISTS (SELECT 1 FROM payments p WHERE p.id = payment_id AND p.network = ?)",
+		err := s.read(ctx).Where(
+			"due_at <= ? AND EXISTS (SELECT 1 FROM payments p WHERE p.id = payment_id AND p.network = ?)",
 			head, network).Order("due_at, payment_id").Limit(crowdsAtOnce).Find(&rows).Error
 		if err != nil || len(rows) == 0 {
 			return nil, err

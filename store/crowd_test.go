@@ -127,7 +127,7 @@ func TestAFloodIsSignalledAsSums(t *testing.T) {
 		f.confirm2(t, "side", 12)
 		require.Equal(t, 1, f.settleAll(t, p, 40))
 		f.requireBooked(t)
-		require.EqualValues(t, 50*models.USDT+2400, f.payment(t, p.ID).AmountCredited)
+		require.Equal(t, 50*models.USDT+2400, f.payment(t, p.ID).AmountCredited)
 	})
 }
 

@@ -47,8 +47,8 @@ func evidenceOf(tx *gorm.DB, p models.Payment, end time.Time) (evidence, error) 
 }
 
 // Payee returns a payment as it was agreed with the payer, and what its transfers received: the canonical ones, and
-// those that are still credited. Returns models.ErrNotFound, and models.ErrPaymentAltered with an alarm when the row was
-// changed or planted.
+// those that are still credited. Returns models.ErrNotFound, and models.ErrPaymentAltered with an alarm when the row
+// was changed or planted.
 func (s *Store) Payee(ctx context.Context, paymentID string) (p models.Payment, received models.Amount, err error) {
 	if p, err = s.Payment(ctx, paymentID); err != nil {
 		return p, 0, err

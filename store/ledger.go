@@ -85,7 +85,8 @@ func (s *Store) LedgerOfPayment(ctx context.Context, paymentID string) ([]Ledger
 // in the order in which they were booked.
 func (s *Store) LargestOfPayment(ctx context.Context, p models.Payment, limit int) ([]LedgerLine, error) {
 	var lines []LedgerLine
-	err := s.ledgerLines(ctx).Where("t.payment_id = ? AND e.account = ?", p.ID, models.OperatorAvailableAccount(p.OperatorID)).
+	err := s.ledgerLines(ctx).
+		Where("t.payment_id = ? AND e.account = ?", p.ID, models.OperatorAvailableAccount(p.OperatorID)).
 		Order("ABS(e.amount) DESC, e.id").Limit(limit).Find(&lines).Error
 	slices.SortFunc(lines, func(a, b LedgerLine) int { return cmp.Compare(a.ID, b.ID) })
 	return lines, wrap(err, "read a payment's ledger")

@@ -35,9 +35,9 @@ const (
 // Derives reports whether one of the installation's account keys has the address at the index.
 type Derives func(address string, index uint32) (bool, error)
 
-// UseMasterKey makes the store work with the keys. The first start of a new version proves the rows that there are, in a
-// pass that continues after an interruption; derives checks their addresses, nil in a process without account keys.
-// From then on a row without a proof counts as planted.
+// UseMasterKey makes the store work with the keys. The first start of a new version proves the rows that there are,
+// in a pass that continues after an interruption; derives checks their addresses, nil in a process without account
+// keys. From then on a row without a proof counts as planted.
 //
 // Returns models.ErrMasterKey when the database belongs to another master key, and models.ErrProofsGone when what is
 // known about the key was removed from the database.

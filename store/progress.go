@@ -109,8 +109,8 @@ func findingsOf(db *gorm.DB, network string) ([]models.Difference, error) {
 	return differences, wrap(err, "read the open differences")
 }
 
-// SettleFindings makes what a run found the open differences, and returns them. Differences of checks that the run could
-// not make stay as they were. full is true when there were more than FindingLimit, so that some were left out.
+// SettleFindings makes what a run found the open differences, and returns them. Differences of checks that the run
+// could not make stay as they were. full is true when there were more than FindingLimit, so that some were left out.
 func (s *Store) SettleFindings(
 	ctx context.Context, network string, found []models.Difference, notMade []string,
 ) (open []models.Difference, full bool, err error) {

@@ -76,8 +76,8 @@ func (s *Store) CheckTerms(p models.Payment) error {
 		p.ID, p.DepositAddress, p.AddressIndex, p.AmountRequested, models.ErrPaymentAltered)
 }
 
-// CheckAddress returns models.ErrPaymentAltered unless the payment passes CheckTerms and its address is the one that the
-// append-only table of addresses says was handed out for it. It raises an alarm if not.
+// CheckAddress returns models.ErrPaymentAltered unless the payment passes CheckTerms and its address is the one that
+// the append-only table of addresses says was handed out for it. It raises an alarm if not.
 func (s *Store) CheckAddress(ctx context.Context, p models.Payment) error {
 	err := s.checkAddress(s.read(ctx), p)
 	if errors.Is(err, models.ErrPaymentAltered) {
@@ -105,8 +105,8 @@ func alarmOfAltered(p models.Payment, err error) models.Alarm {
 	return models.Alarm{Network: p.Network, Kind: models.AlarmPaymentAltered, Subject: p.ID, Message: err.Error()}
 }
 
-// reportAltered raises an alarm for each of the payments whose row was changed or planted. A process without keys cannot
-// tell.
+// reportAltered raises an alarm for each of the payments whose row was changed or planted. A process without keys
+// cannot tell.
 func (s *Store) reportAltered(tx *gorm.DB, paymentIDs []string) error {
 	if _, none := s.keys.(noKeys); none || len(paymentIDs) == 0 {
 		return nil

@@ -130,9 +130,9 @@ func TestPlantedSessionsAndKeysOpenNothing(t *testing.T) {
 		_, _, err = f.Credential(ctx, "pk_mine")
 		require.ErrorIs(t, err, models.ErrNotFound, "planted")
 		operator := f.addOperator(t)
-		real := models.Credential{APIKey: "pk_real", OperatorID: operator.ID, SecretHash: []byte("hash"), SecretSealed: []byte("sealed")}
+		known := models.Credential{APIKey: "pk_real", OperatorID: operator.ID, SecretHash: []byte("hash"), SecretSealed: []byte("sealed")}
 		require.NoError(t, f.CreateOperator(ctx, models.Operator{ID: "real", Email: "real@example.org", Status: models.OperatorActive}, &models.Credential{
-			APIKey: "pk_of_real", OperatorID: "real", SecretHash: real.SecretHash, SecretSealed: real.SecretSealed,
+			APIKey: "pk_of_real", OperatorID: "real", SecretHash: known.SecretHash, SecretSealed: known.SecretSealed,
 		}))
 		_, _, err = f.Credential(ctx, "pk_of_real")
 		require.NoError(t, err)

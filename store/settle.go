@@ -16,7 +16,9 @@ const creditOrder = "amount DESC, block_number, tx_hash, ordinal, token"
 
 // TransfersToCredit returns a page of the transfers of a payment that have the required confirmations and are not
 // credited, largest first, without the first skip of them.
-func (s *Store) TransfersToCredit(ctx context.Context, p models.Payment, skip, limit int) ([]models.Transfer, uint64, error) {
+func (s *Store) TransfersToCredit(
+	ctx context.Context, p models.Payment, skip, limit int,
+) ([]models.Transfer, uint64, error) {
 	var cursor models.ChainCursor
 	var page []models.Transfer
 	err := s.read(ctx).Where("network = ?", p.Network).Take(&cursor).Error

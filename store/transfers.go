@@ -173,8 +173,8 @@ func (s *Store) uncanonize(tx *gorm.DB, network string, above, dueAt uint64) err
 	return nil
 }
 
-// removal is the change of a transfer's row when the transfer turns out not to be in the chain. It is due to be signalled
-// when the chain has been read up to the block number dueAt.
+// removal is the change of a transfer's row when the transfer turns out not to be in the chain. It is due to be
+// signalled when the chain has been read up to the block number dueAt.
 func (s *Store) removal(dueAt uint64) map[string]any {
 	return map[string]any{
 		"canonical": false, "revision": gorm.Expr("revision + 1"), "signalled_confirmations": 0, "signal_due_at": dueAt,

@@ -16,7 +16,9 @@ const (
 )
 
 // AppPages returns every page of operators and admins.
-func AppPages() []AppPage { return []AppPage{PageRegister, PageLogin, PageDashboard, PageAdmin, PagePassword} }
+func AppPages() []AppPage {
+	return []AppPage{PageRegister, PageLogin, PageDashboard, PageAdmin, PagePassword}
+}
 
 // WriteAppPage writes a page of operators or admins.
 func WriteAppPage(w io.Writer, page AppPage) error { return write(w, string(page), nil) }

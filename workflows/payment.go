@@ -178,7 +178,9 @@ func (p *payment) record(ctx workflow.Context, effect rules.Record) error {
 
 // credit books what the chain shows. The activity verifies each transfer again.
 func (p *payment) credit(ctx workflow.Context, effect rules.Credit) error {
-	result, done, err := patiently[models.CreditResult](activityOptions(ctx, effect.Summary()), p, models.ActivityCreditPayment, effect.Input)
+	result, done, err := patiently[models.CreditResult](
+		activityOptions(ctx, effect.Summary()), p, models.ActivityCreditPayment, effect.Input,
+	)
 	if err != nil {
 		return fmt.Errorf("book the payment's transfers: %w", err)
 	}
@@ -219,7 +221,9 @@ func (p *payment) expire(ctx workflow.Context, effect rules.Expire) error {
 
 // awaitScan repeats the question until the chain has been read far enough.
 func (p *payment) awaitScan(ctx workflow.Context, effect rules.AwaitScan) error {
-	result, done, err := patiently[models.ExpireResult](activityOptions(ctx, effect.Summary()), p, models.ActivityExpirePayment, effect.Input)
+	result, done, err := patiently[models.ExpireResult](
+		activityOptions(ctx, effect.Summary()), p, models.ActivityExpirePayment, effect.Input,
+	)
 	if err != nil {
 		return fmt.Errorf("expire the payment: %w", err)
 	}
@@ -241,9 +245,9 @@ func quickly[T any](ctx workflow.Context, effect rules.Effect, activity string, 
 	return result, err
 }
 
-// patiently runs an activity with the context's options that may take long, and returns its result with done = true. When a signal arrives first,
-// it cancels the activity, applies the signal and the interruption, and returns done = false: whether the activity had
-// its effect is not known then.
+// patiently runs an activity with the context's options that may take long, and returns its result with done = true.
+// When a signal arrives first, it cancels the activity, applies the signal and the interruption, and returns done =
+// false: whether the activity had its effect is not known then.
 func patiently[T any](
 	ctx workflow.Context,
 	p *payment,

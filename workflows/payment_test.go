@@ -422,8 +422,8 @@ func TestACrowdedPaymentIsPaid(t *testing.T) {
 	b.at(time.Minute, func() { b.signal(transfer(1, 1, time.Minute), 1) })
 	b.at(2*time.Minute, func() { b.flood(10, 1000, 1) })
 	paid := transfer(2, 50*models.USDT, 3*time.Minute)
-	for confirmations, after := range map[uint64]time.Duration{1: 3, 2: 4, 12: 5} {
-		b.at(after*time.Minute, func() {
+	for confirmations, after := range map[uint64]time.Duration{1: 3 * time.Minute, 2: 4 * time.Minute, 12: 5 * time.Minute} {
+		b.at(after, func() {
 			n := paid
 			n.Confirmations = confirmations
 			b.SignalWorkflow(models.SignalTransfers, b.db.News(b.db.Put(n)))

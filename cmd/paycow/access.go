@@ -31,7 +31,10 @@ func accessCommands(role models.Role) []*cli.Command {
 			name: "password-link", usage: "print a link with which the account's owner sets a password, once, within 24 hours",
 			needed: []string{"PUBLIC_URL", "MASTER_KEY"}, do: makePasswordLink,
 		},
-		{name: "remove-totp", usage: "remove a second factor that was lost; the account is logged out everywhere", do: removeTOTP},
+		{
+			name: "remove-totp", usage: "remove a second factor that was lost; the account is logged out everywhere",
+			do: removeTOTP,
+		},
 		{name: "unlock", usage: "let an account log in again after too many attempts", do: unlock},
 	}
 	if role == models.RoleAdmin {

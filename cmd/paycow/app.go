@@ -31,8 +31,8 @@ type app struct {
 	faucet       func(ctx context.Context, address string, amount models.Amount) (txHash string, err error)
 }
 
-// openApp opens the database, which must belong to what is configured, and prepares the connection to Temporal, which may
-// be down.
+// openApp opens the database, which must belong to what is configured, and prepares the connection to Temporal, which
+// may be down.
 func openApp(ctx context.Context, s Settings, log *slog.Logger) (*app, error) {
 	keys, err := s.keyring()
 	if err != nil {

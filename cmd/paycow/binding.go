@@ -102,7 +102,7 @@ func (s *Settings) nameOwnAddresses(ctx context.Context, db *store.Store) error 
 		}
 		addresses := make([]string, s.Reserved)
 		for i := range addresses {
-			if addresses[i], err = key.Address(uint32(i)); err != nil { //nolint:gosec // at most maxReserved
+			if addresses[i], err = key.Address(uint32(i)); err != nil {
 				return fmt.Errorf("PAYCOW_XPUB: %w", err)
 			}
 		}

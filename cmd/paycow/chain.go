@@ -35,7 +35,8 @@ func (a *app) activitiesOn(pool *chain.Pool) *activities.Activities {
 	}
 	return activities.New(activities.Dependencies{
 		Derives:  derives,
-		Payments: a.store, Crowds: a.store, Signals: a.store, Expiries: a.store, Verifier: chain.NewVerifier(config, pool), Engine: a.engine,
+		Payments: a.store, Crowds: a.store, Signals: a.store, Expiries: a.store,
+		Verifier: chain.NewVerifier(config, pool), Engine: a.engine,
 		Books: a.store, Balances: pool, Alarms: a.store, Watcher: chain.NewWatcher(config, pool, a.store, a.log),
 	}, activities.Settings{
 		Network: config.Network, Confirmations: a.settings.Confirmations, FinalizedAbove: a.settings.FinalizedAbove,

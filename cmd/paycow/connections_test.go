@@ -60,7 +60,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	listener.mutex.Unlock()
 	for range 5 {
 		connection := dial()
-		defer connection.Close()
+		t.Cleanup(func() { _ = connection.Close() })
 		require.NoError(t, ask(connection), "a trusted proxy's are not bounded")
 	}
 }

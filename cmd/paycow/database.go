@@ -20,8 +20,8 @@ func openStore(ctx context.Context, s Settings, log *slog.Logger) (*store.Store,
 	return db, nil
 }
 
-// openCurrentStore opens the database, and returns an error unless its schema is up to date and the master key, if one is
-// set, is the database's.
+// openCurrentStore opens the database, and returns an error unless its schema is up to date and the master key, if
+// one is set, is the database's.
 func openCurrentStore(ctx context.Context, s Settings, log *slog.Logger) (*store.Store, error) {
 	db, err := openStore(ctx, s, log)
 	if err != nil {

@@ -253,7 +253,8 @@ func (d *dev) startTemporal(ctx context.Context) error {
 	d.sayf("starting Temporal")
 	server, err := temporal.Start(ctx, temporal.Config{
 		DataDir: filepath.Join(d.dir, "temporal"), FrontendAddr: d.cmd.String("temporal"),
-		UIAddr: d.cmd.String("temporal-ui"), UINamespace: devNamespace, UIWrites: d.cmd.Bool("temporal-ui-writes"), Log: d.log,
+		UIAddr: d.cmd.String("temporal-ui"), UINamespace: devNamespace, UIWrites: d.cmd.Bool("temporal-ui-writes"),
+		Log: d.log,
 	})
 	if err != nil {
 		return fmt.Errorf("start Temporal: %w", err)

@@ -64,7 +64,7 @@ func wholeNumberOrZero(field *int) func(string) error {
 		if err != nil {
 			return errors.New("must be a whole number, or 0")
 		}
-		*field = int(n) //nolint:gosec // it has at most 31 bits
+		*field = int(n)
 		return nil
 	}
 }
@@ -180,7 +180,8 @@ func contractAddress(field *common.Address) func(string) error {
 	}
 }
 
-// addressList reads addresses. One in mixed case must have its checksum (EIP-55): what is in this list is never credited.
+// addressList reads addresses. One in mixed case must have its checksum (EIP-55): what is in this list is never
+// credited.
 func addressList(field *[]common.Address) func(string) error {
 	return func(value string) error {
 		var addresses []common.Address

@@ -104,7 +104,7 @@ func (s *Settings) generalTable() []setting {
 		},
 		{
 			name: "ALLOW_HTTP", fallback: "false", set: boolean(&s.AllowHTTP),
-			help: "accept a PUBLIC_URL that starts with http:// and is not of this machine: secrets cross the network in the clear",
+			help: "accept a PUBLIC_URL with http:// that is not of this machine: secrets cross the network in the clear",
 		},
 		{
 			name: "HTTP_ADDR", fallback: ":8080", set: text(&s.HTTPAddr),
@@ -333,8 +333,8 @@ func loadSettings(cmd *cli.Command, needed ...string) (Settings, error) {
 		wrong = append(wrong, fmt.Errorf("PAYCOW_RPC_QUORUM: %w", err))
 	}
 	if !s.AllowHTTP && strings.HasPrefix(strings.ToLower(s.PublicURL), "http:") && !isLoopbackURL(s.PublicURL) {
-		wrong = append(wrong, errors.New("PAYCOW_PUBLIC_URL: must start with https://, because http:// sends API secrets and "+
-			"passwords in the clear; on a network that you trust, PAYCOW_ALLOW_HTTP=true accepts it"))
+		wrong = append(wrong, errors.New("PAYCOW_PUBLIC_URL: must start with https://, because http:// sends API "+
+			"secrets and passwords in the clear; on a network that you trust, PAYCOW_ALLOW_HTTP=true accepts it"))
 	}
 	return s, errors.Join(wrong...)
 }

@@ -74,8 +74,8 @@ func startUI(ctx context.Context, settings uiSettings) (*webUI, error) {
 	return ui, nil
 }
 
-// uiHandler puts the parts of Temporal's UI server together behind checks of our own: its own server offers no place for
-// them.
+// uiHandler puts the parts of Temporal's UI server together behind checks of our own: its own server offers no place
+// for them.
 func uiHandler(
 	settings uiSettings, bindIP string, port int,
 ) (http.Handler, *uiconfig.ConfigProviderWithRefresh, error) {
@@ -114,7 +114,9 @@ func uiHandler(
 	if err := route.SetAPIRoutes(e, provider, nil); err != nil {
 		return nil, nil, err
 	}
-	route.SetUIRoutes(e, cfg.PublicPath, files, provider)
+	if err := route.SetUIRoutes(e, cfg.PublicPath, files, provider); err != nil {
+		return nil, nil, err
+	}
 	route.SetRenderRoute(e, "/")
 	return ownHostsOnly(settings.hosts, http.NewCrossOriginProtection().Handler(e)), provider, nil
 }

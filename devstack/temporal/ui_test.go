@@ -2,6 +2,7 @@ package temporal
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,9 +17,7 @@ func ask(t *testing.T, method, address, body string, header http.Header) (status
 	request, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/json")
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
 	if host := header.Get("Host"); host != "" {
 		request.Host = host
 	}
@@ -57,8 +56,11 @@ func TestUIOnlyReads(t *testing.T) {
 	require.NoError(t, err)
 	for _, w := range writes {
 		for _, header := range []http.Header{
-			nil, {"X-Http-Method-Override": {http.MethodGet}}, {"Authorization": {"Bearer x"}},
-			{"Cookie": {"_csrf=abc"}, "X-Csrf-Token": {"abc"}}, {"Sec-Fetch-Site": {"same-origin"}},
+			nil,
+			{"X-Http-Method-Override": {http.MethodGet}},
+			{"Authorization": {"Bearer x"}},
+			{"Cookie": {"_csrf=abc"}, "X-Csrf-Token": {"abc"}},
+			{"Sec-Fetch-Site": {"same-origin"}},
 		} {
 			status, answer := ask(t, w.method, e.UIURL()+w.path, w.body, header)
 			require.Contains(t, []int{http.StatusMethodNotAllowed, http.StatusForbidden, http.StatusBadRequest, http.StatusNotFound}, status,

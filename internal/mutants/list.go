@@ -70,7 +70,8 @@ var mutants = []Mutant{
 	},
 	{
 		Name: "crediting goes on while an alarm halts it", File: "store/credit.go",
-		Old: "if err := refuseWhileHalted(tx, p.Network); err != nil {", New: "if err := error(nil); err != nil {", Tests: ofStore,
+		Old: "if err := refuseWhileHalted(tx, p.Network); err != nil {",
+		New: "if err := error(nil); err != nil {", Tests: ofStore,
 	},
 	{
 		Name: "expiry goes on while an alarm halts it", File: "store/record.go",
@@ -151,7 +152,8 @@ var mutants = []Mutant{
 	},
 	{
 		Name: "a transfer to anybody pays", File: "chain/verifier.go",
-		Old: "transfer.To != depositAddress || transfer.Amount != n.Amount", New: "transfer.Amount != n.Amount", Tests: ofChain,
+		Old: "transfer.To != depositAddress || transfer.Amount != n.Amount",
+		New: "transfer.Amount != n.Amount", Tests: ofChain,
 	},
 	{
 		Name: "an abandoned block is canonical", File: "chain/verifier.go",

@@ -34,7 +34,7 @@ type Mutant struct {
 
 // apply returns the file with the change made.
 func (m Mutant) apply(root string) ([]byte, error) {
-	source, err := os.ReadFile(filepath.Join(root, m.File))
+	source, err := os.ReadFile(filepath.Join(root, m.File)) //nolint:gosec // the files of list.go
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
 	}
@@ -128,9 +128,9 @@ func runAll(ctx context.Context, pattern string) error {
 		if (result != killed) != (m.Survives != "") {
 			wrong++
 		}
-		fmt.Printf("%-16s %5.1f s  %s: %s%s\n", result, time.Since(begun).Seconds(), m.File, m.Name, note)
+		fmt.Fprintf(os.Stdout, "%-16s %5.1f s  %s: %s%s\n", result, time.Since(begun).Seconds(), m.File, m.Name, note)
 	}
-	fmt.Printf("%d killed, %d survived, %d do not compile\n", counts[killed], counts[survived], counts[broken])
+	fmt.Fprintf(os.Stdout, "%d killed, %d survived, %d do not compile\n", counts[killed], counts[survived], counts[broken])
 	if wrong > 0 {
 		return fmt.Errorf("%d mutants did not end as they should", wrong)
 	}

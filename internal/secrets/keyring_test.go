@@ -88,8 +88,11 @@ func TestMACsAreForOnePurpose(t *testing.T) {
 		purpose string
 		parts   []string
 	}{
-		{"session", []string{"ab", "c"}}, {"payment", []string{"a", "bc"}}, {"payment", []string{"abc"}},
-		{"payment", []string{"ab", "c", ""}}, {"payment", nil},
+		{"session", []string{"ab", "c"}},
+		{"payment", []string{"a", "bc"}},
+		{"payment", []string{"abc"}},
+		{"payment", []string{"ab", "c", ""}},
+		{"payment", nil},
 	} {
 		require.False(t, keys.CheckMAC(mac, other.purpose, other.parts...), other)
 	}

@@ -18,8 +18,8 @@ func NewLinkToken(keys *Keyring) (token string, hash []byte, err error) {
 	return token, HashLinkToken(token, keys), nil
 }
 
-// HashLinkToken returns the hash under which a link is stored, nil without keys. It needs the master key, so whoever can
-// only write to the database cannot make a link. A link ends when the master key is replaced.
+// HashLinkToken returns the hash under which a link is stored, nil without keys. It needs the master key, so whoever
+// can only write to the database cannot make a link. A link ends when the master key is replaced.
 func HashLinkToken(token string, keys *Keyring) []byte {
 	if keys == nil {
 		return nil
