@@ -21,6 +21,10 @@ const (
 	lastPage   = 500
 	// maxHeld is how many transfers that cannot be booked now SettlePayment passes over before it gives up.
 	maxHeld = 2000
+	// maxOvertaken is how many pages in a row may have changed since they were read before a run ends, and overtakenPause
+	// how long it waits after each.
+	maxOvertaken   = 20
+	overtakenPause = 100 * time.Millisecond
 )
 
 // SettlePayment books what is confirmed, or no longer right, among the transfers of a crowded payment: reversals first,
@@ -62,6 +66,7 @@ type settlement struct {
 	stake      models.Amount // of the whole payment, in micro-USDT
 	booked     int64
 	held       string // why some could not be booked
+	overtaken  int    // pages in a row that changed since they were read
 }
 
 // run books page after page.
@@ -191,8 +196,21 @@ func (s *settlement) book(ctx context.Context, credits, reversals []models.Trans
 	s.payment = after
 	s.booked += int64(booked)
 	isCovered := after.AmountCredited >= after.AmountRequested
-	// Transfers that changed since they were read are left for the next run.
-	return wasCovered == isCovered && booked == len(credits)+len(reversals), nil
+	if booked == 0 && len(credits)+len(reversals) > 0 {
+		// They changed since they were read. Usually another run books them, because this one followed a signal that
+		// interrupted it and has not noticed; then this one goes on with what is left.
+		if s.overtaken++; s.overtaken > maxOvertaken {
+			return false, nil
+		}
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(overtakenPause):
+			return true, nil
+		}
+	}
+	s.overtaken = 0
+	return wasCovered == isCovered, nil
 }
 
 // confirmationsOf returns how many confirmations a payment's transfers need, in blocks.
