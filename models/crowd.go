@@ -82,6 +82,7 @@ type CrowdNews struct {
 	Now           Crowd
 	Told          *Crowd // what was signalled last, nil for nothing
 	Tellings      int64  // how often the payment was signalled although nothing was news
+	Recorded      Amount // what the payment's row says was received, in micro-USDT
 }
 
 // IsDue reports whether the workflow is due to be signalled now: there is news, or the rest has waited long enough.
@@ -105,6 +106,8 @@ func (n CrowdNews) IsNews() bool {
 		differs(func(c Crowd) bool { return c.Confirming >= n.Requested }),
 		now.Received >= told.Received && now.Received-told.Received >= step,
 		now.Received < told.Received && told.Received-now.Received >= step,
+		// No later signal would tell of what a reorg removed, however little it is: nothing is left to book.
+		!now.IsUnsettled() && now.Received != told.Received && now.Received != n.Recorded,
 		begins(func(c Crowd) bool { return c.Outdated > 0 }),
 		begins(func(c Crowd) bool { return c.ConfirmedAmount >= step }),
 		told.OldestLarge > 0 && now.Confirmed > 0 && n.isConfirmedSince(told, told.OldestLarge),

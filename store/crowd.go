@@ -219,7 +219,7 @@ func (s *Store) newsOf(tx *gorm.DB, paymentID string) (crowd, models.CrowdNews, 
 	}
 	news = models.CrowdNews{
 		Requested: p.AmountRequested, Confirmations: required(p), BlockTime: cursor.BlockTime, Now: *now,
-		Tellings: row.Tellings,
+		Tellings: row.Tellings, Recorded: p.AmountReceived,
 	}
 	if row.Told != "" {
 		if err := json.Unmarshal([]byte(row.Told), &news.Told); err != nil {
