@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -37,6 +38,28 @@ func TestAfterAnIncident(t *testing.T) {
 	require.Equal(t, map[string]int{"revoked": 1}, parse[map[string]int](t, act(http.StatusOK, "revoke-keys").body))
 	require.Equal(t, http.StatusUnauthorized, useKey(), "at once")
 	require.Equal(t, map[string]int{"revoked": 0}, parse[map[string]int](t, act(http.StatusOK, "revoke-keys").body))
+
+	// The owner makes a new key, and of several attempts at once one counts.
+	rotate := fieldsOf{"password": goodPassword, "graceHours": 0}
+	made := make([]int, 4)
+	var rotating sync.WaitGroup
+	for i := range made {
+		rotating.Go(func() { made[i] = owner.do(http.MethodPost, "/api/operator/credentials/rotate", rotate).status })
+	}
+	rotating.Wait()
+	slices.Sort(made)
+	require.Equal(t, http.StatusOK, made[0], made)
+	keys = parse[map[string]string](t, owner.must(http.StatusOK, http.MethodPost, "/api/operator/credentials/reveal",
+		fieldsOf{"password": goodPassword}).body)
+	require.Equal(t, http.StatusOK, useKey())
+
+	// A suspension ends the sessions; the owner can log in and read why, and the key waits.
+	admin.must(http.StatusOK, http.MethodPost, "/api/admin/operators/"+id+"/suspend", fieldsOf{"reason": "a leak"})
+	owner.must(http.StatusUnauthorized, http.MethodGet, "/api/operator/me", nil)
+	require.Equal(t, http.StatusForbidden, useKey())
+	owner.must(http.StatusOK, http.MethodPost, "/api/operator/login", fieldsOf{"email": newEmail, "password": goodPassword})
+	owner.must(http.StatusOK, http.MethodGet, "/api/operator/me", nil)
+	admin.must(http.StatusOK, http.MethodPost, "/api/admin/operators/"+id+"/reactivate", fieldsOf{})
 
 	act(http.StatusOK, "end-sessions")
 	owner.must(http.StatusUnauthorized, http.MethodGet, "/api/operator/me", nil)

@@ -643,6 +643,7 @@ func TestAuditOfPeople(t *testing.T) {
 		fieldsOf{"resolution": "looked"})
 	id := v.me().ID
 	admin.must(http.StatusOK, http.MethodPost, "/api/admin/operators/"+id+"/suspend", fieldsOf{"reason": "complaints"})
+	v.must(http.StatusOK, http.MethodPost, "/api/operator/login", fieldsOf{"email": newEmail, "password": "a new long password"})
 
 	log := admin.must(http.StatusOK, http.MethodGet, "/api/admin/audit?limit=200", nil).body
 	for _, want := range []struct{ action, actor, subject, address string }{

@@ -308,6 +308,7 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 	try(admin, 200, post, "/api/admin/operators/{id}/approve", fieldsOf{"reason": "known"}, id)
 	try(admin, 200, post, "/api/admin/operators/{id}/suspend", fieldsOf{"reason": "complaints"}, id)
 	try(admin, 200, post, "/api/admin/operators/{id}/reactivate", fieldsOf{}, id)
+	try(operator, 200, post, "/api/operator/login", login) // the suspension has ended the session
 	other := f.registered("other@example.org")
 	try(admin, 200, post, "/api/admin/operators/{id}/reject", fieldsOf{"reason": "unknown"}, other.me().ID)
 	try(other, 200, get, "/api/operator/me", nil)

@@ -59,7 +59,8 @@ func (s *Server) currentCredential(c *gin.Context, operator models.Operator) (mo
 	return credential, nil
 }
 
-// rotateCredential creates a new key and secret. The old ones keep working for the requested number of hours.
+// rotateCredential creates a new key and secret. The old ones, if there are any, keep working for the requested number
+// of hours.
 func (s *Server) rotateCredential(c *gin.Context) error {
 	who := personOfRequest(c)
 	body, err := readFields(c, "password", "code", "graceHours")
@@ -81,9 +82,9 @@ func (s *Server) rotateCredential(c *gin.Context) error {
 	if err := s.confirmFully(c, who, body); err != nil {
 		return err
 	}
-	current, err := s.currentCredential(c, operator)
-	if err != nil {
-		return err
+	current, err := s.Store.CurrentCredential(c.Request.Context(), operator.ID)
+	if err != nil && !errors.Is(err, models.ErrNotFound) { // all were revoked: then this is how to get a new one
+		return fmt.Errorf("read the credential: %w", err)
 	}
 	next, secret, err := secrets.NewCredential(operator.ID, s.MasterKey)
 	if err != nil {
@@ -92,7 +93,10 @@ func (s *Server) rotateCredential(c *gin.Context) error {
 	until := s.Clock().Add(time.Duration(hours) * time.Hour).UTC().Truncate(time.Millisecond)
 	entry := auditOf(c, who.account, "credential_rotated", "%s replaces %s, which works until %s.", next.APIKey,
 		current.APIKey, until.Format(time.RFC3339))
-	err = s.Store.RotateCredential(c.Request.Context(), current, next, until, entry)
+	if current.APIKey == "" {
+		entry.Detail = next.APIKey + " is the first API key after all were revoked."
+	}
+	err = s.Store.RotateCredential(c.Request.Context(), current.APIKey, next, until, entry)
 	if errors.Is(err, models.ErrNotFound) {
 		return conflict("changed_meanwhile", "The API key was rotated in the meantime.")
 	}

@@ -36,7 +36,7 @@ func (s *Store) EndSessions(
 	ctx context.Context, account models.Account, except []byte, entry models.AuditEntry,
 ) error {
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		if err := endOtherSessions(tx, account, except); err != nil {
+		if err := endSessions(tx, account, except); err != nil {
 			return err
 		}
 		return s.audit(tx, entry)
@@ -44,7 +44,8 @@ func (s *Store) EndSessions(
 	return wrap(err, "end an account's sessions")
 }
 
-func endOtherSessions(tx *gorm.DB, account models.Account, except []byte) error {
+// endSessions ends every session of an account except the one with the given hash, nil for none.
+func endSessions(tx *gorm.DB, account models.Account, except []byte) error {
 	query := tx.Where("role = ? AND account_id = ?", account.Role, account.ID)
 	if except != nil {
 		query = query.Where("token_hash <> ?", except)
@@ -75,7 +76,7 @@ func (s *Store) RemoveSecondFactor(ctx context.Context, account models.Account, 
 		if err := changeOne(tx, account, changes); err != nil {
 			return err
 		}
-		if err := endOtherSessions(tx, account, nil); err != nil {
+		if err := endSessions(tx, account, nil); err != nil {
 			return err
 		}
 		return s.audit(tx, entry)
@@ -134,7 +135,7 @@ func (s *Store) SetAdminDisabled(ctx context.Context, id string, disabled bool, 
 		if disabled {
 			now := s.now()
 			at = &now
-			if err := endOtherSessions(tx, account, nil); err != nil {
+			if err := endSessions(tx, account, nil); err != nil {
 				return err
 			}
 			if err := dropPasswordLink(tx, account); err != nil {
@@ -197,7 +198,7 @@ func (s *Store) UsePasswordLink(
 		if err := changeOne(tx, account, map[string]any{"password_hash": hash, "updated_at": s.now()}); err != nil {
 			return err
 		}
-		if err := endOtherSessions(tx, account, nil); err != nil {
+		if err := endSessions(tx, account, nil); err != nil {
 			return err
 		}
 		return s.audit(tx, entry)

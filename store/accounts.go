@@ -98,7 +98,7 @@ func (s *Store) SetPassword(
 		if err := changeOne(tx, account, changes, gorm.Expr("password_hash = ?", account.PasswordHash)); err != nil {
 			return err
 		}
-		if err := endSessions(tx, account.Role, account.ID); err != nil {
+		if err := endSessions(tx, account, nil); err != nil {
 			return err
 		}
 		if err := s.beginSession(tx, account, session); err != nil {
@@ -148,7 +148,7 @@ func (s *Store) changeFactor(
 		if err := changeOne(tx, account, changes, where); err != nil {
 			return err
 		}
-		if err := endOtherSessions(tx, account, current); err != nil {
+		if err := endSessions(tx, account, current); err != nil {
 			return err
 		}
 		return s.audit(tx, entry)

@@ -30,7 +30,7 @@ func TestAccountsUnderConcurrency(t *testing.T) {
 				tries, _, err := f.CountAttempt(ctx, "account:x")
 				counted[i] = err == nil && tries <= 5
 				next := models.Credential{APIKey: "pk_next" + string(rune('a'+i)), OperatorID: operator.ID, SecretHash: []byte{1}, SecretSealed: []byte{1}}
-				err = f.RotateCredential(ctx, first, next, time.Now().Add(time.Hour), models.AuditEntry{Actor: "t", Action: "credential_rotated"})
+				err = f.RotateCredential(ctx, first.APIKey, next, time.Now().Add(time.Hour), models.AuditEntry{Actor: "t", Action: "credential_rotated"})
 				rotated[i] = err == nil
 			})
 		}
@@ -66,7 +66,7 @@ func TestThingsThatRunOut(t *testing.T) {
 		first := models.Credential{APIKey: "pk_old", OperatorID: operator.ID, SecretHash: []byte{1}, SecretSealed: []byte{1}}
 		require.NoError(t, f.CreateOperator(ctx, operator, &first))
 		next := models.Credential{APIKey: "pk_new", OperatorID: operator.ID, SecretHash: []byte{1}, SecretSealed: []byte{1}}
-		require.NoError(t, f.RotateCredential(ctx, first, next, now.Add(time.Hour), models.AuditEntry{Actor: "t", Action: "credential_rotated"}))
+		require.NoError(t, f.RotateCredential(ctx, first.APIKey, next, now.Add(time.Hour), models.AuditEntry{Actor: "t", Action: "credential_rotated"}))
 		_, _, err := f.Credential(ctx, "pk_old")
 		require.NoError(t, err)
 		account := models.Account{Role: models.RoleOperator, ID: operator.ID, PasswordHash: "x"}

@@ -57,25 +57,31 @@ func (s *Store) CurrentCredential(ctx context.Context, operatorID string) (model
 	return credential, wrap(err, "read an operator's credential")
 }
 
-// RotateCredential replaces the current credential with a new one, and writes the audit log. The current one stays
-// valid until oldUntil, and no older one stays valid longer than that. Returns models.ErrNotFound when current was
-// replaced since it was read.
+// RotateCredential makes next the operator's current credential, and writes the audit log. The one that was current has
+// the API key currentKey, "" if there was none (all were revoked); it stays valid until oldUntil, and no older one stays
+// valid longer than that. Returns models.ErrNotFound when another one has become current meanwhile.
 func (s *Store) RotateCredential(
-	ctx context.Context, current, next models.Credential, oldUntil time.Time, entry models.AuditEntry,
+	ctx context.Context, currentKey string, next models.Credential, oldUntil time.Time, entry models.AuditEntry,
 ) error {
 	oldUntil = toMillis(oldUntil)
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		update := tx.Model(&models.Credential{}).
-			Where("api_key = ? AND revoked_at IS NULL AND valid_until IS NULL", current.APIKey).
-			UpdateColumn("valid_until", oldUntil)
-		if update.Error != nil {
-			return update.Error
+		// The operator's row makes two calls take turns, also when there is no credential to lock.
+		if err := tx.Clauses(rowLock).Where("id = ?", next.OperatorID).Take(&models.Operator{}).Error; err != nil {
+			return err
 		}
-		if update.RowsAffected == 0 {
+		var current []string
+		err := tx.Model(&models.Credential{}).
+			Where("operator_id = ? AND revoked_at IS NULL AND valid_until IS NULL", next.OperatorID).
+			Order("created_at DESC, api_key DESC").Pluck("api_key", &current).Error
+		if err != nil {
+			return err
+		}
+		if len(current) == 0 && currentKey != "" || len(current) > 0 && current[0] != currentKey {
 			return models.ErrNotFound
 		}
-		err := tx.Model(&models.Credential{}).
-			Where("operator_id = ? AND valid_until > ?", current.OperatorID, oldUntil).
+		err = tx.Model(&models.Credential{}).
+			Where("operator_id = ? AND revoked_at IS NULL AND (valid_until IS NULL OR valid_until > ?)", next.OperatorID,
+				oldUntil).
 			UpdateColumn("valid_until", oldUntil).Error
 		if err != nil {
 			return err

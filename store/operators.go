@@ -140,8 +140,8 @@ func (s *Store) ListOperators(
 var escapeLike = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
 
 // ChangeOperator moves an operator from one of the statuses in from to another, with the admin's reason, and writes the
-// audit log. credential, unless it is nil, becomes the operator's first one. Sessions stay: an operator that may no
-// longer use the API can still log in and see why. Returns models.ErrNotFound or models.ErrNotPossible.
+// audit log. credential, unless it is nil, becomes the operator's first one. A suspended operator is logged out
+// everywhere; it can log in again and see why. Returns models.ErrNotFound or models.ErrNotPossible.
 func (s *Store) ChangeOperator(
 	ctx context.Context, id string, from []models.OperatorStatus, to models.OperatorStatus, reason string,
 	credential *models.Credential, entry models.AuditEntry,
@@ -163,6 +163,11 @@ func (s *Store) ChangeOperator(
 		}
 		if credential != nil {
 			if err := s.insertCredential(tx, *credential); err != nil {
+				return err
+			}
+		}
+		if to == models.OperatorSuspended {
+			if err := endSessions(tx, models.Account{Role: models.RoleOperator, ID: id}, nil); err != nil {
 				return err
 			}
 		}

@@ -81,13 +81,6 @@ func (s *Store) EndSession(ctx context.Context, tokenHash []byte) error {
 	return wrap(err, "end a session")
 }
 
-func endSessions(tx *gorm.DB, role models.Role, accountID string) error {
-	if err := tx.Where("role = ? AND account_id = ?", role, accountID).Delete(&models.Session{}).Error; err != nil {
-		return fmt.Errorf("end the sessions of %s %s: %w", role, accountID, err)
-	}
-	return nil
-}
-
 // AttemptsWindow is the time in which attempts to log in are counted together.
 const AttemptsWindow = 15 * time.Minute
 

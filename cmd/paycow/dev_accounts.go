@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"paycow/internal/secrets"
 	"paycow/models"
@@ -69,7 +70,16 @@ func (d *dev) demoOperator(ctx context.Context, db *store.Store) (apiKey, apiSec
 			return credential.APIKey, secret, nil
 		}
 	}
-	return "", "", errors.New("it has no valid credentials")
+	// Somebody tried what an admin does after an incident.
+	next, secret, err := secrets.NewCredential(operator.ID, keys)
+	if err != nil {
+		return "", "", err
+	}
+	err = db.RotateCredential(ctx, "", next, time.Now(), models.AuditEntry{
+		Actor: models.ActorCLI, Action: "credential_rotated", Subject: "operator:" + operator.ID,
+		Detail: next.APIKey + " is the first API key after all were revoked.",
+	})
+	return next.APIKey, secret, err
 }
 
 func (d *dev) demoAdmin(ctx context.Context, db *store.Store) error {
