@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
+	"github.com/ccojocar/zxcvbn-go"
 
 	"paycow/models"
 )
@@ -39,11 +40,28 @@ func PasswordProblem(password, email string) string {
 		return fmt.Sprintf("must have at least %d characters", MinPasswordRunes)
 	case length > MaxPasswordRunes:
 		return fmt.Sprintf("must have at most %d characters", MaxPasswordRunes)
-	case strings.Trim(password, string(first)) == "", strings.Contains(strings.ToLower(password), strings.ToLower(email)):
+	case strings.Trim(password, string(first)) == "", strings.Contains(strings.ToLower(password), strings.ToLower(email)),
+		isCommon(password, email):
 		return "is too easy to guess"
 	default:
 		return ""
 	}
+}
+
+const (
+	// minPasswordBits is how hard to guess a password must be, as zxcvbn estimates it from lists of common passwords, words
+	// and names, keyboard rows, repetitions and dates, in bits. It refuses what guessing programs try first.
+	minPasswordBits = 18.5
+	// judgedRunes is how much of a password is judged, in characters: judging takes time that grows with the square.
+	judgedRunes = 64
+)
+
+// isCommon reports whether a password is one of those that are tried first (NIST SP 800-63B, section 3.1.1.2).
+func isCommon(password, email string) bool {
+	runes := []rune(password)
+	judged := string(runes[:min(len(runes), judgedRunes)])
+	own := append(strings.FieldsFunc(strings.ToLower(email), func(r rune) bool { return r == '@' || r == '.' }), email)
+	return zxcvbn.PasswordStrength(judged, own).Entropy < minPasswordBits
 }
 
 // HashPassword returns the Argon2id hash of a password with a new salt, in PHC string form.

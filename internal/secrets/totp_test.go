@@ -107,12 +107,15 @@ func TestSessionTokens(t *testing.T) {
 func TestPasswordProblem(t *testing.T) {
 	t.Parallel()
 	for password, says := range map[string]string{
-		"twelve chars": "", strings.Repeat("ж", 6) + "пароль": "", strings.Repeat("ab", 128): "",
+		"twelve chars": "", strings.Repeat("ж", 6) + "пароль": "", strings.Repeat("correct horse ", 18) + "abcd": "",
 		"": "at least", "eleven char": "at least", strings.Repeat("ж", 11): "at least", strings.Repeat("ab", 128) +
 			"c": "at most",
 		"a NUL \x00 is inside": "NUL", "broken \xff UTF-8 text": "text", strings.Repeat("a", 12): "guess",
 		strings.Repeat("ж", 12): "guess",
 		"my Me@Example.org!":    "guess",
+		"password1234":          "guess", "P@ssw0rd1234": "guess", "qwertyuiopasdf": "guess", "123456789012": "guess",
+		"letmein letmein": "guess", "iloveyou1234": "guess", "abcdefghijkl": "guess",
+		"correct horse battery": "", "a new long password": "", "test-password-123": "",
 	} {
 		problem := PasswordProblem(password, "me@example.org")
 		if says == "" {
