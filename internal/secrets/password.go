@@ -49,9 +49,9 @@ func PasswordProblem(password, email string) string {
 }
 
 const (
-	// minPasswordBits is how hard to guess a password must be, as zxcvbn estimates it from lists of common passwords, words
-	// and names, keyboard rows, repetitions and dates, in bits. It refuses what guessing programs try first.
-	minPasswordBits = 18.5
+	// minPasswordBits is how hard a password must be to guess, in bits, as zxcvbn estimates it from lists of common
+	// passwords, words and names, from rows of keys, repetitions and dates.
+	minPasswordBits = 13
 	// judgedRunes is how much of a password is judged, in characters: judging takes time that grows with the square.
 	judgedRunes = 64
 )
