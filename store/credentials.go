@@ -58,8 +58,8 @@ func (s *Store) CurrentCredential(ctx context.Context, operatorID string) (model
 }
 
 // RotateCredential makes next the operator's current credential, and writes the audit log. The one that was current has
-// the API key currentKey, "" if there was none because all were revoked. It stays valid until oldUntil, and no older one
-// stays valid longer than that. Returns models.ErrNotFound when another one has become current in the meantime.
+// the API key currentKey, "" if there was none because all were revoked. It stays valid until oldUntil, and no older
+// one stays valid longer than that. Returns models.ErrNotFound when another one has become current in the meantime.
 func (s *Store) RotateCredential(
 	ctx context.Context, currentKey string, next models.Credential, oldUntil time.Time, entry models.AuditEntry,
 ) error {
