@@ -108,7 +108,11 @@ func (s *alarmsOfClock) Resolve(_ context.Context, _ string, kind models.AlarmKi
 	return nil
 }
 
-func (s *alarmsOfClock) ClockSkew(context.Context) (time.Duration, error) { return s.skew, nil }
+func (s *alarmsOfClock) ClockSkew(context.Context) (time.Duration, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.skew, nil
+}
 
 // A clock that stays wrong raises an alarm that names the machine, and resolves it once it is right.
 func TestAWrongClockRaisesAnAlarm(t *testing.T) {

@@ -16,15 +16,18 @@ import (
 // TestConnectionsAreBounded opens more connections than one network may have. Those beyond are closed at once, and a place
 // that is given back can be used again.
 func TestConnectionsAreBounded(t *testing.T) {
-	inner, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	listener := boundConnections(inner, nil)
-	listener.perNetwork = 3
-	server := &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }), ReadHeaderTimeout: time.Minute,
+	serve := func(trusted ...netip.Prefix) net.Addr {
+		inner, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		listener := boundConnections(inner, trusted)
+		listener.perNetwork = 3
+		server := &http.Server{
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }), ReadHeaderTimeout: time.Minute,
+		}
+		go func() { _ = server.Serve(listener) }()
+		t.Cleanup(func() { _ = server.Close() })
+		return inner.Addr()
 	}
-	go func() { _ = server.Serve(listener) }()
-	defer server.Close()
 	ask := func(connection net.Conn) error {
 		if _, err := io.WriteString(connection, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 			return err
@@ -35,8 +38,9 @@ func TestConnectionsAreBounded(t *testing.T) {
 		}
 		return err
 	}
+	address := serve()
 	dial := func() net.Conn {
-		connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", inner.Addr().String())
+		connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", address.String())
 		require.NoError(t, err)
 		return connection
 	}
@@ -55,9 +59,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 		defer connection.Close()
 		return ask(connection) == nil
 	}, time.Minute, 10*time.Millisecond, "the place is free again")
-	listener.mutex.Lock()
-	listener.trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-	listener.mutex.Unlock()
+	address = serve(netip.MustParsePrefix("127.0.0.0/8"))
 	for range 5 {
 		connection := dial()
 		t.Cleanup(func() { _ = connection.Close() })
