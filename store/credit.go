@@ -19,12 +19,13 @@ import (
 //
 // Returns models.ErrCreditingHalted while an alarm stops crediting, models.ErrNotFound, and models.ErrAlreadyExists
 // while another payment still holds the credit of the same transfer (a contract call that was mined again with another
-// recipient): once that credit is reversed, the call succeeds.
+// recipient): once that credit is reversed, the call succeeds. Returns models.ErrPaymentAltered with an alarm when the
+// payment's row was changed, or when the ledger does not hold what is to be reversed.
 func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result models.CreditResult, err error) {
+	var p models.Payment
 	err = s.write(ctx, func(tx *gorm.DB) error {
 		result = models.CreditResult{}
-		p, err := lockPayment(tx, in.PaymentID)
-		if err != nil {
+		if p, err = lockPayment(tx, in.PaymentID); err != nil {
 			return err
 		}
 		if p.OperatorID != in.OperatorID {
@@ -64,7 +65,7 @@ func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result model
 		result = models.CreditResult{}
 		result.RecordResult, err = s.refusal(s.read(ctx), in.PaymentID, refused)
 	}
-	return result, wrap(err, "credit a payment")
+	return result, s.alarmIfAltered(ctx, p, wrap(err, "credit a payment"))
 }
 
 // transferBooking is one booking of a transfer into or out of the operator's account.
@@ -193,6 +194,9 @@ func (s *Store) bookBatch(
 		}
 	}
 	if kind == models.LedgerReversal {
+		if err := requireCredits(tx, p, batch, generations); err != nil {
+			return 0, err
+		}
 		if err := s.auditReversals(tx, p, batch, -change); err != nil {
 			return 0, err
 		}
@@ -214,6 +218,38 @@ func (s *Store) bookBatch(
 		return 0, fmt.Errorf("note what was booked for the transfers of payment %s: %w", p.ID, err)
 	}
 	return change, nil
+}
+
+// requireCredits returns models.ErrPaymentAltered unless the ledger holds each credit that is to be reversed, for this
+// payment and with this amount. A transfer's row says what is credited, but anybody who writes rows can change it.
+func requireCredits(
+	tx *gorm.DB, p models.Payment, batch []transferBooking, generations map[models.TransferKey]int,
+) error {
+	ids := make([]string, len(batch))
+	for i, b := range batch {
+		ids[i] = models.CreditExternalID(b.key, generations[b.key])
+	}
+	var credits []struct {
+		ExternalID string
+		Amount     models.Amount
+	}
+	err := tx.Raw(`SELECT t.external_id, e.amount FROM ledger_transactions t CROSS JOIN ledger_entries e
+		WHERE t.external_id IN ? AND t.payment_id = ? AND e.transaction_id = t.id AND e.account || '' = ?`,
+		ids, p.ID, models.OperatorAvailableAccount(p.OperatorID)).Scan(&credits).Error
+	if err != nil {
+		return fmt.Errorf("look for the credits to reverse: %w", err)
+	}
+	held := make(map[string]models.Amount, len(credits))
+	for _, credit := range credits {
+		held[credit.ExternalID] = credit.Amount
+	}
+	for i, b := range batch {
+		if held[ids[i]] != b.amount {
+			return fmt.Errorf("transfer %s: its row says that %s USDT is credited, but the ledger has %s: %w",
+				b.key, b.amount, held[ids[i]], models.ErrPaymentAltered)
+		}
+	}
+	return nil
 }
 
 // auditedReversals is how many reversals of one transaction get a line each in the audit log; more share one.

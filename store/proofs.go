@@ -79,7 +79,11 @@ func (s *Store) CheckTerms(p models.Payment) error {
 // CheckAddress returns models.ErrPaymentAltered unless the payment passes CheckTerms and its address is the one that
 // the append-only table of addresses says was handed out for it. It raises an alarm if not.
 func (s *Store) CheckAddress(ctx context.Context, p models.Payment) error {
-	err := s.checkAddress(s.read(ctx), p)
+	return s.alarmIfAltered(ctx, p, s.checkAddress(s.read(ctx), p))
+}
+
+// alarmIfAltered raises an alarm if the error says that a payment was altered. It returns the error.
+func (s *Store) alarmIfAltered(ctx context.Context, p models.Payment, err error) error {
 	if errors.Is(err, models.ErrPaymentAltered) {
 		return errors.Join(err, s.Raise(ctx, alarmOfAltered(p, err)))
 	}

@@ -45,7 +45,7 @@ func (s *Store) TransfersToReverse(ctx context.Context, paymentID string, skip, 
 // version move with the bookings; the state that follows is recorded afterwards. It is safe to repeat.
 //
 // Returns the payment as it is then, and how many transfers were booked. Returns models.ErrCreditingHalted while an
-// alarm stops crediting, models.ErrNotFound, and models.ErrAlreadyExists as Credit does.
+// alarm stops crediting, models.ErrNotFound, and models.ErrAlreadyExists and ErrPaymentAltered as Credit does.
 func (s *Store) Settle(
 	ctx context.Context, paymentID string, credits, reversals []models.Transfer,
 ) (p models.Payment, booked int, err error) {
@@ -80,7 +80,7 @@ func (s *Store) Settle(
 		}
 		return nil
 	})
-	return p, booked, wrap(err, "settle a crowded payment")
+	return p, booked, s.alarmIfAltered(ctx, p, wrap(err, "settle a crowded payment"))
 }
 
 // planSettlement locks the transfers and returns the bookings of those that are still what the caller saw. Those that
