@@ -23,8 +23,10 @@ type BlockSource interface {
 	HeadHeader(ctx context.Context) (Header, error)
 	// HeaderByNumber returns the header of the canonical block with that number. Returns models.ErrBlockNotFound.
 	HeaderByNumber(ctx context.Context, number uint64) (Header, error)
+	// AgreedHead returns the header of the newest block that a quorum of nodes has. Returns models.ErrQuorumMissing.
+	AgreedHead(ctx context.Context) (Header, error)
 	// AgreedHeader returns the header of the canonical block with that number when at least a quorum of nodes has the
-	// same block there. Returns models.ErrQuorumMissing otherwise.
+	// same block, of the same time, there. Returns models.ErrQuorumMissing otherwise.
 	AgreedHeader(ctx context.Context, number uint64) (Header, error)
 	// CheckBranch returns the header that a quorum of nodes has in place of the agreed block, and leaves out the nodes
 	// that have another one there until they have that one. Returns models.ErrQuorumMissing when no header has a quorum.
@@ -83,21 +85,48 @@ func (p *Pool) HeaderByNumber(ctx context.Context, number uint64) (Header, error
 		func(ctx context.Context, m *member) (Header, error) { return m.HeaderByNumber(ctx, number) })
 }
 
+// AgreedHead returns the header of the newest block that a quorum of nodes has: the highest head may be made up. Returns
+// models.ErrQuorumMissing.
+func (p *Pool) AgreedHead(ctx context.Context) (Header, error) {
+	quorum := p.config.quorum()
+	if quorum == 1 {
+		return p.HeadHeader(ctx)
+	}
+	members := p.usable()
+	var heads []uint64
+	ask := func(ctx context.Context, m *member) (Header, error) { return m.HeadHeader(ctx) }
+	for a := range answersOf(ctx, members, ask) {
+		if a.err == nil {
+			heads = append(heads, a.value.Number)
+		}
+	}
+	if len(heads) < quorum {
+		return Header{}, fmt.Errorf("%w: %d of %d nodes have a head", models.ErrQuorumMissing, len(heads), len(members))
+	}
+	return p.AgreedHeader(ctx, nthHighest(heads, quorum))
+}
+
 // AgreedHeader returns the header of the canonical block with that number when at least a quorum of nodes has the same
-// block there. Returns models.ErrQuorumMissing otherwise.
+// block, of the same time, there: a node may state another time for the right block. Returns models.ErrQuorumMissing
+// otherwise.
 func (p *Pool) AgreedHeader(ctx context.Context, number uint64) (Header, error) {
 	quorum := p.config.quorum()
 	if quorum == 1 {
 		return p.HeaderByNumber(ctx, number)
 	}
-	votes := map[common.Hash]int{}
+	type vote struct {
+		hash common.Hash
+		time int64
+	}
+	votes := map[vote]int{}
 	members := p.usable()
 	ask := func(ctx context.Context, m *member) (Header, error) { return m.HeaderByNumber(ctx, number) }
 	for a := range answersOf(ctx, members, ask) {
 		if a.err != nil {
 			continue
 		}
-		if votes[a.value.Hash]++; votes[a.value.Hash] == quorum {
+		same := vote{a.value.Hash, a.value.Time.Unix()}
+		if votes[same]++; votes[same] == quorum {
 			return a.value, nil // no need to wait for the others
 		}
 	}

@@ -48,6 +48,8 @@ func (p *panel) gullible(node int) chain.BlockSource {
 
 type gullible struct{ *chaintest.Node }
 
+func (g gullible) AgreedHead(ctx context.Context) (chain.Header, error) { return g.HeadHeader(ctx) }
+
 func (g gullible) AgreedHeader(ctx context.Context, number uint64) (chain.Header, error) {
 	return g.HeaderByNumber(ctx, number)
 }

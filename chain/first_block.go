@@ -16,9 +16,10 @@ const startMargin = 10 * time.Minute
 const suspectMargin = 24 * time.Hour
 
 // initCursor chooses the block after which reading begins. The head is read first: a payment created after that can
-// only be paid above it.
+// only be paid above it. Every later block descends from this one, and what was paid below it is never read, so a quorum
+// says which blocks there are and when they were made.
 func (f *Follower) initCursor(ctx context.Context) error {
-	head, err := f.source.HeadHeader(ctx)
+	head, err := f.source.AgreedHead(ctx)
 	if err != nil {
 		return err
 	}
@@ -28,13 +29,9 @@ func (f *Follower) initCursor(ctx context.Context) error {
 	}
 	start := head
 	if ok {
-		if start, err = lastBlockBefore(ctx, f.source.HeaderByNumber, f.startBefore(oldest, head), head); err != nil {
+		if start, err = lastBlockBefore(ctx, f.source.AgreedHeader, f.startBefore(oldest, head), head); err != nil {
 			return err
 		}
-	}
-	// Every later block descends from this one, so one node's word is not enough for it.
-	if start, err = f.source.AgreedHeader(ctx, start.Number); err != nil {
-		return err
 	}
 	f.log.InfoContext(ctx, "starting to read the chain", "block", start.Number, "head", head.Number)
 	if err := f.store.InitCursor(ctx, f.config.Network, start.Ref(), head.Number); err != nil {

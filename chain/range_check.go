@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -174,4 +175,44 @@ func (c *CrossCheck) compareRange(ctx context.Context, from, to uint64, readings
 		report.Disproved += part.Disproved
 	}
 	return report, nil
+}
+
+// checkTimes compares the times of the stored transfers and events in a range of blocks with those that the quorum
+// states for their blocks: the logs of a range say nothing about them. A block that differs is checked by itself.
+func (c *CrossCheck) checkTimes(ctx context.Context, from, to uint64) error {
+	if to < from {
+		return nil
+	}
+	transfers, err := c.store.StoredTransfers(ctx, c.config.Network, from, to)
+	if err != nil {
+		return fmt.Errorf("read the stored transfers of blocks %d to %d: %w", from, to, err)
+	}
+	events, err := c.store.StoredEvents(ctx, c.config.Network, from, to)
+	if err != nil {
+		return fmt.Errorf("read the stored events of blocks %d to %d: %w", from, to, err)
+	}
+	times := map[uint64][]time.Time{}
+	for _, t := range transfers {
+		times[t.Block.Number] = append(times[t.Block.Number], t.Block.Time)
+	}
+	for _, e := range events {
+		times[e.BlockNumber] = append(times[e.BlockNumber], e.BlockTime)
+	}
+	for _, number := range sortedKeys(times) {
+		header, err := c.pool.AgreedHeader(ctx, number)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errNotAgreed, err)
+		}
+		if !slices.ContainsFunc(times[number], func(at time.Time) bool { return !at.Equal(header.Time) }) {
+			continue
+		}
+		hash, err := c.storedHash(ctx, number)
+		if err == nil {
+			_, _, err = c.checkBlock(ctx, number, hash, c.config.quorum())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -17,10 +17,11 @@ import (
 const removalLasts = time.Minute
 
 // VerifyRemoval returns nil when a quorum of nodes shows that the canonical chain does not contain the transfer as it
-// was credited: to the deposit address, with the notice's CreditedAmount. Only then may its credit be reversed. Returns
+// was credited: to the deposit address, with the notice's CreditedAmount. Only then may its credit be reversed. The
+// sender does not count: nobody was credited for it, and a changed row must not make the transfer look gone. Returns
 // models.ErrStillCanonical when a node shows the transfer, models.ErrQuorumMissing, ErrDoubtful, or an error of a node.
 func (v *Verifier) VerifyRemoval(ctx context.Context, credited Verification) error {
-	credited.Notice.Amount = credited.Notice.CreditedAmount
+	credited.Notice.Amount, credited.Notice.From = credited.Notice.CreditedAmount, ""
 	key := v.keyOf(credited)
 	key.removal = true
 	if at, known := v.shared.when(key); known && time.Since(at) < removalLasts {

@@ -26,6 +26,7 @@ type verificationKey struct {
 	amount         models.Amount
 	block          uint64
 	blockHash      string
+	blockTime      int64
 	confirmations  uint64
 	final          bool // the amount at stake needs finality
 	removal        bool
@@ -35,7 +36,8 @@ func (v *Verifier) keyOf(wanted Verification) verificationKey {
 	n := wanted.Notice
 	return verificationKey{
 		transfer: n.TransferKey, from: n.From, depositAddress: wanted.DepositAddress, amount: n.Amount,
-		block: n.Block.Number, blockHash: n.Block.Hash, confirmations: wanted.Confirmations, final: v.needsFinality(wanted),
+		block: n.Block.Number, blockHash: n.Block.Hash, blockTime: n.Block.Time.Unix(),
+		confirmations: wanted.Confirmations, final: v.needsFinality(wanted),
 	}
 }
 

@@ -118,11 +118,14 @@ func (v *Verifier) verify(ctx context.Context, wanted Verification) error {
 }
 
 // contractsOf returns the contracts that the transfer may be of. Returns models.ErrTransferDiffers when its contract is
-// not watched.
+// not watched, or is said to be of another chain: the same transfer under a second name would be credited twice.
 //
 // What the database says about that does not count: the first contract itself must say that it was upgraded to the
 // other one, at the transfer's block or, where the nodes no longer keep that state, at the newest block.
 func (v *Verifier) contractsOf(ctx context.Context, n models.TransferNotice) (Contracts, error) {
+	if n.ChainID != v.config.ChainID {
+		return nil, fmt.Errorf("%w: it is said to be of chain %d", models.ErrTransferDiffers, n.ChainID)
+	}
 	if n.Token == "" {
 		return Contracts{v.config.Token}, nil
 	}
@@ -228,6 +231,10 @@ func (v *Verifier) confirm(
 	if canonical.Hash.Hex() != n.Block.Hash {
 		return Header{}, fmt.Errorf("%w: block %d is %s", models.ErrNotCanonical, n.Block.Number, canonical.Hash.Hex())
 	}
+	if !canonical.Time.Equal(n.Block.Time) { // it decides whether the payment came in time
+		return Header{}, fmt.Errorf("%w: block %d is of %s", models.ErrTransferDiffers, n.Block.Number,
+			canonical.Time.UTC().Format(time.RFC3339))
+	}
 	return canonical, nil
 }
 
@@ -294,7 +301,8 @@ func (v *Verifier) prove(
 func holds(transfers []models.TokenTransfer, wanted Verification) error {
 	for _, t := range transfers {
 		if t.TransferKey == wanted.Notice.TransferKey && t.To == wanted.DepositAddress &&
-			t.Amount == wanted.Notice.Amount && isSender(wanted.Notice, t) {
+			t.Amount == wanted.Notice.Amount && t.Block.Time.Equal(wanted.Notice.Block.Time) &&
+			isSender(wanted.Notice, t) {
 			return nil
 		}
 	}

@@ -71,7 +71,7 @@ func TestQuorumOfTheVerifier(t *testing.T) {
 					},
 					Amount:    50,
 					Canonical: true,
-					Block:     models.BlockRef{Number: 80, Hash: block.Hash.Hex()},
+					Block:     models.BlockRef{Number: 80, Hash: block.Hash.Hex(), Time: block.Time},
 				}
 				err := NewVerifier(pool.config, pool).VerifyTransfer(t.Context(), toVerify(ourAddress1, notice))
 				if agreeing >= quorum {
@@ -100,7 +100,7 @@ func nodeWithTransfer() (*faultyNode, models.TransferNotice) {
 	node.head.ReceiptsRoot = receiptsRoot(node.receipts)
 	return node, models.TransferNotice{
 		TransferKey: models.TransferKey{ChainID: testChainID, TxHash: log.TxHash.Hex()}, Amount: 50, Canonical: true,
-		Block: models.BlockRef{Number: 80, Hash: log.BlockHash.Hex()},
+		Block: models.BlockRef{Number: 80, Hash: log.BlockHash.Hex(), Time: node.head.Time},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
@@ -51,6 +52,8 @@ type Behaviour struct {
 	Mempool bool
 	// Blank makes the node leave out the bloom filters, and the logs of every third block.
 	Blank bool
+	// TimeShift is added to the time of every block.
+	TimeShift time.Duration
 }
 
 // Node is a chain.Endpoint over a model chain. It is safe for concurrent use.
@@ -211,6 +214,7 @@ func (n *Node) shown(header chain.Header) chain.Header {
 	if n.behaviour.Blank {
 		header.Bloom = types.Bloom{}
 	}
+	header.Time = header.Time.Add(n.behaviour.TimeShift)
 	return header
 }
 
