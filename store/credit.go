@@ -116,7 +116,8 @@ func (s *Store) planBookings(tx *gorm.DB, p models.Payment, in models.CreditInpu
 	for _, credit := range in.Credits {
 		row := transfers[credit.TransferKey]
 		if row == nil || row.CreditedAmount != 0 || !row.Canonical || row.Revision != credit.Revision ||
-			row.Amount != credit.Amount || row.BlockHash != credit.Block.Hash || row.FromAddress != credit.From {
+			row.Amount != credit.Amount || row.BlockHash != credit.Block.Hash || row.FromAddress != credit.From ||
+			!row.BlockTime.Equal(credit.Block.Time) {
 			return nil, nil
 		}
 		if internal[row.FromAddress] {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -63,6 +64,48 @@ func TestAForgedTransferReversesNothing(t *testing.T) {
 					after, _, err := f.Balance(ctx, f.operator.ID)
 					require.NoError(t, err)
 					require.Equal(t, available, after)
+				})
+			})
+		}
+	}
+}
+
+// What is credited is what was verified: a row that was changed after that, or that names no sender, is not booked.
+func TestAForgedTransferIsNotCredited(t *testing.T) {
+	for forgery, change := range map[string]string{
+		"another time": "UPDATE transfers SET block_time = @time WHERE tx_hash = @tx",
+		"no sender":    "UPDATE transfers SET from_address = '' WHERE tx_hash = @tx",
+	} {
+		for name, crowded := range map[string]bool{"crowded": true, "ordinary": false} {
+			t.Run(name+", "+forgery, func(t *testing.T) {
+				onBoth(t, func(t *testing.T, f *fixture) {
+					ctx := t.Context()
+					p := f.create(t)
+					f.mine(t, "main", transferTo(p, 1, 50*models.USDT, models.BlockRef{}))
+					if crowded {
+						f.mine(t, "main", dust(p, 10, 9, 1)...)
+					}
+					f.confirm(t, 12)
+					seen, _, err := f.TransfersToCredit(ctx, p, 0, 1)
+					require.NoError(t, err)
+					forged := map[string]any{"tx": txHash(1), "time": epoch.Add(time.Minute)}
+					require.NoError(t, f.writer.Exec(change, forged).Error)
+					if seen[0].FromAddress = ""; forgery != "no sender" { // as the notices of an early version name none
+						seen[0].FromAddress = "0xPayer"
+					}
+					if crowded {
+						_, _, err = f.Settle(ctx, p.ID, seen, nil)
+					} else {
+						_, err = f.Credit(ctx, f.creditInput(p, seen, nil))
+					}
+					if forgery == "no sender" {
+						require.ErrorIs(t, err, models.ErrPaymentAltered)
+					} else {
+						require.NoError(t, err)
+					}
+					available, _, err := f.Balance(ctx, f.operator.ID)
+					require.NoError(t, err)
+					require.Zero(t, available)
 				})
 			})
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -43,11 +44,13 @@ const (
 	proofOfKeyState   = "master key"
 )
 
-// termsOf is what a payment's proof covers: whose money the address receives, and how much is owed.
+// termsOf is what a payment's proof covers: whose money the address receives, how much is owed, until when, and how many
+// confirmations its transfers need.
 func termsOf(p models.Payment) []string {
 	return []string{
 		p.ID, p.OperatorID, p.Network, p.Currency, strconv.FormatUint(uint64(p.AddressIndex), 10), p.DepositAddress,
-		strconv.FormatInt(int64(p.AmountRequested), 10),
+		strconv.FormatInt(int64(p.AmountRequested), 10), strconv.FormatInt(p.ExpiresAt.UnixMilli(), 10),
+		strconv.FormatUint(p.Confirmations, 10),
 	}
 }
 
@@ -66,14 +69,15 @@ func partsOfSession(session models.Session) []string {
 	return []string{string(session.TokenHash), string(session.Role), session.AccountID}
 }
 
-// CheckTerms returns models.ErrPaymentAltered unless this program wrote the payment's row: its address, index, amount
-// and operator belong together.
+// CheckTerms returns models.ErrPaymentAltered unless this program wrote the payment's row: its address, index, amount,
+// operator, window and confirmations belong together.
 func (s *Store) CheckTerms(p models.Payment) error {
 	if s.keys.CheckMAC(p.MAC, proofOfPayment, termsOf(p)...) {
 		return nil
 	}
-	return fmt.Errorf("payment %s: address %s, index %d and amount %s are not those it was created with: %w",
-		p.ID, p.DepositAddress, p.AddressIndex, p.AmountRequested, models.ErrPaymentAltered)
+	return fmt.Errorf("payment %s: address %s, index %d, amount %s, end %s and %d confirmations are not those it was "+
+		"created with: %w", p.ID, p.DepositAddress, p.AddressIndex, p.AmountRequested,
+		p.ExpiresAt.UTC().Format(time.RFC3339), p.Confirmations, models.ErrPaymentAltered)
 }
 
 // CheckAddress returns models.ErrPaymentAltered unless the payment passes CheckTerms and its address is the one that

@@ -109,7 +109,8 @@ func (s *Store) planSettlement(
 		row, ok := rows[seen.TransferKey]
 		switch {
 		case !ok || row.Revision != seen.Revision || !row.Canonical || row.CreditedAmount != 0 ||
-			row.Amount != seen.Amount || row.BlockHash != seen.BlockHash || row.FromAddress != seen.FromAddress:
+			row.Amount != seen.Amount || row.BlockHash != seen.BlockHash || row.FromAddress != seen.FromAddress ||
+			!row.BlockTime.Equal(seen.BlockTime):
 			continue
 		case internal[row.FromAddress]:
 			if err := s.makeInternal(tx, p, row); err != nil {
@@ -128,7 +129,8 @@ func isOutdated(t models.Transfer) bool {
 	return t.CreditedAmount != 0 && (!t.Canonical || t.CreditedAmount != t.Amount)
 }
 
-// lockTransfers locks those rows of a payment, and no others, in lockOrder.
+// lockTransfers locks those rows of a payment, and no others, in lockOrder. Returns models.ErrPaymentAltered for a row
+// without a sender: this program writes none, and without one nobody can tell whether the money was ours before.
 func lockTransfers(
 	tx *gorm.DB, p models.Payment, wanted []models.Transfer,
 ) (map[models.TransferKey]models.Transfer, error) {
@@ -140,6 +142,9 @@ func lockTransfers(
 			return nil, fmt.Errorf("lock transfers: %w", err)
 		}
 		for _, row := range locked {
+			if row.FromAddress == "" {
+				return nil, fmt.Errorf("transfer %s: its row names no sender: %w", row.TransferKey, models.ErrPaymentAltered)
+			}
 			rows[row.TransferKey] = row
 		}
 	}
