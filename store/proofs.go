@@ -44,13 +44,13 @@ const (
 	proofOfKeyState   = "master key"
 )
 
-// termsOf is what a payment's proof covers: whose money the address receives, how much is owed, until when, and how many
-// confirmations its transfers need.
+// termsOf is what a payment's proof covers: whose money the address receives, how much is owed, until when, how many
+// confirmations its transfers need, and where the payer goes from the checkout page.
 func termsOf(p models.Payment) []string {
 	return []string{
 		p.ID, p.OperatorID, p.Network, p.Currency, strconv.FormatUint(uint64(p.AddressIndex), 10), p.DepositAddress,
 		strconv.FormatInt(int64(p.AmountRequested), 10), strconv.FormatInt(p.ExpiresAt.UnixMilli(), 10),
-		strconv.FormatUint(p.Confirmations, 10),
+		strconv.FormatUint(p.Confirmations, 10), p.ReturnURL,
 	}
 }
 
@@ -70,13 +70,13 @@ func partsOfSession(session models.Session) []string {
 }
 
 // CheckTerms returns models.ErrPaymentAltered unless this program wrote the payment's row: its address, index, amount,
-// operator, window and confirmations belong together.
+// operator, window, confirmations and return URL belong together.
 func (s *Store) CheckTerms(p models.Payment) error {
 	if s.keys.CheckMAC(p.MAC, proofOfPayment, termsOf(p)...) {
 		return nil
 	}
-	return fmt.Errorf("payment %s: address %s, index %d, amount %s, end %s and %d confirmations are not those it was "+
-		"created with: %w", p.ID, p.DepositAddress, p.AddressIndex, p.AmountRequested,
+	return fmt.Errorf("payment %s: address %s, index %d, amount %s, end %s, %d confirmations and return URL are not those "+
+		"it was created with: %w", p.ID, p.DepositAddress, p.AddressIndex, p.AmountRequested,
 		p.ExpiresAt.UTC().Format(time.RFC3339), p.Confirmations, models.ErrPaymentAltered)
 }
 

@@ -39,6 +39,7 @@ func TestAnAlteredPaymentGetsNothing(t *testing.T) {
 		"a forged proof":     "UPDATE payments SET mac = @forged WHERE id = @id",
 		"another network":    "UPDATE payments SET network = 'ERC20 ' WHERE id = @id",
 		"another's currency": "UPDATE payments SET currency = 'USDC' WHERE id = @id",
+		"another way back":   "UPDATE payments SET return_url = 'https://thief.example' WHERE id = @id",
 		"one confirmation":   "UPDATE payments SET confirmations = 1 WHERE id = @id",
 		"a shorter window":   "UPDATE payments SET expires_at = created_at WHERE id = @id",
 		"a longer window":    "UPDATE payments SET expires_at = '2036-01-01 00:00:00+00:00' WHERE id = @id",

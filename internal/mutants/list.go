@@ -160,6 +160,28 @@ var mutants = []Mutant{
 		Old: "if canonical.Hash.Hex() != n.Block.Hash {", New: "if false {", Tests: ofChain,
 	},
 	{
+		Name: "a transfer of another chain is verified", File: "chain/verifier.go",
+		Old: "if n.ChainID != v.config.ChainID {", New: "if false {", Tests: ofChain,
+	},
+	{
+		Name: "a block's time is not verified", File: "chain/verifier.go",
+		Old: "if !canonical.Time.Equal(n.Block.Time) {", New: "if false {", Tests: ofChain,
+	},
+	{
+		Name: "another sender makes a transfer look gone", File: "chain/removal.go",
+		Old: `credited.Notice.Amount, credited.Notice.From = credited.Notice.CreditedAmount, ""`,
+		New: "credited.Notice.Amount = credited.Notice.CreditedAmount", Tests: ofChain,
+	},
+	{
+		Name: "one node states the times of a range", File: "chain/cross_check.go",
+		Old: "if err = c.checkTimes(ctx, cursor.AgreedNumber+1, block.Number-1); err != nil {", New: "if err != nil {",
+		Tests: ofChain,
+	},
+	{
+		Name: "a reversal believes the transfer's row", File: "store/credit.go",
+		Old: "if held[ids[i]] != b.amount {", New: "if false {", Tests: ofStore,
+	},
+	{
 		Name: "one node confirms for the quorum", File: "chain/verifier.go",
 		Old: "if len(confirming) < quorum {", New: "if len(confirming) < 1 {", Tests: ofChain,
 	},
