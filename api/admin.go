@@ -20,7 +20,9 @@ import (
 func (s *Server) adminMe(c *gin.Context) error {
 	who := personOfRequest(c)
 	writeJSON(c, http.StatusOK, gin.H{
-		"email": who.account.Email, "totpEnabled": who.account.HasTOTP(), "temporalUiUrl": textOrNull(s.TemporalUIURL),
+		"email": who.account.Email, "totpEnabled": who.account.HasTOTP(),
+		"recoveryCodesLeft": s.recoveryCodesLeft(c, who.account), "secondFactorRequired": s.needsFactor(who),
+		"temporalUiUrl": textOrNull(s.TemporalUIURL),
 	})
 	return nil
 }

@@ -341,12 +341,19 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 		try(side.v, 409, post, base+"/totp/disable", fieldsOf{"password": goodPassword, "code": "123456"})
 		secret = parse[map[string]string](t, try(side.v, 200, post, base+"/totp/start", password).body)["secret"]
 		try(side.v, 403, post, base+"/totp/enable", fieldsOf{"code": code(500)})
-		try(side.v, 204, post, base+"/totp/enable", fieldsOf{"code": code(-1)})
+		try(side.v, 409, post, base+"/totp/recovery-codes", fieldsOf{"password": goodPassword, "code": "123456"})
+		try(side.v, 200, post, base+"/totp/enable", fieldsOf{"code": code(-1), "recoveryCodes": true})
 		try(side.v, 409, post, base+"/totp/start", password)
 		try(side.v, 200, get, base+"/me", nil)
 		try(stranger, 401, post, base+"/login", fieldsOf{"email": side.email, "password": goodPassword})
 		try(side.v, 200, post, base+"/login", fieldsOf{"email": side.email, "password": goodPassword, "code": code(0)})
-		try(side.v, 204, post, base+"/totp/disable", fieldsOf{"password": goodPassword, "code": code(1)})
+		try(side.v, 403, post, base+"/totp/recovery-codes", fieldsOf{"password": goodPassword, "code": "000000"})
+		codes := parse[map[string][]string](t, try(side.v, 200, post, base+"/totp/recovery-codes",
+			fieldsOf{"password": goodPassword, "code": code(1)}).body)["recoveryCodes"]
+		try(side.v, 204, post, base+"/totp/disable", fieldsOf{"password": goodPassword, "code": codes[0]})
+		secret = parse[map[string]string](t, try(side.v, 200, post, base+"/totp/start", password).body)["secret"]
+		try(side.v, 204, post, base+"/totp/enable", fieldsOf{"code": code(-1)})
+		try(side.v, 204, post, base+"/totp/disable", fieldsOf{"password": goodPassword, "code": code(0)})
 		try(side.v, 403, post, base+"/password", fieldsOf{"currentPassword": "wrong", "newPassword": "a new long password"})
 		try(side.v, 204, post, base+"/password", fieldsOf{
 			"currentPassword": goodPassword, "newPassword": "a new long password",

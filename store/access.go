@@ -72,7 +72,9 @@ const maxListedSessions = 100
 // log.
 func (s *Store) RemoveSecondFactor(ctx context.Context, account models.Account, entry models.AuditEntry) error {
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		changes := map[string]any{"totp_sealed": []byte{}, "totp_pending": []byte{}, "updated_at": s.now()}
+		changes := map[string]any{
+			"totp_sealed": []byte{}, "totp_pending": []byte{}, "recovery_sealed": []byte{}, "updated_at": s.now(),
+		}
 		if err := changeOne(tx, account, changes); err != nil {
 			return err
 		}

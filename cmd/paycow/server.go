@@ -35,7 +35,8 @@ func (a *app) serveAPI(ctx context.Context, listener net.Listener) error {
 		PaymentWindow: a.settings.PaymentWindow, MaxAmount: a.settings.MaxAmount, MaxUnpaid: a.settings.MaxUnpaid,
 		BlockTime: a.settings.BlockTime, LagLimit: lagLimit, ClockLimit: clockLimit, Log: a.log,
 		Network: a.network(), Faucet: a.faucet, MasterKey: a.keys,
-		TemporalUIURL: a.settings.TemporalUIURL, TemporalNamespace: a.settings.Temporal.Namespace,
+		AdminsNeedFactor: !a.settings.isDev,
+		TemporalUIURL:    a.settings.TemporalUIURL, TemporalNamespace: a.settings.Temporal.Namespace,
 	})
 	listener = boundConnections(listener, a.settings.TrustedProxies)
 	return serveHTTP(ctx, listener, server.Handler(), a.log, server.EndStreams)

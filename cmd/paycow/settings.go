@@ -59,6 +59,7 @@ type Settings struct {
 
 	dataDir  string // of paycow dev, "" for other commands
 	ownChain bool   // the chain is in the data directory, too
+	isDev    bool   // paycow dev: admins need no second factor
 }
 
 // ExpiryGrace returns how long after the end of a payment's window its timer fires. By then the blocks up to that end

@@ -11,12 +11,14 @@
   let shown;
 
   async function readMe() {
+    const wasNeeded = me?.secondFactorRequired;
     me = await call('GET', '/api/admin/me');
     for (const place of $$('[data-me]')) {
       if (place.matches('input')) place.value = me[place.dataset.me];
       else place.textContent = me[place.dataset.me];
     }
-    guard.update(me.totpEnabled);
+    guard.update(me.totpEnabled, me.recoveryCodesLeft);
+    if (wasNeeded && !me.secondFactorRequired) location.replace('/admin.html'); // everything else can be used now
   }
   const guard = security('admin', readMe);
 
@@ -368,6 +370,12 @@
       return;
     }
     ready();
+    if (me.secondFactorRequired) { // until then nothing else answers
+      $('[data-factor-needed]').hidden = false;
+      for (const link of $$('.side nav a')) link.hidden = link.getAttribute('href') !== '#security';
+      shown = views({ security: { load: guard.load, leave: guard.leave } }, 'security');
+      return;
+    }
     shown = views({
       operators: withGlance(operators), payments: withGlance(payments), payment: withGlance(payment), health, alarms: withGlance(alarms), audit: withGlance(audit),
       admins: withGlance(admins), security: withGlance({ load: guard.load, leave: guard.leave }),
