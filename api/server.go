@@ -83,6 +83,9 @@ type Config struct {
 	TemporalUIURL     string
 	TemporalNamespace string
 
+	// Mail sends a text message. Without it, admins pass links on themselves.
+	Mail func(ctx context.Context, to, subject, text string) error
+
 	Network      web.Network   // where payments are made, for the checkout page; chain id and token are required
 	DecisionWait time.Duration // how long reject and accept wait for the workflow's decision; default 8 s
 
@@ -228,6 +231,7 @@ func (s *Server) routePeople(router *gin.Engine) {
 	for name := range operatorChanges {
 		admin.POST("/operators/:id/"+name, s.handle(s.changeOperator(name)))
 	}
+	admin.POST("/operators/:id/delete", s.handle(s.deleteOperator))
 	for name, change := range accessChanges(models.RoleOperator) {
 		admin.POST("/operators/:id/"+name, s.handle(s.changeAccess(models.RoleOperator, change)))
 	}

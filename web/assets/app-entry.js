@@ -5,8 +5,8 @@
 
   const register = $('#register-form');
   if (register) {
-    onSubmit(register, async ({ name, website, email, password }) => {
-      await call('POST', '/api/operator/register', { email: email.trim(), password, name: name.trim(), ...(website.trim() && { website: website.trim() }) });
+    onSubmit(register, async ({ name, website, email }) => {
+      await call('POST', '/api/operator/register', { email: email.trim(), name: name.trim(), ...(website.trim() && { website: website.trim() }) });
       register.reset();
       register.hidden = true;
       $('#register-done').hidden = false;

@@ -48,18 +48,13 @@ test('from the application to the balance', async () => {
   await operator.getByLabel('Name of your shop').fill('Bookshop')
   await operator.getByLabel('Website').fill('https://shop.example')
   await operator.getByLabel('E-mail').fill('books@shop.example')
-  await operator.getByLabel('Password', { exact: true }).fill(password)
   await operator.getByRole('button', { name: 'Open the account' }).click()
   await operator.getByRole('heading', { name: 'Application received' }).waitFor()
   await accessible(operator, 'applied')
-  await operator.getByRole('link', { name: 'Log in' }).click()
+  await operator.goto(api + '/login.html')
   await everyLook(operator, 'login')
-  await logIn(operator, 'books@shop.example', 'not the passphrase')
-  await operator.getByRole('alert').getByText('is wrong').waitFor()
   await logIn(operator, 'books@shop.example', password)
-  await operator.waitForURL('**/dashboard.html*')
-  await operator.getByRole('heading', { name: 'Your account is waiting for approval' }).waitFor()
-  await everyLook(operator, 'dashboard-waiting')
+  await operator.getByRole('alert').getByText('is wrong').waitFor() // nobody gets in before the approval
 
   // An admin approves.
   const admin = await open('/admin.html')
@@ -73,7 +68,19 @@ test('from the application to the balance', async () => {
   await admin.getByRole('dialog').getByLabel('Reason').fill('a shop that we know')
   await accessible(admin, 'a dialog')
   await admin.getByRole('dialog').getByRole('button', { name: 'Approve' }).click()
+  await admin.getByRole('heading', { name: 'Link for Bookshop' }).waitFor()
+  await everyLook(admin, 'admin-link')
+  const first = await admin.getByRole('dialog').locator('code').textContent()
+  await admin.getByRole('dialog').getByRole('button', { name: 'Copy' }).click()
   await admin.getByText('Nobody is waiting').waitFor()
+
+  // The operator sets a password with the link that the admin passed on.
+  await operator.goto(first)
+  await operator.getByLabel('New password', { exact: true }).fill(password)
+  await operator.getByRole('button', { name: 'Set the password' }).click()
+  await operator.waitForURL('**/login.html*')
+  await logIn(operator, 'books@shop.example', password)
+  await operator.waitForURL('**/dashboard.html*')
 
   // The operator copies the credentials, and its server makes a payment with them.
   await to(operator, 'Credentials').waitFor({ timeout: 30_000 }) // by itself
