@@ -87,6 +87,10 @@ func TestAnAddressCannotBeSquatted(t *testing.T) {
 	require.Equal(t, "The owner's shop", operator.Name, "an approved account is left alone")
 	require.Equal(t, http.StatusUnauthorized, f.login(newEmail, goodPassword).status, "with the password of an application")
 
+	verified := f.registered("verified@example.org")
+	f.apply("verified@example.org", "Squatter")
+	require.Equal(t, "Shop", verified.me().Name, "whose owner was there already, although nobody has approved it yet")
+
 	use := func(token string) answer {
 		return f.visitor().do(http.MethodPost, "/api/account/password", fieldsOf{"token": token, "newPassword": "what the owner chose"})
 	}
