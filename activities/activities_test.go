@@ -33,7 +33,6 @@ type bundle struct {
 	engine   *fakeEngine
 	verifier *fakeVerifier
 	watch    func(ctx context.Context, onProgress func(context.Context, chain.Progress) error) error
-	env      *testsuite.TestActivityEnvironment
 	operator string
 	cursor   models.BlockRef
 	made     int
@@ -116,10 +115,6 @@ func setup(t *testing.T) *bundle {
 		Payments: db, Crowds: db, Signals: db, Verifier: b.verifier, Engine: b.engine,
 		Watcher: b,
 	}, activities.Settings{Network: models.NetworkERC20}, quiet)
-	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(log.NewStructuredLogger(quiet))
-	b.env = suite.NewTestActivityEnvironment()
-	b.env.RegisterActivity(b.FollowChain)
 	b.cursor = block(100)
 	require.NoError(t, db.InitCursor(t.Context(), models.NetworkERC20, b.cursor, 100))
 	return b
@@ -163,18 +158,29 @@ func transferTo(p models.Payment, n int) models.TokenTransfer {
 	return models.TokenTransfer{TransferKey: models.TransferKey{ChainID: 1, TxHash: fmt.Sprintf("0x%064x", 7000+n)}, From: "0xPayer", To: p.DepositAddress, Amount: 50 * models.USDT}
 }
 
+// environment returns an environment for one run of an activity. A second run in it would race with the heartbeats that the
+// SDK still sends for the first.
+func (b *bundle) environment(activity any) *testsuite.TestActivityEnvironment {
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestActivityEnvironment()
+	env.RegisterActivity(activity)
+	return env
+}
+
 // progress runs FollowChain for one report of the follower at the cursor and returns its error.
 func (b *bundle) progress() {
 	b.t.Helper()
 	ctx, cancel := context.WithCancel(b.t.Context())
-	b.env.SetWorkerStopChannel(stopped(ctx))
+	env := b.environment(b.FollowChain)
+	env.SetWorkerStopChannel(stopped(ctx))
 	b.watch = func(runCtx context.Context, onProgress func(context.Context, chain.Progress) error) error {
 		require.NoError(b.t, onProgress(runCtx, chain.Progress{Cursor: b.cursor, Head: b.cursor.Number}))
 		cancel()
 		<-runCtx.Done()
 		return runCtx.Err()
 	}
-	_, err := b.env.ExecuteActivity(b.FollowChain, models.ChainWatchInput{Network: models.NetworkERC20, RunSeconds: 60})
+	_, err := env.ExecuteActivity(b.FollowChain, models.ChainWatchInput{Network: models.NetworkERC20, RunSeconds: 60})
 	var handedOver *temporal.ApplicationError
 	require.ErrorAs(b.t, err, &handedOver)
 	require.Equal(b.t, "WorkerStopping", handedOver.Type())
@@ -277,9 +283,9 @@ func TestFollowChainEndsAfterItsRun(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	_, err := b.env.ExecuteActivity(b.FollowChain, models.ChainWatchInput{Network: models.NetworkERC20, RunSeconds: 1})
+	_, err := b.environment(b.FollowChain).ExecuteActivity(b.FollowChain, models.ChainWatchInput{Network: models.NetworkERC20, RunSeconds: 1})
 	require.NoError(t, err)
-	_, err = b.env.ExecuteActivity(b.FollowChain, models.ChainWatchInput{Network: "TRC20", RunSeconds: 1})
+	_, err = b.environment(b.FollowChain).ExecuteActivity(b.FollowChain, models.ChainWatchInput{Network: "TRC20", RunSeconds: 1})
 	var refused *temporal.ApplicationError
 	require.ErrorAs(t, err, &refused)
 	require.True(t, refused.NonRetryable())

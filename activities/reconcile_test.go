@@ -41,14 +41,13 @@ func books(t *testing.T) (*bundle, *fakeBalances) {
 		Payments: b.store, Signals: b.store, Verifier: b.verifier, Engine: b.engine, Watcher: b,
 		Books: b.store, Balances: balances, Alarms: b.store,
 	}, activities.Settings{Network: models.NetworkERC20, Confirmations: 12}, slog.New(slog.DiscardHandler))
-	b.env.RegisterActivity(b.Reconcile)
 	return b, balances
 }
 
 // reconcile runs the reconciliation as its schedule does, and returns the report.
 func (b *bundle) reconcile() models.Reconciliation {
 	b.t.Helper()
-	_, err := b.env.ExecuteActivity(b.Reconcile, models.ReconciliationInput{Network: models.NetworkERC20})
+	_, err := b.environment(b.Reconcile).ExecuteActivity(b.Reconcile, models.ReconciliationInput{Network: models.NetworkERC20})
 	require.NoError(b.t, err)
 	report, err := b.store.LastReconciliation(b.t.Context(), models.NetworkERC20)
 	require.NoError(b.t, err)

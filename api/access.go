@@ -313,7 +313,7 @@ func (s *Server) confirmCode(c *gin.Context, who person, body fields) error {
 	if err := s.countAttempt(c, coded); err != nil {
 		return err
 	}
-	if err := s.useCode(c.Request.Context(), who.account, code); err != nil {
+	if err := s.useCode(c, who.account, code); err != nil {
 		if isFailure(err, errLoginFailed.code) {
 			return errTOTPCode.because(err)
 		}

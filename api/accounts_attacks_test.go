@@ -341,6 +341,7 @@ func TestLimitsCannotBeUsedAgainstOthers(t *testing.T) {
 	login := func(v *visitor, email, password string) answer {
 		return v.do(http.MethodPost, "/api/operator/login", fieldsOf{"email": email, "password": password})
 	}
+	f.setPassword(newEmail)
 	require.Equal(t, http.StatusOK, login(owner, newEmail, goodPassword).status)
 
 	attacker := f.visitor()
@@ -569,6 +570,8 @@ func TestTwentyAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, operators, 2)
 
+	f.setPassword(newEmail)
+	f.setPassword("second@example.org")
 	f.exec("DELETE FROM login_attempts")
 	visitors := make([]*visitor, many)
 	for i := range many {

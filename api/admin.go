@@ -20,7 +20,9 @@ import (
 func (s *Server) adminMe(c *gin.Context) error {
 	who := personOfRequest(c)
 	writeJSON(c, http.StatusOK, gin.H{
-		"email": who.account.Email, "totpEnabled": who.account.HasTOTP(), "temporalUiUrl": textOrNull(s.TemporalUIURL),
+		"email": who.account.Email, "totpEnabled": who.account.HasTOTP(),
+		"recoveryCodesLeft": s.recoveryCodesLeft(c, who.account), "secondFactorRequired": s.needsFactor(who),
+		"temporalUiUrl": textOrNull(s.TemporalUIURL),
 	})
 	return nil
 }
@@ -38,21 +40,24 @@ func (s *Server) temporalURL(kind, id string) *string {
 
 // adminOperatorView is an operator as shown to admins.
 type adminOperatorView struct {
-	ID           string                `json:"id"`
-	Email        string                `json:"email"`
-	Name         string                `json:"name"`
-	Website      string                `json:"website"`
-	Status       models.OperatorStatus `json:"status"`
-	StatusReason string                `json:"statusReason"`
-	CreatedAt    instant               `json:"createdAt"`
-	Payments     int64                 `json:"payments"`
-	Volume       models.Amount         `json:"volume"`
-	UnpaidRun    int64                 `json:"unpaidRun"`
+	ID    string `json:"id"`
+	Email string `json:"email"`
+	// EmailVerified is false until the owner of the e-mail address has set a password with the link.
+	EmailVerified bool                  `json:"emailVerified"`
+	Name          string                `json:"name"`
+	Website       string                `json:"website"`
+	Status        models.OperatorStatus `json:"status"`
+	StatusReason  string                `json:"statusReason"`
+	CreatedAt     instant               `json:"createdAt"`
+	Payments      int64                 `json:"payments"`
+	Volume        models.Amount         `json:"volume"`
+	UnpaidRun     int64                 `json:"unpaidRun"`
 }
 
 func newAdminOperatorView(o store.ListedOperator) adminOperatorView {
 	return adminOperatorView{
-		ID: o.ID, Email: o.Email, Name: o.Name, Website: o.Website, Status: o.Status, StatusReason: o.StatusReason,
+		ID: o.ID, Email: o.Email, EmailVerified: o.EmailVerifiedAt != nil, Name: o.Name, Website: o.Website,
+		Status: o.Status, StatusReason: o.StatusReason,
 		CreatedAt: instant(o.CreatedAt), Payments: o.Payments, Volume: o.Volume, UnpaidRun: o.UnpaidRun,
 	}
 }
@@ -149,9 +154,84 @@ func (s *Server) changeOperator(name string) func(*gin.Context) error {
 		case err != nil:
 			return fmt.Errorf("change the operator: %w", err)
 		}
-		writeJSON(c, http.StatusOK, newAdminOperatorView(store.ListedOperator{Operator: operator}))
+		view := struct {
+			adminOperatorView
+			*approvalLink
+		}{adminOperatorView: newAdminOperatorView(store.ListedOperator{Operator: operator})}
+		if name == "approve" && operator.EmailVerifiedAt == nil {
+			if view.approvalLink, err = s.sendApprovalLink(c, operator); err != nil {
+				return err
+			}
+		}
+		writeJSON(c, http.StatusOK, view)
 		return nil
 	}
+}
+
+// approvalLink says how the owner of an account that was approved gets the link with which they set their password.
+type approvalLink struct {
+	// MailedTo is the e-mail address that the link was sent to, null if it was not.
+	MailedTo *string `json:"mailedTo"`
+	// URL is the link, for the admin to pass on, null if it was mailed. MailProblem says why it was not.
+	URL         *string `json:"url"`
+	MailProblem *string `json:"mailProblem"`
+}
+
+// sendApprovalLink makes the link with which an operator sets the first password. It is mailed, which shows that the
+// e-mail address belongs to whoever uses it; where that is not possible, the admin passes it on.
+func (s *Server) sendApprovalLink(c *gin.Context, operator models.Operator) (*approvalLink, error) {
+	account := models.Account{Role: models.RoleOperator, ID: operator.ID, Email: operator.Email}
+	made, err := makePasswordLink(s, c, account)
+	if err != nil {
+		return nil, err
+	}
+	link, _ := made["url"].(string)
+	if s.Mail == nil {
+		return &approvalLink{URL: &link}, nil
+	}
+	err = s.Mail(c.Request.Context(), operator.Email, "Your PayCow account is approved", approvalText(operator.Name, link))
+	if err != nil {
+		s.Log.WarnContext(c, "cannot send the approval", "request_id", requestID(c), "operator_id", operator.ID, "error", err)
+		problem := "The mail server did not take the message."
+		return &approvalLink{URL: &link, MailProblem: &problem}, nil
+	}
+	return &approvalLink{MailedTo: &operator.Email}, nil
+}
+
+// approvalText is the message with the link. It contains nothing that somebody who registered another person's address
+// could have chosen, except the name of the shop.
+func approvalText(name, link string) string {
+	return fmt.Sprintf("The account for %s was approved.\n\n"+
+		"Set your password here. The link works once, for 24 hours:\n\n%s\n\n"+
+		"If you did not apply for an account, ignore this message.\n", name, link)
+}
+
+// deleteOperator deletes an application whose e-mail address was never verified.
+func (s *Server) deleteOperator(c *gin.Context) error {
+	id := c.Param("id")
+	if !isLowerHex(id, 24) {
+		return errUnknownOperator
+	}
+	if _, err := readFields(c); err != nil {
+		return err
+	}
+	operator, err := s.Store.Operator(c.Request.Context(), id)
+	if err == nil {
+		entry := auditOf(c, personOfRequest(c).account, "registration_deleted", "Deleted the application of %s.",
+			operator.Email)
+		entry.Subject = "operator:" + id
+		err = s.Store.DeleteRegistration(c.Request.Context(), id, entry)
+	}
+	switch {
+	case errors.Is(err, models.ErrNotFound):
+		return errUnknownOperator.because(err)
+	case errors.Is(err, models.ErrNotPossible):
+		return conflict("not_possible", "Only an application whose e-mail address was never verified can be deleted.")
+	case err != nil:
+		return fmt.Errorf("delete the application: %w", err)
+	}
+	c.Status(http.StatusNoContent)
+	return nil
 }
 
 // adminPayment is a payment in the list for admins.

@@ -157,6 +157,19 @@ func (f fields) text(name string, minimum, maximum int) (string, error) {
 	return checkText("invalid_field", name, unquote(raw), minimum, maximum)
 }
 
+// flag returns a field that must be true or false; false if it is not there.
+func (f fields) flag(name string) (bool, error) {
+	raw, isThere := f[name]
+	switch {
+	case !isThere:
+		return false, nil
+	case raw.Kind() != 't' && raw.Kind() != 'f':
+		return false, invalid(name, "invalid_field", "%s must be true or false, not %s.", name, kindName(raw))
+	default:
+		return raw.Kind() == 't', nil
+	}
+}
+
 // checkText returns the value if it has minimum to maximum characters and no control characters, else a 400.
 func checkText(code, name, value string, minimum, maximum int) (string, error) {
 	if !utf8.ValidString(value) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -132,7 +133,7 @@ func (s *Server) checkEngine(ctx context.Context) error {
 func (s *Server) checkChain(ctx context.Context) error {
 	cursor, err := s.Store.Cursor(ctx, models.NetworkERC20)
 	if errors.Is(err, models.ErrNotFound) {
-		return &failure{msg: "The chain watcher has not read a block yet.", code: "chain_unread"}
+		return &failure{msg: "The chain watcher has not read a block yet." + s.nodesSay(ctx), code: "chain_unread"}
 	}
 	if err != nil {
 		return &failure{msg: "The chain watcher's position cannot be read.", code: "chain_unknown", cause: err}
@@ -143,26 +144,41 @@ func (s *Server) checkChain(ctx context.Context) error {
 	}
 	if age := s.Clock().Sub(cursor.BlockTime).Round(time.Second); age > s.LagLimit {
 		return &failure{
-			code: "chain_lagging", msg: fmt.Sprintf("The newest block read is %d, from %s ago; the limit is %s.",
-				cursor.BlockNumber, age, s.LagLimit),
+			code: "chain_lagging", msg: fmt.Sprintf("The newest block read is %d, from %s ago; the limit is %s.%s",
+				cursor.BlockNumber, age, s.LagLimit, s.nodesSay(ctx)),
 		}
 	}
 	limitBlocks := uint64(max(0, s.LagLimit/s.BlockTime))
 	if cursor.HeadNumber > cursor.BlockNumber+limitBlocks {
 		return &failure{
 			code: "chain_lagging",
-			msg: fmt.Sprintf("The newest block read is %d, the chain is at %d; the limit is %d blocks.",
-				cursor.BlockNumber, cursor.HeadNumber, limitBlocks),
+			msg: fmt.Sprintf("The newest block read is %d, the chain is at %d; the limit is %d blocks.%s",
+				cursor.BlockNumber, cursor.HeadNumber, limitBlocks, s.nodesSay(ctx)),
 		}
 	}
 	if cursor.BlockNumber > cursor.AgreedNumber+limitBlocks {
 		return &failure{
 			code: "chain_unagreed",
-			msg: fmt.Sprintf("The newest block read is %d, the nodes agree up to %d; the limit is %d blocks.",
-				cursor.BlockNumber, cursor.AgreedNumber, limitBlocks),
+			msg: fmt.Sprintf("The newest block read is %d, the nodes agree up to %d; the limit is %d blocks.%s",
+				cursor.BlockNumber, cursor.AgreedNumber, limitBlocks, s.nodesSay(ctx)),
 		}
 	}
 	return nil
+}
+
+// nodesSay returns a sentence with the words of the first node that has trouble, to be added to another sentence; ""
+// when none has. It names no node.
+func (s *Server) nodesSay(ctx context.Context) string {
+	nodes, err := s.Store.NodeHealth(ctx, models.NetworkERC20)
+	if err != nil {
+		return ""
+	}
+	for _, node := range nodes {
+		if node.Reason != "" {
+			return fmt.Sprintf(" Of node %d: %s.", node.Position+1, strings.TrimRight(node.Reason, "."))
+		}
+	}
+	return ""
 }
 
 // nodesMaxAge is how old the report of the watching worker about its nodes may be. It reports every few seconds.
@@ -192,8 +208,8 @@ func (s *Server) checkNodes(ctx context.Context) error {
 	if needed := models.Quorum(s.Quorum, len(nodes)); usable < needed {
 		return &failure{
 			code: "quorum_missing",
-			msg: fmt.Sprintf("%d of %d Ethereum nodes are usable, and %d must agree before anything is credited or expires.",
-				usable, len(nodes), needed),
+			msg: fmt.Sprintf("%d of %d Ethereum nodes are usable, and %d must agree before anything is credited or expires.%s",
+				usable, len(nodes), needed, s.nodesSay(ctx)),
 		}
 	}
 	return nil

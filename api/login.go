@@ -80,7 +80,7 @@ func (s *Server) login(role models.Role, next string) func(*gin.Context) error {
 			if err := s.countAttempt(c, coded); err != nil {
 				return err
 			}
-			if err := s.useCode(ctx, account, code); err != nil {
+			if err := s.useCode(c, account, code); err != nil {
 				s.logFailedLogin(c, role, account, "the code is wrong")
 				return err
 			}

@@ -299,6 +299,18 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 	})
 	try(operator, 400, post, "/api/operator/register", fieldsOf{"email": newEmail})
 	try(stranger, 401, post, "/api/operator/login", fieldsOf{"email": newEmail, "password": "wrong"})
+	try(stranger, 202, post, "/api/operator/register", fieldsOf{"email": "squatter@example.org", "name": "Shop"})
+	squatter, err := f.store.OperatorByEmail(t.Context(), "squatter@example.org")
+	require.NoError(t, err)
+	try(admin, 200, post, "/api/admin/operators/{id}/reject", fieldsOf{"reason": "unknown"}, squatter.ID)
+	try(admin, 204, post, "/api/admin/operators/{id}/delete", fieldsOf{}, squatter.ID)
+	try(admin, 404, post, "/api/admin/operators/{id}/delete", fieldsOf{}, squatter.ID)
+	try(stranger, 202, post, "/api/operator/register", fieldsOf{"email": "linked@example.org", "name": "Shop"})
+	linked, err := f.store.OperatorByEmail(t.Context(), "linked@example.org")
+	require.NoError(t, err)
+	try(admin, 200, post, "/api/admin/operators/{id}/approve", fieldsOf{}, linked.ID)
+	try(admin, 409, post, "/api/admin/operators/{id}/delete", fieldsOf{}, linked.ID)
+	f.setPassword(newEmail)
 	try(operator, 200, post, "/api/operator/login", login)
 	id = parse[meView](t, try(operator, 200, get, "/api/operator/me", nil).body).ID
 	try(operator, 403, post, "/api/operator/credentials/reveal", password)
@@ -341,12 +353,19 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 		try(side.v, 409, post, base+"/totp/disable", fieldsOf{"password": goodPassword, "code": "123456"})
 		secret = parse[map[string]string](t, try(side.v, 200, post, base+"/totp/start", password).body)["secret"]
 		try(side.v, 403, post, base+"/totp/enable", fieldsOf{"code": code(500)})
-		try(side.v, 204, post, base+"/totp/enable", fieldsOf{"code": code(-1)})
+		try(side.v, 409, post, base+"/totp/recovery-codes", fieldsOf{"password": goodPassword, "code": "123456"})
+		try(side.v, 200, post, base+"/totp/enable", fieldsOf{"code": code(-1), "recoveryCodes": true})
 		try(side.v, 409, post, base+"/totp/start", password)
 		try(side.v, 200, get, base+"/me", nil)
 		try(stranger, 401, post, base+"/login", fieldsOf{"email": side.email, "password": goodPassword})
 		try(side.v, 200, post, base+"/login", fieldsOf{"email": side.email, "password": goodPassword, "code": code(0)})
-		try(side.v, 204, post, base+"/totp/disable", fieldsOf{"password": goodPassword, "code": code(1)})
+		try(side.v, 403, post, base+"/totp/recovery-codes", fieldsOf{"password": goodPassword, "code": "000000"})
+		codes := parse[map[string][]string](t, try(side.v, 200, post, base+"/totp/recovery-codes",
+			fieldsOf{"password": goodPassword, "code": code(1)}).body)["recoveryCodes"]
+		try(side.v, 204, post, base+"/totp/disable", fieldsOf{"password": goodPassword, "code": codes[0]})
+		secret = parse[map[string]string](t, try(side.v, 200, post, base+"/totp/start", password).body)["secret"]
+		try(side.v, 204, post, base+"/totp/enable", fieldsOf{"code": code(-1)})
+		try(side.v, 204, post, base+"/totp/disable", fieldsOf{"password": goodPassword, "code": code(0)})
 		try(side.v, 403, post, base+"/password", fieldsOf{"currentPassword": "wrong", "newPassword": "a new long password"})
 		try(side.v, 204, post, base+"/password", fieldsOf{
 			"currentPassword": goodPassword, "newPassword": "a new long password",

@@ -15,17 +15,19 @@ import (
 
 // meView is the operator's own account. It holds no secret.
 type meView struct {
-	ID            string                `json:"id"`
-	Email         string                `json:"email"`
-	Name          string                `json:"name"`
-	Website       string                `json:"website"`
-	Status        models.OperatorStatus `json:"status"`
-	StatusReason  string                `json:"statusReason"`
-	TOTPEnabled   bool                  `json:"totpEnabled"`
-	CreatedAt     instant               `json:"createdAt"`
-	APIKey        *string               `json:"apiKey"`
-	PublicURL     string                `json:"publicUrl"`
-	ReturnOrigins []string              `json:"returnOrigins"`
+	ID           string                `json:"id"`
+	Email        string                `json:"email"`
+	Name         string                `json:"name"`
+	Website      string                `json:"website"`
+	Status       models.OperatorStatus `json:"status"`
+	StatusReason string                `json:"statusReason"`
+	TOTPEnabled  bool                  `json:"totpEnabled"`
+	// RecoveryCodesLeft is how many recovery codes were not used yet.
+	RecoveryCodesLeft int      `json:"recoveryCodesLeft"`
+	CreatedAt         instant  `json:"createdAt"`
+	APIKey            *string  `json:"apiKey"`
+	PublicURL         string   `json:"publicUrl"`
+	ReturnOrigins     []string `json:"returnOrigins"`
 }
 
 func (s *Server) me(c *gin.Context) error {
@@ -38,7 +40,8 @@ func (s *Server) me(c *gin.Context) error {
 	view := meView{
 		ID: operator.ID, Email: operator.Email, Name: operator.Name, Website: operator.Website, Status: operator.Status,
 		StatusReason: operator.StatusReason,
-		TOTPEnabled:  who.account.HasTOTP(), CreatedAt: instant(operator.CreatedAt), PublicURL: s.PublicURL,
+		TOTPEnabled:  who.account.HasTOTP(), RecoveryCodesLeft: s.recoveryCodesLeft(c, who.account),
+		CreatedAt: instant(operator.CreatedAt), PublicURL: s.PublicURL,
 		ReturnOrigins: operator.Origins(),
 	}
 	if view.ReturnOrigins == nil {

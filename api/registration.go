@@ -15,8 +15,8 @@ const (
 	maxWebsiteBytes = 300
 )
 
-// register takes a new operator's application. Neither the response nor its timing reveals whether the e-mail address
-// is already registered.
+// register takes a new operator's application. Neither the response nor its timing nor a login afterwards reveals
+// whether the e-mail address is already registered: nobody can log in before following the link that approval makes.
 func (s *Server) register(c *gin.Context) error {
 	body, err := readFields(c, "email", "password", "name", "website")
 	if err != nil {
@@ -26,9 +26,10 @@ func (s *Server) register(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	password, err := newPassword(body, "password", email)
-	if err != nil {
-		return err
+	if _, isThere := body["password"]; isThere { // earlier forms ask for one; the owner sets it with the link
+		if _, err := newPassword(body, "password", email); err != nil {
+			return err
+		}
 	}
 	name, err := body.text("name", 1, maxNameRunes)
 	if err != nil {
@@ -42,9 +43,6 @@ func (s *Server) register(c *gin.Context) error {
 		return err
 	}
 	operator := models.Operator{ID: models.NewID(), Email: email, Name: name, Website: website}
-	if operator.PasswordHash, err = s.passwords.hashed(c.Request.Context(), password); err != nil {
-		return err
-	}
 	isNew, err := s.Store.RegisterOperator(c.Request.Context(), operator, c.ClientIP())
 	if err != nil {
 		return fmt.Errorf("store the operator: %w", err)
@@ -53,7 +51,7 @@ func (s *Server) register(c *gin.Context) error {
 		s.Log.InfoContext(c, "registration of an address that is already registered", "request_id", requestID(c))
 	}
 	writeJSON(c, http.StatusAccepted, gin.H{
-		"msg": "Thank you. You can log in now; an admin must approve the account before it can be used.",
+		"msg": "Thank you. Once an admin has approved the account, you get a link to set your password.",
 	})
 	return nil
 }

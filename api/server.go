@@ -74,12 +74,17 @@ type Config struct {
 	// ClockLimit is how far the clock may be behind the agreed block when a payment is created; default a tenth of the
 	// window, at least models.MaxClockSkew.
 	ClockLimit time.Duration
+	// AdminsNeedFactor makes admins set up a second factor before anything else.
+	AdminsNeedFactor bool
 	// MasterKey seals API secrets and second factors. Without it no operator can be approved and no secret revealed.
 	MasterKey *secrets.Keyring
 	// TemporalUIURL is where admins reach Temporal's web UI, "" if they cannot. TemporalNamespace is the namespace to
 	// link to.
 	TemporalUIURL     string
 	TemporalNamespace string
+
+	// Mail sends a text message. Without it, admins pass links on themselves.
+	Mail func(ctx context.Context, to, subject, text string) error
 
 	Network      web.Network   // where payments are made, for the checkout page; chain id and token are required
 	DecisionWait time.Duration // how long reject and accept wait for the workflow's decision; default 8 s
@@ -219,12 +224,14 @@ func (s *Server) routePeople(router *gin.Engine) {
 	operator.PUT("/settings", s.handle(s.putOperatorSettings))
 	operator.GET("/stats", s.handle(s.operatorStats))
 
-	admin := anyone.Group("/admin", s.loggedInAs(models.RoleAdmin))
-	admin.GET("/me", s.handle(s.adminMe))
+	account := anyone.Group("/admin", s.loggedInAs(models.RoleAdmin))
+	account.GET("/me", s.handle(s.adminMe))
+	admin := account.Group("", s.requireFactor)
 	admin.GET("/operators", s.handle(s.adminOperators))
 	for name := range operatorChanges {
 		admin.POST("/operators/:id/"+name, s.handle(s.changeOperator(name)))
 	}
+	admin.POST("/operators/:id/delete", s.handle(s.deleteOperator))
 	for name, change := range accessChanges(models.RoleOperator) {
 		admin.POST("/operators/:id/"+name, s.handle(s.changeAccess(models.RoleOperator, change)))
 	}
@@ -239,11 +246,12 @@ func (s *Server) routePeople(router *gin.Engine) {
 	admin.POST("/alarms/:id/resolve", s.handle(s.resolveAlarm))
 	admin.GET("/audit", s.handle(s.adminAudit))
 
-	for _, group := range []*gin.RouterGroup{operator, admin} {
+	for _, group := range []*gin.RouterGroup{operator, account} {
 		group.POST("/password", s.handle(s.changePassword))
 		group.POST("/totp/start", s.handle(s.startTOTP))
 		group.POST("/totp/enable", s.handle(s.enableTOTP))
 		group.POST("/totp/disable", s.handle(s.disableTOTP))
+		group.POST("/totp/recovery-codes", s.handle(s.replaceRecoveryCodes))
 		group.GET("/sessions", s.handle(s.listSessions))
 		group.POST("/sessions/end", s.handle(s.endSessions))
 	}

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/rpc"
 
 	"paycow/models"
 )
@@ -18,9 +16,12 @@ const (
 	// rangeLogs is how many logs one answer should have at most: more of them make the next range shorter, which bounds
 	// memory.
 	rangeLogs = 5000
-	// emptyRange is how many blocks of a range without logs are taken at a time: each of their headers is checked.
-	emptyRange = 100
+	// quietBlocks is how many blocks without logs a range holds at most: each of their headers is checked.
+	quietBlocks = 100
 )
+
+// errRangesRefused means that no node returns the logs of several blocks at once. They are read one by one then.
+var errRangesRefused = errors.New("no node returns the logs of a range of blocks")
 
 // rangeEnd returns the last block of the next range. ok is false when the next block is not final.
 func (f *Follower) rangeEnd(ctx context.Context, head Header) (to uint64, ok bool, err error) {
@@ -63,12 +64,7 @@ func (f *Follower) stepRange(ctx context.Context, head Header, to uint64) (Progr
 			return Progress{}, err
 		}
 	}
-	if len(logs) == 0 {
-		err = f.checkEmptyRange(ctx, first, last)
-	} else {
-		err = f.checkEdges(ctx, first, last, logs)
-	}
-	if err != nil {
+	if err := f.checkQuietBlocks(ctx, first, last, logs); err != nil {
 		return Progress{}, err
 	}
 	read, err := f.decodeRange(ctx, first, last, logs)
@@ -84,16 +80,17 @@ func (f *Follower) rangeLogs(ctx context.Context, from, to uint64) ([]types.Log,
 	for {
 		logs, err := f.source.RangeLogs(ctx, f.contracts(), from, to)
 		if err == nil {
-			if len(logs) == 0 {
-				to = min(to, from+emptyRange-1)
-			}
 			f.adaptRange(len(logs))
+			logs, to = untilQuiet(logs, from, to)
 			return logs, to, nil
 		}
 		blocks := to - from + 1
 		// A shorter range can only help, whatever the reason. It is tried at once only if the length may be the reason.
 		f.rangeNow = max(blocks/2, 1)
-		if ctx.Err() != nil || blocks == 1 || !mayBeTooLong(err) {
+		if blocks == 1 && mayBeTooLong(err) || MeaningOf(err) == MeansNotOffered {
+			return nil, 0, fmt.Errorf("%w: %w", errRangesRefused, err)
+		}
+		if ctx.Err() != nil || !mayBeTooLong(err) {
 			return nil, 0, fmt.Errorf("read the logs of blocks %d to %d: %w", from, to, err)
 		}
 		f.log.InfoContext(ctx, "the node refuses the range; trying a shorter one", "block", from, "blocks", f.rangeNow,
@@ -112,56 +109,52 @@ func (f *Follower) adaptRange(logs int) {
 	}
 }
 
-// mayBeTooLong reports whether an error may mean that the range or its answer is too large. Nodes word that in many
-// ways, so every refusal counts except those that clearly mean something else.
-func mayBeTooLong(err error) bool {
-	if status, ok := errors.AsType[rpc.HTTPError](err); ok {
-		switch status.StatusCode {
-		case http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge,
-			http.StatusUnprocessableEntity, http.StatusGatewayTimeout:
-			return true
-		}
-		return false
+// untilQuiet shortens a range and its logs so that it has no more blocks without logs than are checked at a time.
+func untilQuiet(logs []types.Log, from, to uint64) ([]types.Log, uint64) {
+	has := make(map[uint64]bool)
+	for _, log := range logs {
+		has[log.BlockNumber] = true
 	}
-	var refusal rpc.Error
-	return errors.As(err, &refusal) || errors.Is(err, context.DeadlineExceeded)
+	quiet := 0
+	for number := from; number < to; number++ {
+		if !has[number] {
+			quiet++
+		}
+		if quiet == quietBlocks {
+			to = number
+		}
+	}
+	return slices.DeleteFunc(logs, func(log types.Log) bool { return log.BlockNumber > to }), to
 }
 
-// checkEdges returns models.ErrDoubtful when the answer lacks logs of the range's first or last block that its receipts
-// have.
-func (f *Follower) checkEdges(ctx context.Context, first, last Header, logs []types.Log) error {
-	for _, edge := range []Header{first, last} {
-		if slices.ContainsFunc(logs, func(log types.Log) bool { return log.BlockNumber == edge.Number }) {
+// checkQuietBlocks returns models.ErrDoubtful when a block of the range for which the answer has no log must have one:
+// nodes that are not ready, or that cut their answers short, leave out logs without an error. Blocks with many users of
+// the token are never quiet, so reading the headers of the quiet ones costs something only for a token that is seldom
+// used.
+func (f *Follower) checkQuietBlocks(ctx context.Context, first, last Header, logs []types.Log) error {
+	has := make(map[uint64]bool)
+	for _, log := range logs {
+		has[log.BlockNumber] = true
+	}
+	var before *Header
+	for number := first.Number; number <= last.Number; number++ {
+		if has[number] {
+			before = nil
 			continue
 		}
-		if err := f.checkEmptyBlock(ctx, edge); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkEmptyRange returns models.ErrDoubtful when an answer without any log cannot be true: a node that is not ready
-// answers so, too. Ranges of USDT are never empty, so reading all the headers costs something only for a token that is
-// seldom used.
-func (f *Follower) checkEmptyRange(ctx context.Context, first, last Header) error {
-	header := first
-	for {
-		if err := f.checkEmptyBlock(ctx, header); err != nil {
-			return err
-		}
-		if header.Number >= last.Number {
-			return nil
-		}
-		next, err := f.rangeHeader(ctx, header.Number+1, first, last)
+		header, err := f.rangeHeader(ctx, number, first, last)
 		if err != nil {
 			return err
 		}
-		if !next.Follows(header.Ref()) {
-			return fmt.Errorf("%w: block %d is not the child of the one before", models.ErrDoubtful, next.Number)
+		if before != nil && !header.Follows(before.Ref()) {
+			return fmt.Errorf("%w: block %d is not the child of the one before", models.ErrDoubtful, number)
 		}
-		header = next
+		if err := f.checkEmptyBlock(ctx, header); err != nil {
+			return err
+		}
+		before = &header
 	}
+	return nil
 }
 
 // checkEmptyBlock returns models.ErrDoubtful when a block's bloom filter and receipts show that it has watched logs.

@@ -97,19 +97,19 @@ func (c *CrossCheck) decide(ctx context.Context, number uint64, readers int) (bl
 	quorum := c.config.quorum()
 	wanted := max(quorum, readers)
 	var readings []blockReading
-	for next := 0; next < len(nodes); {
-		votes, winner := mostCommon(readings)
-		if votes >= wanted {
-			return winner, readings, nil
-		}
-		until := min(next+wanted-votes, len(nodes))
-		readings = append(readings, c.readBlockFrom(ctx, nodes[next:until], number)...)
-		next = until
-	}
+	read := func(ctx context.Context, node *member) blockReading { return c.readBlock(ctx, node, number) }
+	gather(ctx, nodes, wanted, read, func(r blockReading) (missing int) {
+		readings = append(readings, r)
+		votes, _ := mostCommon(readings)
+		return wanted - votes
+	})
 	if ctx.Err() != nil {
 		return blockReading{}, nil, ctx.Err()
 	}
 	votes, winner := mostCommon(readings)
+	if votes >= wanted {
+		return winner, readings, nil
+	}
 	if votes >= quorum &&
 		(quorum > 1 || !slices.ContainsFunc(readings, func(r blockReading) bool { return r.disagreesWith(winner) })) {
 		return winner, readings, nil

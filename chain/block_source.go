@@ -47,36 +47,54 @@ type BlockSource interface {
 
 var _ BlockSource = (*Pool)(nil)
 
-// errBehind means that a node's head is behind the head of the others.
-var errBehind = errors.New("the node is behind the others")
+// errOffHead means that a node's head is far from the head of the others.
+var errOffHead = errors.New("its head is not where the heads of the others are")
 
-// HeadHeader returns the newest head of the best node that is not behind the others, or else the highest head of any
-// node.
+// HeadHeader returns the newest head of the best node. Others are asked as well when its head is behind theirs, so far
+// above theirs that it may be made up, or overdue, because the node may stand still. A head that only one of several
+// nodes claims does not count then.
 func (p *Pool) HeadHeader(ctx context.Context) (Header, error) {
 	var mu sync.Mutex
-	var highest Header
+	var heads []Header
 	head, err := firstAnswer(ctx, p, func(ctx context.Context, m *member) (Header, error) {
 		head, err := m.HeadHeader(ctx)
 		if err != nil {
 			return Header{}, err
 		}
 		mu.Lock()
-		if head.Number >= highest.Number {
-			highest = head
-		}
+		heads = append(heads, head)
 		mu.Unlock()
-		if agreed, ok := p.agreedHead(); ok && head.Number+staleBlocks < agreed {
-			return Header{}, fmt.Errorf("%s: %w: it is at block %d, they are at %d", m.name, errBehind, head.Number,
-				agreed)
+		reached, atMost, ok := p.othersHead(m)
+		if ok && (head.Number+staleBlocks < reached || head.Number > atMost+staleBlocks) {
+			return Header{}, fmt.Errorf("%s: %w: it is at block %d, they are at %d", m.name, errOffHead, head.Number, reached)
+		}
+		if len(p.members) > 1 && m.isOverdue() {
+			return p.newestHead(ctx, head)
 		}
 		return head, nil
 	})
-	if err != nil && ctx.Err() == nil && errors.Is(err, errBehind) {
+	if err != nil && ctx.Err() == nil && errors.Is(err, errOffHead) {
 		mu.Lock()
 		defer mu.Unlock()
-		return highest, nil
+		slices.SortFunc(heads, func(a, b Header) int { return cmp.Compare(b.Number, a.Number) })
+		return heads[min(p.config.quorum(), len(heads))-1], nil
 	}
 	return head, err
+}
+
+// newestHead asks all nodes for their head and returns the newest of those that more than one node has reached, or the
+// given one if that is newer.
+func (p *Pool) newestHead(ctx context.Context, head Header) (Header, error) {
+	ask := func(ctx context.Context, m *member) (Header, error) { return m.HeadHeader(ctx) }
+	for a := range answersOf(ctx, p.usable(), ask) {
+		if a.err != nil || a.value.Number <= head.Number {
+			continue
+		}
+		if a.value.Number <= head.Number+staleBlocks {
+			return a.value, nil // no need to wait for the others
+		}
+	}
+	return head, ctx.Err()
 }
 
 // HeaderByNumber returns the header of the canonical block with that number. Returns models.ErrBlockNotFound.
@@ -151,19 +169,27 @@ func (p *Pool) FinalizedNumber(ctx context.Context) (number uint64, ok bool, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var enough *time.Timer
+	const spread = 100 * time.Millisecond // the others may know a newer one, if they are as quick as the quorum
+	answered := 0
+	var timer *time.Timer
 	var numbers []uint64
 	for a := range answersOf(ctx, p.usable(), ask) {
-		if a.err == nil && a.value.known {
-			if numbers = append(numbers, a.value.number); len(numbers) == quorum {
-				enough = time.AfterFunc(hedgeAfter, cancel) // the others may know a newer one, if they are quick
-			}
+		if a.err != nil {
+			continue
+		}
+		if answered++; answered == quorum {
+			timer = time.AfterFunc(spread, cancel)
+		}
+		if a.value.known {
+			numbers = append(numbers, a.value.number)
 		}
 	}
-	if enough == nil {
+	if timer != nil {
+		timer.Stop()
+	}
+	if len(numbers) < quorum {
 		return 0, false, nil
 	}
-	enough.Stop()
 	return nthHighest(numbers, quorum), true, nil
 }
 

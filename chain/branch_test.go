@@ -25,8 +25,8 @@ type watched struct {
 	fork     []*chaintest.Block // another branch, from block 10 on, longer than the chain
 }
 
-// watch lets three nodes show a chain of 30 blocks with a transfer to us in block 12, and the quorum agree on all of it. The
-// final block is 20 for all of them when finalized is true.
+// watch lets three nodes show a chain of 30 blocks with a transfer to us in block 12, and the quorum agree on all of
+// it. The final block is 20 for all of them when finalized is true.
 func watch(t *testing.T, finalized bool) *watched {
 	c := chaintest.NewChain()
 	for range 10 {
@@ -188,8 +188,8 @@ func TestTheQuorumTakesBackWhatItAgreedOn(t *testing.T) {
 	}
 }
 
-// Below the finalized block the quorum's branch waits for an admin, and only the branch that the admin has seen is followed,
-// for as long as a quorum has it.
+// Below the finalized block the quorum's branch waits for an admin, and only the branch that the admin has seen is
+// followed, for as long as a quorum has it.
 func TestAnAdminAcceptsOneBranchOfTheQuorum(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"paycow/models"
 )
 
-// clockNodes are three nodes of a chain whose blocks come every 12 seconds, seen by a machine whose clock is wrong. In a
-// bubble the clock cannot be set, so the chain's is.
+// clockNodes are three nodes of a chain whose blocks come every 12 seconds, seen by a machine whose clock is wrong. In
+// a bubble the clock cannot be set, so the chain's is.
 func clockNodes(skew time.Duration) (nodes []*faultyNode, mine func(int)) {
 	for _, name := range []string{"a", "b", "c"} {
 		nodes = append(nodes, newFaultyNode(name, 100))
@@ -38,7 +38,8 @@ func clockPool(nodes []*faultyNode) *Pool {
 	return pool
 }
 
-// A clock that is wrong makes no node stale, and a node that is behind the others or stands still is stale all the same.
+// A clock that is wrong makes no node stale, and a node that is behind the others or stands still is stale all the
+// same.
 func TestAWrongClockMakesNoNodeStale(t *testing.T) {
 	t.Parallel()
 	for name, skew := range map[string]time.Duration{
@@ -186,4 +187,41 @@ func TestTheFirstBlockForgivesClocks(t *testing.T) {
 		head.Time = now.Add(20 * time.Minute)
 		require.Equal(t, time.Hour+10*time.Minute, before(config, now.Add(-time.Hour)))
 	})
+}
+
+// The search for the first block asks for no block that a node need not keep, and says so when it would have to.
+func TestTheFirstBlockIsFoundWithoutOldBlocks(t *testing.T) {
+	t.Parallel()
+	genesis := time.Unix(1_700_000_000, 0)
+	header := func(number uint64) Header {
+		return Header{Number: number, Time: genesis.Add(time.Duration(number) * 12 * time.Second)}
+	}
+	for _, keptFrom := range []uint64{0, 1, 900, 19_000} {
+		for _, wanted := range []uint64{0, 1, 899, 900, 5000, 19_500, 19_999, 20_000} {
+			asked := 0
+			at := func(_ context.Context, number uint64) (Header, error) {
+				asked++
+				if number < keptFrom {
+					return Header{}, asNodeError("", said{4444, "pruned history unavailable"}, 0)
+				}
+				return header(number), nil
+			}
+			found, err := lastBlockBefore(t.Context(), at, header(wanted).Time.Add(time.Second), header(20_000))
+			if wanted < keptFrom {
+				require.ErrorIs(t, err, models.ErrBlockNotFound, "kept from %d, wanted %d", keptFrom, wanted)
+				require.ErrorContains(t, err, "add a node that keeps older blocks")
+				continue
+			}
+			require.NoError(t, err, "kept from %d, wanted %d", keptFrom, wanted)
+			require.Equal(t, wanted, found.Number, "kept from %d", keptFrom)
+			require.Less(t, asked, 40)
+		}
+	}
+	at := func(_ context.Context, number uint64) (Header, error) { return header(number), nil }
+	found, err := lastBlockBefore(t.Context(), at, genesis.Add(-time.Hour), header(20_000))
+	require.NoError(t, err)
+	require.Zero(t, found.Number, "the chain began later")
+	_, err = lastBlockBefore(t.Context(), func(context.Context, uint64) (Header, error) { return Header{}, errAway },
+		genesis, header(20_000))
+	require.ErrorIs(t, err, errAway, "a node that fails has not said that it is too old")
 }

@@ -44,6 +44,16 @@ func (c Config) pollInterval() time.Duration {
 	return min(max(c.BlockTime/2, shortest), longest)
 }
 
+// silencePoll returns how long a subscription may be silent before the head is asked for: a little longer than a block
+// takes, because the node that offers it may stand still.
+func (c Config) silencePoll() time.Duration {
+	const longest, shortest = 15 * time.Second, time.Second
+	if c.BlockTime <= 0 {
+		return longest
+	}
+	return min(max(c.BlockTime+c.BlockTime/16, shortest), longest)
+}
+
 // A head is stale when so many usual block times, and at least so much time, have passed since it was mined.
 const (
 	staleBlockTimes = 20

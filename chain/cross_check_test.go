@@ -98,8 +98,8 @@ func canonicalOurs(store *chaintest.Store) []models.TokenTransfer {
 	return slices.DeleteFunc(store.Canonical(), func(t models.TokenTransfer) bool { return !store.Ours[t.To] })
 }
 
-// unnumbered returns transfers without the numbers of their logs, which nodes may choose as they like, in the order of the
-// blocks.
+// unnumbered returns transfers without the numbers of their logs, which nodes may choose as they like, in the order of
+// the blocks.
 func unnumbered(transfers []models.TokenTransfer) []models.TokenTransfer {
 	transfers = slices.Clone(transfers)
 	for i := range transfers {

@@ -14,8 +14,8 @@
 //
 // # How often
 //
-// A subscription to new heads starts each read where a node offers one; then the head is also asked for every 15
-// seconds. Without it the head is asked for twice in a block's time, between 100 ms and 4 s. A block costs one or two
+// A subscription to new heads starts each read where a node offers one; then the head is also asked for when it is
+// overdue. Without it the head is asked for twice in a block's time, between 100 ms and 4 s. A block costs one or two
 // calls, however many payments are open. The finalized block is asked for once a minute.
 //
 // # What a caller may rely on
@@ -42,15 +42,18 @@
 //     that contradict it are corrected. A contract that the token was upgraded to is watched together with the first.
 //   - A node of another chain is one with another chain id or another first block.
 //   - VerifyTransfer returns nil only if a quorum of nodes confirms the transfer in a canonical block with enough
-//     confirmations, and the receipts of that block have the root that its header states.
+//     confirmations, and the receipts of that block have the root that its header states. Where no node offers the
+//     receipts, every usable node must confirm it.
+//   - What an answer of a node means is read in one place, see Meaning. A call that a node does not offer is made in
+//     another way, and one bad node of several costs about a second.
 //   - Each report of a Watcher says whether blocks were stored, or whether a node and the database both say that
 //     nothing is new. Neither is true while it is blind.
 //   - VerifyRemoval returns nil only if a quorum of nodes shows that the canonical chain does not contain a transfer as
 //     it was credited.
 //   - A node that contradicts the quorum about a block of the same hash, or stays on another branch, is in
 //     quarantine for an hour, and until it has the quorum's blocks at the agreed and the finalized height. A node of
-//     another chain is excluded for good. Both raise an alarm. A node that fails, is late, rate limited, syncing or
-//     behind is avoided for as long as that lasts.
+//     another chain is excluded for as long as it is one. Both raise an alarm. A node that fails, is late, rate
+//     limited, syncing or behind is avoided for as long as that lasts.
 //   - A type of transaction that this version does not know accuses nobody: when it cannot compute the root of receipts
 //     that the nodes return alike, the alarm RECEIPTS_UNDECODABLE is raised and their agreement decides.
 //   - What a verification confirmed is remembered by its block, so attempts that run out of time do not start from
@@ -60,8 +63,8 @@
 //
 //   - A quorum of nodes that tell the same lie is believed, except about logs that the receipts root disproves.
 //   - With a quorum of one, that node is believed about headers.
-//   - A range is checked at its edges only, unless it is empty. A node that leaves out logs in the middle is found by
-//     the second reading.
+//   - In a range, every block is checked for which the answer has no log. A node that leaves out some logs of a block
+//     is found by the second reading.
 //   - Pending transfers are a hint. They may never be mined, and what the MempoolWatch misses is seen when it is
 //     mined.
 //   - Progress is reported at least every three seconds while a call hangs, but a single call may take ten seconds.

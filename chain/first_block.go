@@ -63,28 +63,67 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
+// firstStep is how many blocks below the highest one the search for a block's time begins.
+const firstStep = 64
+
 // lastBlockBefore returns the last block whose time is not after the given one, at or below a known block. It is block
-// 0 when the chain began later.
+// 0 when the chain began later. It searches down in steps that double, because nodes need not keep old blocks
+// (EIP-4444). Returns models.ErrBlockNotFound when the block that is looked for is not kept.
 func lastBlockBefore(ctx context.Context, at headerAt, moment time.Time, highest Header) (Header, error) {
-	if !highest.Time.After(moment) {
+	if !highest.Time.After(moment) || highest.Number == 0 {
 		return highest, nil
 	}
-	best, err := at(ctx, 0)
-	if err != nil {
-		return Header{}, err
-	}
-	for above := highest.Number; above > best.Number+1; {
-		middle, err := at(ctx, best.Number+(above-best.Number)/2)
+	var best *Header
+	above := highest  // the block that is looked for is below it
+	var below uint64  // and not below this one
+	var isAbsent bool // which is not kept
+	for step := uint64(firstStep); ; step *= 2 {
+		number := above.Number - min(step, above.Number)
+		header, found, err := keptBlock(ctx, at, number)
 		if err != nil {
 			return Header{}, err
 		}
-		if middle.Time.After(moment) {
-			above = middle.Number
-		} else {
-			best = middle
+		if below, isAbsent = number, !found; isAbsent {
+			break
+		}
+		if !header.Time.After(moment) || number == 0 {
+			best = &header
+			break
+		}
+		above = header
+	}
+	for above.Number > below+1 {
+		middle, found, err := keptBlock(ctx, at, below+(above.Number-below)/2)
+		switch {
+		case err != nil:
+			return Header{}, err
+		case !found:
+			below, isAbsent = below+(above.Number-below)/2, true
+		case middle.Time.After(moment):
+			above = middle
+		default:
+			below, isAbsent, best = middle.Number, false, &middle
 		}
 	}
-	return best, nil
+	if isAbsent || best == nil {
+		return Header{}, fmt.Errorf("%w: the oldest block that a node keeps is %d, from %s, and reading must begin at %s; "+
+			"add a node that keeps older blocks", models.ErrBlockNotFound, above.Number,
+			above.Time.UTC().Format(time.RFC3339), moment.UTC().Format(time.RFC3339))
+	}
+	return *best, nil
+}
+
+// keptBlock returns the header of a block that is known to exist. found is false when no node keeps it.
+func keptBlock(ctx context.Context, at headerAt, number uint64) (header Header, found bool, err error) {
+	header, err = at(ctx, number)
+	switch MeaningOf(err) {
+	case MeansAnswer:
+		return header, true, nil
+	case MeansNotYet, MeansTooOld:
+		return Header{}, false, nil
+	default:
+		return Header{}, false, err
+	}
 }
 
 // startAgain returns the block after which to read when a reorg removed even the lowest stored block. Nothing below it

@@ -52,6 +52,8 @@ type Follower struct {
 	rangesFrom uint64 // distance from the head, in blocks
 	rangeMax   uint64 // blocks
 	rangeNow   uint64 // blocks that the next range asks for
+	// singlyUntil is when the time ends in which blocks are read one by one, because no node offers ranges.
+	singlyUntil time.Time
 
 	doubt     doubt
 	cursor    *models.ChainCursor // nil until it has been read from the store
@@ -116,11 +118,18 @@ func (f *Follower) step(ctx context.Context) (Progress, error) {
 	if head.Number <= cursor.Number {
 		return f.stepAtHead(ctx, head)
 	}
-	if head.Number-cursor.Number > f.rangesFrom {
-		if to, ok, err := f.rangeEnd(ctx, head); err != nil {
+	if head.Number-cursor.Number > f.rangesFrom && time.Now().After(f.singlyUntil) {
+		to, ok, err := f.rangeEnd(ctx, head)
+		if err != nil {
 			return Progress{}, err
-		} else if ok {
-			return f.stepRange(ctx, head, to)
+		}
+		if ok {
+			progress, err := f.stepRange(ctx, head, to)
+			if !errors.Is(err, errRangesRefused) {
+				return progress, err
+			}
+			f.log.WarnContext(ctx, "reading block by block", "block", cursor.Number+1, "error", err)
+			f.singlyUntil = time.Now().Add(lackFor)
 		}
 	}
 	return f.stepBlock(ctx, head)
@@ -158,17 +167,16 @@ func (f *Follower) currentHead(ctx context.Context) (Header, error) {
 	return head, nil
 }
 
-// offerHead takes a head that a subscription reported, which saves asking for it. If it contradicts what was read, a
-// node is asked instead, because a notification can be late. offerHead reports whether there is a reason for a Step.
+// offerHead takes a head that a subscription reported, which saves asking for it if it is the next block. Whatever else
+// it is, late, far ahead or of another branch, a node is asked instead. offerHead reports whether there is a reason for
+// a Step.
 func (f *Follower) offerHead(head Header) bool {
 	if f.cursor != nil && head.Hash.Hex() == f.cursor.BlockHash {
 		return false // the block was read before the notification arrived
 	}
 	f.head = nil
-	if f.cursor != nil && head.Number > f.cursor.BlockNumber {
-		if head.Number > f.cursor.BlockNumber+1 || head.Follows(f.cursor.Block()) {
-			f.head, f.headAt = &head, time.Now()
-		}
+	if f.cursor != nil && head.Follows(f.cursor.Block()) {
+		f.head, f.headAt = &head, time.Now()
 	}
 	return true
 }

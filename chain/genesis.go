@@ -112,7 +112,7 @@ func (m *member) otherChain(ctx context.Context) (reason string, err error) {
 	switch {
 	case err == nil && first.Hash != *genesis:
 		return fmt.Sprintf("its chain begins with block %s instead of %s", first.Hash, *genesis), nil
-	case err != nil && !isAnswer(err):
+	case err != nil && !MeaningOf(err).isWell() && !wasRefusedInWords(err):
 		return "", err
 	}
 	return "", nil

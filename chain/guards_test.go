@@ -31,8 +31,8 @@ func (s halfReady) RangeLogs(ctx context.Context, contracts chain.Contracts, fro
 	return kept, err
 }
 
-// The logs of a range's first and last block must be there if their receipts have some: a node that has not indexed its newest
-// block yet answers without them.
+// The logs of a range's first and last block must be there if their receipts have some: a node that has not indexed its
+// newest block yet answers without them.
 func TestTheEdgesOfARangeAreChecked(t *testing.T) {
 	t.Parallel()
 	for _, missing := range []uint64{1, 30} {
@@ -57,8 +57,8 @@ func TestTheEdgesOfARangeAreChecked(t *testing.T) {
 	}
 }
 
-// The preferred node is on a branch of its own that begins above what was agreed on. It is followed at first, found out, and
-// left out; reading goes on from the others.
+// The preferred node is on a branch of its own that begins above what was agreed on. It is followed at first, found
+// out, and left out; reading goes on from the others.
 func TestANodeOnABranchOfItsOwnIsLeftOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -104,8 +104,8 @@ func (s *interrupted) Disprove(ctx context.Context, network string, wrong []mode
 	return s.Store.Disprove(ctx, network, wrong, reason)
 }
 
-// A node that was contradicted is left out even if what it made the store hold cannot be repaired at once, and the block is not
-// agreed on before it is.
+// A node that was contradicted is left out even if what it made the store hold cannot be repaired at once, and the
+// block is not agreed on before it is.
 func TestALiarIsLeftOutThoughTheRepairIsInterrupted(t *testing.T) {
 	t.Parallel()
 	for lie := chaintest.LieHideFirst; lie <= chaintest.LieAnotherAccount; lie++ {

@@ -97,17 +97,43 @@ func answersOf[T any](
 	}
 }
 
-// askUntil asks as many nodes at a time as are still needed for wanted answers that count, best first, until there
-// are so many or no node is left. It calls counts for each answer, in the order of the nodes.
-func askUntil[T any](members []*member, wanted int, ask func(*member) T, counts func(answer T) bool) {
-	for next, have := 0, 0; next < len(members) && have < wanted; {
-		until := min(next+wanted-have, len(members))
-		for _, answer := range askEach(members[next:until], ask) {
-			if counts(answer) {
-				have++
-			}
+// gatherHedge is how long nodes may take for a question of several calls before further ones are asked as well.
+const gatherHedge = 700 * time.Millisecond
+
+// gather asks nodes, best first, as many at a time as answers are missing: at first that many, then one more for each
+// answer that does not help, and one more for each that is not there after gatherHedge. So one bad node costs nobody
+// more than that. It calls take for each answer, in the order in which they arrive, which returns how many more are
+// needed. It returns when none is, when every node has answered, or when ctx ends. What is still under way then is
+// given up.
+func gather[T any](
+	ctx context.Context, members []*member, missing int, ask func(context.Context, *member) T, take func(answer T) int,
+) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers := make(chan T, len(members))
+	asked, open, late := 0, 0, 0
+	hedge := time.NewTimer(gatherHedge)
+	defer hedge.Stop()
+	for {
+		for ; missing > open-late && asked < len(members); asked++ {
+			open++
+			member := members[asked]
+			go func() { answers <- ask(ctx, member) }()
 		}
-		next = until
+		if missing <= 0 || open == 0 {
+			return
+		}
+		select {
+		case answer := <-answers:
+			open--
+			late = min(late, open)
+			missing = take(answer)
+		case <-hedge.C:
+			late = open
+			hedge.Reset(gatherHedge)
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

@@ -11,8 +11,6 @@ import (
 )
 
 const (
-	// safetyPollInterval is how often the head is asked for while a subscription is silent.
-	safetyPollInterval = 15 * time.Second
 	// catchUpReport is how often progress is reported while catching up.
 	catchUpReport = time.Second
 	// idleReport is how often progress is reported while nothing happens.
@@ -141,7 +139,7 @@ func (l *loop) report(ctx context.Context) {
 func (l *loop) awaitHead(ctx context.Context) {
 	interval := l.follower.config.pollInterval()
 	if l.subscription.live.Load() {
-		interval = safetyPollInterval
+		interval = l.follower.config.silencePoll()
 	}
 	poll := time.NewTimer(interval)
 	defer poll.Stop()

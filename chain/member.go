@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"net/http"
 	"sync"
 	"time"
 
@@ -13,11 +12,13 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/rpc"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 
 	"paycow/models"
 )
+
+// troubleShown is how long the last error of a node is shown that is well otherwise.
+const troubleShown = time.Minute
 
 // breakerThreshold is how many calls of a node must fail in a row before it is left alone for a while.
 const breakerThreshold = 3
@@ -31,16 +32,16 @@ type member struct {
 	breaker  circuitbreaker.CircuitBreaker[any]
 
 	mu          sync.Mutex
-	chainOK     bool   // the chain id was checked since the last failure
-	wrongChain  string // why the node is of another chain, "" while it is not
+	chainOK     bool      // the chain id was checked since the last failure
+	wrongChain  string    // why the node is of another chain, "" while it is not
+	chainAt     time.Time // when a node of another chain was asked for its chain last
 	lyingUntil  time.Time
 	lyingReason string
 	// returning is true from a contradiction until the node has shown, after its quarantine, that it is on the quorum's
 	// branch.
 	returning bool
 	forked    string // why the node is on another branch than the quorum, "" when it is not
-	// limitedUntil is when the pause ends that the node asked for.
-	limitedUntil time.Time
+	pace      pacer
 	// lateUntil is when the time ends in which others are preferred, because they answered before this node did.
 	lateUntil  time.Time
 	syncing    bool
@@ -49,7 +50,10 @@ type member struct {
 	roseAt     time.Time     // when it first reported a head of that height
 	answeredAt time.Time     // of the last call that succeeded
 	latency    time.Duration // moving average, weighted towards the latest call
-	lastError  string
+	lastError  string        // in the node's own words
+	failedAt   time.Time     // when that was
+	// silentSince is when the first call began of those that were given up since the last answer; zero if there is none.
+	silentSince time.Time
 
 	shownState models.NodeState
 	since      time.Time
@@ -85,8 +89,8 @@ func (m *member) state() (models.NodeState, string) {
 		return models.NodeLying, "it has not shown yet that it is on the quorum's branch; before, " + m.lyingReason
 	case m.forked != "":
 		return models.NodeForked, m.forked
-	case now.Before(m.limitedUntil):
-		return models.NodeRateLimited, "it asked to be left alone until " + m.limitedUntil.UTC().Format(time.RFC3339)
+	case m.pace.isPaused():
+		return models.NodeRateLimited, m.pace.reason()
 	case m.breaker.IsOpen() && m.breaker.RemainingDelay() > 0:
 		return models.NodeErroring, "its calls fail: " + m.lastError
 	case m.syncing:
@@ -95,6 +99,8 @@ func (m *member) state() (models.NodeState, string) {
 		return models.NodeStale, fmt.Sprintf("it is at block %d while others are at %d", m.head.Number, agreed)
 	case config.BlockTime > 0 && headIsFresh && reference.Sub(m.head.Time) > config.staleAfter():
 		return models.NodeStale, "its newest block is from " + m.head.Time.UTC().Format(time.RFC3339)
+	case m.pace.isSlowed():
+		return models.NodeSlow, m.pace.reason()
 	case now.Before(m.lateUntil):
 		return models.NodeSlow, "others answered before it did"
 	case m.latency > slowAfter:
@@ -109,6 +115,9 @@ func (m *member) health() models.NodeHealth {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
+	if reason == "" && !m.failedAt.IsZero() && now.Sub(m.failedAt) < troubleShown {
+		reason = "some calls fail: " + m.lastError
+	}
 	if state != m.shownState {
 		m.shownState, m.since = state, now
 	}
@@ -148,8 +157,7 @@ func (m *member) freshHead() (Header, bool) {
 func (m *member) answeredWithin(within time.Duration) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.wrongChain != "" || time.Since(m.answeredAt) < within && time.Since(m.headAt) < within ||
-		time.Now().Before(m.limitedUntil)
+	return time.Since(m.answeredAt) < within && time.Since(m.headAt) < within || m.pace.isPaused()
 }
 
 func (m *member) noteHead(head Header) {
@@ -160,6 +168,20 @@ func (m *member) noteHead(head Header) {
 		m.roseAt = now
 	}
 	m.head, m.headAt = head, now
+}
+
+func (m *member) headAge() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return time.Since(m.headAt)
+}
+
+// isOverdue reports whether the node's head has stood still for longer than a block takes.
+func (m *member) isOverdue() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	blockTime := m.pool.config.BlockTime
+	return blockTime > 0 && !m.roseAt.IsZero() && time.Since(m.roseAt) > blockTime
 }
 
 // noteLate makes others be asked before the node for a while.
@@ -182,94 +204,173 @@ func (m *member) probe(ctx context.Context) {
 	}
 }
 
-// tracked makes a call to the node and updates its health from the outcome.
+const (
+	// refusedTries is how often a call that the node refuses for now is made at most, when no other node can be asked.
+	refusedTries = 8
+	// brokenTries is how often a call is made at most whose connection broke, when no other node can be asked.
+	brokenTries = 3
+)
+
+// tracked makes a call to the node and updates its health from the outcome. While the node limits the rate of calls,
+// they are spaced. A call that it refuses is made again when there is no other node to ask.
 func tracked[T any](ctx context.Context, m *member, do func(context.Context) (T, error)) (T, error) {
 	var none T
 	if err := m.checkChain(ctx); err != nil {
 		return none, err
 	}
-	permitted := m.breaker.TryAcquirePermit() // a node whose breaker is open is still asked when no other is left
-	started := time.Now()
-	value, err := do(ctx)
-	m.record(ctx, permitted, time.Since(started), err)
-	return value, err
+	return paced(ctx, m, do)
+}
+
+func paced[T any](ctx context.Context, m *member, do func(context.Context) (T, error)) (T, error) {
+	var none T
+	for try := 1; ; try++ {
+		if err := m.pace.wait(ctx, m.pool.canDoWithout(m)); err != nil {
+			return none, fmt.Errorf("%s: %w", m.name, err)
+		}
+		permitted := m.breaker.TryAcquirePermit() // a node whose breaker is open is still asked when no other is left
+		started := time.Now()
+		value, err := do(ctx)
+		m.record(ctx, permitted, started, err)
+		if try >= triesOf(err) || ctx.Err() != nil || m.pool.canDoWithout(m) {
+			return value, err
+		}
+	}
+}
+
+// triesOf returns how often a call that ended so is made at most. Reading again changes nothing at the node.
+func triesOf(err error) int {
+	switch MeaningOf(err) {
+	case MeansRefused:
+		return refusedTries
+	case MeansBroken:
+		if _, said := refusalOf(err); said || errors.Is(err, context.DeadlineExceeded) || isTooLarge(err) {
+			return 1
+		}
+		return brokenTries
+	default:
+		return 1
+	}
 }
 
 // record updates the node's health from the outcome of a call.
-func (m *member) record(ctx context.Context, permitted bool, took time.Duration, err error) {
+func (m *member) record(ctx context.Context, permitted bool, started time.Time, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	var status rpc.HTTPError
-	switch {
-	case err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
-		// Another node was quicker, or the caller stops. All it says about this node is how long it took at least.
-		m.latency = (m.latency*4 + took) / 5
-		if took >= hedgeAfter {
-			m.lateUntil = now.Add(breakerDelay) // the next call asks another node first
-		}
-		if permitted {
-			m.breaker.RecordSuccess()
-		}
+	took := now.Sub(started)
+	meaning := MeaningOf(err)
+	if err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		m.recordGivenUp(permitted, started, took)
 		return
-	case isAnswer(err):
-		m.answeredAt = now
-		m.latency = (m.latency*4 + took) / 5
-		m.lastError = ""
-		if permitted {
-			m.breaker.RecordSuccess()
-		}
-		return
-	case errors.As(err, &status) && status.StatusCode == http.StatusTooManyRequests:
-		pause := rateLimitPause
-		if limited, ok := errors.AsType[*RateLimitError](err); ok && limited.After > 0 {
-			pause = limited.After
-		}
-		m.limitedUntil = now.Add(pause)
 	}
-	m.lastError, m.chainOK = err.Error(), false
-	if permitted {
+	m.count(meaning)
+	if meaning == MeansRefused {
+		m.pace.refused(err)
+	}
+	if meaning.isWell() {
+		m.pace.answered()
+		m.answeredAt, m.silentSince = now, time.Time{}
+		m.latency = (m.latency*4 + took) / 5
+		if permitted {
+			m.breaker.RecordSuccess()
+		}
+		if meaning == MeansTooOld || meaning == MeansTooMuch {
+			m.lastError, m.failedAt = wordsFrom(err), now
+		}
+		return
+	}
+	m.lastError, m.failedAt = wordsFrom(err), now
+	m.chainOK = m.chainOK && (meaning == MeansRefused || wasRefusedInWords(err))
+	if permitted && meaning != MeansRefused { // the pacer deals with refusals
 		m.breaker.RecordFailure()
+	} else if permitted {
+		m.breaker.RecordSuccess()
 	}
 }
 
-// isAnswer reports whether the node did its job: a refusal, and not having a block, are answers too.
-func isAnswer(err error) bool {
-	var refusal rpc.Error
-	return err == nil || errors.As(err, &refusal) || errors.Is(err, models.ErrBlockNotFound) ||
-		errors.Is(err, models.ErrNoSubscriptions)
+func (m *member) count(meaning Meaning) {
+	if m.pool.countCall != nil {
+		m.pool.countCall(m.name, meaning)
+	}
 }
 
-// checkChain excludes a node of another chain for good. It checks the chain at the first call and again after each
-// failure, because the node behind a URL can change.
+// recordGivenUp updates the node's health after a call that the caller gave up, usually because another node was
+// quicker. All that says about this node is how long it took at least. A node that is only ever given up does not
+// answer.
+func (m *member) recordGivenUp(permitted bool, started time.Time, took time.Duration) {
+	m.latency = (m.latency*4 + took) / 5
+	if took >= hedgeAfter {
+		m.lateUntil = time.Now().Add(breakerDelay) // the next call asks another node first
+		if m.silentSince.IsZero() {
+			m.silentSince = started
+		}
+	}
+	silent := time.Duration(0)
+	if !m.silentSince.IsZero() {
+		silent = time.Since(m.silentSince)
+	}
+	switch {
+	case silent >= callTimeout:
+		m.count(MeansBroken)
+		m.lastError, m.failedAt = fmt.Sprintf("no answer for %s", silent.Round(time.Second)), time.Now()
+		if permitted {
+			m.breaker.RecordFailure()
+		}
+	case permitted:
+		m.breaker.RecordSuccess()
+	}
+}
+
+// wasRefusedInWords reports whether the node answered with a JSON-RPC error in words that are not known. It was there
+// and answered.
+func wasRefusedInWords(err error) bool {
+	_, said := refusalOf(err)
+	return said && MeaningOf(err) == MeansBroken
+}
+
+// wrongChainRecheck is how often a node of another chain is asked for its chain again.
+const wrongChainRecheck = time.Minute
+
+// checkChain refuses a node for as long as it follows another chain. It checks the chain at the first call, again after
+// each failure, because the node behind a URL can change, and every minute while it is wrong.
 func (m *member) checkChain(ctx context.Context) error {
 	m.mu.Lock()
 	wrong, checked := m.wrongChain, m.chainOK
+	due := !checked && (wrong == "" || time.Since(m.chainAt) >= wrongChainRecheck)
+	if due && wrong != "" {
+		m.chainAt = time.Now() // one call asks, the others need not
+	}
 	m.mu.Unlock()
-	if wrong == "" && !checked {
-		permitted := m.breaker.TryAcquirePermit()
-		started := time.Now()
-		reason, err := m.otherChain(ctx)
-		m.record(ctx, permitted, time.Since(started), err)
-		if err != nil {
+	if due {
+		reason, err := paced(ctx, m, m.otherChain)
+		if err != nil && wrong == "" {
 			return err
 		}
-		m.mu.Lock()
-		m.chainOK = reason == ""
-		isNew := !m.chainOK && m.wrongChain == ""
-		if isNew {
-			m.wrongChain = reason
-		}
-		wrong = m.wrongChain
-		m.mu.Unlock()
-		if isNew {
-			m.pool.raise(ctx, models.AlarmNodeWrongChain, m.name, reason)
+		if err == nil {
+			m.noteChain(ctx, wrong, reason)
+			wrong = reason
 		}
 	}
 	if wrong != "" {
 		return fmt.Errorf("%s: %w: %s", m.name, models.ErrWrongChain, wrong)
 	}
 	return nil
+}
+
+// noteChain notes why the node is of another chain now, "" if it is not, and tells a person when that changes.
+func (m *member) noteChain(ctx context.Context, before, reason string) {
+	m.mu.Lock()
+	m.chainOK, m.wrongChain = reason == "", reason
+	if reason != "" {
+		m.chainAt = time.Now()
+	}
+	m.mu.Unlock()
+	switch {
+	case reason != "" && before == "":
+		m.pool.raise(ctx, models.AlarmNodeWrongChain, m.name, reason)
+	case reason == "" && before != "":
+		m.pool.resolveAlarm(ctx, models.AlarmNodeWrongChain, m.name, "The node follows the right chain again.")
+	}
 }
 
 // The methods below make a member an Endpoint whose calls are tracked.

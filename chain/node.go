@@ -2,11 +2,9 @@ package chain
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/big"
 	"net/http"
 	"net/url"
 	"strings"
@@ -32,10 +30,13 @@ type Node struct {
 	name        string // scheme and host only: the path and the query often hold an API key
 	url         string
 	callTimeout time.Duration
-	transport   *retryAfterTransport
+	transport   *replyTransport
+	lacks       capabilities
 
-	mu     sync.Mutex
-	client *rpc.Client
+	dialing chan struct{} // holds a token while nobody dials
+	mu      sync.Mutex
+	client  *rpc.Client
+	silence time.Time // when the first call of those began that got no answer since the last one; zero if none
 }
 
 var _ Endpoint = (*Node)(nil)
@@ -58,8 +59,9 @@ func Dial(ctx context.Context, rawURL string, log *slog.Logger) (*Node, error) {
 	}
 	node := &Node{
 		name: parsed.Scheme + "://" + parsed.Host, url: parsed.String(), callTimeout: callTimeout,
-		transport: &retryAfterTransport{base: http.DefaultTransport},
+		transport: &replyTransport{base: http.DefaultTransport}, dialing: make(chan struct{}, 1),
 	}
+	node.dialing <- struct{}{}
 	if _, err := node.ChainID(ctx); err != nil {
 		log.WarnContext(ctx, "the node does not answer yet", "node", node.name, "error", err)
 	}
@@ -108,13 +110,15 @@ func (n *Node) HeaderByNumber(ctx context.Context, number uint64) (Header, error
 // FinalizedNumber returns the number of the newest finalized block. ok is false when the node knows none.
 func (n *Node) FinalizedNumber(ctx context.Context) (number uint64, ok bool, err error) {
 	header, err := n.header(ctx, "finalized")
-	var refusal rpc.Error
 	switch {
 	case err == nil:
 		return header.Number, true, nil
-	case errors.Is(err, models.ErrBlockNotFound), errors.As(err, &refusal):
-		return 0, false, nil // geth answers with an error, others with null
+	case MeaningOf(err) < MeansRefused: // some nodes refuse the tag, others answer with null
+		return 0, false, nil
 	default:
+		if _, refused := refusalOf(err); refused && MeaningOf(err) == MeansBroken {
+			return 0, false, nil // in words that are not known
+		}
 		return 0, false, err
 	}
 }
@@ -133,80 +137,142 @@ func (n *Node) header(ctx context.Context, block string) (Header, error) {
 	})
 }
 
-// TokenLogsByBlockHash returns the contracts' watched logs in the block with that hash.
+// TokenLogsByBlockHash returns the contracts' watched logs in the block with that hash. From a node that does not offer
+// that, it reads the logs of the block with the same number, if that is the node's canonical block. Returns
+// models.ErrBlockNotFound.
 func (n *Node) TokenLogsByBlockHash(ctx context.Context, contracts Contracts, hash common.Hash) ([]types.Log, error) {
-	return n.logs(
-		ctx,
-		ethereum.FilterQuery{
-			BlockHash: &hash,
-			Addresses: contracts,
-			Topics:    [][]common.Hash{watchedTopics},
+	return eitherWay(ctx, &n.lacks, logsByHash,
+		func(ctx context.Context) ([]types.Log, error) {
+			return n.logs(ctx, map[string]any{"blockHash": hash}, contracts)
 		},
-	)
+		func(ctx context.Context) ([]types.Log, error) {
+			block, err := n.block(ctx, hash)
+			if err != nil {
+				return nil, err
+			}
+			logs, err := n.TokenLogsInRange(ctx, contracts, uint64(*block.Number), uint64(*block.Number))
+			if err != nil {
+				return nil, err
+			}
+			// The canonical block is compared after its logs were read, so that they are not of a branch that it replaced.
+			header, err := n.HeaderByNumber(ctx, uint64(*block.Number))
+			if err != nil {
+				return nil, err
+			}
+			if header.Hash != hash {
+				return nil, fmt.Errorf("%w: %s is not canonical at %s", models.ErrBlockNotFound, hash, n.name)
+			}
+			return logs, nil
+		})
 }
 
 // TokenLogsInRange returns the contracts' watched logs in the canonical blocks from one number to another, both
 // included.
 func (n *Node) TokenLogsInRange(ctx context.Context, contracts Contracts, from, to uint64) ([]types.Log, error) {
-	return n.logs(ctx, ethereum.FilterQuery{
-		FromBlock: new(big.Int).SetUint64(from), ToBlock: new(big.Int).SetUint64(to),
-		Addresses: contracts, Topics: [][]common.Hash{watchedTopics},
-	})
+	blocks := map[string]any{"fromBlock": hexutil.EncodeUint64(from), "toBlock": hexutil.EncodeUint64(to)}
+	return n.logs(ctx, blocks, contracts)
 }
 
-func (n *Node) logs(ctx context.Context, query ethereum.FilterQuery) ([]types.Log, error) {
+func (n *Node) logs(ctx context.Context, blocks map[string]any, contracts Contracts) ([]types.Log, error) {
+	blocks["address"], blocks["topics"] = contracts, [][]common.Hash{watchedTopics}
 	return call(ctx, n, "eth_getLogs", func(ctx context.Context, client *rpc.Client) ([]types.Log, error) {
-		return ethclient.NewClient(client).FilterLogs(ctx, query)
+		var answer *[]*rpcLog
+		if err := client.CallContext(ctx, &answer, "eth_getLogs", blocks); err != nil {
+			return nil, err
+		}
+		if answer == nil {
+			return nil, models.ErrBlockNotFound // null instead of a list
+		}
+		logs := make([]types.Log, len(*answer))
+		for i, log := range *answer {
+			if log == nil {
+				return nil, errors.New("read the logs: one of them is null")
+			}
+			logs[i] = types.Log(*log)
+		}
+		return logs, nil
 	})
 }
 
-// ReceiptsByBlockHash returns all receipts of the block with that hash.
+// block asks for the block with that hash. Returns models.ErrBlockNotFound.
+func (n *Node) block(ctx context.Context, hash common.Hash) (rpcBlock, error) {
+	return call(ctx, n, "eth_getBlockByHash", func(ctx context.Context, client *rpc.Client) (rpcBlock, error) {
+		var block *rpcBlock
+		if err := client.CallContext(ctx, &block, "eth_getBlockByHash", hash, false); err != nil {
+			return rpcBlock{}, err
+		}
+		if block == nil {
+			return rpcBlock{}, models.ErrBlockNotFound
+		}
+		if block.Number == nil || block.Hash == nil || *block.Hash != hash {
+			return rpcBlock{}, fmt.Errorf("read block %s: the node returned another block", hash)
+		}
+		return *block, nil
+	})
+}
+
+// ReceiptsByBlockHash returns all receipts of the block with that hash, in their order. From a node that does not offer
+// that, it reads the receipt of each transaction. Returns models.ErrBlockNotFound.
 func (n *Node) ReceiptsByBlockHash(ctx context.Context, hash common.Hash) ([]*types.Receipt, error) {
-	return call(
-		ctx,
-		n,
-		"eth_getBlockReceipts",
-		func(ctx context.Context, client *rpc.Client) ([]*types.Receipt, error) {
-			var texts []json.RawMessage
-			if err := client.CallContext(ctx, &texts, "eth_getBlockReceipts", hash); err != nil {
+	return eitherWay(ctx, &n.lacks, blockReceipts,
+		func(ctx context.Context) ([]*types.Receipt, error) {
+			const method = "eth_getBlockReceipts"
+			return call(ctx, n, method, func(ctx context.Context, client *rpc.Client) ([]*types.Receipt, error) {
+				var answer *[]*rpcReceipt
+				if err := client.CallContext(ctx, &answer, method, hash); err != nil {
+					return nil, err
+				}
+				if answer == nil {
+					return nil, models.ErrBlockNotFound
+				}
+				return receiptsOf(*answer, hash)
+			})
+		},
+		func(ctx context.Context) ([]*types.Receipt, error) {
+			block, err := n.block(ctx, hash)
+			if err != nil {
 				return nil, err
 			}
-			if texts == nil {
-				return nil, ethereum.NotFound
-			}
-			receipts := make([]*types.Receipt, len(texts))
-			for i, text := range texts {
-				var err error
-				if receipts[i], err = decodeReceipt(text); err != nil {
-					return nil, fmt.Errorf("receipt %d of block %s: %w", i, hash, err)
+			answers := make([]*rpcReceipt, len(block.Transactions))
+			calls := make([]rpc.BatchElem, len(answers))
+			for i, tx := range block.Transactions {
+				calls[i] = rpc.BatchElem{
+					Method: "eth_getTransactionReceipt", Args: []any{common.Hash(tx)}, Result: &answers[i],
 				}
 			}
-			return receipts, nil
-		},
-	)
+			if err := n.batch(ctx, calls); err != nil {
+				return nil, err
+			}
+			return receiptsOf(answers, hash)
+		})
+}
+
+// receiptsOf returns the receipts of a block. Each must be there, and be of that block. Returns
+// models.ErrBlockNotFound.
+func receiptsOf(answers []*rpcReceipt, block common.Hash) ([]*types.Receipt, error) {
+	receipts := make([]*types.Receipt, len(answers))
+	for i, receipt := range answers {
+		if receipt == nil || receipt.BlockHash != block {
+			return nil, fmt.Errorf("%w: receipt %d of block %s is missing or of another block", models.ErrBlockNotFound, i,
+				block)
+		}
+		receipts[i] = (*types.Receipt)(receipt)
+	}
+	return receipts, nil
 }
 
 // Receipt returns a transaction's receipt. ok is false when the node has none.
 func (n *Node) Receipt(ctx context.Context, txHash common.Hash) (receipt *types.Receipt, ok bool, err error) {
-	receipt, err = call(
-		ctx,
-		n,
-		"eth_getTransactionReceipt",
-		func(ctx context.Context, client *rpc.Client) (*types.Receipt, error) {
-			var text json.RawMessage
-			if err := client.CallContext(ctx, &text, "eth_getTransactionReceipt", txHash); err != nil {
-				return nil, err
-			}
-			if len(text) == 0 || string(text) == "null" {
-				return nil, ethereum.NotFound
-			}
-			return decodeReceipt(text)
-		},
-	)
-	if errors.Is(err, ethereum.NotFound) {
+	const method = "eth_getTransactionReceipt"
+	answer, err := call(ctx, n, method, func(ctx context.Context, client *rpc.Client) (*rpcReceipt, error) {
+		var answer *rpcReceipt
+		err := client.CallContext(ctx, &answer, method, txHash)
+		return answer, err
+	})
+	if MeaningOf(err) == MeansNotYet {
 		return nil, false, nil
 	}
-	return receipt, err == nil, err
+	return (*types.Receipt)(answer), err == nil && answer != nil, err
 }
 
 // Syncing reports whether the node says that it is still catching up.
@@ -238,7 +304,6 @@ func (n *Node) SubscribeHeads(ctx context.Context, heads chan<- Header) (ethereu
 }
 
 func (n *Node) subscribe(ctx context.Context, channel any, what ...any) (ethereum.Subscription, error) {
-	const methodNotFound, invalidParams = -32601, -32602
 	subscription, err := call(
 		ctx,
 		n,
@@ -247,19 +312,17 @@ func (n *Node) subscribe(ctx context.Context, channel any, what ...any) (ethereu
 			return client.EthSubscribe(ctx, channel, what...)
 		},
 	)
-	var refusal rpc.Error
 	switch {
 	case err == nil:
 		return subscription, nil
-	case errors.Is(err, rpc.ErrNotificationsUnsupported),
-		errors.As(err, &refusal) && (refusal.ErrorCode() == methodNotFound || refusal.ErrorCode() == invalidParams):
+	case MeaningOf(err) == MeansNotOffered:
 		return nil, models.ErrNoSubscriptions
 	default:
 		return nil, err
 	}
 }
 
-// call makes one RPC call within the time limit. Its errors contain no secret of the URL.
+// call makes one RPC call within the time limit. Its errors contain no secret of the URL and are a *NodeError.
 func call[T any](
 	ctx context.Context, n *Node, method string, do func(context.Context, *rpc.Client) (T, error),
 ) (T, error) {
@@ -268,32 +331,70 @@ func call[T any](
 	var none T
 	client, err := n.connection(ctx)
 	if err != nil {
-		return none, fmt.Errorf("connect to %s: %w", n.name, n.withoutURL(err))
+		return none, fmt.Errorf("connect to %s: %w", n.name, asNodeError("connect", n.withoutURL(err), 0))
 	}
+	began := time.Now()
 	result, err := do(ctx, client)
-	var status rpc.HTTPError
-	if errors.As(err, &status) && status.StatusCode == http.StatusTooManyRequests {
-		err = &RateLimitError{After: n.transport.pause(), cause: err}
-	}
+	n.watchSilence(ctx, client, began, err)
 	if err != nil {
-		return none, fmt.Errorf("%s at %s: %w", method, n.name, n.withoutURL(err))
+		return none, fmt.Errorf("ask %s: %w", n.name, asNodeError(method, n.withoutURL(err), n.transport.pause()))
 	}
 	return result, nil
 }
 
-// connection returns the client. After a WebSocket broke, go-ethereum's client reconnects by itself at the next call;
-// only the first connection is made here.
-func (n *Node) connection(ctx context.Context) (*rpc.Client, error) {
+// silenceMax is how long a connection may give no answer to any call before it is closed.
+const silenceMax = 4 * time.Second
+
+// watchSilence closes a connection on which calls were given up and nothing was answered for a while. A machine or a
+// firewall that vanishes tells nobody, and a socket to it stays open for hours. The next call connects again.
+func (n *Node) watchSilence(ctx context.Context, client *rpc.Client, began time.Time, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.client == nil {
-		client, err := rpc.DialOptions(ctx, n.url, rpc.WithHTTPClient(&http.Client{Transport: n.transport}))
-		if err != nil {
-			return nil, err
-		}
-		n.client = client
+	if n.client != client {
+		return
 	}
-	return n.client, nil
+	if err == nil || ctx.Err() == nil {
+		n.silence = time.Time{}
+		return
+	}
+	if n.silence.IsZero() {
+		n.silence = began
+	}
+	if time.Since(n.silence) >= silenceMax {
+		client.Close()
+		n.client, n.silence = nil, time.Time{}
+	}
+}
+
+// connection returns the client, and connects if there is none.
+func (n *Node) connection(ctx context.Context) (*rpc.Client, error) {
+	if client := n.connected(); client != nil {
+		return client, nil
+	}
+	select {
+	case <-n.dialing:
+		defer func() { n.dialing <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if client := n.connected(); client != nil {
+		return client, nil
+	}
+	client, err := rpc.DialOptions(ctx, n.url, rpc.WithHTTPClient(&http.Client{Transport: n.transport}),
+		rpc.WithWebsocketMessageSizeLimit(replyMax))
+	if err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.client = client
+	return client, nil
+}
+
+func (n *Node) connected() *rpc.Client {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.client
 }
 
 // withoutURL removes the URL from an HTTP error, because it often contains an API key and errors are logged.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/big"
 	"slices"
 	"sync/atomic"
@@ -22,8 +23,6 @@ const (
 	slowAfter = 2 * time.Second
 	// probeInterval is how often a node that is not in use is probed.
 	probeInterval = 10 * time.Second
-	// rateLimitPause is how long a rate limited node that names no time itself is left alone.
-	rateLimitPause = 10 * time.Second
 	// breakerDelay is how long a node whose calls fail is left alone.
 	breakerDelay = 3 * time.Second
 	// quarantine is how long a contradicted node is left out.
@@ -43,7 +42,8 @@ type Pool struct {
 	branches   branchChecks
 	alarms     Alarms
 	log        *slog.Logger
-	genesis    atomic.Pointer[common.Hash] // nil until it is known
+	countCall  func(node string, meaning Meaning) // nil if nobody counts
+	genesis    atomic.Pointer[common.Hash]        // nil until it is known
 }
 
 // PoolOption changes a pool's behaviour.
@@ -53,6 +53,11 @@ type PoolOption func(*Pool)
 // it for a node to lie more than once.
 func WithQuarantine(duration time.Duration) PoolOption {
 	return func(p *Pool) { p.quarantine = duration }
+}
+
+// WithCallCounter has each call to a node counted by what its outcome means.
+func WithCallCounter(count func(node string, meaning Meaning)) PoolOption {
+	return func(p *Pool) { p.countCall = count }
 }
 
 // NewPool returns a pool of the endpoints, best first.
@@ -78,7 +83,9 @@ func NewPool(endpoints []Endpoint, config Config, alarms Alarms, log *slog.Logge
 
 // DialPool returns a pool of the nodes with these URLs. A node that is down right now is no error; a URL that can never
 // work is one.
-func DialPool(ctx context.Context, urls []string, config Config, alarms Alarms, log *slog.Logger) (*Pool, error) {
+func DialPool(
+	ctx context.Context, urls []string, config Config, alarms Alarms, log *slog.Logger, options ...PoolOption,
+) (*Pool, error) {
 	endpoints := make([]Endpoint, len(urls))
 	for i, rawURL := range urls {
 		node, err := Dial(ctx, rawURL, log)
@@ -87,7 +94,7 @@ func DialPool(ctx context.Context, urls []string, config Config, alarms Alarms, 
 		}
 		endpoints[i] = node
 	}
-	return NewPool(endpoints, config, alarms, log), nil
+	return NewPool(endpoints, config, alarms, log, options...), nil
 }
 
 // Close ends every connection.
@@ -97,15 +104,39 @@ func (p *Pool) Close() {
 	}
 }
 
-// usable returns the nodes that are believed now, best first.
+// usable returns the nodes that are believed now, best first. Nodes that limit the rate of calls are waited for when
+// there are too few others.
 func (p *Pool) usable() []*member {
-	var usable []*member
+	var usable, slow, limited []*member
 	for _, m := range p.members {
-		if state, _ := m.state(); state.IsUsable() || state == models.NodeStale && len(p.members) == 1 {
+		switch state, _ := m.state(); {
+		case state == models.NodeOK, state == models.NodeStale && len(p.members) == 1:
 			usable = append(usable, m)
+		case state.IsUsable():
+			slow = append(slow, m)
+		case state == models.NodeRateLimited:
+			limited = append(limited, m)
 		}
 	}
+	if usable = append(usable, slow...); len(usable) < p.config.quorum() {
+		usable = append(usable, limited...)
+	}
 	return usable
+}
+
+// canDoWithout reports whether enough other nodes are well, so that a node that limits the rate of calls can be left
+// alone.
+func (p *Pool) canDoWithout(without *member) bool {
+	others := 0
+	for _, m := range p.members {
+		if m == without {
+			continue
+		}
+		if state, _ := m.state(); state.IsUsable() && !m.pace.isSlowed() {
+			others++
+		}
+	}
+	return others >= p.config.quorum()
 }
 
 // Health returns the state of each node, in order of preference.
@@ -159,13 +190,19 @@ func (p *Pool) raiseAlarm(ctx context.Context, alarm models.Alarm) {
 	}
 }
 
-// Run probes the nodes that are not in use until ctx ends, so that their health is known and they come back into use. A
-// single node is probed by every call anyway.
-func (p *Pool) Run(ctx context.Context) error {
-	if len(p.members) < 2 {
-		<-ctx.Done()
-		return ctx.Err()
+func (p *Pool) resolveAlarm(ctx context.Context, kind models.AlarmKind, subject, resolution string) {
+	if p.alarms == nil {
+		return
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := p.alarms.Resolve(ctx, p.config.Network, kind, subject, models.ActorSystem, resolution); err != nil {
+		p.log.ErrorContext(ctx, "cannot resolve an alarm", "alarm", string(kind), "error", err)
+	}
+}
+
+// Run probes the nodes that are not in use until ctx ends, so that their health is known and they come back into use.
+func (p *Pool) Run(ctx context.Context) error {
 	ticker := time.NewTicker(probeInterval)
 	defer ticker.Stop()
 	for {
@@ -207,6 +244,30 @@ func (p *Pool) agreedHead() (number uint64, ok bool) {
 		return 0, false
 	}
 	return nthHighest(heads, quorum), true
+}
+
+// othersHead returns the highest head that at least a quorum of the other nodes has reached lately, and how far it may
+// have come since they were asked. ok is false when too few heads are known.
+func (p *Pool) othersHead(without *member) (reached, atMost uint64, ok bool) {
+	var heads, since []uint64
+	for _, m := range p.members {
+		head, known := m.freshHead()
+		if !known || m == without {
+			continue
+		}
+		heads = append(heads, head.Number)
+		if p.config.BlockTime > 0 {
+			since = append(since, head.Number+uint64(max(0, m.headAge()/p.config.BlockTime)))
+		}
+	}
+	quorum := p.config.quorum()
+	if len(heads) < quorum {
+		return 0, 0, false
+	}
+	if atMost = math.MaxUint64 - staleBlocks; len(since) > 0 {
+		atMost = nthHighest(since, quorum)
+	}
+	return nthHighest(heads, quorum), atMost, true
 }
 
 // candidates returns the nodes to read from: the healthy ones in order of preference, then those that have problems but

@@ -76,13 +76,21 @@ func (c *CrossCheck) checkRange(
 		until := min(to, start+c.rangeNow-1)
 		readings, err := c.readRangeFromSeveral(ctx, start, until, readers)
 		if err != nil {
-			if blocks := until - start + 1; blocks > 1 && ctx.Err() == nil && mayBeTooLong(err) {
+			refused := mayBeTooLong(err) || MeaningOf(err) == MeansNotOffered
+			if blocks := until - start + 1; blocks > 1 && ctx.Err() == nil && refused {
 				c.rangeNow = max(blocks/2, 1)
 				continue
 			}
-			return report, err
+			if !refused {
+				return report, err
+			}
 		}
-		part, err := c.compareRange(ctx, start, until, readings)
+		var part RescanReport
+		if err != nil {
+			part, err = c.checkSingly(ctx, start, readers) // no node offers ranges
+		} else {
+			part, err = c.compareRange(ctx, start, until, readings)
+		}
 		if err != nil {
 			return report, err
 		}
@@ -102,21 +110,18 @@ func (c *CrossCheck) readRangeFromSeveral(ctx context.Context, from, to uint64, 
 	byTop := map[common.Hash][]rangeReading{}
 	var best []rangeReading
 	var failure error
-	for next, nodes := 0, c.pool.usable(); next < len(nodes) && len(best) < readers; {
-		until := min(next+readers-len(best), len(nodes))
-		read := func(node *member) rangeReading { return c.readRange(ctx, node, from, to) }
-		for _, r := range askEach(nodes[next:until], read) {
-			if r.err != nil {
-				failure = cmp.Or(failure, r.err)
-				continue
-			}
-			byTop[r.topHash] = append(byTop[r.topHash], r)
-			if len(byTop[r.topHash]) > len(best) {
-				best = byTop[r.topHash]
-			}
+	read := func(ctx context.Context, node *member) rangeReading { return c.readRange(ctx, node, from, to) }
+	gather(ctx, c.pool.usable(), readers, read, func(r rangeReading) (missing int) {
+		if r.err != nil {
+			failure = cmp.Or(failure, r.err)
+			return readers - len(best)
 		}
-		next = until
-	}
+		byTop[r.topHash] = append(byTop[r.topHash], r)
+		if len(byTop[r.topHash]) > len(best) {
+			best = byTop[r.topHash]
+		}
+		return readers - len(best)
+	})
 	quorum := c.config.quorum()
 	if len(best) >= quorum {
 		return best, nil
@@ -162,17 +167,9 @@ func (c *CrossCheck) compareRange(ctx context.Context, from, to uint64, readings
 	}
 	report.Found = len(stored)
 	for _, number := range sortedKeys(doubted) {
-		hash, err := c.storedHash(ctx, number)
-		if err != nil {
+		if err := c.checkDoubted(ctx, number, len(readings), &report); err != nil {
 			return report, err
 		}
-		_, part, err := c.checkBlock(ctx, number, hash, len(readings))
-		if err != nil {
-			return report, err
-		}
-		report.Found += part.Added - part.Disproved
-		report.Added += part.Added
-		report.Disproved += part.Disproved
 	}
 	return report, nil
 }
@@ -206,13 +203,37 @@ func (c *CrossCheck) checkTimes(ctx context.Context, from, to uint64) error {
 		if !slices.ContainsFunc(times[number], func(at time.Time) bool { return !at.Equal(header.Time) }) {
 			continue
 		}
-		hash, err := c.storedHash(ctx, number)
-		if err == nil {
-			_, _, err = c.checkBlock(ctx, number, hash, c.config.quorum())
-		}
-		if err != nil {
+		if err := c.checkDoubted(ctx, number, c.config.quorum(), &RescanReport{}); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// checkSingly compares one block with the store without asking for a range.
+func (c *CrossCheck) checkSingly(ctx context.Context, number uint64, readers int) (RescanReport, error) {
+	report := RescanReport{Blocks: 1}
+	stored, err := c.store.StoredTransfers(ctx, c.config.Network, number, number)
+	if err != nil {
+		return report, fmt.Errorf("read the stored transfers of block %d: %w", number, err)
+	}
+	report.Found = len(stored)
+	err = c.checkDoubted(ctx, number, readers, &report)
+	return report, err
+}
+
+// checkDoubted has the nodes decide on one block, and adds to the report what was repaired.
+func (c *CrossCheck) checkDoubted(ctx context.Context, number uint64, readers int, report *RescanReport) error {
+	hash, err := c.storedHash(ctx, number)
+	if err != nil {
+		return err
+	}
+	_, part, err := c.checkBlock(ctx, number, hash, readers)
+	if err != nil {
+		return err
+	}
+	report.Found += part.Added - part.Disproved
+	report.Added += part.Added
+	report.Disproved += part.Disproved
 	return nil
 }

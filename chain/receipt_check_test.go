@@ -10,8 +10,8 @@ import (
 	"paycow/models"
 )
 
-// TestCheckReceipt changes one thing at a time about a receipt that holds the stated transfer. The receipts of the whole
-// block are compared afterwards as well, but a node may not have them.
+// TestCheckReceipt changes one thing at a time about a receipt that holds the stated transfer. The receipts of the
+// whole block are compared afterwards as well, but a node may not have them.
 func TestCheckReceipt(t *testing.T) {
 	t.Parallel()
 	stated := pay(ourAddress1, 50_000_000)

@@ -3,17 +3,13 @@ package chain
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
-	"github.com/ethereum/go-ethereum/rpc"
 	"github.com/ethereum/go-ethereum/trie"
 
 	"paycow/models"
@@ -26,10 +22,6 @@ func receiptsRoot(receipts []*types.Receipt) common.Hash {
 	return types.DeriveSha(types.Receipts(receipts), trie.NewStackTrie(nil))
 }
 
-// undecoded is the type of a receipt of which only a part could be decoded. No type of transaction has this number
-// (EIP-2718).
-const undecoded = 0xff
-
 // isKnownType reports whether the receipts of a type of transaction can be encoded, which their root needs.
 func isKnownType(receipt *types.Receipt) bool {
 	switch receipt.Type {
@@ -38,31 +30,6 @@ func isKnownType(receipt *types.Receipt) bool {
 	default:
 		return false
 	}
-}
-
-// decodeReceipt decodes a receipt from JSON. Of one that does not have the fields that every known type has, it decodes
-// what says whom the transaction paid.
-func decodeReceipt(text []byte) (*types.Receipt, error) {
-	var receipt types.Receipt
-	err := json.Unmarshal(text, &receipt)
-	if err == nil {
-		return &receipt, nil
-	}
-	var part struct {
-		Status      *hexutil.Uint64 `json:"status"`
-		TxHash      *common.Hash    `json:"transactionHash"`
-		BlockHash   common.Hash     `json:"blockHash"`
-		BlockNumber *hexutil.Big    `json:"blockNumber"`
-		Logs        []*types.Log    `json:"logs"`
-	}
-	if partErr := json.Unmarshal(text, &part); partErr != nil || part.Status == nil || part.TxHash == nil ||
-		part.Logs == nil || slices.Contains(part.Logs, nil) {
-		return nil, fmt.Errorf("decode a receipt: %w", err)
-	}
-	return &types.Receipt{
-		Type: undecoded, Status: uint64(*part.Status), TxHash: *part.TxHash, BlockHash: part.BlockHash,
-		BlockNumber: (*big.Int)(part.BlockNumber), Logs: part.Logs,
-	}, nil
 }
 
 // receiptsDigest returns a hash of everything in the receipts that their root would prove, and of the transactions.
@@ -91,17 +58,16 @@ type failedReceipts struct {
 //
 // When no node's have it, but enough nodes return the same ones, or there is a type of transaction that is not known
 // here, then this program cannot compute the root: an alarm is raised, nobody is accused, and the receipts that a
-// quorum returns count. It returns nil receipts when there are none to go by, because no node offers any or because
-// those that cannot be checked have no quorum; then the agreement of the nodes must do. Returns models.ErrDoubtful or
-// an error of a node.
+// quorum returns count. It returns nil receipts when those that cannot be checked have no quorum; then the agreement of
+// the nodes must do. Returns errNoReceipts, models.ErrDoubtful or an error of a node.
 func (p *Pool) proveReceipts(ctx context.Context, nodes []*member, block Header) ([]*types.Receipt, error) {
 	var failure error
 	var failed []failedReceipts
 	asked := slices.Clone(nodes)
 	for i := 0; i < len(asked); i++ {
 		receipts, err := asked[i].ReceiptsByBlockHash(ctx, block.Hash)
-		if _, refused := errors.AsType[rpc.Error](err); refused {
-			continue // the node does not offer them
+		if err != nil && mayLack(err) && MeaningOf(err) != MeansNotYet {
+			continue // the node offers them in no way
 		}
 		if err != nil {
 			failure = cmp.Or(failure, err)
@@ -123,11 +89,18 @@ func (p *Pool) proveReceipts(ctx context.Context, nodes []*member, block Header)
 		p.raiseUndecodable(ctx, failed[0].reason)
 		return agreed, nil
 	}
-	if len(failed) > 0 {
+	switch {
+	case len(failed) > 0:
 		return nil, fmt.Errorf("%s: %w: %s", failed[0].node.Name(), models.ErrDoubtful, failed[0].reason)
+	case failure != nil:
+		return nil, failure
+	default:
+		return nil, errNoReceipts
 	}
-	return nil, failure
 }
+
+// errNoReceipts means that no node offers the receipts of a block, so that nothing proves what the nodes say about it.
+var errNoReceipts = errors.New("no node offers the receipts of the block")
 
 // undecodable reports whether receipts without the right root are the fault of this program. It returns those that a
 // quorum of nodes, and no fewer than two, returns alike, if there are any. The bloom filter of the header, which does

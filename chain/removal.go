@@ -35,6 +35,7 @@ func (v *Verifier) VerifyRemoval(ctx context.Context, credited Verification) err
 }
 
 func (v *Verifier) verifyRemoval(ctx context.Context, credited Verification) error {
+	ctx = urgently(ctx)
 	quorum := v.config.quorum()
 	nodes := v.pool.usable()
 	if len(nodes) < quorum {
@@ -43,19 +44,19 @@ func (v *Verifier) verifyRemoval(ctx context.Context, credited Verification) err
 	var reasons []string
 	var first error
 	denying := 0
-	read := func(node *member) transferReading {
+	read := func(ctx context.Context, node *member) transferReading {
 		return transferReading{node: node, err: v.deny(ctx, node, credited)}
 	}
-	askUntil(nodes, quorum, read, func(r transferReading) bool {
+	gather(ctx, nodes, quorum, read, func(r transferReading) (missing int) {
 		if r.err == nil {
 			denying++
-			return true
+			return quorum - denying
 		}
 		if first == nil || errors.Is(r.err, models.ErrStillCanonical) {
 			first = r.err
 		}
 		reasons = append(reasons, fmt.Sprintf("%s: %v", r.node.Name(), r.err))
-		return false
+		return quorum - denying
 	})
 	switch {
 	case ctx.Err() != nil:

@@ -18,8 +18,8 @@ func credited(t models.TokenTransfer) chain.Verification {
 	}}
 }
 
-// TestARemovalNeedsTheQuorum lets each of three nodes still have a credited transfer, be on a branch without it, lag behind
-// or be away, in every combination.
+// TestARemovalNeedsTheQuorum lets each of three nodes still have a credited transfer, be on a branch without it, lag
+// behind or be away, in every combination.
 func TestARemovalNeedsTheQuorum(t *testing.T) {
 	t.Parallel()
 	const (

@@ -97,15 +97,15 @@ func (s *sharedVerifications) remember(key verificationKey) {
 // stillCanonical returns nil when a quorum of nodes has the block in its chain.
 func (v *Verifier) stillCanonical(ctx context.Context, block models.BlockRef) error {
 	have, quorum := 0, v.config.quorum()
-	read := func(node *member) bool {
+	read := func(ctx context.Context, node *member) bool {
 		header, err := node.HeaderByNumber(ctx, block.Number)
 		return err == nil && header.Hash.Hex() == block.Hash
 	}
-	askUntil(v.pool.usable(), quorum, read, func(has bool) bool {
+	gather(urgently(ctx), v.pool.usable(), quorum, read, func(has bool) (missing int) {
 		if has {
 			have++
 		}
-		return has
+		return quorum - have
 	})
 	if have < quorum {
 		return fmt.Errorf("%w: %d of %d needed nodes have block %s", models.ErrQuorumMissing, have, quorum, block)

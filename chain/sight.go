@@ -12,7 +12,7 @@ import (
 const (
 	// sightLasts is how long an answer of a node counts: longer than the head is left alone while a subscription is
 	// silent.
-	sightLasts = safetyPollInterval + 5*time.Second
+	sightLasts = 20 * time.Second
 	// sightTimeout bounds the question to the database.
 	sightTimeout = 5 * time.Second
 	// agreementLasts is how long the agreed block may stand still below the cursor. Then this worker may reach one node,

@@ -161,19 +161,23 @@ func (p *Pool) tokenState(
 	ctx context.Context, contract common.Address, block common.Hash, withFee bool,
 ) (models.TokenState, error) {
 	return agreeOn(ctx, p, fmt.Sprintf("the state of the contract %s", contract),
-		func(m *member) (models.TokenState, error) { return readTokenState(ctx, m, contract, block, withFee) })
+		func(ctx context.Context, m *member) (models.TokenState, error) {
+			return readTokenState(ctx, m, contract, block, withFee)
+		})
 }
 
 // isToken reports whether a quorum of nodes says that a contract has a supply at the block with that hash.
 func (p *Pool) isToken(ctx context.Context, contract common.Address, block common.Hash) (bool, error) {
-	return agreeOn(ctx, p, fmt.Sprintf("the contract %s", contract), func(m *member) (bool, error) {
+	return agreeOn(ctx, p, fmt.Sprintf("the contract %s", contract), func(ctx context.Context, m *member) (bool, error) {
 		answers, err := m.CallToken(ctx, contract, block, "totalSupply")
 		return err == nil && len(answers[0]) == common.HashLength, err
 	})
 }
 
 // agreeOn asks nodes until a quorum gives the same answer. what says what the answer is about.
-func agreeOn[T comparable](ctx context.Context, p *Pool, what string, ask func(m *member) (T, error)) (T, error) {
+func agreeOn[T comparable](
+	ctx context.Context, p *Pool, what string, ask func(ctx context.Context, m *member) (T, error),
+) (T, error) {
 	type answer struct {
 		node  *member
 		value T
@@ -184,23 +188,19 @@ func agreeOn[T comparable](ctx context.Context, p *Pool, what string, ask func(m
 	var answers []answer
 	var winner, none T
 	var failure error
-	for next := 0; next < len(nodes) && votes[winner] < quorum; {
-		until := min(next+quorum-votes[winner], len(nodes))
-		for _, a := range askEach(nodes[next:until], func(m *member) answer {
-			value, err := ask(m)
-			return answer{m, value, err}
-		}) {
-			answers = append(answers, a)
-			if a.err != nil {
-				failure = cmp.Or(failure, a.err)
-				continue
-			}
-			if votes[a.value]++; votes[a.value] > votes[winner] {
-				winner = a.value
-			}
-		}
-		next = until
+	read := func(ctx context.Context, m *member) answer {
+		value, err := ask(ctx, m)
+		return answer{m, value, err}
 	}
+	gather(ctx, nodes, quorum, read, func(a answer) (missing int) {
+		answers = append(answers, a)
+		if a.err != nil {
+			failure = cmp.Or(failure, a.err)
+		} else if votes[a.value]++; votes[a.value] > votes[winner] {
+			winner = a.value
+		}
+		return quorum - votes[winner]
+	})
 	if votes[winner] < quorum {
 		err := fmt.Errorf("%w: %d of %d needed nodes agree on %s", models.ErrQuorumMissing, votes[winner], quorum, what)
 		if failure != nil {

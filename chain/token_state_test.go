@@ -31,8 +31,8 @@ func eventsOf(blocks []*chaintest.Block, contracts ...common.Address) []models.T
 	return found
 }
 
-// TestOneNodeCannotHideOrInventAnEvent: whatever the node that is read says about pauses, the store holds the truth as soon as the
-// quorum has agreed on the block, also where the blocks were read in ranges.
+// TestOneNodeCannotHideOrInventAnEvent: whatever the node that is read says about pauses, the store holds the truth as
+// soon as the quorum has agreed on the block, also where the blocks were read in ranges.
 func TestOneNodeCannotHideOrInventAnEvent(t *testing.T) {
 	t.Parallel()
 	for name, lie := range map[string]chaintest.Lie{
@@ -125,8 +125,8 @@ func TestTheStateOfTheTokenNeedsAQuorum(t *testing.T) {
 	})
 }
 
-// TestAnUpgradeOfTheTokenIsFollowed: after deprecate(), the new contract makes the logs. They are found from the upgrade on, are
-// identified by their contract, and are verified; logs of any other contract are not.
+// TestAnUpgradeOfTheTokenIsFollowed: after deprecate(), the new contract makes the logs. They are found from the
+// upgrade on, are identified by their contract, and are verified; logs of any other contract are not.
 func TestAnUpgradeOfTheTokenIsFollowed(t *testing.T) {
 	t.Parallel()
 	for _, quorum := range []int{1, 2} {
@@ -229,7 +229,8 @@ func TestOneNodeCannotUpgradeTheToken(t *testing.T) {
 	require.Empty(t, store.Events())
 }
 
-// TestTheContractOfALogIsAgreedOn: a node that gives a log to another of the watched contracts is contradicted, whatever else is true.
+// TestTheContractOfALogIsAgreedOn: a node that gives a log to another of the watched contracts is contradicted,
+// whatever else is true.
 func TestTheContractOfALogIsAgreedOn(t *testing.T) {
 	t.Parallel()
 	m := newModel()
@@ -248,7 +249,8 @@ func TestTheContractOfALogIsAgreedOn(t *testing.T) {
 	require.Equal(t, map[string]bool{"node0": true}, panel.reported())
 }
 
-// TestAnUpgradeToNowhereIsNotFollowed: nobody can pay, so windows wait, and no address is watched at which there is no contract.
+// TestAnUpgradeToNowhereIsNotFollowed: nobody can pay, so windows wait, and no address is watched at which there is no
+// contract.
 func TestAnUpgradeToNowhereIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	for _, nowhere := range []common.Address{chaintest.Vacant, {}, chaintest.Token} {

@@ -246,8 +246,9 @@ func FuzzDecodeTransfers(f *testing.F) {
 	})
 }
 
-// TestOrdinalsCountOneContract: two contracts that are watched as one token both emit logs in one transaction. Neither changes
-// how the other one's transfers are identified, so nothing that was recorded before an upgrade gets another key.
+// TestOrdinalsCountOneContract: two contracts that are watched as one token both emit logs in one transaction. Neither
+// changes how the other one's transfers are identified, so nothing that was recorded before an upgrade gets another
+// key.
 func TestOrdinalsCountOneContract(t *testing.T) {
 	t.Parallel()
 	upgraded := common.HexToAddress("0x00000000000000000000000000000000070ce401")

@@ -18,8 +18,8 @@ import (
 // unknownType is a type of transaction that go-ethereum does not know yet.
 const unknownType = 0x7d
 
-// withUnknownType returns a chain that holds a transfer to us in block 1, in a block with a transaction of an unknown type:
-// the transfer's own, or another one.
+// withUnknownType returns a chain that holds a transfer to us in block 1, in a block with a transaction of an unknown
+// type: the transfer's own, or another one.
 func withUnknownType(own bool) *chaintest.Chain {
 	c := chaintest.NewChain()
 	transfer, other := chaintest.Tx(1, chaintest.Pay(chaintest.Payee1, 50)), chaintest.Tx(2, chaintest.Pay(chaintest.Stranger, 7))
@@ -41,8 +41,8 @@ func verification(t models.TokenTransfer) chain.Verification {
 	return wanted
 }
 
-// Nobody can compute the root of receipts of a type that is not known yet. That is not the nodes' fault, and crediting goes on
-// by their agreement.
+// Nobody can compute the root of receipts of a type that is not known yet. That is not the nodes' fault, and crediting
+// goes on by their agreement.
 func TestATypeOfTransactionThatIsNotKnownStopsNothing(t *testing.T) {
 	t.Parallel()
 	for _, own := range []bool{true, false} {
@@ -80,8 +80,8 @@ func TestATypeOfTransactionThatIsNotKnownStopsNothing(t *testing.T) {
 	}
 }
 
-// A node that leaves out every log of a block whose receipts cannot be checked is contradicted by its own receipts or by the
-// others; a node that lies about such a block still changes nothing.
+// A node that leaves out every log of a block whose receipts cannot be checked is contradicted by its own receipts or
+// by the others; a node that lies about such a block still changes nothing.
 func TestALieAboutABlockThatCannotBeCheckedChangesNothing(t *testing.T) {
 	t.Parallel()
 	for lie := chaintest.LieHideAll; lie <= chaintest.LieAnotherAccount; lie++ {
@@ -106,8 +106,8 @@ func TestALieAboutABlockThatCannotBeCheckedChangesNothing(t *testing.T) {
 	}
 }
 
-// Two nodes contradict each other and neither can be proved right: with a quorum of two nothing is decided, and with three
-// nodes the two that agree decide.
+// Two nodes contradict each other and neither can be proved right: with a quorum of two nothing is decided, and with
+// three nodes the two that agree decide.
 func TestReceiptsThatAQuorumReturnsDecideAboutABlockThatCannotBeChecked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

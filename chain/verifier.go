@@ -1,9 +1,11 @@
 package chain
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -78,6 +80,7 @@ func (v *Verifier) VerifyTransfer(ctx context.Context, wanted Verification) erro
 }
 
 func (v *Verifier) verify(ctx context.Context, wanted Verification) error {
+	ctx = urgently(ctx)
 	quorum := v.config.quorum()
 	nodes := v.pool.usable()
 	if len(nodes) < quorum {
@@ -88,18 +91,19 @@ func (v *Verifier) verify(ctx context.Context, wanted Verification) error {
 		return err
 	}
 	var confirming, others []transferReading
-	read := func(node *member) transferReading { return v.read(ctx, node, contracts, wanted) }
-	askUntil(nodes, quorum, read, func(r transferReading) bool {
-		if r.err == nil && (len(confirming) == 0 || r.header.ReceiptsRoot == confirming[0].header.ReceiptsRoot) {
+	read := func(ctx context.Context, node *member) transferReading { return v.read(ctx, node, contracts, wanted) }
+	gather(ctx, nodes, quorum, read, func(r transferReading) (missing int) {
+		switch {
+		case r.err == nil && (len(confirming) == 0 || r.header.ReceiptsRoot == confirming[0].header.ReceiptsRoot):
 			confirming = append(confirming, r)
-			return true
-		}
-		if r.err == nil {
+		case r.err == nil:
 			r.err = fmt.Errorf("%w: it states another receipts root for block %d", models.ErrDoubtful,
 				wanted.Notice.Block.Number)
+			fallthrough
+		default:
+			others = append(others, r)
 		}
-		others = append(others, r)
-		return false
+		return quorum - len(confirming)
 	})
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -267,7 +271,8 @@ func checkReceipt(receipt *types.Receipt, contracts Contracts, depositAddress st
 const provedBlocks = 1024
 
 // prove looks for the transfer in the receipts of its block, which must have the root that the confirming nodes
-// state. A transfer counts as proved when there are no receipts to go by.
+// state. Where no node offers the receipts, every usable node must confirm the transfer: nodes that invent it alike
+// could otherwise be a quorum.
 func (v *Verifier) prove(
 	ctx context.Context, confirming []transferReading, contracts Contracts, wanted Verification,
 ) error {
@@ -284,6 +289,9 @@ func (v *Verifier) prove(
 		nodes[i] = r.node
 	}
 	receipts, err := v.pool.proveReceipts(ctx, nodes, confirming[0].header)
+	if errors.Is(err, errNoReceipts) {
+		return v.confirmByAll(ctx, confirming, contracts, wanted)
+	}
 	if err != nil || receipts == nil {
 		return err
 	}
@@ -295,6 +303,33 @@ func (v *Verifier) prove(
 	v.proved[block] = transfers
 	v.mu.Unlock()
 	return holds(transfers, wanted)
+}
+
+// confirmByAll returns nil when the usable nodes that have not confirmed the transfer yet confirm it as well. Returns
+// models.ErrQuorumMissing.
+func (v *Verifier) confirmByAll(
+	ctx context.Context, confirming []transferReading, contracts Contracts, wanted Verification,
+) error {
+	remaining := slices.DeleteFunc(v.pool.usable(), func(m *member) bool {
+		return slices.ContainsFunc(confirming, func(r transferReading) bool { return r.node == m })
+	})
+	missing := len(remaining)
+	var reason error
+	read := func(ctx context.Context, node *member) transferReading { return v.read(ctx, node, contracts, wanted) }
+	gather(ctx, remaining, missing, read, func(r transferReading) int {
+		if r.err == nil && r.header.ReceiptsRoot == confirming[0].header.ReceiptsRoot {
+			missing--
+		} else {
+			reason = cmp.Or(r.err, models.ErrDoubtful)
+		}
+		return missing
+	})
+	if missing > 0 {
+		return fmt.Errorf("%w: no node offers the receipts of block %d, so every usable node must confirm the transfer, "+
+			"and %d of %d do not: %w", models.ErrQuorumMissing, wanted.Notice.Block.Number, missing,
+			len(confirming)+len(remaining), cmp.Or(reason, ctx.Err()))
+	}
+	return nil
 }
 
 // holds returns models.ErrTransferDiffers unless the proved transfers of a block contain the wanted one.

@@ -42,6 +42,8 @@ type SecondFactor struct {
 	TOTPPending []byte `gorm:"->;column:totp_pending"`
 	// TOTPLastStep is the newest time step whose code was used, so that no code is accepted twice.
 	TOTPLastStep int64 `gorm:"->;column:totp_last_step"`
+	// RecoverySealed recognises the recovery codes that were not used yet, sealed; empty when there were never any.
+	RecoverySealed []byte `gorm:"->;column:recovery_sealed"`
 }
 
 // HasTOTP reports whether logging in needs a code.
@@ -49,6 +51,11 @@ func (f SecondFactor) HasTOTP() bool { return len(f.TOTPSealed) > 0 }
 
 // TOTPOwner returns the owner under which an account's second factor is sealed.
 func TOTPOwner(role Role, accountID string) string { return "totp:" + string(role) + ":" + accountID }
+
+// RecoveryOwner returns the owner under which an account's recovery codes are sealed.
+func RecoveryOwner(role Role, accountID string) string {
+	return "recovery:" + string(role) + ":" + accountID
+}
 
 // Actor returns the account's name in the audit log.
 func (a Account) Actor() string {

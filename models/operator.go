@@ -18,19 +18,24 @@ const (
 
 // Operator is a merchant who integrates PayCow.
 type Operator struct {
-	ID           string `gorm:"primaryKey"` // 24 lower-case hex digits
-	Email        string // lower-case, unique
-	Name         string
-	Status       OperatorStatus
-	PasswordHash string // Argon2id in PHC string form
-	Website      string // as the operator gave it, "" for none
-	StatusReason string // the admin's reason for the status, "" for none
+	ID    string `gorm:"primaryKey"` // 24 lower-case hex digits
+	Email string // lower-case, unique
+	// EmailVerifiedAt is when it was known that the owner of the e-mail address uses the account; nil before.
+	EmailVerifiedAt *time.Time
+	Name            string
+	Status          OperatorStatus
+	PasswordHash    string // Argon2id in PHC string form, "" until the owner has set a password
+	Website         string // as the operator gave it, "" for none
+	StatusReason    string // the admin's reason for the status, "" for none
 	// ReturnOrigins are the origins that a payment's return URL may have, one a line.
 	ReturnOrigins string
 	SecondFactor  `gorm:"embedded"`
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
 }
+
+// RegistrationLifetime is how long an application whose e-mail address was never verified is kept.
+const RegistrationLifetime = 30 * 24 * time.Hour
 
 // Origins returns the operator's return origins.
 func (o Operator) Origins() []string { return strings.Fields(o.ReturnOrigins) }

@@ -72,7 +72,9 @@ const maxListedSessions = 100
 // log.
 func (s *Store) RemoveSecondFactor(ctx context.Context, account models.Account, entry models.AuditEntry) error {
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		changes := map[string]any{"totp_sealed": []byte{}, "totp_pending": []byte{}, "updated_at": s.now()}
+		changes := map[string]any{
+			"totp_sealed": []byte{}, "totp_pending": []byte{}, "recovery_sealed": []byte{}, "updated_at": s.now(),
+		}
 		if err := changeOne(tx, account, changes); err != nil {
 			return err
 		}
@@ -195,7 +197,11 @@ func (s *Store) UsePasswordLink(
 		if used.RowsAffected == 0 {
 			return models.ErrNotFound
 		}
-		if err := changeOne(tx, account, map[string]any{"password_hash": hash, "updated_at": s.now()}); err != nil {
+		changes := map[string]any{"password_hash": hash, "updated_at": s.now()}
+		if account.Role == models.RoleOperator { // the link reached the owner of the e-mail address
+			changes["email_verified_at"] = gorm.Expr("COALESCE(email_verified_at, ?)", s.now())
+		}
+		if err := changeOne(tx, account, changes); err != nil {
 			return err
 		}
 		if err := endSessions(tx, account, nil); err != nil {

@@ -119,14 +119,15 @@ func (s *Store) OfferTOTP(ctx context.Context, account models.Account, sealed []
 	return wrap(err, "offer a second factor")
 }
 
-// EnableTOTP makes the offered secret the account's second factor, ends the sessions other than current, and writes the
-// audit log. step is the time step of the code that confirmed it. Returns models.ErrNotFound when the offer was
-// replaced since account was read.
+// EnableTOTP makes the offered secret the account's second factor, with sealed recovery codes (empty for none), ends
+// the sessions other than current, and writes the audit log. step is the time step of the code that confirmed it.
+// Returns models.ErrNotFound when the offer was replaced since account was read.
 func (s *Store) EnableTOTP(
-	ctx context.Context, account models.Account, step int64, current []byte, entry models.AuditEntry,
+	ctx context.Context, account models.Account, step int64, recovery, current []byte, entry models.AuditEntry,
 ) error {
 	return s.changeFactor(ctx, account, map[string]any{
-		"totp_sealed": account.TOTPPending, "totp_pending": []byte{}, "totp_last_step": step, "updated_at": s.now(),
+		"totp_sealed": account.TOTPPending, "totp_pending": []byte{}, "totp_last_step": step,
+		"recovery_sealed": orEmpty(recovery), "updated_at": s.now(),
 	}, current, entry, gorm.Expr("totp_pending = ? AND length(totp_sealed) = 0", account.TOTPPending))
 }
 
@@ -136,8 +137,43 @@ func (s *Store) DisableTOTP(
 	ctx context.Context, account models.Account, current []byte, entry models.AuditEntry,
 ) error {
 	return s.changeFactor(ctx, account, map[string]any{
-		"totp_sealed": []byte{}, "totp_pending": []byte{}, "updated_at": s.now(),
+		"totp_sealed": []byte{}, "totp_pending": []byte{}, "recovery_sealed": []byte{}, "updated_at": s.now(),
 	}, current, entry, gorm.Expr("totp_sealed = ? AND length(totp_sealed) > 0", account.TOTPSealed))
+}
+
+// PutRecoveryCodes replaces the sealed recovery codes of the account's second factor, ends the sessions other than
+// current, and writes the audit log. Returns models.ErrNotFound when the factor or the codes were changed since account
+// was read.
+func (s *Store) PutRecoveryCodes(
+	ctx context.Context, account models.Account, recovery, current []byte, entry models.AuditEntry,
+) error {
+	return s.changeFactor(ctx, account, map[string]any{"recovery_sealed": recovery, "updated_at": s.now()}, current, entry,
+		gorm.Expr("totp_sealed = ? AND length(totp_sealed) > 0 AND recovery_sealed = ?", account.TOTPSealed,
+			orEmpty(account.RecoverySealed)))
+}
+
+// UseRecoveryCode stores the sealed recovery codes that are left after one was used, and writes the audit log. Of
+// several calls at once one wins; the others get models.ErrNotFound.
+func (s *Store) UseRecoveryCode(
+	ctx context.Context, account models.Account, left []byte, entry models.AuditEntry,
+) error {
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		changes := map[string]any{"recovery_sealed": left, "updated_at": s.now()}
+		err := changeOne(tx, account, changes, gorm.Expr("totp_sealed = ? AND recovery_sealed = ?", account.TOTPSealed,
+			account.RecoverySealed))
+		if err != nil {
+			return err
+		}
+		return s.audit(tx, entry)
+	})
+	return wrap(err, "use a recovery code")
+}
+
+func orEmpty(sealed []byte) []byte {
+	if sealed == nil {
+		return []byte{}
+	}
+	return sealed
 }
 
 func (s *Store) changeFactor(

@@ -355,11 +355,15 @@ func did(action string) models.AuditEntry { return models.AuditEntry{Actor: "tes
 // person is a new operator who can log in.
 func (f *fixture) person(t testing.TB, email string) models.Account {
 	t.Helper()
-	isNew, err := f.RegisterOperator(t.Context(), models.Operator{
-		ID: models.NewID(), Email: email, Name: "Shop", PasswordHash: "first password",
-	}, "192.0.2.1")
+	isNew, err := f.RegisterOperator(t.Context(), models.Operator{ID: models.NewID(), Email: email, Name: "Shop"}, "192.0.2.1")
 	require.NoError(t, err)
 	require.True(t, isNew)
+	account := f.account(t, email)
+	link := models.PasswordLink{
+		TokenHash: []byte(email), Role: account.Role, AccountID: account.ID, ExpiresAt: time.Now().Add(time.Hour),
+	}
+	require.NoError(t, f.PutPasswordLink(t.Context(), link, did("link")))
+	require.NoError(t, f.UsePasswordLink(t.Context(), link.TokenHash, account, "first password", did("password")))
 	return f.account(t, email)
 }
 

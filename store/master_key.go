@@ -373,13 +373,19 @@ func (s *Store) rekeyFactors(ctx context.Context) (changed, left int, err error)
 			return changed, left, fmt.Errorf("read second factors: %w", err)
 		}
 		for _, account := range accounts {
-			for column, sealed := range map[string][]byte{
-				"totp_sealed": account.TOTPSealed, "totp_pending": account.TOTPPending,
+			totp, recovery := models.TOTPOwner(role, account.ID), models.RecoveryOwner(role, account.ID)
+			for column, kept := range map[string]struct {
+				owner  string
+				sealed []byte
+			}{
+				"totp_sealed": {totp, account.TOTPSealed}, "totp_pending": {totp, account.TOTPPending},
+				"recovery_sealed": {recovery, account.RecoverySealed},
 			} {
+				sealed := kept.sealed
 				if len(sealed) == 0 || s.keys.IsCurrent(sealed) {
 					continue
 				}
-				next, err := s.keys.Reseal(models.TOTPOwner(role, account.ID), sealed)
+				next, err := s.keys.Reseal(kept.owner, sealed)
 				if errors.Is(err, models.ErrSealBroken) {
 					s.log.WarnContext(ctx, "a second factor does not open; it stays as it is", "account", account.ID)
 					left++

@@ -17,6 +17,9 @@ import (
 // Returns models.ErrAlreadyExists when the e-mail address or the API key is taken.
 func (s *Store) CreateOperator(ctx context.Context, operator models.Operator, credential *models.Credential) error {
 	operator.CreatedAt, operator.UpdatedAt = s.orNow(operator.CreatedAt), s.orNow(operator.UpdatedAt)
+	if operator.EmailVerifiedAt == nil {
+		operator.EmailVerifiedAt = &operator.CreatedAt // whoever runs the command answers for it
+	}
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		if err := tx.Create(&operator).Error; err != nil {
 			return err
@@ -38,17 +41,28 @@ func (s *Store) CreateOperator(ctx context.Context, operator models.Operator, cr
 	return wrap(err, "create an operator")
 }
 
-// RegisterOperator stores an operator that applies by itself, with a line in the audit log. address is the network
-// address of whoever registers. When the e-mail address is taken, its operator stays as it is and the attempt is
-// written to the audit log, so that both cases cost the same. isNew reports which case it was.
+// RegisterOperator stores an operator that applies by itself, with a line in the audit log. It has no password: the
+// link that approval makes sets one, so that only the owner of the e-mail address gets in. address is the network
+// address of whoever registers. When the e-mail address is taken, its operator stays as it is, unless its owner has
+// never been there: then the newest application counts, so that nobody keeps the owner out by being first. isNew
+// reports whether anything was stored.
 func (s *Store) RegisterOperator(
 	ctx context.Context,
 	operator models.Operator,
 	address string,
 ) (isNew bool, err error) {
 	operator.Status, operator.CreatedAt, operator.UpdatedAt = models.OperatorPending, s.now(), s.now()
+	operator.PasswordHash, operator.EmailVerifiedAt = "", nil
 	err = s.write(ctx, func(tx *gorm.DB) error {
-		made := tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "email"}}, DoNothing: true}).Create(&operator)
+		made := tx.Clauses(clause.OnConflict{
+			Columns: []clause.Column{{Name: "email"}},
+			DoUpdates: clause.AssignmentColumns([]string{
+				"name", "website", "status", "status_reason", "created_at", "updated_at",
+			}),
+			Where: clause.Where{Exprs: []clause.Expression{gorm.Expr(
+				"operators.email_verified_at IS NULL AND operators.status IN ?",
+				[]models.OperatorStatus{models.OperatorPending, models.OperatorRejected})}},
+		}).Create(&operator)
 		if made.Error != nil {
 			return made.Error
 		}
@@ -58,16 +72,43 @@ func (s *Store) RegisterOperator(
 			return fmt.Errorf("read the operator: %w", err)
 		}
 		entry := models.AuditEntry{Subject: "operator:" + kept.ID, Address: address}
-		if isNew {
-			entry.Actor, entry.Action = "operator:"+kept.ID, "operator_registered"
-			entry.Detail = kept.Email + " registered."
-		} else {
+		switch {
+		case !isNew:
 			entry.Actor, entry.Action = models.ActorSystem, "operator_registered_again"
 			entry.Detail = "Somebody registered " + kept.Email + " again; nothing was changed."
+		case kept.ID != operator.ID:
+			entry.Actor, entry.Action = models.ActorSystem, "operator_registered_again"
+			entry.Detail = "Somebody registered " + kept.Email + " again; this application replaces the earlier one."
+		default:
+			entry.Actor, entry.Action = "operator:"+kept.ID, "operator_registered"
+			entry.Detail = kept.Email + " registered."
 		}
 		return s.audit(tx, entry)
 	})
 	return isNew, wrap(err, "register an operator")
+}
+
+// DeleteRegistration deletes an operator that applied and whose e-mail address was never verified, with its links, and
+// writes the audit log. Returns models.ErrNotFound, and models.ErrNotPossible for any other operator.
+func (s *Store) DeleteRegistration(ctx context.Context, id string, entry models.AuditEntry) error {
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		var operator models.Operator
+		if err := tx.Clauses(rowLock).Where("id = ?", id).Take(&operator).Error; err != nil {
+			return err
+		}
+		isApplication := operator.Status == models.OperatorPending || operator.Status == models.OperatorRejected
+		if operator.EmailVerifiedAt != nil || !isApplication {
+			return models.ErrNotPossible
+		}
+		if err := dropPasswordLink(tx, models.Account{Role: models.RoleOperator, ID: id}); err != nil {
+			return err
+		}
+		if err := tx.Where("id = ?", id).Delete(&models.Operator{}).Error; err != nil {
+			return err
+		}
+		return s.audit(tx, entry)
+	})
+	return wrap(err, "delete a registration")
 }
 
 // Operator returns an operator. Returns models.ErrNotFound.

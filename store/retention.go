@@ -42,6 +42,10 @@ func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table strin
 		{"reconciliations", "finished_at < ? AND id < (SELECT MAX(id) FROM reconciliations)", "id", ages.Reports, nil},
 		{"audit_log", "at < ?", "id", ages.Audit, nil},
 		{"alarms", "resolved_at IS NOT NULL AND resolved_at < ?", "id", ages.Alarms, nil},
+		{
+			"operators", "email_verified_at IS NULL AND status IN ('PENDING', 'REJECTED') AND created_at < ?", "id",
+			models.RegistrationLifetime, nil,
+		},
 		{"sessions", "expires_at < ?", "token_hash", endedKept, nil},
 		{"login_attempts", "begun_at < ?", "subject", endedKept, nil},
 		{"seen_transactions", "seen_at < ?", "payment_id, tx_hash", seenFor, nil},

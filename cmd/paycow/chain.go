@@ -19,7 +19,8 @@ func (s *Settings) chainConfig() chain.Config {
 
 // dialPool prepares the connections to the Ethereum nodes. A node that is down is not an error.
 func (a *app) dialPool(ctx context.Context) (*chain.Pool, error) {
-	pool, err := chain.DialPool(ctx, a.settings.RPCURLs, a.settings.chainConfig(), a.store, a.log)
+	pool, err := chain.DialPool(ctx, a.settings.RPCURLs, a.settings.chainConfig(), a.store, a.log,
+		chain.WithCallCounter(countNodeCall))
 	if err != nil {
 		return nil, fmt.Errorf("PAYCOW_ETH_RPC_URLS: %w", err)
 	}

@@ -91,7 +91,7 @@ var devFlags = map[string]string{
 // line for each wrong flag.
 func devSettings(cmd *cli.Command) (Settings, error) {
 	s := defaultSettings()
-	s.WatchMempool, s.ReconcileEvery = true, devReconcileEvery
+	s.isDev, s.WatchMempool, s.ReconcileEvery = true, true, devReconcileEvery
 	s.DatabaseURL, s.ChainID = "", 0 // found out later
 	s.BlockTime = cmd.Duration("block-time")
 	var wrong []error

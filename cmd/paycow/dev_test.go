@@ -36,7 +36,7 @@ func devSettingsOf(t *testing.T, args ...string) (s Settings, err error) {
 func TestDevSettings(t *testing.T) {
 	want := defaultSettings()
 	want.HTTPAddr, want.DatabaseURL, want.ChainID = "127.0.0.1:8080", "", 0
-	want.BlockTime, want.WatchMempool, want.ReconcileEvery = time.Second, true, time.Minute
+	want.BlockTime, want.WatchMempool, want.ReconcileEvery, want.isDev = time.Second, true, time.Minute, true
 	want.LogLevel, want.MaxUnpaid = slog.LevelWarn, devMaxUnpaid
 	got, err := devSettingsOf(t)
 	require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"paycow/chain"
 	"paycow/models"
 	"paycow/store"
 )
@@ -61,6 +62,15 @@ var (
 	metricIncomplete   = metric("reconciliation_incomplete", "1 if the last reconciliation was incomplete, otherwise 0.")
 	metricReconcileAge = metric("reconciliation_age_seconds", "Time since the last reconciliation ended, in seconds.")
 )
+
+// nodeCalls counts this process's calls to Ethereum nodes by what their outcome means, as chain.Meaning names it.
+var nodeCalls = prometheus.NewCounterVec(prometheus.CounterOpts{
+	Name: "paycow_rpc_calls_total", Help: "Calls of this process to Ethereum nodes by what their outcome means.",
+}, append(networkLabel[:1:1], "node", "meaning"))
+
+func countNodeCall(node string, meaning chain.Meaning) {
+	nodeCalls.WithLabelValues(models.NetworkERC20, node, meaning.String()).Inc()
+}
 
 func metric(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("paycow_"+name, help, append(networkLabel[:1:1], labels...), nil)
@@ -186,7 +196,7 @@ func metricsHandler(from metricsStore, s Settings, log *slog.Logger) http.Handle
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		&collector{store: from, network: models.NetworkERC20, quorum: s.RPCQuorum, log: log},
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		nodeCalls, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"paycow/api"
+	"paycow/internal/mail"
 )
 
 // shutdownTimeout bounds how long running requests may take to end.
@@ -27,7 +28,12 @@ func (a *app) serveAPI(ctx context.Context, listener net.Listener) error {
 	if a.settings.ownChain {
 		clockLimit = never // its clock runs ahead of ours when blocks are made faster than one a second
 	}
+	send, err := a.settings.mailer()
+	if err != nil {
+		return err
+	}
 	server := api.New(api.Config{
+		Mail:  send,
 		Store: a.store, Engine: a.engine, Starter: a.outbox, Addresses: a.settings.XPub,
 		PreviousAddresses: a.previousAddresses(),
 		PublicURL:         a.settings.PublicURL, TrustedProxies: a.settings.TrustedProxies,
@@ -35,10 +41,23 @@ func (a *app) serveAPI(ctx context.Context, listener net.Listener) error {
 		PaymentWindow: a.settings.PaymentWindow, MaxAmount: a.settings.MaxAmount, MaxUnpaid: a.settings.MaxUnpaid,
 		BlockTime: a.settings.BlockTime, LagLimit: lagLimit, ClockLimit: clockLimit, Log: a.log,
 		Network: a.network(), Faucet: a.faucet, MasterKey: a.keys,
-		TemporalUIURL: a.settings.TemporalUIURL, TemporalNamespace: a.settings.Temporal.Namespace,
+		AdminsNeedFactor: !a.settings.isDev,
+		TemporalUIURL:    a.settings.TemporalUIURL, TemporalNamespace: a.settings.Temporal.Namespace,
 	})
 	listener = boundConnections(listener, a.settings.TrustedProxies)
 	return serveHTTP(ctx, listener, server.Handler(), a.log, server.EndStreams)
+}
+
+// mailer returns what sends mails, nil without a mail server.
+func (s *Settings) mailer() (func(ctx context.Context, to, subject, text string) error, error) {
+	if s.SMTPURL == "" {
+		return nil, nil //nolint:nilnil // no mail server is no error
+	}
+	sender, err := mail.New(s.SMTPURL, s.MailFrom)
+	if err != nil {
+		return nil, fmt.Errorf("PAYCOW_SMTP_URL and PAYCOW_MAIL_FROM: %w", err)
+	}
+	return sender.Send, nil
 }
 
 // serveMetrics serves /metrics on PAYCOW_METRICS_ADDR until ctx ends. Without that setting it only waits.

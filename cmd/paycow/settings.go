@@ -54,11 +54,14 @@ type Settings struct {
 	WatchMempool   bool          // also look for pending transfers
 	ReconcileEvery time.Duration // time from one reconciliation to the next
 	Ages           store.Ages    // of old rows
+	SMTPURL        string        // "" for no mail
+	MailFrom       string
 	LogLevel       slog.Level
 	LogFormat      string
 
 	dataDir  string // of paycow dev, "" for other commands
 	ownChain bool   // the chain is in the data directory, too
+	isDev    bool   // paycow dev: admins need no second factor
 }
 
 // ExpiryGrace returns how long after the end of a payment's window its timer fires. By then the blocks up to that end
@@ -125,6 +128,13 @@ func (s *Settings) generalTable() []setting {
 		{
 			name: "TRUSTED_PROXIES", set: addressRanges(&s.TrustedProxies),
 			help: "addresses or CIDR ranges of proxies whose X-Forwarded-For and -Proto are trusted, separated by commas",
+		},
+		{
+			name: "SMTP_URL", secret: true, set: text(&s.SMTPURL),
+			help: "mail server, as smtps://user:password@host or smtp://...; without it admins pass links on themselves",
+		},
+		{
+			name: "MAIL_FROM", set: text(&s.MailFrom), help: "sender of mails, such as PayCow <pay@example.com>",
 		},
 		{
 			name: "METRICS_ADDR", set: text(&s.MetricsAddr),

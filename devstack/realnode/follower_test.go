@@ -14,6 +14,7 @@ import (
 
 	"paycow/chain"
 	"paycow/chain/chaintest"
+	"paycow/chain/nodetest"
 	"paycow/models"
 )
 
@@ -185,15 +186,15 @@ func TestRangesFindWhatBlocksDo(t *testing.T) {
 func TestCallsForABlockAreConstant(t *testing.T) {
 	t.Parallel()
 	geth := newGethChain(t)
-	proxy := newCountingProxy(t, geth.httpURL())
+	proxy := nodetest.Start(t, geth.httpURL(), geth.wsURL())
 	for _, openPayments := range []int{0, 1000} {
 		store := ourStore()
 		for i := range openPayments {
 			store.Ours[fmt.Sprintf("0x%040d", i)] = true
 		}
-		follower := followFrom(t, geth.head().Number.Uint64()+1, pooled(t, dial(t, proxy.URL)), store)
+		follower := followFrom(t, geth.head().Number.Uint64()+1, pooled(t, dial(t, proxy.URL())), store)
 		catchUp(t, follower)
-		proxy.take()
+		proxy.Calls()
 
 		for range 10 { // one block at a time, as at the head of the chain
 			geth.mine(geth.transaction(pay(chaintest.Payee1, 5), pay(chaintest.Stranger, 6)))
@@ -201,7 +202,7 @@ func TestCallsForABlockAreConstant(t *testing.T) {
 			require.NoError(t, err)
 			require.EqualValues(t, 1, progress.Advanced)
 		}
-		calls := proxy.take()
+		calls := proxy.Calls()
 		require.Equal(t, 10, calls["eth_getLogs"])
 		require.LessOrEqual(t, calls["eth_getBlockByNumber"], 11, "once a minute the finalized block is asked for")
 		require.Len(t, calls, 2)
@@ -211,7 +212,7 @@ func TestCallsForABlockAreConstant(t *testing.T) {
 			_, err := follower.Step(t.Context())
 			require.NoError(t, err)
 		}
-		calls = proxy.take()
+		calls = proxy.Calls()
 		require.Equal(t, 20, calls["eth_getLogs"])
 		require.LessOrEqual(t, calls["eth_getBlockByNumber"], 22)
 	}

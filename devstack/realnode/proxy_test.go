@@ -4,11 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,42 +14,6 @@ import (
 
 	"paycow/chain"
 )
-
-// countingProxy passes RPC calls on to an endpoint and counts them by method.
-type countingProxy struct {
-	*httptest.Server
-	mu    sync.Mutex
-	calls map[string]int
-}
-
-func newCountingProxy(t *testing.T, target string) *countingProxy {
-	t.Helper()
-	address, err := url.Parse(target)
-	require.NoError(t, err)
-	p := &countingProxy{calls: map[string]int{}}
-	forward := httputil.NewSingleHostReverseProxy(address)
-	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		_, rest, _ := strings.Cut(string(body), `"method":"`)
-		method, _, _ := strings.Cut(rest, `"`)
-		p.mu.Lock()
-		p.calls[method]++
-		p.mu.Unlock()
-		r.Body = io.NopCloser(strings.NewReader(string(body)))
-		forward.ServeHTTP(w, r)
-	}))
-	t.Cleanup(p.Close)
-	return p
-}
-
-// take returns the counts since the last time.
-func (p *countingProxy) take() map[string]int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	calls := p.calls
-	p.calls = map[string]int{}
-	return calls
-}
 
 // cuttableProxy passes TCP connections on to an address. It can break those that are open and refuse new ones.
 type cuttableProxy struct {

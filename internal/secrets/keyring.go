@@ -128,7 +128,7 @@ func (k masterKey) mac(purpose string, parts []string) []byte {
 
 // sealPurpose keeps second factors and API secrets apart.
 func sealPurpose(owner string) string {
-	if strings.HasPrefix(owner, "totp:") {
+	if strings.HasPrefix(owner, "totp:") || strings.HasPrefix(owner, "recovery:") {
 		return "seal totp"
 	}
 	return "seal api secret"

@@ -11,12 +11,14 @@
   let shown;
 
   async function readMe() {
+    const wasNeeded = me?.secondFactorRequired;
     me = await call('GET', '/api/admin/me');
     for (const place of $$('[data-me]')) {
       if (place.matches('input')) place.value = me[place.dataset.me];
       else place.textContent = me[place.dataset.me];
     }
-    guard.update(me.totpEnabled);
+    guard.update(me.totpEnabled, me.recoveryCodesLeft);
+    if (wasNeeded && !me.secondFactorRequired) location.replace('/admin.html'); // everything else can be used now
   }
   const guard = security('admin', readMe);
 
@@ -59,29 +61,39 @@
   let operatorFilters = {};
 
   const decisions = {
-    approve: { label: 'Approve', class: 'primary', done: 'approved', text: 'The account becomes active and receives its first API key and secret.', required: false },
-    reject: { label: 'Reject', class: 'danger', done: 'rejected', danger: true, text: 'The account can never take payments. The operator sees your reason.', required: true },
+    approve: { label: 'Approve', class: 'primary', done: 'approved', text: 'The account becomes active and receives its first API key and secret. Its owner gets a link to set a password.', required: false },
+    reject: { label: 'Reject', class: 'danger', done: 'rejected', danger: true, text: 'The application is turned down. Whoever owns the e-mail address may apply again.', required: true },
+    delete: { label: 'Delete', class: 'danger', done: 'deleted', danger: true, text: 'The application is deleted. Whoever owns the e-mail address may apply again.', isBare: true },
     suspend: { label: 'Suspend', class: 'danger', done: 'suspended', danger: true, text: 'Its API key can create no new payments. Open payments continue and are credited. The operator sees your reason.', required: true },
     reactivate: { label: 'Reactivate', class: '', done: 'reactivated', text: 'The account can take payments again with its existing credentials.', required: false },
   };
   const possible = { PENDING: ['approve', 'reject'], ACTIVE: ['suspend'], SUSPENDED: ['reactivate'], REJECTED: [] };
+  const isApplication = (operator) => !operator.emailVerified && ['PENDING', 'REJECTED'].includes(operator.status);
 
-  const buttons = (operator) => (possible[operator.status] || []).map((what) => el('button', {
+  const buttons = (operator) => [...(possible[operator.status] || []), ...(isApplication(operator) ? ['delete'] : [])].map((what) => el('button', {
     type: 'button', class: 'button small ' + decisions[what].class, 'data-key': what + operator.id, onclick: () => decide(operator, what),
   }, decisions[what].label, el('span', { class: 'visually-hidden' }, ' ' + operator.name)));
 
+  // passOn shows a link that an admin passes on to an account's owner.
+  const passOn = (name, link, problem) => ask({
+    title: `Link for ${name}`, text: [problem ? problem + ' ' : '', 'Pass this link on to the owner of the account, in a way that nobody else reads. With it they set their password. It works once, for 24 hours.', el('p', { class: 'copyable' }, el('code', {}, link))],
+    confirm: 'Copy', run: async () => copy(link, 'Link'),
+  });
+
   async function decide(operator, what) {
     const decision = decisions[what];
+    let answer;
     await ask({
       title: `${decision.label} ${operator.name}?`,
-      text: [el('p', { class: 'muted' }, operator.email), decision.text],
-      fields: [{ name: 'reason', label: 'Reason', type: 'textarea', required: decision.required, maxlength: 500, hint: 'Recorded in the audit log with your name.' }],
+      text: [el('p', { class: 'muted' }, operator.email, operator.emailVerified ? '' : ' (unverified)'), decision.text],
+      fields: decision.isBare ? [] : [{ name: 'reason', label: 'Reason', type: 'textarea', required: decision.required, maxlength: 500, hint: 'Recorded in the audit log with your name.' }],
       confirm: decision.label, danger: decision.danger,
-      run: async ({ reason }) => {
-        await call('POST', `/api/admin/operators/${encodeURIComponent(operator.id)}/${what}`, reason.trim() ? { reason: reason.trim() } : {});
-        toast(`${operator.name} is ${decision.done}.`);
+      run: async ({ reason = '' }) => {
+        answer = await call('POST', `/api/admin/operators/${encodeURIComponent(operator.id)}/${what}`, reason.trim() ? { reason: reason.trim() } : {});
+        toast(`${operator.name} is ${decision.done}.` + (answer?.mailedTo ? ` The link to set a password was mailed to ${answer.mailedTo}.` : ''));
       },
     });
+    if (answer?.url) await passOn(operator.name, answer.url, answer.mailProblem);
     await shown.load();
     if (!document.activeElement || document.activeElement === document.body) $('#operators-title').focus();
   }
@@ -111,12 +123,7 @@
         if (!link) toast(`${name} is ${accessChanges[what][1]}.`);
       },
     });
-    if (link) {
-      await ask({
-        title: `Link for ${name}`, text: ['Pass this link on to the owner of the account, in a way that nobody else reads. It works once, for 24 hours.', el('p', { class: 'copyable' }, el('code', {}, link))],
-        confirm: 'Copy', run: async () => copy(link, 'Link'),
-      });
-    }
+    if (link) await passOn(name, link);
     await shown.load();
   }
 
@@ -138,7 +145,7 @@
 
   const website = (operator) => (operator.website ? external(operator.website, operator.website.replace(/^https?:\/\/|\/$/g, ''), ' (external site)') : '');
   const operatorColumns = [
-    { title: 'Operator', class: 'wrap full', cell: (o) => el('span', {}, el('strong', {}, o.name), el('span', { class: 'sub' }, o.email), o.website ? el('span', { class: 'sub' }, website(o)) : '') },
+    { title: 'Operator', class: 'wrap full', cell: (o) => el('span', {}, el('strong', {}, o.name), el('span', { class: 'sub' }, o.email, o.emailVerified ? '' : ' (unverified)'), o.website ? el('span', { class: 'sub' }, website(o)) : '') },
     { title: 'Status', class: 'wrap', cell: (o) => el('span', {}, badge(o.status), o.statusReason ? el('span', { class: 'sub' }, o.statusReason) : '') },
     { title: 'Payments', class: 'number', label: true, cell: (o) => el('a', { href: '#payments' + query({ operatorId: o.id }) }, String(o.payments), el('span', { class: 'visually-hidden' }, ' payments of ' + o.name)) },
     { title: 'Volume, USDT', class: 'number', label: true, cell: (o) => amount(o.volume) },
@@ -162,7 +169,7 @@
       if (!isCurrent()) return;
       fill($('[data-waiting]'), JSON.stringify(waiting.operators), () => el('div', { class: 'card' }, waiting.operators.length
         ? waiting.operators.map((o) => el('div', { class: 'request' },
-          el('div', {}, el('h3', {}, o.name), el('p', { class: 'muted' }, o.email, o.website ? ' · ' : '', website(o)), el('p', { class: 'muted' }, 'applied ', time(o.createdAt))),
+          el('div', {}, el('h3', {}, o.name), el('p', { class: 'muted' }, o.email, o.emailVerified ? '' : ' (unverified)', o.website ? ' · ' : '', website(o)), el('p', { class: 'muted' }, 'applied ', time(o.createdAt))),
           el('div', { class: 'actions' }, buttons(o))))
         : empty('Nobody is waiting', 'New accounts appear here.')));
       waitingPager.show(waiting.nextCursor);
@@ -368,6 +375,12 @@
       return;
     }
     ready();
+    if (me.secondFactorRequired) { // until then nothing else answers
+      $('[data-factor-needed]').hidden = false;
+      for (const link of $$('.side nav a')) link.hidden = link.getAttribute('href') !== '#security';
+      shown = views({ security: { load: guard.load, leave: guard.leave } }, 'security');
+      return;
+    }
     shown = views({
       operators: withGlance(operators), payments: withGlance(payments), payment: withGlance(payment), health, alarms: withGlance(alarms), audit: withGlance(audit),
       admins: withGlance(admins), security: withGlance({ load: guard.load, leave: guard.leave }),

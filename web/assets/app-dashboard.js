@@ -19,7 +19,7 @@
     }
     const isActive = me.status === 'ACTIVE';
     for (const link of $$('[data-for]')) link.hidden = (link.dataset.for === 'active') !== isActive;
-    guard.update(me.totpEnabled);
+    guard.update(me.totpEnabled, me.recoveryCodesLeft);
   }
   const guard = security('operator', readMe);
 

@@ -5,8 +5,8 @@
 
   const register = $('#register-form');
   if (register) {
-    onSubmit(register, async ({ name, website, email, password }) => {
-      await call('POST', '/api/operator/register', { email: email.trim(), password, name: name.trim(), ...(website.trim() && { website: website.trim() }) });
+    onSubmit(register, async ({ name, website, email }) => {
+      await call('POST', '/api/operator/register', { email: email.trim(), name: name.trim(), ...(website.trim() && { website: website.trim() }) });
       register.reset();
       register.hidden = true;
       $('#register-done').hidden = false;
@@ -45,6 +45,9 @@
     for (const part of $$('[data-step]', login)) part.hidden = part.dataset.step !== name;
     code.disabled = name !== 'code';
     code.value = '';
+    code.inputMode = 'numeric';
+    $('label[for=code]').textContent = 'Six-digit code';
+    $('[data-recover]').hidden = false;
     notice.hidden = true;
     $('[data-submit]').textContent = name === 'code' ? 'Continue' : 'Log in';
     (name === 'code' ? code : $('#email')).focus();
@@ -54,10 +57,19 @@
     $('[data-error]', login).textContent = '';
     step('password');
   });
-  // Six digits complete the form, so they submit it.
+  // Six digits complete the form, so they submit it. A recovery code has letters and is longer.
   code.addEventListener('input', () => {
-    code.value = code.value.replace(/\D/g, '').slice(0, 6);
-    if (code.value.length === 6) login.requestSubmit();
+    const typed = code.value.replace(/\s/g, '');
+    if (code.inputMode !== 'numeric' || !/^\d{6}$/.test(typed)) return;
+    code.value = typed;
+    login.requestSubmit();
+  });
+  $('[data-recover]').addEventListener('click', () => {
+    code.inputMode = 'text';
+    code.value = '';
+    $('label[for=code]').textContent = 'Recovery code';
+    $('[data-recover]').hidden = true;
+    code.focus();
   });
 
   onSubmit(login, async (values) => {

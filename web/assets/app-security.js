@@ -69,40 +69,79 @@
       show('off');
       part('start').focus();
     });
-    onSubmit(part('setup'), async ({ code }) => {
-      await call('POST', path + '/totp/enable', { code: code.trim() });
-      update(true);
-      toast('Two-step login is on.');
+    // showCodes shows new recovery codes until the page is left or they are put away: they are shown only once.
+    function showCodes(codes) {
+      const list = part('codes');
+      list.replaceChildren(...codes.map((code) => el('li', {}, el('code', {}, code))));
+      part('recovery').hidden = false;
+      part('copy-codes').onclick = () => copy(codes.join('\n'), 'Recovery codes');
+      part('recovery').focus();
+    }
+    function hideCodes() {
+      part('recovery').hidden = true;
+      part('codes').replaceChildren();
+      part('copy-codes').onclick = null;
+    }
+    part('codes-done').addEventListener('click', async () => {
+      hideCodes();
       part('disable').focus();
       await reload();
     });
+    onSubmit(part('setup'), async ({ code }) => {
+      const { recoveryCodes } = await call('POST', path + '/totp/enable', { code: code.trim(), recoveryCodes: true });
+      update(true, recoveryCodes.length);
+      toast('Two-step login is on.');
+      showCodes(recoveryCodes);
+    });
+    part('new-codes').addEventListener('click', () => ask({
+      title: 'Replace the recovery codes?', text: 'The codes that you have now will stop working.',
+      fields: [passwordField, codeField],
+      confirm: 'Replace',
+      run: async ({ password, code }) => {
+        const { recoveryCodes } = await call('POST', path + '/totp/recovery-codes', { password, code: code.trim() });
+        update(true, recoveryCodes.length);
+        showCodes(recoveryCodes);
+      },
+    }));
     part('disable').addEventListener('click', () => ask({
       title: 'Turn off two-step login?', text: 'Logging in will then take only your password.',
-      fields: [
-        { name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password', required: true, maxlength: 256 },
-        { name: 'code', label: 'Code from the app', inputmode: 'numeric', autocomplete: 'one-time-code', pattern: '[0-9]{6}', maxlength: 6, required: true, class: 'code' },
-      ],
+      fields: [passwordField, codeField],
       confirm: 'Turn off', danger: true,
       run: async ({ password, code }) => {
         await call('POST', path + '/totp/disable', { password, code: code.trim() });
         update(false);
+        hideCodes();
         toast('Two-step login is off.');
         await reload();
       },
     }).then((isDone) => { if (isDone) part('start').focus(); }));
 
-    function update(enabled) {
+    function update(enabled, codesLeft = 0) {
+      part('codes-left').textContent = codesLeft
+        ? `You have ${codesLeft} recovery ${codesLeft === 1 ? 'code' : 'codes'} left, for the day the app is lost.`
+        : 'You have no recovery codes. With them you can log in on the day the app is lost.';
       if (enabled === isEnabled && !part('setup').hidden) return; // setup is in progress
       isEnabled = enabled;
       show(enabled ? 'on' : 'off');
     }
-    return { update, load: showSessions, leave: () => show(isEnabled ? 'on' : 'off') };
+    return {
+      update,
+      load: showSessions,
+      leave: () => {
+        hideCodes();
+        show(isEnabled ? 'on' : 'off');
+      },
+    };
   }
+
+  const passwordField = { name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password', required: true, maxlength: 256 };
+  // A recovery code goes where a code of the app goes.
+  const codeField = { name: 'code', label: 'Code from the app, or a recovery code', autocomplete: 'one-time-code', maxlength: 40, required: true, class: 'code' };
 
   // confirmFields asks for what the account's owner confirms an action with.
   const confirmFields = (me) => [
-    { name: 'password', label: 'Your password', type: 'password', autocomplete: 'current-password', required: true, maxlength: 256 },
-    ...(me.totpEnabled ? [{ name: 'code', label: 'Code from the app', inputmode: 'numeric', autocomplete: 'one-time-code', pattern: '[0-9]{6}', maxlength: 6, required: true, class: 'code' }] : []),
+    { ...passwordField, label: 'Your password' },
+    ...(me.totpEnabled ? [codeField] : []),
   ];
   const confirmation = ({ password, code }) => ({ password, ...(code && { code: code.trim() }) });
 

@@ -1,4 +1,5 @@
 // The story of an operator, from the application to the balance, and every page of operators and admins.
+import { createHmac } from 'node:crypto'
 import assert from 'node:assert/strict'
 import { test, after, before } from 'node:test'
 import { accessible, account, api, close, copied, mine, open, shot, stack, until, wallet } from './tools.mjs'
@@ -47,18 +48,13 @@ test('from the application to the balance', async () => {
   await operator.getByLabel('Name of your shop').fill('Bookshop')
   await operator.getByLabel('Website').fill('https://shop.example')
   await operator.getByLabel('E-mail').fill('books@shop.example')
-  await operator.getByLabel('Password', { exact: true }).fill(password)
   await operator.getByRole('button', { name: 'Open the account' }).click()
   await operator.getByRole('heading', { name: 'Application received' }).waitFor()
   await accessible(operator, 'applied')
-  await operator.getByRole('link', { name: 'Log in' }).click()
+  await operator.goto(api + '/login.html')
   await everyLook(operator, 'login')
-  await logIn(operator, 'books@shop.example', 'not the passphrase')
-  await operator.getByRole('alert').getByText('is wrong').waitFor()
   await logIn(operator, 'books@shop.example', password)
-  await operator.waitForURL('**/dashboard.html*')
-  await operator.getByRole('heading', { name: 'Your account is waiting for approval' }).waitFor()
-  await everyLook(operator, 'dashboard-waiting')
+  await operator.getByRole('alert').getByText('is wrong').waitFor() // nobody gets in before the approval
 
   // An admin approves.
   const admin = await open('/admin.html')
@@ -72,7 +68,19 @@ test('from the application to the balance', async () => {
   await admin.getByRole('dialog').getByLabel('Reason').fill('a shop that we know')
   await accessible(admin, 'a dialog')
   await admin.getByRole('dialog').getByRole('button', { name: 'Approve' }).click()
+  await admin.getByRole('heading', { name: 'Link for Bookshop' }).waitFor()
+  await everyLook(admin, 'admin-link')
+  const first = await admin.getByRole('dialog').locator('code').textContent()
+  await admin.getByRole('dialog').getByRole('button', { name: 'Copy' }).click()
   await admin.getByText('Nobody is waiting').waitFor()
+
+  // The operator sets a password with the link that the admin passed on.
+  await operator.goto(first)
+  await operator.getByLabel('New password', { exact: true }).fill(password)
+  await operator.getByRole('button', { name: 'Set the password' }).click()
+  await operator.waitForURL('**/login.html*')
+  await logIn(operator, 'books@shop.example', password)
+  await operator.waitForURL('**/dashboard.html*')
 
   // The operator copies the credentials, and its server makes a payment with them.
   await to(operator, 'Credentials').waitFor({ timeout: 30_000 }) // by itself
@@ -225,8 +233,46 @@ test('rejecting a payment, settings and the second factor', async () => {
   await page.getByText('Scan this code').waitFor()
   await until('the key is shown', async () => /^[A-Z2-7]{32}$/.test((await page.locator('[data-totp=secret]').textContent()).replaceAll(' ', '')))
   await everyLook(page, 'dashboard-security')
+
+  const key = (await page.locator('[data-totp=secret]').textContent()).replaceAll(' ', '')
+  await page.getByLabel('Enter the code shown in the app').fill(codeOf(key))
+  await page.getByRole('button', { name: 'Turn on' }).click()
+  await page.getByRole('heading', { name: 'Recovery codes' }).waitFor()
+  const codes = await page.locator('[data-totp=codes] code').allTextContents()
+  assert.equal(codes.length, 10)
+  await everyLook(page, 'dashboard-recovery-codes')
+  await page.getByRole('button', { name: 'I have kept them' }).click()
+  await page.getByText('You have 10 recovery codes left').waitFor()
+  assert.equal(await page.locator('[data-totp=codes] code').count(), 0, 'they are shown only once')
+
+  const entry = await open('/login.html', {}, (page) => page.expected.push('401')) // a code is asked for
+  await entry.getByLabel('E-mail').fill(stack.operator.email)
+  await entry.getByLabel('Password', { exact: true }).fill(stack.operator.password)
+  await entry.getByRole('button', { name: 'Log in' }).click()
+  await entry.getByRole('button', { name: 'Use a recovery code' }).click()
+  await entry.getByLabel('Recovery code').fill(codes[3])
+  await entry.getByRole('button', { name: 'Continue' }).click()
+  await entry.waitForURL('**/dashboard.html*')
+  entry.check()
+
+  await page.getByRole('button', { name: 'Turn off' }).click()
+  await page.getByRole('dialog').getByLabel('Password').fill(stack.operator.password)
+  await page.getByRole('dialog').getByLabel('recovery code').fill(codes[4])
+  await page.getByRole('dialog').locator('[type=submit]').click()
+  await page.getByText('Two-step login is off.').waitFor()
   page.check()
 })
+
+// codeOf returns the code that an authenticator app shows now for a key (RFC 6238).
+function codeOf(key) {
+  const bits = [...key].map((letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0')).join('')
+  const secret = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)))
+  const step = Buffer.alloc(8)
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)))
+  const mac = createHmac('sha1', secret).update(step).digest()
+  const at = mac[19] & 15
+  return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0')
+}
 
 test('the front page, the documentation and a page that is not there', async () => {
   for (const [path, name, heading] of [['/', 'home', /PayCow|USDT/], ['/docs', 'docs', /./], ['/payment/000000000000000000000000', 'missing', 'Not found']]) {
