@@ -58,7 +58,8 @@ func isJSON(header http.Header) bool {
 		return false
 	}
 	for name, value := range parameters {
-		if name != "charset" || !strings.EqualFold(value, "utf-8") {
+		// Some clients write the name of UTF-8 without its hyphen.
+		if name != "charset" || !strings.EqualFold(value, "utf-8") && !strings.EqualFold(value, "utf8") {
 			return false
 		}
 	}

@@ -179,6 +179,7 @@ func (s *Server) logFailure(c *gin.Context, f *failure) {
 
 // isPage reports whether the path is a page for people.
 func isPage(path string) bool {
+	path = "/" + strings.TrimLeft(path, "/") // a base URL that ends with a slash leads to //api/…
 	for _, prefix := range []string{"/api", "/payment/data"} {
 		if path == prefix || strings.HasPrefix(path, prefix+"/") {
 			return false

@@ -136,3 +136,17 @@ func TestBadInput(t *testing.T) {
 		},
 	})
 }
+
+// Some clients write the name of UTF-8 without its hyphen, and a base URL that ends with a slash leads to //api/….
+func TestHabitsOfClients(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	body := `{"amount": 5, "userId": "u", "network": "ERC20"}`
+	for _, charset := range []string{"utf8", "UTF8", "utf-8"} {
+		got := f.call(f.account, http.MethodPost, createPath, body, "Content-Type", "application/json; charset="+charset)
+		require.Equal(t, http.StatusOK, got.status, got.body)
+	}
+	got := f.call(f.account, http.MethodGet, "//api/balance", "")
+	require.Equal(t, http.StatusNotFound, got.status)
+	parse[map[string]any](t, got.body)
+}

@@ -57,9 +57,9 @@ func loaded(t *testing.T) *types.Project {
 func TestComposeFileLoads(t *testing.T) {
 	t.Parallel()
 	project := loaded(t)
-	assert.Equal(t, []string{"api", "migrate", "operator", "postgres", "temporal", "temporal-schema", "temporal-ui", "tool", "worker"}, project.ServiceNames())
+	assert.Equal(t, []string{"admin", "api", "migrate", "operator", "postgres", "temporal", "temporal-schema", "temporal-ui", "tool", "worker"}, project.ServiceNames())
 	assert.Equal(t, "service_healthy", project.Services["migrate"].DependsOn["postgres"].Condition)
-	for _, name := range []string{"api", "worker", "operator", "tool"} {
+	for _, name := range []string{"admin", "api", "worker", "operator", "tool"} {
 		assert.Equal(t, "service_completed_successfully", project.Services[name].DependsOn["migrate"].Condition, name)
 	}
 	assert.NotContains(t, project.Services["api"].DependsOn, "temporal", "the API takes payments while Temporal is away")
