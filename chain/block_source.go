@@ -103,8 +103,8 @@ func (p *Pool) HeaderByNumber(ctx context.Context, number uint64) (Header, error
 		func(ctx context.Context, m *member) (Header, error) { return m.HeaderByNumber(ctx, number) })
 }
 
-// AgreedHead returns the header of the newest block that a quorum of nodes has: the highest head may be made up. Returns
-// models.ErrQuorumMissing.
+// AgreedHead returns the header of the newest block that a quorum of nodes has: the highest head may be made up.
+// Returns models.ErrQuorumMissing.
 func (p *Pool) AgreedHead(ctx context.Context) (Header, error) {
 	quorum := p.config.quorum()
 	if quorum == 1 {

@@ -102,7 +102,7 @@ func TestOneNodeDoesNotChooseTheFirstBlock(t *testing.T) {
 	for name, lie := range map[string]func(c *chaintest.Chain, p *panel){
 		"it states early times": func(_ *chaintest.Chain, p *panel) { p.shiftTime(0, -365*24*time.Hour) },
 		"it states late times":  func(_ *chaintest.Chain, p *panel) { p.shiftTime(0, 365*24*time.Hour) },
-		"it makes up a higher head": func(c *chaintest.Chain, p *panel) {
+		"it makes up a higher head": func(_ *chaintest.Chain, p *panel) {
 			longer := chaintest.NewChain()
 			for range 500 {
 				longer.Mine()

@@ -164,7 +164,7 @@ func (c *CrossCheck) agree(ctx context.Context, cursor models.ChainCursor) (work
 	if _, err = c.checkRange(ctx, cursor.AgreedNumber+1, block.Number-1, c.config.quorum(), nil); err != nil {
 		return false, err
 	}
-	if err = c.checkTimes(ctx, cursor.AgreedNumber+1, block.Number-1); err != nil {
+	if err := c.checkTimes(ctx, cursor.AgreedNumber+1, block.Number-1); err != nil {
 		return false, err
 	}
 	agreed, _, err := c.checkBlock(ctx, block.Number, block.Hash, c.config.quorum())

@@ -16,8 +16,8 @@ const startMargin = 10 * time.Minute
 const suspectMargin = 24 * time.Hour
 
 // initCursor chooses the block after which reading begins. The head is read first: a payment created after that can
-// only be paid above it. Every later block descends from this one, and what was paid below it is never read, so a quorum
-// says which blocks there are and when they were made.
+// only be paid above it. Every later block descends from this one, and what was paid below it is never read, so a
+// quorum says which blocks there are and when they were made.
 func (f *Follower) initCursor(ctx context.Context) error {
 	head, err := f.source.AgreedHead(ctx)
 	if err != nil {

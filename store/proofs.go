@@ -75,8 +75,8 @@ func (s *Store) CheckTerms(p models.Payment) error {
 	if s.keys.CheckMAC(p.MAC, proofOfPayment, termsOf(p)...) {
 		return nil
 	}
-	return fmt.Errorf("payment %s: address %s, index %d, amount %s, end %s, %d confirmations and return URL are not those "+
-		"it was created with: %w", p.ID, p.DepositAddress, p.AddressIndex, p.AmountRequested,
+	return fmt.Errorf("payment %s: address %s, index %d, amount %s, end %s, %d confirmations and return URL are not "+
+		"those it was created with: %w", p.ID, p.DepositAddress, p.AddressIndex, p.AmountRequested,
 		p.ExpiresAt.UTC().Format(time.RFC3339), p.Confirmations, models.ErrPaymentAltered)
 }
 

@@ -198,7 +198,7 @@ var mutants = []Mutant{
 	},
 	{
 		Name: "one node states the times of a range", File: "chain/cross_check.go",
-		Old: "if err = c.checkTimes(ctx, cursor.AgreedNumber+1, block.Number-1); err != nil {", New: "if err != nil {",
+		Old: "if err := c.checkTimes(ctx, cursor.AgreedNumber+1, block.Number-1); err != nil {", New: "if err != nil {",
 		Tests: ofChain,
 	},
 	{
