@@ -123,7 +123,15 @@ func (s *Server) changeOperator(name string) func(*gin.Context) error {
 		if !isLowerHex(id, 24) {
 			return errUnknownOperator
 		}
-		body, err := readFields(c, "reason")
+		known := []string{"reason"}
+		if name == "approve" {
+			known = append(known, "createdAt")
+		}
+		body, err := readFields(c, known...)
+		if err != nil {
+			return err
+		}
+		applied, err := appliedAt(body)
 		if err != nil {
 			return err
 		}
@@ -143,8 +151,11 @@ func (s *Server) changeOperator(name string) func(*gin.Context) error {
 		}
 		entry := auditOf(c, personOfRequest(c).account, change.action, "%s", reason)
 		entry.Subject = "operator:" + id
-		operator, err := s.Store.ChangeOperator(c.Request.Context(), id, change.from, change.to, reason, first, entry)
+		operator, err := s.Store.ChangeOperator(c.Request.Context(), id, change.from, change.to, reason, applied, first,
+			entry)
 		switch {
+		case errors.Is(err, models.ErrChangedMeanwhile):
+			return conflict("changed_meanwhile", "A newer application has replaced the one that you saw.")
 		case errors.Is(err, models.ErrNotFound):
 			return errUnknownOperator.because(err)
 		case errors.Is(err, models.ErrNotPossible):
@@ -166,6 +177,22 @@ func (s *Server) changeOperator(name string) func(*gin.Context) error {
 		writeJSON(c, http.StatusOK, view)
 		return nil
 	}
+}
+
+// appliedAt returns when the application was made that the admin has seen, nil if the request does not say.
+func appliedAt(body fields) (*time.Time, error) {
+	if _, isThere := body["createdAt"]; !isThere {
+		return nil, nil //nolint:nilnil // any application
+	}
+	text, err := body.text("createdAt", 1, 40)
+	if err != nil {
+		return nil, err
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return nil, invalid("createdAt", "invalid_field", "createdAt must be a time such as 2026-03-12T21:30:00.000Z.")
+	}
+	return &at, nil
 }
 
 // approvalLink says how the owner of an account that was approved gets the link with which they set their password.
@@ -226,7 +253,8 @@ func (s *Server) deleteOperator(c *gin.Context) error {
 	case errors.Is(err, models.ErrNotFound):
 		return errUnknownOperator.because(err)
 	case errors.Is(err, models.ErrNotPossible):
-		return conflict("not_possible", "Only an application whose e-mail address was never verified can be deleted.")
+		return conflict("not_possible",
+			"Only an operator without payments whose e-mail address was never verified can be deleted.")
 	case err != nil:
 		return fmt.Errorf("delete the application: %w", err)
 	}

@@ -309,6 +309,7 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 	linked, err := f.store.OperatorByEmail(t.Context(), "linked@example.org")
 	require.NoError(t, err)
 	try(admin, 200, post, "/api/admin/operators/{id}/approve", fieldsOf{}, linked.ID)
+	f.setPassword("linked@example.org")
 	try(admin, 409, post, "/api/admin/operators/{id}/delete", fieldsOf{}, linked.ID)
 	f.setPassword(newEmail)
 	try(operator, 200, post, "/api/operator/login", login)

@@ -126,7 +126,7 @@ func (p *Pool) AgreedHead(ctx context.Context) (Header, error) {
 
 // AgreedHeader returns the header of the canonical block with that number when at least a quorum of nodes has the same
 // block, of the same time, there: a node may state another time for the right block. Returns models.ErrQuorumMissing
-// otherwise.
+// otherwise, which is also models.ErrBlockNotFound when a quorum says that it does not have the block.
 func (p *Pool) AgreedHeader(ctx context.Context, number uint64) (Header, error) {
 	quorum := p.config.quorum()
 	if quorum == 1 {
@@ -137,9 +137,12 @@ func (p *Pool) AgreedHeader(ctx context.Context, number uint64) (Header, error) 
 		time int64
 	}
 	votes := map[vote]int{}
-	members := p.usable()
+	members, without := p.usable(), 0
 	ask := func(ctx context.Context, m *member) (Header, error) { return m.HeaderByNumber(ctx, number) }
 	for a := range answersOf(ctx, members, ask) {
+		if meaning := MeaningOf(a.err); meaning == MeansNotYet || meaning == MeansTooOld {
+			without++
+		}
 		if a.err != nil {
 			continue
 		}
@@ -148,8 +151,11 @@ func (p *Pool) AgreedHeader(ctx context.Context, number uint64) (Header, error) 
 			return a.value, nil // no need to wait for the others
 		}
 	}
-	return Header{}, fmt.Errorf("%w: no block %d that %d of %d nodes have", models.ErrQuorumMissing, number, quorum,
-		len(members))
+	err := fmt.Errorf("%w: no block %d that %d of %d nodes have", models.ErrQuorumMissing, number, quorum, len(members))
+	if without >= quorum {
+		err = fmt.Errorf("%w: %w", err, models.ErrBlockNotFound)
+	}
+	return Header{}, err
 }
 
 // FinalizedNumber returns the highest number that the quorum calls final. ok is false when there is none.

@@ -33,6 +33,8 @@ var (
 	// ErrProofsGone means that what the database knew about its master key was removed.
 	ErrProofsGone = errors.New("the table master_keys has lost its rows, so nobody can tell planted rows from ours; " +
 		"restore it from a backup")
+	// ErrChangedMeanwhile means that what somebody decided about is no longer what they have seen.
+	ErrChangedMeanwhile = errors.New("changed in the meantime")
 	// ErrNotPossible means that an operator's status does not allow the change.
 	ErrNotPossible = errors.New("not possible in this status")
 )

@@ -88,17 +88,25 @@ func (s *Store) RegisterOperator(
 	return isNew, wrap(err, "register an operator")
 }
 
-// DeleteRegistration deletes an operator that applied and whose e-mail address was never verified, with its links, and
-// writes the audit log. Returns models.ErrNotFound, and models.ErrNotPossible for any other operator.
+// DeleteRegistration deletes an operator whose e-mail address was never verified, with its links and its first
+// credential, which nobody has seen, and writes the audit log. Returns models.ErrNotFound, and models.ErrNotPossible
+// for any other operator.
 func (s *Store) DeleteRegistration(ctx context.Context, id string, entry models.AuditEntry) error {
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		var operator models.Operator
 		if err := tx.Clauses(rowLock).Where("id = ?", id).Take(&operator).Error; err != nil {
 			return err
 		}
-		isApplication := operator.Status == models.OperatorPending || operator.Status == models.OperatorRejected
-		if operator.EmailVerifiedAt != nil || !isApplication {
+		var payments []string
+		err := tx.Model(&models.Payment{}).Where("operator_id = ?", id).Limit(1).Pluck("id", &payments).Error
+		if err != nil {
+			return err
+		}
+		if operator.EmailVerifiedAt != nil || len(payments) > 0 {
 			return models.ErrNotPossible
+		}
+		if err := tx.Where("operator_id = ?", id).Delete(&models.Credential{}).Error; err != nil {
+			return err
 		}
 		if err := dropPasswordLink(tx, models.Account{Role: models.RoleOperator, ID: id}); err != nil {
 			return err
@@ -182,16 +190,20 @@ var escapeLike = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
 
 // ChangeOperator moves an operator from one of the statuses in from to another, with the admin's reason, and writes the
 // audit log. credential, unless it is nil, becomes the operator's first one. A suspended operator is logged out
-// everywhere; it can log in again and see why. Returns models.ErrNotFound or models.ErrNotPossible.
+// everywhere; it can log in again and see why. applied is when the application was made that the admin has seen, nil
+// for any. Returns models.ErrNotFound, ErrNotPossible, or ErrChangedMeanwhile when another application has replaced it.
 func (s *Store) ChangeOperator(
 	ctx context.Context, id string, from []models.OperatorStatus, to models.OperatorStatus, reason string,
-	credential *models.Credential, entry models.AuditEntry,
+	applied *time.Time, credential *models.Credential, entry models.AuditEntry,
 ) (models.Operator, error) {
 	var operator models.Operator
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		operator = models.Operator{}
 		if err := tx.Clauses(rowLock).Where("id = ?", id).Take(&operator).Error; err != nil {
 			return err
+		}
+		if applied != nil && !operator.CreatedAt.Equal(*applied) {
+			return models.ErrChangedMeanwhile
 		}
 		if !slices.Contains(from, operator.Status) {
 			return models.ErrNotPossible

@@ -72,7 +72,7 @@ func TestOperatorsArePagedWhileTheyChange(t *testing.T) {
 				for _, o := range operators {
 					require.Equal(t, models.OperatorPending, o.Status)
 				}
-				_, err := f.ChangeOperator(ctx, operators[0].ID, []models.OperatorStatus{models.OperatorPending}, models.OperatorRejected, "no", nil, did("operator_rejected"))
+				_, err := f.ChangeOperator(ctx, operators[0].ID, []models.OperatorStatus{models.OperatorPending}, models.OperatorRejected, "no", nil, nil, did("operator_rejected"))
 				require.NoError(t, err)
 			}
 			if next == "" {

@@ -222,13 +222,19 @@ func TestAFirstStartAtANodeWithoutOldBlocks(t *testing.T) {
 		}
 		wild := nodetest.Start(t, geth.httpURL(), geth.wsURL())
 		wild.Play(behaviour.Play)
-		store := ourStore()
-		store.OldestPayment = geth.header(280).Time
 		config := testConfig()
-		follower := chain.NewFollower(config, pooled(t, dial(t, wild.URL())), store, &chaintest.Alarms{}, quiet())
-		_, err := follower.Step(t.Context())
-		require.NoError(t, err, behaviour.Name)
-		require.LessOrEqual(t, store.Block().Number, uint64(280), behaviour.Name)
-		require.GreaterOrEqual(t, store.Block().Number, uint64(220), behaviour.Name)
+		for quorum := 1; quorum <= 2; quorum++ {
+			store := ourStore()
+			store.OldestPayment = geth.header(280).Time
+			config.Quorum = quorum
+			nodes := []chain.Endpoint{dial(t, wild.URL()), dial(t, wild.URL())}
+			pool := chain.NewPool(nodes, config, &chaintest.Alarms{}, quiet())
+			t.Cleanup(pool.Close)
+			follower := chain.NewFollower(config, pool, store, &chaintest.Alarms{}, quiet())
+			_, err := follower.Step(t.Context())
+			require.NoError(t, err, "%s, quorum of %d", behaviour.Name, quorum)
+			require.LessOrEqual(t, store.Block().Number, uint64(280), behaviour.Name)
+			require.GreaterOrEqual(t, store.Block().Number, uint64(220), behaviour.Name)
+		}
 	}
 }

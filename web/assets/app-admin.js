@@ -68,7 +68,7 @@
     reactivate: { label: 'Reactivate', class: '', done: 'reactivated', text: 'The account can take payments again with its existing credentials.', required: false },
   };
   const possible = { PENDING: ['approve', 'reject'], ACTIVE: ['suspend'], SUSPENDED: ['reactivate'], REJECTED: [] };
-  const isApplication = (operator) => !operator.emailVerified && ['PENDING', 'REJECTED'].includes(operator.status);
+  const isApplication = (operator) => !operator.emailVerified && !operator.payments;
 
   const buttons = (operator) => [...(possible[operator.status] || []), ...(isApplication(operator) ? ['delete'] : [])].map((what) => el('button', {
     type: 'button', class: 'button small ' + decisions[what].class, 'data-key': what + operator.id, onclick: () => decide(operator, what),
@@ -89,7 +89,7 @@
       fields: decision.isBare ? [] : [{ name: 'reason', label: 'Reason', type: 'textarea', required: decision.required, maxlength: 500, hint: 'Recorded in the audit log with your name.' }],
       confirm: decision.label, danger: decision.danger,
       run: async ({ reason = '' }) => {
-        answer = await call('POST', `/api/admin/operators/${encodeURIComponent(operator.id)}/${what}`, reason.trim() ? { reason: reason.trim() } : {});
+        answer = await call('POST', `/api/admin/operators/${encodeURIComponent(operator.id)}/${what}`, { ...(reason.trim() && { reason: reason.trim() }), ...(what === 'approve' && { createdAt: operator.createdAt }) });
         toast(`${operator.name} is ${decision.done}.` + (answer?.mailedTo ? ` The link to set a password was mailed to ${answer.mailedTo}.` : ''));
       },
     });
