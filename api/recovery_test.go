@@ -123,3 +123,23 @@ func TestRecoveryCodesBelongToTheirAccount(t *testing.T) {
 	require.NotEqual(t, http.StatusOK, got.status)
 	require.NotContains(t, got.body, "recovery")
 }
+
+// Wrong recovery codes and wrong codes of the app count together, wherever they are tried.
+func TestWrongRecoveryCodesCount(t *testing.T) {
+	t.Parallel()
+	f := setup(t, withKey, stoppedClock)
+	v := f.registered("shop@example.org")
+	codes := v.enableFactor("/api/operator")
+	try := func(code string) int {
+		return f.visitor().do(http.MethodPost, "/api/operator/login", fieldsOf{
+			"email": "shop@example.org", "password": goodPassword, "code": code,
+		}).status
+	}
+	for i := range maxAttemptsPerAccount / 2 {
+		v.must(http.StatusForbidden, http.MethodPost, "/api/operator/totp/disable",
+			fieldsOf{"password": goodPassword, "code": "aaaa-aaaa-aaaa-aaaa"})
+		require.Equal(t, http.StatusUnauthorized, try([]string{"000000", "bbbb-bbbb-bbbb-bbbb"}[i%2]))
+	}
+	require.Equal(t, http.StatusTooManyRequests, try(codes[0]))
+	require.Contains(t, v.must(http.StatusOK, http.MethodGet, "/api/operator/me", nil).body, `"recoveryCodesLeft":10`)
+}

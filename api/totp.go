@@ -119,6 +119,8 @@ var errTOTPCode = &failure{
 	status: http.StatusForbidden, code: "wrong_code", field: "code", msg: "The code is wrong or was used before.",
 }
 
+var errFactorOff = conflict("totp_not_enabled", "The second factor is not enabled.")
+
 var errFactorChanged = &failure{
 	status: http.StatusConflict, code: "changed_meanwhile", msg: "The second factor was changed in the meantime.",
 }
@@ -217,7 +219,7 @@ func (s *Server) replaceRecoveryCodes(c *gin.Context) error {
 		return err
 	}
 	if !who.account.HasTOTP() {
-		return conflict("totp_not_enabled", "The second factor is not enabled.")
+		return errFactorOff
 	}
 	if err := s.confirmFully(c, who, body); err != nil {
 		return err
@@ -266,20 +268,10 @@ func (s *Server) disableTOTP(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	code, err := codeOf(body)
-	if err != nil {
-		return err
-	}
-	if err := s.confirmPassword(c, who, body, "password"); err != nil {
-		return err
-	}
 	if !who.account.HasTOTP() {
-		return conflict("totp_not_enabled", "The second factor is not enabled.")
+		return errFactorOff
 	}
-	if err := s.useCode(c, who.account, code); err != nil {
-		if isFailure(err, errLoginFailed.code) {
-			return errTOTPCode.because(err)
-		}
+	if err := s.confirmFully(c, who, body); err != nil {
 		return err
 	}
 	err = s.Store.DisableTOTP(c.Request.Context(), who.account, who.tokenHash,
@@ -289,9 +281,6 @@ func (s *Server) disableTOTP(c *gin.Context) error {
 	}
 	if err != nil {
 		return fmt.Errorf("disable the second factor: %w", err)
-	}
-	if err := s.forgetAttempt(c, confirmAttempt(c, who.account)); err != nil {
-		return err
 	}
 	c.Status(http.StatusNoContent)
 	return nil

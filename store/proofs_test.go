@@ -246,6 +246,11 @@ func TestRekey(t *testing.T) {
 		account := f.person(t, "me@example.org")
 		require.NoError(t, f.OfferTOTP(ctx, account, sealedBy(t, 1, models.TOTPOwner(models.RoleOperator, account.ID))))
 		require.NoError(t, f.logIn(ctx, account, "token"))
+		coded := f.person(t, "coded@example.org")
+		require.NoError(t, f.OfferTOTP(ctx, coded, sealedBy(t, 1, models.TOTPOwner(models.RoleOperator, coded.ID))))
+		coded = f.account(t, "coded@example.org")
+		recovery := models.RecoveryOwner(models.RoleOperator, coded.ID)
+		require.NoError(t, f.EnableTOTP(ctx, coded, 1, sealedBy(t, 1, recovery), nil, did("totp_enabled")))
 		require.NoError(t, f.CreateOperator(ctx, models.Operator{ID: "real", Email: "real@example.org", Status: models.OperatorActive}, &models.Credential{
 			APIKey: "pk_1", OperatorID: "real", SecretHash: []byte("hash"), SecretSealed: sealedBy(t, 1, "pk_1"),
 		}))
@@ -261,7 +266,7 @@ func TestRekey(t *testing.T) {
 		changed, left, err := f.Rekey(ctx)
 		require.NoError(t, err)
 		require.Zero(t, left)
-		require.Equal(t, 2+1+1+1+1+2, changed, "payments, decision, key, session, factor, state")
+		require.Equal(t, 2+1+1+1+3+2, changed, "payments, decision, key, session, factors and recovery codes, state")
 		changed, left, err = f.Rekey(ctx)
 		require.NoError(t, err)
 		require.Zero(t, changed+left, "a repeat changes nothing")
@@ -277,6 +282,9 @@ func TestRekey(t *testing.T) {
 		account, err = f.AccountByEmail(ctx, models.RoleOperator, "me@example.org")
 		require.NoError(t, err)
 		require.True(t, ringOf(2).Opens(models.TOTPOwner(models.RoleOperator, account.ID), account.TOTPPending))
+		coded = f.account(t, "coded@example.org")
+		require.True(t, ringOf(2).Opens(models.TOTPOwner(models.RoleOperator, coded.ID), coded.TOTPSealed))
+		require.True(t, ringOf(2).Opens(recovery, coded.RecoverySealed))
 		require.True(t, f.accept(t, accepted).Recorded)
 	})
 }

@@ -99,6 +99,29 @@ func TestManyAtOnce(t *testing.T) {
 		together(many, func(int) { count(&enabled, f.EnableTOTP(ctx, offered, 7, nil, nil, did("totp_enabled")) == nil) })
 		require.Equal(t, int64(1), enabled.Load())
 
+		// One recovery code that is used many times at once, and one that is used while the codes are replaced.
+		var used, replaced atomic.Int64
+		enabledAccount := f.account(t, "a@example.org")
+		require.NoError(t, f.PutRecoveryCodes(ctx, enabledAccount, []byte("two codes"), nil, did("recovery_codes_replaced")))
+		account = f.account(t, "a@example.org")
+		together(many, func(int) {
+			count(&used, f.UseRecoveryCode(ctx, account, []byte("one code"), did("recovery_code_used")) == nil)
+		})
+		require.Equal(t, int64(1), used.Load())
+		require.Len(t, f.audited(t, "recovery_code_used"), 1)
+		account = f.account(t, "a@example.org")
+		require.Equal(t, "one code", string(account.RecoverySealed))
+		together(many, func(i int) {
+			if i%2 == 0 {
+				count(&used, f.UseRecoveryCode(ctx, account, []byte("no code"), did("recovery_code_used")) == nil)
+				return
+			}
+			err := f.PutRecoveryCodes(ctx, account, []byte("ten codes"), nil, did("recovery_codes_replaced"))
+			count(&replaced, err == nil)
+		})
+		require.Equal(t, int64(2), used.Load()+replaced.Load(), "one of all won")
+		require.ErrorIs(t, f.PutRecoveryCodes(ctx, enabledAccount, []byte("stale"), nil, did("stale")), models.ErrNotFound)
+
 		account = f.account(t, "a@example.org")
 		together(many, func(i int) {
 			err := f.SetPassword(ctx, account, fmt.Sprint("new", i), models.Session{TokenHash: fmt.Append(nil, "changed", i)}, did("password_changed"))

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,17 +39,18 @@ func TestPagesInABrowser(t *testing.T) {
 		t.Skip("the npm packages of testdata/browser are not installed: make test-deps")
 	}
 	for _, suite := range []struct {
-		file string
-		args []string
+		file  string
+		start func(t *testing.T) devFile
 	}{
-		{"checkout.test.mjs", []string{"--block-time", "0"}},
-		{"story.test.mjs", []string{"--block-time", "0"}},
-		{"expired.test.mjs", []string{"--block-time", "0", "--window", "12s"}},
+		{"checkout.test.mjs", devStack("--block-time", "0")},
+		{"story.test.mjs", devStack("--block-time", "0")},
+		{"expired.test.mjs", devStack("--block-time", "0", "--window", "12s")},
+		{"admin.test.mjs", installationWithAdmin},
 	} {
 		t.Run(suite.file, func(t *testing.T) {
-			s := startStack(t, suite.args...)
+			running := suite.start(t)
 			file := filepath.Join(t.TempDir(), "dev.json")
-			content, err := json.Marshal(s.file)
+			content, err := json.Marshal(running)
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(file, content, 0o600))
 			cmd := exec.CommandContext(t.Context(), "node", "--test", "--test-reporter=spec", suite.file)
@@ -61,5 +63,28 @@ func TestPagesInABrowser(t *testing.T) {
 			t.Log(out.String())
 			require.NoError(t, err, "a test in the browser failed")
 		})
+	}
+}
+
+// devStack returns a function that starts `paycow dev` with these arguments.
+func devStack(args ...string) func(t *testing.T) devFile {
+	return func(t *testing.T) devFile { t.Helper(); return startStack(t, args...).file }
+}
+
+// installationWithAdmin starts `paycow api` with a new admin. Other than in `paycow dev`, the admin needs a second
+// factor.
+func installationWithAdmin(t *testing.T) devFile {
+	t.Helper()
+	in := setupInstallation(t, nil)
+	admin := devAdmin{Email: "admin@example.org", Password: "a long enough password"}
+	require.NoError(t, createAdmin(t.Context(), in.db, admin.Email, admin.Password))
+	in.serve("api")
+	eventually(t, "the API answers", func() error {
+		_, _, err := in.call(http.MethodGet, "/healthz", "", nil)
+		return err
+	})
+	return devFile{
+		APIURL: in.url, RPCURL: in.chain.HTTPURL(), ChainID: in.chain.ChainID(), TokenAddress: in.chain.TokenAddress().Hex(),
+		FaucetKey: in.faucetKey(), Admin: admin,
 	}
 }

@@ -323,6 +323,7 @@ To make a first payment, run in another terminal:
 	} else {
 		fmt.Fprintln(d.out, "\nThen send that amount of the token to the deposit address.")
 	}
+	fmt.Fprintln(d.out, "\nHere the admin needs no second factor. Every other command requires one.")
 	fmt.Fprintln(d.out)
 }
 

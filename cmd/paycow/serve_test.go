@@ -114,9 +114,12 @@ func (in *installation) awaitReady() {
 
 func (in *installation) pay(to string, amount models.Amount) {
 	in.t.Helper()
-	key := "0x" + hex.EncodeToString(crypto.FromECDSA(in.chain.FaucetKey()))
-	_, err := transferToken(in.t, in.chain.HTTPURL(), in.chain.TokenAddress().Hex(), key, to, amount)
+	_, err := transferToken(in.t, in.chain.HTTPURL(), in.chain.TokenAddress().Hex(), in.faucetKey(), to, amount)
 	require.NoError(in.t, err)
+}
+
+func (in *installation) faucetKey() string {
+	return "0x" + hex.EncodeToString(crypto.FromECDSA(in.chain.FaucetKey()))
 }
 
 func freeAddress(t testing.TB) string {

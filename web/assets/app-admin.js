@@ -11,14 +11,14 @@
   let shown;
 
   async function readMe() {
-    const wasNeeded = me?.secondFactorRequired;
+    const before = me;
     me = await call('GET', '/api/admin/me');
     for (const place of $$('[data-me]')) {
       if (place.matches('input')) place.value = me[place.dataset.me];
       else place.textContent = me[place.dataset.me];
     }
     guard.update(me.totpEnabled, me.recoveryCodesLeft);
-    if (wasNeeded && !me.secondFactorRequired) location.replace('/admin.html'); // everything else can be used now
+    if (before && before.secondFactorRequired !== me.secondFactorRequired) location.replace('/admin.html'); // other sections can be used
   }
   const guard = security('admin', readMe);
 

@@ -1,8 +1,7 @@
 // The story of an operator, from the application to the balance, and every page of operators and admins.
-import { createHmac } from 'node:crypto'
 import assert from 'node:assert/strict'
 import { test, after, before } from 'node:test'
-import { accessible, account, api, close, copied, mine, open, shot, stack, until, wallet } from './tools.mjs'
+import { accessible, account, api, close, codeOf, copied, everyLook, logIn, mine, open, shot, stack, until, wallet } from './tools.mjs'
 
 let rich
 before(async () => {
@@ -16,29 +15,6 @@ const password = 'a long enough passphrase'
 // to opens a section by the navigation.
 const to = (page, name) => page.getByRole('navigation', { name: /Dashboard|Administration/ }).getByRole('link', { name })
 const view = (page, name) => page.locator(`section[data-view=${name}]`)
-
-async function logIn(page, email, secret) {
-  await page.getByLabel('E-mail').fill(email)
-  await page.getByLabel('Password', { exact: true }).fill(secret)
-  await page.getByRole('button', { name: 'Log in' }).click()
-}
-
-// everyLook shows a page that is open at phone and desktop width, light and dark.
-async function everyLook(page, name) {
-  const was = page.viewportSize()
-  for (const [look, size, colorScheme] of [
-    ['desktop-light', { width: 1280, height: 900 }, 'light'], ['desktop-dark', { width: 1280, height: 900 }, 'dark'],
-    ['phone-light', { width: 360, height: 740 }, 'light'], ['phone-dark', { width: 360, height: 740 }, 'dark'],
-  ]) {
-    await page.setViewportSize(size)
-    await page.emulateMedia({ colorScheme })
-    await page.waitForTimeout(150)
-    await accessible(page, `${name}, ${look}`)
-    await shot(page, `${name}-${look}`)
-  }
-  await page.setViewportSize(was)
-  await page.emulateMedia({ colorScheme: 'light' })
-}
 
 test('from the application to the balance', async () => {
   // An operator applies and sees what happens next.
@@ -262,17 +238,6 @@ test('rejecting a payment, settings and the second factor', async () => {
   await page.getByText('Two-step login is off.').waitFor()
   page.check()
 })
-
-// codeOf returns the code that an authenticator app shows now for a key (RFC 6238).
-function codeOf(key) {
-  const bits = [...key].map((letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0')).join('')
-  const secret = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)))
-  const step = Buffer.alloc(8)
-  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)))
-  const mac = createHmac('sha1', secret).update(step).digest()
-  const at = mac[19] & 15
-  return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0')
-}
 
 test('the front page, the documentation and a page that is not there', async () => {
   for (const [path, name, heading] of [['/', 'home', /PayCow|USDT/], ['/docs', 'docs', /./], ['/payment/000000000000000000000000', 'missing', 'Not found']]) {

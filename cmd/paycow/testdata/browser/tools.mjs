@@ -1,6 +1,7 @@
 // What the browser tests share: the browser, a wallet, readers of QR codes and payment requests, and the accessibility check.
-// A test gets the running stack's dev.json by PAYCOW_DEV_JSON, and where screenshots go by PAYCOW_SCREENSHOTS.
+// A test gets the running stack's dev.json (without `paycow dev`: what the test itself made of it) by PAYCOW_DEV_JSON, and where screenshots go by PAYCOW_SCREENSHOTS.
 import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
 import { readFileSync, mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -98,6 +99,41 @@ export async function shot(page, name, options = {}) {
   if (!process.env.PAYCOW_SCREENSHOTS) return
   mkdirSync(process.env.PAYCOW_SCREENSHOTS, { recursive: true })
   await page.screenshot({ path: join(process.env.PAYCOW_SCREENSHOTS, name + '.png'), fullPage: true, ...options })
+}
+
+// logIn fills the form of the login page.
+export async function logIn(page, email, secret) {
+  await page.getByLabel('E-mail').fill(email)
+  await page.getByLabel('Password', { exact: true }).fill(secret)
+  await page.getByRole('button', { name: 'Log in' }).click()
+}
+
+// everyLook shows a page that is open at phone and desktop width, light and dark.
+export async function everyLook(page, name) {
+  const was = page.viewportSize()
+  for (const [look, size, colorScheme] of [
+    ['desktop-light', { width: 1280, height: 900 }, 'light'], ['desktop-dark', { width: 1280, height: 900 }, 'dark'],
+    ['phone-light', { width: 360, height: 740 }, 'light'], ['phone-dark', { width: 360, height: 740 }, 'dark'],
+  ]) {
+    await page.setViewportSize(size)
+    await page.emulateMedia({ colorScheme })
+    await page.waitForTimeout(150)
+    await accessible(page, `${name}, ${look}`)
+    await shot(page, `${name}-${look}`)
+  }
+  await page.setViewportSize(was)
+  await page.emulateMedia({ colorScheme: 'light' })
+}
+
+// codeOf returns the code that an authenticator app shows now for a key (RFC 6238).
+export function codeOf(key) {
+  const bits = [...key].map((letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0')).join('')
+  const secret = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)))
+  const step = Buffer.alloc(8)
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)))
+  const mac = createHmac('sha1', secret).update(step).digest()
+  const at = mac[19] & 15
+  return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0')
 }
 
 // readQR reads a QR code from the pixels of an element, as a phone's camera would.
