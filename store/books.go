@@ -85,7 +85,7 @@ func (s *Store) ComparePayments(ctx context.Context, ids []string, due BooksDue)
 		return report, wrap(err, "count what is compared")
 	}
 	report.LedgerTransactions, report.Transfers = counts.Transactions, counts.Transfers
-	if report.Differences, err = s.compareSums(db, list); err != nil {
+	if report.Differences, err = s.compareSums(db, list, due); err != nil {
 		return report, err
 	}
 	of := "t.payment_id IN (" + s.unfold() + ")"
@@ -127,25 +127,29 @@ func (s *Store) entriesOfPayments() string {
 }
 
 // compareSums compares what the row of each payment says, what its transfers say, and what the ledger holds.
-func (s *Store) compareSums(db *gorm.DB, list string) ([]models.Difference, error) {
+func (s *Store) compareSums(db *gorm.DB, list string, due BooksDue) ([]models.Difference, error) {
 	var found []struct {
 		ID                                    string
 		Requested, Credited, Ledger, Transfer models.Amount
-		IsUncovered                           bool
+		IsUncovered, IsUnpaid                 bool
 	}
 	const uncovered = `(p.status = 'PAID' AND COALESCE(l.total, 0) < p.amount_requested
 		AND NOT (COALESCE(l.total, 0) > 0
 			AND EXISTS (SELECT 1 FROM payment_decisions a WHERE a.payment_id = p.id AND a.kind = 'ACCEPT')))`
+	// A crowded payment's credits are booked before the state that follows from them.
+	const unpaid = `(p.status NOT IN ('PAID', 'REJECTED') AND p.exception <> 'PAID_LATE' AND p.updated_at < ?
+		AND COALESCE(l.total, 0) >= p.amount_requested)`
 	err := db.Raw(`SELECT p.id, p.amount_requested AS requested, p.amount_credited AS credited,
-			COALESCE(l.total, 0) AS ledger, COALESCE(t.total, 0) AS transfer, `+uncovered+` AS is_uncovered
+			COALESCE(l.total, 0) AS ledger, COALESCE(t.total, 0) AS transfer, `+uncovered+` AS is_uncovered,
+			`+unpaid+` AS is_unpaid
 		FROM payments p
 		LEFT JOIN (SELECT h.payment_id, CAST(SUM(e.amount) AS bigint) AS total `+s.entriesOfPayments()+`
 			GROUP BY h.payment_id) l ON l.payment_id = p.id
 		LEFT JOIN (SELECT payment_id, CAST(SUM(credited_amount) AS bigint) AS total FROM transfers
 			WHERE payment_id IN (`+s.unfold()+`) GROUP BY payment_id) t ON t.payment_id = p.id
 		WHERE p.id IN (`+s.unfold()+`) AND (COALESCE(l.total, 0) <> COALESCE(t.total, 0)
-			OR p.amount_credited <> COALESCE(t.total, 0) OR `+uncovered+`)
-		ORDER BY p.id LIMIT ?`, list, list, list, DifferenceLimit).Scan(&found).Error
+			OR p.amount_credited <> COALESCE(t.total, 0) OR `+uncovered+` OR `+unpaid+`)
+		ORDER BY p.id LIMIT ?`, due.Before, list, list, list, due.Before, DifferenceLimit).Scan(&found).Error
 	if err != nil {
 		return nil, wrap(err, "compare payments with the ledger")
 	}
@@ -162,6 +166,7 @@ func (s *Store) compareSums(db *gorm.DB, list string) ([]models.Difference, erro
 			"the ledger has %s, but its transfers say %s", d.Ledger, d.Transfer)
 		note(d.Credited != d.Transfer, models.CheckPaymentCredited,
 			"its row says that %s is credited, its transfers say %s", d.Credited, d.Transfer)
+		note(d.IsUnpaid, models.CheckPaidCovered, "the ledger has %s of %s, but it is not PAID", d.Ledger, d.Requested)
 		note(d.IsUncovered, models.CheckPaidCovered,
 			"it is PAID, but the ledger has %s of %s and nobody accepted that", d.Ledger, d.Requested)
 	}

@@ -227,6 +227,7 @@ func TestTheDatabaseRefusesForgedPayments(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()
 		p, other := f.paidBy(t, f.create(t), 50*models.USDT-1), f.create(t)
+		paid := f.paidBy(t, f.create(t), 50*models.USDT)
 		for _, forged := range []string{
 			"UPDATE payments SET status = 'PAID' WHERE id = @id",
 			"UPDATE payments SET status = 'PAID', amount_credited = amount_requested, amount_received = amount_requested WHERE id = @id",
@@ -243,13 +244,18 @@ func TestTheDatabaseRefusesForgedPayments(t *testing.T) {
 			"UPDATE payments SET network = 'TRC20' WHERE id = @id",
 			"UPDATE payments SET currency = 'USDC' WHERE id = @id",
 			"UPDATE payments SET id = 'x' WHERE id = @other",
+			"UPDATE payments SET status = 'PENDING', exception = 'REVERTED' WHERE id = @paid",
+			"UPDATE payments SET status = 'EXPIRED' WHERE id = @paid",
+			"UPDATE payments SET status = 'REJECTED', decision = 'REJECT' WHERE id = @paid",
 			"DELETE FROM payments WHERE id = @other",
 			`INSERT INTO payments (id, operator_id, user_id, reference, network, currency, amount_requested, deposit_address, address_index, created_at, expires_at,
 				status, exception, amount_received, amount_credited, tx_hash, last_block, decision, reason, version, updated_at)
 				SELECT 'forged', operator_id, user_id, 'forged', network, currency, amount_requested, deposit_address, address_index, created_at, expires_at,
 				'PAID', '', amount_requested, amount_requested, '', 0, '', '', 1, updated_at FROM payments WHERE id = @id`,
 		} {
-			err := f.writer.Exec(forged, map[string]any{"id": p.ID, "other": other.ID, "operator": f.addOperator(t).ID}).Error
+			err := f.writer.Exec(forged, map[string]any{
+				"id": p.ID, "other": other.ID, "paid": paid.ID, "operator": f.addOperator(t).ID,
+			}).Error
 			require.Error(t, err, forged)
 		}
 		if f.engine == engineSQLite {
@@ -260,6 +266,15 @@ func TestTheDatabaseRefusesForgedPayments(t *testing.T) {
 		}
 		require.Equal(t, p, f.payment(t, p.ID))
 		require.Equal(t, other, f.payment(t, other.ID))
+		require.Equal(t, paid, f.payment(t, paid.ID))
+
+		// Who may change the schema gets past the triggers, and reconciliation tells.
+		f.unguard(t)
+		require.Empty(t, f.compareAll(t))
+		require.NoError(t, f.writer.Exec("UPDATE payments SET status = 'EXPIRED' WHERE id = ?", paid.ID).Error)
+		found := f.compareAll(t)
+		require.NotEmpty(t, found)
+		require.Equal(t, models.CheckPaidCovered, found[0].Check)
 		require.NoError(t, f.MarkStarted(ctx, []string{p.ID}, time.Now()), "what changes may change")
 	})
 }

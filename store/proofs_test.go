@@ -17,7 +17,7 @@ func (f *fixture) unguard(t testing.TB) {
 	t.Helper()
 	for _, statement := range map[engine][]string{
 		enginePostgres: {"ALTER TABLE payments DISABLE TRIGGER USER"},
-		engineSQLite:   {"DROP TRIGGER payments_terms_stand", "DROP TRIGGER payments_no_replace"},
+		engineSQLite:   {"DROP TRIGGER payments_terms_stand", "DROP TRIGGER payments_no_replace", "DROP TRIGGER payments_paid_stays"},
 	}[f.engine] {
 		require.NoError(t, f.writer.Exec(statement).Error)
 	}
