@@ -69,6 +69,14 @@ func forwardedByHTTPS(header http.Header) bool {
 	return strings.EqualFold(strings.TrimSpace(protocols[len(protocols)-1]), "https")
 }
 
+// seemsHTTPS reports whether a request that came by plain http says that its client used https. Anybody can say so; it
+// must lead to a refusal only. Browsers send Sec-Fetch-Site to https addresses only.
+func seemsHTTPS(header http.Header) bool {
+	return forwardedByHTTPS(header) || header.Get("Sec-Fetch-Site") != "" ||
+		strings.EqualFold(header.Get("X-Forwarded-Ssl"), "on") ||
+		strings.Contains(strings.ToLower(header.Get("Forwarded")), "proto=https")
+}
+
 func (s *Server) isTrustedProxy(peer netip.Addr) bool {
 	peer = peer.Unmap().WithZone("")
 	return slices.ContainsFunc(s.TrustedProxies, func(trusted netip.Prefix) bool { return trusted.Contains(peer) })

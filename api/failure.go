@@ -2,15 +2,11 @@ package api
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"paycow/models"
+	"paycow/store"
 	"paycow/web"
 )
 
@@ -90,7 +87,13 @@ var (
 		msg: "The decision was accepted but has not taken effect yet; read the payment to see the result.",
 	}
 	errHTTPSRequired = &failure{status: http.StatusForbidden, code: "https_required", msg: "This call requires https."}
-	errBadCursor     = invalid("cursor", "invalid_parameter", "cursor must be a nextCursor of this list.")
+	// errProxyNotTrusted is for administrators, who see it while they set up a proxy.
+	errProxyNotTrusted = &failure{
+		status: http.StatusForbidden, code: "https_required",
+		msg: "This came over https through a proxy that the gateway does not trust; " +
+			"its administrator must put the proxy's address into PAYCOW_TRUSTED_PROXIES.",
+	}
+	errBadCursor = invalid("cursor", "invalid_parameter", "cursor must be a nextCursor of this list.")
 )
 
 // invalid returns a 400 for one field.
@@ -110,7 +113,7 @@ func asFailure(err error) *failure {
 		return errBadCursor.because(err)
 	case errors.Is(err, context.Canceled):
 		return (&failure{status: statusClientGone, code: "client_gone", msg: "The client closed the request."}).because(err)
-	case isOutage(err):
+	case store.IsOutage(err):
 		return errNoDatabase.because(err)
 	default:
 		return errInternal.because(err)
@@ -186,48 +189,4 @@ func isPage(path string) bool {
 		}
 	}
 	return path != "/healthz" && path != "/readyz" && path != "/openapi.json"
-}
-
-// SQLite's result codes for a database that is busy, locked, unreadable, full or cannot be opened.
-var sqliteOutages = []int{5, 6, 10, 13, 14}
-
-// isOutage reports whether an error means that the database is temporarily unavailable, as opposed to a bug. The
-// drivers' error types are recognised by their methods, so that this package depends on neither driver.
-func isOutage(err error) bool {
-	for _, away := range []error{
-		context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone, io.ErrUnexpectedEOF,
-		net.ErrClosed,
-	} {
-		if errors.Is(err, away) {
-			return true
-		}
-	}
-	if _, ok := errors.AsType[net.Error](err); ok {
-		return true
-	}
-	if postgres, ok := errors.AsType[interface {
-		error
-		SQLState() string
-	}](err); ok {
-		return isPostgresOutage(postgres.SQLState())
-	}
-	if sqlite, ok := errors.AsType[interface {
-		error
-		Code() int
-	}](err); ok {
-		return slices.Contains(sqliteOutages, sqlite.Code()&0xff)
-	}
-	// database/sql exports no value for the error of a closed pool.
-	return err != nil && strings.Contains(err.Error(), "sql: database is closed")
-}
-
-// isPostgresOutage reports whether an SQLSTATE is in the class of connection exceptions (08), refused logins (28),
-// insufficient resources (53), operator intervention (57P) or system errors (58).
-func isPostgresOutage(state string) bool {
-	for _, class := range []string{"08", "28", "53", "57P", "58"} {
-		if strings.HasPrefix(state, class) {
-			return true
-		}
-	}
-	return false
 }

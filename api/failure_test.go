@@ -37,28 +37,11 @@ func TestOutages(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]int{
 		fmt.Errorf("read: %w", &net.OpError{Op: "dial", Err: errors.New("refused")}): 503,
-		stateError("57P01"): 503, stateError("53300"): 503, stateError("08006"): 503, stateError("28P01"): 503,
-		stateError("23505"): 500, stateError("42P01"): 500, stateError("57014"): 500,
-		codeError(5): 503, codeError(261): 503, codeError(13): 503, codeError(1): 500, codeError(2067): 500,
 		errors.New("boom"): 500, io.ErrUnexpectedEOF: 503, models.ErrNotFound: 404,
 	} {
 		require.Equal(t, want, asFailure(fmt.Errorf("wrapped: %w", err)).status, "%v", err)
 	}
 }
-
-// stateError and codeError look like the drivers' errors.
-type (
-	stateError string
-	codeError  int
-)
-
-func (e stateError) Error() string { return string(e) }
-
-func (e stateError) SQLState() string { return string(e) }
-
-func (e codeError) Error() string { return fmt.Sprint(int(e)) }
-
-func (e codeError) Code() int { return int(e) }
 
 func TestClientThatWentAwayIsNotAnError(t *testing.T) {
 	t.Parallel()

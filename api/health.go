@@ -104,9 +104,29 @@ func (s *Server) readyNow(ctx context.Context) readyView {
 	return view
 }
 
-func (s *Server) checkDatabase(ctx context.Context) error {
-	if err := s.Store.Ping(ctx); err != nil {
+// What is wrong with a database that can be read.
+var (
+	errDatabaseFull = &failure{code: "database_full", msg: "The database has no room to write; its disk is full."}
+
+	errDatabaseReadOnly = &failure{
+		code: "database_read_only", msg: "The database is read-only: it is a standby, or it was closed for writing.",
+	}
+)
+
+func databaseFailure(err error) *failure {
+	switch {
+	case errors.Is(err, models.ErrDatabaseFull):
+		return errDatabaseFull.because(err)
+	case errors.Is(err, models.ErrDatabaseReadOnly):
+		return errDatabaseReadOnly.because(err)
+	default:
 		return errNoDatabase.because(err)
+	}
+}
+
+func (s *Server) checkDatabase(ctx context.Context) error {
+	if err := s.Store.CheckWritable(ctx); err != nil {
+		return databaseFailure(err)
 	}
 	skew, err := s.Store.ClockSkew(ctx)
 	if err != nil {

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"database/sql"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -172,4 +174,32 @@ func TestReadinessIsRedWhileAnAlarmStopsCrediting(t *testing.T) {
 	require.NoError(t, f.store.ResolveAlarm(t.Context(), 2, models.ActorCLI, "", "looked at"))
 	status, _, body = f.ready()
 	require.Equal(t, http.StatusOK, status, body)
+}
+
+func TestReadinessSaysWhyTheDatabaseTakesNoWrites(t *testing.T) {
+	t.Parallel()
+	for err, says := range map[error]string{
+		models.ErrDatabaseFull:      "The database has no room to write; its disk is full.",
+		models.ErrDatabaseReadOnly:  "The database is read-only: it is a standby, or it was closed for writing.",
+		errors.New("dial 10.0.0.7"): "The database is unavailable at the moment; please try again.",
+	} {
+		require.Equal(t, says, reasonOf(databaseFailure(fmt.Errorf("try to write: %w", err))))
+	}
+}
+
+func TestReadinessTriesToWrite(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	_, view, _ := f.ready()
+	require.True(t, view.Checks.Database.OK)
+
+	g := setup(t)
+	db, err := sql.Open("sqlite", "file:"+g.path+"?_pragma=busy_timeout(10000)")
+	require.NoError(t, err)
+	defer db.Close()
+	_, err = db.Exec("CREATE TRIGGER no_room BEFORE INSERT ON space_probe BEGIN SELECT raise(ABORT, 'no room'); END")
+	require.NoError(t, err)
+	status, view, _ := g.ready()
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.False(t, view.Checks.Database.OK)
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,15 +63,17 @@ func TestPlainHTTPIsRefusedWhenThePublicAddressIsHTTPS(t *testing.T) {
 		trusted   bool
 		protocol  []string
 		isAllowed bool
+		// seemsHTTPS is whether the request may have come over https, so that a redirect could lead back.
+		seemsHTTPS bool
 	}{
-		{"plain", false, nil, false},
-		{"header from a stranger", false, []string{"https"}, false},
-		{"proxy over https", true, []string{"https"}, true},
-		{"proxy over https, other spelling", true, []string{"HTTPS"}, true},
-		{"proxy over http", true, []string{"http"}, false},
-		{"proxy says nothing", true, nil, false},
-		{"client's claim before the proxy's word", true, []string{"https, http"}, false},
-		{"client's claim in a header of its own", true, []string{"https", "http"}, false},
+		{"plain", false, nil, false, false},
+		{"header from a stranger", false, []string{"https"}, false, true},
+		{"proxy over https", true, []string{"https"}, true, true},
+		{"proxy over https, other spelling", true, []string{"HTTPS"}, true, true},
+		{"proxy over http", true, []string{"http"}, false, false},
+		{"proxy says nothing", true, nil, false, false},
+		{"client's claim before the proxy's word", true, []string{"https, http"}, false, false},
+		{"client's claim in a header of its own", true, []string{"https", "http"}, false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -106,10 +109,32 @@ func TestPlainHTTPIsRefusedWhenThePublicAddressIsHTTPS(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, "https_required", parse[errorBody](t, string(body)).Code)
 			require.Equal(t, http.StatusForbidden, get("/payment/data/"+models.NewID()).StatusCode)
+			if c.seemsHTTPS {
+				require.Equal(t, http.StatusForbidden, page.StatusCode, "a redirect would lead back here for ever")
+				return
+			}
 			require.Equal(t, http.StatusPermanentRedirect, page.StatusCode)
 			require.Regexp(t, `^https://paycow\.test/payment/[0-9a-f]{24}\?a=b$`, page.Header.Get("Location"))
 		})
 	}
+}
+
+// A browser that reaches the gateway over https through a proxy that is not trusted is told so, and so is the log, once.
+func TestAProxyThatIsNotTrustedMakesNoLoop(t *testing.T) {
+	t.Parallel()
+	f := setup(t, func(c *Config) { c.PublicURL = "https://paycow.test" })
+	for _, header := range [][2]string{
+		{"X-Forwarded-Proto", "https"}, {"X-Forwarded-Ssl", "on"}, {"Forwarded", "for=1.2.3.4;proto=https"},
+		{"Sec-Fetch-Site", "none"},
+	} {
+		for _, path := range []string{"/", "/login.html", "/openapi.json", "/api/balance"} {
+			got := f.call(f.account, http.MethodGet, path, "", header[0], header[1])
+			require.Equal(t, http.StatusForbidden, got.status, "%s %v", path, header)
+			require.Contains(t, got.body, "PAYCOW_TRUSTED_PROXIES")
+		}
+	}
+	require.Equal(t, 1, strings.Count(f.log.String(), "put it into PAYCOW_TRUSTED_PROXIES"))
+	require.Contains(t, f.log.String(), "address=127.0.0.1:")
 }
 
 func TestTLSOfOurOwnIsHTTPS(t *testing.T) {

@@ -128,13 +128,20 @@ func (s *Server) recoverPanic(c *gin.Context) {
 const strictTransport = "max-age=31536000"
 
 // requireHTTPS refuses plain http if the public URL is https. Pages are redirected. Calls are refused, because a
-// client that follows redirects would send its secret in the clear on every call without noticing.
+// client that follows redirects would send its secret in the clear on every call without noticing. What seems to have
+// come over https to a proxy that is not trusted is refused as well: a redirect would lead back here for ever.
 func (s *Server) requireHTTPS(c *gin.Context) {
 	path := c.Request.URL.Path
 	switch {
 	case !s.isHTTPS, path == "/healthz", path == "/readyz": // the probes of a load balancer come over plain http
 	case c.GetBool(keyCameByHTTPS):
 		c.Header("Strict-Transport-Security", strictTransport)
+	case seemsHTTPS(c.Request.Header):
+		s.warnProxy.Do(func() {
+			s.Log.WarnContext(c, "a proxy in front of PayCow is not trusted: if this address is yours, put it into "+
+				"PAYCOW_TRUSTED_PROXIES and let it send X-Forwarded-Proto", "address", c.Request.RemoteAddr)
+		})
+		s.fail(c, errProxyNotTrusted)
 	case isPage(path), path == "/openapi.json":
 		s.redirectToHTTPS(c)
 	default:

@@ -123,6 +123,7 @@ type Server struct {
 
 	crossOrigin *http.CrossOriginProtection
 	isHTTPS     bool
+	warnProxy   sync.Once
 }
 
 // New returns a server with this configuration.

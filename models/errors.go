@@ -22,6 +22,10 @@ var (
 	ErrBadCursor = errors.New("malformed paging cursor")
 	// ErrClockBehind means that a clock of ours is behind the chain's.
 	ErrClockBehind = errors.New("the clock is behind the chain's")
+	// ErrDatabaseFull means that the database has no room to write.
+	ErrDatabaseFull = errors.New("the database has no room to write")
+	// ErrDatabaseReadOnly means that the database takes no writes.
+	ErrDatabaseReadOnly = errors.New("the database is read-only: it is a standby, or it was closed for writing")
 	// ErrSchemaBehind means that the database lacks migrations.
 	ErrSchemaBehind = errors.New("the database schema is older than this program: run `paycow migrate`")
 	// ErrReserveFixed means that the database was first used with another number of reserved addresses.

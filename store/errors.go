@@ -13,12 +13,8 @@ import (
 	"paycow/models"
 )
 
-// Postgres's codes, as its appendix on error codes lists them.
-const (
-	pgUniqueViolation      = "23505"
-	pgSerializationFailure = "40001"
-	pgDeadlockDetected     = "40P01"
-)
+// pgUniqueViolation is Postgres's code for a value that a unique index has already.
+const pgUniqueViolation = "23505"
 
 // sqliteRowExists is part of the message of the triggers that refuse a taken key before SQLite checks its unique
 // indexes.
@@ -55,10 +51,4 @@ func isUniqueViolation(err error) bool {
 	default:
 		return false
 	}
-}
-
-// isRetryable reports whether the database rolled a transaction back only because of others that ran at the same time.
-func isRetryable(err error) bool {
-	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (pgErr.Code == pgDeadlockDetected || pgErr.Code == pgSerializationFailure)
 }

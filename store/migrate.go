@@ -4,12 +4,15 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+	"gorm.io/gorm"
 
 	"paycow/internal/retry"
 	"paycow/models"
@@ -18,8 +21,13 @@ import (
 //go:embed migrations/postgres/*.sql migrations/sqlite/*.sql
 var migrations embed.FS
 
+// migrationLockSeconds is how long a process waits for another's migrations, which may rewrite a large table.
+const migrationLockSeconds = 600
+
+var errMigrating = errors.New("another process is migrating the database")
+
 // Migrate brings the schema up to date. Several processes may call it at once: on Postgres they wait for each other at
-// a session lock; on SQLite the later ones find the work done.
+// a lock; on SQLite the later ones find the work done.
 func (s *Store) Migrate(ctx context.Context) error {
 	provider, err := s.migrationProvider()
 	if err != nil {
@@ -32,9 +40,11 @@ func (s *Store) Migrate(ctx context.Context) error {
 		calls = maxAttempts
 	}
 	var results []*goose.MigrationResult
-	err = retry.Until(ctx, retry.Policy{Calls: calls}, func() (err error) {
-		results, err = provider.Up(ctx)
-		return err
+	err = s.migrateAlone(ctx, func() error {
+		return retry.Until(ctx, retry.Policy{Calls: calls}, func() (err error) {
+			results, err = provider.Up(ctx)
+			return err
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
@@ -44,6 +54,38 @@ func (s *Store) Migrate(ctx context.Context) error {
 			"migration", result.Source.Path, "elapsed_ms", result.Duration.Milliseconds())
 	}
 	return nil
+}
+
+// migrateAlone runs migrate while no other process runs its own. On Postgres it holds a lock of a transaction, which
+// stays on one server process even behind a pooler, and ends with this process. Earlier releases take the same lock for
+// a session.
+func (s *Store) migrateAlone(ctx context.Context, migrate func() error) error {
+	if s.engine != enginePostgres {
+		return migrate()
+	}
+	// Each try is a transaction of its own, because an index that is built concurrently waits for transactions that have
+	// read anything.
+	return retry.Until(ctx, retry.Policy{Pause: time.Second, Calls: migrationLockSeconds}, func() error {
+		err := s.writer.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+			var locked bool
+			err := tx.Raw("SELECT pg_try_advisory_xact_lock(?)", lock.DefaultLockID).Scan(&locked).Error
+			switch {
+			case err != nil:
+				return err
+			case !locked:
+				return errMigrating
+			}
+			// The transaction is idle while the migrations run. This statement also ends the reading of the one before.
+			if err := tx.Exec("SET LOCAL " + idleTimeout + " = 0").Error; err != nil {
+				return err
+			}
+			return migrate()
+		}, &isolation)
+		if !errors.Is(err, errMigrating) {
+			return retry.Permanent(err)
+		}
+		return err
+	})
 }
 
 // CheckSchema returns models.ErrSchemaBehind when migrations are missing. It only reads. A schema that is newer than
@@ -81,18 +123,12 @@ func (s *Store) migrationProvider() (*goose.Provider, error) {
 	if pool, err = s.writer.DB(); err != nil {
 		return nil, fmt.Errorf("get the connection pool: %w", err)
 	}
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
 	dialect := goose.DialectSQLite3
 	if s.engine == enginePostgres {
 		dialect = goose.DialectPostgres
-		// Try to get the lock each second for ten minutes: a migration may rewrite a large table.
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 600))
-		if err != nil {
-			return nil, fmt.Errorf("prepare the migration lock: %w", err)
-		}
-		options = append(options, goose.WithSessionLocker(locker))
 	}
-	provider, err := goose.NewProvider(dialect, pool, files, options...)
+	provider, err := goose.NewProvider(dialect, pool, files,
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded migrations: %w", err)
 	}

@@ -191,7 +191,7 @@ func TestReportIsStoredDespiteADeadlock(t *testing.T) {
 		err := f.writer.Callback().Create().Before("gorm:create").Register("deadlock", func(tx *gorm.DB) {
 			if failures > 0 {
 				failures--
-				_ = tx.AddError(&pgconn.PgError{Code: pgDeadlockDetected})
+				_ = tx.AddError(&pgconn.PgError{Code: "40P01"})
 			}
 		})
 		require.NoError(t, err)
@@ -202,7 +202,7 @@ func TestReportIsStoredDespiteADeadlock(t *testing.T) {
 		require.EqualValues(t, 7, last.BlockNumber)
 
 		failures = maxAttempts
-		require.ErrorContains(t, f.PutReconciliation(t.Context(), report), pgDeadlockDetected)
+		require.ErrorContains(t, f.PutReconciliation(t.Context(), report), "40P01")
 		require.Zero(t, failures)
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -32,6 +33,7 @@ func (s *Store) openSQLite(path string) error {
 	if err := file.Close(); err != nil {
 		return fmt.Errorf("open the SQLite file: %w", err)
 	}
+	s.space.folder = filepath.Dir(path)
 	dsn := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) + sqliteOptions
 	// One writing connection: SQLite has one write lock, and waiting in Go's queue is fairer than SQLite's polling. BEGIN
 	// IMMEDIATE takes the lock at once, so no transaction fails half way because another process wrote since its first

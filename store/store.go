@@ -11,6 +11,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,6 +34,7 @@ type Store struct {
 	addresses *addressAllocator
 	now       func() time.Time
 	keys      Keys // see UseMasterKey
+	space     *spaceProbe
 }
 
 // engine is the kind of database.
@@ -46,7 +48,7 @@ const (
 // Open connects to the database that the URL names: "postgres://…", "sqlite:<path>" or a bare path that ends in ".db".
 // It does not migrate. Its errors never contain the URL, which may hold a password.
 func Open(ctx context.Context, databaseURL string, log *slog.Logger) (*Store, error) {
-	s := &Store{log: log, keys: noKeys{}, now: func() time.Time { return toMillis(time.Now()) }}
+	s := &Store{space: new(spaceProbe), log: log, keys: noKeys{}, now: func() time.Time { return toMillis(time.Now()) }}
 	var err error
 	switch {
 	case strings.HasPrefix(databaseURL, "postgres://"), strings.HasPrefix(databaseURL, "postgresql://"):
@@ -108,8 +110,12 @@ func (s *Store) pools() []*gorm.DB {
 // batchRows is how many rows one statement names at most, far below the databases' limits on parameters.
 const batchRows = 500
 
-// maxAttempts is how often a transaction is run at most when the database gives it up (deadlock).
+// maxAttempts is how often a transaction runs at most when the database gives it up (deadlock) or its connection is of
+// no use any more.
 const maxAttempts = 4
+
+// isolation is what this package's locking is written for, whatever the database's default is.
+var isolation = sql.TxOptions{Isolation: sql.LevelReadCommitted}
 
 // write runs fn in a transaction. When the database gives the transaction up, fn runs again from the start, so fn must
 // not keep anything from an earlier attempt.
@@ -118,7 +124,7 @@ func (s *Store) write(ctx context.Context, fn func(tx *gorm.DB) error) error {
 		s.log.DebugContext(ctx, "repeating a transaction", "error", err)
 	}}
 	return retry.Until(ctx, policy, func() error {
-		err := s.writer.WithContext(ctx).Transaction(fn)
+		err := s.writer.WithContext(ctx).Transaction(fn, &isolation)
 		if err != nil && !isRetryable(err) {
 			return retry.Permanent(err)
 		}

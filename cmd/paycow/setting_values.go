@@ -124,6 +124,22 @@ func webURL(field *string, schemes ...string) func(string) error {
 	}
 }
 
+// publicURL takes a URL without a path: the addresses of pages and calls are fixed from the root of the host.
+func publicURL(field *string) func(string) error {
+	return func(value string) error {
+		var address string
+		if err := webURL(&address, "https", "http")(value); err != nil {
+			return err
+		}
+		if u, err := url.Parse(address); err != nil || u.Path != "" {
+			return errors.New("must have no path, because pages and calls are at the root of a host; give PayCow a host " +
+				"name of its own, such as https://pay.example.com")
+		}
+		*field = address
+		return nil
+	}
+}
+
 // isLoopbackURL reports whether only this machine reaches a URL.
 func isLoopbackURL(address string) bool {
 	u, err := url.Parse(address)

@@ -102,7 +102,7 @@ func (s *Settings) table() []setting {
 func (s *Settings) generalTable() []setting {
 	return []setting{
 		{
-			name: "PUBLIC_URL", set: webURL(&s.PublicURL, "https", "http"),
+			name: "PUBLIC_URL", set: publicURL(&s.PublicURL),
 			help: "URL at which payers and shops reach this installation, such as https://pay.example.com",
 		},
 		{

@@ -187,12 +187,15 @@ func TestPublicURLIsHTTPS(t *testing.T) {
 		"https://pay.example.com": true, "http://localhost:8080": true, "http://127.0.0.1:8080": true, "http://[::1]:8080": true,
 		"http://shop.localhost": true, "http://pay.example.com": false, "http://192.168.1.5:8080": false, "http://0.0.0.0:8080": false,
 		"https://user:secret@pay.example.com": false, "http://localhost.example.com": false, "HTTP://pay.example.com": false,
+		"https://pay.example.com/": true, "https://example.com/pay": false, "https://example.com//": true,
 	} {
 		_, err := settingsOf(t, map[string]string{"PAYCOW_PUBLIC_URL": address})
 		require.Equal(t, accepted, err == nil, "%s: %v", address, err)
 	}
 	_, err := settingsOf(t, map[string]string{"PAYCOW_PUBLIC_URL": "http://192.168.1.5:8080", "PAYCOW_ALLOW_HTTP": "true"})
 	require.NoError(t, err)
+	_, err = settingsOf(t, map[string]string{"PAYCOW_PUBLIC_URL": "https://example.com/pay"})
+	require.ErrorContains(t, err, "PAYCOW_PUBLIC_URL: must have no path")
 }
 
 // TestTrustedProxiesAreNotEverybody refuses ranges that hold every address.

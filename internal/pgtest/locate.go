@@ -34,6 +34,19 @@ func findInstallation() (installation, error) {
 	return installation{}, errors.New("initdb and postgres are neither in PATH nor under /usr/lib/postgresql")
 }
 
+// find returns another program of the same version.
+func (i installation) find(name string) (string, error) {
+	postgres, err := filepath.EvalSymlinks(i.postgres)
+	if err != nil {
+		return "", err
+	}
+	program := filepath.Join(filepath.Dir(postgres), name)
+	if !executable(program) {
+		return "", errors.New(program + " does not exist")
+	}
+	return program, nil
+}
+
 func majorVersion(binFolder string) int {
 	version, _ := strconv.Atoi(filepath.Base(filepath.Dir(binFolder)))
 	return version
