@@ -62,8 +62,9 @@ func logsText(logs []types.Log, placed bool) string {
 	return text.String()
 }
 
-// readBlock reads one block from one node.
-func (c *CrossCheck) readBlock(ctx context.Context, node *member, number uint64) blockReading {
+// readBlock reads one block from one node. It may still run when the step that asked for it has ended, so it reads
+// nothing that the next step changes.
+func (c *CrossCheck) readBlock(ctx context.Context, node *member, contracts Contracts, number uint64) blockReading {
 	r := blockReading{node: node}
 	if r.header, r.err = node.HeaderByNumber(ctx, number); r.err != nil {
 		return r
@@ -73,10 +74,10 @@ func (c *CrossCheck) readBlock(ctx context.Context, node *member, number uint64)
 			r.header.Number)
 		return r
 	}
-	logs, err := believableLogs(ctx, node, c.contracts, r.header, c.log)
+	logs, err := believableLogs(ctx, node, contracts, r.header, c.log)
 	r.err = err
 	for _, log := range logs {
-		if isWatched(log, c.contracts) {
+		if isWatched(log, contracts) {
 			r.logs = append(r.logs, log)
 		}
 	}
@@ -86,7 +87,7 @@ func (c *CrossCheck) readBlock(ctx context.Context, node *member, number uint64)
 
 // readBlockFrom reads one block from all the nodes at once.
 func (c *CrossCheck) readBlockFrom(ctx context.Context, nodes []*member, number uint64) []blockReading {
-	return askEach(nodes, func(node *member) blockReading { return c.readBlock(ctx, node, number) })
+	return askEach(nodes, func(node *member) blockReading { return c.readBlock(ctx, node, c.contracts, number) })
 }
 
 // decide reads a block from several nodes until a quorum of them agrees on its content, and from at least the given
@@ -97,7 +98,8 @@ func (c *CrossCheck) decide(ctx context.Context, number uint64, readers int) (bl
 	quorum := c.config.quorum()
 	wanted := max(quorum, readers)
 	var readings []blockReading
-	read := func(ctx context.Context, node *member) blockReading { return c.readBlock(ctx, node, number) }
+	contracts := c.contracts
+	read := func(ctx context.Context, node *member) blockReading { return c.readBlock(ctx, node, contracts, number) }
 	gather(ctx, nodes, wanted, read, func(r blockReading) (missing int) {
 		readings = append(readings, r)
 		votes, _ := mostCommon(readings)

@@ -22,13 +22,14 @@ type rangeReading struct {
 	err     error
 }
 
-// readRange reads a range from one node. The header of the last block shows that the node has come that far.
-func (c *CrossCheck) readRange(ctx context.Context, node *member, from, to uint64) rangeReading {
+// readRange reads a range from one node. The header of the last block shows that the node has come that far. Like
+// readBlock, it may outlive the step.
+func (c *CrossCheck) readRange(ctx context.Context, node *member, contracts Contracts, from, to uint64) rangeReading {
 	header, err := node.HeaderByNumber(ctx, to)
 	if err != nil {
 		return rangeReading{err: err}
 	}
-	logs, err := node.TokenLogsInRange(ctx, c.contracts, from, to)
+	logs, err := node.TokenLogsInRange(ctx, contracts, from, to)
 	if err != nil {
 		return rangeReading{err: err}
 	}
@@ -44,7 +45,7 @@ func (c *CrossCheck) readRange(ctx context.Context, node *member, from, to uint6
 	for _, number := range sortedKeys(byBlock) {
 		for _, part := range splitByHash(byBlock[number]) {
 			block := models.BlockRef{Number: number, Hash: part[0].BlockHash.Hex()}
-			decoded := DecodeLogs(c.config.ChainID, c.contracts, block, part)
+			decoded := DecodeLogs(c.config.ChainID, contracts, block, part)
 			r.found, r.events = append(r.found, decoded.Transfers...), append(r.events, decoded.Events...)
 		}
 	}
@@ -110,7 +111,8 @@ func (c *CrossCheck) readRangeFromSeveral(ctx context.Context, from, to uint64, 
 	byTop := map[common.Hash][]rangeReading{}
 	var best []rangeReading
 	var failure error
-	read := func(ctx context.Context, node *member) rangeReading { return c.readRange(ctx, node, from, to) }
+	contracts := c.contracts
+	read := func(ctx context.Context, node *member) rangeReading { return c.readRange(ctx, node, contracts, from, to) }
 	gather(ctx, c.pool.usable(), readers, read, func(r rangeReading) (missing int) {
 		if r.err != nil {
 			failure = cmp.Or(failure, r.err)
