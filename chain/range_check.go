@@ -112,7 +112,9 @@ func (c *CrossCheck) readRangeFromSeveral(ctx context.Context, from, to uint64, 
 	var best []rangeReading
 	var failure error
 	contracts := c.contracts
-	read := func(ctx context.Context, node *member) rangeReading { return c.readRange(ctx, node, contracts, from, to) }
+	read := func(ctx context.Context, node *member) rangeReading {
+		return c.readRange(ctx, node, contracts, from, to)
+	}
 	gather(ctx, c.pool.usable(), readers, read, func(r rangeReading) (missing int) {
 		if r.err != nil {
 			failure = cmp.Or(failure, r.err)

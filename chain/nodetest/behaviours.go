@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -197,10 +199,12 @@ func slow(delay time.Duration) Behaviour {
 	}
 }
 
-func huge(call Call, _ func() Answer) Answer {
-	text := fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"result":"0x`, call.ID)
-	return Answer{Raw: append(append(text, bytes.Repeat([]byte("00"), 20<<20)...), `"}`...)}
-}
+func huge(Call, func() Answer) Answer { return Answer{Raw: hugeReply()} }
+
+// hugeReply is made once: making it for each call would cost more than reading it.
+var hugeReply = sync.OnceValue(func() []byte {
+	return slices.Concat([]byte(`{"jsonrpc":"2.0","id":1,"result":"0x`), bytes.Repeat([]byte("00"), 20<<20), []byte(`"}`))
+})
 
 // oldBelow is how many of the newest blocks a node keeps that forgets old ones.
 const oldBelow = 100
