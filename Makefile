@@ -33,7 +33,7 @@ unit: ## the tests for everyday use: the packages that stand alone, without the 
 
 .PHONY: test-race
 test-race: test-deps ## the unit tests with the race detector, each three times in random order
-	CGO_ENABLED=1 go test -race -count=3 -shuffle=on -timeout 60m $(ALONE)
+	CGO_ENABLED=1 go test $$(scripts/race-flags) -count=3 -shuffle=on -timeout 60m $(ALONE)
 
 .PHONY: e2e
 e2e: test-deps ## the tests of the development stack and of the whole program on real parts
