@@ -124,7 +124,9 @@ func TestAProxyThatIsNotTrustedMakesNoLoop(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(c *Config) { c.PublicURL = "https://paycow.test" })
 	for _, header := range [][2]string{
-		{"X-Forwarded-Proto", "https"}, {"X-Forwarded-Ssl", "on"}, {"Forwarded", "for=1.2.3.4;proto=https"},
+		{"X-Forwarded-Proto", "https"},
+		{"X-Forwarded-Ssl", "on"},
+		{"Forwarded", "for=1.2.3.4;proto=https"},
 		{"Sec-Fetch-Site", "none"},
 	} {
 		for _, path := range []string{"/", "/login.html", "/openapi.json", "/api/balance"} {

@@ -49,7 +49,7 @@ func balanceNode(longest int) http.HandlerFunc {
 			if err := json.Unmarshal(call.Params[0], &args); err != nil {
 				panic(err)
 			}
-			result = hexutil.Bytes(args.Data[4:])
+			result = args.Data[4:]
 		}
 		return message{Version: "2.0", ID: call.ID, Result: result}
 	}

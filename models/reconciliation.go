@@ -23,7 +23,7 @@ const (
 	CheckCreditedCanonical  = "credited_canonical"  // every credited transfer is in the chain
 	CheckTransfersCredited  = "transfers_credited"  // every transfer that was confirmed long ago is credited
 	CheckInternalCredited   = "internal_credited"   // no transfer from an address of ours is credited
-	CheckPaidCovered        = "paid_covered"        // the ledger covers what is PAID, or its operator accepted; what it covers is PAID
+	CheckPaidCovered        = "paid_covered"        // PAID: covered by the ledger, or accepted by the operator
 	CheckRunningTotals      = "running_totals"      // balances and counts that are kept are the sums of what they count
 	CheckChainBalances      = "chain_balances"      // balanceOf = transfers in - transfers out - destroyed
 	CheckTransfersSignalled = "transfers_signalled" // the workflow knows every transfer that was signalled to it

@@ -76,7 +76,8 @@ func (s *Store) probeRows(tx *gorm.DB) error {
 	// A truncated table gets a new file, so the room that earlier rows left does not hide a full disk.
 	for _, statement := range []string{
 		"LOCK TABLE space_probe IN ACCESS EXCLUSIVE MODE NOWAIT", "TRUNCATE space_probe",
-		fmt.Sprintf("INSERT INTO space_probe (filler) SELECT convert_to(repeat('x', 2000), 'UTF8') FROM generate_series(1, %d)",
+		fmt.Sprintf("INSERT INTO space_probe (filler) "+
+			"SELECT convert_to(repeat('x', 2000), 'UTF8') FROM generate_series(1, %d)",
 			probeBytes/2000),
 	} {
 		if err := tx.Exec(statement).Error; err != nil {

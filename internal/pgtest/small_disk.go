@@ -15,8 +15,8 @@ type SmallDisk struct {
 	path string
 }
 
-// NewSmallDisk returns an empty file system of some MiB in memory, for this test alone. It skips the test where none can
-// be mounted, which needs root on Linux.
+// NewSmallDisk returns an empty file system of some MiB in memory, for this test alone. It skips the test where none
+// can be mounted, which needs root on Linux.
 func NewSmallDisk(t testing.TB, megabytes int) SmallDisk {
 	t.Helper()
 	d := SmallDisk{path: filepath.Join(os.TempDir(), fmt.Sprintf("paycow-disk-%s", databaseName()))}
