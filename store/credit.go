@@ -108,7 +108,7 @@ func (s *Store) planBookings(tx *gorm.DB, p models.Payment, in models.CreditInpu
 			senders = append(senders, row.FromAddress)
 		}
 	}
-	internal, err := s.ownSenders(tx, senders)
+	own, err := s.ownSenders(tx, senders)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,10 @@ func (s *Store) planBookings(tx *gorm.DB, p models.Payment, in models.CreditInpu
 			!row.BlockTime.Equal(credit.Block.Time) {
 			return nil, nil
 		}
-		if internal[row.FromAddress] {
+		if err := own.check(row.TransferKey, row.FromAddress); err != nil {
+			return nil, err
+		}
+		if own.ours[row.FromAddress] {
 			anyInternal = true
 			if err := s.makeInternal(tx, p, *row); err != nil {
 				return nil, err

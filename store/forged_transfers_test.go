@@ -1,6 +1,8 @@
 package store
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,4 +112,91 @@ func TestAForgedTransferIsNotCredited(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A row that was planted to make a payer's address look like one of ours hides no deposit. It is stored and shown, and it
+// waits with an alarm: if the row were simply passed over, a changed row would make a sweep a deposit. Once the row is as
+// it was, the deposit is credited.
+func TestAPlantedAddressHidesNoDeposit(t *testing.T) {
+	for name, attack := range map[string]struct{ plant, restore string }{
+		"own address": {
+			"INSERT INTO own_addresses (address, kind, xpub, created_at) VALUES ('0xPayer', 'TREASURY', '', @now)",
+			"DELETE FROM own_addresses WHERE address = '0xPayer'",
+		},
+		"with the proof of another address": {
+			"INSERT INTO own_addresses (address, kind, xpub, created_at, mac) SELECT '0xPayer', kind, xpub, created_at, mac FROM own_addresses",
+			"DELETE FROM own_addresses WHERE address = '0xPayer'",
+		},
+		"deposit address": {
+			plant: `INSERT INTO payments (id, operator_id, user_id, reference, network, currency, amount_requested, deposit_address, address_index,
+				created_at, expires_at, status, exception, amount_received, amount_credited, tx_hash, last_block, decision, reason, version, updated_at,
+				confirmations, mac)
+				SELECT 'planted', operator_id, user_id, 'planted', network, currency, amount_requested, '0xPayer', 7000, created_at, expires_at,
+				status, exception, 0, 0, '', 0, '', '', 1, updated_at, confirmations, mac FROM payments WHERE id = @other;
+				INSERT INTO deposit_addresses (payment_id, address, address_index, created_at) VALUES ('planted', '0xPayer', 7000, @now)`,
+		},
+	} {
+		for kind, crowded := range map[string]bool{"crowded": true, "ordinary": false} {
+			t.Run(name+", "+kind, func(t *testing.T) {
+				onBoth(t, func(t *testing.T, f *fixture) {
+					ctx := t.Context()
+					require.NoError(t, f.AddTreasury(ctx, []string{treasury}))
+					p, other := f.create(t), f.create(t)
+					f.unguard(t)
+					exec := func(statement string) {
+						t.Helper()
+						var values []any
+						if strings.Contains(statement, "@") {
+							values = []any{map[string]any{"now": epoch, "other": other.ID, "address": other.DepositAddress}}
+						}
+						require.NoError(t, f.writer.Exec(statement, values...).Error)
+					}
+					for statement := range strings.SplitSeq(attack.plant, ";") {
+						exec(statement)
+					}
+					f.mine(t, "main", transferTo(p, 1, 50*models.USDT, models.BlockRef{}))
+					f.confirm(t, 12)
+					seen, _, err := f.TransfersToCredit(ctx, p, 0, 1)
+					require.NoError(t, err)
+					require.Len(t, seen, 1, "it is a deposit")
+					credit := func() error {
+						if crowded {
+							_, _, err := f.Settle(ctx, p.ID, seen, nil)
+							return err
+						}
+						_, err := f.Credit(ctx, f.creditInput(p, seen, nil))
+						return err
+					}
+					require.ErrorIs(t, credit(), models.ErrPaymentAltered)
+					require.Contains(t, f.openAlarms(t), models.AlarmPaymentAltered)
+					f.requireBalance(t, 0, 50*models.USDT)
+
+					if attack.restore == "" {
+						return // the table is append-only
+					}
+					exec(attack.restore)
+					require.NoError(t, credit())
+					f.requireBalance(t, 50*models.USDT, 0)
+				})
+			})
+		}
+	}
+}
+
+// The reserved addresses of an account key are stored again when planted rows stand in for them.
+func TestPlantedReservedAddressesDoNotCount(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		for i := range 3 {
+			require.NoError(t, f.writer.Exec("INSERT INTO own_addresses (address, kind, xpub, created_at) VALUES (?, 'RESERVED', 'key', ?)",
+				fmt.Sprint("0x", i), epoch).Error)
+		}
+		has, err := f.HasReservedAddresses(ctx, "key", 3)
+		require.NoError(t, err)
+		require.False(t, has)
+		require.NoError(t, f.AddReservedAddresses(ctx, "key", []string{"0x0", "0x1", "0xReserved"}))
+		has, err = f.HasReservedAddresses(ctx, "key", 3)
+		require.NoError(t, err)
+		require.True(t, has)
+	})
 }

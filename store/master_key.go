@@ -174,6 +174,17 @@ func (s *Store) proveOldRows(ctx context.Context, before time.Time, derives Deri
 			return fmt.Errorf("prove API key %s: %w", credential.APIKey, err)
 		}
 	}
+	var own []ownAddress
+	if err := s.read(ctx).Where("length(mac) = 0 AND created_at < ?", before).Find(&own).Error; err != nil {
+		return fmt.Errorf("read our addresses without a proof: %w", err)
+	}
+	for _, row := range own {
+		err := s.writer.WithContext(ctx).Model(&row).
+			UpdateColumn("mac", s.keys.MAC(proofOfOwnAddress, row.Address)).Error
+		if err != nil {
+			return fmt.Errorf("prove address %s: %w", row.Address, err)
+		}
+	}
 	return s.setKeyState(ctx, keyProofs, valueDone)
 }
 
@@ -220,7 +231,7 @@ func (s *Store) provePayments(ctx context.Context, payments []models.Payment, de
 // open stays as it is. It returns how many rows changed and how many could not be.
 func (s *Store) Rekey(ctx context.Context) (changed, left int, err error) {
 	for _, pass := range []func(context.Context) (int, int, error){
-		s.rekeyPayments, s.rekeyDecisions, s.rekeyCredentials, s.rekeySessions, s.rekeyFactors,
+		s.rekeyPayments, s.rekeyDecisions, s.rekeyCredentials, s.rekeySessions, s.rekeyFactors, s.rekeyOwnAddresses,
 	} {
 		did, not, err := pass(ctx)
 		changed, left = changed+did, left+not
@@ -286,6 +297,27 @@ func (s *Store) rekeyPayments(ctx context.Context) (changed, left int, err error
 			return changed, left, err
 		}
 	}
+}
+
+func (s *Store) rekeyOwnAddresses(ctx context.Context) (changed, left int, err error) {
+	var rows []ownAddress
+	if err := s.read(ctx).Order("address").Find(&rows).Error; err != nil {
+		return 0, 0, fmt.Errorf("read our addresses: %w", err)
+	}
+	for _, row := range rows {
+		mac, ok, broken := s.remac(row.MAC, proofOfOwnAddress, []string{row.Address})
+		if broken {
+			left++
+		}
+		if !ok {
+			continue
+		}
+		changed++
+		if err := s.writer.WithContext(ctx).Model(&row).UpdateColumn("mac", mac).Error; err != nil {
+			return changed, left, fmt.Errorf("prove address %s: %w", row.Address, err)
+		}
+	}
+	return changed, left, nil
 }
 
 // rekeyDecisions proves the decisions that are not carried out yet. The proof of the others is never asked for again.

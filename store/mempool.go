@@ -29,7 +29,7 @@ func (s *Store) NoteSeen(ctx context.Context, network string, seen []models.Seen
 	if err != nil || len(payments) == 0 {
 		return err
 	}
-	internal, err := s.ownSenders(s.read(ctx), pluck(seen, func(t models.SeenTransfer) string { return t.From }))
+	own, err := s.ownSenders(s.read(ctx), pluck(seen, func(t models.SeenTransfer) string { return t.From }))
 	if err != nil {
 		return wrap(err, "note pending transfers")
 	}
@@ -37,7 +37,7 @@ func (s *Store) NoteSeen(ctx context.Context, network string, seen []models.Seen
 		now := s.now()
 		for _, one := range seen {
 			paymentID, ours := payments[one.To]
-			if !ours || internal[one.From] {
+			if !ours || own.ours[one.From] {
 				continue
 			}
 			row := models.SeenTransaction{TxHash: one.TxHash, PaymentID: paymentID, Amount: one.Amount, SeenAt: now}

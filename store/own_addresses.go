@@ -13,11 +13,13 @@ import (
 )
 
 // ownAddress is the row of an address that is ours without being a deposit address. Rows are only added: what was once
-// an address of ours must not become a payer's because a setting was left out.
+// an address of ours must not become a payer's because a setting was left out. The proof covers the address: a planted
+// row must not make a payer's money look like ours.
 type ownAddress struct {
 	Address   string `gorm:"primaryKey"` // EIP-55 form
 	Kind      string // ownReserved or ownTreasury
 	XPub      string `gorm:"column:xpub"` // fingerprint of the account key of a reserved address, else ""
+	MAC       []byte `gorm:"column:mac"`
 	CreatedAt time.Time
 }
 
@@ -64,22 +66,51 @@ func (s *Store) ReserveAddresses(ctx context.Context, size uint32) error {
 	return wrap(err, "reserve addresses")
 }
 
-// HasReservedAddresses reports whether so many reserved addresses of an account key are stored.
+// HasReservedAddresses reports whether so many reserved addresses of an account key are stored with a proof.
 func (s *Store) HasReservedAddresses(ctx context.Context, key string, size uint32) (bool, error) {
-	var count int64
-	err := s.read(ctx).Model(&ownAddress{}).Where("kind = ? AND xpub = ?", ownReserved, key).Count(&count).Error
-	return count >= int64(size), wrap(err, "count the reserved addresses")
+	var rows []ownAddress
+	if err := s.read(ctx).Where("kind = ? AND xpub = ?", ownReserved, key).Find(&rows).Error; err != nil {
+		return false, wrap(err, "read the reserved addresses")
+	}
+	proven := 0
+	for _, row := range rows {
+		if s.proves(row) {
+			proven++
+		}
+	}
+	return proven >= int(size), nil
+}
+
+// proves reports whether this program wrote the row.
+func (s *Store) proves(row ownAddress) bool {
+	return s.keys.CheckMAC(row.MAC, proofOfOwnAddress, row.Address)
+}
+
+// addOwn adds an address, or proves the row that there is, and reports whether it was added. A process without keys
+// proves nothing.
+func (s *Store) addOwn(tx *gorm.DB, row ownAddress) (added bool, err error) {
+	row.MAC, row.CreatedAt = s.keys.MAC(proofOfOwnAddress, row.Address), s.now()
+	created := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
+	if created.Error != nil || created.RowsAffected > 0 || len(row.MAC) == 0 {
+		return created.RowsAffected > 0, created.Error
+	}
+	var known ownAddress
+	if err := tx.Take(&known, "address = ?", row.Address).Error; err != nil || s.proves(known) {
+		return false, err
+	}
+	return false, tx.Model(&known).UpdateColumn("mac", row.MAC).Error
 }
 
 // AddReservedAddresses stores the reserved addresses of an account key (EIP-55 form). What they send us is never
 // credited.
 func (s *Store) AddReservedAddresses(ctx context.Context, key string, addresses []string) error {
-	rows := make([]ownAddress, len(addresses))
-	for i, address := range addresses {
-		rows[i] = ownAddress{Address: address, Kind: ownReserved, XPub: key, CreatedAt: s.now()}
-	}
 	return wrap(s.write(ctx, func(tx *gorm.DB) error {
-		return tx.Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(rows, batchRows).Error
+		for _, address := range addresses {
+			if _, err := s.addOwn(tx, ownAddress{Address: address, Kind: ownReserved, XPub: key}); err != nil {
+				return err
+			}
+		}
+		return nil
 	}), "store the reserved addresses")
 }
 
@@ -88,15 +119,14 @@ func (s *Store) AddReservedAddresses(ctx context.Context, key string, addresses 
 func (s *Store) AddTreasury(ctx context.Context, addresses []string) error {
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		for _, address := range slices.Sorted(slices.Values(addresses)) {
-			added := tx.Clauses(clause.OnConflict{DoNothing: true}).
-				Create(&ownAddress{Address: address, Kind: ownTreasury, CreatedAt: s.now()})
-			if added.Error != nil {
-				return added.Error
+			added, err := s.addOwn(tx, ownAddress{Address: address, Kind: ownTreasury})
+			if err != nil {
+				return err
 			}
-			if added.RowsAffected == 0 {
+			if !added {
 				continue
 			}
-			err := s.audit(tx, models.AuditEntry{
+			err = s.audit(tx, models.AuditEntry{
 				Actor: models.ActorSystem, Action: "treasury_added", Subject: "address:" + address,
 				Detail: "What this address sends to deposit addresses is never credited from now on.",
 			})
@@ -115,26 +145,63 @@ func fromOurselves(sender string) string {
 		") OR EXISTS (SELECT 1 FROM own_addresses o WHERE o.address = " + sender + "))"
 }
 
+// senders says which addresses are ours.
+type senders struct {
+	ours map[string]bool
+	// doubtful are those that are ours by a row which this program did not write. What they send is neither credited nor
+	// hidden: it waits for a person.
+	doubtful map[string]bool
+}
+
+// check returns models.ErrPaymentAltered for a transfer whose sender is doubtful.
+func (s senders) check(key models.TransferKey, sender string) error {
+	if !s.doubtful[sender] {
+		return nil
+	}
+	return fmt.Errorf("transfer %s: a row says that its sender %s is an address of ours, and this program did not write "+
+		"that row: %w", key, sender, models.ErrPaymentAltered)
+}
+
 // ownSenders returns which of the addresses are ours, deposit addresses included.
-func (s *Store) ownSenders(db *gorm.DB, addresses []string) (map[string]bool, error) {
+func (s *Store) ownSenders(db *gorm.DB, addresses []string) (senders, error) {
+	found := senders{ours: map[string]bool{}, doubtful: map[string]bool{}}
 	if len(addresses) == 0 {
-		return map[string]bool{}, nil
+		return found, nil
 	}
 	list, err := jsonList(addresses)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
-	var found []string
-	err = db.Raw("SELECT address FROM deposit_addresses WHERE address IN ("+s.unfold()+`)
-		UNION SELECT address FROM own_addresses WHERE address IN (`+s.unfold()+")", list, list).Scan(&found).Error
+	var own []ownAddress
+	if err := db.Where("address IN ("+s.unfold()+")", list).Find(&own).Error; err != nil {
+		return found, fmt.Errorf("match senders with our addresses: %w", err)
+	}
+	var deposits []struct {
+		models.Payment
+		Address string
+	}
+	err = db.Table("deposit_addresses d").Select("p.*, d.address").Joins("JOIN payments p ON p.id = d.payment_id").
+		Where("d.address IN ("+s.unfold()+")", list).Find(&deposits).Error
 	if err != nil {
-		return nil, fmt.Errorf("match senders with our addresses: %w", err)
+		return found, fmt.Errorf("match senders with deposit addresses: %w", err)
 	}
-	ours := make(map[string]bool, len(found))
-	for _, address := range found {
-		ours[address] = true
+	note := func(address string, proven bool) {
+		if proven {
+			found.ours[address] = true
+		} else {
+			found.doubtful[address] = true
+		}
 	}
-	return ours, nil
+	for _, row := range own {
+		note(row.Address, s.proves(row))
+	}
+	for _, row := range deposits {
+		note(row.Address, row.DepositAddress == row.Address && s.CheckTerms(row.Payment) == nil)
+	}
+	for address := range found.ours {
+		delete(found.doubtful, address)
+	}
+	return found, nil
 }
 
 // InternalMovements returns the transfers to a deposit address that come from an address of ours, in the order of the

@@ -42,6 +42,7 @@ const (
 	proofOfCredential = "credential"
 	proofOfSession    = "session"
 	proofOfKeyState   = "master key"
+	proofOfOwnAddress = "own address"
 )
 
 // termsOf is what a payment's proof covers: whose money the address receives, how much is owed, until when, how many

@@ -257,6 +257,8 @@ func TestRekey(t *testing.T) {
 		accepted := f.expired(t, f.paidBy(t, f.create(t), 1), models.ExceptionUnderpaid)
 		f.decide(t, accepted, models.DecisionAccept)
 
+		require.NoError(t, f.AddTreasury(ctx, []string{treasury}))
+
 		require.ErrorIs(t, f.UseMasterKey(ctx, ringOf(2), nil), models.ErrMasterKey, "another key refuses to start")
 		both := ringOf(2, 1)
 		require.NoError(t, f.UseMasterKey(ctx, both, nil), "with the earlier key beside it")
@@ -266,7 +268,7 @@ func TestRekey(t *testing.T) {
 		changed, left, err := f.Rekey(ctx)
 		require.NoError(t, err)
 		require.Zero(t, left)
-		require.Equal(t, 2+1+1+1+3+2, changed, "payments, decision, key, session, factors and recovery codes, state")
+		require.Equal(t, 2+1+1+1+3+1+2, changed, "payments, decision, key, session, factors and recovery codes, treasury, state")
 		changed, left, err = f.Rekey(ctx)
 		require.NoError(t, err)
 		require.Zero(t, changed+left, "a repeat changes nothing")
@@ -286,6 +288,9 @@ func TestRekey(t *testing.T) {
 		require.True(t, ringOf(2).Opens(models.TOTPOwner(models.RoleOperator, coded.ID), coded.TOTPSealed))
 		require.True(t, ringOf(2).Opens(recovery, coded.RecoverySealed))
 		require.True(t, f.accept(t, accepted).Recorded)
+		found, err := f.ownSenders(f.writer, []string{treasury})
+		require.NoError(t, err)
+		require.True(t, found.ours[treasury])
 	})
 }
 

@@ -101,7 +101,7 @@ func (s *Store) planSettlement(
 			delete(rows, seen.TransferKey) // it is credited again with another page
 		}
 	}
-	internal, err := s.ownSenders(tx, pluck(credits, func(t models.Transfer) string { return t.FromAddress }))
+	own, err := s.ownSenders(tx, pluck(credits, func(t models.Transfer) string { return t.FromAddress }))
 	if err != nil {
 		return nil, err
 	}
@@ -112,11 +112,14 @@ func (s *Store) planSettlement(
 			row.Amount != seen.Amount || row.BlockHash != seen.BlockHash || row.FromAddress != seen.FromAddress ||
 			!row.BlockTime.Equal(seen.BlockTime):
 			continue
-		case internal[row.FromAddress]:
+		case own.ours[row.FromAddress]:
 			if err := s.makeInternal(tx, p, row); err != nil {
 				return nil, err
 			}
 		default:
+			if err := own.check(row.TransferKey, row.FromAddress); err != nil {
+				return nil, err
+			}
 			bookings = append(bookings, transferBooking{models.LedgerCredit, row.TransferKey, row.Amount})
 		}
 		delete(rows, seen.TransferKey)

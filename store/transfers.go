@@ -76,7 +76,7 @@ func (s *Store) ownTransfers(tx *gorm.DB, network string, transfers []models.Tok
 			senders = append(senders, t.From)
 		}
 	}
-	internal, err := s.ownSenders(tx, senders)
+	own, err := s.ownSenders(tx, senders)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (s *Store) ownTransfers(tx *gorm.DB, network string, transfers []models.Tok
 	seen := make(map[rowKey]models.Transfer, len(transfers))
 	for _, t := range transfers {
 		paymentID, ours := payments[t.To]
-		if !ours || internal[t.From] || t.Amount <= 0 { // a transfer of nothing is spam
+		if !ours || own.ours[t.From] || t.Amount <= 0 { // a transfer of nothing is spam
 			continue
 		}
 		dueAt := t.Block.Number
@@ -197,14 +197,14 @@ type sweep struct {
 }
 
 func (s *Store) storeSweeps(tx *gorm.DB, network string, transfers []models.TokenTransfer) error {
-	ours, err := s.ownSenders(tx, pluck(transfers, func(t models.TokenTransfer) string { return t.From }))
-	if err != nil || len(ours) == 0 {
+	own, err := s.ownSenders(tx, pluck(transfers, func(t models.TokenTransfer) string { return t.From }))
+	if err != nil || len(own.ours) == 0 {
 		return err
 	}
 	var sent []models.TokenTransfer
 	var parties []string
 	for _, t := range transfers {
-		if ours[t.From] && t.Amount > 0 {
+		if own.ours[t.From] && t.Amount > 0 {
 			sent = append(sent, t)
 			parties = append(parties, t.From, t.To)
 		}

@@ -122,6 +122,9 @@ func TestReservedAddressesAreFixedAtFirstUse(t *testing.T) {
 	require.NoError(t, db.Migrate(t.Context()))
 	s := defaultSettings()
 	s.Reserved, s.XPub, s.Treasury = 3, devXPub(t, "a"), []common.Address{{7}}
+	require.NoError(t, s.nameOwnAddresses(t.Context(), db), "without a master key, they are stored without a proof")
+	s.MasterKey = make([]byte, 32)
+	require.NoError(t, s.useMasterKey(t.Context(), db))
 	for range 2 {
 		require.NoError(t, s.nameOwnAddresses(t.Context(), db))
 	}

@@ -118,11 +118,19 @@ var mutants = []Mutant{
 	},
 	{
 		Name: "a transfer of nothing is stored", File: "store/transfers.go",
-		Old: "if !ours || internal[t.From] || t.Amount <= 0 {", New: "if !ours || internal[t.From] {", Tests: ofStore,
+		Old: "if !ours || own.ours[t.From] || t.Amount <= 0 {", New: "if !ours || own.ours[t.From] {", Tests: ofStore,
 	},
 	{
 		Name: "a sweep to a deposit address is a deposit", File: "store/transfers.go",
-		Old: "if !ours || internal[t.From] || t.Amount <= 0 {", New: "if !ours || t.Amount <= 0 {", Tests: ofStore,
+		Old: "if !ours || own.ours[t.From] || t.Amount <= 0 {", New: "if !ours || t.Amount <= 0 {", Tests: ofStore,
+	},
+	{
+		Name: "an unproven row says whose an address is", File: "store/own_addresses.go",
+		Old: "if proven {", New: "if true {", Tests: ofStore,
+	},
+	{
+		Name: "a doubtful sender is credited", File: "store/own_addresses.go",
+		Old: "if !s.doubtful[sender] {", New: "if true {", Tests: ofStore,
 	},
 	{
 		Name: "reconciliation never finds another balance on the chain", File: "activities/reconcile.go",
