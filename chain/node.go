@@ -334,7 +334,7 @@ func call[T any](
 		return none, fmt.Errorf("connect to %s: %w", n.name, asNodeError("connect", n.withoutURL(err), 0))
 	}
 	began := time.Now()
-	result, err := do(ctx, client)
+	result, err := do(boundReply(ctx, method), client)
 	n.watchSilence(ctx, client, began, err)
 	if err != nil {
 		return none, fmt.Errorf("ask %s: %w", n.name, asNodeError(method, n.withoutURL(err), n.transport.pause()))

@@ -1,7 +1,9 @@
 package chain
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -11,11 +13,29 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// replyMax is how many bytes of one reply are read. The receipts of the fullest block take about 10 MB.
-const replyMax = 32 << 20
+const (
+	// replyMax is how many bytes of one reply are read. The receipts of the fullest block take about 10 MB.
+	replyMax = 32 << 20
+	// shortReplyMax is the same for a call whose reply holds neither logs nor receipts. A block without its transactions,
+	// the longest of them, takes about 100 kB. So a node that answers everything with far too much costs little time.
+	shortReplyMax = 4 << 20
+)
 
-// errReplyTooLarge means that a node's reply is longer than replyMax.
-var errReplyTooLarge = errors.New("the reply is too large: more than 32 MiB")
+// errReplyTooLarge means that a node's reply is longer than what is read of it.
+var errReplyTooLarge = errors.New("the reply is too large")
+
+// replyLimitKey is where a call's context holds how many bytes of the reply are read.
+type replyLimitKey struct{}
+
+// boundReply bounds the reply to a call over HTTP. WebSockets have one bound for all messages.
+func boundReply(ctx context.Context, method string) context.Context {
+	switch method {
+	case "eth_getLogs", "eth_getBlockReceipts", "eth_getTransactionReceipt":
+		return ctx
+	default:
+		return context.WithValue(ctx, replyLimitKey{}, int64(shortReplyMax))
+	}
+}
 
 func isTooLarge(err error) bool {
 	return errors.Is(err, errReplyTooLarge) || errors.Is(err, websocket.ErrReadLimit)
@@ -43,7 +63,11 @@ func (t *replyTransport) RoundTrip(request *http.Request) (*http.Response, error
 		t.last = retryAfter(response.Header.Get("Retry-After"), time.Now())
 		t.mu.Unlock()
 	}
-	response.Body = &boundedBody{ReadCloser: response.Body, left: replyMax}
+	limit, ok := request.Context().Value(replyLimitKey{}).(int64)
+	if !ok {
+		limit = replyMax
+	}
+	response.Body = &boundedBody{ReadCloser: response.Body, limit: limit, left: limit}
 	return response, nil
 }
 
@@ -56,13 +80,13 @@ func (t *replyTransport) pause() time.Duration {
 // boundedBody fails when more is read than allowed.
 type boundedBody struct {
 	io.ReadCloser
-	left int64 // bytes
+	limit, left int64 // bytes
 }
 
 func (b *boundedBody) Read(into []byte) (int, error) {
 	n, err := b.ReadCloser.Read(into)
 	if b.left -= int64(n); b.left < 0 {
-		return 0, errReplyTooLarge
+		return 0, fmt.Errorf("%w: more than %d MiB", errReplyTooLarge, b.limit>>20)
 	}
 	return n, err
 }
