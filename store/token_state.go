@@ -86,7 +86,7 @@ func (s *Store) SetTokenState(
 			return err
 		}
 		if len(corrected) > 0 {
-			if err := s.matchPauseAlarm(tx, network, "The token's contract says so."); err != nil {
+			if err := s.matchAlarms(tx, network, "The token's contract says so.", corrected); err != nil {
 				return err
 			}
 		}
