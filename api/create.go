@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"time"
@@ -125,7 +126,7 @@ func (s *Server) createOrRepeat(
 
 // mayCreate sets when the payment begins and ends, and returns an error if no such payment may be created now.
 func (s *Server) mayCreate(ctx context.Context, wanted *store.NewPayment) error {
-	now, err := s.Store.PaymentTime(ctx, wanted.Network, s.Clock(), s.ClockLimit)
+	now, err := s.paymentTime(ctx, wanted.Network, max(models.MaxClockSkew, s.PaymentWindow/10))
 	switch {
 	case errors.Is(err, models.ErrClockBehind):
 		err, now = errClockBehind.because(err), s.Clock()
@@ -138,6 +139,15 @@ func (s *Server) mayCreate(ctx context.Context, wanted *store.NewPayment) error 
 	wanted.CreatedAt = now.UTC().Truncate(time.Millisecond)
 	wanted.ExpiresAt = wanted.CreatedAt.Add(s.PaymentWindow)
 	return err
+}
+
+// paymentTime returns the time that a payment made now is created at. Returns models.ErrClockBehind when the agreed
+// block is later by more than the limit.
+func (s *Server) paymentTime(ctx context.Context, network string, limit time.Duration) (time.Time, error) {
+	if s.OwnClock {
+		limit = math.MaxInt64
+	}
+	return s.Store.PaymentTime(ctx, network, s.Clock(), limit)
 }
 
 // tooLarge refuses an amount above the configured maximum.

@@ -71,9 +71,8 @@ type Config struct {
 	MaxUnpaid int
 	BlockTime time.Duration // usual time between blocks; default models.DefaultBlockTime
 	LagLimit  time.Duration // largest age of the newest block read for /readyz; default 10 block times plus 30 s
-	// ClockLimit is how far the clock may be behind the agreed block when a payment is created; default a tenth of the
-	// window, at least models.MaxClockSkew.
-	ClockLimit time.Duration
+	// OwnClock says that the chain's clock is not the world's, as that of a local chain, so no clock is compared with it.
+	OwnClock bool
 	// AdminsNeedFactor makes admins set up a second factor before anything else.
 	AdminsNeedFactor bool
 	// MasterKey seals API secrets and second factors. Without it no operator can be approved and no secret revealed.
@@ -136,7 +135,6 @@ func newServer(config Config, hash func(password string) string) *Server {
 	setDefault(&config.MaxAmount, models.DefaultMaxAmount)
 	setDefault(&config.BlockTime, models.DefaultBlockTime)
 	setDefault(&config.LagLimit, 10*config.BlockTime+30*time.Second)
-	setDefault(&config.ClockLimit, max(models.MaxClockSkew, config.PaymentWindow/10))
 	setDefault(&config.DecisionWait, 8*time.Second)
 	if config.Clock == nil {
 		config.Clock = time.Now
