@@ -53,15 +53,19 @@ func (s *Server) operatorPayment(c *gin.Context) error {
 type listedPayment struct {
 	paymentView
 	AmountCredited models.Amount `json:"amountCredited"`
+	shopView
 }
 
 func (s *Server) newListedPayment(ctx context.Context, p models.Payment, head uint64) listedPayment {
-	listed := listedPayment{paymentView: s.newPaymentView(ctx, p, head), AmountCredited: p.AmountCredited}
+	listed := listedPayment{
+		paymentView: s.newPaymentView(ctx, p, head), AmountCredited: p.AmountCredited,
+		shopView: newShopView(p),
+	}
 	if err := s.checkTerms(p); err != nil {
 		// One tampered row must not hide all others.
 		s.Log.ErrorContext(ctx, "the address does not match; leaving it out of the list", "payment_id", p.ID,
 			"operator_id", p.OperatorID, "error", err)
-		listed.DepositAddress = nil
+		listed.DepositAddress, listed.shopView = nil, newShopView(models.Payment{})
 	}
 	return listed
 }
@@ -76,6 +80,7 @@ var paymentColumns = []string{
 	"_id", "userId", "amountRequested", "amountReceived", "amountCredited", "currencyInfo", "depositAddress",
 	"depositNetwork",
 	"status", "exception", "confirmations", "paymentReference", "txHash", "createdAt", "expiresAt",
+	"description", "metadata",
 }
 
 func (p listedPayment) cells() []string {
@@ -85,11 +90,12 @@ func (p listedPayment) cells() []string {
 		textOrEmpty(p.DepositAddress), p.DepositNetwork, p.Status.String(), string(p.Exception),
 		fmt.Sprint(p.Confirmations),
 		p.PaymentReference, textOrEmpty(p.TxHash), p.CreatedAt.String(), p.ExpiresAt.String(),
+		harmless(textOrEmpty(p.Description)), harmless(p.Metadata.JSON()),
 	}
 }
 
 func (s *Server) listPayments(c *gin.Context) error {
-	filter, err := parsePaymentFilter(c.Request.URL)
+	filter, err := parsePaymentFilter(c.Request.URL, "metadata"+anyKey)
 	if err != nil {
 		return err
 	}
@@ -148,6 +154,9 @@ func parsePaymentFilter(address *url.URL, more ...string) (store.PaymentFilter, 
 	}
 	if filter.Reference != "" && !isLowerHex(filter.Reference, 16) {
 		return filter, invalid("reference", "invalid_parameter", "reference must be 16 lower-case hex digits.")
+	}
+	if filter.MetadataKey, filter.MetadataValue, err = query.metadata(); err != nil {
+		return filter, err
 	}
 	if filter.From, err = query.instant("from"); err != nil {
 		return filter, err

@@ -47,6 +47,20 @@ type publicView struct {
 	ServerTime instant `json:"serverTime"`
 }
 
+// shopView is what the shop attached to a payment. Of these, payers see the description.
+type shopView struct {
+	Description *string         `json:"description"`
+	Metadata    models.Metadata `json:"metadata"`
+}
+
+func newShopView(p models.Payment) shopView {
+	view := shopView{Description: textOrNull(p.Description), Metadata: p.Metadata}
+	if view.Metadata == nil {
+		view.Metadata = models.Metadata{}
+	}
+	return view
+}
+
 // operatorView adds what only the payment's operator and admins can read.
 type operatorView struct {
 	paymentView
@@ -56,6 +70,7 @@ type operatorView struct {
 	Reason         *string       `json:"reason"`
 	PaymentURL     string        `json:"paymentUrl"`
 	UpdatedAt      instant       `json:"updatedAt"`
+	shopView
 	// Transfers and Ledger hold the largest, at most maxShownTransfers of each.
 	Transfers      []transferView `json:"transfers"`
 	TransfersTotal int64          `json:"transfersTotal"` // how many transfers there are
@@ -165,7 +180,7 @@ func (s *Server) readOperatorView(ctx context.Context, row models.Payment) (oper
 	view := operatorView{
 		paymentView: s.newPaymentView(ctx, p, head), ServerTime: instant(s.Clock()), AmountCredited: p.AmountCredited,
 		Decision: textOrNull(string(p.Decision)), Reason: textOrNull(p.Reason), PaymentURL: s.checkoutURL(p),
-		UpdatedAt: instant(p.UpdatedAt),
+		UpdatedAt: instant(p.UpdatedAt), shopView: newShopView(p),
 		Transfers: make([]transferView, 0, len(transfers)), Timeline: make([]eventView, 0, len(events)),
 		TransfersTotal: total + int64(len(internal)),
 		Ledger:         make([]ledgerView, 0, len(lines)),
