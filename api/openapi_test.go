@@ -129,7 +129,8 @@ func isKind(kind string, value any) bool {
 
 // isOfPages reports whether a route is for PayCow's own pages only, and so not part of the API.
 func isOfPages(path string) bool {
-	return strings.HasPrefix(path, "/assets/") || strings.HasPrefix(path, "/payment/:id/") ||
+	return strings.HasPrefix(path, "/assets/") || strings.HasPrefix(path, "/logos/") ||
+		strings.HasPrefix(path, "/payment/:id/") ||
 		strings.HasSuffix(path, ".html") || path == "/docs"
 }
 
@@ -349,6 +350,10 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 		"name": "Shop", "returnOrigins": []string{"http://shop.example"},
 	})
 	try(operator, 200, get, "/api/operator/settings", nil)
+	d.checkLogoAnswers(t, operator)
+	checked["PUT /api/operator/logo"] = true
+	try(operator, 200, get, "/api/operator/me", nil)
+	try(operator, 204, http.MethodDelete, "/api/operator/logo", nil)
 	operator.order()
 	try(operator, 200, get, "/api/operator/stats", nil)
 	f.record(operator.order().ID, func(s *models.PaymentState) { s.Status = models.StatusPaid })
