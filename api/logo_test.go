@@ -138,9 +138,16 @@ func TestBadLogos(t *testing.T) {
 	}
 }
 
-// checkLogoAnswers checks every kind of response to an upload against the document.
-func (d document) checkLogoAnswers(t *testing.T, v *visitor) {
+// checkSettings checks every kind of response about settings and logo against the document. try checks those without an
+// upload.
+func (d document) checkSettings(
+	t *testing.T, v *visitor, try func(*visitor, int, string, string, fieldsOf, ...string) answer,
+) {
 	t.Helper()
+	const settings = "/api/operator/settings"
+	try(v, 200, http.MethodPut, settings, fieldsOf{"name": "Shop", "returnOrigins": []string{"https://shop.example"}})
+	try(v, 400, http.MethodPut, settings, fieldsOf{"name": "Shop", "returnOrigins": []string{"http://shop.example"}})
+	try(v, 200, http.MethodGet, settings, nil)
 	for _, c := range []struct {
 		content     []byte
 		contentType string
@@ -155,4 +162,6 @@ func (d document) checkLogoAnswers(t *testing.T, v *visitor) {
 		require.Equal(t, c.status, got.status, got.body)
 		d.checkAnswer(t, http.MethodPut, "/api/operator/logo", got)
 	}
+	try(v, 200, http.MethodGet, "/api/operator/me", nil)
+	try(v, 204, http.MethodDelete, "/api/operator/logo", nil)
 }
