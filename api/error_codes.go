@@ -64,6 +64,11 @@ var documentedErrors = []web.ErrorCode{
 		Remedy:  "Correct the URL.",
 	},
 	{
+		Status: http.StatusBadRequest, Code: "invalid_logo",
+		Meaning: "The logo is not a PNG, JPEG or WebP picture, is animated, or has too many pixels.",
+		Remedy:  "Upload another picture.",
+	},
+	{
 		Status: http.StatusBadRequest, Code: "return_url_not_allowed",
 		Meaning: "The origin of the returnUrl is not on your allow-list.",
 		Remedy:  "Add the origin in the dashboard's settings.",

@@ -129,7 +129,8 @@ func isKind(kind string, value any) bool {
 
 // isOfPages reports whether a route is for PayCow's own pages only, and so not part of the API.
 func isOfPages(path string) bool {
-	return strings.HasPrefix(path, "/assets/") || strings.HasPrefix(path, "/payment/:id/") ||
+	return strings.HasPrefix(path, "/assets/") || strings.HasPrefix(path, "/logos/") ||
+		strings.HasPrefix(path, "/payment/:id/") ||
 		strings.HasSuffix(path, ".html") || path == "/docs"
 }
 
@@ -342,13 +343,8 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 	try(operator, 200, post, "/api/operator/credentials/reveal", password)
 	try(operator, 200, post, "/api/operator/credentials/rotate", fieldsOf{"password": goodPassword, "graceHours": 1})
 	try(operator, 400, post, "/api/operator/credentials/rotate", password)
-	try(operator, 200, put, "/api/operator/settings", fieldsOf{
-		"name": "Shop", "returnOrigins": []string{"https://shop.example"},
-	})
-	try(operator, 400, put, "/api/operator/settings", fieldsOf{
-		"name": "Shop", "returnOrigins": []string{"http://shop.example"},
-	})
-	try(operator, 200, get, "/api/operator/settings", nil)
+	d.checkSettings(t, operator, try)
+	checked["PUT /api/operator/logo"] = true
 	operator.order()
 	try(operator, 200, get, "/api/operator/stats", nil)
 	f.record(operator.order().ID, func(s *models.PaymentState) { s.Status = models.StatusPaid })

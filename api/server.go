@@ -191,6 +191,7 @@ func (s *Server) newRouter() *gin.Engine {
 	router.GET("/openapi.json", s.handle(s.openAPI))
 	router.GET("/assets/:version/*name", s.handle(s.asset))
 	s.addAppPages(router)
+	router.GET("/logos/:version", s.limitNetwork, s.handle(s.logo))
 	payer := router.Group("/payment", s.limitNetwork)
 	payer.GET("/:id", s.handle(s.checkoutPage))
 	payer.GET("/:id/events", s.stream(s.checkoutEvents))
@@ -228,6 +229,8 @@ func (s *Server) routePeople(router *gin.Engine) {
 	operator.POST("/credentials/rotate", s.handle(s.rotateCredential))
 	operator.GET("/settings", s.handle(s.operatorSettings))
 	operator.PUT("/settings", s.handle(s.putOperatorSettings))
+	operator.PUT("/logo", s.handle(s.putLogo))
+	operator.DELETE("/logo", s.handle(s.removeLogo))
 	operator.GET("/stats", s.handle(s.operatorStats))
 
 	account := anyone.Group("/admin", s.loggedInAs(models.RoleAdmin))
