@@ -208,6 +208,9 @@ func (s *Server) newRouter() *gin.Engine {
 	operator.GET("/payments", s.stream(s.listPayments))
 	operator.GET("/balance", s.handle(s.balance))
 	operator.GET("/ledger", s.stream(s.listLedger))
+	operator.GET("/keys", s.handle(s.listKeys))
+	operator.POST("/keys", s.handle(s.createKey))
+	operator.DELETE("/keys/:id", s.handle(s.revokeKey))
 	s.routePeople(router)
 	return router
 }
