@@ -36,7 +36,11 @@ func (s *Server) checkoutPage(c *gin.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the operator: %w", err)
 	}
-	checkout.Shop = operator.Name
+	logo, err := s.logoOf(c.Request.Context(), operator.ID)
+	if err != nil {
+		return err
+	}
+	checkout.Shop, checkout.LogoURL = operator.Name, textOrEmpty(logo.LogoURL)
 	_, checkout.FaucetSent = c.GetQuery("sent")
 	c.Header("Content-Language", checkout.Language.Tag)
 	return writePage(c, http.StatusOK, func(w io.Writer) error { return web.WriteCheckout(w, checkout) },

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"time"
@@ -142,7 +143,7 @@ func (s *Server) createOrRepeat(
 
 // mayCreate sets when the payment begins and ends, and returns an error if no such payment may be created now.
 func (s *Server) mayCreate(ctx context.Context, wanted *store.NewPayment, window time.Duration) error {
-	now, err := s.Store.PaymentTime(ctx, wanted.Network, s.Clock(), s.clockLimit(window))
+	now, err := s.paymentTime(ctx, wanted.Network, max(models.MaxClockSkew, min(window, s.PaymentWindow)/10))
 	switch {
 	case errors.Is(err, models.ErrClockBehind):
 		err, now = errClockBehind.because(err), s.Clock()
@@ -157,9 +158,13 @@ func (s *Server) mayCreate(ctx context.Context, wanted *store.NewPayment, window
 	return err
 }
 
-// clockLimit returns how far the clock may be behind the agreed block when a payment with this window is created.
-func (s *Server) clockLimit(window time.Duration) time.Duration {
-	return cmp.Or(s.ClockLimit, max(models.MaxClockSkew, min(window, s.PaymentWindow)/10))
+// paymentTime returns the time that a payment made now is created at. Returns models.ErrClockBehind when the agreed
+// block is later by more than the limit.
+func (s *Server) paymentTime(ctx context.Context, network string, limit time.Duration) (time.Time, error) {
+	if s.OwnClock {
+		limit = math.MaxInt64
+	}
+	return s.Store.PaymentTime(ctx, network, s.Clock(), limit)
 }
 
 // tooLarge refuses an amount above the configured maximum.

@@ -158,9 +158,8 @@ func (s *Server) checkChain(ctx context.Context) error {
 	if err != nil {
 		return &failure{msg: "The chain watcher's position cannot be read.", code: "chain_unknown", cause: err}
 	}
-	_, err = s.Store.PaymentTime(ctx, models.NetworkERC20, s.Clock(), s.clockLimit(s.PaymentWindow))
-	if errors.Is(err, models.ErrClockBehind) {
-		return errClockBehind.because(err)
+	if err := s.checkClock(ctx, cursor); err != nil {
+		return err
 	}
 	if age := s.Clock().Sub(cursor.BlockTime).Round(time.Second); age > s.LagLimit {
 		return &failure{
@@ -181,6 +180,33 @@ func (s *Server) checkChain(ctx context.Context) error {
 			code: "chain_unagreed",
 			msg: fmt.Sprintf("The newest block read is %d, the nodes agree up to %d; the limit is %d blocks.%s",
 				cursor.BlockNumber, cursor.AgreedNumber, limitBlocks, s.nodesSay(ctx)),
+		}
+	}
+	return nil
+}
+
+// checkClock returns an error if the clock that payments are made by is behind the chain's, or the clock of the worker
+// that watches the chain is wrong.
+func (s *Server) checkClock(ctx context.Context, cursor models.ChainCursor) error {
+	_, err := s.paymentTime(ctx, models.NetworkERC20, models.MaxHeadAhead)
+	if errors.Is(err, models.ErrClockBehind) {
+		return &failure{
+			code: "clock_skew", cause: err,
+			msg: fmt.Sprintf("Block %d, which the nodes agree on, is more than %s in the future by the gateway's clock: "+
+				"set that clock.", cursor.AgreedNumber, models.MaxHeadAhead),
+		}
+	}
+	alarms, err := s.Store.OpenAlarms(ctx, models.NetworkERC20)
+	if err != nil {
+		return &failure{msg: "The alarms cannot be read.", code: "alarms_unknown", cause: err}
+	}
+	for _, alarm := range alarms {
+		if alarm.Kind == models.AlarmClockSkew {
+			return &failure{
+				code: "clock_skew",
+				msg: fmt.Sprintf("The clock of the worker that watches the chain is wrong: alarm %d (%s) says by how much.",
+					alarm.ID, alarm.Kind),
+			}
 		}
 	}
 	return nil

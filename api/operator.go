@@ -28,6 +28,7 @@ type meView struct {
 	APIKey            *string  `json:"apiKey"`
 	PublicURL         string   `json:"publicUrl"`
 	ReturnOrigins     []string `json:"returnOrigins"`
+	logoView
 }
 
 func (s *Server) me(c *gin.Context) error {
@@ -46,6 +47,9 @@ func (s *Server) me(c *gin.Context) error {
 	}
 	if view.ReturnOrigins == nil {
 		view.ReturnOrigins = []string{}
+	}
+	if view.logoView, err = s.logoOf(ctx, operator.ID); err != nil {
+		return err
 	}
 	credential, err := s.Store.CurrentCredential(ctx, operator.ID)
 	if err == nil {

@@ -75,9 +75,8 @@ type Config struct {
 
 	BlockTime time.Duration // usual time between blocks; default models.DefaultBlockTime
 	LagLimit  time.Duration // largest age of the newest block read for /readyz; default 10 block times plus 30 s
-	// ClockLimit is how far the clock may be behind the agreed block when a payment is created; default a tenth of the
-	// payment's window or of PaymentWindow, whichever is less, at least models.MaxClockSkew.
-	ClockLimit time.Duration
+	// OwnClock says that the chain's clock is not the world's, as that of a local chain, so no clock is compared with it.
+	OwnClock bool
 	// AdminsNeedFactor makes admins set up a second factor before anything else.
 	AdminsNeedFactor bool
 	// MasterKey seals API secrets and second factors. Without it no operator can be approved and no secret revealed.
@@ -192,6 +191,7 @@ func (s *Server) newRouter() *gin.Engine {
 	router.GET("/openapi.json", s.handle(s.openAPI))
 	router.GET("/assets/:version/*name", s.handle(s.asset))
 	s.addAppPages(router)
+	router.GET("/logos/:version", s.limitNetwork, s.handle(s.logo))
 	payer := router.Group("/payment", s.limitNetwork)
 	payer.GET("/:id", s.handle(s.checkoutPage))
 	payer.GET("/:id/events", s.stream(s.checkoutEvents))
@@ -208,6 +208,9 @@ func (s *Server) newRouter() *gin.Engine {
 	operator.GET("/payments", s.stream(s.listPayments))
 	operator.GET("/balance", s.handle(s.balance))
 	operator.GET("/ledger", s.stream(s.listLedger))
+	operator.GET("/keys", s.handle(s.listKeys))
+	operator.POST("/keys", s.handle(s.createKey))
+	operator.DELETE("/keys/:id", s.handle(s.revokeKey))
 	s.routePeople(router)
 	return router
 }
@@ -229,6 +232,8 @@ func (s *Server) routePeople(router *gin.Engine) {
 	operator.POST("/credentials/rotate", s.handle(s.rotateCredential))
 	operator.GET("/settings", s.handle(s.operatorSettings))
 	operator.PUT("/settings", s.handle(s.putOperatorSettings))
+	operator.PUT("/logo", s.handle(s.putLogo))
+	operator.DELETE("/logo", s.handle(s.removeLogo))
 	operator.GET("/stats", s.handle(s.operatorStats))
 
 	account := anyone.Group("/admin", s.loggedInAs(models.RoleAdmin))

@@ -18,6 +18,9 @@ const (
 	DefaultBlockTime = 12 * time.Second
 	// MaxClockSkew is how far a clock may be from the database's or the chain's before it is wrong. Nothing sets it.
 	MaxClockSkew = time.Minute
+	// MaxHeadAhead is how far a block may be in the future before the clock that says so is wrong. Blocks come late, never
+	// early. Nothing sets it.
+	MaxHeadAhead = 30 * time.Second
 	// DefaultKeepAudit is how long lines of the audit log are kept.
 	DefaultKeepAudit = 5 * 365 * 24 * time.Hour
 	// DefaultKeepReports is how long reports of reconciliations are kept.

@@ -112,6 +112,7 @@ func TestModelsMatchColumns(t *testing.T) {
 			models.PaymentEvent{},
 			models.DepositAddress{},
 			models.MetadataEntry{},
+			models.Logo{},
 			models.IdempotencyKey{},
 			models.ChainCursor{},
 			models.ChainBlock{},

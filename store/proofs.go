@@ -74,8 +74,17 @@ func partsOfDecision(d models.PaymentDecision) []string {
 	}
 }
 
+// partsOfCredential is what the proof of an API key covers: whose it is, its secret, and what limits it. A key without
+// limits has the proof that keys had before there were any.
 func partsOfCredential(c models.Credential) []string {
-	return []string{c.APIKey, c.OperatorID, string(c.SecretHash)}
+	if c.Name == "" && c.Scopes == "" && c.Networks == "" && c.ExpiresAt == nil {
+		return []string{c.APIKey, c.OperatorID, string(c.SecretHash)}
+	}
+	end := ""
+	if c.ExpiresAt != nil {
+		end = strconv.FormatInt(c.ExpiresAt.UnixMilli(), 10)
+	}
+	return []string{c.APIKey, c.OperatorID, string(c.SecretHash), c.Name, c.Scopes, c.Networks, end}
 }
 
 func partsOfSession(session models.Session) []string {

@@ -228,6 +228,9 @@ func TestCheckoutNamesShopAndPurpose(t *testing.T) {
 	require.NotContains(t, page, "<script>")
 	c.Payment.Description = ""
 	require.NotContains(t, renderCheckout(t, c), "For</dt>")
+	require.NotContains(t, renderCheckout(t, c), "<img")
+	c.LogoURL = "/logos/0123"
+	require.Contains(t, renderCheckout(t, c), `<img src="/logos/0123" alt="" width="48" height="48">`)
 }
 
 // Every language has every text, with the same placeholders, and every text is used.

@@ -46,6 +46,7 @@ func BadInput(t *testing.T, target Target) {
 	cases = append(cases, target.badPaths(foreign)...)
 	cases = append(cases, target.badQueries()...)
 	cases = append(cases, target.badDecisions(open, foreign)...)
+	cases = append(cases, target.badKeys()...)
 	for _, inactive := range target.Inactive {
 		cases = append(cases, target.refusedAccount(inactive)...)
 	}
@@ -572,6 +573,9 @@ func operatorCalls() []request {
 		{method: http.MethodPost, path: "/api/payment/" + unknownID + "/accept"},
 		{method: http.MethodGet, path: "/api/balance"},
 		{method: http.MethodGet, path: "/api/ledger"},
+		{method: http.MethodGet, path: "/api/keys"},
+		{method: http.MethodPost, path: "/api/keys", headers: []header{jsonType}, body: `{"name":"k"}`},
+		{method: http.MethodDelete, path: "/api/keys/pk_unknown"},
 	}
 }
 

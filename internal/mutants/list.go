@@ -52,8 +52,8 @@ var mutants = []Mutant{
 	},
 	{
 		Name: "held credits come before the expiry", File: "rules/effects.go",
-		Old: "case p.canExpire(state) && !now.Before(p.expiryCheckAt()):",
-		New: "case p.canExpire(state) && !now.Before(p.expiryCheckAt()) && len(p.heldCredits()) == 0:", Tests: ofWorkflow,
+		Old: "case p.canExpire(state) && p.isExpiryDue(now):",
+		New: "case p.canExpire(state) && p.isExpiryDue(now) && len(p.heldCredits()) == 0:", Tests: ofWorkflow,
 	},
 	{
 		Name: "a dropped workflow task is not noticed", File: "rules/effects.go",
@@ -65,6 +65,11 @@ var mutants = []Mutant{
 	},
 
 	// What is written.
+	{
+		Name: "a logo may claim any size", File: "internal/pictures/logo.go",
+		Old: "case config.Width > MaxSide || config.Height > MaxSide:", New: "case false:",
+		Tests: []string{"./internal/pictures"},
+	},
 	{
 		Name: "a payment's proof leaves its description out", File: "store/proofs.go",
 		Old: `if p.Description != "" {`, New: "if false {", Tests: ofStore,
