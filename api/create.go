@@ -14,6 +14,7 @@ import (
 
 	"paycow/models"
 	"paycow/store"
+	"paycow/views"
 )
 
 const (
@@ -90,7 +91,7 @@ func (s *Server) createPayment(c *gin.Context) error {
 	if !isNew {
 		c.Header("Idempotent-Replayed", "true")
 	}
-	url := s.checkoutURL(payment)
+	url := views.CheckoutURL(s.PublicURL, payment)
 	writeJSON(c, http.StatusOK, created{
 		SessionID: payment.ID, PaymentID: payment.ID, PaymentURL: url, CheckoutURL: url,
 		PaymentReference: payment.Reference,
@@ -144,8 +145,6 @@ func (s *Server) mayCreate(ctx context.Context, wanted *store.NewPayment) error 
 func (s *Server) tooLarge() *failure {
 	return invalid("amount", "invalid_amount", "amount must be at most %s %s.", s.MaxAmount, models.CurrencyUSDT)
 }
-
-func (s *Server) checkoutURL(p models.Payment) string { return s.PublicURL + "/payment/" + p.ID }
 
 // idempotencyKeyOf returns the header's value, "" if it is absent.
 func idempotencyKeyOf(header http.Header) (string, error) {

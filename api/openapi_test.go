@@ -210,6 +210,7 @@ func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 		{http.MethodPost, "/api/payment/{id}/accept", late.ID, "{", 400},
 		{http.MethodGet, "/api/balance", "", "", 200},
 		{http.MethodGet, "/api/ledger", "", "", 200},
+		{http.MethodGet, "/api/events", "", "", 200},
 		{http.MethodGet, "/healthz", "", "", 200},
 		{http.MethodGet, "/readyz", "", "", 200},
 		{http.MethodGet, "/openapi.json", "", "", 200},

@@ -202,6 +202,7 @@ func (s *Server) newRouter() *gin.Engine {
 	operator.GET("/payments", s.stream(s.listPayments))
 	operator.GET("/balance", s.handle(s.balance))
 	operator.GET("/ledger", s.stream(s.listLedger))
+	operator.GET("/events", s.handle(s.listEvents))
 	s.routePeople(router)
 	return router
 }

@@ -24,6 +24,8 @@ const (
 	DefaultKeepReports = 90 * 24 * time.Hour
 	// DefaultKeepAlarms is how long resolved alarms are kept.
 	DefaultKeepAlarms = 365 * 24 * time.Hour
+	// DefaultKeepEvents is how long events are kept.
+	DefaultKeepEvents = 365 * 24 * time.Hour
 	// DefaultReservedAddresses is how many of the first indexes of each account key are never handed out.
 	DefaultReservedAddresses = 1000
 	// DefaultMaxUnpaid is how many payments in a row an operator may create of which none receives anything.
