@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -39,14 +40,27 @@ type order struct {
 	Amount                    models.Amount
 	UserID, Network, Currency string
 	ReturnURL                 string // "" if none
+	Description               string // "" if none
+	Metadata                  models.Metadata
+	ExpiresIn                 time.Duration // from the payment's creation to its expiry; 0 for the configured window
 }
 
 // hash returns a hash of the order's meaning. Two bodies that ask for the same payment have the same hash, however
-// they are written.
+// they are written. An order without the optional fields keeps the hash it always had. No text contains a line break,
+// and no name of a field begins like a return URL, so different orders have different meanings.
 func (o order) hash() []byte {
 	meaning := fmt.Appendf(nil, "create\n%d\n%s\n%s\n%s", int64(o.Amount), o.Network, o.Currency, o.UserID)
-	if o.ReturnURL != "" { // an order without one keeps the hash it always had
+	if o.ReturnURL != "" {
 		meaning = fmt.Appendf(meaning, "\n%s", o.ReturnURL)
+	}
+	if o.Description != "" {
+		meaning = fmt.Appendf(meaning, "\ndescription\n%s", o.Description)
+	}
+	if o.ExpiresIn != 0 {
+		meaning = fmt.Appendf(meaning, "\nexpiresIn\n%d", o.ExpiresIn/time.Second)
+	}
+	if len(o.Metadata) > 0 {
+		meaning = fmt.Appendf(meaning, "\nmetadata\n%s", o.Metadata.JSON())
 	}
 	sum := sha256.Sum256(meaning)
 	return sum[:]
@@ -57,7 +71,8 @@ func (s *Server) createPayment(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	body, err := readFields(c, "amount", "userId", "network", "currency", "returnUrl")
+	body, err := readFields(c, "amount", "userId", "network", "currency", "returnUrl", "description",
+		"metadata", "expiresIn")
 	if err != nil {
 		return err
 	}
@@ -71,7 +86,8 @@ func (s *Server) createPayment(c *gin.Context) error {
 		AmountRequested: wanted.Amount,
 		IdempotencyKey:  idempotencyKey, RequestHash: wanted.hash(),
 		Confirmations: s.Confirmations, ReturnURL: wanted.ReturnURL,
-	})
+		Description: wanted.Description, Metadata: wanted.Metadata,
+	}, cmp.Or(wanted.ExpiresIn, s.PaymentWindow))
 	if errors.Is(err, models.ErrIdempotencyMismatch) {
 		return &failure{
 			status: http.StatusUnprocessableEntity, code: "idempotency_mismatch", field: headerIdempotencyKey,
@@ -106,8 +122,9 @@ func (s *Server) createPayment(c *gin.Context) error {
 func (s *Server) createOrRepeat(
 	ctx context.Context,
 	wanted store.NewPayment,
+	window time.Duration,
 ) (p models.Payment, isNew bool, err error) {
-	refused := s.mayCreate(ctx, &wanted)
+	refused := s.mayCreate(ctx, &wanted, window)
 	if refused == nil {
 		var done func()
 		if done, refused = s.unpaid.take(ctx, wanted.OperatorID); refused == nil {
@@ -125,8 +142,8 @@ func (s *Server) createOrRepeat(
 }
 
 // mayCreate sets when the payment begins and ends, and returns an error if no such payment may be created now.
-func (s *Server) mayCreate(ctx context.Context, wanted *store.NewPayment) error {
-	now, err := s.Store.PaymentTime(ctx, wanted.Network, s.Clock(), s.ClockLimit)
+func (s *Server) mayCreate(ctx context.Context, wanted *store.NewPayment, window time.Duration) error {
+	now, err := s.Store.PaymentTime(ctx, wanted.Network, s.Clock(), s.clockLimit(window))
 	switch {
 	case errors.Is(err, models.ErrClockBehind):
 		err, now = errClockBehind.because(err), s.Clock()
@@ -137,8 +154,13 @@ func (s *Server) mayCreate(ctx context.Context, wanted *store.NewPayment) error 
 	}
 	// Responses carry milliseconds, so the row must not be more precise.
 	wanted.CreatedAt = now.UTC().Truncate(time.Millisecond)
-	wanted.ExpiresAt = wanted.CreatedAt.Add(s.PaymentWindow)
+	wanted.ExpiresAt = wanted.CreatedAt.Add(window)
 	return err
+}
+
+// clockLimit returns how far the clock may be behind the agreed block when a payment with this window is created.
+func (s *Server) clockLimit(window time.Duration) time.Duration {
+	return cmp.Or(s.ClockLimit, max(models.MaxClockSkew, min(window, s.PaymentWindow)/10))
 }
 
 // tooLarge refuses an amount above the configured maximum.
@@ -172,12 +194,36 @@ func (s *Server) parseOrder(body fields, operator models.Operator) (wanted order
 	if wanted.ReturnURL, err = s.returnURL(body, operator); err != nil {
 		return order{}, err
 	}
+	if wanted, err = wanted.withOptional(body); err != nil {
+		return order{}, err
+	}
 	if _, isThere := body["currency"]; !isThere {
 		wanted.Currency = models.CurrencyUSDT
 		return wanted, nil
 	}
 	wanted.Currency, err = body.only("currency", models.CurrencyUSDT, "unsupported_currency")
 	return wanted, err
+}
+
+// The bounds of the optional fields of a create call.
+const (
+	maxDescriptionRunes = 200
+	minExpiresIn        = 5 * time.Minute
+	maxExpiresIn        = 24 * time.Hour
+)
+
+// withOptional adds the description, the metadata and the time to expiry.
+func (o order) withOptional(body fields) (_ order, err error) {
+	if _, isThere := body["description"]; isThere {
+		if o.Description, err = body.shownText("description", 1, maxDescriptionRunes); err != nil {
+			return order{}, err
+		}
+	}
+	if o.Metadata, err = body.metadata("metadata"); err != nil {
+		return order{}, err
+	}
+	o.ExpiresIn, err = body.seconds("expiresIn", minExpiresIn, maxExpiresIn)
+	return o, err
 }
 
 // returnURL reads the address that the checkout page links back to. Its origin must be one that the operator allows.

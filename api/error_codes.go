@@ -175,6 +175,11 @@ var documentedErrors = []web.ErrorCode{
 		Remedy: "Retry after one of them was paid, or ask the admin to raise PAYCOW_MAX_UNPAID.",
 	},
 	{
+		Status: http.StatusTooManyRequests, Code: "too_many_requests", IsRepeatable: true,
+		Meaning: "The API key or the network address has made too many requests in a minute. Nothing was changed.",
+		Remedy:  "Retry after the time in Retry-After. RateLimit says how many requests are left, and for how long.",
+	},
+	{
 		Status: http.StatusTooManyRequests, Code: "too_many_exports", IsRepeatable: true,
 		Meaning: "Too many CSV files are being downloaded.",
 		Remedy:  "Retry after the time in Retry-After.",

@@ -158,7 +158,7 @@ func (s *Server) checkChain(ctx context.Context) error {
 	if err != nil {
 		return &failure{msg: "The chain watcher's position cannot be read.", code: "chain_unknown", cause: err}
 	}
-	_, err = s.Store.PaymentTime(ctx, models.NetworkERC20, s.Clock(), s.ClockLimit)
+	_, err = s.Store.PaymentTime(ctx, models.NetworkERC20, s.Clock(), s.clockLimit(s.PaymentWindow))
 	if errors.Is(err, models.ErrClockBehind) {
 		return errClockBehind.because(err)
 	}

@@ -78,6 +78,12 @@ func (d document) check(t *testing.T, where string, schema map[string]any, value
 				}
 			}
 		case "additionalProperties":
+			if each, ok := rule.(map[string]any); ok {
+				for name, member := range value.(map[string]any) {
+					d.check(t, where+"."+name, each, member)
+				}
+				continue
+			}
 			known := slices.Collect(maps.Keys(schema["properties"].(map[string]any)))
 			for name := range value.(map[string]any) {
 				require.Contains(t, known, name, where)
@@ -90,7 +96,9 @@ func (d document) check(t *testing.T, where string, schema map[string]any, value
 			require.GreaterOrEqual(t, value.(float64), rule.(float64), where)
 		case "maximum":
 			require.LessOrEqual(t, value.(float64), rule.(float64), where)
-		case "oneOf", "minLength", "maxLength", "format", "default", "description":
+		case "maxProperties":
+			require.LessOrEqual(t, float64(len(value.(map[string]any))), rule.(float64), where)
+		case "oneOf", "propertyNames", "minLength", "maxLength", "format", "default", "description":
 		default:
 			t.Fatalf("%s: the check does not know the word %q", where, word)
 		}
@@ -195,6 +203,10 @@ func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 		status                       int
 	}{
 		{http.MethodPost, "/api/payment/create", "", `{"amount":50.00,"userId":"user_123456","network":"ERC20"}`, 200},
+		{
+			http.MethodPost, "/api/payment/create", "",
+			`{"amount":5,"userId":"u","network":"ERC20","description":"Tea","metadata":{"order":"A-17"},"expiresIn":600}`, 200,
+		},
 		{http.MethodPost, "/api/payment/create", "", `{"amount":0}`, 400},
 		{http.MethodPost, "/api/payment/create", "", strings.Repeat(" ", maxBodyBytes+1), 413},
 		{http.MethodGet, "/payment/data/{id}", p.ID, "", 200},

@@ -92,7 +92,7 @@ func (s *Server) putOperatorSettings(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	name, err := body.text("name", 1, maxNameRunes)
+	name, err := body.shownText("name", 1, maxNameRunes)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,11 @@ const (
 	DefaultKeepEvents = 365 * 24 * time.Hour
 	// DefaultReservedAddresses is how many of the first indexes of each account key are never handed out.
 	DefaultReservedAddresses = 1000
+	// DefaultRatePerKey, DefaultRatePerNetwork and DefaultRateOfStatus are how many requests a minute are admitted: of one
+	// API key, of one network address, and of one network address for the public status of payments.
+	DefaultRatePerKey     = 6000
+	DefaultRatePerNetwork = 12_000
+	DefaultRateOfStatus   = 1200
 	// DefaultMaxUnpaid is how many payments in a row an operator may create of which none receives anything.
 	DefaultMaxUnpaid = 1000
 	// DefaultReconcileInterval is the time from one scheduled reconciliation to the next.

@@ -111,6 +111,7 @@ func TestModelsMatchColumns(t *testing.T) {
 			models.Payment{},
 			models.PaymentEvent{},
 			models.DepositAddress{},
+			models.MetadataEntry{},
 			models.IdempotencyKey{},
 			models.ChainCursor{},
 			models.ChainBlock{},
@@ -164,7 +165,7 @@ func kindOf(field *schema.Field) string {
 		return "time"
 	case fieldType == reflect.TypeFor[[]byte]():
 		return "bytes"
-	case fieldType.Kind() == reflect.String:
+	case fieldType.Kind() == reflect.String, fieldType == reflect.TypeFor[models.Metadata]():
 		return "text"
 	case fieldType.Kind() == reflect.Bool:
 		return "bool"

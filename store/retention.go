@@ -23,6 +23,8 @@ const (
 	dropBatches = 20
 	// figuresKept is how long the figures of a day are kept; statistics show a year.
 	figuresKept = 400 * 24 * time.Hour
+	// requestsKept is how long the counts of requests are kept. Their windows are shorter.
+	requestsKept = time.Hour
 	// endedKept is how long sessions and login attempts are kept after they mean nothing any more.
 	endedKept = 24 * time.Hour
 )
@@ -50,6 +52,7 @@ func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table strin
 		},
 		{"sessions", "expires_at < ?", "token_hash", endedKept, nil},
 		{"login_attempts", "begun_at < ?", "subject", endedKept, nil},
+		{"request_counts", "begun_at < ?", "subject", requestsKept, nil},
 		{"seen_transactions", "seen_at < ?", "payment_id, tx_hash", seenFor, nil},
 		{"account_days", "day < ?", "account, day, shard", figuresKept, oldDay},
 		{"payment_days", "day < ?", "operator_id, day, status, shard", figuresKept, oldDay},

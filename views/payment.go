@@ -33,6 +33,21 @@ type PublicPayment struct {
 	ServerTime Instant `json:"serverTime"`
 }
 
+// Shop is what the shop attached to a payment. Of these, payers see the description.
+type Shop struct {
+	Description *string         `json:"description"`
+	Metadata    models.Metadata `json:"metadata"`
+}
+
+// NewShop returns what the shop attached to a payment.
+func NewShop(p models.Payment) Shop {
+	view := Shop{Description: textOrNull(p.Description), Metadata: p.Metadata}
+	if view.Metadata == nil {
+		view.Metadata = models.Metadata{}
+	}
+	return view
+}
+
 // OperatorPayment adds what only the payment's operator and admins can read.
 type OperatorPayment struct {
 	Payment
@@ -42,6 +57,7 @@ type OperatorPayment struct {
 	Reason         *string       `json:"reason"`
 	PaymentURL     string        `json:"paymentUrl"`
 	UpdatedAt      Instant       `json:"updatedAt"`
+	Shop
 	// Transfers and Ledger hold the largest, at most MaxRows of each.
 	Transfers      []Transfer      `json:"transfers"`
 	TransfersTotal int64           `json:"transfersTotal"` // how many transfers there are
@@ -123,7 +139,7 @@ func NewOperatorPayment(facts PaymentFacts, publicURL string, now time.Time) Ope
 		Payment:    NewPayment(p, facts.Required, facts.Head, facts.WindowEnd),
 		ServerTime: Instant(now), AmountCredited: p.AmountCredited,
 		Decision: textOrNull(string(p.Decision)), Reason: textOrNull(p.Reason), PaymentURL: CheckoutURL(publicURL, p),
-		UpdatedAt: Instant(p.UpdatedAt),
+		UpdatedAt: Instant(p.UpdatedAt), Shop: NewShop(p),
 		Transfers: make([]Transfer, 0, len(facts.Transfers)), Timeline: make([]TimelineEntry, 0, len(facts.Timeline)),
 		TransfersTotal: facts.Total + int64(len(facts.Internal)),
 		Ledger:         make([]LedgerLine, 0, len(facts.Ledger)),

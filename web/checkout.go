@@ -23,6 +23,8 @@ type Checkout struct {
 	BlockTime time.Duration // usual time between blocks; 0 if unknown
 	Refresh   time.Duration // how often the page reloads without JavaScript
 
+	Shop string // the operator's name
+
 	Network  Network
 	Language Language
 	// HasFaucet says that a test faucet can pay this payment, FaucetSent that it just did.
@@ -76,6 +78,7 @@ type checkoutPage struct {
 	TxHash, TxURL                        string
 	ExplorerURL                          string
 	Reference                            string
+	Shop, Description                    string
 
 	NowMillis, EndMillis int64
 	ShowTime, IsStopped  bool
@@ -124,6 +127,7 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 		ChainIDHex: fmt.Sprintf("0x%x", c.Network.ChainID),
 		Token:      c.Network.Token, RPCURL: c.Network.RPCURL, ExplorerURL: c.Network.ExplorerURL,
 		Requested: p.AmountRequested.String(), Address: p.DepositAddress, Reference: p.Reference,
+		Shop: c.Shop, Description: p.Description,
 		IsPart: p.AmountReceived > 0 && missing > 0, Confirmations: c.Confirmations,
 		RequiredConfirmations: c.RequiredConfirmations,
 		ShowProgress:          p.TxHash != "" && missing == 0 && p.Status != models.StatusRejected, TxHash: p.TxHash,

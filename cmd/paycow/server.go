@@ -39,6 +39,7 @@ func (a *app) serveAPI(ctx context.Context, listener net.Listener) error {
 		PublicURL:         a.settings.PublicURL, TrustedProxies: a.settings.TrustedProxies,
 		Confirmations: a.settings.Confirmations, Quorum: a.settings.RPCQuorum,
 		PaymentWindow: a.settings.PaymentWindow, MaxAmount: a.settings.MaxAmount, MaxUnpaid: a.settings.MaxUnpaid,
+		RatePerKey: a.settings.RatePerKey, RatePerNetwork: a.settings.RatePerNetwork, RateOfStatus: a.settings.RateOfStatus,
 		BlockTime: a.settings.BlockTime, LagLimit: lagLimit, ClockLimit: clockLimit, Log: a.log,
 		Network: a.network(), Faucet: a.faucet, MasterKey: a.keys,
 		AdminsNeedFactor: !a.settings.isDev,

@@ -169,13 +169,14 @@ test('rejecting a payment, settings and the second factor', async () => {
   await page.waitForURL('**/dashboard.html*')
   const payment = await (await fetch(api + '/api/payment/create', {
     method: 'POST', headers: { 'content-type': 'application/json', 'x-api-key': stack.operator.apiKey, 'x-api-secret': stack.operator.apiSecret },
-    body: JSON.stringify({ amount: 5, userId: '<img src=x onerror=alert(1)>', network: 'ERC20' }),
+    body: JSON.stringify({ amount: 5, userId: '<img src=x onerror=alert(1)>', network: 'ERC20', description: '<img src=x>', metadata: { '<img src=x>': '<img src=x>' } }),
   })).json()
   await page.goto(`${api}/dashboard.html#payment/${payment.paymentId}`)
   await page.getByRole('button', { name: 'Reject' }).click()
   await page.getByRole('dialog').getByLabel('Reason').fill('out of stock')
   await page.getByRole('dialog').getByRole('button', { name: 'Reject payment' }).click()
   await until('it is rejected', async () => (await view(page, 'payment').textContent()).includes('out of stock'))
+  assert.equal((await view(page, 'payment').textContent()).split('<img src=x>').length, 4, 'description, key and value are shown')
   assert.equal(await view(page, 'payment').locator('img[src=x]').count(), 0, 'what a shop calls its users is text')
 
   // Settings that arrive late must not replace what was typed meanwhile, so nothing can be typed before.
