@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"paycow/models"
+	"paycow/views"
 	"paycow/web"
 )
 
@@ -194,6 +195,7 @@ func (s *Server) payFromFaucet(c *gin.Context) error {
 	if _, err := s.Faucet(c.Request.Context(), checkout.Payment.DepositAddress, missing); err != nil {
 		return fmt.Errorf("pay from the faucet: %w", err)
 	}
-	c.Redirect(http.StatusSeeOther, s.checkoutURL(checkout.Payment)+"?lang="+checkout.Language.Tag+"&sent")
+	page := views.CheckoutURL(s.PublicURL, checkout.Payment)
+	c.Redirect(http.StatusSeeOther, page+"?lang="+checkout.Language.Tag+"&sent")
 	return nil
 }

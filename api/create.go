@@ -16,6 +16,7 @@ import (
 
 	"paycow/models"
 	"paycow/store"
+	"paycow/views"
 )
 
 const (
@@ -107,7 +108,7 @@ func (s *Server) createPayment(c *gin.Context) error {
 	if !isNew {
 		c.Header("Idempotent-Replayed", "true")
 	}
-	url := s.checkoutURL(payment)
+	url := views.CheckoutURL(s.PublicURL, payment)
 	writeJSON(c, http.StatusOK, created{
 		SessionID: payment.ID, PaymentID: payment.ID, PaymentURL: url, CheckoutURL: url,
 		PaymentReference: payment.Reference,
@@ -171,8 +172,6 @@ func (s *Server) paymentTime(ctx context.Context, network string, limit time.Dur
 func (s *Server) tooLarge() *failure {
 	return invalid("amount", "invalid_amount", "amount must be at most %s %s.", s.MaxAmount, models.CurrencyUSDT)
 }
-
-func (s *Server) checkoutURL(p models.Payment) string { return s.PublicURL + "/payment/" + p.ID }
 
 // idempotencyKeyOf returns the header's value, "" if it is absent.
 func idempotencyKeyOf(header http.Header) (string, error) {

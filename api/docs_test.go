@@ -150,6 +150,7 @@ func TestDocsSnippetsRun(t *testing.T) {
 		"accept.sh":     {late.ID, `"exception":"ACCEPTED"`},
 		"balance.sh":    {"", `"available":`},
 		"ledger.sh":     {"", `"entries":`},
+		"events.sh":     {"", `"events":`},
 	}
 	snippets := web.Snippets(f.url)
 	for name := range snippets {
@@ -157,7 +158,7 @@ func TestDocsSnippetsRun(t *testing.T) {
 	}
 	for _, name := range []string{
 		"create.sh", "idempotent.sh", "status.sh", "full.sh", "list.sh", "csv.sh",
-		"reject.sh", "accept.sh", "balance.sh", "ledger.sh",
+		"reject.sh", "accept.sh", "balance.sh", "ledger.sh", "events.sh",
 	} {
 		cmd := exec.CommandContext(t.Context(), "sh", "-euc", snippets[name])
 		cmd.Env = append(os.Environ(), "PAYCOW_API_KEY="+f.account.APIKey, "PAYCOW_API_SECRET="+f.account.APISecret,

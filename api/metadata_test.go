@@ -15,6 +15,7 @@ import (
 
 	"paycow/api/apitest"
 	"paycow/models"
+	"paycow/views"
 )
 
 // order creates a payment with more fields than the required ones, and returns the answer.
@@ -45,7 +46,7 @@ func TestMetadataComesBack(t *testing.T) {
 	id := f.orderID(fieldsOf{"description": "Two <b>cows</b> & \u200fمرحبا", "metadata": metadata})
 	plain := f.orderID(fieldsOf{"metadata": models.Metadata{}})
 
-	full := parse[operatorView](t, f.call(f.account, http.MethodGet, "/api/payment/"+id, "").body)
+	full := parse[views.OperatorPayment](t, f.call(f.account, http.MethodGet, "/api/payment/"+id, "").body)
 	require.Equal(t, "Two <b>cows</b> & \u200fمرحبا", *full.Description)
 	require.Equal(t, metadata, full.Metadata)
 	require.Contains(t, f.call(f.account, http.MethodGet, "/api/payment/"+plain, "").body, `"description":null,"metadata":{}`)

@@ -230,6 +230,7 @@ func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 		{http.MethodPost, "/api/keys", "", `{"name":"k"}`, 403},
 		{http.MethodDelete, "/api/keys/{id}", f.account.APIKey, "", 204},
 		{http.MethodDelete, "/api/keys/{id}", f.account.APIKey, "", 404},
+		{http.MethodGet, "/api/events", "", "", 200},
 		{http.MethodGet, "/healthz", "", "", 200},
 		{http.MethodGet, "/readyz", "", "", 200},
 		{http.MethodGet, "/openapi.json", "", "", 200},

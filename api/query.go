@@ -102,6 +102,20 @@ func (q parameters) instant(name string) (time.Time, error) {
 	return at.UTC(), nil
 }
 
+// span returns the parameters from and to, zero where there is no bound.
+func (q parameters) span() (from, to time.Time, err error) {
+	if from, err = q.instant("from"); err != nil {
+		return from, to, err
+	}
+	if to, err = q.instant("to"); err != nil {
+		return from, to, err
+	}
+	if !to.IsZero() && to.Before(from) {
+		return from, to, invalid("to", "invalid_parameter", "to must not be before from.")
+	}
+	return from, to, nil
+}
+
 func (q parameters) limit() (int, error) {
 	text, isThere := q["limit"]
 	if !isThere {

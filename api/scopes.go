@@ -16,6 +16,7 @@ var scopeOfCall = map[string]models.Scope{
 	http.MethodGet + " /api/payments":            models.ScopePaymentsRead,
 	http.MethodGet + " /api/balance":             models.ScopePaymentsRead,
 	http.MethodGet + " /api/ledger":              models.ScopePaymentsRead,
+	http.MethodGet + " /api/events":              models.ScopePaymentsRead,
 	http.MethodGet + " /api/keys":                models.ScopeKeysWrite,
 	http.MethodPost + " /api/keys":               models.ScopeKeysWrite,
 	http.MethodDelete + " /api/keys/:id":         models.ScopeKeysWrite,

@@ -211,6 +211,7 @@ func (s *Server) newRouter() *gin.Engine {
 	operator.GET("/keys", s.handle(s.listKeys))
 	operator.POST("/keys", s.handle(s.createKey))
 	operator.DELETE("/keys/:id", s.handle(s.revokeKey))
+	operator.GET("/events", s.handle(s.listEvents))
 	s.routePeople(router)
 	return router
 }

@@ -27,6 +27,8 @@ const (
 	DefaultKeepReports = 90 * 24 * time.Hour
 	// DefaultKeepAlarms is how long resolved alarms are kept.
 	DefaultKeepAlarms = 365 * 24 * time.Hour
+	// DefaultKeepEvents is how long events are kept.
+	DefaultKeepEvents = 365 * 24 * time.Hour
 	// DefaultReservedAddresses is how many of the first indexes of each account key are never handed out.
 	DefaultReservedAddresses = 1000
 	// DefaultRatePerKey, DefaultRatePerNetwork and DefaultRateOfStatus are how many requests a minute are admitted: of one

@@ -92,11 +92,11 @@ func (s *Store) CreatePayment(
 }
 
 func insertPayment(tx *gorm.DB, p models.Payment, accountKey string) error {
-	event := eventOf(p.ID, p.PaymentState, p.CreatedAt)
+	line := timelineLine(p.ID, p.PaymentState, p.CreatedAt)
 	address := models.DepositAddress{
 		Address: p.DepositAddress, PaymentID: p.ID, Index: p.AddressIndex, XPub: accountKey, CreatedAt: p.CreatedAt,
 	}
-	for _, row := range []any{&p, &event, &address} {
+	for _, row := range []any{&p, &line, &address} {
 		if err := tx.Create(row).Error; err != nil {
 			return err
 		}

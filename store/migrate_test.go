@@ -124,6 +124,8 @@ func TestModelsMatchColumns(t *testing.T) {
 			models.PaymentDecision{},
 			keyState{},
 			models.ExpiryWaiting{},
+			models.Event{},
+			models.EventCounter{},
 		} {
 			parsed, err := schema.Parse(model, &sync.Map{}, f.writer.NamingStrategy)
 			require.NoError(t, err)

@@ -280,7 +280,7 @@ func TestCursorsKeepTheirForm(t *testing.T) {
 		{"1795000000123." + id, paymentOrder.cursor(payment), []any{at, id}, paymentOrder.parse},
 		{"1.1795000000123." + id, operatorOrder.cursor(waiting), []any{int64(1), at, id}, operatorOrder.parse},
 		{"0.1795000000123." + id, operatorOrder.cursor(active), []any{int64(0), at, id}, operatorOrder.parse},
-		{"42", ledgerOrder.cursor(LedgerLine{LedgerEntry: models.LedgerEntry{ID: 42}}), []any{int64(42)}, ledgerOrder.parse},
+		{"42", ledgerOrder.cursor(models.LedgerLine{LedgerEntry: models.LedgerEntry{ID: 42}}), []any{int64(42)}, ledgerOrder.parse},
 		{"42", auditOrder.cursor(models.AuditEntry{ID: 42}), []any{int64(42)}, auditOrder.parse},
 		{"42", alarmOrder.cursor(models.Alarm{ID: 42}), []any{int64(42)}, alarmOrder.parse},
 	} {

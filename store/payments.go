@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 
 	"paycow/models"
+	"paycow/views"
 )
 
 // Payment returns a payment, whichever operator's it is. Returns models.ErrNotFound.
@@ -109,7 +110,7 @@ func (s *Store) ListPayments(
 	if !f.To.IsZero() {
 		query = query.Where(createdAt+" < ?", ceilMillis(f.To))
 	}
-	payments, nextCursor, err = readPage(query, order, f.Cursor, f.Limit)
+	payments, nextCursor, err = readPage(query, order, newestFirst, f.Cursor, f.Limit)
 	return payments, nextCursor, wrap(err, "list payments")
 }
 
@@ -129,11 +130,12 @@ func (s *Store) searched(ctx context.Context, f PaymentFilter) *gorm.DB {
 		f.Search, f.Search, owners, f.Search, f.Search, f.Search, f.Search)
 }
 
-// Events returns a payment's timeline, oldest first.
-func (s *Store) Events(ctx context.Context, paymentID string) ([]models.PaymentEvent, error) {
-	var events []models.PaymentEvent
-	err := s.read(ctx).Where("payment_id = ?", paymentID).Order("version").Find(&events).Error
-	return events, wrap(err, "read a payment's events")
+// timelineOf returns the newest lines of a payment's timeline, at most views.MaxRows, oldest first.
+func timelineOf(db *gorm.DB, paymentID string) ([]models.PaymentEvent, error) {
+	var lines []models.PaymentEvent
+	err := db.Where("payment_id = ?", paymentID).Order("version DESC").Limit(views.MaxRows).Find(&lines).Error
+	slices.Reverse(lines)
+	return lines, err
 }
 
 // UnstartedPayments returns the outbox, oldest first: payments created before the given time whose workflow is not

@@ -28,7 +28,7 @@ func TestCreatedPaymentEqualsWhatIsRead(t *testing.T) {
 		require.Equal(t, models.PaymentState{Status: models.StatusPending, Version: 1}, p.PaymentState)
 		require.Equal(t, p, f.payment(t, p.ID))
 
-		events, err := f.Events(t.Context(), p.ID)
+		events, err := timelineOf(f.reader, p.ID)
 		require.NoError(t, err)
 		require.Equal(t, []models.PaymentEvent{{PaymentID: p.ID, Version: 1, Status: models.StatusPending, CreatedAt: p.CreatedAt}}, events)
 

@@ -14,6 +14,7 @@ type Ages struct {
 	Audit   time.Duration // lines of the audit log; the database itself keeps each for a year
 	Reports time.Duration // reconciliations; the last one stays
 	Alarms  time.Duration // resolved alarms, from their end
+	Events  time.Duration // events for shops; the database itself keeps each for 30 days
 }
 
 const (
@@ -29,7 +30,7 @@ const (
 )
 
 // DropOld drops rows that are older than they are needed, in batches; what is left over is for the next call. Payments,
-// their events, transfers and the ledger are kept for ever. onBatch is called after each batch.
+// their timelines, transfers and the ledger are kept for ever. onBatch is called after each batch.
 func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table string)) error {
 	now := s.now()
 	oldDay := now.Add(-figuresKept).Format(time.DateOnly)
@@ -43,6 +44,7 @@ func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table strin
 		{"idempotency_keys", "created_at < ?", "operator_id, idempotency_key", models.IdempotencyKeyLifetime, nil},
 		{"reconciliations", "finished_at < ? AND id < (SELECT MAX(id) FROM reconciliations)", "id", ages.Reports, nil},
 		{"audit_log", "at < ?", "id", ages.Audit, nil},
+		{"events", "created_at < ?", "id", ages.Events, nil},
 		{"alarms", "resolved_at IS NOT NULL AND resolved_at < ?", "id", ages.Alarms, nil},
 		{
 			"operators", "email_verified_at IS NULL AND status IN ('PENDING', 'REJECTED') AND created_at < ?", "id",

@@ -293,12 +293,19 @@ func (s *Settings) paymentTable() []setting {
 			name: "KEEP_ALARMS", fallback: durationText(models.DefaultKeepAlarms), set: duration(&s.Ages.Alarms, oneDay),
 			help: "time after which resolved alarms are dropped, at least a day (24h)",
 		},
+		{
+			name: "KEEP_EVENTS", fallback: durationText(models.DefaultKeepEvents),
+			set:  duration(&s.Ages.Events, thirtyDays),
+			help: "age at which events for shops are dropped, at least 30 days (720h)",
+		},
 	}
 }
 
 const (
 	oneDay  = 24 * time.Hour
 	oneYear = 365 * oneDay // the database itself keeps the audit log for so long
+	// thirtyDays is how long the database itself keeps events.
+	thirtyDays = 30 * oneDay
 )
 
 // maxReserved bounds the reserved addresses: a process derives all of them at its first start.
@@ -307,7 +314,7 @@ const maxReserved = 10_000
 // The settings without a default that a command needs.
 var (
 	needsForAPI    = []string{"PUBLIC_URL", "XPUB", "MASTER_KEY"}
-	needsForWorker = []string{"ETH_RPC_URLS", "MASTER_KEY"}
+	needsForWorker = []string{"PUBLIC_URL", "ETH_RPC_URLS", "MASTER_KEY"}
 	needsForChain  = []string{"ETH_RPC_URLS"}
 )
 

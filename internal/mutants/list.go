@@ -71,6 +71,19 @@ var mutants = []Mutant{
 		Tests: []string{"./internal/pictures"},
 	},
 	{
+		Name: "a change is told to nobody", File: "store/record.go",
+		Old: "return models.RecordResult{Recorded: true}, s.tell(tx, p.PaymentState, after)",
+		New: "return models.RecordResult{Recorded: true}, nil", Tests: ofStore,
+	},
+	{
+		Name: "an event tells what was before", File: "store/events.go",
+		Old: "paymentFacts(tx, after)", New: "paymentFacts(s.reader, after)", Tests: ofStore,
+	},
+	{
+		Name: "another operator's events are listed", File: "store/events.go",
+		Old: `Where("operator_id = ?", f.OperatorID)`, New: `Where("operator_id <> ?", "")`, Tests: ofStore,
+	},
+	{
 		Name: "a payment's proof leaves its description out", File: "store/proofs.go",
 		Old: `if p.Description != "" {`, New: "if false {", Tests: ofStore,
 	},
