@@ -150,6 +150,8 @@ func (s *Server) mayCreate(ctx context.Context, wanted *store.NewPayment, window
 		err, now = errClockBehind.because(err), s.Clock()
 	case err != nil:
 		now = s.Clock()
+	case s.pausesOf(ctx, wanted.Network).token.Unfollowed != "":
+		err = errTokenDeprecated
 	case wanted.AmountRequested > s.MaxAmount:
 		err = s.tooLarge()
 	}

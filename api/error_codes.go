@@ -235,6 +235,11 @@ var documentedErrors = []web.ErrorCode{
 		Remedy:  "Retry later. If it persists, tell the admin.",
 	},
 	{
+		Status: http.StatusServiceUnavailable, Code: "token_deprecated", IsRepeatable: true,
+		Meaning: "The token was moved to a contract that the gateway does not watch yet, so no payment can be created.",
+		Remedy:  "Retry later. If it persists, tell the admin.",
+	},
+	{
 		Status: http.StatusServiceUnavailable, Code: "decision_pending",
 		Meaning: "The decision was accepted but has not taken effect yet.",
 		Remedy:  "Read the payment after the time in Retry-After; do not decide again.",

@@ -92,7 +92,7 @@ func (s *Store) Advance(ctx context.Context, network string, batch models.BlockB
 			if err := setAgreed(tx, network, to); err != nil {
 				return err
 			}
-			if err := setTokenMark(tx, network, to); err != nil {
+			if err := setTokenMark(tx.Where("token_known"), network, to); err != nil {
 				return err
 			}
 		}

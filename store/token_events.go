@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -46,7 +45,12 @@ func (s *Store) storeEvents(tx *gorm.DB, network string, events []models.TokenEv
 // eventAlarm is an alarm that follows from events of the token about one address.
 type eventAlarm struct {
 	kind          models.AlarmKind
-	raised, ended models.TokenEventKind // ended is "" when only a person ends it
+	raised, ended models.TokenEventKind // ended is "" when no event of another kind ends it
+}
+
+// isEndedBy reports whether an event of one of these kinds ends the alarm. A fee ends when it is set to nothing.
+func (a eventAlarm) isEndedBy(event models.TokenEvent) bool {
+	return event.Kind == a.ended || event.Kind == models.TokenParams && event.Value == noFee
 }
 
 // eventAlarms are all of them but the alarm of a pause, which follows from the pauses of all contracts of the token.
@@ -69,7 +73,7 @@ func eventAlarmOf(kind models.TokenEventKind) (eventAlarm, bool) {
 // eventSentence says what an event of the token means.
 func eventSentence(event models.TokenEvent) string {
 	where := fmt.Sprintf("in block %d, transaction %s", event.BlockNumber, event.TxHash)
-	if strings.HasPrefix(event.TxHash, models.TokenCorrection) {
+	if event.IsCorrection() {
 		where = fmt.Sprintf("as the contract says at block %d, although no such event was read", event.BlockNumber)
 	}
 	switch event.Kind {
@@ -78,10 +82,15 @@ func eventSentence(event models.TokenEvent) string {
 	case models.TokenUnpause:
 		return "Transfers of the token were resumed " + where + "."
 	case models.TokenParams:
-		return fmt.Sprintf("The token's fee was set to %s (basis points/maximum in micro-USDT) %s.", event.Value, where)
+		if event.Value == noFee {
+			return "The token keeps no part of a transfer " + where + "."
+		}
+		return fmt.Sprintf("The token's fee was set to %s (basis points/maximum in micro-USDT) %s. A payer who sends the "+
+			"exact amount pays less than it: the payment ends UNDERPAID, and its operator can accept it.", event.Value, where)
 	case models.TokenDeprecate:
-		return fmt.Sprintf("The token was deprecated in favour of %s %s. Until PayCow watches that contract, no "+
-			"payment's window runs out. It begins by itself as soon as the nodes agree that the contract forwards there.",
+		return fmt.Sprintf("The token was deprecated in favour of %s %s. Until PayCow watches that contract, no payment's "+
+			"window runs out and none is created. It begins by itself as soon as the nodes agree that the contract "+
+			"forwards there.",
 			event.Address, where)
 	case models.TokenUndeprecate:
 		return "The token is not deprecated " + where + "."
@@ -106,7 +115,7 @@ func (s *Store) announce(tx *gorm.DB, network string, event models.TokenEvent) e
 		err = s.raise(tx, models.Alarm{Network: network, Kind: models.AlarmTokenPaused, Message: sentence})
 	case event.Kind == models.TokenUnpause: // another contract of the token may still be paused
 		err = s.matchPauseAlarm(tx, network, sentence)
-	case found && event.Kind == alarm.raised:
+	case found && !alarm.isEndedBy(event):
 		err = s.raise(tx, models.Alarm{Network: network, Kind: alarm.kind, Subject: event.Address, Message: sentence})
 	case found:
 		err = s.resolve(tx, network, alarm.kind, event.Address, models.ActorSystem, sentence)
@@ -143,7 +152,7 @@ func (s *Store) matchAlarm(tx *gorm.DB, network, cause string, alarm eventAlarm,
 	if err != nil {
 		return fmt.Errorf("read the token's events about an address: %w", err)
 	}
-	if len(last) == 0 || last[0].Kind == alarm.ended {
+	if len(last) == 0 || alarm.isEndedBy(last[0]) {
 		return s.resolve(tx, network, alarm.kind, changed.Address, models.ActorSystem, cause)
 	}
 	var open []models.Alarm
@@ -153,7 +162,7 @@ func (s *Store) matchAlarm(tx *gorm.DB, network, cause string, alarm eventAlarm,
 	}
 	sentence := eventSentence(last[0])
 	outdated := len(open) > 0 && open[0].Message == eventSentence(changed) && open[0].Message != sentence
-	if !outdated && (len(open) > 0 || changed.Kind == alarm.raised) {
+	if !outdated && (len(open) > 0 || !alarm.isEndedBy(changed)) {
 		return nil
 	}
 	return s.raise(tx, models.Alarm{Network: network, Kind: alarm.kind, Subject: changed.Address, Message: sentence})
