@@ -3,6 +3,7 @@ package realnode
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -134,10 +135,14 @@ func TestNodesBehaveAsInTheWild(t *testing.T) {
 			case nodetest.Slows:
 				single.await(amount, "a single node")
 			case nodetest.Stops:
-				require.Eventually(t, func() bool {
-					health := single.pool.Health()[0]
-					return strings.Contains(health.Reason, behaviour.Says)
-				}, patience, 100*time.Millisecond, "a person is told %q", behaviour.Says)
+				said, reason := regexp.MustCompile(behaviour.Says), ""
+				told := func() bool {
+					reason = single.pool.Health()[0].Reason
+					return said.MatchString(reason)
+				}
+				for began := time.Now(); !told(); time.Sleep(100 * time.Millisecond) {
+					require.Less(t, time.Since(began), patience, "a person is told %q and not %q", behaviour.Says, reason)
+				}
 				require.Error(t, single.verified(amount))
 			}
 
