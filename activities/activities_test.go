@@ -117,6 +117,8 @@ func setup(t *testing.T) *bundle {
 	}, activities.Settings{Network: models.NetworkERC20}, quiet)
 	b.cursor = block(100)
 	require.NoError(t, db.InitCursor(t.Context(), models.NetworkERC20, b.cursor, 100))
+	_, err = db.SetTokenState(t.Context(), models.NetworkERC20, b.cursor, nil)
+	require.NoError(t, err)
 	return b
 }
 

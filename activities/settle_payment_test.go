@@ -56,6 +56,8 @@ func flooded(t testing.TB, db *store.Store, tiny int) (p models.Payment, full st
 	require.NoError(t, err)
 	cursor := block(100)
 	require.NoError(t, db.InitCursor(ctx, models.NetworkERC20, cursor, 100))
+	_, err = db.SetTokenState(ctx, models.NetworkERC20, cursor, nil)
+	require.NoError(t, err)
 	const perBlock = 2000
 	mine := func(transfers []models.TokenTransfer) {
 		next := block(cursor.Number + 1)

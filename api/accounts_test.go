@@ -45,14 +45,19 @@ func (f *fixture) visitor() *visitor {
 // do sends a request like the pages' scripts.
 func (v *visitor) do(method, path string, body map[string]any) answer {
 	v.Helper()
-	var reader io.Reader
-	if body != nil {
-		reader = bytes.NewReader([]byte(mustJSON(v.T, body)))
+	if body == nil {
+		return v.upload(method, path, nil)
 	}
-	request, err := http.NewRequestWithContext(v.Context(), method, v.url+path, reader)
+	return v.upload(method, path, []byte(mustJSON(v.T, body)), "Content-Type", "application/json")
+}
+
+// upload sends a request with any content.
+func (v *visitor) upload(method, path string, content []byte, headers ...string) answer {
+	v.Helper()
+	request, err := http.NewRequestWithContext(v.Context(), method, v.url+path, bytes.NewReader(content))
 	require.NoError(v, err)
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Add(headers[i], headers[i+1])
 	}
 	if v.site != "" {
 		request.Header.Set("Sec-Fetch-Site", v.site)

@@ -15,6 +15,7 @@ import (
 	"paycow/internal/secrets"
 	"paycow/models"
 	"paycow/store"
+	"paycow/views"
 )
 
 func (s *Server) adminMe(c *gin.Context) error {
@@ -332,7 +333,7 @@ func (s *Server) adminPayment(c *gin.Context) error {
 		return err
 	}
 	writeJSON(c, http.StatusOK, struct {
-		operatorView
+		views.OperatorPayment
 		OperatorID    string  `json:"operatorId"`
 		OperatorEmail string  `json:"operatorEmail"`
 		WorkflowURL   *string `json:"workflowUrl"`

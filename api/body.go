@@ -5,11 +5,13 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"math"
 	"mime"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -120,7 +122,10 @@ func syntaxFailure(err error) error {
 	err = errors.New(models.Shorten(full.Error(), maxCauseRunes))
 	// The package exports no values for the errors that are distinguished by their text.
 	text := syntax.Error()
+	isNested := strings.Count(string(syntax.JSONPointer), "/") > 1
 	switch {
+	case errors.Is(full, jsontext.ErrDuplicateName) && isNested:
+		return invalid(field, "duplicate_field", "A name in the field %s appears more than once.", quote(field)).because(err)
 	case errors.Is(full, jsontext.ErrDuplicateName):
 		return invalid(field, "duplicate_field", "%s appears more than once.", at).because(err)
 	case errors.Is(full, io.ErrUnexpectedEOF):
@@ -158,6 +163,80 @@ func (f fields) text(name string, minimum, maximum int) (string, error) {
 	return checkText("invalid_field", name, unquote(raw), minimum, maximum)
 }
 
+// shownText is text for what people other than its author read: it also refuses characters that reorder the text
+// around them, because such a text reads differently from what it says. Marks that only state a direction are needed
+// in Arabic and Hebrew.
+func (f fields) shownText(name string, minimum, maximum int) (string, error) {
+	text, err := f.text(name, minimum, maximum)
+	if err == nil && strings.ContainsFunc(text, reordersText) {
+		err = invalid(name, "invalid_field", "%s must not contain characters that reorder text.", name)
+	}
+	return text, err
+}
+
+// reordersText reports whether a character begins or ends an embedding, an override or an isolate of the
+// bidirectional algorithm (UAX #9).
+func reordersText(r rune) bool {
+	return '\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069'
+}
+
+// seconds returns an optional field that must be a whole number of seconds; 0 if it is not there.
+func (f fields) seconds(name string, minimum, maximum time.Duration) (time.Duration, error) {
+	raw, isThere := f[name]
+	if !isThere {
+		return 0, nil
+	}
+	if raw.Kind() != '0' {
+		return 0, invalid(name, "invalid_field", "%s must be a number, not %s.", name, kindName(raw))
+	}
+	// A float holds every number in the range exactly.
+	number, err := strconv.ParseFloat(string(raw), 64)
+	if err != nil || number != math.Trunc(number) || number < minimum.Seconds() || number > maximum.Seconds() {
+		return 0, invalid(name, "invalid_field", "%s must be a whole number from %d to %d.", name,
+			minimum/time.Second, maximum/time.Second)
+	}
+	return time.Duration(number) * time.Second, nil
+}
+
+// metadata returns an optional field that must be an object of strings.
+func (f fields) metadata(name string) (models.Metadata, error) {
+	raw, isThere := f[name]
+	if !isThere {
+		return models.Metadata{}, nil
+	}
+	var entries fields
+	if raw.Kind() != '{' || json.Unmarshal(raw, &entries) != nil {
+		return nil, invalid(name, "invalid_field", "%s must be an object, not %s.", name, kindName(raw))
+	}
+	if len(entries) > models.MaxMetadataEntries {
+		return nil, invalid(name, "invalid_field", "%s must have at most %d entries.", name, models.MaxMetadataEntries)
+	}
+	metadata := make(models.Metadata, len(entries))
+	for _, key := range slices.Sorted(maps.Keys(entries)) {
+		if err := checkMetadataKey("invalid_field", name, key); err != nil {
+			return nil, err
+		}
+		value := entries[key]
+		if value.Kind() != '"' {
+			return nil, invalid(name, "invalid_field", "The value of %s in %s must be a string, not %s.", quote(key), name,
+				kindName(value))
+		}
+		metadata[key] = unquote(value)
+		if err := checkMetadataValue("invalid_field", name, key, metadata[key]); err != nil {
+			return nil, err
+		}
+	}
+	return metadata, nil
+}
+
+func checkMetadataKey(code, name, key string) error {
+	return checkPart(code, name, "A key in "+name, key, 1, models.MaxMetadataKeyRunes)
+}
+
+func checkMetadataValue(code, name, key, value string) error {
+	return checkPart(code, name, "The value of "+quote(key)+" in "+name, value, 0, models.MaxMetadataValueRunes)
+}
+
 // flag returns a field that must be true or false; false if it is not there.
 func (f fields) flag(name string) (bool, error) {
 	raw, isThere := f[name]
@@ -173,16 +252,27 @@ func (f fields) flag(name string) (bool, error) {
 
 // checkText returns the value if it has minimum to maximum characters and no control characters, else a 400.
 func checkText(code, name, value string, minimum, maximum int) (string, error) {
-	if !utf8.ValidString(value) {
-		return "", invalid(name, code, "%s must be valid UTF-8.", name)
-	}
-	if length := utf8.RuneCountInString(value); length < minimum || length > maximum {
-		return "", invalid(name, code, "%s must have %d to %d characters.", name, minimum, maximum)
-	}
-	if strings.ContainsFunc(value, unicode.IsControl) {
-		return "", invalid(name, code, "%s must not contain control characters.", name)
+	if err := checkPart(code, name, name, value, minimum, maximum); err != nil {
+		return "", err
 	}
 	return value, nil
+}
+
+// checkPart is checkText for a text within a field. what names the text in the error's sentence.
+func checkPart(code, field, what, value string, minimum, maximum int) error {
+	if !utf8.ValidString(value) {
+		return invalid(field, code, "%s must be valid UTF-8.", what)
+	}
+	switch length := utf8.RuneCountInString(value); {
+	case length > maximum && minimum == 0:
+		return invalid(field, code, "%s must have at most %d characters.", what, maximum)
+	case length < minimum || length > maximum:
+		return invalid(field, code, "%s must have %d to %d characters.", what, minimum, maximum)
+	}
+	if strings.ContainsFunc(value, unicode.IsControl) {
+		return invalid(field, code, "%s must not contain control characters.", what)
+	}
+	return nil
 }
 
 func missingField(name string) error {

@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"paycow/models"
+	"paycow/views"
 	"paycow/web"
 )
 
@@ -32,6 +33,15 @@ func (s *Server) checkoutPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	operator, err := s.Store.Operator(c.Request.Context(), checkout.Payment.OperatorID)
+	if err != nil {
+		return fmt.Errorf("read the operator: %w", err)
+	}
+	logo, err := s.logoOf(c.Request.Context(), operator.ID)
+	if err != nil {
+		return err
+	}
+	checkout.Shop, checkout.LogoURL = operator.Name, textOrEmpty(logo.LogoURL)
 	_, checkout.FaucetSent = c.GetQuery("sent")
 	c.Header("Content-Language", checkout.Language.Tag)
 	return writePage(c, http.StatusOK, func(w io.Writer) error { return web.WriteCheckout(w, checkout) },
@@ -185,6 +195,7 @@ func (s *Server) payFromFaucet(c *gin.Context) error {
 	if _, err := s.Faucet(c.Request.Context(), checkout.Payment.DepositAddress, missing); err != nil {
 		return fmt.Errorf("pay from the faucet: %w", err)
 	}
-	c.Redirect(http.StatusSeeOther, s.checkoutURL(checkout.Payment)+"?lang="+checkout.Language.Tag+"&sent")
+	page := views.CheckoutURL(s.PublicURL, checkout.Payment)
+	c.Redirect(http.StatusSeeOther, page+"?lang="+checkout.Language.Tag+"&sent")
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"paycow/models"
+	"paycow/views"
 )
 
 // openStream follows a payment's page and returns a function that reads the next event's name and data.
@@ -234,7 +235,7 @@ func TestCheckoutShowsAPendingTransfer(t *testing.T) {
 	}))
 	page := f.call(f.account, http.MethodGet, "/payment/"+p.ID, "").body
 	require.Contains(t, page, "A transfer of 50.00 USDT was seen on the network. It counts once it is in a block.")
-	view := parse[publicView](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body)
+	view := parse[views.PublicPayment](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body)
 	require.Equal(t, models.StatusPending, view.Status)
 	require.Zero(t, view.AmountReceived)
 }

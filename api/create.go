@@ -1,10 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"time"
@@ -14,6 +16,7 @@ import (
 
 	"paycow/models"
 	"paycow/store"
+	"paycow/views"
 )
 
 const (
@@ -38,14 +41,27 @@ type order struct {
 	Amount                    models.Amount
 	UserID, Network, Currency string
 	ReturnURL                 string // "" if none
+	Description               string // "" if none
+	Metadata                  models.Metadata
+	ExpiresIn                 time.Duration // from the payment's creation to its expiry; 0 for the configured window
 }
 
 // hash returns a hash of the order's meaning. Two bodies that ask for the same payment have the same hash, however
-// they are written.
+// they are written. An order without the optional fields keeps the hash it always had. No text contains a line break,
+// and no name of a field begins like a return URL, so different orders have different meanings.
 func (o order) hash() []byte {
 	meaning := fmt.Appendf(nil, "create\n%d\n%s\n%s\n%s", int64(o.Amount), o.Network, o.Currency, o.UserID)
-	if o.ReturnURL != "" { // an order without one keeps the hash it always had
+	if o.ReturnURL != "" {
 		meaning = fmt.Appendf(meaning, "\n%s", o.ReturnURL)
+	}
+	if o.Description != "" {
+		meaning = fmt.Appendf(meaning, "\ndescription\n%s", o.Description)
+	}
+	if o.ExpiresIn != 0 {
+		meaning = fmt.Appendf(meaning, "\nexpiresIn\n%d", o.ExpiresIn/time.Second)
+	}
+	if len(o.Metadata) > 0 {
+		meaning = fmt.Appendf(meaning, "\nmetadata\n%s", o.Metadata.JSON())
 	}
 	sum := sha256.Sum256(meaning)
 	return sum[:]
@@ -56,7 +72,8 @@ func (s *Server) createPayment(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	body, err := readFields(c, "amount", "userId", "network", "currency", "returnUrl")
+	body, err := readFields(c, "amount", "userId", "network", "currency", "returnUrl", "description",
+		"metadata", "expiresIn")
 	if err != nil {
 		return err
 	}
@@ -70,7 +87,8 @@ func (s *Server) createPayment(c *gin.Context) error {
 		AmountRequested: wanted.Amount,
 		IdempotencyKey:  idempotencyKey, RequestHash: wanted.hash(),
 		Confirmations: s.Confirmations, ReturnURL: wanted.ReturnURL,
-	})
+		Description: wanted.Description, Metadata: wanted.Metadata,
+	}, cmp.Or(wanted.ExpiresIn, s.PaymentWindow))
 	if errors.Is(err, models.ErrIdempotencyMismatch) {
 		return &failure{
 			status: http.StatusUnprocessableEntity, code: "idempotency_mismatch", field: headerIdempotencyKey,
@@ -90,7 +108,7 @@ func (s *Server) createPayment(c *gin.Context) error {
 	if !isNew {
 		c.Header("Idempotent-Replayed", "true")
 	}
-	url := s.checkoutURL(payment)
+	url := views.CheckoutURL(s.PublicURL, payment)
 	writeJSON(c, http.StatusOK, created{
 		SessionID: payment.ID, PaymentID: payment.ID, PaymentURL: url, CheckoutURL: url,
 		PaymentReference: payment.Reference,
@@ -105,8 +123,9 @@ func (s *Server) createPayment(c *gin.Context) error {
 func (s *Server) createOrRepeat(
 	ctx context.Context,
 	wanted store.NewPayment,
+	window time.Duration,
 ) (p models.Payment, isNew bool, err error) {
-	refused := s.mayCreate(ctx, &wanted)
+	refused := s.mayCreate(ctx, &wanted, window)
 	if refused == nil {
 		var done func()
 		if done, refused = s.unpaid.take(ctx, wanted.OperatorID); refused == nil {
@@ -124,28 +143,37 @@ func (s *Server) createOrRepeat(
 }
 
 // mayCreate sets when the payment begins and ends, and returns an error if no such payment may be created now.
-func (s *Server) mayCreate(ctx context.Context, wanted *store.NewPayment) error {
-	now, err := s.Store.PaymentTime(ctx, wanted.Network, s.Clock(), s.ClockLimit)
+func (s *Server) mayCreate(ctx context.Context, wanted *store.NewPayment, window time.Duration) error {
+	now, err := s.paymentTime(ctx, wanted.Network, max(models.MaxClockSkew, min(window, s.PaymentWindow)/10))
 	switch {
 	case errors.Is(err, models.ErrClockBehind):
 		err, now = errClockBehind.because(err), s.Clock()
 	case err != nil:
 		now = s.Clock()
+	case s.pausesOf(ctx, wanted.Network).token.Unfollowed != "":
+		err = errTokenDeprecated
 	case wanted.AmountRequested > s.MaxAmount:
 		err = s.tooLarge()
 	}
 	// Responses carry milliseconds, so the row must not be more precise.
 	wanted.CreatedAt = now.UTC().Truncate(time.Millisecond)
-	wanted.ExpiresAt = wanted.CreatedAt.Add(s.PaymentWindow)
+	wanted.ExpiresAt = wanted.CreatedAt.Add(window)
 	return err
+}
+
+// paymentTime returns the time that a payment made now is created at. Returns models.ErrClockBehind when the agreed
+// block is later by more than the limit.
+func (s *Server) paymentTime(ctx context.Context, network string, limit time.Duration) (time.Time, error) {
+	if s.OwnClock {
+		limit = math.MaxInt64
+	}
+	return s.Store.PaymentTime(ctx, network, s.Clock(), limit)
 }
 
 // tooLarge refuses an amount above the configured maximum.
 func (s *Server) tooLarge() *failure {
 	return invalid("amount", "invalid_amount", "amount must be at most %s %s.", s.MaxAmount, models.CurrencyUSDT)
 }
-
-func (s *Server) checkoutURL(p models.Payment) string { return s.PublicURL + "/payment/" + p.ID }
 
 // idempotencyKeyOf returns the header's value, "" if it is absent.
 func idempotencyKeyOf(header http.Header) (string, error) {
@@ -173,12 +201,36 @@ func (s *Server) parseOrder(body fields, operator models.Operator) (wanted order
 	if wanted.ReturnURL, err = s.returnURL(body, operator); err != nil {
 		return order{}, err
 	}
+	if wanted, err = wanted.withOptional(body); err != nil {
+		return order{}, err
+	}
 	if _, isThere := body["currency"]; !isThere {
 		wanted.Currency = models.CurrencyUSDT
 		return wanted, nil
 	}
 	wanted.Currency, err = body.only("currency", models.CurrencyUSDT, "unsupported_currency")
 	return wanted, err
+}
+
+// The bounds of the optional fields of a create call.
+const (
+	maxDescriptionRunes = 200
+	minExpiresIn        = 5 * time.Minute
+	maxExpiresIn        = 24 * time.Hour
+)
+
+// withOptional adds the description, the metadata and the time to expiry.
+func (o order) withOptional(body fields) (_ order, err error) {
+	if _, isThere := body["description"]; isThere {
+		if o.Description, err = body.shownText("description", 1, maxDescriptionRunes); err != nil {
+			return order{}, err
+		}
+	}
+	if o.Metadata, err = body.metadata("metadata"); err != nil {
+		return order{}, err
+	}
+	o.ExpiresIn, err = body.seconds("expiresIn", minExpiresIn, maxExpiresIn)
+	return o, err
 }
 
 // returnURL reads the address that the checkout page links back to. Its origin must be one that the operator allows.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 
 	"github.com/gin-gonic/gin"
 
@@ -24,19 +25,58 @@ const maxCredentialBytes = 256
 // generated secret has this hash.
 var absentHash = secrets.HashSecret("")
 
-// authenticate admits operators whose account is active. Every cause of a 401 gets the same response.
+// authenticate admits operators whose account is active, by an API key that may be used for this call, or by a session.
+// Every cause of a 401 gets the same response.
 func (s *Server) authenticate(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
 	defer cancel()
-	operator, err := s.operatorOf(ctx, c.Request.Header)
+	admit := s.admitKey
 	if s.comesFromDashboard(c.Request) {
-		operator, err = s.operatorOfSession(ctx, c.Request)
+		admit = s.admitPerson
 	}
-	if err != nil {
+	if err := admit(ctx, c); err != nil {
 		s.fail(c, err)
-		return
+	}
+}
+
+// admitKey admits the API key in the headers.
+func (s *Server) admitKey(ctx context.Context, c *gin.Context) error {
+	key, operator, err := s.keyOf(ctx, c.Request.Header)
+	if err != nil {
+		return err
+	}
+	// An address that cannot be read is in no network.
+	if address, _ := netip.ParseAddr(c.ClientIP()); !key.AllowsAddress(address) {
+		return errNetworkNotAllowed
+	}
+	if err := mayUse(operator); err != nil {
+		return err
+	}
+	if err := checkScope(key, c.Request.Method+" "+c.FullPath()); err != nil {
+		return err
+	}
+	if err := s.Store.NoteKeyUse(ctx, key); err != nil { // a database that cannot be written can still be read
+		s.Log.WarnContext(ctx, "cannot note the use of an API key", "operator_id", operator.ID, "error", err)
 	}
 	c.Set(keyOperator, operator)
+	c.Set(keyAPIKey, key)
+	return nil
+}
+
+// admitPerson admits the operator who is logged in.
+func (s *Server) admitPerson(ctx context.Context, c *gin.Context) error {
+	who, operator, err := s.operatorOfSession(ctx, c.Request)
+	if err != nil {
+		return err
+	}
+	c.Set(keyOperator, operator)
+	c.Set(keyPerson, who)
+	return nil
+}
+
+var errNetworkNotAllowed = &failure{
+	status: http.StatusForbidden, code: "network_not_allowed",
+	msg: "This API key must not be used from this network address.",
 }
 
 // comesFromDashboard reports whether a call has a session instead of credentials.
@@ -46,45 +86,46 @@ func (s *Server) comesFromDashboard(r *http.Request) bool {
 }
 
 // operatorOfSession returns the logged-in operator. It refuses requests that another site made the browser send.
-func (s *Server) operatorOfSession(ctx context.Context, r *http.Request) (models.Operator, error) {
+func (s *Server) operatorOfSession(ctx context.Context, r *http.Request) (person, models.Operator, error) {
 	if err := s.crossOrigin.Check(r); err != nil {
-		return models.Operator{}, errCrossOrigin.because(err)
+		return person{}, models.Operator{}, errCrossOrigin.because(err)
 	}
 	who, err := s.personOf(ctx, r)
 	if err != nil {
-		return models.Operator{}, err
+		return person{}, models.Operator{}, err
 	}
 	if who.account.Role != models.RoleOperator {
-		return models.Operator{}, errOperators
+		return person{}, models.Operator{}, errOperators
 	}
 	operator, err := s.Store.Operator(ctx, who.account.ID)
 	if err != nil {
-		return models.Operator{}, fmt.Errorf("read the operator: %w", err)
+		return person{}, models.Operator{}, fmt.Errorf("read the operator: %w", err)
 	}
-	return operator, mayUse(operator)
+	return who, operator, mayUse(operator)
 }
 
-// operatorOf returns the operator whose credentials are in the headers.
-func (s *Server) operatorOf(ctx context.Context, header http.Header) (models.Operator, error) {
+// keyOf returns the API key whose credentials are in the headers, and its operator.
+func (s *Server) keyOf(ctx context.Context, header http.Header) (models.Credential, models.Operator, error) {
 	apiKey, hasKey := credentialHeader(header, headerAPIKey)
 	secret, hasSecret := credentialHeader(header, headerAPISecret)
 	if !hasKey || !hasSecret {
-		return models.Operator{},
+		return models.Credential{}, models.Operator{},
 			errUnauthorized.because(errors.New("a credential header is missing, empty, repeated or malformed"))
 	}
 	credential, operator, err := s.Store.Credential(ctx, apiKey)
 	isKnown := err == nil
 	if err != nil && !errors.Is(err, models.ErrNotFound) {
-		return models.Operator{}, err
+		return models.Credential{}, models.Operator{}, err
 	}
 	hash := absentHash
 	if isKnown {
 		hash = credential.SecretHash
 	}
 	if !secrets.MatchesHash(secret, hash) || !isKnown {
-		return models.Operator{}, errUnauthorized.because(errors.New("the API key is unknown or the secret wrong"))
+		return models.Credential{}, models.Operator{},
+			errUnauthorized.because(errors.New("the API key is unknown or the secret wrong"))
 	}
-	return operator, mayUse(operator)
+	return credential, operator, nil
 }
 
 // mayUse returns an error unless the account is active.
@@ -124,6 +165,13 @@ func isPrintableASCII(text string) bool {
 // operatorOfRequest returns the authenticated operator. It is for handlers behind authenticate.
 func operatorOfRequest(c *gin.Context) models.Operator {
 	return c.MustGet(keyOperator).(models.Operator)
+}
+
+// keyOfRequest returns the API key with which the request came; ok is false if it came with a session.
+func keyOfRequest(c *gin.Context) (key models.Credential, ok bool) {
+	value, _ := c.Get(keyAPIKey)
+	key, ok = value.(models.Credential)
+	return key, ok
 }
 
 // operatorID returns the id of the authenticated operator, "" if there is none.

@@ -11,6 +11,7 @@ import (
 
 	"paycow/models"
 	"paycow/store"
+	"paycow/views"
 )
 
 func TestReject(t *testing.T) {
@@ -19,7 +20,7 @@ func TestReject(t *testing.T) {
 	p := f.payment(f.account)
 	got := f.call(f.account, http.MethodPost, "/api/payment/"+p.ID+"/reject", `{"reason":"cancelled"}`)
 	require.Equal(t, http.StatusOK, got.status, got.body)
-	view := parse[operatorView](t, got.body)
+	view := parse[views.OperatorPayment](t, got.body)
 	require.Equal(t, models.StatusRejected, view.Status)
 	require.Equal(t, "cancelled", *view.Reason)
 	require.Len(t, view.Timeline, 2)
@@ -68,7 +69,7 @@ func TestAccept(t *testing.T) {
 			p := f.short(f.account, exception)
 			got := f.call(f.account, http.MethodPost, "/api/payment/"+p.ID+"/accept", body)
 			require.Equal(t, http.StatusOK, got.status, got.body)
-			view := parse[operatorView](t, got.body)
+			view := parse[views.OperatorPayment](t, got.body)
 			require.Equal(t, models.StatusPaid, view.Status)
 			require.Equal(t, models.ExceptionAccepted, view.Exception)
 		}

@@ -64,6 +64,11 @@ var documentedErrors = []web.ErrorCode{
 		Remedy:  "Correct the URL.",
 	},
 	{
+		Status: http.StatusBadRequest, Code: "invalid_logo",
+		Meaning: "The logo is not a PNG, JPEG or WebP picture, is animated, or has too many pixels.",
+		Remedy:  "Upload another picture.",
+	},
+	{
 		Status: http.StatusBadRequest, Code: "return_url_not_allowed",
 		Meaning: "The origin of the returnUrl is not on your allow-list.",
 		Remedy:  "Add the origin in the dashboard's settings.",
@@ -104,6 +109,21 @@ var documentedErrors = []web.ErrorCode{
 		Remedy:  "Contact the admin.",
 	},
 	{
+		Status: http.StatusForbidden, Code: "missing_scope",
+		Meaning: "The API key does not have the scope of this call.",
+		Remedy:  "Use a key with the scope that msg names.",
+	},
+	{
+		Status: http.StatusForbidden, Code: "network_not_allowed",
+		Meaning: "The API key lists networks, and the call came from elsewhere.",
+		Remedy:  "Call from a listed network, or make a key that lists yours.",
+	},
+	{
+		Status: http.StatusForbidden, Code: "wider_than_maker",
+		Meaning: "An API key tried to make one that can do more than itself.",
+		Remedy:  "Ask for fewer scopes, networks inside its own, and an end no later than its own.",
+	},
+	{
 		Status: http.StatusForbidden, Code: "https_required",
 		Meaning: "The request came over plain http.",
 		Remedy:  "Use https, and rotate the secret: it was sent in the clear.",
@@ -114,6 +134,11 @@ var documentedErrors = []web.ErrorCode{
 		Remedy:  "Check the id.",
 	},
 	{
+		Status: http.StatusNotFound, Code: "key_not_found",
+		Meaning: "The account has no valid API key with this id.",
+		Remedy:  "Check the id; a key that was revoked or has expired stays so.",
+	},
+	{
 		Status: http.StatusNotFound, Code: "not_found",
 		Meaning: "The path does not exist.",
 		Remedy:  "Check the path.",
@@ -122,6 +147,16 @@ var documentedErrors = []web.ErrorCode{
 		Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
 		Meaning: "The path does not support this method.",
 		Remedy:  "Check the method.",
+	},
+	{
+		Status: http.StatusConflict, Code: "name_taken",
+		Meaning: "Another valid API key of the account has this name.",
+		Remedy:  "Choose another name, or rotate that key.",
+	},
+	{
+		Status: http.StatusConflict, Code: "too_many_keys",
+		Meaning: "The account has as many valid API keys as it can have.",
+		Remedy:  "Revoke one that is not used.",
 	},
 	{
 		Status: http.StatusConflict, Code: "payment_already_paid",
@@ -175,6 +210,11 @@ var documentedErrors = []web.ErrorCode{
 		Remedy: "Retry after one of them was paid, or ask the admin to raise PAYCOW_MAX_UNPAID.",
 	},
 	{
+		Status: http.StatusTooManyRequests, Code: "too_many_requests", IsRepeatable: true,
+		Meaning: "The API key or the network address has made too many requests in a minute. Nothing was changed.",
+		Remedy:  "Retry after the time in Retry-After. RateLimit says how many requests are left, and for how long.",
+	},
+	{
 		Status: http.StatusTooManyRequests, Code: "too_many_exports", IsRepeatable: true,
 		Meaning: "Too many CSV files are being downloaded.",
 		Remedy:  "Retry after the time in Retry-After.",
@@ -192,6 +232,11 @@ var documentedErrors = []web.ErrorCode{
 	{
 		Status: http.StatusServiceUnavailable, Code: "clock_skew", IsRepeatable: true,
 		Meaning: "The gateway's clock is behind the chain's, so no payment can be created.",
+		Remedy:  "Retry later. If it persists, tell the admin.",
+	},
+	{
+		Status: http.StatusServiceUnavailable, Code: "token_deprecated", IsRepeatable: true,
+		Meaning: "The token was moved to a contract that the gateway does not watch yet, so no payment can be created.",
 		Remedy:  "Retry later. If it persists, tell the admin.",
 	},
 	{

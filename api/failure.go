@@ -82,6 +82,12 @@ var (
 			"please try again later.",
 		retryAfter: retryAfterOutage,
 	}
+	errTokenDeprecated = &failure{
+		status: http.StatusServiceUnavailable, code: "token_deprecated",
+		msg: "The token was moved to a contract that the gateway does not watch yet, so nobody could pay; " +
+			"please try again later.",
+		retryAfter: retryAfterOutage,
+	}
 	errDecisionPending = &failure{
 		status: http.StatusServiceUnavailable, code: "decision_pending", retryAfter: retryAfterDecision,
 		msg: "The decision was accepted but has not taken effect yet; read the payment to see the result.",

@@ -168,6 +168,7 @@ func setup(t *testing.T, change ...func(*Config)) *fixture {
 	t.Cleanup(func() { _ = db.Close() })
 	require.NoError(t, db.Migrate(t.Context()))
 	require.NoError(t, db.UseMasterKey(t.Context(), masterKey, nil))
+	db.UsePublicURL("http://paycow.test")
 	f := &fixture{T: t, store: db, path: path, engine: &fakeEngine{store: db}, starter: &fakeStarter{}, log: log}
 	config := Config{
 		Store: db, Engine: f.engine, Starter: f.starter, Addresses: fakeAddresses{}, PublicURL: "http://paycow.test/",
@@ -309,13 +310,6 @@ func plant(ctx context.Context, t require.TestingT, path, id string, state model
 		require.NoError(t, err, statement.text)
 	}
 	require.NoError(t, tx.Commit())
-}
-
-// UnmarshalJSON reads an instant as the API writes it, so that tests can decode responses into their own types.
-func (i *instant) UnmarshalJSON(text []byte) error {
-	at, err := time.Parse(`"`+instantLayout+`"`, string(text))
-	*i = instant(at)
-	return err
 }
 
 // parse decodes a response.

@@ -44,6 +44,8 @@ type readyView struct {
 		Nodes check `json:"nodes"`
 		// Crediting is false while an alarm stops it.
 		Crediting check `json:"crediting"`
+		// Token is false while nobody can pay: the token is paused, or has moved to a contract that is not watched yet.
+		Token check `json:"token"`
 	} `json:"checks"`
 }
 
@@ -85,6 +87,7 @@ func (s *Server) readyNow(ctx context.Context) readyView {
 		{"chain", &view.Checks.Chain, s.checkChain},
 		{"nodes", &view.Checks.Nodes, s.checkNodes},
 		{"crediting", &view.Checks.Crediting, s.checkCrediting},
+		{"token", &view.Checks.Token, s.checkToken},
 	} {
 		group.Go(func() {
 			err := part.ask(ctx)
@@ -97,8 +100,12 @@ func (s *Server) readyNow(ctx context.Context) readyView {
 	}
 	group.Wait()
 	checks := view.Checks
-	if !checks.Database.OK || !checks.Temporal.OK || !checks.Chain.OK || !checks.Nodes.OK || !checks.Crediting.OK {
-		view.Status = "not_ready"
+	for _, c := range []check{
+		checks.Database, checks.Temporal, checks.Chain, checks.Nodes, checks.Crediting, checks.Token,
+	} {
+		if !c.OK {
+			view.Status = "not_ready"
+		}
 	}
 	s.ready.view, s.ready.at = view, time.Now()
 	return view
@@ -158,9 +165,8 @@ func (s *Server) checkChain(ctx context.Context) error {
 	if err != nil {
 		return &failure{msg: "The chain watcher's position cannot be read.", code: "chain_unknown", cause: err}
 	}
-	_, err = s.Store.PaymentTime(ctx, models.NetworkERC20, s.Clock(), s.ClockLimit)
-	if errors.Is(err, models.ErrClockBehind) {
-		return errClockBehind.because(err)
+	if err := s.checkClock(ctx, cursor); err != nil {
+		return err
 	}
 	if age := s.Clock().Sub(cursor.BlockTime).Round(time.Second); age > s.LagLimit {
 		return &failure{
@@ -181,6 +187,33 @@ func (s *Server) checkChain(ctx context.Context) error {
 			code: "chain_unagreed",
 			msg: fmt.Sprintf("The newest block read is %d, the nodes agree up to %d; the limit is %d blocks.%s",
 				cursor.BlockNumber, cursor.AgreedNumber, limitBlocks, s.nodesSay(ctx)),
+		}
+	}
+	return nil
+}
+
+// checkClock returns an error if the clock that payments are made by is behind the chain's, or the clock of the worker
+// that watches the chain is wrong.
+func (s *Server) checkClock(ctx context.Context, cursor models.ChainCursor) error {
+	_, err := s.paymentTime(ctx, models.NetworkERC20, models.MaxHeadAhead)
+	if errors.Is(err, models.ErrClockBehind) {
+		return &failure{
+			code: "clock_skew", cause: err,
+			msg: fmt.Sprintf("Block %d, which the nodes agree on, is more than %s in the future by the gateway's clock: "+
+				"set that clock.", cursor.AgreedNumber, models.MaxHeadAhead),
+		}
+	}
+	alarms, err := s.Store.OpenAlarms(ctx, models.NetworkERC20)
+	if err != nil {
+		return &failure{msg: "The alarms cannot be read.", code: "alarms_unknown", cause: err}
+	}
+	for _, alarm := range alarms {
+		if alarm.Kind == models.AlarmClockSkew {
+			return &failure{
+				code: "clock_skew",
+				msg: fmt.Sprintf("The clock of the worker that watches the chain is wrong: alarm %d (%s) says by how much.",
+					alarm.ID, alarm.Kind),
+			}
 		}
 	}
 	return nil
@@ -248,6 +281,24 @@ func (s *Server) checkCrediting(ctx context.Context) error {
 				msg: fmt.Sprintf("Crediting is halted by alarm %d (%s) until an admin resolves it.", alarm.ID,
 					alarm.Kind),
 			}
+		}
+	}
+	return nil
+}
+
+// checkToken returns an error while nobody can pay, as the nodes agree.
+func (s *Server) checkToken(ctx context.Context) error {
+	token, err := s.Store.TokenCondition(ctx, models.NetworkERC20)
+	switch {
+	case err != nil:
+		return &failure{msg: "The state of the token cannot be read.", code: "token_unknown", cause: err}
+	case token.Paused:
+		return &failure{code: "token_paused", msg: "The token is paused: nobody can pay, and no payment's window runs out."}
+	case token.Unfollowed != "":
+		return &failure{
+			code: "token_deprecated",
+			msg: fmt.Sprintf("The token is deprecated in favour of %s, which is not watched yet: no payment is created, and "+
+				"no window runs out.", token.Unfollowed),
 		}
 	}
 	return nil

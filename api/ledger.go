@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"paycow/models"
+	"paycow/views"
 )
 
 // balance is the balance of an operator.
@@ -38,6 +39,9 @@ var ledgerColumns = []string{
 	"createdAt",
 }
 
+// ledgerView is an entry of an account, as an answer or a row of a CSV file.
+type ledgerView struct{ views.LedgerLine }
+
 func (l ledgerView) cells() []string {
 	return []string{
 		strconv.FormatInt(l.ID, 10), l.TransactionID, string(l.Kind), l.Amount.String(), models.CurrencyUSDT,
@@ -65,7 +69,7 @@ func (s *Server) listLedger(c *gin.Context) error {
 		}
 		rows = make([]ledgerView, len(lines))
 		for i, line := range lines {
-			rows[i] = newLedgerView(line)
+			rows[i] = ledgerView{views.NewLedgerLine(line)}
 		}
 		return rows, next, nil
 	}

@@ -23,6 +23,7 @@ const requestTimeout = 15 * time.Second
 const (
 	keyRequestID = "paycow.request_id"
 	keyOperator  = "paycow.operator"
+	keyAPIKey    = "paycow.api_key"
 )
 
 // handle turns a handler that returns an error into a gin handler with the usual timeout.

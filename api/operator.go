@@ -28,6 +28,7 @@ type meView struct {
 	APIKey            *string  `json:"apiKey"`
 	PublicURL         string   `json:"publicUrl"`
 	ReturnOrigins     []string `json:"returnOrigins"`
+	logoView
 }
 
 func (s *Server) me(c *gin.Context) error {
@@ -46,6 +47,9 @@ func (s *Server) me(c *gin.Context) error {
 	}
 	if view.ReturnOrigins == nil {
 		view.ReturnOrigins = []string{}
+	}
+	if view.logoView, err = s.logoOf(ctx, operator.ID); err != nil {
+		return err
 	}
 	credential, err := s.Store.CurrentCredential(ctx, operator.ID)
 	if err == nil {
@@ -92,7 +96,7 @@ func (s *Server) putOperatorSettings(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	name, err := body.text("name", 1, maxNameRunes)
+	name, err := body.shownText("name", 1, maxNameRunes)
 	if err != nil {
 		return err
 	}

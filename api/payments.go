@@ -14,6 +14,7 @@ import (
 
 	"paycow/models"
 	"paycow/store"
+	"paycow/views"
 )
 
 // publicPayment returns the public status of a payment to anyone who knows its id.
@@ -30,8 +31,8 @@ func (s *Server) publicPayment(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(c, http.StatusOK, publicView{
-		paymentView: s.newPaymentView(c.Request.Context(), p, head), ServerTime: instant(s.Clock()),
+	writeJSON(c, http.StatusOK, views.PublicPayment{
+		Payment: s.newPaymentView(c.Request.Context(), p, head), ServerTime: instant(s.Clock()),
 	})
 	return nil
 }
@@ -51,17 +52,20 @@ func (s *Server) operatorPayment(c *gin.Context) error {
 
 // listedPayment is a payment in a list. Its state comes from the row: lists query no workflow.
 type listedPayment struct {
-	paymentView
+	views.Payment
 	AmountCredited models.Amount `json:"amountCredited"`
+	views.Shop
 }
 
 func (s *Server) newListedPayment(ctx context.Context, p models.Payment, head uint64) listedPayment {
-	listed := listedPayment{paymentView: s.newPaymentView(ctx, p, head), AmountCredited: p.AmountCredited}
+	listed := listedPayment{
+		Payment: s.newPaymentView(ctx, p, head), AmountCredited: p.AmountCredited, Shop: views.NewShop(p),
+	}
 	if err := s.checkTerms(p); err != nil {
 		// One tampered row must not hide all others.
 		s.Log.ErrorContext(ctx, "the address does not match; leaving it out of the list", "payment_id", p.ID,
 			"operator_id", p.OperatorID, "error", err)
-		listed.DepositAddress = nil
+		listed.DepositAddress, listed.Shop = nil, views.NewShop(models.Payment{})
 	}
 	return listed
 }
@@ -76,6 +80,7 @@ var paymentColumns = []string{
 	"_id", "userId", "amountRequested", "amountReceived", "amountCredited", "currencyInfo", "depositAddress",
 	"depositNetwork",
 	"status", "exception", "confirmations", "paymentReference", "txHash", "createdAt", "expiresAt",
+	"description", "metadata",
 }
 
 func (p listedPayment) cells() []string {
@@ -85,11 +90,12 @@ func (p listedPayment) cells() []string {
 		textOrEmpty(p.DepositAddress), p.DepositNetwork, p.Status.String(), string(p.Exception),
 		fmt.Sprint(p.Confirmations),
 		p.PaymentReference, textOrEmpty(p.TxHash), p.CreatedAt.String(), p.ExpiresAt.String(),
+		harmless(textOrEmpty(p.Description)), harmless(p.Metadata.JSON()),
 	}
 }
 
 func (s *Server) listPayments(c *gin.Context) error {
-	filter, err := parsePaymentFilter(c.Request.URL)
+	filter, err := parsePaymentFilter(c.Request.URL, "metadata"+anyKey)
 	if err != nil {
 		return err
 	}
@@ -149,14 +155,11 @@ func parsePaymentFilter(address *url.URL, more ...string) (store.PaymentFilter, 
 	if filter.Reference != "" && !isLowerHex(filter.Reference, 16) {
 		return filter, invalid("reference", "invalid_parameter", "reference must be 16 lower-case hex digits.")
 	}
-	if filter.From, err = query.instant("from"); err != nil {
+	if filter.MetadataKey, filter.MetadataValue, err = query.metadata(); err != nil {
 		return filter, err
 	}
-	if filter.To, err = query.instant("to"); err != nil {
+	if filter.From, filter.To, err = query.span(); err != nil {
 		return filter, err
-	}
-	if !filter.To.IsZero() && filter.To.Before(filter.From) {
-		return filter, invalid("to", "invalid_parameter", "to must not be before from.")
 	}
 	filter.Limit, err = query.limit()
 	return filter, err

@@ -34,12 +34,18 @@ func parseQuery(address *url.URL, known ...string) (parameters, error) {
 	slices.Sort(names) // the same request always gets the same error
 	query := parameters{}
 	for _, name := range names {
+		member := memberOf(name)
 		switch texts := values[name]; {
-		case !slices.Contains(known, name):
+		case !slices.Contains(known, name) && (member == "" || !slices.Contains(known, member)):
 			return nil, invalid(models.Shorten(name, maxShownRunes), "unknown_parameter",
 				"The parameter %s is unknown; the known parameters are %s.", quote(name), strings.Join(known, ", "))
 		case len(texts) > 1:
+			if member != "" {
+				name = strings.TrimSuffix(member, anyKey)
+			}
 			return nil, invalid(name, "invalid_parameter", "%s must be given only once.", name)
+		case member != "":
+			query[name] = texts[0] // its reader checks it
 		default:
 			if query[name], err = checkText("invalid_parameter", name, texts[0], 1, maxParameterRunes); err != nil {
 				return nil, err
@@ -47,6 +53,40 @@ func parseQuery(address *url.URL, known ...string) (parameters, error) {
 		}
 	}
 	return query, nil
+}
+
+// anyKey stands for the key in the name of a parameter such as metadata[order].
+const anyKey = "[key]"
+
+// memberOf returns the known name of a parameter such as metadata[order]: metadata[key]. It returns "" for others.
+func memberOf(name string) string {
+	base, rest, ok := strings.Cut(name, "[")
+	if !ok || !strings.HasSuffix(rest, "]") {
+		return ""
+	}
+	return base + anyKey
+}
+
+// metadata returns the entry of metadata that a list asks for, "" and "" if it asks for none.
+func (q parameters) metadata() (key, value string, err error) {
+	const code, name = "invalid_parameter", "metadata"
+	found := 0
+	for parameter, text := range q {
+		if memberOf(parameter) == name+anyKey {
+			found++
+			key, value = strings.TrimSuffix(strings.TrimPrefix(parameter, name+"["), "]"), text
+		}
+	}
+	switch {
+	case found == 0:
+		return "", "", nil
+	case found > 1:
+		return "", "", invalid(name, code, "%s must be given with only one key.", name)
+	}
+	if err := checkMetadataKey(code, name, key); err != nil {
+		return "", "", err
+	}
+	return key, value, checkMetadataValue(code, name, key, value)
 }
 
 func (q parameters) instant(name string) (time.Time, error) {
@@ -60,6 +100,20 @@ func (q parameters) instant(name string) (time.Time, error) {
 			"%s must be a time such as 2026-03-12T22:30:00Z (RFC 3339; write + as %%2B).", name)
 	}
 	return at.UTC(), nil
+}
+
+// span returns the parameters from and to, zero where there is no bound.
+func (q parameters) span() (from, to time.Time, err error) {
+	if from, err = q.instant("from"); err != nil {
+		return from, to, err
+	}
+	if to, err = q.instant("to"); err != nil {
+		return from, to, err
+	}
+	if !to.IsZero() && to.Before(from) {
+		return from, to, invalid("to", "invalid_parameter", "to must not be before from.")
+	}
+	return from, to, nil
 }
 
 func (q parameters) limit() (int, error) {

@@ -16,6 +16,7 @@ import (
 
 	"paycow/api/apitest"
 	"paycow/models"
+	"paycow/views"
 )
 
 const exampleTx = "0x1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d"
@@ -110,13 +111,13 @@ func TestConfirmationsFollowTheChain(t *testing.T) {
 			f.moveChain(at, c.head)
 			at = c.head
 		}
-		public := parse[publicView](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body)
+		public := parse[views.PublicPayment](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body)
 		require.Equal(t, c.public, public.Confirmations, "head %d", c.head)
 		require.Equal(t, exampleTx, *public.TxHash)
-		full := parse[operatorView](t, f.call(f.account, http.MethodGet, "/api/payment/"+p.ID, "").body)
+		full := parse[views.OperatorPayment](t, f.call(f.account, http.MethodGet, "/api/payment/"+p.ID, "").body)
 		require.Len(t, full.Transfers, 1)
 		require.Equal(t, c.operator, full.Transfers[0].Confirmations)
-		require.Equal(t, transferConfirming, full.Transfers[0].State)
+		require.Equal(t, views.TransferConfirming, full.Transfers[0].State)
 	}
 }
 
@@ -131,9 +132,9 @@ func TestOperatorView(t *testing.T) {
 	require.Equal(t, balance{Currency: "USDT", Available: 0, Pending: 50 * models.USDT}, balanceNow)
 
 	f.credit(p)
-	full := parse[operatorView](t, f.call(f.account, http.MethodGet, "/api/payment/"+p.ID, "").body)
+	full := parse[views.OperatorPayment](t, f.call(f.account, http.MethodGet, "/api/payment/"+p.ID, "").body)
 	require.Equal(t, models.StatusPaid, full.Status)
-	require.Equal(t, transferCredited, full.Transfers[0].State)
+	require.Equal(t, views.TransferCredited, full.Transfers[0].State)
 	require.Equal(t, []models.Status{models.StatusPending, models.StatusPaid},
 		[]models.Status{full.Timeline[0].Status, full.Timeline[1].Status})
 	require.Len(t, full.Ledger, 1, "the other leg of the booking is not the operator's")
@@ -195,7 +196,7 @@ func TestStateComesFromTheNewerOfRowAndWorkflow(t *testing.T) {
 	f := setup(t)
 	p := f.started(f.account)
 	status := func() models.Status {
-		return parse[publicView](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body).Status
+		return parse[views.PublicPayment](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body).Status
 	}
 	newer := p.PaymentState
 	newer.Version, newer.Status = p.Version+1, models.StatusDetected
@@ -363,7 +364,7 @@ func TestACutCSVDoesNotLookWhole(t *testing.T) {
 			if pages++; pages > 1 {
 				return nil, "", errors.New("the second page fails")
 			}
-			return []ledgerView{{ID: 1}}, "next", nil
+			return []ledgerView{{views.LedgerLine{ID: 1}}}, "next", nil
 		})
 	}))
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+"/list", nil)

@@ -31,7 +31,7 @@ func (s *Server) register(c *gin.Context) error {
 			return err
 		}
 	}
-	name, err := body.text("name", 1, maxNameRunes)
+	name, err := body.shownText("name", 1, maxNameRunes)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,11 @@ var errNoCredential = &failure{
 
 func (s *Server) revealCredential(c *gin.Context) error {
 	who := personOfRequest(c)
-	body, err := readFields(c, "password", "code")
+	body, err := readFields(c, "password", "code", "apiKey")
+	if err != nil {
+		return err
+	}
+	apiKey, err := apiKeyOf(body)
 	if err != nil {
 		return err
 	}
@@ -32,7 +36,7 @@ func (s *Server) revealCredential(c *gin.Context) error {
 	if err := s.confirmFully(c, who, body); err != nil {
 		return err
 	}
-	credential, err := s.currentCredential(c, operator)
+	credential, err := s.currentCredential(c, operator, apiKey)
 	if err != nil {
 		return err
 	}
@@ -48,10 +52,27 @@ func (s *Server) revealCredential(c *gin.Context) error {
 	return nil
 }
 
-func (s *Server) currentCredential(c *gin.Context, operator models.Operator) (models.Credential, error) {
-	credential, err := s.Store.CurrentCredential(c.Request.Context(), operator.ID)
+// apiKeyOf reads which API key is meant; "" is the main key.
+func apiKeyOf(body fields) (string, error) {
+	if _, isThere := body["apiKey"]; !isThere {
+		return "", nil
+	}
+	return body.text("apiKey", 1, maxCredentialBytes)
+}
+
+// currentCredential returns an API key of the operator that no other has replaced, the main key for "".
+func (s *Server) currentCredential(
+	c *gin.Context, operator models.Operator, apiKey string,
+) (credential models.Credential, err error) {
+	unknown := errNoCredential
+	if apiKey == "" {
+		credential, err = s.Store.CurrentCredential(c.Request.Context(), operator.ID)
+	} else {
+		credential, err = s.Store.OwnCredential(c.Request.Context(), operator.ID, apiKey)
+		unknown = errUnknownKey
+	}
 	if errors.Is(err, models.ErrNotFound) {
-		return credential, errNoCredential.because(err)
+		return credential, unknown.because(err)
 	}
 	if err != nil {
 		return credential, fmt.Errorf("read the credential: %w", err)
@@ -63,7 +84,11 @@ func (s *Server) currentCredential(c *gin.Context, operator models.Operator) (mo
 // of hours.
 func (s *Server) rotateCredential(c *gin.Context) error {
 	who := personOfRequest(c)
-	body, err := readFields(c, "password", "code", "graceHours")
+	body, err := readFields(c, "password", "code", "graceHours", "apiKey")
+	if err != nil {
+		return err
+	}
+	apiKey, err := apiKeyOf(body)
 	if err != nil {
 		return err
 	}
@@ -82,19 +107,20 @@ func (s *Server) rotateCredential(c *gin.Context) error {
 	if err := s.confirmFully(c, who, body); err != nil {
 		return err
 	}
-	current, err := s.Store.CurrentCredential(c.Request.Context(), operator.ID)
-	if err != nil && !errors.Is(err, models.ErrNotFound) { // all were revoked: then this is how to get a new one
-		return fmt.Errorf("read the credential: %w", err)
+	current, err := s.currentCredential(c, operator, apiKey)
+	if err != nil && !isFailure(err, errNoCredential.code) { // revoked: then this is how to get a new main key
+		return err
 	}
 	next, secret, err := secrets.NewCredential(operator.ID, s.MasterKey)
 	if err != nil {
 		return fmt.Errorf("create a credential: %w", err)
 	}
+	next.Name = current.Name
 	until := s.Clock().Add(time.Duration(hours) * time.Hour).UTC().Truncate(time.Millisecond)
 	entry := auditOf(c, who.account, "credential_rotated", "%s replaces %s, which works until %s.", next.APIKey,
 		current.APIKey, until.Format(time.RFC3339))
 	if current.APIKey == "" {
-		entry.Detail = next.APIKey + " is the first API key after all were revoked."
+		entry.Detail = next.APIKey + " is the main API key after the last one was revoked."
 	}
 	err = s.Store.RotateCredential(c.Request.Context(), current.APIKey, next, until, entry)
 	if errors.Is(err, models.ErrNotFound) {

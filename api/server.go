@@ -69,11 +69,14 @@ type Config struct {
 	MaxAmount     models.Amount // the largest amount of one payment; default models.DefaultMaxAmount
 	// MaxUnpaid is how many payments in a row an operator may create of which none receives anything; 0 = any number.
 	MaxUnpaid int
+	// RatePerKey, RatePerNetwork and RateOfStatus are how many requests a minute an API key may make, a network address,
+	// and a network address for the public status of payments; 0 = any number.
+	RatePerKey, RatePerNetwork, RateOfStatus int
+
 	BlockTime time.Duration // usual time between blocks; default models.DefaultBlockTime
 	LagLimit  time.Duration // largest age of the newest block read for /readyz; default 10 block times plus 30 s
-	// ClockLimit is how far the clock may be behind the agreed block when a payment is created; default a tenth of the
-	// window, at least models.MaxClockSkew.
-	ClockLimit time.Duration
+	// OwnClock says that the chain's clock is not the world's, as that of a local chain, so no clock is compared with it.
+	OwnClock bool
 	// AdminsNeedFactor makes admins set up a second factor before anything else.
 	AdminsNeedFactor bool
 	// MasterKey seals API secrets and second factors. Without it no operator can be approved and no secret revealed.
@@ -118,6 +121,7 @@ type Server struct {
 	followers *followers
 	exports   *budget // CSV files
 	unpaid    *quota
+	rates     *limiter
 	docs      func() (web.Page, error)
 	passwords passwords
 
@@ -136,7 +140,6 @@ func newServer(config Config, hash func(password string) string) *Server {
 	setDefault(&config.MaxAmount, models.DefaultMaxAmount)
 	setDefault(&config.BlockTime, models.DefaultBlockTime)
 	setDefault(&config.LagLimit, 10*config.BlockTime+30*time.Second)
-	setDefault(&config.ClockLimit, max(models.MaxClockSkew, config.PaymentWindow/10))
 	setDefault(&config.DecisionWait, 8*time.Second)
 	if config.Clock == nil {
 		config.Clock = time.Now
@@ -153,6 +156,7 @@ func newServer(config Config, hash func(password string) string) *Server {
 	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.exports = newBudget(maxExports, maxExportsPerNetwork)
 	s.unpaid = s.newQuota()
+	s.rates = newLimiter(s.Store.CountRequests, s.Clock)
 	s.crossOrigin = http.NewCrossOriginProtection()
 	if err := s.crossOrigin.AddTrustedOrigin(originText(s.PublicURL)); err != nil {
 		// The check by Sec-Fetch-Site works without it.
@@ -187,14 +191,16 @@ func (s *Server) newRouter() *gin.Engine {
 	router.GET("/openapi.json", s.handle(s.openAPI))
 	router.GET("/assets/:version/*name", s.handle(s.asset))
 	s.addAppPages(router)
-	router.GET("/payment/:id", s.handle(s.checkoutPage))
-	router.GET("/payment/:id/events", s.stream(s.checkoutEvents))
+	router.GET("/logos/:version", s.limitNetwork, s.handle(s.logo))
+	payer := router.Group("/payment", s.limitNetwork)
+	payer.GET("/:id", s.handle(s.checkoutPage))
+	payer.GET("/:id/events", s.stream(s.checkoutEvents))
 	if s.Faucet != nil {
-		router.POST("/payment/:id/faucet", s.sameOrigin, s.handle(s.payFromFaucet))
+		payer.POST("/:id/faucet", s.sameOrigin, s.handle(s.payFromFaucet))
 	}
-	router.GET("/payment/data/:id", s.handle(s.publicPayment))
+	payer.GET("/data/:id", s.limitStatus, s.handle(s.publicPayment))
 
-	operator := router.Group("/api", s.authenticate)
+	operator := router.Group("/api", s.limitNetwork, s.authenticate, s.limitKey)
 	operator.POST(strings.TrimPrefix(createPath, "/api"), s.handle(s.createPayment))
 	operator.GET("/payment/:id", s.handle(s.operatorPayment))
 	operator.POST("/payment/:id/reject", s.handle(s.rejectPayment))
@@ -202,13 +208,17 @@ func (s *Server) newRouter() *gin.Engine {
 	operator.GET("/payments", s.stream(s.listPayments))
 	operator.GET("/balance", s.handle(s.balance))
 	operator.GET("/ledger", s.stream(s.listLedger))
+	operator.GET("/keys", s.handle(s.listKeys))
+	operator.POST("/keys", s.handle(s.createKey))
+	operator.DELETE("/keys/:id", s.handle(s.revokeKey))
+	operator.GET("/events", s.handle(s.listEvents))
 	s.routePeople(router)
 	return router
 }
 
 // routePeople adds the calls of the dashboard and the admin page.
 func (s *Server) routePeople(router *gin.Engine) {
-	anyone := router.Group("/api", s.sameOrigin)
+	anyone := router.Group("/api", s.limitNetwork, s.sameOrigin)
 	anyone.POST("/operator/register", s.handle(s.register))
 	anyone.POST("/operator/login", s.handle(s.login(models.RoleOperator, "/dashboard.html")))
 	anyone.POST("/operator/logout", s.handle(s.logout))
@@ -223,6 +233,8 @@ func (s *Server) routePeople(router *gin.Engine) {
 	operator.POST("/credentials/rotate", s.handle(s.rotateCredential))
 	operator.GET("/settings", s.handle(s.operatorSettings))
 	operator.PUT("/settings", s.handle(s.putOperatorSettings))
+	operator.PUT("/logo", s.handle(s.putLogo))
+	operator.DELETE("/logo", s.handle(s.removeLogo))
 	operator.GET("/stats", s.handle(s.operatorStats))
 
 	account := anyone.Group("/admin", s.loggedInAs(models.RoleAdmin))

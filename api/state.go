@@ -135,6 +135,7 @@ type pauseCache struct {
 type tokenPauses struct {
 	pauses []models.Pause
 	readTo time.Time // the time of the block at the cursor
+	token  models.TokenCondition
 	at     time.Time // when they were read from the database
 }
 
@@ -178,5 +179,9 @@ func (s *Server) readPauses(ctx context.Context, network string) (tokenPauses, e
 		return tokenPauses{}, fmt.Errorf("read the chain cursor: %w", err)
 	}
 	pauses, err := s.Store.Pauses(ctx, network)
-	return tokenPauses{pauses: pauses, readTo: cursor.BlockTime, at: time.Now()}, err
+	if err != nil {
+		return tokenPauses{}, err
+	}
+	token, err := s.Store.TokenCondition(ctx, network)
+	return tokenPauses{pauses: pauses, readTo: cursor.BlockTime, token: token, at: time.Now()}, err
 }

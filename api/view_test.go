@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"paycow/models"
+	"paycow/views"
 	"paycow/web"
 )
 
@@ -17,9 +18,9 @@ func TestConfirmationsAreThePaymentsOwn(t *testing.T) {
 	f := setup(t, func(c *Config) { c.Confirmations = 20 })
 	p := f.payment(f.account)
 	f.server.Confirmations = 3
-	require.EqualValues(t, 20, parse[publicView](t,
+	require.EqualValues(t, 20, parse[views.PublicPayment](t,
 		f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body).RequiredConfirmations)
-	require.EqualValues(t, 3, parse[publicView](t,
+	require.EqualValues(t, 3, parse[views.PublicPayment](t,
 		f.call(f.account, http.MethodGet, "/payment/data/"+f.payment(f.account).ID, "").body).RequiredConfirmations)
 }
 
@@ -54,7 +55,7 @@ func TestExpiryShownIsMovedByAPause(t *testing.T) {
 		f.server.pauses.byName = nil
 		f.server.pauses.mutex.Unlock()
 		want := p.ExpiresAt.Add(extension)
-		view := parse[publicView](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body)
+		view := parse[views.PublicPayment](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body)
 		require.WithinDuration(t, want, time.Time(view.ExpiresAt), 0)
 		checkout, err := f.server.checkout(t.Context(), p.ID, web.Language{})
 		require.NoError(t, err)

@@ -91,6 +91,12 @@ func TestEveryWordIsExplained(t *testing.T) {
 		require.Contains(t, docs, `<tr><th scope="row"><code>`+exception+`</code></th>`)
 	}
 
+	eventTypes := textsOf(models.EventTypes())
+	require.ElementsMatch(t, eventTypes, enum("EventType"))
+	for _, kind := range eventTypes {
+		require.Contains(t, docs, `<tr><th scope="row"><code>`+kind+`</code></th>`)
+	}
+
 	nodeStates := textsOf(models.NodeStates())
 	require.ElementsMatch(t, nodeStates, members(t, script, "nodeStates"))
 	require.ElementsMatch(t, nodeStates, enum("Health", "properties", "nodes", "items", "properties", "state"))

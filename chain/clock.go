@@ -14,7 +14,7 @@ const (
 	// clockInterval is how often the clock is compared.
 	clockInterval = 15 * time.Second
 	// clockSamples is how many comparisons in a row must find the clock wrong: a block that comes late is no reason.
-	clockSamples = 4
+	clockSamples = 3
 )
 
 // headReference returns the time with which the age of a head is measured: our clock or, when every node's head is old
@@ -74,9 +74,12 @@ func (w *Watcher) watchClock(ctx context.Context) error {
 	defer tick.Stop()
 	chain := clockJudge{
 		watcher: w, subject: "chain", than: "the time of the newest blocks",
-		limit: models.MaxClockSkew + 2*w.config.BlockTime,
+		ahead: models.MaxClockSkew + 2*w.config.BlockTime, behind: models.MaxHeadAhead,
 	}
-	database := clockJudge{watcher: w, subject: "database", than: "the database's clock", limit: models.MaxClockSkew}
+	database := clockJudge{
+		watcher: w, subject: "database", than: "the database's clock",
+		ahead: models.MaxClockSkew, behind: models.MaxClockSkew,
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -99,7 +102,8 @@ type clockJudge struct {
 	watcher *Watcher
 	subject string
 	than    string
-	limit   time.Duration // how far ahead it may be; behind, models.MaxClockSkew
+	ahead   time.Duration // how far it may be ahead
+	behind  time.Duration // and how far behind
 
 	wrong int // how many comparisons in a row found it wrong
 	right bool
@@ -107,7 +111,7 @@ type clockJudge struct {
 
 func (j *clockJudge) note(ctx context.Context, skew time.Duration) {
 	alarms, network := j.watcher.store, j.watcher.config.Network
-	if skew <= j.limit && skew >= -models.MaxClockSkew {
+	if skew <= j.ahead && skew >= -j.behind {
 		j.wrong = 0
 		if !j.right { // once, and again after it was wrong
 			err := alarms.Resolve(ctx, network, models.AlarmClockSkew, j.subject, models.ActorSystem,

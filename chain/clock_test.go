@@ -123,8 +123,10 @@ func TestAWrongClockRaisesAnAlarm(t *testing.T) {
 		says            map[string]string
 	}{
 		"right":                  {},
-		"a little off":           {chain: 50 * time.Second, database: -50 * time.Second},
+		"a little fast":          {chain: 50 * time.Second, database: -50 * time.Second},
 		"four minutes fast":      {chain: 4 * time.Minute, says: map[string]string{"CLOCK_SKEW chain": "ahead of the time of the newest blocks"}},
+		"a little slow":          {chain: -20 * time.Second, database: 50 * time.Second},
+		"a block of the future":  {chain: -50 * time.Second, says: map[string]string{"CLOCK_SKEW chain": "behind the time of the newest blocks"}},
 		"two minutes slow":       {chain: -2 * time.Minute, says: map[string]string{"CLOCK_SKEW chain": "behind the time of the newest blocks"}},
 		"not the database's":     {database: 10 * time.Minute, says: map[string]string{"CLOCK_SKEW database": "10m0s ahead of the database's clock"}},
 		"behind the database's":  {database: -10 * time.Minute, says: map[string]string{"CLOCK_SKEW database": "10m0s behind the database's clock"}},

@@ -50,7 +50,7 @@ func (c *CrossCheck) checkToken(ctx context.Context, cursor models.ChainCursor) 
 		return
 	}
 	c.token.at = now
-	err := c.readToken(ctx, cursor.Agreed(), now)
+	err := c.readToken(ctx, cursor, now)
 	switch {
 	case ctx.Err() != nil, errors.Is(err, models.ErrCursorMoved):
 	case err == nil:
@@ -81,7 +81,8 @@ func (c *CrossCheck) resolve(ctx context.Context, kind models.AlarmKind, subject
 }
 
 // readToken reads the state of each watched contract at a block and stores it.
-func (c *CrossCheck) readToken(ctx context.Context, block models.BlockRef, now time.Time) error {
+func (c *CrossCheck) readToken(ctx context.Context, cursor models.ChainCursor, now time.Time) error {
+	block := cursor.Agreed()
 	withFee := now.Sub(c.token.feeAt) >= feeInterval
 	states := make([]models.TokenState, 0, len(c.contracts))
 	for _, contract := range c.contracts {
@@ -91,6 +92,10 @@ func (c *CrossCheck) readToken(ctx context.Context, block models.BlockRef, now t
 		}
 		state.Token = c.contracts.key(contract)
 		states = append(states, state)
+	}
+	// An upgrade comes first: which blocks hold its transfers depends on where the state was known last.
+	if err := c.followUpgrade(ctx, cursor, states); err != nil {
+		return err
 	}
 	corrected, err := c.store.SetTokenState(ctx, c.config.Network, block, states)
 	if err != nil {
@@ -103,11 +108,14 @@ func (c *CrossCheck) readToken(ctx context.Context, block models.BlockRef, now t
 	if withFee {
 		c.token.feeAt = now
 	}
-	return c.followUpgrade(ctx, block, states)
+	return nil
 }
 
 // followUpgrade makes the contract watched that one of the watched contracts was upgraded to.
-func (c *CrossCheck) followUpgrade(ctx context.Context, at models.BlockRef, states []models.TokenState) error {
+func (c *CrossCheck) followUpgrade(
+	ctx context.Context, cursor models.ChainCursor, states []models.TokenState,
+) error {
+	at := cursor.Agreed()
 	for _, state := range states {
 		next := common.HexToAddress(state.Upgrade)
 		if !state.Deprecated || next == (common.Address{}) || c.contracts.Has(next) || len(c.contracts) > upgradesMax {
@@ -120,7 +128,7 @@ func (c *CrossCheck) followUpgrade(ctx context.Context, at models.BlockRef, stat
 		if !isToken {
 			continue // nobody can pay; every window waits
 		}
-		from, err := c.upgradedFrom(ctx, at, state)
+		from, err := c.upgradedFrom(ctx, cursor, state)
 		if err != nil {
 			return err
 		}
@@ -134,21 +142,23 @@ func (c *CrossCheck) followUpgrade(ctx context.Context, at models.BlockRef, stat
 	return nil
 }
 
-// upgradedFrom returns the block before the upgrade: before its event or, when none is known, the agreed block.
+// upgradedFrom returns the block before the upgrade: before its log or, when none was read, the last one at which the
+// token's state was known. At the first start that is the first block.
 func (c *CrossCheck) upgradedFrom(
-	ctx context.Context, at models.BlockRef, state models.TokenState,
+	ctx context.Context, cursor models.ChainCursor, state models.TokenState,
 ) (models.BlockRef, error) {
+	at, before := cursor.Agreed(), cursor.TokenNumber
 	number, err := c.store.DeprecatedAt(ctx, state.Token, state.Upgrade)
-	if errors.Is(err, models.ErrNotFound) {
-		return at, nil
-	}
-	if err != nil {
+	switch {
+	case err == nil && number > 0:
+		before = number - 1
+	case err != nil && !errors.Is(err, models.ErrNotFound):
 		return models.BlockRef{}, fmt.Errorf("look for the upgrade's event: %w", err)
 	}
-	if number == 0 || number > at.Number {
+	if before >= at.Number {
 		return at, nil
 	}
-	header, err := c.pool.AgreedHeader(ctx, number-1)
+	header, err := c.pool.AgreedHeader(ctx, before)
 	if err != nil {
 		return models.BlockRef{}, fmt.Errorf("read the block before the upgrade: %w", err)
 	}

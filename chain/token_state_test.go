@@ -269,3 +269,39 @@ func TestAnUpgradeToNowhereIsNotFollowed(t *testing.T) {
 		require.Equal(t, []models.TokenState{{Deprecated: true, Upgrade: nowhere.Hex(), HasFee: true, Fee: "0/0"}}, store.TokenStates())
 	}
 }
+
+// TestAnUpgradeBeforeTheFirstBlockIsFollowed: no log tells of it. What the new contract logs counts from the first block on, although the
+// nodes only say later what the token is.
+func TestAnUpgradeBeforeTheFirstBlockIsFollowed(t *testing.T) {
+	t.Parallel()
+	for _, quorum := range []int{1, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			m := newModel()
+			m.Mine(chaintest.Tx(1, chaintest.Event("Deprecate(address)", upgradedToken.Bytes())))
+			m.Mine()
+			m.Mine(chaintest.Tx(2, chaintest.Transfer(upgradedToken, chaintest.Sender, chaintest.Payee1, big.NewInt(7))))
+			for range 5 {
+				m.Mine()
+			}
+			panel := newPanel(m.Chain, quorum, chaintest.LieNone, chaintest.LieNone)
+			store, alarms := ourStore(), &chaintest.Alarms{}
+			config := startAt(2)
+			config.quorum = quorum
+			follower, check := config.follower(panel.pool, store, alarms), newCheck(panel, store, alarms)
+			for range 3 {
+				m.Mine()
+				if _, err := chaintest.CatchUp(t.Context(), follower); err != nil {
+					require.ErrorIs(t, err, models.ErrCursorMoved)
+					catchUp(t, follower)
+				}
+				time.Sleep(time.Minute)
+				exhaust(t, check)
+			}
+			require.Len(t, store.Canonical(), 1)
+			require.EqualValues(t, 7, store.Canonical()[0].Amount)
+			cursor, err := store.Cursor(t.Context(), "")
+			require.NoError(t, err)
+			require.EqualValues(t, m.Height(), cursor.TokenNumber)
+		})
+	}
+}

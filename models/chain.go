@@ -29,6 +29,9 @@ type ChainCursor struct {
 	// quorum of one it is the cursor itself. A payment expires only when this block, too, is past its window.
 	TokenNumber uint64
 	TokenTime   time.Time
+	// TokenKnown is false until a quorum has said for the first time what the token's contracts are. Until then the token
+	// block stays the first one: what the contracts were before it is in no event that is read.
+	TokenKnown bool
 
 	UpdatedAt time.Time
 

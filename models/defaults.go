@@ -18,14 +18,24 @@ const (
 	DefaultBlockTime = 12 * time.Second
 	// MaxClockSkew is how far a clock may be from the database's or the chain's before it is wrong. Nothing sets it.
 	MaxClockSkew = time.Minute
+	// MaxHeadAhead is how far a block may be in the future before the clock that says so is wrong. Blocks come late, never
+	// early. Nothing sets it.
+	MaxHeadAhead = 30 * time.Second
 	// DefaultKeepAudit is how long lines of the audit log are kept.
 	DefaultKeepAudit = 5 * 365 * 24 * time.Hour
 	// DefaultKeepReports is how long reports of reconciliations are kept.
 	DefaultKeepReports = 90 * 24 * time.Hour
 	// DefaultKeepAlarms is how long resolved alarms are kept.
 	DefaultKeepAlarms = 365 * 24 * time.Hour
+	// DefaultKeepEvents is how long events are kept.
+	DefaultKeepEvents = 365 * 24 * time.Hour
 	// DefaultReservedAddresses is how many of the first indexes of each account key are never handed out.
 	DefaultReservedAddresses = 1000
+	// DefaultRatePerKey, DefaultRatePerNetwork and DefaultRateOfStatus are how many requests a minute are admitted: of one
+	// API key, of one network address, and of one network address for the public status of payments.
+	DefaultRatePerKey     = 6000
+	DefaultRatePerNetwork = 12_000
+	DefaultRateOfStatus   = 1200
 	// DefaultMaxUnpaid is how many payments in a row an operator may create of which none receives anything.
 	DefaultMaxUnpaid = 1000
 	// DefaultReconcileInterval is the time from one scheduled reconciliation to the next.

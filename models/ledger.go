@@ -45,6 +45,14 @@ type LedgerEntry struct {
 	CreatedAt     time.Time
 }
 
+// LedgerLine is one entry of a booking, together with what the booking was for.
+type LedgerLine struct {
+	LedgerEntry
+	ExternalID string
+	Kind       LedgerKind
+	PaymentID  string
+}
+
 // AccountChainDeposits is the account on the other side of every credit: its balance is minus what payers sent to us.
 const AccountChainDeposits = "chain:deposits"
 

@@ -40,19 +40,6 @@ const RegistrationLifetime = 30 * 24 * time.Hour
 // Origins returns the operator's return origins.
 func (o Operator) Origins() []string { return strings.Fields(o.ReturnOrigins) }
 
-// Credential is an operator's API key and its secret: a hash to check the secret, and the secret itself, sealed with
-// the master key, so that the dashboard can show it again to whoever enters the password.
-type Credential struct {
-	APIKey       string `gorm:"primaryKey"`
-	OperatorID   string
-	SecretHash   []byte // SHA-256 of the secret, which has 256 bits of entropy of its own
-	SecretMAC    []byte // proves that this program wrote the row: it covers key, operator and hash
-	SecretSealed []byte
-	CreatedAt    time.Time
-	RevokedAt    *time.Time
-	ValidUntil   *time.Time // set when a newer credential replaced it; it is valid until then
-}
-
 // Admin is a person who runs the installation.
 type Admin struct {
 	ID           string `gorm:"primaryKey"` // 24 lower-case hex digits

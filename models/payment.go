@@ -27,11 +27,13 @@ type Payment struct {
 	ExpiresAt       time.Time // as promised at its creation; a pause of the token moves the real end, see WindowEnd
 	Confirmations   uint64    // that its transfers need before they are credited, in blocks
 	ReturnURL       string    // https URL at the shop to which the checkout page leads back; "" for none
+	Description     string    // what the payment is for, shown to the payer; "" for none
+	Metadata        Metadata  // what the shop keeps with the payment, shown to nobody else
 
 	PaymentState `gorm:"embedded"`
 	UpdatedAt    time.Time
 
-	// MAC proves that this program wrote the row: it covers id, operator, address, index and amount.
+	// MAC proves that this program wrote the row: it covers the terms that the store's termsOf lists.
 	MAC []byte
 
 	// WorkflowStartedAt is nil until the payment's workflow is known to have been started. Such rows are the outbox.

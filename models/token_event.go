@@ -1,6 +1,9 @@
 package models
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // TokenEventKind is a kind of event that changes the token itself.
 type TokenEventKind string
@@ -28,6 +31,14 @@ type TokenState struct {
 	Upgrade    string // the contract in favour of which it is deprecated, in EIP-55 form; "" while it is not
 	HasFee     bool   // false when the fee was not asked for, or there is none to ask for
 	Fee        string // as the event PARAMS states it: basis points/maximum in micro-USDT
+}
+
+// TokenCondition is what a quorum has last agreed on about the token, all its watched contracts together.
+type TokenCondition struct {
+	Paused bool
+	// Unfollowed is the contract in favour of which the token is deprecated while it is not watched, in EIP-55 form; ""
+	// when there is none.
+	Unfollowed string
 }
 
 // TokenUpgrade is a contract that the token was upgraded to.
@@ -62,6 +73,9 @@ type TokenEvent struct {
 func (e TokenEvent) Block() BlockRef {
 	return BlockRef{Number: e.BlockNumber, Hash: e.BlockHash, Time: e.BlockTime}
 }
+
+// IsCorrection reports whether no transaction made the event; see TokenCorrection.
+func (e TokenEvent) IsCorrection() bool { return strings.HasPrefix(e.TxHash, TokenCorrection) }
 
 // IsSame reports whether two events are the same log of the same block. The time counts too: it decides how long a
 // pause lasted.

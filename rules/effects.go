@@ -88,7 +88,7 @@ func (p *Payment) next(now time.Time) Effect {
 		return p.settle(false)
 	case p.unsynced > 1:
 		return p.load() // a dropped workflow task may have written something in between
-	case p.canExpire(state) && !now.Before(p.expiryCheckAt()):
+	case p.canExpire(state) && p.isExpiryDue(now):
 		return p.expire()
 	case len(p.heldCredits()) > 0 || len(p.heldReversals()) > 0:
 		return p.credit(p.heldCredits(), p.heldReversals(), true)
@@ -116,6 +116,12 @@ func (p *Payment) canExpire(state models.PaymentState) bool {
 // expiryCheckAt returns when the chain has usually been read past the window.
 func (p *Payment) expiryCheckAt() time.Time {
 	return p.windowEnd().Add(time.Duration(p.input.ExpiryGraceSeconds) * time.Second)
+}
+
+// isExpiryDue reports whether the chain is to be asked now. A late transfer that is credited proves that the chain is
+// past the window, whatever our clock says.
+func (p *Payment) isExpiryDue(now time.Time) bool {
+	return !now.Before(p.expiryCheckAt()) || p.sums().creditedLate > 0
 }
 
 func (p *Payment) load() Load { return Load{PaymentID: p.input.PaymentID} }
@@ -192,7 +198,7 @@ func (p *Payment) ApplyExpireResult(asked Expire, result models.ExpireResult, no
 		return
 	}
 	p.moveWindow(result.WindowEnd, result.WindowAsOf)
-	if !result.Paused && now.Before(p.expiryCheckAt()) {
+	if !result.Paused && !p.isExpiryDue(now) {
 		return // the token was paused for a while, so the window is longer
 	}
 	input := asked.Input

@@ -277,3 +277,36 @@ func TestAnEndOfTheWindowCanBeTakenBack(t *testing.T) {
 	require.Equal(t, expires, p.windowEnd(), "by the question for the expiry")
 	require.IsType(t, AwaitScan{}, p.Next(expires.Add(time.Hour)))
 }
+
+// A late transfer that is credited proves that the chain is past the window: a clock that is two hours slow does not keep the
+// payment PENDING. A question that has no answer yet is not asked in a circle.
+func TestALateCreditIsAskedAboutAtOnce(t *testing.T) {
+	t.Parallel()
+	p := NewPayment(testInput)
+	now := testInput.ExpiresAt.Add(-2 * time.Hour)
+	late := models.TransferNotice{
+		TransferKey: models.TransferKey{ChainID: 1, TxHash: "0x01"}, Amount: testInput.AmountRequested, Canonical: true, Revision: 1,
+		Block: models.BlockRef{Number: 9, Hash: "0x09", Time: testInput.ExpiresAt.Add(time.Second)}, Confirmations: testInput.Confirmations,
+	}
+	p.ApplyTransfers(models.TransfersSignal{Transfers: []models.TransferNotice{late}})
+	credit, ok := p.Next(now).(Credit)
+	require.True(t, ok, "%#v", p.Next(now))
+	p.ApplyCreditResult(credit, models.CreditResult{RecordResult: models.RecordResult{Recorded: true}})
+	asked, ok := p.Next(now).(Expire)
+	require.True(t, ok, "%#v", p.Next(now))
+	require.Equal(t, models.StatusExpired, asked.Input.State.Status)
+	require.Equal(t, models.ExceptionPaidLate, asked.Input.State.Exception)
+	p.ApplyExpireResult(asked, models.ExpireResult{Wait: models.ExpiryWaitToken}, now)
+	waits, ok := p.Next(now).(AwaitScan)
+	require.True(t, ok)
+
+	// A pause turns out to have moved the window's end: the transfer was in time after all.
+	moved := NewPayment(testInput)
+	moved.ApplyTransfers(models.TransfersSignal{Transfers: []models.TransferNotice{late}})
+	moved.ApplyCreditResult(credit, models.CreditResult{RecordResult: models.RecordResult{Recorded: true}})
+	moved.ApplyExpireResult(asked, models.ExpireResult{WindowEnd: testInput.ExpiresAt.Add(time.Hour)}, now)
+	require.True(t, moved.TakesSignals())
+
+	p.ApplyScanResult(waits, models.ExpireResult{ScannedPast: true, RecordResult: models.RecordResult{Recorded: true}})
+	require.Equal(t, End{State: asked.Input.State}, p.Next(now))
+}

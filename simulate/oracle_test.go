@@ -285,7 +285,9 @@ func (sim *simulation) judgeEnd(ctx context.Context) {
 			sim.failf("payment %d: %d transfers are not known: %v", r.number, len(want), want)
 		}
 		sim.judgeState(r, snapshot.State, all)
+		sim.judgeEvents(ctx, r)
 	}
+	sim.judgeEventOrder(ctx)
 	balance, _, err := sim.db.Balance(ctx, operatorID)
 	if err != nil || balance != total {
 		sim.failf("the balance is %s, the truth is %s (%v)", balance, total, err)

@@ -11,25 +11,6 @@ import (
 	"paycow/models"
 )
 
-// RevokeCredentials revokes all API keys of an operator at once, and writes the audit log. It returns how many were
-// valid. The operator has no key then until it makes one. Money that comes in is credited all the same.
-func (s *Store) RevokeCredentials(
-	ctx context.Context, operatorID string, entry models.AuditEntry,
-) (revoked int64, err error) {
-	err = s.write(ctx, func(tx *gorm.DB) error {
-		now := s.now()
-		update := tx.Model(&models.Credential{}).
-			Where("operator_id = ? AND revoked_at IS NULL AND (valid_until IS NULL OR valid_until > ?)", operatorID, now).
-			UpdateColumn("revoked_at", now)
-		if update.Error != nil {
-			return update.Error
-		}
-		revoked = update.RowsAffected
-		return s.audit(tx, entry)
-	})
-	return revoked, wrap(err, "revoke an operator's API keys")
-}
-
 // EndSessions ends every session of an account except the one with the given hash (nil for none), and writes the audit
 // log.
 func (s *Store) EndSessions(

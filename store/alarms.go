@@ -143,7 +143,7 @@ func (s *Store) ListAlarms(ctx context.Context, f AlarmFilter) (alarms []models.
 	if f.Open != nil {
 		query = query.Where("(resolved_at IS NULL) = ?", *f.Open)
 	}
-	alarms, nextCursor, err = readPage(query, alarmOrder, f.Cursor, f.Limit)
+	alarms, nextCursor, err = readPage(query, alarmOrder, newestFirst, f.Cursor, f.Limit)
 	return alarms, nextCursor, wrap(err, "list the alarms")
 }
 

@@ -46,6 +46,6 @@ func (s *Store) ListAudit(
 	if f.Action != "" {
 		query = query.Where("action = ?", f.Action)
 	}
-	entries, nextCursor, err = readPage(query, auditOrder, f.Cursor, f.Limit)
+	entries, nextCursor, err = readPage(query, auditOrder, newestFirst, f.Cursor, f.Limit)
 	return entries, nextCursor, wrap(err, "list the audit log")
 }

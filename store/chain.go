@@ -92,7 +92,7 @@ func (s *Store) Advance(ctx context.Context, network string, batch models.BlockB
 			if err := setAgreed(tx, network, to); err != nil {
 				return err
 			}
-			if err := setTokenMark(tx, network, to); err != nil {
+			if err := setTokenMark(tx.Where("token_known"), network, to); err != nil {
 				return err
 			}
 		}
@@ -193,13 +193,17 @@ func (s *Store) rewind(
 		if err := s.moveCursor(tx, network, from, to, 0); err != nil {
 			return err
 		}
+		var removed []models.TokenEvent
+		if err := tx.Where("canonical AND block_number > ?", to.Number).Find(&removed).Error; err != nil {
+			return fmt.Errorf("read the token's events that a reorg removes: %w", err)
+		}
 		if err := s.uncanonize(tx, network, to.Number, from.Number); err != nil {
 			return err
 		}
 		if err := lowerMarks(tx, network, to); err != nil {
 			return err
 		}
-		if err := s.matchPauseAlarm(tx, network, "A reorg changed the token's events."); err != nil {
+		if err := s.matchAlarms(tx, network, "A reorg changed the token's events.", removed); err != nil {
 			return err
 		}
 		if err := tx.Where("network = ? AND number > ?", network, to.Number).Delete(&models.ChainBlock{}).Error; err != nil {

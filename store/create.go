@@ -27,6 +27,8 @@ type NewPayment struct {
 	CreatedAt       time.Time
 	ExpiresAt       time.Time
 	ReturnURL       string // "" for none
+	Description     string // "" for none
+	Metadata        models.Metadata
 	IdempotencyKey  string // "" for none
 	RequestHash     []byte // SHA-256 over the meaning of the request's body; only with a key
 }
@@ -61,6 +63,7 @@ func (s *Store) CreatePayment(
 		Currency: in.Currency, AmountRequested: in.AmountRequested, DepositAddress: address, AddressIndex: index,
 		CreatedAt: in.CreatedAt, ExpiresAt: in.ExpiresAt, UpdatedAt: in.CreatedAt,
 		Confirmations: cmp.Or(in.Confirmations, models.DefaultConfirmations), ReturnURL: in.ReturnURL,
+		Description: in.Description, Metadata: in.Metadata,
 		PaymentState: models.PaymentState{Status: models.StatusPending, Version: 1},
 	}
 	made.MAC = s.keys.MAC(proofOfPayment, termsOf(made)...)
@@ -89,16 +92,30 @@ func (s *Store) CreatePayment(
 }
 
 func insertPayment(tx *gorm.DB, p models.Payment, accountKey string) error {
-	event := eventOf(p.ID, p.PaymentState, p.CreatedAt)
+	line := timelineLine(p.ID, p.PaymentState, p.CreatedAt)
 	address := models.DepositAddress{
 		Address: p.DepositAddress, PaymentID: p.ID, Index: p.AddressIndex, XPub: accountKey, CreatedAt: p.CreatedAt,
 	}
-	for _, row := range []any{&p, &event, &address} {
+	for _, row := range []any{&p, &line, &address} {
 		if err := tx.Create(row).Error; err != nil {
 			return err
 		}
 	}
-	return nil
+	return insertMetadata(tx, p)
+}
+
+// insertMetadata makes a payment's metadata searchable.
+func insertMetadata(tx *gorm.DB, p models.Payment) error {
+	if len(p.Metadata) == 0 {
+		return nil
+	}
+	entries := make([]models.MetadataEntry, 0, len(p.Metadata))
+	for _, name := range p.Metadata.Keys() {
+		entries = append(entries, models.MetadataEntry{
+			OperatorID: p.OperatorID, Name: name, Value: p.Metadata[name], CreatedAt: p.CreatedAt, PaymentID: p.ID,
+		})
+	}
+	return tx.Create(&entries).Error
 }
 
 // insertKey claims an idempotency key for the new payment. first is false when the key is already in force. A key past

@@ -147,7 +147,7 @@ func TestRecordRefusesWhatTheRowsContradict(t *testing.T) {
 					require.Equal(t, p.PaymentState, result.Snapshot.State)
 				}
 				require.Equal(t, p.PaymentState, f.payment(t, p.ID).PaymentState)
-				events, err := f.Events(t.Context(), p.ID)
+				events, err := timelineOf(f.reader, p.ID)
 				require.NoError(t, err)
 				require.Len(t, events, int(p.Version))
 			})

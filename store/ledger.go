@@ -11,14 +11,6 @@ import (
 	"paycow/models"
 )
 
-// LedgerLine is one entry of a booking, together with what the booking was for.
-type LedgerLine struct {
-	models.LedgerEntry
-	ExternalID string
-	Kind       models.LedgerKind
-	PaymentID  string
-}
-
 // booking is a ledger transaction with its entries.
 type booking struct {
 	header  models.LedgerTransaction
@@ -68,41 +60,41 @@ func bookingName(headers []models.LedgerTransaction) string {
 	return fmt.Sprintf("%s and %d more", headers[0].ExternalID, len(headers)-1)
 }
 
-func (s *Store) ledgerLines(ctx context.Context) *gorm.DB {
-	return s.read(ctx).Table("ledger_entries e").
+func ledgerLines(db *gorm.DB) *gorm.DB {
+	return db.Table("ledger_entries e").
 		Select("e.id, e.transaction_id, e.account, e.amount, e.created_at, t.external_id, t.kind, t.payment_id").
 		Joins("JOIN ledger_transactions t ON t.id = e.transaction_id")
 }
 
 // LedgerOfPayment returns every entry of every booking for a payment, in the order in which they were booked.
-func (s *Store) LedgerOfPayment(ctx context.Context, paymentID string) ([]LedgerLine, error) {
-	var lines []LedgerLine
-	err := s.ledgerLines(ctx).Where("t.payment_id = ?", paymentID).Order("e.id").Find(&lines).Error
+func (s *Store) LedgerOfPayment(ctx context.Context, paymentID string) ([]models.LedgerLine, error) {
+	var lines []models.LedgerLine
+	err := ledgerLines(s.read(ctx)).Where("t.payment_id = ?", paymentID).Order("e.id").Find(&lines).Error
 	return lines, wrap(err, "read a payment's ledger")
 }
 
-// LargestOfPayment returns the largest entries of the bookings for a payment on its operator's account, at most limit,
-// in the order in which they were booked.
-func (s *Store) LargestOfPayment(ctx context.Context, p models.Payment, limit int) ([]LedgerLine, error) {
-	var lines []LedgerLine
-	err := s.ledgerLines(ctx).
+// largestEntries returns the largest entries of the bookings for a payment on its operator's account, at most limit, in
+// the order in which they were booked.
+func largestEntries(db *gorm.DB, p models.Payment, limit int) ([]models.LedgerLine, error) {
+	var lines []models.LedgerLine
+	err := ledgerLines(db).
 		Where("t.payment_id = ? AND e.account = ?", p.ID, models.OperatorAvailableAccount(p.OperatorID)).
 		Order("ABS(e.amount) DESC, e.id").Limit(limit).Find(&lines).Error
-	slices.SortFunc(lines, func(a, b LedgerLine) int { return cmp.Compare(a.ID, b.ID) })
-	return lines, wrap(err, "read a payment's ledger")
+	slices.SortFunc(lines, func(a, b models.LedgerLine) int { return cmp.Compare(a.ID, b.ID) })
+	return lines, err
 }
 
-var ledgerOrder = pageOrder[LedgerLine]{
-	idColumn("e.id", func(l LedgerLine) int64 { return l.ID }),
+var ledgerOrder = pageOrder[models.LedgerLine]{
+	idColumn("e.id", func(l models.LedgerLine) int64 { return l.ID }),
 }
 
 // Ledger returns a page of the entries on an operator's own account, newest first. nextCursor is "" on the last page.
 // Returns models.ErrBadCursor.
 func (s *Store) Ledger(
 	ctx context.Context, operatorID, cursor string, limit int,
-) (lines []LedgerLine, nextCursor string, err error) {
-	query := s.ledgerLines(ctx).Where("e.account = ?", models.OperatorAvailableAccount(operatorID))
-	lines, nextCursor, err = readPage(query, ledgerOrder, cursor, limit)
+) (lines []models.LedgerLine, nextCursor string, err error) {
+	query := ledgerLines(s.read(ctx)).Where("e.account = ?", models.OperatorAvailableAccount(operatorID))
+	lines, nextCursor, err = readPage(query, ledgerOrder, newestFirst, cursor, limit)
 	return lines, nextCursor, wrap(err, "read an operator's ledger")
 }
 

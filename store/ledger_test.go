@@ -143,7 +143,7 @@ func TestAppendOnlyTables(t *testing.T) {
 			require.Error(t, f.writer.Exec(statement).Error, statement)
 		}
 		require.Equal(t, before, imageOf(t, f.writer))
-		events, err := f.Events(t.Context(), p.ID)
+		events, err := timelineOf(f.reader, p.ID)
 		require.NoError(t, err)
 		require.Len(t, events, 2)
 	})

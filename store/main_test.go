@@ -94,6 +94,8 @@ func newFixture(t testing.TB, url string) *fixture {
 	f.operator = f.addOperator(t)
 	f.tip = block(100, "main")
 	require.NoError(t, f.InitCursor(t.Context(), models.NetworkERC20, f.tip, 100))
+	_, err := f.SetTokenState(t.Context(), models.NetworkERC20, f.tip, nil)
+	require.NoError(t, err)
 	return f
 }
 

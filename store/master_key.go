@@ -162,7 +162,8 @@ func (s *Store) proveOldRows(ctx context.Context, before time.Time, derives Deri
 		}
 	}
 	var credentials []models.Credential
-	err := s.read(ctx).Where("length(secret_mac) = 0 AND created_at < ?", before).Find(&credentials).Error
+	err := s.read(ctx).Where("length(secret_mac) = 0 AND revoked_at IS NULL AND created_at < ?", before).
+		Find(&credentials).Error
 	if err != nil {
 		return fmt.Errorf("read API keys without a proof: %w", err)
 	}
@@ -346,32 +347,42 @@ func (s *Store) rekeyCredentials(ctx context.Context) (changed, left int, err er
 		return 0, 0, fmt.Errorf("read API keys: %w", err)
 	}
 	for _, c := range rows {
-		columns := map[string]any{}
-		if mac, ok, broken := s.remac(c.SecretMAC, proofOfCredential, partsOfCredential(c)); ok {
-			columns["secret_mac"] = mac
-		} else if broken {
+		mac, ok, broken := s.remac(c.SecretMAC, proofOfCredential, partsOfCredential(c))
+		if broken {
 			left++
 		}
+		var sealed []byte
 		if !s.keys.IsCurrent(c.SecretSealed) {
-			sealed, err := s.keys.Reseal(c.APIKey, c.SecretSealed)
-			if err != nil {
+			if sealed, err = s.keys.Reseal(c.APIKey, c.SecretSealed); err != nil {
 				s.log.WarnContext(ctx, "an API secret does not open; it stays as it is", "api_key", c.APIKey)
 				left++
-			} else {
-				columns["secret_sealed"] = sealed
+				sealed = nil
 			}
 		}
-		if len(columns) == 0 {
+		if !ok && sealed == nil {
 			continue
 		}
 		changed++
-		err := s.writer.WithContext(ctx).Model(&models.Credential{}).Where("api_key = ?", c.APIKey).
-			UpdateColumns(columns).Error
-		if err != nil {
-			return changed, left, fmt.Errorf("seal the secret of %s: %w", c.APIKey, err)
+		if err := s.rekeyCredential(ctx, c, mac, sealed); err != nil {
+			return changed, left, fmt.Errorf("change API key %s to the current master key: %w", c.APIKey, err)
 		}
 	}
 	return changed, left, nil
+}
+
+// rekeyCredential writes the proof and the sealed secret of an API key, each unless it is nil. A proof that changed
+// meanwhile, because the key was revoked or replaced, is left as it is.
+func (s *Store) rekeyCredential(ctx context.Context, c models.Credential, mac, sealed []byte) error {
+	row := s.writer.WithContext(ctx).Model(&models.Credential{}).Where("api_key = ?", c.APIKey)
+	if sealed != nil {
+		if err := row.Session(&gorm.Session{}).UpdateColumn("secret_sealed", sealed).Error; err != nil {
+			return err
+		}
+	}
+	if mac == nil {
+		return nil
+	}
+	return row.Session(&gorm.Session{}).Where("secret_mac = ?", c.SecretMAC).UpdateColumn("secret_mac", mac).Error
 }
 
 func (s *Store) rekeySessions(ctx context.Context) (changed, left int, err error) {

@@ -111,6 +111,8 @@ func TestModelsMatchColumns(t *testing.T) {
 			models.Payment{},
 			models.PaymentEvent{},
 			models.DepositAddress{},
+			models.MetadataEntry{},
+			models.Logo{},
 			models.IdempotencyKey{},
 			models.ChainCursor{},
 			models.ChainBlock{},
@@ -122,6 +124,8 @@ func TestModelsMatchColumns(t *testing.T) {
 			models.PaymentDecision{},
 			keyState{},
 			models.ExpiryWaiting{},
+			models.Event{},
+			models.EventCounter{},
 		} {
 			parsed, err := schema.Parse(model, &sync.Map{}, f.writer.NamingStrategy)
 			require.NoError(t, err)
@@ -162,7 +166,7 @@ func kindOf(field *schema.Field) string {
 		return "time"
 	case fieldType == reflect.TypeFor[[]byte]():
 		return "bytes"
-	case fieldType.Kind() == reflect.String:
+	case fieldType.Kind() == reflect.String, fieldType == reflect.TypeFor[models.Metadata]():
 		return "text"
 	case fieldType.Kind() == reflect.Bool:
 		return "bool"

@@ -170,7 +170,7 @@ func (s *Store) ListOperators(
 		query = query.Where(`(id = ? OR lower(email) LIKE lower(?) ESCAPE '\' OR lower(name) LIKE lower(?) ESCAPE '\')`,
 			f.Search, pattern, pattern)
 	}
-	rows, nextCursor, err := readPage(query, operatorOrder, f.Cursor, f.Limit)
+	rows, nextCursor, err := readPage(query, operatorOrder, newestFirst, f.Cursor, f.Limit)
 	if err != nil {
 		return nil, "", wrap(err, "list operators")
 	}

@@ -226,15 +226,15 @@ func (s *Store) ownSenders(db *gorm.DB, addresses []string) (senders, error) {
 	return found, nil
 }
 
-// InternalMovements returns the transfers to a deposit address that come from an address of ours, in the order of the
+// internalMovements returns the transfers to a deposit address that come from an address of ours, in the order of the
 // chain, including those that a reorg removed. They are never credited.
-func (s *Store) InternalMovements(ctx context.Context, depositAddress string) ([]models.Transfer, error) {
+func internalMovements(db *gorm.DB, depositAddress string) ([]models.Transfer, error) {
 	var rows []sweep
-	err := s.read(ctx).Where(`to_address = ? AND NOT EXISTS (SELECT 1 FROM transfers t JOIN deposit_addresses d
+	err := db.Where(`to_address = ? AND NOT EXISTS (SELECT 1 FROM transfers t JOIN deposit_addresses d
 		ON d.payment_id = t.payment_id AND d.address = sweeps.to_address WHERE `+sameKey("t", "sweeps")+` AND t.canonical)`,
 		depositAddress).Order("block_number, log_index, tx_hash, ordinal").Find(&rows).Error
 	if err != nil {
-		return nil, wrap(err, "read the internal movements to an address")
+		return nil, err
 	}
 	movements := make([]models.Transfer, len(rows))
 	for i, row := range rows {

@@ -17,7 +17,8 @@ const (
 	maxPageRows     = 1000
 )
 
-// pageOrder is the order of a list that is read page by page: descending by these columns, which are unique together.
+// pageOrder is the order of a list that is read page by page: by these columns, which are unique together, all in the
+// same direction.
 type pageOrder[T any] []pageColumn[T]
 
 // pageColumn is one column of a pageOrder.
@@ -82,11 +83,20 @@ func flagColumn[T any](sql string, holds func(row T) bool) pageColumn[T] {
 	}
 }
 
+// pageDirection is the direction in which a list is read.
+type pageDirection struct{ sql, beyond string }
+
+var (
+	newestFirst = pageDirection{sql: "DESC", beyond: "<"}
+	oldestFirst = pageDirection{sql: "ASC", beyond: ">"}
+)
+
 // readPage reads one page of a query's rows. cursor is the nextCursor of the page before, "" for the first page; limit
 // is the number of rows, 0 for the default. nextCursor is "" on the last page. Returns models.ErrBadCursor.
 func readPage[T any](
 	query *gorm.DB,
 	order pageOrder[T],
+	direction pageDirection,
 	cursor string,
 	limit int,
 ) (rows []T, nextCursor string, err error) {
@@ -99,14 +109,17 @@ func readPage[T any](
 		if err != nil {
 			return nil, "", err
 		}
-		query = query.Where("("+strings.Join(columns, ", ")+") < ?", place)
+		query = query.Where("("+strings.Join(columns, ", ")+") "+direction.beyond+" ?", place)
 	}
 	if limit <= 0 {
 		limit = defaultPageRows
 	}
 	limit = min(limit, maxPageRows)
 	// One row more than the page holds tells whether another page follows.
-	if err := query.Order(strings.Join(columns, " DESC, ") + " DESC").Limit(limit + 1).Find(&rows).Error; err != nil {
+	for i := range columns {
+		columns[i] += " " + direction.sql
+	}
+	if err := query.Order(strings.Join(columns, ", ")).Limit(limit + 1).Find(&rows).Error; err != nil {
 		return nil, "", err
 	}
 	if len(rows) > limit {

@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 
 	"paycow/models"
+	"paycow/views"
 )
 
 // Payment returns a payment, whichever operator's it is. Returns models.ErrNotFound.
@@ -49,17 +50,26 @@ type PaymentFilter struct {
 	Exception models.Exception
 	UserID    string
 	Reference string
-	From      time.Time // created at this time or later; zero for no bound
-	To        time.Time // created before this time; zero for no bound
-	Cursor    string    // of the page before; "" for the first page
-	Limit     int
+	// MetadataKey and MetadataValue select the payments of one operator that have this entry in their metadata.
+	MetadataKey, MetadataValue string
+	From                       time.Time // created at this time or later; zero for no bound
+	To                         time.Time // created before this time; zero for no bound
+	Cursor                     string    // of the page before; "" for the first page
+	Limit                      int
 }
 
 func (f PaymentFilter) ofOneOperator() bool { return !f.EveryOperator || f.OperatorID != "" }
 
 var paymentOrder = pageOrder[models.Payment]{
-	timeColumn("created_at", func(p models.Payment) time.Time { return p.CreatedAt }),
-	hexColumn("id", func(p models.Payment) string { return p.ID }),
+	timeColumn("payments.created_at", func(p models.Payment) time.Time { return p.CreatedAt }),
+	hexColumn("payments.id", func(p models.Payment) string { return p.ID }),
+}
+
+// metadataOrder is paymentOrder in the columns of the index on metadata, so that a page costs what it holds, however
+// many payments have the entry.
+var metadataOrder = pageOrder[models.Payment]{
+	{sql: "m.created_at", format: paymentOrder[0].format, parse: paymentOrder[0].parse},
+	{sql: "m.payment_id", format: paymentOrder[1].format, parse: paymentOrder[1].parse},
 }
 
 // ListPayments returns a page of payments, newest first. nextCursor is "" on the last page. Returns
@@ -68,12 +78,17 @@ func (s *Store) ListPayments(
 	ctx context.Context,
 	f PaymentFilter,
 ) (payments []models.Payment, nextCursor string, err error) {
-	query := s.read(ctx)
+	query, order := s.read(ctx), paymentOrder
+	if f.MetadataKey != "" {
+		query = query.Joins("JOIN payment_metadata m ON m.payment_id = payments.id").
+			Where("m.operator_id = ? AND m.name = ? AND m.value = ?", f.OperatorID, f.MetadataKey, f.MetadataValue)
+		order = metadataOrder
+	}
 	if f.ofOneOperator() {
-		query = query.Where("operator_id = ?", f.OperatorID)
+		query = query.Where("payments.operator_id = ?", f.OperatorID)
 	}
 	if f.Search != "" {
-		query = query.Where("id IN (?)", s.searched(ctx, f))
+		query = query.Where("payments.id IN (?)", s.searched(ctx, f))
 	}
 	if f.Status != "" {
 		query = query.Where("status = ?", f.Status)
@@ -88,13 +103,14 @@ func (s *Store) ListPayments(
 		// The second half makes the databases use the partial index.
 		query = query.Where("exception = ? AND exception <> ''", f.Exception)
 	}
+	createdAt := order[0].sql
 	if !f.From.IsZero() {
-		query = query.Where("created_at >= ?", ceilMillis(f.From))
+		query = query.Where(createdAt+" >= ?", ceilMillis(f.From))
 	}
 	if !f.To.IsZero() {
-		query = query.Where("created_at < ?", ceilMillis(f.To))
+		query = query.Where(createdAt+" < ?", ceilMillis(f.To))
 	}
-	payments, nextCursor, err = readPage(query, paymentOrder, f.Cursor, f.Limit)
+	payments, nextCursor, err = readPage(query, order, newestFirst, f.Cursor, f.Limit)
 	return payments, nextCursor, wrap(err, "list payments")
 }
 
@@ -114,11 +130,12 @@ func (s *Store) searched(ctx context.Context, f PaymentFilter) *gorm.DB {
 		f.Search, f.Search, owners, f.Search, f.Search, f.Search, f.Search)
 }
 
-// Events returns a payment's timeline, oldest first.
-func (s *Store) Events(ctx context.Context, paymentID string) ([]models.PaymentEvent, error) {
-	var events []models.PaymentEvent
-	err := s.read(ctx).Where("payment_id = ?", paymentID).Order("version").Find(&events).Error
-	return events, wrap(err, "read a payment's events")
+// timelineOf returns the newest lines of a payment's timeline, at most views.MaxRows, oldest first.
+func timelineOf(db *gorm.DB, paymentID string) ([]models.PaymentEvent, error) {
+	var lines []models.PaymentEvent
+	err := db.Where("payment_id = ?", paymentID).Order("version DESC").Limit(views.MaxRows).Find(&lines).Error
+	slices.Reverse(lines)
+	return lines, err
 }
 
 // UnstartedPayments returns the outbox, oldest first: payments created before the given time whose workflow is not

@@ -19,6 +19,8 @@ func TestCreatedPaymentEqualsWhatIsRead(t *testing.T) {
 		in.CreatedAt = time.Date(2026, 11, 23, 13, 0, 0, 123_999_999, time.FixedZone("somewhere", 3600))
 		in.ExpiresAt = in.CreatedAt.Add(time.Hour)
 		in.UserID = "ü 用户 '; DROP TABLE payments --"
+		in.Description = "<b>Größe</b> 用户 '; DROP TABLE payments --"
+		in.Metadata = models.Metadata{"order": "A-17", "__proto__": "", "ü\" '": "<&\u2028>"}
 		p, created, err := f.CreatePayment(t.Context(), in, derive)
 		require.NoError(t, err)
 		require.True(t, created)
@@ -26,7 +28,7 @@ func TestCreatedPaymentEqualsWhatIsRead(t *testing.T) {
 		require.Equal(t, models.PaymentState{Status: models.StatusPending, Version: 1}, p.PaymentState)
 		require.Equal(t, p, f.payment(t, p.ID))
 
-		events, err := f.Events(t.Context(), p.ID)
+		events, err := timelineOf(f.reader, p.ID)
 		require.NoError(t, err)
 		require.Equal(t, []models.PaymentEvent{{PaymentID: p.ID, Version: 1, Status: models.StatusPending, CreatedAt: p.CreatedAt}}, events)
 

@@ -46,13 +46,25 @@ const (
 )
 
 // termsOf is what a payment's proof covers: whose money the address receives, how much is owed, until when, how many
-// confirmations its transfers need, and where the payer goes from the checkout page.
+// confirmations its transfers need, where the payer goes from the checkout page, what the payment is for in the words
+// that the payer reads, and by what the shop knows the order. What was added later is left out where it is empty, so
+// that the proofs of older rows hold.
 func termsOf(p models.Payment) []string {
-	return []string{
+	terms := []string{
 		p.ID, p.OperatorID, p.Network, p.Currency, strconv.FormatUint(uint64(p.AddressIndex), 10), p.DepositAddress,
 		strconv.FormatInt(int64(p.AmountRequested), 10), strconv.FormatInt(p.ExpiresAt.UnixMilli(), 10),
 		strconv.FormatUint(p.Confirmations, 10), p.ReturnURL,
 	}
+	if p.Description != "" {
+		terms = append(terms, "description", p.Description)
+	}
+	if len(p.Metadata) > 0 {
+		terms = append(terms, "metadata")
+		for _, name := range p.Metadata.Keys() {
+			terms = append(terms, name, p.Metadata[name])
+		}
+	}
+	return terms
 }
 
 func partsOfDecision(d models.PaymentDecision) []string {
@@ -62,8 +74,17 @@ func partsOfDecision(d models.PaymentDecision) []string {
 	}
 }
 
+// partsOfCredential is what the proof of an API key covers: whose it is, its secret, and what limits it. A key without
+// limits has the proof that keys had before there were any.
 func partsOfCredential(c models.Credential) []string {
-	return []string{c.APIKey, c.OperatorID, string(c.SecretHash)}
+	if c.Name == "" && c.Scopes == "" && c.Networks == "" && c.ExpiresAt == nil {
+		return []string{c.APIKey, c.OperatorID, string(c.SecretHash)}
+	}
+	end := ""
+	if c.ExpiresAt != nil {
+		end = strconv.FormatInt(c.ExpiresAt.UnixMilli(), 10)
+	}
+	return []string{c.APIKey, c.OperatorID, string(c.SecretHash), c.Name, c.Scopes, c.Networks, end}
 }
 
 func partsOfSession(session models.Session) []string {
@@ -71,13 +92,13 @@ func partsOfSession(session models.Session) []string {
 }
 
 // CheckTerms returns models.ErrPaymentAltered unless this program wrote the payment's row: its address, index, amount,
-// operator, window, confirmations and return URL belong together.
+// operator, window, confirmations, return URL, description and metadata belong together.
 func (s *Store) CheckTerms(p models.Payment) error {
 	if s.keys.CheckMAC(p.MAC, proofOfPayment, termsOf(p)...) {
 		return nil
 	}
-	return fmt.Errorf("payment %s: address %s, index %d, amount %s, end %s, %d confirmations and return URL are not "+
-		"those it was created with: %w", p.ID, p.DepositAddress, p.AddressIndex, p.AmountRequested,
+	return fmt.Errorf("payment %s: address %s, index %d, amount %s, end %s, %d confirmations, return URL, description "+
+		"and metadata are not those it was created with: %w", p.ID, p.DepositAddress, p.AddressIndex, p.AmountRequested,
 		p.ExpiresAt.UTC().Format(time.RFC3339), p.Confirmations, models.ErrPaymentAltered)
 }
 

@@ -40,6 +40,10 @@ func TestAnAlteredPaymentGetsNothing(t *testing.T) {
 		"another network":    "UPDATE payments SET network = 'ERC20 ' WHERE id = @id",
 		"another's currency": "UPDATE payments SET currency = 'USDC' WHERE id = @id",
 		"another way back":   "UPDATE payments SET return_url = 'https://thief.example' WHERE id = @id",
+		"another purpose":    "UPDATE payments SET description = 'Gift card' WHERE id = @id",
+		"no purpose":         "UPDATE payments SET description = '' WHERE id = @id",
+		"another order":      `UPDATE payments SET metadata = '{"order":"2"}' WHERE id = @id`,
+		"no order":           "UPDATE payments SET metadata = '{}' WHERE id = @id",
 		"one confirmation":   "UPDATE payments SET confirmations = 1 WHERE id = @id",
 		"a shorter window":   "UPDATE payments SET expires_at = created_at WHERE id = @id",
 		"a longer window":    "UPDATE payments SET expires_at = '2036-01-01 00:00:00+00:00' WHERE id = @id",
@@ -47,8 +51,12 @@ func TestAnAlteredPaymentGetsNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onBoth(t, func(t *testing.T, f *fixture) {
 				ctx := t.Context()
-				p, thief := f.create(t), f.create(t)
-				require.NoError(t, f.CheckAddress(ctx, p))
+				in := f.newPayment()
+				in.Description, in.Metadata = "Order 1", models.Metadata{"order": "1"}
+				p, _, err := f.CreatePayment(ctx, in, derive)
+				require.NoError(t, err)
+				thief := f.create(t)
+				require.NoError(t, f.CheckAddress(ctx, f.payment(t, p.ID)))
 				f.unguard(t)
 				require.NoError(t, f.writer.Exec(attack, map[string]any{
 					"id": p.ID, "thief": thief.ID, "operator": f.addOperator(t).ID, "empty": []byte{}, "forged": make([]byte, 37),

@@ -60,7 +60,7 @@ func (s *Store) snapshotOf(db *gorm.DB, p models.Payment) (models.PaymentSnapsho
 	return snapshot, nil
 }
 
-// Record writes a payment's next state and its event. Recorded is true when the row now holds the state, even if an
+// Record writes a payment's next state and its events. Recorded is true when the row now holds the state, even if an
 // earlier attempt of the same call wrote it. Otherwise the row had moved on, or the rows contradict the state (Refused
 // says how), and Snapshot holds what they say. Returns models.ErrNotFound.
 func (s *Store) Record(ctx context.Context, in models.RecordInput) (result models.RecordResult, err error) {
@@ -93,8 +93,8 @@ func lockWindow(tx *gorm.DB, p models.Payment, next models.PaymentState) error {
 	return nil
 }
 
-// record writes the next state of a payment whose row is locked, and its event. Returns a *refusedError when the rows
-// contradict the state.
+// record writes the next state of a payment whose row is locked, a line of its timeline, and its events. Returns a
+// *refusedError when the rows contradict the state.
 func (s *Store) record(tx *gorm.DB, p models.Payment, state models.PaymentState) (models.RecordResult, error) {
 	paymentID := p.ID
 	if p.Version != state.Version-1 {
@@ -112,21 +112,22 @@ func (s *Store) record(tx *gorm.DB, p models.Payment, state models.PaymentState)
 	if err := s.settleDecisions(tx, p, state); err != nil {
 		return models.RecordResult{}, err
 	}
-	now := s.now()
+	after := p
+	after.PaymentState, after.UpdatedAt = state, s.now()
 	update := tx.Model(&models.Payment{}).Where("id = ? AND version = ?", paymentID, state.Version-1).
 		UpdateColumns(map[string]any{
 			"status": state.Status, "exception": state.Exception, "amount_received": state.AmountReceived,
 			"amount_credited": state.AmountCredited, "tx_hash": state.TxHash, "last_block": state.LastBlock,
-			"decision": state.Decision, "reason": state.Reason, "version": state.Version, "updated_at": now,
+			"decision": state.Decision, "reason": state.Reason, "version": state.Version, "updated_at": after.UpdatedAt,
 		})
 	if update.Error != nil {
 		return models.RecordResult{}, fmt.Errorf("update the payment: %w", update.Error)
 	}
-	event := eventOf(paymentID, state, now)
-	if err := tx.Create(&event).Error; err != nil {
-		return models.RecordResult{}, fmt.Errorf("write the payment's event: %w", err)
+	line := timelineLine(paymentID, state, after.UpdatedAt)
+	if err := tx.Create(&line).Error; err != nil {
+		return models.RecordResult{}, fmt.Errorf("write the payment's timeline: %w", err)
 	}
-	return models.RecordResult{Recorded: true}, nil
+	return models.RecordResult{Recorded: true}, s.tell(tx, p.PaymentState, after)
 }
 
 // resultOf returns the result for a row that was not written: recorded when it already holds the wanted state (an
@@ -139,7 +140,7 @@ func (s *Store) resultOf(tx *gorm.DB, p models.Payment, wanted models.PaymentSta
 	return models.RecordResult{Snapshot: &snapshot}, err
 }
 
-func eventOf(paymentID string, state models.PaymentState, at time.Time) models.PaymentEvent {
+func timelineLine(paymentID string, state models.PaymentState, at time.Time) models.PaymentEvent {
 	return models.PaymentEvent{
 		PaymentID:      paymentID,
 		Version:        state.Version,

@@ -47,7 +47,7 @@ func TestRecord(t *testing.T) {
 		_, err = f.Record(ctx, models.RecordInput{PaymentID: models.NewID(), State: state})
 		require.ErrorIs(t, err, models.ErrNotFound)
 
-		events, err := f.Events(ctx, p.ID)
+		events, err := timelineOf(f.reader, p.ID)
 		require.NoError(t, err)
 		require.Len(t, events, 2)
 		require.Equal(t, models.PaymentEvent{
@@ -108,7 +108,7 @@ func TestRacingWriters(t *testing.T) {
 				}
 			})
 			require.EqualValues(t, 1, won.Load())
-			events, err := f.Events(t.Context(), p.ID)
+			events, err := timelineOf(f.reader, p.ID)
 			require.NoError(t, err)
 			require.Len(t, events, 2)
 			f.requireBooked(t)

@@ -14,6 +14,7 @@ type Ages struct {
 	Audit   time.Duration // lines of the audit log; the database itself keeps each for a year
 	Reports time.Duration // reconciliations; the last one stays
 	Alarms  time.Duration // resolved alarms, from their end
+	Events  time.Duration // events for shops; the database itself keeps each for 30 days
 }
 
 const (
@@ -22,12 +23,14 @@ const (
 	dropBatches = 20
 	// figuresKept is how long the figures of a day are kept; statistics show a year.
 	figuresKept = 400 * 24 * time.Hour
+	// requestsKept is how long the counts of requests are kept. Their windows are shorter.
+	requestsKept = time.Hour
 	// endedKept is how long sessions and login attempts are kept after they mean nothing any more.
 	endedKept = 24 * time.Hour
 )
 
 // DropOld drops rows that are older than they are needed, in batches; what is left over is for the next call. Payments,
-// their events, transfers and the ledger are kept for ever. onBatch is called after each batch.
+// their timelines, transfers and the ledger are kept for ever. onBatch is called after each batch.
 func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table string)) error {
 	now := s.now()
 	oldDay := now.Add(-figuresKept).Format(time.DateOnly)
@@ -41,6 +44,7 @@ func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table strin
 		{"idempotency_keys", "created_at < ?", "operator_id, idempotency_key", models.IdempotencyKeyLifetime, nil},
 		{"reconciliations", "finished_at < ? AND id < (SELECT MAX(id) FROM reconciliations)", "id", ages.Reports, nil},
 		{"audit_log", "at < ?", "id", ages.Audit, nil},
+		{"events", "created_at < ?", "id", ages.Events, nil},
 		{"alarms", "resolved_at IS NOT NULL AND resolved_at < ?", "id", ages.Alarms, nil},
 		{
 			"operators", "email_verified_at IS NULL AND status IN ('PENDING', 'REJECTED') AND created_at < ?", "id",
@@ -48,6 +52,7 @@ func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table strin
 		},
 		{"sessions", "expires_at < ?", "token_hash", endedKept, nil},
 		{"login_attempts", "begun_at < ?", "subject", endedKept, nil},
+		{"request_counts", "begun_at < ?", "subject", requestsKept, nil},
 		{"seen_transactions", "seen_at < ?", "payment_id, tx_hash", seenFor, nil},
 		{"account_days", "day < ?", "account, day, shard", figuresKept, oldDay},
 		{"payment_days", "day < ?", "operator_id, day, status, shard", figuresKept, oldDay},

@@ -88,21 +88,13 @@ const AttemptsWindow = 15 * time.Minute
 // that window ends. An attempt is counted before its outcome is known, so many at once get no more tries than many in a
 // row.
 func (s *Store) CountAttempt(ctx context.Context, subject string) (tries int64, until time.Time, err error) {
-	now := s.now()
-	floor := now.Add(-AttemptsWindow)
-	var row models.LoginAttempt
-	// One statement for one row: callers wait only for others that count the same subject.
-	err = s.writer.WithContext(ctx).Raw(`INSERT INTO login_attempts (subject, tries, begun_at) VALUES (?, 1, ?)
-		ON CONFLICT (subject) DO UPDATE SET
-			tries = CASE WHEN login_attempts.begun_at <= ? THEN 1 ELSE login_attempts.tries + 1 END,
-			begun_at = CASE WHEN login_attempts.begun_at <= ? THEN excluded.begun_at ELSE login_attempts.begun_at END
-		RETURNING subject, tries, begun_at`, subject, now, floor, floor).Scan(&row).Error
-	if err == nil && row.Tries == 1 {
+	tries, begun, err := s.countInWindow(ctx, "login_attempts", "tries", subject, 1, AttemptsWindow)
+	if err == nil && tries == 1 {
 		err = s.write(ctx, func(tx *gorm.DB) error {
-			return tx.Where("begun_at <= ?", floor).Delete(&models.LoginAttempt{}).Error
+			return tx.Where("begun_at <= ?", s.now().Add(-AttemptsWindow)).Delete(&models.LoginAttempt{}).Error
 		})
 	}
-	return row.Tries, row.BegunAt.Add(AttemptsWindow), wrap(err, "count an attempt")
+	return tries, begun.Add(AttemptsWindow), wrap(err, "count an attempt")
 }
 
 // ForgetAttempts resets a subject's count after an attempt that succeeded.

@@ -164,3 +164,31 @@ func TestAttemptsOfTheWindowBefore(t *testing.T) {
 		require.Equal(t, int64(1), rows)
 	})
 }
+
+// Requests are counted several at a time, by all processes together, and anew when the window is over. The login counts
+// of the same name are others.
+func TestCountRequests(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		ctx := withTimeout(t)
+		now := epoch
+		f.now = func() time.Time { return now }
+		together(10, func(int) {
+			if _, _, err := f.CountRequests(ctx, "subject", 3, time.Minute); err != nil {
+				t.Error(err)
+			}
+		})
+		now = epoch.Add(time.Minute - time.Millisecond)
+		used, until, err := f.CountRequests(ctx, "subject", 5, time.Minute)
+		require.NoError(t, err)
+		require.EqualValues(t, 35, used)
+		require.Equal(t, epoch.Add(time.Minute), until.UTC())
+		tries, _, err := f.CountAttempt(ctx, "subject")
+		require.NoError(t, err)
+		require.EqualValues(t, 1, tries)
+		now = epoch.Add(time.Minute)
+		used, until, err = f.CountRequests(ctx, "subject", 5, time.Minute)
+		require.NoError(t, err)
+		require.EqualValues(t, 5, used)
+		require.Equal(t, now.Add(time.Minute), until.UTC())
+	})
+}

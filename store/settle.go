@@ -67,6 +67,7 @@ func (s *Store) Settle(
 		if err != nil {
 			return err
 		}
+		before := p.PaymentState
 		if p.AmountCredited, err = p.AmountCredited.Add(change); err != nil {
 			return fmt.Errorf("add up what is credited: %w", err)
 		}
@@ -78,7 +79,7 @@ func (s *Store) Settle(
 		if err != nil {
 			return fmt.Errorf("note what is credited: %w", err)
 		}
-		return nil
+		return s.tell(tx, before, p)
 	})
 	return p, booked, s.alarmIfAltered(ctx, p, wrap(err, "settle a crowded payment"))
 }

@@ -35,6 +35,7 @@ type Store struct {
 	now       func() time.Time
 	keys      Keys // see UseMasterKey
 	space     *spaceProbe
+	publicURL string // see UsePublicURL
 }
 
 // engine is the kind of database.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -43,51 +42,83 @@ func (s *Store) storeEvents(tx *gorm.DB, network string, events []models.TokenEv
 	return nil
 }
 
-// announce raises or resolves the alarm that an event of the token calls for, and writes the event to the audit log.
-func (s *Store) announce(tx *gorm.DB, network string, event models.TokenEvent) error {
+// eventAlarm is an alarm that follows from events of the token about one address.
+type eventAlarm struct {
+	kind          models.AlarmKind
+	raised, ended models.TokenEventKind // ended is "" when no event of another kind ends it
+}
+
+// isEndedBy reports whether an event of one of these kinds ends the alarm. A fee ends when it is set to nothing.
+func (a eventAlarm) isEndedBy(event models.TokenEvent) bool {
+	return event.Kind == a.ended || event.Kind == models.TokenParams && event.Value == noFee
+}
+
+// eventAlarms are all of them but the alarm of a pause, which follows from the pauses of all contracts of the token.
+var eventAlarms = []eventAlarm{
+	{models.AlarmTokenFeeChanged, models.TokenParams, ""},
+	{models.AlarmTokenDeprecated, models.TokenDeprecate, models.TokenUndeprecate},
+	{models.AlarmAddressBlacklisted, models.TokenBlacklisted, models.TokenUnblacklisted},
+	{models.AlarmFundsDestroyed, models.TokenFundsDestroyed, ""},
+}
+
+// eventAlarmOf returns the alarm that a kind of event raises or ends. It reports false when there is none.
+func eventAlarmOf(kind models.TokenEventKind) (eventAlarm, bool) {
+	i := slices.IndexFunc(eventAlarms, func(a eventAlarm) bool { return kind == a.raised || kind == a.ended })
+	if i < 0 {
+		return eventAlarm{}, false
+	}
+	return eventAlarms[i], true
+}
+
+// eventSentence says what an event of the token means.
+func eventSentence(event models.TokenEvent) string {
 	where := fmt.Sprintf("in block %d, transaction %s", event.BlockNumber, event.TxHash)
-	if strings.HasPrefix(event.TxHash, models.TokenCorrection) {
+	if event.IsCorrection() {
 		where = fmt.Sprintf("as the contract says at block %d, although no such event was read", event.BlockNumber)
 	}
-	raise, resolve, sentence := models.AlarmKind(""), models.AlarmKind(""), ""
 	switch event.Kind {
 	case models.TokenPause:
-		raise = models.AlarmTokenPaused
-		sentence = "The token was paused " + where + ": nobody can pay, so no payment's window runs out."
+		return "The token was paused " + where + ": nobody can pay, so no payment's window runs out."
 	case models.TokenUnpause:
-		sentence = "Transfers of the token were resumed " + where + "."
-		// Another contract of the token may still be paused.
-		if err := s.matchPauseAlarm(tx, network, sentence); err != nil {
-			return err
-		}
+		return "Transfers of the token were resumed " + where + "."
 	case models.TokenParams:
-		raise = models.AlarmTokenFeeChanged
-		sentence = fmt.Sprintf("The token's fee was set to %s (basis points/maximum in micro-USDT) %s.", event.Value, where)
+		if event.Value == noFee {
+			return "The token keeps no part of a transfer " + where + "."
+		}
+		return fmt.Sprintf("The token's fee was set to %s (basis points/maximum in micro-USDT) %s. A payer who sends the "+
+			"exact amount pays less than it: the payment ends UNDERPAID, and its operator can accept it.", event.Value, where)
 	case models.TokenDeprecate:
-		raise = models.AlarmTokenDeprecated
-		sentence = fmt.Sprintf("The token was deprecated in favour of %s %s. Until PayCow watches that contract, no "+
-			"payment's window runs out. It begins by itself as soon as the nodes agree that the contract forwards there.",
+		return fmt.Sprintf("The token was deprecated in favour of %s %s. Until PayCow watches that contract, no payment's "+
+			"window runs out and none is created. It begins by itself as soon as the nodes agree that the contract "+
+			"forwards there.",
 			event.Address, where)
 	case models.TokenUndeprecate:
-		resolve = models.AlarmTokenDeprecated
-		sentence = "The token is not deprecated " + where + "."
+		return "The token is not deprecated " + where + "."
 	case models.TokenBlacklisted:
-		raise = models.AlarmAddressBlacklisted
-		sentence = fmt.Sprintf("Our address %s was blacklisted %s: what it holds cannot be moved.", event.Address, where)
+		return fmt.Sprintf("Our address %s was blacklisted %s: what it holds cannot be moved.", event.Address, where)
 	case models.TokenUnblacklisted:
-		resolve = models.AlarmAddressBlacklisted
-		sentence = fmt.Sprintf("Our address %s was removed from the blacklist %s.", event.Address, where)
+		return fmt.Sprintf("Our address %s was removed from the blacklist %s.", event.Address, where)
 	case models.TokenFundsDestroyed:
-		raise = models.AlarmFundsDestroyed
-		sentence = fmt.Sprintf("The token's owner destroyed %s micro-USDT at our address %s %s.",
+		return fmt.Sprintf("The token's owner destroyed %s micro-USDT at our address %s %s.",
 			event.Value, event.Address, where)
 	}
+	return ""
+}
+
+// announce raises or resolves the alarm that an event of the token calls for, and writes the event to the audit log.
+func (s *Store) announce(tx *gorm.DB, network string, event models.TokenEvent) error {
+	sentence := eventSentence(event)
+	alarm, found := eventAlarmOf(event.Kind)
 	var err error
 	switch {
-	case raise != "":
-		err = s.raise(tx, models.Alarm{Network: network, Kind: raise, Subject: event.Address, Message: sentence})
-	case resolve != "":
-		err = s.resolve(tx, network, resolve, event.Address, models.ActorSystem, sentence)
+	case event.Kind == models.TokenPause:
+		err = s.raise(tx, models.Alarm{Network: network, Kind: models.AlarmTokenPaused, Message: sentence})
+	case event.Kind == models.TokenUnpause: // another contract of the token may still be paused
+		err = s.matchPauseAlarm(tx, network, sentence)
+	case found && !alarm.isEndedBy(event):
+		err = s.raise(tx, models.Alarm{Network: network, Kind: alarm.kind, Subject: event.Address, Message: sentence})
+	case found:
+		err = s.resolve(tx, network, alarm.kind, event.Address, models.ActorSystem, sentence)
 	}
 	if err != nil {
 		return err
@@ -97,8 +128,48 @@ func (s *Store) announce(tx *gorm.DB, network string, event models.TokenEvent) e
 	})
 }
 
-// matchPauseAlarm makes the alarms agree with the canonical events after these changed other than by reading on. cause
-// is a sentence that says why they changed.
+// matchAlarms makes the alarms agree with the canonical events after the given ones changed other than by reading on.
+// cause is a sentence that says why they changed.
+func (s *Store) matchAlarms(tx *gorm.DB, network, cause string, changed []models.TokenEvent) error {
+	for _, event := range changed {
+		if alarm, found := eventAlarmOf(event.Kind); found {
+			if err := s.matchAlarm(tx, network, cause, alarm, event); err != nil {
+				return err
+			}
+		}
+	}
+	return s.matchPauseAlarm(tx, network, cause)
+}
+
+// matchAlarm makes one alarm agree with the last canonical event about the address of the changed one. An alarm that a
+// person has closed opens again only when the event that ended its cause is gone. An open one that speaks of the
+// changed event speaks of the last one afterwards.
+func (s *Store) matchAlarm(tx *gorm.DB, network, cause string, alarm eventAlarm, changed models.TokenEvent) error {
+	var last []models.TokenEvent
+	err := tx.Where("canonical AND kind IN ? AND address = ?",
+		[]models.TokenEventKind{alarm.raised, alarm.ended}, changed.Address).
+		Order("block_number DESC, log_index DESC").Limit(1).Find(&last).Error
+	if err != nil {
+		return fmt.Errorf("read the token's events about an address: %w", err)
+	}
+	if len(last) == 0 || alarm.isEndedBy(last[0]) {
+		return s.resolve(tx, network, alarm.kind, changed.Address, models.ActorSystem, cause)
+	}
+	var open []models.Alarm
+	err = openAlarms(tx, network, alarm.kind).Where("subject = ?", changed.Address).Limit(1).Find(&open).Error
+	if err != nil {
+		return fmt.Errorf("read alarm %s: %w", alarm.kind, err)
+	}
+	sentence := eventSentence(last[0])
+	outdated := len(open) > 0 && open[0].Message == eventSentence(changed) && open[0].Message != sentence
+	if !outdated && (len(open) > 0 || !alarm.isEndedBy(changed)) {
+		return nil
+	}
+	return s.raise(tx, models.Alarm{Network: network, Kind: alarm.kind, Subject: changed.Address, Message: sentence})
+}
+
+// matchPauseAlarm makes the alarm of a pause agree with the canonical events. cause is a sentence that says why these
+// changed.
 func (s *Store) matchPauseAlarm(tx *gorm.DB, network, cause string) error {
 	if err := resetExpiryWaits(tx, network); err != nil {
 		return err
@@ -154,7 +225,7 @@ func (s *Store) HealEvents(ctx context.Context, network string, found []models.T
 		if err := s.storeEvents(tx, network, found); err != nil {
 			return err
 		}
-		return s.matchPauseAlarm(tx, network, "A second reading found events of the token that were missing.")
+		return s.matchAlarms(tx, network, "A second reading found events of the token that were missing.", found)
 	})
 	return wrap(err, "heal events of the token")
 }
@@ -166,6 +237,7 @@ func (s *Store) DisproveEvents(ctx context.Context, network string, wrong []mode
 		if _, err := lockCursor(tx, network); err != nil {
 			return err
 		}
+		var disproved []models.TokenEvent
 		for _, event := range wrong {
 			changed := ofKey(tx.Model(&models.TokenEvent{}), event.TransferKey).
 				Where("canonical AND block_hash = ?", event.BlockHash).UpdateColumn("canonical", false)
@@ -175,9 +247,7 @@ func (s *Store) DisproveEvents(ctx context.Context, network string, wrong []mode
 			if changed.RowsAffected == 0 {
 				continue
 			}
-			if err := s.withdraw(tx, network, event); err != nil {
-				return err
-			}
+			disproved = append(disproved, event)
 			if err := s.audit(tx, models.AuditEntry{
 				Actor: models.ActorSystem, Action: "token_event_disproved", Subject: "token",
 				Detail: fmt.Sprintf("%s in transaction %s: %s", event.Kind, event.TxHash, reason),
@@ -185,20 +255,7 @@ func (s *Store) DisproveEvents(ctx context.Context, network string, wrong []mode
 				return err
 			}
 		}
-		return s.matchPauseAlarm(tx, network, "A second reading disproved events of the token.")
+		return s.matchAlarms(tx, network, "A second reading disproved events of the token.", disproved)
 	})
 	return wrap(err, "disprove events of the token")
-}
-
-// withdraw resolves the alarm of an event that turned out not to be in the chain. matchPauseAlarm sees to pauses.
-func (s *Store) withdraw(tx *gorm.DB, network string, event models.TokenEvent) error {
-	kind := map[models.TokenEventKind]models.AlarmKind{
-		models.TokenParams: models.AlarmTokenFeeChanged, models.TokenDeprecate: models.AlarmTokenDeprecated,
-		models.TokenBlacklisted: models.AlarmAddressBlacklisted, models.TokenFundsDestroyed: models.AlarmFundsDestroyed,
-	}[event.Kind]
-	if kind == "" {
-		return nil
-	}
-	return s.resolve(tx, network, kind, event.Address, models.ActorSystem,
-		"A second reading showed that the event is not in the chain.")
 }

@@ -42,3 +42,48 @@ func TestEventsOfTheToken(t *testing.T) {
 		require.NotContains(t, f.openAlarms(t), models.AlarmAddressBlacklisted)
 	})
 }
+
+// Alarms follow the chain: a reorg that removes events closes the alarms that they raised and opens those that they ended.
+func TestReorgMatchesTheAlarmsOfTokenEvents(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		banned, freed, closed := f.create(t), f.create(t), f.create(t)
+		f.event(t, 1, models.TokenBlacklisted, freed.DepositAddress, "")
+		f.event(t, 2, models.TokenParams, "", "10/5000000")
+		f.event(t, 3, models.TokenFundsDestroyed, closed.DepositAddress, "3")
+		stays := f.openAlarms(t)
+		require.NoError(t, f.ResolveAlarm(ctx, stays[models.AlarmFundsDestroyed].ID, "cli", "", "known"))
+		common := f.tip
+
+		f.event(t, 4, models.TokenUnblacklisted, freed.DepositAddress, "")
+		f.event(t, 5, models.TokenBlacklisted, banned.DepositAddress, "")
+		f.event(t, 6, models.TokenParams, "", "20/5000000")
+		f.event(t, 7, models.TokenDeprecate, "0xNew", "")
+		f.event(t, 8, models.TokenFundsDestroyed, banned.DepositAddress, "7")
+		f.event(t, 9, models.TokenPause, "", "")
+		require.Len(t, f.openAlarms(t), 5)
+
+		require.NoError(t, f.RewindAgreed(ctx, models.NetworkERC20, f.tip, common, f.tip))
+		f.tip = common
+		open := f.openAlarms(t)
+		require.Len(t, open, 2, "what the removed events raised is closed; what a person closed stays closed: %v", open)
+		require.Equal(t, freed.DepositAddress, open[models.AlarmAddressBlacklisted].Subject, "nothing ends it any more")
+		fee := open[models.AlarmTokenFeeChanged]
+		require.Equal(t, stays[models.AlarmTokenFeeChanged].Message, fee.Message, "it speaks of the change that is left")
+
+		f.event(t, 7, models.TokenDeprecate, "0xNew", "")
+		require.Contains(t, f.openAlarms(t), models.AlarmTokenDeprecated, "it was mined again")
+	})
+}
+
+// An event that the first reading left out raises no alarm when a later event has ended its cause.
+func TestHealedEventThatHasEnded(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		p := f.create(t)
+		missed := f.event(t, 1, models.TokenParams, "", "10/5000000")
+		missed.TxHash, missed.Kind, missed.Address = txHash(2), models.TokenBlacklisted, p.DepositAddress
+		f.event(t, 3, models.TokenUnblacklisted, p.DepositAddress, "")
+		require.NoError(t, f.HealEvents(t.Context(), models.NetworkERC20, []models.TokenEvent{missed}))
+		require.NotContains(t, f.openAlarms(t), models.AlarmAddressBlacklisted)
+	})
+}

@@ -75,8 +75,8 @@ func (s *Store) SetTokenState(
 				}
 				event.BlockNumber, event.BlockHash, event.BlockTime = block.Number, block.Hash, block.Time
 				event.LogIndex, event.Canonical = math.MaxInt32, true // after everything in the block
-				if event.Kind == models.TokenPause && !cursor.TokenTime.IsZero() && cursor.TokenTime.Unix() > 0 &&
-					cursor.TokenTime.Before(block.Time) {
+				begins := event.Kind == models.TokenPause || event.Kind == models.TokenDeprecate
+				if begins && cursor.TokenTime.Unix() > 0 && cursor.TokenTime.Before(block.Time) {
 					event.BlockTime = cursor.TokenTime // it may have begun just after the nodes agreed that there was none
 				}
 				corrected = append(corrected, event)
@@ -86,13 +86,42 @@ func (s *Store) SetTokenState(
 			return err
 		}
 		if len(corrected) > 0 {
-			if err := s.matchPauseAlarm(tx, network, "The token's contract says so."); err != nil {
+			if err := s.matchAlarms(tx, network, "The token's contract says so.", corrected); err != nil {
 				return err
 			}
+		}
+		err = tx.Model(&models.ChainCursor{}).Where("network = ? AND NOT token_known", network).
+			UpdateColumn("token_known", true).Error
+		if err != nil {
+			return fmt.Errorf("note that the token's state is known: %w", err)
 		}
 		return setTokenMark(tx, network, block)
 	})
 	return corrected, wrap(err, "note the token's state")
+}
+
+// TokenCondition returns what a quorum has last agreed on about the token. Events above that block do not count: one
+// node may have made them up.
+func (s *Store) TokenCondition(ctx context.Context, network string) (condition models.TokenCondition, err error) {
+	db := s.read(ctx)
+	cursor, err := s.Cursor(ctx, network)
+	if err != nil {
+		if errors.Is(err, models.ErrNotFound) {
+			return condition, nil
+		}
+		return condition, err
+	}
+	for _, token := range append([]string{""}, cursor.Upgrades...) {
+		state, err := toldState(db, token, cursor.TokenNumber)
+		if err != nil {
+			return condition, wrap(err, "read the token's condition")
+		}
+		condition.Paused = condition.Paused || state.Paused
+		if state.Deprecated && !slices.Contains(cursor.Upgrades, state.Upgrade) {
+			condition.Unfollowed = state.Upgrade
+		}
+	}
+	return condition, nil
 }
 
 // toldState returns the state of a contract that follows from its events up to a block.
@@ -147,12 +176,13 @@ func corrections(told, is models.TokenState) []models.TokenEvent {
 	return events
 }
 
-// DeprecatedAt returns the block of the event that deprecated a contract in favour of another one. Returns
-// models.ErrNotFound when no such event is known.
+// DeprecatedAt returns the block of the log that deprecated a contract in favour of another one. Returns
+// models.ErrNotFound when no such log was read.
 func (s *Store) DeprecatedAt(ctx context.Context, token, upgrade string) (uint64, error) {
 	var event models.TokenEvent
 	err := s.read(ctx).
-		Where("canonical AND token = ? AND kind = ? AND address = ?", token, models.TokenDeprecate, upgrade).
+		Where("canonical AND token = ? AND kind = ? AND address = ? AND tx_hash NOT LIKE ?", token, models.TokenDeprecate,
+			upgrade, models.TokenCorrection+"%").
 		Order("block_number").Take(&event).Error
 	return event.BlockNumber, wrap(err, "look for the token's deprecation")
 }

@@ -264,3 +264,72 @@ func TestAContractIsPartOfATransfersIdentity(t *testing.T) {
 		require.True(t, transfers[1].Canonical, "of another contract")
 	})
 }
+
+// TestATokenPausedBeforeTheFirstBlock: no event tells of it. With one node the block of the token's state does not move before
+// somebody has said what the token is, so nothing expires, and the pause counts from the first block.
+func TestATokenPausedBeforeTheFirstBlock(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		require.NoError(t, f.writer.Exec("UPDATE chain_cursors SET token_known = false").Error)
+		p, first := f.create(t), f.tip
+		f.reach(t, pastTheWindow)
+		result, err := f.Expire(ctx, f.expiry(p))
+		require.NoError(t, err)
+		require.Equal(t, models.ExpiryWaitToken, result.Wait)
+		require.Equal(t, first.Number, result.WaitBlock)
+		require.Len(t, f.agree(t, f.tip, models.TokenState{Paused: true}), 1)
+		require.Contains(t, f.openAlarms(t), models.AlarmTokenPaused)
+		result, err = f.Expire(ctx, f.expiry(p))
+		require.NoError(t, err)
+		require.Equal(t, models.ExpiryWaitPaused, result.Wait)
+		pauses, err := f.Pauses(ctx, models.NetworkERC20)
+		require.NoError(t, err)
+		require.Equal(t, []models.Pause{{From: first.Time}}, pauses)
+		condition, err := f.TokenCondition(ctx, models.NetworkERC20)
+		require.NoError(t, err)
+		require.Equal(t, models.TokenCondition{Paused: true}, condition)
+	})
+}
+
+// TestAPauseThatEndsWithoutABeginning: it began before the first block, and ended before the state was read.
+func TestAPauseThatEndsWithoutABeginning(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		p := f.create(t)
+		end := f.readBlock(t, f.tip.Number+100, tokenEvent(1, models.TokenUnpause, ""))
+		far := f.readBlock(t, pastTheWindow)
+		require.Empty(t, f.agree(t, far, models.TokenState{}))
+		result, err := f.Expire(t.Context(), f.expiry(p))
+		require.NoError(t, err)
+		require.False(t, result.Recorded)
+		require.Equal(t, p.ExpiresAt.Add(end.Time.Sub(p.CreatedAt)), result.WindowEnd.UTC())
+		require.Empty(t, f.openAlarms(t))
+	})
+}
+
+// TestTheConditionOfTheTokenIsTheQuorums: an event that one node tells of refuses no payment. It counts once the quorum has agreed, and
+// ends when the contract says so or is watched. A fee raises an alarm that ends with it.
+func TestTheConditionOfTheTokenIsTheQuorums(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		const upgrade = "0x00000000000000000000000000000000000000AA"
+		is := func(want models.TokenCondition) {
+			t.Helper()
+			condition, err := f.TokenCondition(ctx, models.NetworkERC20)
+			require.NoError(t, err)
+			require.Equal(t, want, condition)
+		}
+		from := f.tip
+		told := f.readBlock(t, f.tip.Number+1, tokenEvent(1, models.TokenDeprecate, upgrade), tokenEvent(2, models.TokenPause, ""))
+		is(models.TokenCondition{})
+		f.agree(t, told, models.TokenState{Deprecated: true, Upgrade: upgrade, Paused: true, HasFee: true, Fee: "10/5"})
+		is(models.TokenCondition{Paused: true, Unfollowed: upgrade})
+		require.Contains(t, f.openAlarms(t), models.AlarmTokenFeeChanged)
+		f.agree(t, f.readBlock(t, f.tip.Number+1), models.TokenState{HasFee: true, Fee: "0/0"})
+		is(models.TokenCondition{})
+		require.Empty(t, f.openAlarms(t))
+		f.agree(t, f.readBlock(t, f.tip.Number+1), models.TokenState{Deprecated: true, Upgrade: upgrade})
+		is(models.TokenCondition{Unfollowed: upgrade})
+		require.NoError(t, f.FollowUpgrade(ctx, models.NetworkERC20, models.TokenUpgrade{Address: upgrade, From: from, At: f.tip}))
+		is(models.TokenCondition{})
+	})
+}

@@ -25,12 +25,10 @@ func (s *Store) Transfers(ctx context.Context, paymentID string) ([]models.Trans
 	return transfers, wrap(err, "read a payment's transfers")
 }
 
-// LargestTransfers returns the largest transfers known for a payment, at most limit, in the order of the chain, and how
+// largestTransfers returns the largest transfers known for a payment, at most limit, in the order of the chain, and how
 // many there are.
-func (s *Store) LargestTransfers(
-	ctx context.Context, paymentID string, limit int,
-) (transfers []models.Transfer, total int64, err error) {
-	of := s.read(ctx).Model(&models.Transfer{}).Where("payment_id = ?", paymentID).Session(&gorm.Session{})
+func largestTransfers(db *gorm.DB, paymentID string, limit int) (transfers []models.Transfer, total int64, err error) {
+	of := db.Model(&models.Transfer{}).Where("payment_id = ?", paymentID).Session(&gorm.Session{})
 	err = of.Count(&total).Error
 	if err == nil {
 		err = of.Order("amount DESC, " + chainOrder).Limit(limit).Find(&transfers).Error
@@ -39,7 +37,7 @@ func (s *Store) LargestTransfers(
 		return cmp.Or(cmp.Compare(a.BlockNumber, b.BlockNumber), cmp.Compare(a.LogIndex, b.LogIndex),
 			a.Compare(b.TransferKey))
 	})
-	return transfers, total, wrap(err, "read a payment's transfers")
+	return transfers, total, err
 }
 
 func transfersOf(db *gorm.DB, paymentID string) ([]models.Transfer, error) {

@@ -62,14 +62,22 @@ type interval struct {
 
 func (i intervals) pauses() []interval {
 	var found []interval
-	open := map[string]int{} // by contract: the position of the interval that lasts
+	open := map[string]int{}   // by contract: the position of the interval that lasts
+	heard := map[string]bool{} // by contract: whether an event was seen
 	for _, event := range i.events {
+		if event.Kind != i.begin && event.Kind != i.end {
+			continue
+		}
 		last, lasting := open[event.Token]
-		if lasting && (event.Kind == i.end || event.Kind == i.begin && event.Address != found[last].address) {
+		switch {
+		case lasting && (event.Kind == i.end || event.Address != found[last].address):
 			found[last].To = event.BlockTime
 			delete(open, event.Token)
 			lasting = false
+		case event.Kind == i.end && !heard[event.Token] && !event.IsCorrection(): // it began before the first block
+			found = append(found, interval{Pause: models.Pause{To: event.BlockTime}})
 		}
+		heard[event.Token] = true
 		if event.Kind == i.begin && !lasting {
 			open[event.Token] = len(found)
 			found = append(found, interval{models.Pause{From: event.BlockTime}, event.Address})

@@ -23,6 +23,9 @@ type Checkout struct {
 	BlockTime time.Duration // usual time between blocks; 0 if unknown
 	Refresh   time.Duration // how often the page reloads without JavaScript
 
+	Shop    string // the operator's name
+	LogoURL string // of the shop's logo, on this origin; "" for none
+
 	Network  Network
 	Language Language
 	// HasFaucet says that a test faucet can pay this payment, FaucetSent that it just did.
@@ -76,6 +79,7 @@ type checkoutPage struct {
 	TxHash, TxURL                        string
 	ExplorerURL                          string
 	Reference                            string
+	Shop, LogoURL, Description           string
 
 	NowMillis, EndMillis int64
 	ShowTime, IsStopped  bool
@@ -124,6 +128,7 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 		ChainIDHex: fmt.Sprintf("0x%x", c.Network.ChainID),
 		Token:      c.Network.Token, RPCURL: c.Network.RPCURL, ExplorerURL: c.Network.ExplorerURL,
 		Requested: p.AmountRequested.String(), Address: p.DepositAddress, Reference: p.Reference,
+		Shop: c.Shop, LogoURL: c.LogoURL, Description: p.Description,
 		IsPart: p.AmountReceived > 0 && missing > 0, Confirmations: c.Confirmations,
 		RequiredConfirmations: c.RequiredConfirmations,
 		ShowProgress:          p.TxHash != "" && missing == 0 && p.Status != models.StatusRejected, TxHash: p.TxHash,

@@ -217,6 +217,22 @@ func TestCheckoutEscapes(t *testing.T) {
 	}
 }
 
+// The page says who is paid and for what. Both are text, isolated from what is around them.
+func TestCheckoutNamesShopAndPurpose(t *testing.T) {
+	t.Parallel()
+	c := exampleCheckout(examplePayment(func(p *models.Payment) { p.Description = `</dd><script>x</script> & "q" '` + "\u202e" }), 0)
+	c.Shop = `<img src=x onerror=alert(1)>`
+	page := renderCheckout(t, c)
+	require.Contains(t, page, `<dd class="payee"><bdi>&lt;img src=x onerror=alert(1)&gt;</bdi></dd>`)
+	require.Contains(t, page, `<dd><bdi>&lt;/dd&gt;&lt;script&gt;x&lt;/script&gt; &amp; &#34;q&#34; &#39;`+"\u202e</bdi></dd>")
+	require.NotContains(t, page, "<script>")
+	c.Payment.Description = ""
+	require.NotContains(t, renderCheckout(t, c), "For</dt>")
+	require.NotContains(t, renderCheckout(t, c), "<img")
+	c.LogoURL = "/logos/0123"
+	require.Contains(t, renderCheckout(t, c), `<img src="/logos/0123" alt="" width="48" height="48">`)
+}
+
 // Every language has every text, with the same placeholders, and every text is used.
 func TestLanguages(t *testing.T) {
 	t.Parallel()

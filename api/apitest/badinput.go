@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -40,10 +41,12 @@ func BadInput(t *testing.T, target Target) {
 
 	var cases []badCase
 	cases = append(cases, target.badBodies()...)
+	cases = append(cases, target.badOptionalFields()...)
 	cases = append(cases, target.badHeaders()...)
 	cases = append(cases, target.badPaths(foreign)...)
 	cases = append(cases, target.badQueries()...)
 	cases = append(cases, target.badDecisions(open, foreign)...)
+	cases = append(cases, target.badKeys()...)
 	for _, inactive := range target.Inactive {
 		cases = append(cases, target.refusedAccount(inactive)...)
 	}
@@ -247,6 +250,88 @@ func (t Target) badBodies() []badCase {
 	}
 }
 
+// badOptionalFields returns create calls in which an optional field is bad.
+func (t Target) badOptionalFields() []badCase {
+	with := func(field, raw, code, msg string) badCase {
+		return badCase{
+			"create/" + field + " " + shortName(raw),
+			request{
+				method: http.MethodPost, path: createPath, headers: t.Account.headers(jsonType),
+				body: `{"amount":50,"userId":"u","network":"ERC20","` + field + `":` + raw + `}`,
+			},
+			http.StatusBadRequest, code, field, msg,
+		}
+	}
+	description := func(raw, msg string) badCase { return with("description", raw, "invalid_field", msg) }
+	metadata := func(raw, msg string) badCase { return with("metadata", raw, "invalid_field", msg) }
+	expiresIn := func(raw, msg string) badCase { return with("expiresIn", raw, "invalid_field", msg) }
+	const (
+		length   = "description must have 1 to 200 characters."
+		control  = "description must not contain control characters."
+		reorders = "description must not contain characters that reorder text."
+		key      = "A key in metadata must have 1 to 40 characters."
+		seconds  = "expiresIn must be a whole number from 300 to 86400."
+	)
+	anObject := func(kind string) string { return "metadata must be an object, not " + kind + "." }
+	aString := func(kind string) string { return `The value of "k" in metadata must be a string, not ` + kind + "." }
+	entries := make([]string, 21)
+	for i := range entries {
+		entries[i] = fmt.Sprintf(`"%d":""`, i)
+	}
+	cases := []badCase{
+		description(`null`, "description must be a string, not null."),
+		description(`5`, "description must be a string, not a number."),
+		description(`["a"]`, "description must be a string, not an array."),
+		description(`{"a":"b"}`, "description must be a string, not an object."),
+		description(`""`, length),
+		description(`"`+repeat(201, "d")+`"`, length),
+		description(`"`+repeat(201, "𝒹")+`"`, length),
+		description(`"a\u0000"`, control),
+		description(`"a\nb"`, control),
+		description(`"a\u001b[31m"`, control),
+		description(`"a\u009f"`, control),
+		with("description", `"\ud800"`, "malformed_json", `The field "description" is not valid JSON (near byte 59).`),
+
+		metadata(`null`, anObject("null")),
+		metadata(`true`, anObject("a boolean")),
+		metadata(`5`, anObject("a number")),
+		metadata(`"k=v"`, anObject("a string")),
+		metadata(`[{"k":"v"}]`, anObject("an array")),
+		metadata(`{`+strings.Join(entries, ",")+`}`, "metadata must have at most 20 entries."),
+		metadata(`{"":"v"}`, key),
+		metadata(`{"`+repeat(41, "k")+`":"v"}`, key),
+		metadata(`{"`+repeat(41, "ü")+`":"v"}`, key),
+		metadata(`{"a\u0000":"v"}`, "A key in metadata must not contain control characters."),
+		metadata(`{"a\u0085":"v"}`, "A key in metadata must not contain control characters."),
+		metadata(`{"k":null}`, aString("null")),
+		metadata(`{"k":1}`, aString("a number")),
+		metadata(`{"k":false}`, aString("a boolean")),
+		metadata(`{"k":["v"]}`, aString("an array")),
+		metadata(`{"k":{"l":"v"}}`, aString("an object")),
+		metadata(`{"k":"`+repeat(501, "v")+`"}`, `The value of "k" in metadata must have at most 500 characters.`),
+		metadata(`{"k":"a\tb"}`, `The value of "k" in metadata must not contain control characters.`),
+		metadata(`{"<b>\u202e":1}`, `The value of "<b>\u202e" in metadata must be a string, not a number.`),
+		with("metadata", `{"k":"v","k":"w"}`, "duplicate_field", `A name in the field "metadata" appears more than once.`),
+		with("metadata", `{"k":"\udfff"}`, "malformed_json", `The field "metadata" is not valid JSON (near byte 61).`),
+
+		expiresIn(`null`, "expiresIn must be a number, not null."),
+		expiresIn(`"600"`, "expiresIn must be a number, not a string."),
+		expiresIn(`true`, "expiresIn must be a number, not a boolean."),
+		expiresIn(`[600]`, "expiresIn must be a number, not an array."),
+		expiresIn(`{}`, "expiresIn must be a number, not an object."),
+	}
+	for _, r := range "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069" {
+		cases = append(cases, description(fmt.Sprintf(`"a\u%04x"`, r), reorders))
+	}
+	for _, raw := range []string{
+		`0`, `-600`, `299`, `299.9`, `600.5`, `86401`, `1e5`, `1e999`, `-1e999`, `9223372036854775808`,
+		repeat(400, "9"),
+	} {
+		cases = append(cases, expiresIn(raw, seconds))
+	}
+	return cases
+}
+
 // badHeaders returns create calls with bad headers and a good body.
 func (t Target) badHeaders() []badCase {
 	with := func(name string, body string, status int, code, field, msg string, headers ...header) badCase {
@@ -396,12 +481,26 @@ func (t Target) badQueries() []badCase {
 		payments("userId=%00", "userId", "userId must not contain control characters."),
 		payments("userId=%ff", "userId", "userId must be valid UTF-8."),
 		payments("userId="+repeat(257, "u"), "userId", length("userId")),
+		payments("metadata%5B%5D=v", "metadata", "A key in metadata must have 1 to 40 characters."),
+		payments("metadata["+repeat(41, "k")+"]=v", "metadata", "A key in metadata must have 1 to 40 characters."),
+		payments("metadata[%00]=v", "metadata", "A key in metadata must not contain control characters."),
+		payments("metadata[%ff]=v", "metadata", "A key in metadata must be valid UTF-8."),
+		payments("metadata[k]="+repeat(501, "v"), "metadata",
+			`The value of "k" in metadata must have at most 500 characters.`),
+		payments("metadata[k]=%0a", "metadata", `The value of "k" in metadata must not contain control characters.`),
+		payments("metadata[k]=%ff", "metadata", `The value of "k" in metadata must be valid UTF-8.`),
+		payments("metadata[k]=v&metadata[k]=w", "metadata", "metadata must be given only once."),
+		payments("metadata[k]=v&metadata[l]=w", "metadata", "metadata must be given with only one key."),
+		list("/api/payments", "metadata=v", "unknown_parameter", "metadata", `The parameter "metadata" is unknown; `+
+			`the known parameters are status, exception, userId, reference, search, from, to, cursor, limit, metadata[key].`),
+		list("/api/payments", "status[k]=v", "unknown_parameter", "status[k]", `The parameter "status[k]" is unknown; `+
+			`the known parameters are status, exception, userId, reference, search, from, to, cursor, limit, metadata[key].`),
 		payments("cursor=x", "cursor", cursor),
 		payments("cursor=%21%21%21%21", "cursor", cursor),
 		list("/api/payments", "user=u", "unknown_parameter", "user",
-			`The parameter "user" is unknown; the known parameters are status, exception, userId, reference, search, from, to, cursor, limit.`),
+			`The parameter "user" is unknown; the known parameters are status, exception, userId, reference, search, from, to, cursor, limit, metadata[key].`),
 		list("/api/payments", "Status=PAID", "unknown_parameter", "Status",
-			`The parameter "Status" is unknown; the known parameters are status, exception, userId, reference, search, from, to, cursor, limit.`),
+			`The parameter "Status" is unknown; the known parameters are status, exception, userId, reference, search, from, to, cursor, limit, metadata[key].`),
 		list("/api/payments", "status=%zz", "malformed_query", "", "The query string is malformed."),
 		list("/api/payments", "status=PAID;limit=1", "malformed_query", "", "The query string is malformed."),
 		list("/api/ledger", "limit=0", "invalid_parameter", "limit", limits),
@@ -474,6 +573,9 @@ func operatorCalls() []request {
 		{method: http.MethodPost, path: "/api/payment/" + unknownID + "/accept"},
 		{method: http.MethodGet, path: "/api/balance"},
 		{method: http.MethodGet, path: "/api/ledger"},
+		{method: http.MethodGet, path: "/api/keys"},
+		{method: http.MethodPost, path: "/api/keys", headers: []header{jsonType}, body: `{"name":"k"}`},
+		{method: http.MethodDelete, path: "/api/keys/pk_unknown"},
 	}
 }
 

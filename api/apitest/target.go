@@ -38,6 +38,7 @@ type Target struct {
 	BaseURL   string // http only, without a path
 	Account   Account
 	Other     Account // another active operator
+	Keys      Account // an API key of a third active operator that has the scope keys:write only
 	Inactive  []Inactive
 	MaxAmount models.Amount
 }
@@ -107,7 +108,7 @@ func (r request) wire(host string) []byte {
 			fmt.Fprintf(&wire, "%x\r\n%s\r\n", len(chunk), chunk)
 		}
 		wire.WriteString("0\r\n\r\n")
-	case r.body != "" || r.method == http.MethodPost:
+	case r.body != "" || r.method == http.MethodPost || r.method == http.MethodDelete:
 		fmt.Fprintf(&wire, "Content-Length: %d\r\n\r\n%s", len(r.body), r.body)
 	default:
 		wire.WriteString("\r\n")

@@ -83,6 +83,7 @@ func (s *Store) InitCursor(_ context.Context, network string, block models.Block
 		s.cursor = &models.ChainCursor{
 			Network: network, BlockNumber: block.Number, BlockHash: block.Hash, BlockTime: block.Time, HeadNumber: head,
 			AgreedNumber: block.Number, AgreedHash: block.Hash, AgreedTime: block.Time, RecheckedNumber: block.Number,
+			TokenNumber: block.Number, TokenTime: block.Time,
 		}
 		s.blocks[block.Number] = block
 	}

@@ -33,15 +33,17 @@ func TestBadInput(t *testing.T) {
 	keys, err := secrets.NewKeyring(master)
 	require.NoError(t, err)
 	require.NoError(t, db.UseMasterKey(t.Context(), keys, nil))
-	account := func(status models.OperatorStatus) apitest.Account {
+	account := func(status models.OperatorStatus, scopes ...string) apitest.Account {
 		operator := models.Operator{ID: models.NewID(), Email: strings.ToLower(string(status)) + models.NewID() + "@paycow.test", Status: status}
 		credential, secret, err := secrets.NewCredential(operator.ID, keys)
 		require.NoError(t, err)
+		credential.Scopes = strings.Join(scopes, " ")
 		require.NoError(t, db.CreateOperator(t.Context(), operator, &credential))
 		return apitest.Account{APIKey: credential.APIKey, APISecret: secret}
 	}
 	apitest.BadInput(t, apitest.Target{
 		BaseURL: s.url, Account: apitest.Account{APIKey: s.key, APISecret: s.secret}, Other: account(models.OperatorActive),
+		Keys: account(models.OperatorActive, string(models.ScopeKeysWrite)),
 		Inactive: []apitest.Inactive{
 			{Account: account(models.OperatorPending), Code: "account_pending"},
 			{Account: account(models.OperatorSuspended), Code: "account_suspended"},

@@ -17,6 +17,7 @@ func openStore(ctx context.Context, s Settings, log *slog.Logger) (*store.Store,
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
+	db.UsePublicURL(s.PublicURL)
 	return db, nil
 }
 

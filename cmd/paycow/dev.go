@@ -34,6 +34,8 @@ const (
 	devReconcileEvery = time.Minute
 	// devMaxUnpaid is larger than an installation's default: no wallet looks for this money, and load tests pay nothing.
 	devMaxUnpaid = 200_000
+	// devRates is how many times the usual rate limits apply, for load tests.
+	devRates = 100
 )
 
 func devCommand() *cli.Command {
@@ -93,6 +95,9 @@ func devSettings(cmd *cli.Command) (Settings, error) {
 	s := defaultSettings()
 	s.isDev, s.WatchMempool, s.ReconcileEvery = true, true, devReconcileEvery
 	s.DatabaseURL, s.ChainID = "", 0 // found out later
+	for _, rate := range []*int{&s.RatePerKey, &s.RatePerNetwork, &s.RateOfStatus} {
+		*rate *= devRates
+	}
 	s.BlockTime = cmd.Duration("block-time")
 	var wrong []error
 	for _, d := range s.table() {

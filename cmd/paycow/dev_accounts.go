@@ -57,18 +57,16 @@ func (d *dev) demoOperator(ctx context.Context, db *store.Store) (apiKey, apiSec
 	if err != nil {
 		return "", "", err
 	}
-	credentials, err := db.CredentialsOf(ctx, operator.ID)
-	if err != nil {
-		return "", "", err
-	}
-	for _, credential := range credentials {
-		if credential.RevokedAt == nil {
-			secret, err := secrets.OpenSecret(credential, keys)
-			if err != nil {
-				return "", "", fmt.Errorf("the database belongs to another data directory: %w", err)
-			}
-			return credential.APIKey, secret, nil
+	credential, err := db.CurrentCredential(ctx, operator.ID)
+	if err == nil {
+		secret, err := secrets.OpenSecret(credential, keys)
+		if err != nil {
+			return "", "", fmt.Errorf("the database belongs to another data directory: %w", err)
 		}
+		return credential.APIKey, secret, nil
+	}
+	if !errors.Is(err, models.ErrNotFound) {
+		return "", "", err
 	}
 	// Somebody tried what an admin does after an incident.
 	next, secret, err := secrets.NewCredential(operator.ID, keys)

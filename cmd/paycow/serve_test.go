@@ -219,7 +219,7 @@ func TestRefusedSettings(t *testing.T) {
 			args: []string{"api"}, env: []string{"PAYCOW_PUBLIC_URL=http://x", "PAYCOW_XPUB=xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi"},
 			says: []string{"PAYCOW_XPUB"},
 		},
-		"no schema":             {args: []string{"worker"}, env: []string{"PAYCOW_ETH_RPC_URLS=http://127.0.0.1:1", "PAYCOW_MASTER_KEY=" + strings.Repeat("5a", 32)}, says: []string{"paycow migrate"}},
+		"no schema":             {args: []string{"worker"}, env: []string{"PAYCOW_PUBLIC_URL=http://127.0.0.1", "PAYCOW_ETH_RPC_URLS=http://127.0.0.1:1", "PAYCOW_MASTER_KEY=" + strings.Repeat("5a", 32)}, says: []string{"paycow migrate"}},
 		"dev with half a chain": {args: []string{"dev", "--rpc-url", "http://127.0.0.1:1"}, says: []string{"--rpc-url and --token belong together"}},
 		"fresh spares what is not ours": {
 			args: []string{"dev", "--fresh", "--data-dir", "."}, says: []string{"--fresh deletes only a directory that paycow dev has made"},

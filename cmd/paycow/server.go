@@ -21,12 +21,9 @@ const shutdownTimeout = 10 * time.Second
 // serveAPI serves the API and the pages on the listener until ctx ends.
 func (a *app) serveAPI(ctx context.Context, listener net.Listener) error {
 	const never = 365 * 24 * time.Hour
-	var lagLimit, clockLimit time.Duration // 0 for the defaults
+	var lagLimit time.Duration // 0 for the default
 	if a.settings.BlockTime == 0 {
 		lagLimit = never // blocks are made on request, so their age means nothing
-	}
-	if a.settings.ownChain {
-		clockLimit = never // its clock runs ahead of ours when blocks are made faster than one a second
 	}
 	send, err := a.settings.mailer()
 	if err != nil {
@@ -39,7 +36,8 @@ func (a *app) serveAPI(ctx context.Context, listener net.Listener) error {
 		PublicURL:         a.settings.PublicURL, TrustedProxies: a.settings.TrustedProxies,
 		Confirmations: a.settings.Confirmations, Quorum: a.settings.RPCQuorum,
 		PaymentWindow: a.settings.PaymentWindow, MaxAmount: a.settings.MaxAmount, MaxUnpaid: a.settings.MaxUnpaid,
-		BlockTime: a.settings.BlockTime, LagLimit: lagLimit, ClockLimit: clockLimit, Log: a.log,
+		RatePerKey: a.settings.RatePerKey, RatePerNetwork: a.settings.RatePerNetwork, RateOfStatus: a.settings.RateOfStatus,
+		BlockTime: a.settings.BlockTime, LagLimit: lagLimit, OwnClock: a.settings.ownChain, Log: a.log,
 		Network: a.network(), Faucet: a.faucet, MasterKey: a.keys,
 		AdminsNeedFactor: !a.settings.isDev,
 		TemporalUIURL:    a.settings.TemporalUIURL, TemporalNamespace: a.settings.Temporal.Namespace,

@@ -47,6 +47,9 @@ type Settings struct {
 	BlockTime      time.Duration // usual time between blocks; 0 = blocks are made on request (development only)
 	MaxAmount      models.Amount // of one payment, in micro-USDT
 	MaxUnpaid      int           // payments in a row of an operator that receive nothing; 0 = any number
+	RatePerKey     int           // requests a minute of one API key; 0 = any number
+	RatePerNetwork int           // requests a minute of one network address; 0 = any number
+	RateOfStatus   int           // requests a minute of one network address for public states; 0 = any number
 	MasterKey      []byte        // 32 bytes
 	PreviousKeys   [][]byte      // master keys from before, of 32 bytes
 	TrustedProxies []netip.Prefix
@@ -112,6 +115,20 @@ func (s *Settings) generalTable() []setting {
 		{
 			name: "HTTP_ADDR", fallback: ":8080", set: text(&s.HTTPAddr),
 			help: "listen address of the API and the pages",
+		},
+		{
+			name: "RATE_PER_CREDENTIAL", fallback: strconv.Itoa(models.DefaultRatePerKey), set: wholeNumberOrZero(&s.RatePerKey),
+			help: "requests a minute that an API key may make; 0 for any number",
+		},
+		{
+			name: "RATE_PER_NETWORK", fallback: strconv.Itoa(models.DefaultRatePerNetwork),
+			set:  wholeNumberOrZero(&s.RatePerNetwork),
+			help: "requests a minute that a network address may make; an IPv6 /48 four times as many; 0 for any number",
+		},
+		{
+			name: "RATE_OF_STATUS", fallback: strconv.Itoa(models.DefaultRateOfStatus),
+			set:  wholeNumberOrZero(&s.RateOfStatus),
+			help: "requests a minute that a network address may make for the public status of payments; 0 for any number",
 		},
 		{
 			name: "DATABASE_URL", fallback: "sqlite:paycow.db", secret: true, set: text(&s.DatabaseURL),
@@ -276,12 +293,19 @@ func (s *Settings) paymentTable() []setting {
 			name: "KEEP_ALARMS", fallback: durationText(models.DefaultKeepAlarms), set: duration(&s.Ages.Alarms, oneDay),
 			help: "time after which resolved alarms are dropped, at least a day (24h)",
 		},
+		{
+			name: "KEEP_EVENTS", fallback: durationText(models.DefaultKeepEvents),
+			set:  duration(&s.Ages.Events, thirtyDays),
+			help: "age at which events for shops are dropped, at least 30 days (720h)",
+		},
 	}
 }
 
 const (
 	oneDay  = 24 * time.Hour
 	oneYear = 365 * oneDay // the database itself keeps the audit log for so long
+	// thirtyDays is how long the database itself keeps events.
+	thirtyDays = 30 * oneDay
 )
 
 // maxReserved bounds the reserved addresses: a process derives all of them at its first start.
@@ -290,7 +314,7 @@ const maxReserved = 10_000
 // The settings without a default that a command needs.
 var (
 	needsForAPI    = []string{"PUBLIC_URL", "XPUB", "MASTER_KEY"}
-	needsForWorker = []string{"ETH_RPC_URLS", "MASTER_KEY"}
+	needsForWorker = []string{"PUBLIC_URL", "ETH_RPC_URLS", "MASTER_KEY"}
 	needsForChain  = []string{"ETH_RPC_URLS"}
 )
 

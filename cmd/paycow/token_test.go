@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"math/big"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -134,5 +136,88 @@ func TestAnotherSettingIsRefused(t *testing.T) {
 			require.Contains(t, string(out), "set it back", "%v %s", command, wrong)
 			require.Contains(t, string(out), strings.SplitN(wrong, "=", 2)[0])
 		}
+	}
+}
+
+// callToken sends a call by the token's owner and mines it.
+func (in *installation) callToken(data []byte) {
+	in.t.Helper()
+	_, err := localchain.SendCall(in.t.Context(), in.chain.HTTPURL(), in.chain.TokenOwnerKey(), in.chain.TokenAddress(), data)
+	require.NoError(in.t, err)
+	require.NoError(in.t, in.chain.Mine(1))
+}
+
+func (in *installation) awaitAlarm(kind models.AlarmKind, isOpen bool) {
+	in.t.Helper()
+	eventually(in.t, fmt.Sprintf("alarm %s is open: %v", kind, isOpen), func() error {
+		alarms, err := in.db.OpenAlarms(in.t.Context(), models.NetworkERC20)
+		if err == nil && isOpen != slices.ContainsFunc(alarms, func(a models.Alarm) bool { return a.Kind == kind }) {
+			err = fmt.Errorf("open: %v", alarms)
+		}
+		return err
+	})
+}
+
+// TestTheTokenWasNotAsUsualBeforeTheStart: the token was paused, charged a fee or was deprecated before the first block that is read, so
+// no event tells of it. PayCow knows it all the same, with one node and with a quorum, and everything is as usual once that is over.
+func TestTheTokenWasNotAsUsualBeforeTheStart(t *testing.T) {
+	t.Parallel()
+	contract := token.NewTestUSDT()
+	for _, nodes := range []int{1, 2} {
+		setup := func(t *testing.T, before []byte) *installation {
+			in := setupInstallation(t, func(wsURL string) string {
+				return strings.Join([]string{wsURL, "http" + strings.TrimPrefix(wsURL, "ws")}[:nodes], ",")
+			})
+			in.env = append(in.env, "PAYCOW_PAYMENT_WINDOW=10s")
+			in.callToken(before)
+			require.NoError(t, in.chain.Mine(1))
+			client, err := ethclient.Dial(in.chain.HTTPURL())
+			require.NoError(t, err)
+			defer client.Close()
+			head, err := client.HeaderByNumber(t.Context(), nil)
+			require.NoError(t, err)
+			first := models.BlockRef{Number: head.Number.Uint64(), Hash: head.Hash().Hex(), Time: time.Unix(int64(head.Time), 0)}
+			require.NoError(t, in.db.InitCursor(t.Context(), models.NetworkERC20, first, first.Number)) // reading begins after it
+			in.serve("serve")
+			return in
+		}
+		t.Run(fmt.Sprintf("paused, %d nodes", nodes), func(t *testing.T) {
+			t.Parallel()
+			in := setup(t, contract.PackPause())
+			in.awaitNotReady("The token is paused")
+			in.awaitAlarm(models.AlarmTokenPaused, true)
+			payment := in.create("50.00")
+			require.NoError(t, in.chain.Mine(15)) // past the window
+			in.callToken(contract.PackUnpause())
+			in.awaitAlarm(models.AlarmTokenPaused, false)
+			in.pay(payment.DepositAddress, 50*models.USDT)
+			require.NoError(t, in.chain.Mine(12))
+			in.await(payment.SessionID, "PAID")
+			in.awaitReady()
+		})
+		t.Run(fmt.Sprintf("with a fee, %d nodes", nodes), func(t *testing.T) {
+			t.Parallel()
+			in := setup(t, contract.PackSetParams(big.NewInt(10), big.NewInt(20)))
+			in.awaitAlarm(models.AlarmTokenFeeChanged, true)
+			in.awaitReady()
+			payment := in.create("50.00")
+			in.pay(payment.DepositAddress, 50*models.USDT)
+			require.NoError(t, in.chain.Mine(25))
+			in.await(payment.SessionID, "EXPIRED UNDERPAID")
+			require.Equal(t, 49_950_000*models.Amount(1), in.available())
+			in.callToken(contract.PackSetParams(big.NewInt(0), big.NewInt(0)))
+			in.awaitAlarm(models.AlarmTokenFeeChanged, false)
+		})
+		t.Run(fmt.Sprintf("deprecated, %d nodes", nodes), func(t *testing.T) {
+			t.Parallel()
+			nowhere := common.HexToAddress("0x00000000000000000000000000000000DeaDBeef")
+			in := setup(t, contract.PackDeprecate(nowhere))
+			in.awaitNotReady("The token is deprecated in favour of " + nowhere.Hex())
+			in.awaitAlarm(models.AlarmTokenDeprecated, true)
+			code, answer, err := in.call(http.MethodPost, "/api/payment/create", `{"amount": 5, "userId": "u", "network": "ERC20"}`, nil)
+			require.NoError(t, err)
+			require.Equal(t, http.StatusServiceUnavailable, code, answer)
+			require.Contains(t, answer, "token_deprecated")
+		})
 	}
 }

@@ -52,8 +52,8 @@ var mutants = []Mutant{
 	},
 	{
 		Name: "held credits come before the expiry", File: "rules/effects.go",
-		Old: "case p.canExpire(state) && !now.Before(p.expiryCheckAt()):",
-		New: "case p.canExpire(state) && !now.Before(p.expiryCheckAt()) && len(p.heldCredits()) == 0:", Tests: ofWorkflow,
+		Old: "case p.canExpire(state) && p.isExpiryDue(now):",
+		New: "case p.canExpire(state) && p.isExpiryDue(now) && len(p.heldCredits()) == 0:", Tests: ofWorkflow,
 	},
 	{
 		Name: "a dropped workflow task is not noticed", File: "rules/effects.go",
@@ -65,6 +65,36 @@ var mutants = []Mutant{
 	},
 
 	// What is written.
+	{
+		Name: "a logo may claim any size", File: "internal/pictures/logo.go",
+		Old: "case config.Width > MaxSide || config.Height > MaxSide:", New: "case false:",
+		Tests: []string{"./internal/pictures"},
+	},
+	{
+		Name: "a change is told to nobody", File: "store/record.go",
+		Old: "return models.RecordResult{Recorded: true}, s.tell(tx, p.PaymentState, after)",
+		New: "return models.RecordResult{Recorded: true}, nil", Tests: ofStore,
+	},
+	{
+		Name: "an event tells what was before", File: "store/events.go",
+		Old: "paymentFacts(tx, after)", New: "paymentFacts(s.reader, after)", Tests: ofStore,
+	},
+	{
+		Name: "another operator's events are listed", File: "store/events.go",
+		Old: `Where("operator_id = ?", f.OperatorID)`, New: `Where("operator_id <> ?", "")`, Tests: ofStore,
+	},
+	{
+		Name: "a payment's proof leaves its description out", File: "store/proofs.go",
+		Old: `if p.Description != "" {`, New: "if false {", Tests: ofStore,
+	},
+	{
+		Name: "a payment's proof leaves its metadata out", File: "store/proofs.go",
+		Old: "if len(p.Metadata) > 0 {", New: "if false {", Tests: ofStore,
+	},
+	{
+		Name: "a list shows everybody's payments", File: "store/payments.go",
+		Old: `query = query.Where("payments.operator_id = ?", f.OperatorID)`, New: "_ = query", Tests: ofStore,
+	},
 	{
 		Name: "credits of a stale version are booked", File: "store/credit.go",
 		Old: "if p.Version != in.State.Version-1 {", New: "if false {", Tests: ofStore,

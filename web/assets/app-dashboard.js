@@ -311,6 +311,7 @@
       settingsForm.setAttribute('aria-busy', 'true');
       try {
         writeSettings(await call('GET', '/api/operator/settings'));
+        showLogo();
         enableSettings(true);
       } catch (error) {
         if (isLoggedOut(error)) window.paycow.onLoggedOut();
@@ -345,6 +346,34 @@
     if (after) writeSettings(after);
     await readMe();
     toast('Saved.');
+  });
+
+  // ---- Logo ----
+
+  const logoForm = $('#logo-form');
+  function showLogo() {
+    const box = $('[data-logo]', logoForm);
+    box.hidden = !me.logoUrl;
+    if (me.logoUrl) $('img', box).src = me.logoUrl;
+    $('[data-remove-logo]', logoForm).hidden = !me.logoUrl;
+  }
+  onSubmit(logoForm, async () => {
+    me.logoUrl = (await call('PUT', '/api/operator/logo', logoForm.elements.logo.files[0])).logoUrl;
+    logoForm.reset();
+    showLogo();
+    toast('Saved.');
+  });
+  $('[data-remove-logo]', logoForm).addEventListener('click', async () => {
+    try {
+      await call('DELETE', '/api/operator/logo');
+      me.logoUrl = null;
+      showLogo();
+      logoForm.elements.logo.focus();
+      toast('Removed.');
+    } catch (error) {
+      if (isLoggedOut(error)) window.paycow.onLoggedOut();
+      else $('[data-error]', logoForm).textContent = explain(error);
+    }
   });
 
   // ---- Start ----

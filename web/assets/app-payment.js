@@ -22,6 +22,8 @@
       ['Confirmations', payment.txHash ? `${payment.confirmations} of ${payment.requiredConfirmations}` : `${payment.requiredConfirmations} required`],
       ...extra,
       ['User', el('span', {}, payment.userId)],
+      payment.description && ['Description', el('bdi', {}, payment.description)],
+      ...Object.entries(payment.metadata).map(([key, value]) => [el('span', {}, 'Metadata ', el('bdi', {}, key)), el('bdi', {}, value)]),
       ['Reference', copyable(payment.paymentReference, 'Reference')],
       ['Payment id', copyable(payment._id, 'Payment id')],
       ['Deposit address', payment.depositAddress ? copyable(payment.depositAddress, 'Deposit address') : 'withheld'],

@@ -23,7 +23,10 @@
 
   async function send(method, path, body, accept = 'application/json') {
     const request = { method, headers: { Accept: accept }, credentials: 'same-origin', cache: 'no-store', redirect: 'error', signal: AbortSignal.timeout(timeout) };
-    if (body !== undefined) {
+    if (body instanceof Blob) {
+      request.headers['Content-Type'] = body.type;
+      request.body = body;
+    } else if (body !== undefined) {
       request.headers['Content-Type'] = 'application/json';
       request.body = JSON.stringify(body);
     }

@@ -62,8 +62,34 @@ test('a wallet pays, and the page follows without being loaded again', async () 
 })
 
 test('an open payment in every look', async () => {
-  const payment = await create(1234.56)
+  const payment = await create(1234.56, { description: 'Order A-17: two books and a record player' })
   await inEveryLook(`/payment/${payment.paymentId}`, 'pending')
+})
+
+test('what a shop writes is shown as text, whatever it is', async () => {
+  const letters = 'Zoë̷̘́̈̕'
+  for (const [name, description] of Object.entries({
+    html: '<h1>Paid</h1><script>document.title = "hacked"</script><img src="https://x.example/a.png" onerror="hacked = 1">',
+    'long-word': 'W'.repeat(200),
+    wide: '𒐫'.repeat(200),
+    marks: letters.repeat(20),
+    arabic: '\u200fطلب رقم A-17، كتابان',
+  })) {
+    const payment = await create(7, { description, metadata: { order: '<b>A-17</b>' } })
+    const page = await open(`/payment/${payment.paymentId}`, phone)
+    assert.equal(await page.locator('.shop dd bdi').nth(1).textContent(), description)
+    assert.equal(await page.locator('h1').count(), 1)
+    assert.equal(await page.evaluate(() => window.hacked ?? document.title.includes('hacked')), false)
+    const box = await page.locator('.shop').boundingBox()
+    assert.ok(box.height < 500, `${name}: the amount stays in sight, below ${box.height} px`)
+    await accessible(page, `description, ${name}`)
+    await shot(page, `checkout-description-${name}-phone-light`)
+    page.check()
+    await page.context().close()
+  }
+  for (const description of ['a\u202eb', 'a\u2066b', 'a\nb', 'W'.repeat(201)]) {
+    await assert.rejects(create(7, { description }), /400|description/)
+  }
 })
 
 test('the QR codes say what they should', async () => {

@@ -1,6 +1,7 @@
 // The story of an operator, from the application to the balance, and every page of operators and admins.
 import assert from 'node:assert/strict'
 import { test, after, before } from 'node:test'
+import { PNG } from 'pngjs'
 import { accessible, account, api, close, codeOf, copied, everyLook, logIn, mine, open, shot, stack, until, wallet } from './tools.mjs'
 
 let rich
@@ -169,13 +170,14 @@ test('rejecting a payment, settings and the second factor', async () => {
   await page.waitForURL('**/dashboard.html*')
   const payment = await (await fetch(api + '/api/payment/create', {
     method: 'POST', headers: { 'content-type': 'application/json', 'x-api-key': stack.operator.apiKey, 'x-api-secret': stack.operator.apiSecret },
-    body: JSON.stringify({ amount: 5, userId: '<img src=x onerror=alert(1)>', network: 'ERC20' }),
+    body: JSON.stringify({ amount: 5, userId: '<img src=x onerror=alert(1)>', network: 'ERC20', description: '<img src=x>', metadata: { '<img src=x>': '<img src=x>' } }),
   })).json()
   await page.goto(`${api}/dashboard.html#payment/${payment.paymentId}`)
   await page.getByRole('button', { name: 'Reject' }).click()
   await page.getByRole('dialog').getByLabel('Reason').fill('out of stock')
   await page.getByRole('dialog').getByRole('button', { name: 'Reject payment' }).click()
   await until('it is rejected', async () => (await view(page, 'payment').textContent()).includes('out of stock'))
+  assert.equal((await view(page, 'payment').textContent()).split('<img src=x>').length, 4, 'description, key and value are shown')
   assert.equal(await view(page, 'payment').locator('img[src=x]').count(), 0, 'what a shop calls its users is text')
 
   // Settings that arrive late must not replace what was typed meanwhile, so nothing can be typed before.
@@ -199,7 +201,23 @@ test('rejecting a payment, settings and the second factor', async () => {
     return answer.status === 200 && answer.json()
   })
   await everyLook(page, 'dashboard-settings')
+
+  // A logo: what is none is refused, and the payer sees the one that is.
+  const picture = (name, content) => page.getByLabel('Picture').setInputFiles({ name, mimeType: 'image/png', buffer: content })
+  page.expected.push('400')
+  await picture('logo.png', Buffer.from('<svg onload="alert(1)"/>'))
+  await page.getByRole('button', { name: 'Upload' }).click()
+  await page.getByText('The logo must be a PNG, JPEG or WebP picture').waitFor()
+  const cow = new PNG({ width: 96, height: 64 })
+  cow.data.forEach((_, i) => { cow.data[i] = i % 4 === 3 ? 255 : i % 251 })
+  await picture('logo.png', PNG.sync.write(cow))
+  await page.getByRole('button', { name: 'Upload' }).click()
+  await page.getByRole('img', { name: 'Your logo' }).waitFor()
+  await everyLook(page, 'dashboard-logo')
   const payer = await open(new URL(back.paymentUrl).pathname)
+  assert.equal(await payer.locator('.shop img').evaluate((logo) => logo.complete && logo.naturalWidth > 0), true)
+  await everyLook(payer, 'checkout-logo')
+  payer.check()
   assert.equal(await payer.getByRole('link', { name: 'Back to shop.example' }).getAttribute('href'), 'https://shop.example/orders/7')
 
   await to(page, 'Security').click()
