@@ -119,6 +119,15 @@ var Behaviours = []Named{
 		Name: "internal errors", Kind: Stops, Says: "internal error",
 		Play: every(1, Answer{Error: &RPCError{-32603, "internal error"}}),
 	},
+	{
+		Name: "every call: HTTP 400 without JSON", Kind: Stops, Says: "no app with this id",
+		Play: every(1, Answer{Status: http.StatusBadRequest, Raw: []byte("no app with this id")}),
+	},
+	{
+		Name: "every call: the key is disabled", Kind: Stops, Says: "this API key is disabled",
+		Play: every(1, Answer{Error: &RPCError{-32000, "this API key is disabled"}}),
+	},
+	{Name: "every call: null", Kind: Stops, Says: "the node answered null", Play: every(1, Answer{})},
 }
 
 // both plays one behaviour upon another.
