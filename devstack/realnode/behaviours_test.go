@@ -21,7 +21,7 @@ const patience = 3 * time.Minute
 
 // shop is a real geth whose blocks PayCow's parts read through the nodes of one pool.
 type shop struct {
-	t        *testing.T
+	t        testing.TB
 	geth     *gethChain
 	pool     *chain.Pool
 	store    *chaintest.Store
@@ -31,7 +31,7 @@ type shop struct {
 }
 
 // openShop starts to read the chain as a worker does, from several nodes of which quorum must agree.
-func openShop(t *testing.T, geth *gethChain, quorum int, urls ...string) *shop {
+func openShop(t testing.TB, geth *gethChain, quorum int, urls ...string) *shop {
 	t.Helper()
 	config := testConfig()
 	config.Quorum = quorum
