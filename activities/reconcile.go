@@ -23,7 +23,8 @@ const (
 	scheduledAddresses = 500
 	// scheduledQueries is how many transfers a run looks for in the workflows that were signalled them.
 	scheduledQueries = 100
-	// graceTime and graceBlocks are how long something may be in progress before it counts as a difference.
+	// graceTime and graceBlocks are how long something may be in progress before it counts as a difference. The time is
+	// one in which PayCow works: see findOverdue.
 	graceTime   = 5 * time.Minute
 	graceBlocks = 50
 	// epochBlocks is how many blocks become final at a time. A transfer so far below the finalized block was final by the
@@ -92,6 +93,19 @@ func (r *reconciliation) find(differences []models.Difference) {
 	room := store.FindingLimit - len(r.found)
 	r.overflow = r.overflow || len(differences) > room || len(differences) >= store.DifferenceLimit
 	r.found = append(r.found, differences[:min(room, len(differences))]...)
+}
+
+// findOverdue notes differences that are none while their consequence may still come. After a stop, an outage or a
+// halt, what was due meanwhile comes in the next moments. So until PayCow has worked for graceTime again, only those
+// that an earlier run found are noted.
+func (r *reconciliation) findOverdue(differences []models.Difference) {
+	if r.cursor.HasWorkedFor(graceTime, r.report.StartedAt) {
+		r.find(differences)
+		return
+	}
+	r.find(slices.DeleteFunc(differences, func(d models.Difference) bool {
+		return !slices.ContainsFunc(r.open, d.IsSame)
+	}))
 }
 
 // beat tells Temporal that the run goes on.
@@ -256,7 +270,7 @@ func (r *reconciliation) compareUncredited(ctx context.Context) error {
 		}
 	}
 	found, err := r.books.CompareUncredited(ctx, r.input.Network, r.due)
-	r.find(found)
+	r.findOverdue(found)
 	return err
 }
 

@@ -175,6 +175,7 @@ func TestHaltedCreditingIsNoDifference(t *testing.T) {
 		b.mine()
 	}
 	makeOld(b, "UPDATE transfers SET created_at = ?")
+	b.worked()
 	halt := models.Alarm{Network: models.NetworkERC20, Kind: models.AlarmReorgBelowFinality}
 	require.NoError(t, b.store.Raise(t.Context(), halt))
 	report := b.reconcile()
@@ -184,6 +185,48 @@ func TestHaltedCreditingIsNoDifference(t *testing.T) {
 	report = b.reconcile()
 	require.Len(t, report.Differences, 1)
 	require.Equal(t, models.CheckTransfersCredited, report.Differences[0].Check)
+}
+
+// worked makes the program have worked for an hour.
+func (b *bundle) worked() {
+	b.t.Helper()
+	b.progress()
+	makeOld(b, "UPDATE chain_cursors SET working_since = ?")
+}
+
+// A payment was confirmed and its credit fell into a stop of the program. Right after the start it is not overdue: it is
+// credited in the next moments. What is still not credited when the program has worked for a while is a difference, and
+// that one stays open over the next stop.
+func TestNothingIsOverdueRightAfterAStop(t *testing.T) {
+	t.Parallel()
+	b, balances := books(t)
+	p := b.payment()
+	b.mine(transferTo(p, 1))
+	balances.of[common.HexToAddress(p.DepositAddress)] = int64(50 * models.USDT)
+	b.worked()
+	for range 80 {
+		b.mine()
+	}
+	makeOld(b, "UPDATE transfers SET created_at = ?")
+	stop := func() { makeOld(b, "UPDATE chain_cursors SET worked_at = ?") }
+	stop()
+	require.Empty(t, b.reconcile().Differences, "by hand, while nothing runs")
+	b.progress()
+	require.Empty(t, b.reconcile().Differences, "it began just now")
+	b.requireAlarm(false)
+	b.worked()
+	b.progress()
+	report := b.reconcile()
+	require.Len(t, report.Differences, 1)
+	require.Equal(t, models.CheckTransfersCredited, report.Differences[0].Check)
+	stop()
+	b.progress()
+	require.Equal(t, report.Differences, b.reconcile().Differences, "it was found before")
+	b.requireAlarm(true)
+	plant(b, "UPDATE transfers SET canonical = FALSE")
+	balances.of[common.HexToAddress(p.DepositAddress)] = 0
+	require.Empty(t, b.reconcile().Differences)
+	b.requireAlarm(false)
 }
 
 // makeOld sets a time column of all rows to an hour ago.
