@@ -45,6 +45,13 @@ func receiptsDigest(receipts []*types.Receipt) common.Hash {
 	return common.BytesToHash(hash.Sum(nil))
 }
 
+// receiptsReading is what one node answers about the receipts of a block.
+type receiptsReading struct {
+	node     *member
+	receipts []*types.Receipt
+	err      error
+}
+
 // failedReceipts are receipts that do not have the root that their block's header states.
 type failedReceipts struct {
 	node     *member
@@ -53,37 +60,47 @@ type failedReceipts struct {
 }
 
 // proveReceipts returns the receipts of a block that have the root which its header states, as the first of the nodes
-// offers them: the given ones, which state that header, and then the others. A node whose receipts do not have the root
-// contradicts itself and is reported when another one's have it.
+// offers them: the given ones, which state that header, and then the others. A node that hangs costs no more than the
+// time after which the next one is asked. A node whose receipts do not have the root contradicts itself and is reported
+// when another one's have it.
 //
 // When no node's have it, but enough nodes return the same ones, or there is a type of transaction that is not known
 // here, then this program cannot compute the root: an alarm is raised, nobody is accused, and the receipts that a
 // quorum returns count. It returns nil receipts when those that cannot be checked have no quorum; then the agreement of
 // the nodes must do. Returns errNoReceipts, models.ErrDoubtful or an error of a node.
 func (p *Pool) proveReceipts(ctx context.Context, nodes []*member, block Header) ([]*types.Receipt, error) {
+	others := slices.DeleteFunc(p.usable(), func(m *member) bool { return slices.Contains(nodes, m) })
+	var proved []*types.Receipt
+	isProved := false
 	var failure error
 	var failed []failedReceipts
-	asked := slices.Clone(nodes)
-	for i := 0; i < len(asked); i++ {
-		receipts, err := asked[i].ReceiptsByBlockHash(ctx, block.Hash)
-		if err != nil && mayLack(err) && MeaningOf(err) != MeansNotYet {
-			continue // the node offers them in no way
+	read := func(ctx context.Context, node *member) receiptsReading {
+		receipts, err := node.ReceiptsByBlockHash(ctx, block.Hash)
+		return receiptsReading{node, receipts, err}
+	}
+	gather(ctx, slices.Concat(nodes, others), 1, read, func(r receiptsReading) (missing int) {
+		if r.err != nil && mayLack(r.err) && MeaningOf(r.err) != MeansNotYet {
+			return 1 // the node offers them in no way
 		}
-		if err != nil {
-			failure = cmp.Or(failure, err)
-			continue
+		if r.err != nil {
+			failure = cmp.Or(failure, r.err)
+			return 1
 		}
-		root := receiptsRoot(receipts)
+		root := receiptsRoot(r.receipts)
 		if root == block.ReceiptsRoot {
-			p.reportFailed(ctx, failed)
-			return receipts, nil
+			proved, isProved = r.receipts, true
+			return 0
 		}
-		failed = append(failed, failedReceipts{asked[i], receipts, fmt.Sprintf(
+		failed = append(failed, failedReceipts{r.node, r.receipts, fmt.Sprintf(
 			"the receipts of block %d have the root %s, its header states %s", block.Number, root, block.ReceiptsRoot)})
-		if len(asked) == len(nodes) { // the first failure: everybody is worth asking
-			others := slices.DeleteFunc(p.usable(), func(m *member) bool { return slices.Contains(nodes, m) })
-			asked = append(asked, others...)
-		}
+		return 1
+	})
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if isProved {
+		p.reportFailed(ctx, failed)
+		return proved, nil
 	}
 	if agreed, ok := p.undecodable(failed, block); ok {
 		p.raiseUndecodable(ctx, failed[0].reason)

@@ -104,6 +104,35 @@ func nodeWithTransfer() (*faultyNode, models.TransferNotice) {
 	}
 }
 
+// A node that hangs at the moment of crediting, from the beginning or from the question for the receipts on, costs no more
+// than the time after which another one is asked.
+func TestAHangingNodeDoesNotDelayACredit(t *testing.T) {
+	t.Parallel()
+	for quorum := 1; quorum <= 2; quorum++ {
+		for name, hang := range map[string]func(*faultyNode){
+			"at everything":   func(n *faultyNode) { n.delay = time.Hour },
+			"at the receipts": func(n *faultyNode) { n.hideReceipts = true },
+		} {
+			for position := range 3 {
+				synctest.Test(t, func(t *testing.T) {
+					var nodes []*faultyNode
+					var notice models.TransferNotice
+					for i := range 3 {
+						node, n := nodeWithTransfer()
+						node.name, notice = fmt.Sprint("node", i), n
+						nodes = append(nodes, node)
+					}
+					hang(nodes[position])
+					pool := poolOf(quorum, nil, nodes...)
+					began := time.Now()
+					require.NoError(t, NewVerifier(pool.config, pool).VerifyTransfer(t.Context(), toVerify(ourAddress1, notice)))
+					require.LessOrEqual(t, time.Since(began), gatherHedge, "quorum %d, node %d hangs %s", quorum, position, name)
+				})
+			}
+		}
+	}
+}
+
 func TestReceiptsThatDoNotMakeUpTheirRootAreNoProof(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -51,6 +51,7 @@ var Behaviours = []Named{
 	{Name: "block receipts: an error in unknown words", Play: refusing("eth_getBlockReceipts", Answer{
 		Error: &RPCError{-32000, "nope"},
 	})},
+	{Name: "block receipts: no answer", Kind: Slows, Play: refusing("eth_getBlockReceipts", Answer{Silent: true})},
 	{
 		Name: "finalized: HTTP 400",
 		Play: refusingTag("finalized", Answer{Status: http.StatusBadRequest, Raw: []byte("bad request")}),
