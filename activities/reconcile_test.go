@@ -105,6 +105,47 @@ func TestReconciliationComparesTheChain(t *testing.T) {
 	require.Contains(t, entries[0].Detail, "found no difference")
 }
 
+// A balance that differs has the blocks read again that may hold the reason, once for each run of the pauses. The alarm
+// says so.
+func TestReconciliationHasBlocksReadAgain(t *testing.T) {
+	t.Parallel()
+	b, balances := books(t)
+	b.payment()
+	p := b.payment()
+	require.Empty(t, b.reconcile().Differences)
+	asked := func() (from, to uint64) {
+		cursor, err := b.store.Cursor(t.Context(), models.NetworkERC20)
+		require.NoError(t, err)
+		return cursor.RescanFrom, cursor.RescanTo
+	}
+	_, to := asked()
+	require.Zero(t, to)
+	for range 20 {
+		b.mine()
+	}
+	balances.of[common.HexToAddress(p.DepositAddress)] = int64(50 * models.USDT)
+	require.Len(t, b.reconcile().Differences, 1)
+	from, to := asked()
+	require.Equal(t, b.cursor.Number, to)
+	require.LessOrEqual(t, from, uint64(101))
+	alarms, err := b.store.OpenAlarms(t.Context(), models.NetworkERC20)
+	require.NoError(t, err)
+	require.Contains(t, alarms[0].Message, fmt.Sprintf("Blocks %d to %d are read again", from, to))
+	require.NoError(t, b.store.NoteRescanned(t.Context(), models.NetworkERC20, from, to))
+	require.Len(t, b.reconcile().Differences, 1)
+	_, to = asked()
+	require.Zero(t, to, "the next time comes later")
+	balances.err = context.DeadlineExceeded
+	makeOld(b, "UPDATE reconciliation_findings SET rescanned_at = ?")
+	b.reconcile()
+	_, to = asked()
+	require.Zero(t, to, "nobody knows whether it still differs")
+	balances.err = nil
+	b.reconcile()
+	_, to = asked()
+	require.NotZero(t, to)
+}
+
 // A workflow that does not know a transfer that it was sent has lost a signal.
 func TestReconciliationFindsALostSignal(t *testing.T) {
 	t.Parallel()

@@ -38,6 +38,11 @@ type ChainCursor struct {
 	WorkedAt     time.Time
 	WorkingSince time.Time
 
+	// RescanFrom and RescanTo are blocks that a reconciliation wants to have read again, both included; 0 when there are
+	// none.
+	RescanFrom uint64
+	RescanTo   uint64
+
 	UpdatedAt time.Time
 
 	// Upgrades are the contracts (EIP-55 form) that are watched besides the one that the database is bound to, in the

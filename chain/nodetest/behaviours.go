@@ -184,6 +184,26 @@ func CutsRanges(call Call, next func() Answer) Answer {
 	return answer
 }
 
+// CutsBlocks leaves out all logs of a block but the last one, without an error. No bloom filter shows that.
+func CutsBlocks(call Call, next func() Answer) Answer {
+	answer := next()
+	var logs []struct {
+		BlockNumber string `json:"blockNumber"`
+	}
+	var whole, kept []json.RawMessage
+	if call.Method != "eth_getLogs" || json.Unmarshal(answer.Result, &logs) != nil ||
+		json.Unmarshal(answer.Result, &whole) != nil || len(whole) == 0 {
+		return answer
+	}
+	for i := range logs {
+		if i == len(logs)-1 || logs[i+1].BlockNumber != logs[i].BlockNumber {
+			kept = append(kept, whole[i])
+		}
+	}
+	answer.Result = mustMarshal(kept)
+	return answer
+}
+
 // every answers each nth call otherwise.
 func every(n int, answer Answer) Behaviour {
 	return func(call Call, next func() Answer) Answer {
