@@ -137,6 +137,13 @@ func TestALostDepositIsFoundWithoutAPerson(t *testing.T) {
 
 	wild.Play(nil)
 	in.plant("UPDATE reconciliation_findings SET rescanned_at = 0") // the pause is over
+	eventually(t, "a scheduled run has the blocks read again", func() error {
+		transfers, err := in.db.Transfers(t.Context(), payment.SessionID)
+		if err == nil && len(transfers) == 0 {
+			err = errors.New("it is not known")
+		}
+		return err
+	})
 	in.await(payment.SessionID, "PAID")
 	require.Equal(t, 50*models.USDT, in.available())
 	eventually(t, "the books agree", func() error {
