@@ -62,14 +62,16 @@ type failedReceipts struct {
 // proveReceipts returns the receipts of a block that have the root which its header states, as the first of the nodes
 // offers them: the given ones, which state that header, and then the others. A node that hangs costs no more than the
 // time after which the next one is asked. A node whose receipts do not have the root contradicts itself and is reported
-// when another one's have it.
+// when another one's have it. A node that is behind, or has other problems, can prove as well as any, but what else it
+// says does not count.
 //
 // When no node's have it, but enough nodes return the same ones, or there is a type of transaction that is not known
 // here, then this program cannot compute the root: an alarm is raised, nobody is accused, and the receipts that a
 // quorum returns count. It returns nil receipts when those that cannot be checked have no quorum; then the agreement of
 // the nodes must do. Returns errNoReceipts, models.ErrDoubtful or an error of a node.
 func (p *Pool) proveReceipts(ctx context.Context, nodes []*member, block Header) ([]*types.Receipt, error) {
-	others := slices.DeleteFunc(p.usable(), func(m *member) bool { return slices.Contains(nodes, m) })
+	counting := withMore(nodes, p.usable())
+	left := len(counting)
 	var proved []*types.Receipt
 	isProved := false
 	var failure error
@@ -78,21 +80,26 @@ func (p *Pool) proveReceipts(ctx context.Context, nodes []*member, block Header)
 		receipts, err := node.ReceiptsByBlockHash(ctx, block.Hash)
 		return receiptsReading{node, receipts, err}
 	}
-	gather(ctx, slices.Concat(nodes, others), 1, read, func(r receiptsReading) (missing int) {
-		if r.err != nil && mayLack(r.err) && MeaningOf(r.err) != MeansNotYet {
-			return 1 // the node offers them in no way
+	gather(ctx, withMore(counting, p.candidates()), 1, read, func(r receiptsReading) (missing int) {
+		root := common.Hash{}
+		if r.err == nil {
+			root = receiptsRoot(r.receipts)
 		}
-		if r.err != nil {
-			failure = cmp.Or(failure, r.err)
-			return 1
-		}
-		root := receiptsRoot(r.receipts)
-		if root == block.ReceiptsRoot {
+		switch {
+		case r.err == nil && root == block.ReceiptsRoot:
 			proved, isProved = r.receipts, true
 			return 0
+		case !slices.Contains(counting, r.node):
+			return 1
+		case r.err == nil:
+			failed = append(failed, failedReceipts{r.node, r.receipts, fmt.Sprintf(
+				"the receipts of block %d have the root %s, its header states %s", block.Number, root, block.ReceiptsRoot)})
+		case !mayLack(r.err) || MeaningOf(r.err) == MeansNotYet:
+			failure = cmp.Or(failure, r.err)
 		}
-		failed = append(failed, failedReceipts{r.node, r.receipts, fmt.Sprintf(
-			"the receipts of block %d have the root %s, its header states %s", block.Number, root, block.ReceiptsRoot)})
+		if left--; left == 0 && failure == nil {
+			return 0 // nobody is worth waiting for
+		}
 		return 1
 	})
 	if ctx.Err() != nil {
@@ -114,6 +121,11 @@ func (p *Pool) proveReceipts(ctx context.Context, nodes []*member, block Header)
 	default:
 		return nil, errNoReceipts
 	}
+}
+
+// withMore returns the nodes and those of the others that are not among them.
+func withMore(nodes, others []*member) []*member {
+	return slices.Concat(nodes, slices.DeleteFunc(others, func(m *member) bool { return slices.Contains(nodes, m) }))
 }
 
 // errNoReceipts means that no node offers the receipts of a block, so that nothing proves what the nodes say about it.
