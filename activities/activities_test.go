@@ -177,7 +177,7 @@ func (b *bundle) progress() {
 	env := b.environment(b.FollowChain)
 	env.SetWorkerStopChannel(stopped(ctx))
 	b.watch = func(runCtx context.Context, onProgress func(context.Context, chain.Progress) error) error {
-		require.NoError(b.t, onProgress(runCtx, chain.Progress{Cursor: b.cursor, Head: b.cursor.Number}))
+		require.NoError(b.t, onProgress(runCtx, chain.Progress{Cursor: b.cursor, Head: b.cursor.Number, Proven: true, Reached: true}))
 		cancel()
 		<-runCtx.Done()
 		return runCtx.Err()

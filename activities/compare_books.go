@@ -62,6 +62,7 @@ func (r *reconciliation) comparePayments(ctx context.Context, ids []string) erro
 		r.report.LedgerTransactions += part.LedgerTransactions
 		r.report.Transfers += part.Transfers
 		r.find(part.Differences)
+		r.findOverdue(part.Overdue)
 		r.beat(ctx, some[len(some)-1])
 	}
 	return nil

@@ -36,6 +36,8 @@ type SignalStore interface {
 	DueSignals(ctx context.Context, network string, head uint64, limit int) ([]store.DueSignal, error)
 	MarkSignalled(ctx context.Context, transfers []models.Transfer, head, required uint64) error
 	DeferSignals(ctx context.Context, transfers []models.Transfer, until uint64) error
+	// NoteWork notes that the chain is read and payments are signalled.
+	NoteWork(ctx context.Context, network string) error
 }
 
 // Engine reaches the workflows of payments.
@@ -138,6 +140,11 @@ func (a *Activities) report(ctx context.Context, held *lease, progress chain.Pro
 	if err != nil && ctx.Err() == nil {
 		// Reading the chain goes on: due signals stay due.
 		a.log.WarnContext(ctx, "cannot signal the payments yet", "block", cursor.Number, "error", err)
+	}
+	if err == nil && progress.Reached && held.takeWork() {
+		if err := a.signals.NoteWork(ctx, a.settings.Network); err != nil && ctx.Err() == nil {
+			a.log.WarnContext(ctx, "cannot note that the chain is watched", "error", err)
+		}
 	}
 }
 

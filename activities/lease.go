@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"paycow/chain"
+	"paycow/models"
 )
 
 const (
@@ -23,6 +24,8 @@ const (
 	// that the next one has it soon.
 	againContactLimit  = 3 * time.Second
 	againProgressLimit = 30 * time.Second
+	// workEvery is how often it is noted in the database that everything works.
+	workEvery = models.WorkPause / 6
 	// takeoverDelay is the time until the next worker begins.
 	takeoverDelay = time.Second
 	// endTimeout is how long a watcher may take to end.
@@ -47,6 +50,7 @@ type lease struct {
 	progressAt time.Time // zero before the first progress
 	failingAt  time.Time // since when due signals have failed; zero when they do not
 	why        error
+	workedAt   time.Time // when it was last noted that everything works
 
 	contactLimit, progressLimit time.Duration
 }
@@ -143,6 +147,17 @@ func (l *lease) noteSignals(err error) {
 	case l.failingAt.IsZero() && !errors.Is(err, context.Canceled):
 		l.failingAt = time.Now()
 	}
+}
+
+// takeWork reports whether it is time to note again that everything works.
+func (l *lease) takeWork() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Since(l.workedAt) < workEvery {
+		return false
+	}
+	l.workedAt = time.Now()
+	return true
 }
 
 // heartbeat tells Temporal that the follower is alive, while it holds the lease.

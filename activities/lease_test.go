@@ -52,6 +52,8 @@ func (dueSignals) MarkSignalled(context.Context, []models.Transfer, uint64, uint
 
 func (dueSignals) DeferSignals(context.Context, []models.Transfer, uint64) error { return nil }
 
+func (dueSignals) NoteWork(context.Context, string) error { return nil }
+
 // run is shorter than the test environment's limit for an activity.
 const run = 9 * time.Minute
 

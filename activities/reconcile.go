@@ -23,7 +23,8 @@ const (
 	scheduledAddresses = 500
 	// scheduledQueries is how many transfers a run looks for in the workflows that were signalled them.
 	scheduledQueries = 100
-	// graceTime and graceBlocks are how long something may be in progress before it counts as a difference.
+	// graceTime and graceBlocks are how long something may be in progress before it counts as a difference. The time is
+	// one in which PayCow works: see findOverdue.
 	graceTime   = 5 * time.Minute
 	graceBlocks = 50
 	// epochBlocks is how many blocks become final at a time. A transfer so far below the finalized block was final by the
@@ -62,6 +63,10 @@ type Books interface {
 	ExpectedBalancesOf(
 		ctx context.Context, network string, atBlock uint64, addresses []string,
 	) ([]store.AddressBalance, error)
+	// AskForRescan has blocks read again that may hold what differs. It returns them, or 0 and 0 when nothing is due.
+	AskForRescan(
+		ctx context.Context, network string, differing []store.BalanceDifference, atBlock uint64,
+	) (from, to uint64, err error)
 	OpenPayments(
 		ctx context.Context, network string, createdBefore time.Time, after string, limit int,
 	) ([]models.Payment, error)
@@ -75,16 +80,18 @@ type Books interface {
 // reconciliation is one run.
 type reconciliation struct {
 	*Activities
-	input    models.ReconciliationInput
-	report   models.Reconciliation
-	cursor   models.ChainCursor
-	due      store.BooksDue
-	progress store.Progress
-	share    float64             // of everything that this run compares, besides what changed
-	open     []models.Difference // found by earlier runs
-	found    []models.Difference // found by this one, at most store.FindingLimit
-	overflow bool
-	notMade  []string // checks that this run could not make
+	input     models.ReconciliationInput
+	report    models.Reconciliation
+	cursor    models.ChainCursor
+	due       store.BooksDue
+	progress  store.Progress
+	share     float64             // of everything that this run compares, besides what changed
+	open      []models.Difference // found by earlier runs
+	found     []models.Difference // found by this one, at most store.FindingLimit
+	overflow  bool
+	notMade   []string                  // checks that this run could not make
+	differing []store.BalanceDifference // balances that differ from the chain
+	rescan    string                    // what is read again for them, in a sentence; "" when nothing is
 }
 
 // find notes differences.
@@ -92,6 +99,19 @@ func (r *reconciliation) find(differences []models.Difference) {
 	room := store.FindingLimit - len(r.found)
 	r.overflow = r.overflow || len(differences) > room || len(differences) >= store.DifferenceLimit
 	r.found = append(r.found, differences[:min(room, len(differences))]...)
+}
+
+// findOverdue notes differences that are none while their consequence may still come. After a stop, an outage or a
+// halt, what was due meanwhile comes in the next moments. So until PayCow has worked for graceTime again, only those
+// that an earlier run found are noted.
+func (r *reconciliation) findOverdue(differences []models.Difference) {
+	if r.cursor.HasWorkedFor(graceTime, r.report.StartedAt) {
+		r.find(differences)
+		return
+	}
+	r.find(slices.DeleteFunc(differences, func(d models.Difference) bool {
+		return !slices.ContainsFunc(r.open, d.IsSame)
+	}))
 }
 
 // beat tells Temporal that the run goes on.
@@ -103,7 +123,8 @@ func (r *reconciliation) beat(ctx context.Context, position any) {
 
 // Reconcile compares the ledger, the transfers, the chain and the workflows, and stores the report: what changed since
 // the last run, what differed then, and a part of everything, so that all is compared about once a day. Differences
-// raise an alarm and are never corrected. Missing workflows of open payments are started, and old rows are dropped.
+// raise an alarm and are never corrected here; for balances that differ, blocks are read again. Missing workflows of
+// open payments are started, and old rows are dropped.
 func (a *Activities) Reconcile(
 	ctx context.Context,
 	input models.ReconciliationInput,
@@ -195,6 +216,9 @@ func (r *reconciliation) finish(ctx context.Context) error {
 	if full || r.overflow {
 		r.progress.StartOver()
 	}
+	if err := r.askForRescan(ctx); err != nil {
+		return err
+	}
 	r.report.Differences = open
 	r.report.FinishedAt = time.Now()
 	if err := r.books.PutReconciliation(ctx, r.report); err != nil {
@@ -210,6 +234,18 @@ func (r *reconciliation) finish(ctx context.Context) error {
 		return nil
 	}
 	return r.books.DropOld(ctx, r.settings.Ages, func(table string) { r.beat(ctx, table) })
+}
+
+// askForRescan has the watcher read blocks again that may hold what the chain has and the database does not know, or
+// the other way round. That repairs what a node left out or made up; the next runs find out whether it did.
+func (r *reconciliation) askForRescan(ctx context.Context) error {
+	from, to, err := r.books.AskForRescan(ctx, r.input.Network, r.differing, r.report.BlockNumber)
+	if err != nil || to == 0 {
+		return err
+	}
+	r.rescan = fmt.Sprintf(" Blocks %d to %d are read again for balances that differ.", from, to)
+	r.log.WarnContext(ctx, "balances differ from the chain; blocks are read again", "from", from, "to", to)
+	return nil
 }
 
 // alarmDifferences raises the alarm while differences are open. It resolves the alarm when everything was compared and
@@ -235,8 +271,8 @@ func (r *reconciliation) alarmDifferences(ctx context.Context) error {
 	err := r.alarms.Raise(ctx, models.Alarm{
 		Network: r.input.Network,
 		Kind:    models.AlarmBooksDiffer,
-		Message: fmt.Sprintf("Reconciliation found %d differences, the first: %s, %s (%s).",
-			len(report.Differences), first.Subject, first.Detail, first.Check),
+		Message: fmt.Sprintf("Reconciliation found %d differences, the first: %s, %s (%s).%s",
+			len(report.Differences), first.Subject, first.Detail, first.Check, r.rescan),
 	})
 	if err != nil {
 		return fmt.Errorf("raise an alarm: %w", err)
@@ -256,7 +292,7 @@ func (r *reconciliation) compareUncredited(ctx context.Context) error {
 		}
 	}
 	found, err := r.books.CompareUncredited(ctx, r.input.Network, r.due)
-	r.find(found)
+	r.findOverdue(found)
 	return err
 }
 
@@ -265,7 +301,7 @@ func (r *reconciliation) compareUncredited(ctx context.Context) error {
 func (r *reconciliation) compareBalances(ctx context.Context) error {
 	var differed []string
 	for _, d := range r.open {
-		if address, ok := strings.CutPrefix(d.Subject, "address:"); ok {
+		if address, ok := d.Address(); ok {
 			differed = append(differed, address)
 		}
 	}
@@ -323,11 +359,13 @@ func (r *reconciliation) compareWithChain(ctx context.Context, expected []store.
 		return err
 	}
 	var differences []models.Difference
+	var balances []store.BalanceDifference
 	for i, e := range expected {
 		if e.Units.Cmp(actual[i]) != 0 {
+			balances = append(balances, store.BalanceDifference{Address: e.Address, Units: new(big.Int).Sub(actual[i], e.Units)})
 			differences = append(differences, models.Difference{
 				Check:   models.CheckChainBalances,
-				Subject: "address:" + e.Address,
+				Subject: models.AddressSubject(e.Address),
 				Detail: fmt.Sprintf("the token says %s micro-USDT, transfers in minus transfers out make %s (block %d)",
 					actual[i], e.Units, r.report.BlockNumber),
 			})
@@ -343,6 +381,7 @@ func (r *reconciliation) compareWithChain(ctx context.Context, expected []store.
 		return errors.New("a reorg happened meanwhile; the next run compares again")
 	}
 	r.find(differences)
+	r.differing = append(r.differing, balances...)
 	return nil
 }
 

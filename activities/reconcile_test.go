@@ -105,6 +105,47 @@ func TestReconciliationComparesTheChain(t *testing.T) {
 	require.Contains(t, entries[0].Detail, "found no difference")
 }
 
+// A balance that differs has the blocks read again that may hold the reason, once for each run of the pauses. The alarm
+// says so.
+func TestReconciliationHasBlocksReadAgain(t *testing.T) {
+	t.Parallel()
+	b, balances := books(t)
+	b.payment()
+	p := b.payment()
+	require.Empty(t, b.reconcile().Differences)
+	asked := func() (from, to uint64) {
+		cursor, err := b.store.Cursor(t.Context(), models.NetworkERC20)
+		require.NoError(t, err)
+		return cursor.RescanFrom, cursor.RescanTo
+	}
+	_, to := asked()
+	require.Zero(t, to)
+	for range 20 {
+		b.mine()
+	}
+	balances.of[common.HexToAddress(p.DepositAddress)] = int64(50 * models.USDT)
+	require.Len(t, b.reconcile().Differences, 1)
+	from, to := asked()
+	require.Equal(t, b.cursor.Number, to)
+	require.LessOrEqual(t, from, uint64(101))
+	alarms, err := b.store.OpenAlarms(t.Context(), models.NetworkERC20)
+	require.NoError(t, err)
+	require.Contains(t, alarms[0].Message, fmt.Sprintf("Blocks %d to %d are read again", from, to))
+	require.NoError(t, b.store.NoteRescanned(t.Context(), models.NetworkERC20, from, to))
+	require.Len(t, b.reconcile().Differences, 1)
+	_, to = asked()
+	require.Zero(t, to, "the next time comes later")
+	balances.err = context.DeadlineExceeded
+	makeOld(b, "UPDATE reconciliation_findings SET rescanned_at = ?")
+	b.reconcile()
+	_, to = asked()
+	require.Zero(t, to, "nobody knows whether it still differs")
+	balances.err = nil
+	b.reconcile()
+	_, to = asked()
+	require.NotZero(t, to)
+}
+
 // A workflow that does not know a transfer that it was sent has lost a signal.
 func TestReconciliationFindsALostSignal(t *testing.T) {
 	t.Parallel()
@@ -175,6 +216,7 @@ func TestHaltedCreditingIsNoDifference(t *testing.T) {
 		b.mine()
 	}
 	makeOld(b, "UPDATE transfers SET created_at = ?")
+	b.worked()
 	halt := models.Alarm{Network: models.NetworkERC20, Kind: models.AlarmReorgBelowFinality}
 	require.NoError(t, b.store.Raise(t.Context(), halt))
 	report := b.reconcile()
@@ -184,6 +226,48 @@ func TestHaltedCreditingIsNoDifference(t *testing.T) {
 	report = b.reconcile()
 	require.Len(t, report.Differences, 1)
 	require.Equal(t, models.CheckTransfersCredited, report.Differences[0].Check)
+}
+
+// worked makes the program have worked for an hour.
+func (b *bundle) worked() {
+	b.t.Helper()
+	b.progress()
+	makeOld(b, "UPDATE chain_cursors SET working_since = ?")
+}
+
+// A payment was confirmed and its credit fell into a stop of the program. Right after the start it is not overdue: it is
+// credited in the next moments. What is still not credited when the program has worked for a while is a difference, and
+// that one stays open over the next stop.
+func TestNothingIsOverdueRightAfterAStop(t *testing.T) {
+	t.Parallel()
+	b, balances := books(t)
+	p := b.payment()
+	b.mine(transferTo(p, 1))
+	balances.of[common.HexToAddress(p.DepositAddress)] = int64(50 * models.USDT)
+	b.worked()
+	for range 80 {
+		b.mine()
+	}
+	makeOld(b, "UPDATE transfers SET created_at = ?")
+	stop := func() { makeOld(b, "UPDATE chain_cursors SET worked_at = ?") }
+	stop()
+	require.Empty(t, b.reconcile().Differences, "by hand, while nothing runs")
+	b.progress()
+	require.Empty(t, b.reconcile().Differences, "it began just now")
+	b.requireAlarm(false)
+	b.worked()
+	b.progress()
+	report := b.reconcile()
+	require.Len(t, report.Differences, 1)
+	require.Equal(t, models.CheckTransfersCredited, report.Differences[0].Check)
+	stop()
+	b.progress()
+	require.Equal(t, report.Differences, b.reconcile().Differences, "it was found before")
+	b.requireAlarm(true)
+	plant(b, "UPDATE transfers SET canonical = FALSE")
+	balances.of[common.HexToAddress(p.DepositAddress)] = 0
+	require.Empty(t, b.reconcile().Differences)
+	b.requireAlarm(false)
 }
 
 // makeOld sets a time column of all rows to an hour ago.

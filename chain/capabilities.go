@@ -60,7 +60,8 @@ func (c *capabilities) String() string {
 }
 
 // eitherWay asks a node in the one way, and in the other if the node does not offer the first. An answer in other words
-// than those known may mean that as well, so the other way is tried then too, and remembered only if it works.
+// than those known, or none in time, may mean that as well, so the other way is tried then too, and remembered only if
+// it works.
 func eitherWay[T any](
 	ctx context.Context, c *capabilities, what capability, way, otherWay func(context.Context) (T, error),
 ) (T, error) {
@@ -68,7 +69,8 @@ func eitherWay[T any](
 		return otherWay(ctx)
 	}
 	value, err := way(ctx)
-	if err == nil || !mayLack(err) {
+	tooLate := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
+	if err == nil || !mayLack(err) && !tooLate {
 		return value, err
 	}
 	other, otherErr := otherWay(ctx)

@@ -64,11 +64,14 @@ type CheckStore interface {
 	SetAgreed(ctx context.Context, network string, block models.BlockRef) error
 	// SetRechecked stores the block up to which the final blocks were read a second time.
 	SetRechecked(ctx context.Context, network string, number uint64) error
+	// NoteRescanned notes that the blocks from the cursor's RescanFrom up to another one were read again. It does nothing
+	// when RescanFrom is another one by now.
+	NoteRescanned(ctx context.Context, network string, from, upTo uint64) error
 }
 
 // CrossCheck reads what the follower has read again, from other nodes, and repairs the store where they differ: first
-// what is new, until the quorum agrees on it, and once more what has become final. Step and Run must not be called
-// concurrently.
+// what is new, until the quorum agrees on it, once more what has become final, and what a reconciliation asks for. Step
+// and Run must not be called concurrently.
 type CrossCheck struct {
 	config Config
 	pool   *Pool
@@ -80,6 +83,8 @@ type CrossCheck struct {
 	rangeNow   uint64    // blocks that the next range asks for
 	stuckSince time.Time // zero while the nodes agree
 	token      tokenCheck
+	// rescanAfter is when blocks are read again for a reconciliation next, after that failed.
+	rescanAfter time.Time
 	// alarmed is true when the alarm QUORUM_MISSING may be open. It starts as true, because an earlier process may have
 	// raised it.
 	alarmed bool
@@ -141,6 +146,9 @@ func (c *CrossCheck) Step(ctx context.Context) (worked bool, err error) {
 	}
 	if err == nil && !worked {
 		worked, err = c.recheck(ctx, cursor)
+	}
+	if err == nil && !worked {
+		worked, err = c.rescanAsked(ctx, cursor)
 	}
 	if errors.Is(err, errNotAgreed) || errors.Is(err, models.ErrCursorMoved) {
 		return false, nil

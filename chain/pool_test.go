@@ -36,6 +36,8 @@ type faultyNode struct {
 	calls     int
 	receipt   *types.Receipt
 	receipts  []*types.Receipt
+	// hideReceipts makes the node never answer a question for the receipts of a block.
+	hideReceipts bool
 }
 
 func newFaultyNode(name string, head uint64) *faultyNode {
@@ -102,6 +104,10 @@ func (n *faultyNode) TokenLogsInRange(ctx context.Context, _ Contracts, _, _ uin
 }
 
 func (n *faultyNode) ReceiptsByBlockHash(ctx context.Context, _ common.Hash) ([]*types.Receipt, error) {
+	if n.hideReceipts {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	return n.receipts, n.answer(ctx)
 }
 

@@ -45,6 +45,13 @@ func receiptsDigest(receipts []*types.Receipt) common.Hash {
 	return common.BytesToHash(hash.Sum(nil))
 }
 
+// receiptsReading is what one node answers about the receipts of a block.
+type receiptsReading struct {
+	node     *member
+	receipts []*types.Receipt
+	err      error
+}
+
 // failedReceipts are receipts that do not have the root that their block's header states.
 type failedReceipts struct {
 	node     *member
@@ -53,37 +60,54 @@ type failedReceipts struct {
 }
 
 // proveReceipts returns the receipts of a block that have the root which its header states, as the first of the nodes
-// offers them: the given ones, which state that header, and then the others. A node whose receipts do not have the root
-// contradicts itself and is reported when another one's have it.
+// offers them: the given ones, which state that header, and then the others. A node that hangs costs no more than the
+// time after which the next one is asked. A node whose receipts do not have the root contradicts itself and is reported
+// when another one's have it. A node that is behind, or has other problems, can prove as well as any, but what else it
+// says does not count.
 //
 // When no node's have it, but enough nodes return the same ones, or there is a type of transaction that is not known
 // here, then this program cannot compute the root: an alarm is raised, nobody is accused, and the receipts that a
 // quorum returns count. It returns nil receipts when those that cannot be checked have no quorum; then the agreement of
 // the nodes must do. Returns errNoReceipts, models.ErrDoubtful or an error of a node.
 func (p *Pool) proveReceipts(ctx context.Context, nodes []*member, block Header) ([]*types.Receipt, error) {
+	counting := withMore(nodes, p.usable())
+	left := len(counting)
+	var proved []*types.Receipt
+	isProved := false
 	var failure error
 	var failed []failedReceipts
-	asked := slices.Clone(nodes)
-	for i := 0; i < len(asked); i++ {
-		receipts, err := asked[i].ReceiptsByBlockHash(ctx, block.Hash)
-		if err != nil && mayLack(err) && MeaningOf(err) != MeansNotYet {
-			continue // the node offers them in no way
+	read := func(ctx context.Context, node *member) receiptsReading {
+		receipts, err := node.ReceiptsByBlockHash(ctx, block.Hash)
+		return receiptsReading{node, receipts, err}
+	}
+	gather(ctx, withMore(counting, p.candidates()), 1, read, func(r receiptsReading) (missing int) {
+		root := common.Hash{}
+		if r.err == nil {
+			root = receiptsRoot(r.receipts)
 		}
-		if err != nil {
-			failure = cmp.Or(failure, err)
-			continue
+		switch {
+		case r.err == nil && root == block.ReceiptsRoot:
+			proved, isProved = r.receipts, true
+			return 0
+		case !slices.Contains(counting, r.node):
+			return 1
+		case r.err == nil:
+			failed = append(failed, failedReceipts{r.node, r.receipts, fmt.Sprintf(
+				"the receipts of block %d have the root %s, its header states %s", block.Number, root, block.ReceiptsRoot)})
+		case !mayLack(r.err) || MeaningOf(r.err) == MeansNotYet:
+			failure = cmp.Or(failure, r.err)
 		}
-		root := receiptsRoot(receipts)
-		if root == block.ReceiptsRoot {
-			p.reportFailed(ctx, failed)
-			return receipts, nil
+		if left--; left == 0 && failure == nil {
+			return 0 // nobody is worth waiting for
 		}
-		failed = append(failed, failedReceipts{asked[i], receipts, fmt.Sprintf(
-			"the receipts of block %d have the root %s, its header states %s", block.Number, root, block.ReceiptsRoot)})
-		if len(asked) == len(nodes) { // the first failure: everybody is worth asking
-			others := slices.DeleteFunc(p.usable(), func(m *member) bool { return slices.Contains(nodes, m) })
-			asked = append(asked, others...)
-		}
+		return 1
+	})
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if isProved {
+		p.reportFailed(ctx, failed)
+		return proved, nil
 	}
 	if agreed, ok := p.undecodable(failed, block); ok {
 		p.raiseUndecodable(ctx, failed[0].reason)
@@ -97,6 +121,11 @@ func (p *Pool) proveReceipts(ctx context.Context, nodes []*member, block Header)
 	default:
 		return nil, errNoReceipts
 	}
+}
+
+// withMore returns the nodes and those of the others that are not among them.
+func withMore(nodes, others []*member) []*member {
+	return slices.Concat(nodes, slices.DeleteFunc(others, func(m *member) bool { return slices.Contains(nodes, m) }))
 }
 
 // errNoReceipts means that no node offers the receipts of a block, so that nothing proves what the nodes say about it.

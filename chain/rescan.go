@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"paycow/internal/retry"
 	"paycow/models"
@@ -56,6 +57,44 @@ func (c *CrossCheck) Rescan(ctx context.Context, from, to uint64, progress func(
 		start = until + 1
 	}
 	return report, nil
+}
+
+const (
+	// rescanAtOnce is how many blocks are read again in one step for a reconciliation. Agreeing on new blocks comes
+	// between, so that credits do not wait.
+	rescanAtOnce = 200
+	// rescanDelay is how long a failure puts that off.
+	rescanDelay = time.Minute
+)
+
+// rescanAsked reads the next blocks again that a reconciliation asked for. Blocks that no node keeps are skipped. Other
+// failures put it off, and hold up nothing else.
+func (c *CrossCheck) rescanAsked(ctx context.Context, cursor models.ChainCursor) (worked bool, err error) {
+	if cursor.RescanTo == 0 || time.Now().Before(c.rescanAfter) {
+		return false, nil
+	}
+	// Blocks that a reorg removed meanwhile need not be read again: what replaces them is read for the first time.
+	from, until := cursor.RescanFrom, cursor.RescanTo
+	if from <= cursor.AgreedNumber {
+		until = min(until, from+rescanAtOnce-1, cursor.AgreedNumber)
+		report, err := c.checkRange(ctx, from, until, c.readers(), nil)
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		if err != nil && MeaningOf(err) != MeansTooOld {
+			c.rescanAfter = time.Now().Add(rescanDelay)
+			c.log.WarnContext(ctx, "cannot read blocks again; trying later", "block", from, "error", err)
+			return false, nil
+		}
+		if report.Added+report.Disproved > 0 {
+			c.log.WarnContext(ctx, "reading blocks again changed what is known", "block", from, "blocks", report.Blocks,
+				"added", report.Added, "disproved", report.Disproved)
+		}
+	}
+	if err := c.store.NoteRescanned(ctx, c.config.Network, from, until); err != nil {
+		return false, fmt.Errorf("note that blocks %d to %d were read again: %w", from, until, err)
+	}
+	return true, nil
 }
 
 func progressFrom(progress func(uint64), done uint64) func(uint64) {

@@ -104,6 +104,49 @@ func nodeWithTransfer() (*faultyNode, models.TransferNotice) {
 	}
 }
 
+// A node that hangs at the moment of crediting, from the beginning or from the question for the receipts on, costs no more
+// than the time after which another one is asked. The proof may come from a node that is behind.
+func TestAHangingNodeDoesNotDelayACredit(t *testing.T) {
+	t.Parallel()
+	everything := func(n *faultyNode) { n.delay = time.Hour }
+	receipts := func(n *faultyNode) { n.hideReceipts = true }
+	for name, test := range map[string]struct {
+		quorum         int
+		hang           func(*faultyNode)
+		othersAreStale bool
+	}{
+		"one decides, at everything":                    {1, everything, false},
+		"two decide, at everything":                     {2, everything, false},
+		"one decides, at the receipts":                  {1, receipts, false},
+		"two decide, at the receipts":                   {2, receipts, false},
+		"one decides, at the receipts, others are late": {1, receipts, true},
+	} {
+		for position := range 3 {
+			synctest.Test(t, func(t *testing.T) {
+				var nodes []*faultyNode
+				var notice models.TransferNotice
+				for i := range 3 {
+					node, n := nodeWithTransfer()
+					node.name, notice = fmt.Sprint("node", i), n
+					nodes = append(nodes, node)
+				}
+				test.hang(nodes[position])
+				pool := poolOf(test.quorum, nil, nodes...)
+				for i, m := range pool.members {
+					if test.othersAreStale && i != position {
+						m.noteHead(Header{Number: 90, Time: time.Now()})
+					} else if test.othersAreStale {
+						m.noteHead(Header{Number: 100, Time: time.Now()})
+					}
+				}
+				began := time.Now()
+				require.NoError(t, NewVerifier(pool.config, pool).VerifyTransfer(t.Context(), toVerify(ourAddress1, notice)))
+				require.LessOrEqual(t, time.Since(began), gatherHedge, "%s, node %d hangs", name, position)
+			})
+		}
+	}
+}
+
 func TestReceiptsThatDoNotMakeUpTheirRootAreNoProof(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

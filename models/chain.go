@@ -33,6 +33,16 @@ type ChainCursor struct {
 	// block stays the first one: what the contracts were before it is in no event that is read.
 	TokenKnown bool
 
+	// WorkedAt is when everything that leads to a credit last worked: the chain is read up to its head, the quorum agrees,
+	// payments are signalled, and no alarm stops crediting. WorkingSince is since when it has, without a pause.
+	WorkedAt     time.Time
+	WorkingSince time.Time
+
+	// RescanFrom and RescanTo are blocks that a reconciliation wants to have read again, both included; 0 when there are
+	// none.
+	RescanFrom uint64
+	RescanTo   uint64
+
 	UpdatedAt time.Time
 
 	// Upgrades are the contracts (EIP-55 form) that are watched besides the one that the database is bound to, in the
@@ -52,6 +62,19 @@ func (c ChainCursor) JudgedTime() time.Time {
 		return c.TokenTime
 	}
 	return c.AgreedTime
+}
+
+const (
+	// WorkPause is how long nothing may be noted in ChainCursor.WorkedAt before that counts as a pause.
+	WorkPause = time.Minute
+	// WorkLagBlocks is how many blocks the agreed block may be below the head while everything works.
+	WorkLagBlocks = 50
+)
+
+// HasWorkedFor reports whether everything that leads to a credit works now and has worked for that long. After a stop,
+// or while there was no quorum, what is uncredited may be credited in the next moment.
+func (c ChainCursor) HasWorkedFor(d time.Duration, now time.Time) bool {
+	return now.Sub(c.WorkedAt) <= WorkPause && now.Sub(c.WorkingSince) >= d
 }
 
 // Agreed returns the newest block that the nodes of the quorum agree on.

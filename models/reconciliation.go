@@ -1,6 +1,9 @@
 package models
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Difference is one thing that a reconciliation found wrong. Differences are reported, never corrected.
 type Difference struct {
@@ -13,6 +16,16 @@ type Difference struct {
 // IsSame reports whether two runs found the same difference, whatever the amounts are now.
 func (d Difference) IsSame(other Difference) bool {
 	return d.Check == other.Check && d.Subject == other.Subject
+}
+
+// AddressSubject is the subject of a difference about one of our addresses.
+func AddressSubject(address string) string { return addressSubject + address }
+
+const addressSubject = "address:"
+
+// Address returns the address that the difference is about, if it is about one.
+func (d Difference) Address() (address string, ok bool) {
+	return strings.CutPrefix(d.Subject, addressSubject)
 }
 
 // The comparisons of a reconciliation.

@@ -20,6 +20,8 @@ type BooksReport struct {
 	LedgerTransactions int64
 	Transfers          int64
 	Differences        []models.Difference
+	// Overdue are differences that are none while their consequence may still come: it was due BooksDue.Before.
+	Overdue []models.Difference
 }
 
 // BooksDue says what must have happened by now; what is still on its way is no difference.
@@ -85,7 +87,7 @@ func (s *Store) ComparePayments(ctx context.Context, ids []string, due BooksDue)
 		return report, wrap(err, "count what is compared")
 	}
 	report.LedgerTransactions, report.Transfers = counts.Transactions, counts.Transfers
-	if report.Differences, err = s.compareSums(db, list, due); err != nil {
+	if err := s.compareSums(db, list, due, &report); err != nil {
 		return report, err
 	}
 	of := "t.payment_id IN (" + s.unfold() + ")"
@@ -98,13 +100,6 @@ func (s *Store) ComparePayments(ctx context.Context, ids []string, due BooksDue)
 					CAST(SUM(e.amount) AS bigint) AS total `+s.entriesOfPayments()+` GROUP BY 1, 2) l
 				ON l.payment_id = k.payment_id AND l.id = k.id
 			WHERE COALESCE(l.total, 0) <> k.credited_amount ORDER BY k.id LIMIT ?`, list, list, DifferenceLimit)},
-		{models.CheckCreditedCanonical, "transfer", func(d differing) string {
-			return fmt.Sprintf("%s is credited, but the chain holds %s", d.Left, d.Right)
-		}, db.Raw(`SELECT `+keyOfTransfer+` AS id, t.credited_amount AS "left",
-				CASE WHEN t.canonical THEN t.amount ELSE 0 END AS "right" FROM transfers t
-			WHERE `+of+` AND t.credited_amount <> 0
-				AND t.credited_amount <> (CASE WHEN t.canonical THEN t.amount ELSE 0 END) AND t.updated_at < ?
-			ORDER BY t.tx_hash, t.ordinal LIMIT ?`, list, due.Before, DifferenceLimit)},
 		{models.CheckInternalCredited, "transfer", func(d differing) string {
 			return fmt.Sprintf("%s is credited, but its sender %s is an address of ours", d.Left, d.Named)
 		}, db.Raw(`SELECT `+keyOfTransfer+` AS id, t.credited_amount AS "left", 0 AS "right", t.from_address AS named
@@ -113,6 +108,19 @@ func (s *Store) ComparePayments(ctx context.Context, ids []string, due BooksDue)
 			ORDER BY t.tx_hash, t.ordinal LIMIT ?`, list, DifferenceLimit)},
 	})
 	report.Differences = append(report.Differences, found...)
+	if err != nil {
+		return report, err
+	}
+	found, err = runComparisons([]comparison{{
+		models.CheckCreditedCanonical, "transfer", func(d differing) string {
+			return fmt.Sprintf("%s is credited, but the chain holds %s", d.Left, d.Right)
+		}, db.Raw(`SELECT `+keyOfTransfer+` AS id, t.credited_amount AS "left",
+				CASE WHEN t.canonical THEN t.amount ELSE 0 END AS "right" FROM transfers t
+			WHERE `+of+` AND t.credited_amount <> 0
+				AND t.credited_amount <> (CASE WHEN t.canonical THEN t.amount ELSE 0 END) AND t.updated_at < ?
+			ORDER BY t.tx_hash, t.ordinal LIMIT ?`, list, due.Before, DifferenceLimit),
+	}})
+	report.Overdue = append(report.Overdue, found...)
 	return report, err
 }
 
@@ -126,8 +134,9 @@ func (s *Store) entriesOfPayments() string {
 			AND h.payment_id IN (` + s.unfold() + `)`
 }
 
-// compareSums compares what the row of each payment says, what its transfers say, and what the ledger holds.
-func (s *Store) compareSums(db *gorm.DB, list string, due BooksDue) ([]models.Difference, error) {
+// compareSums compares what the row of each payment says, what its transfers say, and what the ledger holds. It adds to
+// the report.
+func (s *Store) compareSums(db *gorm.DB, list string, due BooksDue, report *BooksReport) error {
 	var found []struct {
 		ID                                    string
 		Requested, Credited, Ledger, Transfer models.Amount
@@ -151,26 +160,26 @@ func (s *Store) compareSums(db *gorm.DB, list string, due BooksDue) ([]models.Di
 			OR p.amount_credited <> COALESCE(t.total, 0) OR `+uncovered+` OR `+unpaid+`)
 		ORDER BY p.id LIMIT ?`, due.Before, list, list, list, due.Before, DifferenceLimit).Scan(&found).Error
 	if err != nil {
-		return nil, wrap(err, "compare payments with the ledger")
+		return wrap(err, "compare payments with the ledger")
 	}
-	var differences []models.Difference
 	for _, d := range found {
-		note := func(differs bool, check, detail string, a, b models.Amount) {
+		note := func(list *[]models.Difference, differs bool, check, detail string, a, b models.Amount) {
 			if differs {
-				differences = append(differences, models.Difference{
+				*list = append(*list, models.Difference{
 					Check: check, Subject: "payment:" + d.ID, Detail: fmt.Sprintf(detail, a, b),
 				})
 			}
 		}
-		note(d.Ledger != d.Transfer, models.CheckLedgerTransfers,
+		note(&report.Differences, d.Ledger != d.Transfer, models.CheckLedgerTransfers,
 			"the ledger has %s, but its transfers say %s", d.Ledger, d.Transfer)
-		note(d.Credited != d.Transfer, models.CheckPaymentCredited,
+		note(&report.Differences, d.Credited != d.Transfer, models.CheckPaymentCredited,
 			"its row says that %s is credited, its transfers say %s", d.Credited, d.Transfer)
-		note(d.IsUnpaid, models.CheckPaidCovered, "the ledger has %s of %s, but it is not PAID", d.Ledger, d.Requested)
-		note(d.IsUncovered, models.CheckPaidCovered,
+		note(&report.Overdue, d.IsUnpaid, models.CheckPaidCovered,
+			"the ledger has %s of %s, but it is not PAID", d.Ledger, d.Requested)
+		note(&report.Differences, d.IsUncovered, models.CheckPaidCovered,
 			"it is PAID, but the ledger has %s of %s and nobody accepted that", d.Ledger, d.Requested)
 	}
-	return differences, nil
+	return nil
 }
 
 // CompareUncredited returns the transfers that should have been credited by now. The index transfers_uncredited holds

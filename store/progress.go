@@ -90,6 +90,10 @@ type finding struct {
 	Subject   string `gorm:"primaryKey"`
 	Detail    string
 	FoundAt   time.Time
+	// How often blocks were read again for a balance that differs, when last, and for which amount in micro-USDT.
+	Rescans     int
+	RescannedAt time.Time
+	RescanUnits string
 }
 
 func (finding) TableName() string { return "reconciliation_findings" }
@@ -134,6 +138,7 @@ func (s *Store) SettleFindings(
 			}
 			rows = append(rows, finding{
 				Network: network, CheckName: d.Check, Subject: d.Subject, Detail: d.Detail, FoundAt: s.now(),
+				RescannedAt: time.Unix(0, 0).UTC(),
 			})
 		}
 		full = left > FindingLimit

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -59,7 +60,7 @@ func (f *fixture) compareAll(t testing.TB) []models.Difference {
 	require.NoError(t, err)
 	report, err := f.ComparePayments(ctx, ids, due)
 	require.NoError(t, err)
-	found := report.Differences
+	found := slices.Concat(report.Differences, report.Overdue)
 	last, err := f.LastEntry(ctx)
 	require.NoError(t, err)
 	operators, err := f.OperatorsFrom(ctx, "", 1000)

@@ -413,6 +413,27 @@ func (s *Store) SetAgreed(_ context.Context, _ string, block models.BlockRef) er
 	return nil
 }
 
+// AskForRescan has blocks read again, both included.
+func (s *Store) AskForRescan(from, to uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cursor.RescanFrom, s.cursor.RescanTo = from, to
+}
+
+// NoteRescanned does what chain.CheckStore says.
+func (s *Store) NoteRescanned(_ context.Context, _ string, from, upTo uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.cursor.RescanFrom != from:
+	case upTo >= s.cursor.RescanTo:
+		s.cursor.RescanFrom, s.cursor.RescanTo = 0, 0
+	default:
+		s.cursor.RescanFrom = upTo + 1
+	}
+	return nil
+}
+
 // SetRechecked does what chain.CheckStore says.
 func (s *Store) SetRechecked(_ context.Context, _ string, number uint64) error {
 	s.mu.Lock()

@@ -51,6 +51,7 @@ var Behaviours = []Named{
 	{Name: "block receipts: an error in unknown words", Play: refusing("eth_getBlockReceipts", Answer{
 		Error: &RPCError{-32000, "nope"},
 	})},
+	{Name: "block receipts: no answer", Kind: Slows, Play: refusing("eth_getBlockReceipts", Answer{Silent: true})},
 	{
 		Name: "finalized: HTTP 400",
 		Play: refusingTag("finalized", Answer{Status: http.StatusBadRequest, Raw: []byte("bad request")}),
@@ -188,6 +189,26 @@ func CutsRanges(call Call, next func() Answer) Answer {
 		json.Unmarshal(answer.Result, &logs) == nil && len(logs) > 2 {
 		answer.Result = mustMarshal([]json.RawMessage{logs[0], logs[len(logs)-1]})
 	}
+	return answer
+}
+
+// CutsBlocks leaves out all logs of a block but the last one, without an error. No bloom filter shows that.
+func CutsBlocks(call Call, next func() Answer) Answer {
+	answer := next()
+	var logs []struct {
+		BlockNumber string `json:"blockNumber"`
+	}
+	var whole, kept []json.RawMessage
+	if call.Method != "eth_getLogs" || json.Unmarshal(answer.Result, &logs) != nil ||
+		json.Unmarshal(answer.Result, &whole) != nil || len(whole) == 0 {
+		return answer
+	}
+	for i := range logs {
+		if i == len(logs)-1 || logs[i+1].BlockNumber != logs[i].BlockNumber {
+			kept = append(kept, whole[i])
+		}
+	}
+	answer.Result = mustMarshal(kept)
 	return answer
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	_ "modernc.org/sqlite" // to plant errors where no function of the program would
 
 	"paycow/chain"
+	"paycow/chain/nodetest"
 	"paycow/devstack/token"
 	"paycow/models"
 )
@@ -100,6 +102,62 @@ func TestRescanHeals(t *testing.T) {
 	code, _, errs = in.attempt("rescan", "--from", "9", "--to", "8")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "--from 9 is above --to 8")
+}
+
+// TestALostDepositIsFoundWithoutAPerson has the only node leave a deposit out, in a way that nothing shows. Reconciliation
+// finds that the address holds more than is known, and has the blocks read again, first while the node still leaves it
+// out and then when it is honest again. The payment becomes PAID, and the alarm of the books ends.
+func TestALostDepositIsFoundWithoutAPerson(t *testing.T) {
+	in := setupInstallation(t, nil)
+	wild := nodetest.Start(t, in.chain.HTTPURL(), in.chain.WSURL())
+	in.env = append(in.env, "PAYCOW_ETH_RPC_URLS="+wild.URL(), "PAYCOW_RECONCILE_EVERY=1m")
+	in.serve("serve")
+	in.awaitReady()
+	payment := in.create("50.00")
+	wild.Play(nodetest.CutsBlocks)
+	in.pay(payment.DepositAddress, 50*models.USDT)
+	in.pay("0x00000000000000000000000000000000000000Aa", models.USDT)
+	require.NoError(t, in.chain.Mine(14))
+	in.awaitRead()
+	require.Equal(t, "PENDING", in.status(payment.SessionID).Status)
+
+	// By hand only so that the test knows when it was.
+	code, out, errs := in.attempt("reconcile")
+	require.Equal(t, 1, code, errs)
+	require.Contains(t, out, models.CheckChainBalances)
+	rescanned := func() error {
+		cursor, err := in.db.Cursor(t.Context(), models.NetworkERC20)
+		if err == nil && cursor.RescanTo != 0 {
+			err = fmt.Errorf("blocks %d to %d are still to be read", cursor.RescanFrom, cursor.RescanTo)
+		}
+		return err
+	}
+	eventually(t, "the blocks are read again", rescanned)
+	require.Equal(t, "PENDING", in.status(payment.SessionID).Status, "the node still leaves it out")
+
+	wild.Play(nil)
+	in.plant("UPDATE reconciliation_findings SET rescanned_at = 0") // the pause is over
+	eventually(t, "a scheduled run has the blocks read again", func() error {
+		transfers, err := in.db.Transfers(t.Context(), payment.SessionID)
+		if err == nil && len(transfers) == 0 {
+			err = errors.New("it is not known")
+		}
+		return err
+	})
+	in.await(payment.SessionID, "PAID")
+	require.Equal(t, 50*models.USDT, in.available())
+	eventually(t, "the books agree", func() error {
+		alarms, err := in.db.OpenAlarms(t.Context(), models.NetworkERC20)
+		for _, alarm := range alarms {
+			if alarm.Kind == models.AlarmBooksDiffer {
+				err = errors.New(alarm.Message)
+			}
+		}
+		return err
+	})
+	_, out, _ = in.attempt("alarms", "--all")
+	require.Contains(t, out, string(models.AlarmTransferMissed))
+	require.Contains(t, out, "A later reconciliation found no difference.")
 }
 
 // TestReconcileFindsOneMicroUSDT compares the books while all is well, and after one micro-USDT was added to a payment's row.

@@ -56,6 +56,8 @@ func (nothingDue) MarkSignalled(context.Context, []models.Transfer, uint64, uint
 
 func (nothingDue) DeferSignals(context.Context, []models.Transfer, uint64) error { return nil }
 
+func (nothingDue) NoteWork(context.Context, string) error { return nil }
+
 // watchingWorker runs a worker with its own view of the chain.
 func watchingWorker(t *testing.T, c client.Client, watcher *testWatcher) *worker.Worker {
 	t.Helper()

@@ -1,0 +1,138 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"gorm.io/gorm"
+
+	"paycow/models"
+)
+
+const (
+	// rescanBlocks is how many of the newest blocks are read again at most for a difference: about a week of Ethereum.
+	// Reconciliation looks at each address more often than that.
+	rescanBlocks = 50_000
+	// rescanTries is how often blocks are read again for one difference. A node may go on leaving something out for a
+	// while, and a difference that has another cause must not have blocks read for ever.
+	rescanTries = 6
+	// rescanPause is the time between the first two tries. Each next one is rescanFactor times as long, so that the last
+	// try is more than two days after the first.
+	rescanPause  = 10 * time.Minute
+	rescanFactor = 4
+	// rescanMargin is how much older than the address a block may be that is read again first.
+	rescanMargin = 10 * time.Minute
+)
+
+// BalanceDifference is what the chain holds at one of our addresses beyond what the database knows, negative if it is
+// less.
+type BalanceDifference struct {
+	Address string   // EIP-55 form
+	Units   *big.Int // micro-USDT
+}
+
+// AskForRescan has blocks up to the given one read again for differences that are among the open ones: those since the
+// address was handed out, and in later tries the newest 50,000. Each difference is tried a few times in two days and
+// then no more, unless its amount changes. It returns the blocks, or 0 and 0 when nothing is due.
+func (s *Store) AskForRescan(
+	ctx context.Context, network string, differing []BalanceDifference, atBlock uint64,
+) (from, to uint64, err error) {
+	if len(differing) == 0 {
+		return 0, 0, nil
+	}
+	err = s.write(ctx, func(tx *gorm.DB) error {
+		from, to = 0, 0
+		cursor, err := lockCursor(tx, network)
+		if err != nil {
+			return err
+		}
+		for _, d := range differing {
+			row, due, err := s.dueForRescan(tx, cursor, d)
+			if err != nil {
+				return err
+			}
+			if !due {
+				continue
+			}
+			start := max(1, atBlock-min(atBlock, rescanBlocks))
+			if row.Rescans == 0 {
+				handedOut, err := blockBefore(tx, network, d.Address)
+				if err != nil {
+					return err
+				}
+				start = max(start, min(handedOut, atBlock))
+			}
+			if to == 0 || start < from {
+				from, to = start, atBlock
+			}
+			err = tx.Model(&row).UpdateColumns(map[string]any{
+				"rescans": row.Rescans + 1, "rescanned_at": s.now(), "rescan_units": d.Units.String(),
+			}).Error
+			if err != nil {
+				return fmt.Errorf("note a rescan: %w", err)
+			}
+		}
+		if to == 0 {
+			return nil
+		}
+		if cursor.RescanTo != 0 {
+			from, to = min(from, cursor.RescanFrom), max(to, cursor.RescanTo)
+		}
+		return tx.Model(&models.ChainCursor{}).Where("network = ?", network).
+			UpdateColumns(map[string]any{"rescan_from": from, "rescan_to": to}).Error
+	})
+	return from, to, wrap(err, "ask for blocks to be read again")
+}
+
+// dueForRescan reports whether blocks are to be read again for a difference now.
+func (s *Store) dueForRescan(
+	tx *gorm.DB, cursor models.ChainCursor, d BalanceDifference,
+) (row finding, due bool, err error) {
+	err = tx.Where("network = ? AND check_name = ? AND subject = ?", cursor.Network, models.CheckChainBalances,
+		models.AddressSubject(d.Address)).Take(&row).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return row, false, nil // too many are open
+	}
+	if err != nil {
+		return row, false, fmt.Errorf("read an open difference: %w", err)
+	}
+	if row.RescanUnits != d.Units.String() {
+		row.Rescans = 0
+		return row, true, nil
+	}
+	pause := rescanPause
+	for range row.Rescans - 1 {
+		pause *= rescanFactor
+	}
+	return row, cursor.RescanTo == 0 && row.Rescans < rescanTries && s.now().Sub(row.RescannedAt) >= pause, nil
+}
+
+// blockBefore returns a block that is older than a deposit address, 0 when none is remembered.
+func blockBefore(tx *gorm.DB, network, address string) (number uint64, err error) {
+	var handedOut models.DepositAddress
+	if err := tx.Where("address = ?", address).Limit(1).Find(&handedOut).Error; err != nil {
+		return 0, fmt.Errorf("read a deposit address: %w", err)
+	}
+	var blocks []models.ChainBlock
+	err = tx.Where("network = ? AND block_time < ?", network, handedOut.CreatedAt.Add(-rescanMargin)).
+		Order("number DESC").Limit(1).Find(&blocks).Error
+	if err != nil || len(blocks) == 0 {
+		return 0, wrap(err, "find the block of a deposit address")
+	}
+	return blocks[0].Number, nil
+}
+
+// NoteRescanned notes that the blocks from the first one that was to be read again up to the given one were read. It
+// does nothing when another one is the first by now.
+func (s *Store) NoteRescanned(ctx context.Context, network string, from, upTo uint64) error {
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		return tx.Exec(`UPDATE chain_cursors SET
+				rescan_from = CASE WHEN rescan_to > ? THEN CAST(? AS bigint) + 1 ELSE 0 END,
+				rescan_to = CASE WHEN rescan_to > ? THEN rescan_to ELSE 0 END
+			WHERE network = ? AND rescan_from = ?`, upTo, upTo, upTo, network, from).Error
+	})
+	return wrap(err, "note which blocks were read again")
+}
