@@ -33,6 +33,9 @@ type ChainCursor struct {
 	// block stays the first one: what the contracts were before it is in no event that is read.
 	TokenKnown bool
 
+	// Rewinds is how often the cursor went back.
+	Rewinds uint64
+
 	UpdatedAt time.Time
 
 	// Upgrades are the contracts (EIP-55 form) that are watched besides the one that the database is bound to, in the

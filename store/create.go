@@ -66,9 +66,8 @@ func (s *Store) CreatePayment(
 		Description: in.Description, Metadata: in.Metadata,
 		PaymentState: models.PaymentState{Status: models.StatusPending, Version: 1},
 	}
-	made.MAC = s.keys.MAC(proofOfPayment, termsOf(made)...)
 	err = s.write(ctx, func(tx *gorm.DB) error {
-		p, created = made, true
+		created = true
 		if in.IdempotencyKey != "" {
 			first, err := insertKey(tx, in)
 			if err != nil {
@@ -80,7 +79,8 @@ func (s *Store) CreatePayment(
 				return err
 			}
 		}
-		return insertPayment(tx, made, accountKey)
+		p, err = s.insertPayment(tx, made, accountKey)
+		return err
 	})
 	if errors.Is(err, models.ErrIdempotencyMismatch) || (err == nil && !created) {
 		s.addresses.putBack(index)
@@ -91,17 +91,25 @@ func (s *Store) CreatePayment(
 	return p, created, nil
 }
 
-func insertPayment(tx *gorm.DB, p models.Payment, accountKey string) error {
+// insertPayment proves a new payment and writes it.
+func (s *Store) insertPayment(tx *gorm.DB, p models.Payment, accountKey string) (models.Payment, error) {
+	var cursor models.ChainCursor
+	err := tx.Select("block_number", "rewinds").Where("network = ?", p.Network).Limit(1).Find(&cursor).Error
+	if err != nil {
+		return p, fmt.Errorf("read the chain cursor: %w", err)
+	}
+	p.CreatedAfter, p.CreatedRewinds = cursor.BlockNumber, cursor.Rewinds
+	p.MAC = s.keys.MAC(proofOfPayment, termsOf(p)...)
 	line := timelineLine(p.ID, p.PaymentState, p.CreatedAt)
 	address := models.DepositAddress{
 		Address: p.DepositAddress, PaymentID: p.ID, Index: p.AddressIndex, XPub: accountKey, CreatedAt: p.CreatedAt,
 	}
 	for _, row := range []any{&p, &line, &address} {
 		if err := tx.Create(row).Error; err != nil {
-			return err
+			return p, err
 		}
 	}
-	return insertMetadata(tx, p)
+	return p, insertMetadata(tx, p)
 }
 
 // insertMetadata makes a payment's metadata searchable.
