@@ -34,7 +34,8 @@ type NewPayment struct {
 }
 
 // CreatePayment gives a payment the next address and writes its row, its first event, its deposit address and its
-// idempotency key in one transaction. derive returns the address of an index in EIP-55 form.
+// idempotency key in one transaction. derive returns the address of an index in EIP-55 form. An address that was handed
+// out before, or that is known to have received something, is passed over.
 //
 // created is false when the idempotency key had already created a payment; that payment is returned. Any number of
 // calls with one key may run at once: the key is inserted first, so all but one wait at its unique index and then read
@@ -50,6 +51,35 @@ func (s *Store) CreatePayment(
 			return p, false, err
 		}
 	}
+	passed := ""
+	for {
+		p, created, err = s.createAtNextAddress(ctx, in, derive)
+		used, isUsed := errors.AsType[*addressUsedError](err)
+		if !isUsed {
+			return p, created, err
+		}
+		if used.address == passed {
+			return p, false, fmt.Errorf("two indexes have address %s: %w", passed, models.ErrAlreadyExists)
+		}
+		passed = used.address
+		s.log.WarnContext(ctx, "an address is passed over", "address", used.address, "index", used.index, "error", err)
+	}
+}
+
+// addressUsedError means that an address must not be given to a new payment.
+type addressUsedError struct {
+	address string
+	index   uint32
+}
+
+func (e *addressUsedError) Error() string {
+	return fmt.Sprintf("address %s was handed out before or has received something", e.address)
+}
+
+// createAtNextAddress does what CreatePayment does, with the next address. Returns an *addressUsedError.
+func (s *Store) createAtNextAddress(
+	ctx context.Context, in NewPayment, derive func(index uint32) (string, error),
+) (p models.Payment, created bool, err error) {
 	index, accountKey, err := s.addresses.take(ctx)
 	if err != nil {
 		return models.Payment{}, false, err
@@ -91,14 +121,26 @@ func (s *Store) CreatePayment(
 	return p, created, nil
 }
 
-// insertPayment proves a new payment and writes it.
+// insertPayment proves a new payment and writes it. Returns an *addressUsedError.
 func (s *Store) insertPayment(tx *gorm.DB, p models.Payment, accountKey string) (models.Payment, error) {
-	var cursor models.ChainCursor
-	err := tx.Select("block_number", "rewinds").Where("network = ?", p.Network).Limit(1).Find(&cursor).Error
-	if err != nil {
-		return p, fmt.Errorf("read the chain cursor: %w", err)
+	var known struct {
+		BlockNumber, Rewinds uint64
+		IsUsed               bool
 	}
-	p.CreatedAfter, p.CreatedRewinds = cursor.BlockNumber, cursor.Rewinds
+	err := tx.Raw(`SELECT COALESCE((SELECT block_number FROM chain_cursors WHERE network = @network), 0) AS block_number,
+			COALESCE((SELECT rewinds FROM chain_cursors WHERE network = @network), 0) AS rewinds,
+			EXISTS (SELECT 1 FROM deposit_addresses WHERE address = @address)
+				OR EXISTS (SELECT 1 FROM own_addresses WHERE address = @address)
+				OR EXISTS (SELECT 1 FROM sweeps WHERE to_address = @address)
+				OR EXISTS (SELECT 1 FROM sweeps WHERE from_address = @address) AS is_used`,
+		map[string]any{"network": p.Network, "address": p.DepositAddress}).Scan(&known).Error
+	if err != nil {
+		return p, fmt.Errorf("read the chain cursor and what is known of the address: %w", err)
+	}
+	if known.IsUsed {
+		return p, &addressUsedError{p.DepositAddress, p.AddressIndex}
+	}
+	p.CreatedAfter, p.CreatedRewinds = known.BlockNumber, known.Rewinds
 	p.MAC = s.keys.MAC(proofOfPayment, termsOf(p)...)
 	line := timelineLine(p.ID, p.PaymentState, p.CreatedAt)
 	address := models.DepositAddress{

@@ -104,6 +104,10 @@ var mutants = []Mutant{
 		Old: "if p.CreatedAfter == 0 {", New: "if true {", Tests: ofStore,
 	},
 	{
+		Name: "an address is handed out again", File: "store/create.go",
+		Old: "if known.IsUsed {", New: "if false {", Tests: ofStore,
+	},
+	{
 		Name: "credits of a stale version are booked", File: "store/credit.go",
 		Old: "if p.Version != in.State.Version-1 {", New: "if false {", Tests: ofStore,
 	},
