@@ -83,9 +83,11 @@ fuzz: ## each fuzz target for a while (FUZZTIME=30s)
 		done; \
 	done
 
+RUNS ?= 50
 .PHONY: bench
-bench: ## the benchmarks
+bench: ## the benchmarks, and payments beside each misbehaving node (RUNS=50 of each)
 	go test -run '^$$' -bench . -benchmem $(ALONE)
+	go test -run '^$$' -bench AWildNodeBesideOthers -benchtime $(RUNS)x -timeout 0 ./devstack/realnode
 
 .PHONY: screenshots
 screenshots: test-deps ## take the pictures of docs/screenshots again, from the tests in the browser; all of them stay in bin/screenshots

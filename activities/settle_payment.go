@@ -29,17 +29,17 @@ const (
 
 // SettlePayment books what is confirmed, or no longer right, among the transfers of a crowded payment: reversals first,
 // then the largest transfers. Each is verified as CreditPayment does, page by page, and each page is booked in one
-// transaction. It ends when nothing is left, when the credited amount has reached the requested one or fallen below it
-// (so that the state that follows is recorded before the rest), or after models.SettleTime. It is safe to repeat. What
-// cannot be verified now is passed over: the result says why or, with input.Await and when nothing could be booked at
-// all, the activity fails and Temporal repeats it.
+// transaction. It ends when nothing is left, when the credited amount reaches the requested one or falls below it,
+// compared with what the caller knows (so that the state that follows is recorded before the rest), or after
+// models.SettleTime. It is safe to repeat. What cannot be verified now is passed over: the result says why or, with
+// input.Await and when nothing could be booked at all, the activity fails and Temporal repeats it.
 func (a *Activities) SettlePayment(ctx context.Context, input models.SettleInput) (models.SettleResult, error) {
 	before, received, err := a.payee(ctx, input.PaymentID)
 	if err != nil {
 		return models.SettleResult{}, classify(err)
 	}
 	s := settlement{
-		activities: a, payment: before, deadline: time.Now().Add(models.SettleTime),
+		activities: a, payment: before, known: input.Credited, deadline: time.Now().Add(models.SettleTime),
 		stake: max(before.AmountRequested, received),
 	}
 	if err := s.run(ctx); err != nil {
@@ -62,6 +62,7 @@ func (a *Activities) SettlePayment(ctx context.Context, input models.SettleInput
 type settlement struct {
 	activities *Activities
 	payment    models.Payment // as it is after the last page
+	known      models.Amount  // what the caller knows as credited, in micro-USDT
 	deadline   time.Time
 	stake      models.Amount // of the whole payment, in micro-USDT
 	booked     int64
@@ -73,7 +74,7 @@ type settlement struct {
 func (s *settlement) run(ctx context.Context) error {
 	page := firstPage
 	skippedCredits, skippedReversals := 0, 0
-	for {
+	for !s.isTurned() {
 		reversals, err := s.activities.crowds.TransfersToReverse(ctx, s.payment.ID, skippedReversals, page)
 		if err != nil {
 			return classify(err)
@@ -108,6 +109,14 @@ func (s *settlement) run(ctx context.Context) error {
 		}
 		page = min(page*pageGrowth, lastPage)
 	}
+	return nil
+}
+
+// isTurned reports whether the credited amount has reached the requested one, or fallen below it, and the caller does
+// not know yet. The caller may not know what an earlier run booked, because a signal interrupted it or its worker died.
+func (s *settlement) isTurned() bool {
+	requested := s.payment.AmountRequested
+	return (s.payment.AmountCredited >= requested) != (s.known >= requested)
 }
 
 // verify returns those of the transfers that the nodes confirm, as verifyAll does.
@@ -192,10 +201,8 @@ func (s *settlement) book(ctx context.Context, credits, reversals []models.Trans
 	if err != nil {
 		return false, classify(err)
 	}
-	wasCovered := s.payment.AmountCredited >= s.payment.AmountRequested
 	s.payment = after
 	s.booked += int64(booked)
-	isCovered := after.AmountCredited >= after.AmountRequested
 	if booked == 0 && len(credits)+len(reversals) > 0 {
 		// They changed since they were read. Usually another run books them, because this one followed a signal that
 		// interrupted it and has not noticed; then this one goes on with what is left.
@@ -210,7 +217,7 @@ func (s *settlement) book(ctx context.Context, credits, reversals []models.Trans
 		}
 	}
 	s.overtaken = 0
-	return wasCovered == isCovered, nil
+	return true, nil
 }
 
 // confirmationsOf returns how many confirmations a payment's transfers need, in blocks.

@@ -112,21 +112,29 @@ func TestSettlePayment(t *testing.T) {
 	require.GreaterOrEqual(t, first.Snapshot.Crowd.CreditedInTime, 50*models.USDT)
 	require.Equal(t, first.Snapshot.Crowd.Credited, first.Snapshot.State.AmountCredited)
 
-	second, err := acts.SettlePayment(ctx, models.SettleInput{PaymentID: p.ID})
+	// A signal interrupted that run, or its worker was killed: the caller does not know yet that the amount is complete.
+	repeated, err := acts.SettlePayment(ctx, models.SettleInput{PaymentID: p.ID})
+	require.NoError(t, err)
+	require.Zero(t, repeated.Booked, "PAID does not wait for the rest")
+	require.Empty(t, repeated.Held)
+	require.Equal(t, first.Snapshot.Crowd.Credited, repeated.Snapshot.Crowd.Credited)
+
+	known := first.Snapshot.State.AmountCredited
+	second, err := acts.SettlePayment(ctx, models.SettleInput{PaymentID: p.ID, Credited: known})
 	require.NoError(t, err)
 	require.EqualValues(t, 1281, second.Booked)
 	require.NotEmpty(t, second.Held)
 	require.EqualValues(t, 1, second.Snapshot.Crowd.Confirmed)
 
-	_, err = acts.SettlePayment(ctx, models.SettleInput{PaymentID: p.ID, Await: true})
+	_, err = acts.SettlePayment(ctx, models.SettleInput{PaymentID: p.ID, Credited: known, Await: true})
 	require.ErrorContains(t, err, "too few nodes", "Temporal repeats it")
 	clear(verifier.refused)
-	last, err := acts.SettlePayment(ctx, models.SettleInput{PaymentID: p.ID, Await: true})
+	last, err := acts.SettlePayment(ctx, models.SettleInput{PaymentID: p.ID, Credited: known, Await: true})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, last.Booked)
 	require.Equal(t, 50*models.USDT+1300, last.Snapshot.State.AmountCredited)
 	require.False(t, last.Snapshot.Crowd.IsUnsettled())
-	again, err := acts.SettlePayment(ctx, models.SettleInput{PaymentID: p.ID, Await: true})
+	again, err := acts.SettlePayment(ctx, models.SettleInput{PaymentID: p.ID, Credited: known, Await: true})
 	require.NoError(t, err)
 	require.Zero(t, again.Booked)
 
@@ -211,7 +219,7 @@ func TestSettleAFlood(t *testing.T) {
 	took("PAID is recorded")
 	booked := result.Booked
 	for runs := 1; booked < int64(count)+1; runs++ {
-		result, err = acts.SettlePayment(t.Context(), models.SettleInput{PaymentID: p.ID})
+		result, err = acts.SettlePayment(t.Context(), models.SettleInput{PaymentID: p.ID, Credited: result.Snapshot.State.AmountCredited})
 		require.NoError(t, err)
 		require.Positive(t, result.Booked)
 		booked += result.Booked

@@ -22,11 +22,11 @@ func (l *rpcLog) UnmarshalJSON(text []byte) error {
 		Address     *common.Address `json:"address"`
 		Topics      []common.Hash   `json:"topics"`
 		Data        *hexutil.Bytes  `json:"data"`
-		BlockNumber *hexutil.Uint64 `json:"blockNumber"`
+		BlockNumber *quantity       `json:"blockNumber"`
 		BlockHash   *common.Hash    `json:"blockHash"`
 		TxHash      *common.Hash    `json:"transactionHash"`
-		TxIndex     *hexutil.Uint   `json:"transactionIndex"`
-		Index       *hexutil.Uint   `json:"logIndex"`
+		TxIndex     *quantity       `json:"transactionIndex"`
+		Index       *quantity       `json:"logIndex"`
 		Removed     bool            `json:"removed"`
 	}
 	if err := json.Unmarshal(text, &fields); err != nil {
@@ -58,12 +58,12 @@ func (r *rpcReceipt) UnmarshalJSON(text []byte) error {
 	var fields struct {
 		Type        json.RawMessage `json:"type"`
 		Root        *hexutil.Bytes  `json:"root"`
-		Status      *hexutil.Uint64 `json:"status"`
+		Status      *quantity       `json:"status"`
 		Gas         json.RawMessage `json:"cumulativeGasUsed"`
 		TxHash      *common.Hash    `json:"transactionHash"`
-		TxIndex     *hexutil.Uint   `json:"transactionIndex"`
+		TxIndex     *quantity       `json:"transactionIndex"`
 		BlockHash   *common.Hash    `json:"blockHash"`
-		BlockNumber *hexutil.Big    `json:"blockNumber"`
+		BlockNumber *quantity       `json:"blockNumber"`
 		Logs        []*rpcLog       `json:"logs"`
 	}
 	if err := json.Unmarshal(text, &fields); err != nil {
@@ -73,7 +73,10 @@ func (r *rpcReceipt) UnmarshalJSON(text []byte) error {
 		fields.Status == nil && fields.Root == nil {
 		return errors.New("read a receipt: it lacks one of transactionHash, blockHash, logs, status")
 	}
-	*r = rpcReceipt{TxHash: *fields.TxHash, BlockHash: *fields.BlockHash, BlockNumber: (*big.Int)(fields.BlockNumber)}
+	*r = rpcReceipt{TxHash: *fields.TxHash, BlockHash: *fields.BlockHash}
+	if fields.BlockNumber != nil {
+		r.BlockNumber = new(big.Int).SetUint64(uint64(*fields.BlockNumber))
+	}
 	if fields.TxIndex != nil {
 		r.TransactionIndex = uint(*fields.TxIndex)
 	}
@@ -90,7 +93,7 @@ func (r *rpcReceipt) UnmarshalJSON(text []byte) error {
 		r.Logs = append(r.Logs, (*types.Log)(log))
 	}
 	r.Bloom = types.CreateBloom((*types.Receipt)(r))
-	var kind, gas hexutil.Uint64
+	var kind, gas quantity
 	if len(fields.Type) > 0 && json.Unmarshal(fields.Type, &kind) != nil || kind > undecoded ||
 		json.Unmarshal(fields.Gas, &gas) != nil {
 		kind = undecoded
@@ -101,9 +104,9 @@ func (r *rpcReceipt) UnmarshalJSON(text []byte) error {
 
 // rpcBlock is the part of a block that says which receipts it has.
 type rpcBlock struct {
-	Number       *hexutil.Uint64 `json:"number"`
-	Hash         *common.Hash    `json:"hash"`
-	Transactions []rpcTxHash     `json:"transactions"`
+	Number       *quantity    `json:"number"`
+	Hash         *common.Hash `json:"hash"`
+	Transactions []rpcTxHash  `json:"transactions"`
 }
 
 // rpcTxHash is the hash of a transaction, which some nodes return as a whole even when only its hash was asked for.

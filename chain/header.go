@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
 
 	"paycow/models"
@@ -31,12 +30,12 @@ type Header struct {
 // error.
 func (h *Header) UnmarshalJSON(text []byte) error {
 	var fields struct {
-		Number     *hexutil.Uint64 `json:"number"`
-		Hash       *common.Hash    `json:"hash"`
-		ParentHash *common.Hash    `json:"parentHash"`
-		Timestamp  *hexutil.Uint64 `json:"timestamp"`
-		LogsBloom  *types.Bloom    `json:"logsBloom"`
-		Receipts   *common.Hash    `json:"receiptsRoot"`
+		Number     *quantity    `json:"number"`
+		Hash       *common.Hash `json:"hash"`
+		ParentHash *common.Hash `json:"parentHash"`
+		Timestamp  *quantity    `json:"timestamp"`
+		LogsBloom  *types.Bloom `json:"logsBloom"`
+		Receipts   *common.Hash `json:"receiptsRoot"`
 	}
 	if err := json.Unmarshal(text, &fields); err != nil {
 		return fmt.Errorf("read a block header: %w", err)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,6 +70,7 @@ type NodeError struct {
 	// After is how long the node asked to be left alone, 0 when it did not say.
 	After time.Duration
 	cause error
+	hide  []string // what its words must not contain
 }
 
 // Error says what the node said.
@@ -78,8 +80,12 @@ func (e *NodeError) Error() string { return e.Words() }
 func (e *NodeError) Unwrap() error { return e.cause }
 
 // asNodeError returns the error of a call with its meaning. The pause is what the node asked for.
-func asNodeError(method string, err error, pause time.Duration) error {
+func asNodeError(method string, err error, pause time.Duration) *NodeError {
 	known := &NodeError{Meaning: MeaningOf(err), Method: method, cause: err}
+	if status, ok := errors.AsType[rpc.HTTPError](err); ok && pause > 0 &&
+		status.StatusCode == http.StatusServiceUnavailable {
+		known.Meaning = MeansRefused // it says when to come again (RFC 9110, 10.2.3)
+	}
 	if known.Meaning == MeansRefused {
 		known.After = pause
 	}
@@ -88,7 +94,11 @@ func asNodeError(method string, err error, pause time.Duration) error {
 
 // Words says in the node's own words, as far as it said something, why it did not answer. They name no address.
 func (e *NodeError) Words() string {
-	words := clip(wordsOf(e.cause))
+	words := wordsOf(e.cause)
+	for _, secret := range e.hide {
+		words = strings.ReplaceAll(words, secret, "…")
+	}
+	words = clip(words)
 	if e.Method != "" {
 		words = e.Method + ": " + words
 	}
@@ -102,6 +112,8 @@ func wordsOf(err error) string {
 	switch {
 	case isStatus && refused:
 		return status.Status + ": " + said.Message
+	case isStatus && gatewayWords(status.Body) != "":
+		return status.Status + ": " + gatewayWords(status.Body)
 	case isStatus:
 		return status.Status
 	case refused:
@@ -142,10 +154,34 @@ func clip(words string) string {
 	return words
 }
 
-// refusal is a JSON-RPC error object.
+// refusal is a JSON-RPC error object. It is also the error of a call that was answered with it in a form that
+// go-ethereum's client does not read.
 type refusal struct {
-	Code    int    `json:"code"`
-	Message string `json:"message"`
+	Code    int
+	Message string
+}
+
+// Error returns the node's words.
+func (r refusal) Error() string { return r.Message }
+
+// ErrorCode returns the JSON-RPC code, 0 when there is none.
+func (r refusal) ErrorCode() int { return r.Code }
+
+// UnmarshalJSON reads an error object, or words alone. A code in quotes counts as well.
+func (r *refusal) UnmarshalJSON(text []byte) error {
+	if json.Unmarshal(text, &r.Message) == nil {
+		return nil
+	}
+	var fields struct {
+		Code    json.RawMessage `json:"code"`
+		Message string          `json:"message"`
+	}
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return err
+	}
+	r.Message = fields.Message
+	r.Code, _ = strconv.Atoi(strings.Trim(string(fields.Code), `"`))
+	return nil
 }
 
 // refusalIn returns the JSON-RPC error in the body of an HTTP response. Some nodes answer a batch with an array.
@@ -164,6 +200,22 @@ func refusalIn(body []byte) (refusal, bool) {
 	return refusal{}, false
 }
 
+// gatewayWords returns what a gateway before the node says in the body of an HTTP response: the message of an object,
+// or a plain text. It returns "" for a page that is meant for people.
+func gatewayWords(body []byte) string {
+	var object struct {
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(body, &object) == nil {
+		return object.Message
+	}
+	text := strings.TrimSpace(string(body))
+	if text == "" || strings.ContainsAny(text[:1], "<{[") {
+		return ""
+	}
+	return text
+}
+
 // MeaningOf returns what the outcome of a call to a node means.
 func MeaningOf(err error) Meaning {
 	if err == nil {
@@ -173,7 +225,7 @@ func MeaningOf(err error) Meaning {
 		return known.Meaning
 	}
 	switch {
-	case errors.Is(err, models.ErrBlockNotFound), errors.Is(err, ethereum.NotFound):
+	case errors.Is(err, models.ErrBlockNotFound), errors.Is(err, ethereum.NotFound), errors.Is(err, rpc.ErrNoResult):
 		return MeansNotYet
 	case errors.Is(err, models.ErrNoSubscriptions), errors.Is(err, rpc.ErrNotificationsUnsupported):
 		return MeansNotOffered
@@ -190,7 +242,7 @@ func MeaningOf(err error) Meaning {
 // refusalOf returns the JSON-RPC error that a node answered with.
 func refusalOf(err error) (refusal, bool) {
 	if said, ok := errors.AsType[rpc.Error](err); ok {
-		return refusal{said.ErrorCode(), said.Error()}, true
+		return refusal{Code: said.ErrorCode(), Message: said.Error()}, true
 	}
 	if status, ok := errors.AsType[rpc.HTTPError](err); ok {
 		return refusalIn(status.Body)
@@ -208,6 +260,8 @@ func meaningOfStatus(status rpc.HTTPError) Meaning {
 		if meaning := meaningOfRefusal(said); meaning != MeansBroken {
 			return meaning
 		}
+	} else if meaning, ok := meaningOfWords(gatewayWords(status.Body)); ok {
+		return meaning
 	}
 	switch status.StatusCode {
 	case http.StatusRequestEntityTooLarge:
@@ -248,6 +302,11 @@ var saidWords = []struct {
 	{"quota", MeansRefused},
 	{"throttle", MeansRefused},
 	{"credits", MeansRefused},
+	{"rate exceeded", MeansRefused},
+	{"rps limit", MeansRefused},
+	{"usage limit", MeansRefused},
+	{"limit reached", MeansRefused},
+	{"tier limit", MeansRefused},
 	{"try again later", MeansRefused},
 	{"pruned", MeansTooOld},
 	{"missing trie node", MeansTooOld},
@@ -258,7 +317,11 @@ var saidWords = []struct {
 	{"historical state", MeansTooOld},
 	{"history unavailable", MeansTooOld},
 	{"before the earliest", MeansTooOld},
+	{"state unavailable", MeansTooOld},
+	{"no state available", MeansTooOld},
 	{"archive", MeansTooOld},
+	{"beyond current head", MeansNotYet},
+	{"beyond head", MeansNotYet},
 	{"more than", MeansTooMuch},
 	{"too large", MeansTooMuch},
 	{"too big", MeansTooMuch},
@@ -276,6 +339,13 @@ var saidWords = []struct {
 	{"exceeds the range", MeansTooMuch},
 	{"exceeds max", MeansTooMuch},
 	{"exceed maximum", MeansTooMuch},
+	{"exceeds maximum", MeansTooMuch},
+	{"exceeds limit", MeansTooMuch},
+	{"limited to", MeansTooMuch},
+	{"limit the query", MeansTooMuch},
+	{"blocks distance", MeansTooMuch},
+	{"range too high", MeansTooMuch},
+	{"response size", MeansTooMuch},
 	{"query timeout", MeansTooMuch},
 	{"timed out", MeansTooMuch},
 	{"batch", MeansTooMuch},
@@ -285,6 +355,10 @@ var saidWords = []struct {
 	{"not found: block", MeansNotYet},
 	{"header for hash not found", MeansNotYet},
 	{"block does not exist", MeansNotYet},
+	{"cannot be found", MeansNotYet},
+	{"could not be found", MeansNotYet},
+	{"cannot find block", MeansNotYet},
+	{"resource not found", MeansNotYet},
 	{"finalized block not found", MeansNotYet},
 	{"does not exist", MeansNotOffered},
 	{"not available", MeansNotOffered},
@@ -310,11 +384,8 @@ func meaningOfRefusal(said refusal) Meaning {
 	case codeTooManyRequests, codeTooManyRequests2:
 		return MeansRefused
 	}
-	text := strings.ToLower(said.Message)
-	for _, known := range saidWords {
-		if strings.Contains(text, known.words) {
-			return known.meaning
-		}
+	if meaning, ok := meaningOfWords(said.Message); ok {
+		return meaning
 	}
 	switch said.Code {
 	case codeLimitExceeded:
@@ -326,13 +397,28 @@ func meaningOfRefusal(said refusal) Meaning {
 	}
 }
 
+// meaningOfWords returns what the words of a node mean. ok is false when they are not known.
+func meaningOfWords(words string) (meaning Meaning, ok bool) {
+	text := strings.ToLower(words)
+	for _, known := range saidWords {
+		if strings.Contains(text, known.words) {
+			return known.meaning, true
+		}
+	}
+	return MeansBroken, false
+}
+
 // mayBeTooLong reports whether an error may mean that the range or its answer is too large. Nodes word that in many
 // ways, so every answer counts except those that clearly mean something else.
 func mayBeTooLong(err error) bool {
 	switch MeaningOf(err) {
 	case MeansTooMuch:
 		return true
-	case MeansAnswer, MeansNotYet, MeansTooOld, MeansRefused:
+	case MeansRefused: // the limit that -32005 speaks of can be that of a range, unless words say more (EIP-1474)
+		said, ok := refusalOf(err)
+		_, known := meaningOfWords(said.Message)
+		return ok && said.Code == codeLimitExceeded && !known
+	case MeansAnswer, MeansNotYet, MeansTooOld:
 		return false
 	case MeansNotOffered, MeansBroken:
 	}

@@ -15,7 +15,10 @@ import (
 )
 
 // said is a JSON-RPC error as go-ethereum's client returns it.
-type said refusal
+type said struct {
+	Code    int
+	Message string
+}
 
 func (s said) Error() string  { return s.Message }
 func (s said) ErrorCode() int { return s.Code }
@@ -60,6 +63,21 @@ func TestMeaningOf(t *testing.T) {
 		{said{-32029, "Too Many Requests"}, MeansRefused},
 		{said{-32000, "nope"}, MeansBroken},
 		{said{-32603, "internal error"}, MeansBroken},
+		{said{-32614, "eth_getLogs is limited to a 10,000 range"}, MeansTooMuch},
+		{said{-32602, "range 1000000 exceeds limit of 10000"}, MeansTooMuch},
+		{said{-32600, "block range too high"}, MeansTooMuch},
+		{said{-32602, "block range extends beyond current head block"}, MeansNotYet},
+		{said{-32000, "One of the blocks specified in filter (fromBlock, toBlock or blockHash) cannot be found."}, MeansNotYet},
+		{said{-32001, "Resource not found."}, MeansNotYet},
+		{said{-32000, "World state unavailable"}, MeansTooOld},
+		{said{-32000, "No state available for block 0x1"}, MeansTooOld},
+		{rpc.ErrNoResult, MeansNotYet},
+		{status(403, `{"error":"daily request count exceeded"}`), MeansRefused},
+		{status(402, "daily request count exceeded"), MeansRefused},
+		{status(403, `{"message":"Limit exceeded: usage limit of this month"}`), MeansRefused},
+		{status(403, `{"error":{"code":"-32601","message":"no"}}`), MeansNotOffered},
+		{status(403, `{"message":"Forbidden"}`), MeansNotOffered},
+		{status(404, "404 page not found"), MeansBroken},
 		{status(429, ""), MeansRefused},
 		{status(429, `{"error":{"code":-32601,"message":"method not found"}}`), MeansRefused},
 		{status(400, `{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no"}}`), MeansNotOffered},
@@ -87,6 +105,7 @@ func TestMeaningOf(t *testing.T) {
 func TestMayBeTooLong(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
+		said{-32005, "limit exceeded"},
 		said{-32005, "query returned more than 10000 results"},
 		said{-32000, "nope"},
 		status(413, ""), status(504, ""),
@@ -98,7 +117,8 @@ func TestMayBeTooLong(t *testing.T) {
 		nil, models.ErrBlockNotFound,
 		said{-32601, "no"},
 		said{4444, "pruned"},
-		status(429, ""), status(401, ""),
+		said{-32005, "daily request count exceeded, request rate limited"},
+		status(429, ""), status(401, ""), status(502, "bad gateway"),
 		errors.New("connection refused"),
 	} {
 		require.False(t, err != nil && mayBeTooLong(asNodeError("", err, 0)), err)

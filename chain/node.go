@@ -30,7 +30,7 @@ type Node struct {
 	name        string // scheme and host only: the path and the query often hold an API key
 	url         string
 	callTimeout time.Duration
-	transport   *replyTransport
+	secrets     []string // parts of the URL that may be secret
 	lacks       capabilities
 
 	dialing chan struct{} // holds a token while nobody dials
@@ -59,7 +59,7 @@ func Dial(ctx context.Context, rawURL string, log *slog.Logger) (*Node, error) {
 	}
 	node := &Node{
 		name: parsed.Scheme + "://" + parsed.Host, url: parsed.String(), callTimeout: callTimeout,
-		transport: &replyTransport{base: http.DefaultTransport}, dialing: make(chan struct{}, 1),
+		secrets: secretsOf(parsed), dialing: make(chan struct{}, 1),
 	}
 	node.dialing <- struct{}{}
 	if _, err := node.ChainID(ctx); err != nil {
@@ -83,16 +83,23 @@ func (n *Node) Close() {
 
 // ChainID returns the id of the chain that the node follows.
 func (n *Node) ChainID(ctx context.Context) (uint64, error) {
-	return call(ctx, n, "eth_chainId", func(ctx context.Context, client *rpc.Client) (uint64, error) {
-		var id hexutil.Uint64
-		err := client.CallContext(ctx, &id, "eth_chainId")
-		return uint64(id), err
+	id, err := call(ctx, n, "eth_chainId", func(ctx context.Context, client *rpc.Client) (uint64, error) {
+		var id *quantity
+		if err := client.CallContext(ctx, &id, "eth_chainId"); err != nil {
+			return 0, err
+		}
+		if id == nil {
+			return 0, errors.New("the node answered null")
+		}
+		return uint64(*id), nil
 	})
+	return id, offeredByAll(err)
 }
 
 // HeadHeader returns the header of the newest block.
 func (n *Node) HeadHeader(ctx context.Context) (Header, error) {
-	return n.header(ctx, "latest")
+	header, err := n.header(ctx, "latest")
+	return header, offeredByAll(err)
 }
 
 // HeaderByNumber returns the header of the canonical block with that number. Returns models.ErrBlockNotFound.
@@ -143,7 +150,11 @@ func (n *Node) header(ctx context.Context, block string) (Header, error) {
 func (n *Node) TokenLogsByBlockHash(ctx context.Context, contracts Contracts, hash common.Hash) ([]types.Log, error) {
 	return eitherWay(ctx, &n.lacks, logsByHash,
 		func(ctx context.Context) ([]types.Log, error) {
-			return n.logs(ctx, map[string]any{"blockHash": hash}, contracts)
+			logs, err := n.logs(ctx, map[string]any{"blockHash": hash}, contracts)
+			if err == nil && logs == nil {
+				return nil, models.ErrBlockNotFound // null: perhaps the node does not offer this
+			}
+			return logs, err
 		},
 		func(ctx context.Context) ([]types.Log, error) {
 			block, err := n.block(ctx, hash)
@@ -173,6 +184,7 @@ func (n *Node) TokenLogsInRange(ctx context.Context, contracts Contracts, from, 
 	return n.logs(ctx, blocks, contracts)
 }
 
+// logs returns nil when the node answers null, and an empty list when it answers with one.
 func (n *Node) logs(ctx context.Context, blocks map[string]any, contracts Contracts) ([]types.Log, error) {
 	blocks["address"], blocks["topics"] = contracts, [][]common.Hash{watchedTopics}
 	return call(ctx, n, "eth_getLogs", func(ctx context.Context, client *rpc.Client) ([]types.Log, error) {
@@ -181,7 +193,7 @@ func (n *Node) logs(ctx context.Context, blocks map[string]any, contracts Contra
 			return nil, err
 		}
 		if answer == nil {
-			return nil, models.ErrBlockNotFound // null instead of a list
+			return nil, nil // some nodes say so that there is none
 		}
 		logs := make([]types.Log, len(*answer))
 		for i, log := range *answer {
@@ -331,13 +343,14 @@ func call[T any](
 	var none T
 	client, err := n.connection(ctx)
 	if err != nil {
-		return none, fmt.Errorf("connect to %s: %w", n.name, asNodeError("connect", n.withoutURL(err), 0))
+		return none, fmt.Errorf("connect to %s: %w", n.name, n.failed("connect", err, 0))
 	}
 	began := time.Now()
-	result, err := do(ctx, client)
+	replied, reply := withReply(boundReply(ctx, method))
+	result, err := do(replied, client)
 	n.watchSilence(ctx, client, began, err)
 	if err != nil {
-		return none, fmt.Errorf("ask %s: %w", n.name, asNodeError(method, n.withoutURL(err), n.transport.pause()))
+		return none, fmt.Errorf("ask %s: %w", n.name, n.failed(method, reply.failure(err), reply.pause))
 	}
 	return result, nil
 }
@@ -380,7 +393,8 @@ func (n *Node) connection(ctx context.Context) (*rpc.Client, error) {
 	if client := n.connected(); client != nil {
 		return client, nil
 	}
-	client, err := rpc.DialOptions(ctx, n.url, rpc.WithHTTPClient(&http.Client{Transport: n.transport}),
+	client, err := rpc.DialOptions(ctx, n.url,
+		rpc.WithHTTPClient(&http.Client{Transport: replyTransport{http.DefaultTransport}}),
 		rpc.WithWebsocketMessageSizeLimit(replyMax))
 	if err != nil {
 		return nil, err
@@ -397,10 +411,47 @@ func (n *Node) connected() *rpc.Client {
 	return n.client
 }
 
-// withoutURL removes the URL from an HTTP error, because it often contains an API key and errors are logged.
-func (n *Node) withoutURL(err error) error {
+// failed returns the error of a call without the URL, which often contains an API key: errors are logged and shown.
+func (n *Node) failed(method string, err error, pause time.Duration) error {
 	if urlError, ok := errors.AsType[*url.Error](err); ok {
 		urlError.URL = n.name
+	}
+	known := asNodeError(method, err, pause)
+	known.hide = n.secrets
+	return known
+}
+
+// secretMin is how many bytes a part of a path or a query has at least that may be an API key.
+const secretMin = 8
+
+// secretsOf returns the parts of a node's URL that may be secret. Some nodes and gateways repeat them in their errors.
+func secretsOf(u *url.URL) []string {
+	var secrets []string
+	add := func(texts ...string) {
+		for _, text := range texts {
+			if len(text) >= secretMin {
+				secrets = append(secrets, text, url.PathEscape(text), url.QueryEscape(text))
+			}
+		}
+	}
+	add(strings.Split(u.Path, "/")...)
+	for _, values := range u.Query() {
+		add(values...)
+	}
+	if password, ok := u.User.Password(); ok && password != "" {
+		secrets = append(secrets, password)
+	}
+	if u.User != nil {
+		add(u.User.Username())
+	}
+	return secrets
+}
+
+// offeredByAll returns the error of a call that every node offers for its newest block: whatever it says instead of an
+// answer, it is of no use then.
+func offeredByAll(err error) error {
+	if known, ok := errors.AsType[*NodeError](err); ok && known.Meaning.isWell() {
+		known.Meaning = MeansBroken
 	}
 	return err
 }

@@ -190,6 +190,10 @@ type CreditResult struct {
 // SettleInput asks to book what is confirmed or no longer right among the transfers of a crowded payment.
 type SettleInput struct {
 	PaymentID string `json:"paymentId"`
+	// Credited is what the caller knows as credited, in micro-USDT. When that is less than the requested amount and the
+	// row holds as much or more, or the other way round, nothing is booked, so that the state that follows is recorded
+	// first.
+	Credited Amount `json:"credited,omitempty"`
 	// Await makes the activity fail, and so be retried, while it can book nothing of what there is to book.
 	Await bool `json:"await"`
 }

@@ -47,7 +47,10 @@ func (p *Payment) isUnconfirmed() bool {
 }
 
 func (p *Payment) settle(await bool) Settle {
-	return Settle{Input: models.SettleInput{PaymentID: p.input.PaymentID, Await: await}, Crowd: *p.crowd}
+	return Settle{
+		Input: models.SettleInput{PaymentID: p.input.PaymentID, Credited: p.recorded.AmountCredited, Await: await},
+		Crowd: *p.crowd,
+	}
 }
 
 // ApplySettleResult applies the outcome of a Settle.
@@ -57,7 +60,8 @@ func (p *Payment) ApplySettleResult(asked Settle, result models.SettleResult) {
 		return
 	}
 	p.crowdHeld = result.Held
-	if result.Booked == 0 && result.Held == "" && p.needsSettling() && !asked.Input.Await {
+	isNew := p.recorded.AmountCredited != asked.Input.Credited // booked by a run whose outcome did not arrive
+	if result.Booked == 0 && result.Held == "" && p.needsSettling() && !asked.Input.Await && !isNew {
 		p.crowdHeld = "nothing could be booked" // the next attempt is repeated by Temporal, with pauses
 	}
 }

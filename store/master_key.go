@@ -180,10 +180,8 @@ func (s *Store) proveOldRows(ctx context.Context, before time.Time, derives Deri
 		return fmt.Errorf("read our addresses without a proof: %w", err)
 	}
 	for _, row := range own {
-		err := s.writer.WithContext(ctx).Model(&row).
-			UpdateColumn("mac", s.keys.MAC(proofOfOwnAddress, row.Address)).Error
-		if err != nil {
-			return fmt.Errorf("prove address %s: %w", row.Address, err)
+		if err := s.proveOwn(s.writer.WithContext(ctx), row); err != nil {
+			return err
 		}
 	}
 	return s.setKeyState(ctx, keyProofs, valueDone)
@@ -306,7 +304,7 @@ func (s *Store) rekeyOwnAddresses(ctx context.Context) (changed, left int, err e
 		return 0, 0, fmt.Errorf("read our addresses: %w", err)
 	}
 	for _, row := range rows {
-		mac, ok, broken := s.remac(row.MAC, proofOfOwnAddress, []string{row.Address})
+		_, ok, broken := s.remac(row.MAC, proofOfOwnAddress, []string{row.Address})
 		if broken {
 			left++
 		}
@@ -314,8 +312,8 @@ func (s *Store) rekeyOwnAddresses(ctx context.Context) (changed, left int, err e
 			continue
 		}
 		changed++
-		if err := s.writer.WithContext(ctx).Model(&row).UpdateColumn("mac", mac).Error; err != nil {
-			return changed, left, fmt.Errorf("prove address %s: %w", row.Address, err)
+		if err := s.proveOwn(s.writer.WithContext(ctx), row); err != nil {
+			return changed, left, err
 		}
 	}
 	return changed, left, nil

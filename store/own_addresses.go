@@ -86,31 +86,53 @@ func (s *Store) proves(row ownAddress) bool {
 	return s.keys.CheckMAC(row.MAC, proofOfOwnAddress, row.Address)
 }
 
-// addOwn adds an address, or proves the row that there is, and reports whether it was added. A process without keys
-// proves nothing.
-func (s *Store) addOwn(tx *gorm.DB, row ownAddress) (added bool, err error) {
-	row.MAC, row.CreatedAt = s.keys.MAC(proofOfOwnAddress, row.Address), s.now()
-	created := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
-	if created.Error != nil || created.RowsAffected > 0 || len(row.MAC) == 0 {
-		return created.RowsAffected > 0, created.Error
+// addOwn adds addresses, proves those that are stored without a proof, and returns how many were added. A process
+// without keys proves nothing.
+func (s *Store) addOwn(tx *gorm.DB, kind, key string, addresses ...string) (added int64, err error) {
+	rows := make([]ownAddress, len(addresses))
+	for i, address := range addresses {
+		rows[i] = ownAddress{
+			Address: address, Kind: kind, XPub: key, MAC: s.keys.MAC(proofOfOwnAddress, address), CreatedAt: s.now(),
+		}
 	}
-	var known ownAddress
-	if err := tx.Take(&known, "address = ?", row.Address).Error; err != nil || s.proves(known) {
-		return false, err
+	created := tx.Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(rows, batchRows)
+	if _, none := s.keys.(noKeys); created.Error != nil || none || created.RowsAffected == int64(len(rows)) {
+		return created.RowsAffected, created.Error
 	}
-	return false, tx.Model(&known).UpdateColumn("mac", row.MAC).Error
+	list, err := jsonList(addresses)
+	if err != nil {
+		return 0, err
+	}
+	var known []ownAddress
+	if err := tx.Where("address IN ("+s.unfold()+")", list).Find(&known).Error; err != nil {
+		return 0, err
+	}
+	for _, row := range known {
+		if s.proves(row) {
+			continue
+		}
+		if err := s.proveOwn(tx, row); err != nil {
+			return 0, err
+		}
+	}
+	return created.RowsAffected, nil
+}
+
+// proveOwn gives a row a proof by the current master key.
+func (s *Store) proveOwn(tx *gorm.DB, row ownAddress) error {
+	err := tx.Model(&row).UpdateColumn("mac", s.keys.MAC(proofOfOwnAddress, row.Address)).Error
+	if err != nil {
+		return fmt.Errorf("prove address %s: %w", row.Address, err)
+	}
+	return nil
 }
 
 // AddReservedAddresses stores the reserved addresses of an account key (EIP-55 form). What they send us is never
 // credited.
 func (s *Store) AddReservedAddresses(ctx context.Context, key string, addresses []string) error {
 	return wrap(s.write(ctx, func(tx *gorm.DB) error {
-		for _, address := range addresses {
-			if _, err := s.addOwn(tx, ownAddress{Address: address, Kind: ownReserved, XPub: key}); err != nil {
-				return err
-			}
-		}
-		return nil
+		_, err := s.addOwn(tx, ownReserved, key, addresses...)
+		return err
 	}), "store the reserved addresses")
 }
 
@@ -119,11 +141,11 @@ func (s *Store) AddReservedAddresses(ctx context.Context, key string, addresses 
 func (s *Store) AddTreasury(ctx context.Context, addresses []string) error {
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		for _, address := range slices.Sorted(slices.Values(addresses)) {
-			added, err := s.addOwn(tx, ownAddress{Address: address, Kind: ownTreasury})
+			added, err := s.addOwn(tx, ownTreasury, "", address)
 			if err != nil {
 				return err
 			}
-			if !added {
+			if added == 0 {
 				continue
 			}
 			err = s.audit(tx, models.AuditEntry{

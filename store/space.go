@@ -103,8 +103,10 @@ func (s *Store) probeDisk() error {
 	if err != nil {
 		return diskError(err)
 	}
+	// It has no name any more when it is written, so nothing is left behind whatever ends this process.
+	removed := os.Remove(file.Name())
 	_, err = file.Write(make([]byte, probeBytes))
-	return diskError(errors.Join(err, file.Close(), os.Remove(file.Name())))
+	return diskError(errors.Join(removed, err, file.Close()))
 }
 
 func diskError(err error) error {

@@ -69,18 +69,7 @@ func (s *Store) SetTokenState(
 			if err != nil {
 				return err
 			}
-			for i, event := range corrections(told, state) {
-				event.TransferKey = models.TransferKey{
-					ChainID: installation.ChainID, TxHash: models.TokenCorrection + block.Hash, Ordinal: i, Token: state.Token,
-				}
-				event.BlockNumber, event.BlockHash, event.BlockTime = block.Number, block.Hash, block.Time
-				event.LogIndex, event.Canonical = math.MaxInt32, true // after everything in the block
-				begins := event.Kind == models.TokenPause || event.Kind == models.TokenDeprecate
-				if begins && cursor.TokenTime.Unix() > 0 && cursor.TokenTime.Before(block.Time) {
-					event.BlockTime = cursor.TokenTime // it may have begun just after the nodes agreed that there was none
-				}
-				corrected = append(corrected, event)
-			}
+			corrected = append(corrected, correctionsAt(block, cursor, installation.ChainID, told, state)...)
 		}
 		if err := s.storeEvents(tx, network, corrected); err != nil {
 			return err
@@ -98,6 +87,26 @@ func (s *Store) SetTokenState(
 		return setTokenMark(tx, network, block)
 	})
 	return corrected, wrap(err, "note the token's state")
+}
+
+// correctionsAt returns the events that make what was told of a contract follow its state at a block.
+func correctionsAt(
+	block models.BlockRef, cursor models.ChainCursor, chainID uint64, told, state models.TokenState,
+) []models.TokenEvent {
+	events := corrections(told, state)
+	for i := range events {
+		event := &events[i]
+		event.TransferKey = models.TransferKey{
+			ChainID: chainID, TxHash: models.TokenCorrection + block.Hash, Ordinal: i, Token: state.Token,
+		}
+		event.BlockNumber, event.BlockHash, event.BlockTime = block.Number, block.Hash, block.Time
+		event.LogIndex, event.Canonical = math.MaxInt32, true // after everything in the block
+		begins := event.Kind == models.TokenPause || event.Kind == models.TokenDeprecate
+		if begins && cursor.TokenTime.Unix() > 0 && cursor.TokenTime.Before(block.Time) {
+			event.BlockTime = cursor.TokenTime // it may have begun just after the nodes agreed that there was none
+		}
+	}
+	return events
 }
 
 // TokenCondition returns what a quorum has last agreed on about the token. Events above that block do not count: one

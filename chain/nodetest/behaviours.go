@@ -30,7 +30,7 @@ type Named struct {
 	Name string
 	Kind Kind
 	Play Behaviour
-	// Says is a regular expression for what a person is shown while a single node behaves so and Stops payments.
+	// Says are words that a person is shown while a single node behaves so and Stops payments.
 	Says string
 }
 
@@ -101,8 +101,7 @@ var Behaviours = []Named{
 		Name: "chain id 0x0", Kind: Stops, Says: "chain 0 ",
 		Play: both(every(5, Answer{Break: true}), answering("eth_chainId", `"0x0"`)),
 	},
-	// A slow machine does not read so much before a call's time is over.
-	{Name: "replies of 40 MB", Kind: Stops, Says: "too large|no answer", Play: huge},
+	{Name: "replies of 40 MB", Kind: Stops, Says: "too large", Play: huge},
 	{Name: "every call takes 1.5 s", Kind: Slows, Play: slow(1500 * time.Millisecond)},
 	{Name: "half of the connections break", Kind: Slows, Play: every(2, Answer{Break: true})},
 	{Name: "no call is answered", Kind: Stops, Says: "no answer", Play: every(1, Answer{Silent: true})},
@@ -120,6 +119,15 @@ var Behaviours = []Named{
 		Name: "internal errors", Kind: Stops, Says: "internal error",
 		Play: every(1, Answer{Error: &RPCError{-32603, "internal error"}}),
 	},
+	{
+		Name: "every call: HTTP 400 without JSON", Kind: Stops, Says: "no app with this id",
+		Play: every(1, Answer{Status: http.StatusBadRequest, Raw: []byte("no app with this id")}),
+	},
+	{
+		Name: "every call: the key is disabled", Kind: Stops, Says: "this API key is disabled",
+		Play: every(1, Answer{Error: &RPCError{-32000, "this API key is disabled"}}),
+	},
+	{Name: "every call: null", Kind: Stops, Says: "the node answered null", Play: every(1, Answer{})},
 }
 
 // both plays one behaviour upon another.

@@ -108,7 +108,7 @@ func (in *installation) awaitReady() {
 		if err != nil || code == http.StatusOK {
 			return err
 		}
-		if strings.Contains(string(answer), "newest block read is") { // a slow start: blocks are made on request only
+		if strings.Contains(answer, "newest block read is") { // a slow start: blocks are made on request only
 			require.NoError(in.t, in.chain.Mine(1))
 		}
 		return fmt.Errorf("%d %s", code, answer)

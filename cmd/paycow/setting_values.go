@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -169,21 +171,32 @@ func explorerURL(field *string) func(string) error {
 
 func nodeURLs(field *[]string) func(string) error {
 	return func(value string) error {
-		var urls []string
+		var urls, nodes []string
 		for item := range strings.SplitSeq(value, ",") {
 			item = strings.TrimSpace(item)
 			u, err := url.Parse(item)
-			if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "ws", "wss"}, u.Scheme) {
+			if err != nil || u.Hostname() == "" || !slices.Contains([]string{"http", "https", "ws", "wss"}, u.Scheme) {
 				return errors.New("must be http, https, ws or wss URLs, separated by commas")
 			}
-			if slices.Contains(urls, item) {
+			if slices.Contains(nodes, nodeOf(u)) {
 				return errors.New("names a node twice, which would then agree with itself")
 			}
-			urls = append(urls, item)
+			urls, nodes = append(urls, item), append(nodes, nodeOf(u))
 		}
 		*field = urls
 		return nil
 	}
+}
+
+// nodeOf returns a text that is the same for all spellings of one node's URL: the case of the host, its usual port and
+// slashes at the end make no difference.
+func nodeOf(u *url.URL) string {
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	port := cmp.Or(u.Port(), map[string]string{"http": "80", "ws": "80", "https": "443", "wss": "443"}[u.Scheme])
+	same := *u
+	same.Host, same.Path, same.RawPath = net.JoinHostPort(host, port), strings.TrimRight(u.Path, "/"), ""
+	same.Fragment, same.ForceQuery = "", false
+	return same.String()
 }
 
 func contractAddress(field *common.Address) func(string) error {

@@ -87,6 +87,20 @@ func TestRefusedSettingsOfTheNodes(t *testing.T) {
 		_, err := settingsOf(t, map[string]string{"PAYCOW_ETH_RPC_URLS": urls})
 		require.ErrorContains(t, err, "must be http, https, ws or wss URLs, separated by commas", urls)
 	}
+	for _, other := range []string{
+		"https://a.example/secret", "https://A.Example/secret", "https://a.example/secret/", "https://a.example:443/secret",
+		"https://a.example./secret", "https://a.example/secret#x",
+	} {
+		_, err := settingsOf(t, map[string]string{"PAYCOW_ETH_RPC_URLS": "https://a.example/secret," + other})
+		require.ErrorContains(t, err, "names a node twice", other)
+		require.NotContains(t, err.Error(), "secret")
+	}
+	for _, other := range []string{
+		"https://a.example/Secret", "https://a.example:8545/secret", "https://a.example/secret?x=1", "https://[::1]:8545/", "wss://a.example/secret",
+	} {
+		_, err := settingsOf(t, map[string]string{"PAYCOW_ETH_RPC_URLS": "https://a.example/secret," + other})
+		require.NoError(t, err, other)
+	}
 	_, err := settingsOf(t, map[string]string{"PAYCOW_ETH_RPC_URLS": "http://a,http://b", "PAYCOW_RPC_QUORUM": "3"})
 	require.ErrorContains(t, err, "PAYCOW_RPC_QUORUM: a quorum of 3 needs more nodes than the 2 configured")
 }

@@ -273,6 +273,12 @@ type status struct {
 	TxHash         string        `json:"txHash"`
 }
 
+// timelineEntry is a state that a payment was in.
+type timelineEntry struct {
+	status
+	AmountCredited models.Amount `json:"amountCredited"`
+}
+
 // view is the part of the operator's full view that the tests look at.
 type view struct {
 	status
@@ -282,7 +288,7 @@ type view struct {
 		State         string `json:"state"`
 		Confirmations uint64 `json:"confirmations"`
 	} `json:"transfers"`
-	Timeline []status `json:"timeline"`
+	Timeline []timelineEntry `json:"timeline"`
 	Ledger   []struct {
 		ExternalID string        `json:"externalId"`
 		Amount     models.Amount `json:"amount"`

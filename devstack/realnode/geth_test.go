@@ -34,7 +34,7 @@ import (
 // gethChain is a real geth in this process that serves RPC on a free port. The test decides which transactions each
 // block contains and which branch is canonical.
 type gethChain struct {
-	t       *testing.T
+	t       testing.TB
 	stack   *node.Node
 	backend *eth.Ethereum
 
@@ -91,7 +91,7 @@ func emitterCode() []byte {
 
 var quietGeth = sync.OnceFunc(func() { log.SetDefault(log.NewLogger(slog.DiscardHandler)) })
 
-func newGethChain(t *testing.T) *gethChain {
+func newGethChain(t testing.TB) *gethChain {
 	t.Helper()
 	quietGeth()
 	chainConfig := *params.AllDevChainProtocolChanges

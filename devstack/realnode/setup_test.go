@@ -49,7 +49,7 @@ func followFrom(
 }
 
 // dial connects to a node for the duration of the test.
-func dial(t *testing.T, url string) *chain.Node {
+func dial(t testing.TB, url string) *chain.Node {
 	t.Helper()
 	n, err := chain.Dial(t.Context(), url, quiet())
 	require.NoError(t, err)

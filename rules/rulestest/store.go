@@ -198,6 +198,7 @@ func (s *Store) SettlePayment(_ context.Context, input models.SettleInput) (mode
 		return models.SettleResult{}, err
 	}
 	var result models.SettleResult
+	isCovered := func(credited models.Amount) bool { return credited >= Input().AmountRequested }
 	notices := slices.SortedFunc(maps.Values(s.Transfers), func(a, b models.TransferNotice) int {
 		return cmp.Or(cmp.Compare(b.Amount, a.Amount), a.Compare(b.TransferKey))
 	})
@@ -205,7 +206,8 @@ func (s *Store) SettlePayment(_ context.Context, input models.SettleInput) (mode
 		outdated := n.CreditedAmount != 0 && (!n.Canonical || n.CreditedAmount != n.Amount)
 		toCredit := n.CreditedAmount == 0 && n.Canonical && n.Confirmations >= Input().Confirmations
 		switch {
-		case !outdated && !toCredit, s.SettleLimit > 0 && int(result.Booked) >= s.SettleLimit:
+		case !outdated && !toCredit, s.SettleLimit > 0 && int(result.Booked) >= s.SettleLimit,
+			isCovered(s.State.AmountCredited) != isCovered(input.Credited):
 			continue
 		case s.Unverifiable[n.TransferKey]:
 			result.Held = "too few nodes agree"
