@@ -40,7 +40,7 @@ type NewPayment struct {
 // created is false when the idempotency key had already created a payment; that payment is returned. Any number of
 // calls with one key may run at once: the key is inserted first, so all but one wait at its unique index and then read
 // the payment of the call that won. Returns models.ErrIdempotencyMismatch when the key was used with another
-// RequestHash, and models.ErrAlreadyExists when the id or the reference belongs to another payment.
+// RequestHash, models.ErrAlreadyExists when the id or the reference belongs to another payment, and models.ErrRestored.
 func (s *Store) CreatePayment(
 	ctx context.Context, in NewPayment, derive func(index uint32) (string, error),
 ) (p models.Payment, created bool, err error) {
@@ -125,17 +125,26 @@ func (s *Store) createAtNextAddress(
 func (s *Store) insertPayment(tx *gorm.DB, p models.Payment, accountKey string) (models.Payment, error) {
 	var known struct {
 		BlockNumber, Rewinds uint64
-		IsUsed               bool
+		IsUsed, IsRestored   bool
 	}
 	err := tx.Raw(`SELECT COALESCE((SELECT block_number FROM chain_cursors WHERE network = @network), 0) AS block_number,
 			COALESCE((SELECT rewinds FROM chain_cursors WHERE network = @network), 0) AS rewinds,
 			EXISTS (SELECT 1 FROM deposit_addresses WHERE address = @address)
 				OR EXISTS (SELECT 1 FROM own_addresses WHERE address = @address)
 				OR EXISTS (SELECT 1 FROM sweeps WHERE to_address = @address)
-				OR EXISTS (SELECT 1 FROM sweeps WHERE from_address = @address) AS is_used`,
-		map[string]any{"network": p.Network, "address": p.DepositAddress}).Scan(&known).Error
+				OR EXISTS (SELECT 1 FROM sweeps WHERE from_address = @address)
+				OR EXISTS (SELECT 1 FROM forgotten_addresses WHERE address = @address)
+				OR EXISTS (SELECT 1 FROM address_counters WHERE name = @counter AND closed_below > @index) AS is_used,
+			EXISTS (SELECT 1 FROM alarms WHERE network = @network AND kind = @restored AND resolved_at IS NULL) AS is_restored`,
+		map[string]any{
+			"network": p.Network, "address": p.DepositAddress, "counter": counterOf(accountKey), "index": p.AddressIndex,
+			"restored": models.AlarmDatabaseRestored,
+		}).Scan(&known).Error
 	if err != nil {
 		return p, fmt.Errorf("read the chain cursor and what is known of the address: %w", err)
+	}
+	if known.IsRestored {
+		return p, models.ErrRestored
 	}
 	if known.IsUsed {
 		return p, &addressUsedError{p.DepositAddress, p.AddressIndex}

@@ -30,7 +30,7 @@ func addressesCommand() *cli.Command {
 					return exportAddresses(ctx, db, cmd.Root().Writer, cmd.Bool("funded"))
 				})
 			},
-		}},
+		}, recoverCommand()},
 	}
 }
 
