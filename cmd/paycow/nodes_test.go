@@ -211,10 +211,11 @@ func TestThreeNodesBehindFaultyProxies(t *testing.T) {
 	defer temporal.Close()
 	awaitDetails := func(p created, want string) {
 		eventually(t, fmt.Sprintf("the workflow of payment %s says %q", p.SessionID, want), func() error {
-			if details := currentDetails(t, temporal, models.PaymentWorkflowID(p.SessionID)); !strings.Contains(details, want) {
-				return fmt.Errorf("it says %s", details)
+			details, err := currentDetails(t, temporal, models.PaymentWorkflowID(p.SessionID))
+			if err == nil && !strings.Contains(details, want) {
+				err = fmt.Errorf("it says %s", details)
 			}
-			return nil
+			return err
 		})
 	}
 	owed := models.Amount(0)
