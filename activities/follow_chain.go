@@ -230,7 +230,7 @@ func engineIsAway(err error) bool {
 func (a *Activities) signalPayment(ctx context.Context, held *lease, due store.DueSignal, head uint64) error {
 	signal := models.TransfersSignal{Crowd: due.Crowd, WindowEnd: due.WindowEnd, WindowAsOf: due.WindowAsOf}
 	for _, transfer := range due.Transfers {
-		signal.Transfers = append(signal.Transfers, transfer.Notice(head))
+		signal.Transfers = append(signal.Transfers, transfer.Notice(head, due.LastBefore))
 	}
 	if err := a.engine.SignalTransfers(ctx, due.Payment, signal); err != nil {
 		return fmt.Errorf("signal payment %s: %w", due.Payment.ID, err)

@@ -130,7 +130,7 @@ func (s *settlement) verify(
 	wanted := make([]chain.Verification, len(transfers))
 	for i, t := range transfers {
 		wanted[i] = chain.Verification{
-			DepositAddress: s.payment.DepositAddress, Notice: t.Notice(head),
+			DepositAddress: s.payment.DepositAddress, Notice: t.Notice(head, 0),
 			Confirmations: s.activities.confirmationsOf(s.payment), AtStake: s.stake,
 		}
 	}

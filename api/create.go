@@ -95,6 +95,9 @@ func (s *Server) createPayment(c *gin.Context) error {
 			msg: "This Idempotency-Key was already used with another body.", cause: err,
 		}
 	}
+	if errors.Is(err, models.ErrRestored) {
+		return errDatabaseRestored.because(err)
+	}
 	if err != nil {
 		return fmt.Errorf("create a payment: %w", err)
 	}

@@ -240,6 +240,11 @@ var documentedErrors = []web.ErrorCode{
 		Remedy:  "Retry later. If it persists, tell the admin.",
 	},
 	{
+		Status: http.StatusServiceUnavailable, Code: "database_restored", IsRepeatable: true,
+		Meaning: "The gateway's database was restored to an earlier moment, so no payment can be created.",
+		Remedy:  "Tell the admin, and retry later.",
+	},
+	{
 		Status: http.StatusServiceUnavailable, Code: "decision_pending",
 		Meaning: "The decision was accepted but has not taken effect yet.",
 		Remedy:  "Read the payment after the time in Retry-After; do not decide again.",

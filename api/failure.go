@@ -88,6 +88,12 @@ var (
 			"please try again later.",
 		retryAfter: retryAfterOutage,
 	}
+	errDatabaseRestored = &failure{
+		status: http.StatusServiceUnavailable, code: "database_restored",
+		msg: "The gateway's database was restored to an earlier moment, so no payment is created until its admin has run `" +
+			models.RecoverCommand + "`.",
+		retryAfter: retryAfterOutage,
+	}
 	errDecisionPending = &failure{
 		status: http.StatusServiceUnavailable, code: "decision_pending", retryAfter: retryAfterDecision,
 		msg: "The decision was accepted but has not taken effect yet; read the payment to see the result.",

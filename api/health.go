@@ -135,6 +135,13 @@ func (s *Server) checkDatabase(ctx context.Context) error {
 	if err := s.Store.CheckWritable(ctx); err != nil {
 		return databaseFailure(err)
 	}
+	restored, err := s.Store.IsRestored(ctx, models.NetworkERC20)
+	if err != nil {
+		return errNoDatabase.because(err)
+	}
+	if restored {
+		return errDatabaseRestored
+	}
 	skew, err := s.Store.ClockSkew(ctx)
 	if err != nil {
 		return errNoDatabase.because(err)

@@ -269,6 +269,7 @@ func (c *Client) startOptions(p models.Payment) client.StartWorkflowOptions {
 		attributes = append(attributes, txHashKey.ValueSet([]string{p.TxHash}))
 	}
 	return client.StartWorkflowOptions{
+		Memo:                  map[string]any{memoAddressIndex: p.AddressIndex},
 		ID:                    models.PaymentWorkflowID(p.ID),
 		TaskQueue:             models.TaskQueue,
 		TypedSearchAttributes: temporal.NewSearchAttributes(attributes...),

@@ -29,6 +29,8 @@ const (
 	AlarmBooksDiffer         AlarmKind = "BOOKS_DIFFER"         // reconciliation found a difference
 	AlarmPaymentAltered      AlarmKind = "PAYMENT_ALTERED"      // a payment's row was changed or planted; it is not used
 	AlarmCreditedWithoutNode AlarmKind = "CREDIT_CONTRADICTED"  // a credited transfer is not in the quorum's chain
+	AlarmEarlyTransfer       AlarmKind = "EARLY_TRANSFER"       // credited to a payment that was created after it
+	AlarmDatabaseRestored    AlarmKind = "DATABASE_RESTORED"    // the engine knows payments that the database lacks
 	AlarmClockSkew           AlarmKind = "CLOCK_SKEW"           // the worker's clock is not the database's or the chain's
 )
 
@@ -38,7 +40,8 @@ func AlarmKinds() []AlarmKind {
 		AlarmNodeLying, AlarmNodeWrongChain, AlarmQuorumMissing, AlarmBlockDoubtful, AlarmTransferMissed,
 		AlarmTransferDisproved, AlarmReorgBelowFinality, AlarmReceiptsUndecodable, AlarmAmountTooLarge, AlarmTokenPaused,
 		AlarmTokenFeeChanged, AlarmTokenDeprecated, AlarmAddressBlacklisted, AlarmFundsDestroyed, AlarmBooksDiffer,
-		AlarmCreditedWithoutNode, AlarmPaymentAltered, AlarmClockSkew,
+		AlarmCreditedWithoutNode, AlarmPaymentAltered, AlarmEarlyTransfer,
+		AlarmDatabaseRestored, AlarmClockSkew,
 	}
 }
 

@@ -43,6 +43,9 @@ type ChainCursor struct {
 	RescanFrom uint64
 	RescanTo   uint64
 
+	// Rewinds is how often the cursor went back.
+	Rewinds uint64
+
 	UpdatedAt time.Time
 
 	// Upgrades are the contracts (EIP-55 form) that are watched besides the one that the database is bound to, in the

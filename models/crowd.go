@@ -38,12 +38,13 @@ type Crowd struct {
 	Confirmed        int64  `json:"confirmed"`        // not credited, with the required confirmations
 	Outdated         int64  `json:"outdated"`         // credited, and a reorg removed or changed them: to be reversed
 	ConfirmedAmount  Amount `json:"confirmedAmount"`  // the sum of the confirmed ones
-	Received         Amount `json:"received"`         // in the chain, whenever it was mined
+	Received         Amount `json:"received"`         // in the chain, mined since the payment's creation
 	MinedInTime      Amount `json:"minedInTime"`
 	Confirming       Amount `json:"confirming"` // the part of MinedInTime with ConfirmingFrom or more confirmations
 	Credited         Amount `json:"credited"`
 	CreditedInTime   Amount `json:"creditedInTime"`
 	CreditedLate     Amount `json:"creditedLate"`
+	CreditedEarly    Amount `json:"creditedEarly,omitempty"` // mined before the payment's creation: it never pays
 
 	// TxHash and LastBlock are those of PaymentState.
 	TxHash    string `json:"txHash"`

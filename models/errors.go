@@ -20,6 +20,8 @@ var (
 	ErrCreditingHalted = errors.New("crediting is halted until an alarm is resolved")
 	// ErrBadCursor means that a paging cursor was not issued by the store.
 	ErrBadCursor = errors.New("malformed paging cursor")
+	// ErrRestored means that the database was restored to an earlier moment, so addresses might be handed out again.
+	ErrRestored = errors.New("the database was restored to an earlier moment; run `" + RecoverCommand + "`")
 	// ErrClockBehind means that a clock of ours is behind the chain's.
 	ErrClockBehind = errors.New("the clock is behind the chain's")
 	// ErrDatabaseFull means that the database has no room to write.

@@ -30,6 +30,12 @@ type Payment struct {
 	Description     string    // what the payment is for, shown to the payer; "" for none
 	Metadata        Metadata  // what the shop keeps with the payment, shown to nobody else
 
+	// CreatedAfter is the number of the newest block that had been read when the payment was created, and CreatedRewinds
+	// how often the cursor had gone back by then. A transfer up to that block never pays the payment; see the store's
+	// lastBefore for reorgs. 0 for a payment that was created before this was noted, or before the first block.
+	CreatedAfter   uint64
+	CreatedRewinds uint64
+
 	PaymentState `gorm:"embedded"`
 	UpdatedAt    time.Time
 
@@ -42,10 +48,11 @@ type Payment struct {
 
 // PaymentState is the part of a payment that changes. The workflow decides it; one activity records each change.
 type PaymentState struct {
-	Status         Status    `json:"status"`
-	Exception      Exception `json:"exception"`
-	AmountReceived Amount    `json:"amountReceived"` // micro-USDT seen in canonical blocks, credited or not
-	AmountCredited Amount    `json:"amountCredited"` // micro-USDT credited to the operator's balance
+	Status    Status    `json:"status"`
+	Exception Exception `json:"exception"`
+	// AmountReceived is what was mined for the payment since it was created, credited or not, in micro-USDT.
+	AmountReceived Amount `json:"amountReceived"`
+	AmountCredited Amount `json:"amountCredited"` // micro-USDT credited to the operator's balance
 	// TxHash is the transaction of the canonical transfer that completed the amount, or of the newest one; "" without any.
 	TxHash    string   `json:"txHash"`
 	LastBlock uint64   `json:"lastBlock"` // block number of that transfer, 0 without any

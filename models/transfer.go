@@ -93,12 +93,17 @@ func (t Transfer) Block() BlockRef {
 }
 
 // Notice returns the message about this transfer for its workflow, with the head at the given block number.
-func (t Transfer) Notice(head uint64) TransferNotice {
+// lastBefore is the number of the last block from before the payment's creation, 0 when that is not known.
+func (t Transfer) Notice(head, lastBefore uint64) TransferNotice {
 	return TransferNotice{
 		TransferKey: t.TransferKey, From: t.FromAddress, Amount: t.Amount, Block: t.Block(), Canonical: t.Canonical,
 		Revision: t.Revision, Confirmations: Confirmations(head, t.BlockNumber), CreditedAmount: t.CreditedAmount,
+		IsEarly: t.IsEarly(lastBefore),
 	}
 }
+
+// IsEarly reports whether the transfer was mined before its payment was created.
+func (t Transfer) IsEarly(lastBefore uint64) bool { return t.BlockNumber <= lastBefore }
 
 // TransferNotice is the message about a transfer for its payment's workflow. Of two notices with the same key the one
 // with the higher revision counts, then the one with more confirmations, so repeats and reordering do no harm.
@@ -113,6 +118,8 @@ type TransferNotice struct {
 	// CreditedAmount is what the ledger holds for the transfer, in micro-USDT. It is set in notices read from the
 	// database.
 	CreditedAmount Amount `json:"creditedAmount"`
+	// IsEarly is true for a transfer that was mined before the payment was created: it is credited and never pays.
+	IsEarly bool `json:"isEarly,omitempty"`
 }
 
 // Supersedes reports whether this notice replaces another one with the same key.

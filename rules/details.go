@@ -123,6 +123,8 @@ func (p *Payment) describeTransfer(n models.TransferNotice) string {
 		return "removed by a reorg, credit to be reversed"
 	case !n.Canonical:
 		return "removed by a reorg"
+	case n.CreditedAmount != 0 && n.IsEarly:
+		return "credited; mined before the payment was created, so it does not pay"
 	case n.CreditedAmount != 0:
 		return "credited"
 	case p.isHeld(n):

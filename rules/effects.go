@@ -135,7 +135,7 @@ func (p *Payment) credit(credits, reversals []models.TransferNotice, await bool)
 	return Credit{models.CreditInput{
 		PaymentID: p.input.PaymentID, OperatorID: p.input.OperatorID, DepositAddress: p.input.DepositAddress,
 		Confirmations: p.input.Confirmations, Credits: credits, Reversals: reversals, State: state,
-		AtStake: max(p.input.AmountRequested, state.AmountReceived), Await: await,
+		AtStake: max(p.input.AmountRequested, state.AmountReceived, state.AmountCredited), Await: await,
 	}}
 }
 

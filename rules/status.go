@@ -4,10 +4,11 @@ import "paycow/models"
 
 // sums are the amounts that a status depends on, in micro-USDT.
 type sums struct {
-	received          models.Amount // canonical, whenever it was mined
+	received          models.Amount // canonical, mined since the payment's creation
 	credited          models.Amount // in the ledger
 	creditedInTime    models.Amount
 	creditedLate      models.Amount
+	creditedEarly     models.Amount // mined before the payment's creation: it never pays
 	minedInTime       models.Amount // canonical and mined within the window
 	confirming        models.Amount // the part of minedInTime with ConfirmingFrom or more confirmations
 	unconfirmedInTime bool          // a part of minedInTime is not credited yet
@@ -19,7 +20,8 @@ func (p *Payment) sums() sums {
 	if c := p.crowd; c != nil {
 		return sums{
 			received: c.Received, credited: c.Credited, creditedInTime: c.CreditedInTime, creditedLate: c.CreditedLate,
-			minedInTime: c.MinedInTime, confirming: c.Confirming, unconfirmedInTime: c.UncreditedInTime > 0,
+			creditedEarly: c.CreditedEarly,
+			minedInTime:   c.MinedInTime, confirming: c.Confirming, unconfirmedInTime: c.UncreditedInTime > 0,
 			removed: c.Removed > 0, outdated: c.Outdated > 0,
 		}
 	}
@@ -32,6 +34,10 @@ func (p *Payment) sums() sums {
 		}
 		if !n.Canonical {
 			s.removed = true
+			continue
+		}
+		if n.IsEarly {
+			s.creditedEarly = s.creditedEarly.AddSaturating(n.CreditedAmount)
 			continue
 		}
 		s.received = s.received.AddSaturating(n.Amount)
@@ -68,7 +74,8 @@ func (p *Payment) state() models.PaymentState {
 		state.TxHash, state.LastBlock = p.crowd.TxHash, p.crowd.LastBlock
 	}
 	total := models.Amount(0)
-	for _, n := range p.transfers.matching(func(n models.TransferNotice) bool { return standing(n).Canonical }) {
+	counts := func(n models.TransferNotice) bool { return standing(n).Canonical && !n.IsEarly }
+	for _, n := range p.transfers.matching(counts) {
 		n = standing(n)
 		// A transfer that comes after the full amount no longer identifies the payment.
 		if total < p.input.AmountRequested {
@@ -90,7 +97,8 @@ func (p *Payment) status(s sums) (models.Status, models.Exception) {
 	requested := p.input.AmountRequested
 	expired := p.windowClosed && !s.unconfirmedInTime
 	// What is PAID stays PAID while the credits cover it, even if a reorg mines a transfer again after the window.
-	isPaid := s.creditedInTime >= requested || p.recorded.Status == models.StatusPaid && s.credited >= requested
+	isPaid := s.creditedInTime >= requested ||
+		p.recorded.Status == models.StatusPaid && s.credited-s.creditedEarly >= requested
 	switch {
 	case p.rejected && s.credited > 0:
 		return models.StatusRejected, models.ExceptionAfterReject
@@ -109,7 +117,7 @@ func (p *Payment) status(s sums) (models.Status, models.Exception) {
 
 	case expired && s.creditedLate > 0:
 		return models.StatusExpired, models.ExceptionPaidLate
-	case expired && s.creditedInTime > 0:
+	case expired && (s.creditedInTime > 0 || s.creditedEarly > 0):
 		return models.StatusExpired, models.ExceptionUnderpaid
 	case expired && s.removed:
 		return models.StatusExpired, models.ExceptionReverted

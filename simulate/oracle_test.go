@@ -84,31 +84,38 @@ func (sim *simulation) judgeState(r *run, state models.PaymentState, all []model
 	if r.acceptedAt != 0 && state.Version == r.acceptedAt {
 		sim.failf("payment %d: the acceptance of version %d is lost", r.number, r.acceptedAt)
 	}
-	total := models.Amount(0)
+	sim.judgeEarly(r, all)
+	total, early := models.Amount(0), models.Amount(0)
 	for _, t := range all {
 		if t.To == p.DepositAddress {
 			total += t.Amount
+			if sim.isEarly(p, t) {
+				early += t.Amount
+			}
 		}
 	}
-	if state.AmountReceived != total || state.AmountCredited != total {
-		sim.failf("payment %d: received %s, credited %s, the truth is %s", r.number, state.AmountReceived, state.AmountCredited, total)
+	if state.AmountReceived != total-early || state.AmountCredited != total {
+		sim.failf("payment %d: received %s, credited %s, the truth is %s, %s of it from before its creation", r.number, state.AmountReceived,
+			state.AmountCredited, total, early)
 	}
 	ends := sim.windowEnds(p, all)
 	// What was PAID in time stays PAID when a fork mines its transfers again after the window.
-	staysPaid := r.wasPaid && state.Status == models.StatusPaid && total >= p.AmountRequested &&
+	staysPaid := r.wasPaid && state.Status == models.StatusPaid && total-early >= p.AmountRequested &&
 		(state.Exception == models.ExceptionOverpaid) == (total > p.AmountRequested)
-	if !staysPaid && !slices.ContainsFunc(ends, func(end time.Time) bool { return mayEndAs(p, state, all, end) }) {
+	if !staysPaid && !slices.ContainsFunc(ends, func(end time.Time) bool { return sim.mayEndAs(p, state, all, end) }) {
 		sim.failf("payment %d of %s ends %s (%s) with decision %q; that follows from none of the windows to %v and %v",
 			r.number, p.AmountRequested, state.Status, state.Exception, state.Decision, ends, all)
 	}
 }
 
 // mayEndAs reports whether a payment whose window ends at the given time may end in a state.
-func mayEndAs(p models.Payment, state models.PaymentState, all []models.TokenTransfer, end time.Time) bool {
-	inTime, late := models.Amount(0), models.Amount(0)
+func (sim *simulation) mayEndAs(p models.Payment, state models.PaymentState, all []models.TokenTransfer, end time.Time) bool {
+	inTime, late, early := models.Amount(0), models.Amount(0), models.Amount(0)
 	for _, t := range all {
 		switch {
 		case t.To != p.DepositAddress:
+		case sim.isEarly(p, t):
+			early += t.Amount
 		case t.Block.Time.After(end):
 			late += t.Amount
 		default:
@@ -119,19 +126,19 @@ func mayEndAs(p models.Payment, state models.PaymentState, all []models.TokenTra
 	switch {
 	case state.Decision == models.DecisionReject:
 		status = models.StatusRejected
-		if inTime+late > 0 {
+		if inTime+late+early > 0 {
 			exceptions = []models.Exception{models.ExceptionAfterReject}
 		}
-	case state.Decision == models.DecisionAccept && inTime+late > 0:
+	case state.Decision == models.DecisionAccept && inTime+late+early > 0:
 		status, exceptions = models.StatusPaid, []models.Exception{models.ExceptionAccepted}
 	case inTime >= p.AmountRequested:
 		status, exceptions = models.StatusPaid, []models.Exception{models.ExceptionNone}
-		if inTime+late > p.AmountRequested {
+		if inTime+late+early > p.AmountRequested {
 			exceptions = []models.Exception{models.ExceptionOverpaid}
 		}
 	case late > 0:
 		exceptions = []models.Exception{models.ExceptionPaidLate}
-	case inTime > 0:
+	case inTime+early > 0:
 		exceptions = []models.Exception{models.ExceptionUnderpaid}
 	}
 	return state.Status == status && slices.Contains(exceptions, state.Exception)
@@ -233,7 +240,7 @@ func (sim *simulation) judgeExpiry(p models.Payment) {
 		}
 		paid := false
 		for _, t := range chaintest.Transfers(view) {
-			paid = paid || t.To == p.DepositAddress && !t.Block.Time.After(end)
+			paid = paid || t.To == p.DepositAddress && !t.Block.Time.After(end) && !sim.isEarly(p, t)
 		}
 		if !paid {
 			return

@@ -30,7 +30,8 @@ type fragileStore struct {
 	settled func(p models.Payment, credits []models.Transfer) // judges what was credited
 	mutant  mutant
 	// rewound is called after the cursor was moved back, with the cursor as it was.
-	rewound func(before models.ChainCursor, to models.BlockRef)
+	rewound  func(before models.ChainCursor, to models.BlockRef)
+	wentBack func(to models.BlockRef) // is called after the cursor was moved back, by whichever call
 	// raised is called with each alarm.
 	raised func(alarm models.Alarm)
 
@@ -123,7 +124,13 @@ func (s *fragileStore) Advance(ctx context.Context, network string, batch models
 }
 
 func (s *fragileStore) Rewind(ctx context.Context, network string, from, to models.BlockRef) error {
-	return s.write("rewind", func() error { return s.Store.Rewind(ctx, network, from, to) })
+	return s.write("rewind", func() error {
+		err := s.Store.Rewind(ctx, network, from, to)
+		if err == nil {
+			s.wentBack(to)
+		}
+		return err
+	})
 }
 
 func (s *fragileStore) RewindAgreed(ctx context.Context, network string, from, to, branch models.BlockRef) error {
@@ -134,6 +141,7 @@ func (s *fragileStore) RewindAgreed(ctx context.Context, network string, from, t
 		}
 		if err == nil {
 			s.rewound(before, to)
+			s.wentBack(to)
 		}
 		return err
 	})
@@ -337,7 +345,7 @@ func (sim *simulation) sendSignals(ctx context.Context) {
 		r := sim.runs[slices.IndexFunc(sim.runs, func(r *run) bool { return r.payment.ID == d.Payment.ID })]
 		signal := models.TransfersSignal{Crowd: d.Crowd, WindowEnd: d.WindowEnd, WindowAsOf: d.WindowAsOf}
 		for _, transfer := range d.Transfers {
-			signal.Transfers = append(signal.Transfers, transfer.Notice(cursor.BlockNumber))
+			signal.Transfers = append(signal.Transfers, transfer.Notice(cursor.BlockNumber, d.LastBefore))
 		}
 		sim.tracef("payment %d is signalled %d transfers at block %d", r.number, len(signal.Transfers), cursor.BlockNumber)
 		var err error

@@ -76,6 +76,7 @@ type simulation struct {
 	former  []formerChain
 	own     *chaintest.Chain // the branch that the first node is on alone, nil while it is on the honest one
 	views   []seenViews
+	again   again
 }
 
 // formerChain is a branch that died at a step.
@@ -166,12 +167,12 @@ func simulate(t testing.TB, template string, seed uint64, broken mutant) *simula
 	}
 	sim.db = &fragileStore{
 		Store: db, seed: seed, mutant: broken, calls: map[string]int{}, trouble: func() uint64 { return sim.trouble },
-		rewound: sim.judgeRewind, raised: sim.judgeAlarm,
+		rewound: sim.judgeRewind, wentBack: sim.wentBack, raised: sim.judgeAlarm,
 	}
 	sim.db.settled = func(p models.Payment, credits []models.Transfer) {
 		input := models.CreditInput{DepositAddress: p.DepositAddress}
 		for _, credit := range credits {
-			input.Credits = append(input.Credits, credit.Notice(0))
+			input.Credits = append(input.Credits, credit.Notice(0, 0))
 		}
 		sim.judgeCredits(input)
 	}
@@ -190,6 +191,8 @@ func simulate(t testing.TB, template string, seed uint64, broken mutant) *simula
 			payment: p, number: i, rules: rules.NewPayment(models.NewPaymentInput(p, sim.required(), chaintest.BlockTime)), alive: true,
 		})
 	}
+	sim.again.at = 8 + int(sim.rnd("again")%16)
+	sim.again.address = common.BigToAddress(big.NewInt(int64(seed)*100 + 0x1000 + 99))
 	var deposits []common.Address
 	for _, r := range sim.runs {
 		deposits = append(deposits, common.HexToAddress(r.payment.DepositAddress))
@@ -294,6 +297,7 @@ func (sim *simulation) turn(ctx context.Context, calm bool) {
 		sim.trouble = 0
 	}
 	time.Sleep(chaintest.BlockTime)
+	sim.createAgain(ctx)
 	sim.mine(calm)
 	sim.see(calm)
 	sim.fork(calm)
@@ -333,7 +337,7 @@ func (sim *simulation) turn(ctx context.Context, calm bool) {
 func (sim *simulation) mine(calm bool) {
 	var txs []chaintest.Transaction
 	if !calm {
-		txs = sim.pay()
+		txs = append(sim.pay(), sim.paidBefore()...)
 	}
 	txs = append(txs, sim.pause(calm)...)
 	if calm || sim.rnd("fork")%7 != 0 {

@@ -151,13 +151,15 @@ type UsedAddress struct {
 	models.DepositAddress `gorm:"embedded"`
 	OperatorID            string
 	AmountReceived        models.Amount // micro-USDT
+	AmountCredited        models.Amount // micro-USDT
 }
 
 // UsedAddresses returns the deposit addresses in the order of their account keys and indexes, from the one that follows
 // after on; nil begins with the first.
 func (s *Store) UsedAddresses(ctx context.Context, after *UsedAddress, limit int) ([]UsedAddress, error) {
 	query := s.read(ctx).Table("deposit_addresses d").
-		Select("d.address, d.payment_id, d.address_index, d.xpub, d.created_at, p.operator_id, p.amount_received").
+		Select(`d.address, d.payment_id, d.address_index, d.xpub, d.created_at, p.operator_id, p.amount_received,
+			p.amount_credited`).
 		Joins("JOIN payments p ON p.id = d.payment_id").Order("d.xpub, d.address_index").Limit(limit)
 	if after != nil {
 		query = query.Where("d.xpub > ? OR (d.xpub = ? AND d.address_index > ?)", after.XPub, after.XPub, after.Index)

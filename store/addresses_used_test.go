@@ -61,3 +61,35 @@ func TestUnpaidRun(t *testing.T) {
 		require.Equal(t, models.Amount(1), used[3].AmountReceived)
 	})
 }
+
+// An address that was handed out before, that is ours otherwise, or that received something is passed over, whatever the
+// counter says.
+func TestAUsedAddressIsNotHandedOutAgain(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		first, second := f.create(t), f.create(t)
+		received, err := derive(second.AddressIndex + 1)
+		require.NoError(t, err)
+		ours, err := derive(second.AddressIndex + 2)
+		require.NoError(t, err)
+		moved := transferTo(second, 1, models.USDT, models.BlockRef{})
+		moved.From, moved.To = first.DepositAddress, received
+		f.mine(t, "main", moved)
+		require.NoError(t, f.AddTreasury(t.Context(), []string{ours}))
+		// As after a restore of the counter alone: another process reserves the same indexes again.
+		require.NoError(t, f.writer.Exec("UPDATE address_counters SET next_index = ?", first.AddressIndex).Error)
+		restarted := open(t, f.url)
+		in := f.newPayment()
+		in.IdempotencyKey, in.RequestHash = "key", []byte("hash")
+		p, created, err := restarted.CreatePayment(t.Context(), in, derive)
+		require.NoError(t, err)
+		require.True(t, created)
+		require.Equal(t, second.AddressIndex+3, p.AddressIndex)
+		again, created, err := restarted.CreatePayment(t.Context(), renamed(in), derive)
+		require.NoError(t, err)
+		require.False(t, created)
+		require.Equal(t, p.ID, again.ID)
+		_, created, err = restarted.CreatePayment(t.Context(), f.newPayment(), derive)
+		require.NoError(t, err)
+		require.True(t, created)
+	})
+}

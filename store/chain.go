@@ -193,6 +193,9 @@ func (s *Store) rewind(
 		if err := s.moveCursor(tx, network, from, to, 0); err != nil {
 			return err
 		}
+		if err := noteRewind(tx, cursor, to); err != nil {
+			return err
+		}
 		var removed []models.TokenEvent
 		if err := tx.Where("canonical AND block_number > ?", to.Number).Find(&removed).Error; err != nil {
 			return fmt.Errorf("read the token's events that a reorg removes: %w", err)

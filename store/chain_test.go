@@ -164,10 +164,10 @@ func settle(t *testing.T, s *Store, paymentID string) {
 		switch {
 		case transfer.Canonical && transfer.CreditedAmount == 0:
 			credits = append(credits, transfer)
-			in.Credits = append(in.Credits, transfer.Notice(0))
+			in.Credits = append(in.Credits, transfer.Notice(0, 0))
 		case !transfer.Canonical && transfer.CreditedAmount > 0:
 			reversals = append(reversals, transfer)
-			in.Reversals = append(in.Reversals, transfer.Notice(0))
+			in.Reversals = append(in.Reversals, transfer.Notice(0, 0))
 		}
 	}
 	in.State = honestState(s, p, credits, reversals)

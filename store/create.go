@@ -34,12 +34,13 @@ type NewPayment struct {
 }
 
 // CreatePayment gives a payment the next address and writes its row, its first event, its deposit address and its
-// idempotency key in one transaction. derive returns the address of an index in EIP-55 form.
+// idempotency key in one transaction. derive returns the address of an index in EIP-55 form. An address that was handed
+// out before, or that is known to have received something, is passed over.
 //
 // created is false when the idempotency key had already created a payment; that payment is returned. Any number of
 // calls with one key may run at once: the key is inserted first, so all but one wait at its unique index and then read
 // the payment of the call that won. Returns models.ErrIdempotencyMismatch when the key was used with another
-// RequestHash, and models.ErrAlreadyExists when the id or the reference belongs to another payment.
+// RequestHash, models.ErrAlreadyExists when the id or the reference belongs to another payment, and models.ErrRestored.
 func (s *Store) CreatePayment(
 	ctx context.Context, in NewPayment, derive func(index uint32) (string, error),
 ) (p models.Payment, created bool, err error) {
@@ -50,6 +51,35 @@ func (s *Store) CreatePayment(
 			return p, false, err
 		}
 	}
+	passed := ""
+	for {
+		p, created, err = s.createAtNextAddress(ctx, in, derive)
+		used, isUsed := errors.AsType[*addressUsedError](err)
+		if !isUsed {
+			return p, created, err
+		}
+		if used.address == passed {
+			return p, false, fmt.Errorf("two indexes have address %s: %w", passed, models.ErrAlreadyExists)
+		}
+		passed = used.address
+		s.log.WarnContext(ctx, "an address is passed over", "address", used.address, "index", used.index, "error", err)
+	}
+}
+
+// addressUsedError means that an address must not be given to a new payment.
+type addressUsedError struct {
+	address string
+	index   uint32
+}
+
+func (e *addressUsedError) Error() string {
+	return fmt.Sprintf("address %s was handed out before or has received something", e.address)
+}
+
+// createAtNextAddress does what CreatePayment does, with the next address. Returns an *addressUsedError.
+func (s *Store) createAtNextAddress(
+	ctx context.Context, in NewPayment, derive func(index uint32) (string, error),
+) (p models.Payment, created bool, err error) {
 	index, accountKey, err := s.addresses.take(ctx)
 	if err != nil {
 		return models.Payment{}, false, err
@@ -66,9 +96,8 @@ func (s *Store) CreatePayment(
 		Description: in.Description, Metadata: in.Metadata,
 		PaymentState: models.PaymentState{Status: models.StatusPending, Version: 1},
 	}
-	made.MAC = s.keys.MAC(proofOfPayment, termsOf(made)...)
 	err = s.write(ctx, func(tx *gorm.DB) error {
-		p, created = made, true
+		created = true
 		if in.IdempotencyKey != "" {
 			first, err := insertKey(tx, in)
 			if err != nil {
@@ -80,7 +109,8 @@ func (s *Store) CreatePayment(
 				return err
 			}
 		}
-		return insertPayment(tx, made, accountKey)
+		p, err = s.insertPayment(tx, made, accountKey)
+		return err
 	})
 	if errors.Is(err, models.ErrIdempotencyMismatch) || (err == nil && !created) {
 		s.addresses.putBack(index)
@@ -91,17 +121,46 @@ func (s *Store) CreatePayment(
 	return p, created, nil
 }
 
-func insertPayment(tx *gorm.DB, p models.Payment, accountKey string) error {
+// insertPayment proves a new payment and writes it. Returns an *addressUsedError.
+func (s *Store) insertPayment(tx *gorm.DB, p models.Payment, accountKey string) (models.Payment, error) {
+	var known struct {
+		BlockNumber, Rewinds uint64
+		IsUsed, IsRestored   bool
+	}
+	err := tx.Raw(`SELECT COALESCE((SELECT block_number FROM chain_cursors WHERE network = @network), 0) AS block_number,
+			COALESCE((SELECT rewinds FROM chain_cursors WHERE network = @network), 0) AS rewinds,
+			EXISTS (SELECT 1 FROM deposit_addresses WHERE address = @address)
+				OR EXISTS (SELECT 1 FROM own_addresses WHERE address = @address)
+				OR EXISTS (SELECT 1 FROM sweeps WHERE to_address = @address)
+				OR EXISTS (SELECT 1 FROM sweeps WHERE from_address = @address)
+				OR EXISTS (SELECT 1 FROM forgotten_addresses WHERE address = @address)
+				OR EXISTS (SELECT 1 FROM address_counters WHERE name = @counter AND closed_below > @index) AS is_used,
+			EXISTS (SELECT 1 FROM alarms WHERE network = @network AND kind = @restored AND resolved_at IS NULL) AS is_restored`,
+		map[string]any{
+			"network": p.Network, "address": p.DepositAddress, "counter": counterOf(accountKey), "index": p.AddressIndex,
+			"restored": models.AlarmDatabaseRestored,
+		}).Scan(&known).Error
+	if err != nil {
+		return p, fmt.Errorf("read the chain cursor and what is known of the address: %w", err)
+	}
+	if known.IsRestored {
+		return p, models.ErrRestored
+	}
+	if known.IsUsed {
+		return p, &addressUsedError{p.DepositAddress, p.AddressIndex}
+	}
+	p.CreatedAfter, p.CreatedRewinds = known.BlockNumber, known.Rewinds
+	p.MAC = s.keys.MAC(proofOfPayment, termsOf(p)...)
 	line := timelineLine(p.ID, p.PaymentState, p.CreatedAt)
 	address := models.DepositAddress{
 		Address: p.DepositAddress, PaymentID: p.ID, Index: p.AddressIndex, XPub: accountKey, CreatedAt: p.CreatedAt,
 	}
 	for _, row := range []any{&p, &line, &address} {
 		if err := tx.Create(row).Error; err != nil {
-			return err
+			return p, err
 		}
 	}
-	return insertMetadata(tx, p)
+	return p, insertMetadata(tx, p)
 }
 
 // insertMetadata makes a payment's metadata searchable.

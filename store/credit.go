@@ -73,6 +73,15 @@ type transferBooking struct {
 	kind   models.LedgerKind
 	key    models.TransferKey
 	amount models.Amount
+	block  uint64 // its number
+}
+
+func creditOf(row models.Transfer) transferBooking {
+	return transferBooking{models.LedgerCredit, row.TransferKey, row.Amount, row.BlockNumber}
+}
+
+func reversalOf(row models.Transfer) transferBooking {
+	return transferBooking{models.LedgerReversal, row.TransferKey, row.CreditedAmount, row.BlockNumber}
 }
 
 // planBookings locks the transfers to be booked and compares them with what the caller saw. It returns nil when they
@@ -99,7 +108,7 @@ func (s *Store) planBookings(tx *gorm.DB, p models.Payment, in models.CreditInpu
 			row.BlockHash != reversal.Block.Hash || row.FromAddress != reversal.From {
 			return nil, nil
 		}
-		bookings = append(bookings, transferBooking{models.LedgerReversal, row.TransferKey, row.CreditedAmount})
+		bookings = append(bookings, reversalOf(*row))
 		row.CreditedAmount = 0
 	}
 	senders := make([]string, 0, len(in.Credits))
@@ -130,7 +139,7 @@ func (s *Store) planBookings(tx *gorm.DB, p models.Payment, in models.CreditInpu
 			}
 			continue
 		}
-		bookings = append(bookings, transferBooking{models.LedgerCredit, row.TransferKey, row.Amount})
+		bookings = append(bookings, creditOf(*row))
 		row.CreditedAmount = row.Amount
 	}
 	if anyInternal {
@@ -145,6 +154,9 @@ const lockOrder = "chain_id, tx_hash, ordinal, token, payment_id"
 // bookTransfers books transfers of one payment, reversals first, and returns by how much the operator's account
 // changes.
 func (s *Store) bookTransfers(tx *gorm.DB, p models.Payment, bookings []transferBooking) (models.Amount, error) {
+	if err := s.alarmEarly(tx, p, bookings); err != nil {
+		return 0, err
+	}
 	change := models.Amount(0)
 	for _, kind := range []models.LedgerKind{models.LedgerReversal, models.LedgerCredit} {
 		var some []transferBooking
@@ -164,6 +176,25 @@ func (s *Store) bookTransfers(tx *gorm.DB, p models.Payment, bookings []transfer
 		}
 	}
 	return change, nil
+}
+
+// alarmEarly raises an alarm if a transfer that is to be credited was mined before its payment was created: somebody
+// paid for something else, of which this database does not know.
+func (s *Store) alarmEarly(tx *gorm.DB, p models.Payment, bookings []transferBooking) error {
+	before, err := lastBefore(tx, p)
+	if err != nil {
+		return err
+	}
+	for _, b := range bookings {
+		if b.kind == models.LedgerCredit && b.block <= before {
+			return s.raise(tx, models.Alarm{
+				Network: p.Network, Kind: models.AlarmEarlyTransfer, Subject: p.ID,
+				Message: fmt.Sprintf("Transfer %s of %s USDT (block %d) came to the address of payment %s before that payment was "+
+					"created. It is credited to the operator and does not pay the payment.", b.key, b.amount, b.block, p.ID),
+			})
+		}
+	}
+	return nil
 }
 
 // bookBatch books transfers of one payment that are all credited or all reversed, in a few statements.

@@ -48,9 +48,14 @@ func readCrowd(db *gorm.DB, p models.Payment) (*models.Crowd, models.ChainCursor
 	if err != nil {
 		return nil, cursor, err
 	}
+	before, err := lastBefore(db, p)
+	if err != nil {
+		return nil, cursor, err
+	}
 	var found models.Crowd
 	err = db.Raw(sumOfCrowd, map[string]any{
-		"payment": p.ID, "end": toMillis(end), "step": models.CrowdStep(p.AmountRequested), "requested": p.AmountRequested,
+		"payment": p.ID, "end": toMillis(end), "before": before,
+		"step": models.CrowdStep(p.AmountRequested), "requested": p.AmountRequested,
 		"confirmed":  lastWith(cursor.BlockNumber, p.Confirmations),
 		"confirming": lastWith(cursor.BlockNumber, min(models.ConfirmingFrom, p.Confirmations)),
 	}).Scan(&found).Error
@@ -70,7 +75,8 @@ func lastWith(head, confirmations uint64) int64 {
 // counts as it was credited until the credit is reversed.
 const sumOfCrowd = `WITH own AS (
 	SELECT tx_hash, block_number, log_index, ordinal, token, revision, credited_amount, canonical,
-		block_time <= @end AS in_time,
+		block_number <= @before AS early,
+		block_number > @before AND block_time <= @end AS in_time,
 		canonical OR credited_amount <> 0 AS counts,
 		CASE WHEN credited_amount <> 0 THEN credited_amount ELSE amount END AS amount,
 		canonical AND credited_amount = 0 AS open,
@@ -81,7 +87,7 @@ const sumOfCrowd = `WITH own AS (
 		SELECT tx_hash, block_number, log_index, ordinal, token,
 			SUM(amount) OVER (ORDER BY block_number, log_index, tx_hash, ordinal, token
 				ROWS UNBOUNDED PRECEDING) - amount AS before
-		FROM own WHERE counts) AS running
+		FROM own WHERE counts AND NOT early) AS running
 	WHERE before < @requested
 	ORDER BY block_number DESC, log_index DESC, tx_hash DESC, ordinal DESC, token DESC LIMIT 1
 ) SELECT COUNT(*) AS transfers,
@@ -93,17 +99,18 @@ const sumOfCrowd = `WITH own AS (
 	SUM(CASE WHEN open AND block_number <= @confirmed THEN 1 ELSE 0 END) AS confirmed,
 	SUM(CASE WHEN outdated THEN 1 ELSE 0 END) AS outdated,
 	CAST(SUM(CASE WHEN open AND block_number <= @confirmed THEN amount ELSE 0 END) AS bigint) AS confirmed_amount,
-	CAST(SUM(CASE WHEN counts THEN amount ELSE 0 END) AS bigint) AS received,
+	CAST(SUM(CASE WHEN counts AND NOT early THEN amount ELSE 0 END) AS bigint) AS received,
 	CAST(SUM(CASE WHEN counts AND in_time THEN amount ELSE 0 END) AS bigint) AS mined_in_time,
 	CAST(SUM(CASE WHEN counts AND in_time AND block_number <= @confirming THEN amount ELSE 0 END) AS bigint) AS confirming,
 	CAST(SUM(credited_amount) AS bigint) AS credited,
 	CAST(SUM(CASE WHEN in_time THEN credited_amount ELSE 0 END) AS bigint) AS credited_in_time,
-	CAST(SUM(CASE WHEN in_time THEN 0 ELSE credited_amount END) AS bigint) AS credited_late,
+	CAST(SUM(CASE WHEN in_time OR early THEN 0 ELSE credited_amount END) AS bigint) AS credited_late,
+	CAST(SUM(CASE WHEN early THEN credited_amount ELSE 0 END) AS bigint) AS credited_early,
 	COALESCE((SELECT tx_hash FROM completing), '') AS tx_hash,
 	COALESCE((SELECT block_number FROM completing), 0) AS last_block,
 	COALESCE(MAX(CASE WHEN open AND block_number > @confirmed THEN block_number END), 0) AS newest_unconfirmed,
 	COALESCE(MAX(CASE WHEN open AND in_time THEN block_number END), 0) AS newest_in_time,
-	COALESCE(MIN(CASE WHEN open AND block_number > @confirmed AND amount >= @step
+	COALESCE(MIN(CASE WHEN open AND NOT early AND block_number > @confirmed AND amount >= @step
 			THEN block_number END), 0) AS oldest_large
 FROM own`
 

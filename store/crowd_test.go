@@ -145,6 +145,9 @@ func TestCrowdIsTheSumOfItsTransfers(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(1, 2))
 		for round := range 6 {
 			p := f.create(t)
+			early := transferTo(p, 100_000*round+99_999, 45*models.USDT, f.tip)
+			_, err := f.Heal(t.Context(), models.NetworkERC20, []models.TokenTransfer{early})
+			require.NoError(t, err)
 			for n := range 40 {
 				var transfers []models.TokenTransfer
 				for i := range rnd.IntN(4) {
@@ -179,7 +182,7 @@ func TestCrowdIsTheSumOfItsTransfers(t *testing.T) {
 				}
 				notices := make([]models.TransferNotice, len(rows))
 				for i, row := range rows {
-					notices[i] = row.Notice(f.tip.Number)
+					notices[i] = row.Notice(f.tip.Number, p.CreatedAfter)
 				}
 				want := rulestest.SumUp(notices, p.ExpiresAt, p.AmountRequested, 12)
 				want.Version, want.Head = f.payment(t, p.ID).Version, f.tip.Number

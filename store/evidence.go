@@ -15,9 +15,13 @@ import (
 // recorded only if the evidence supports it, whoever asks: workflows decide, but an input of theirs proves nothing. All
 // amounts are in micro-USDT.
 type evidence struct {
-	Received         models.Amount // canonical transfers; a credited one counts until its credit is reversed
+	// Received is what canonical transfers bring that were mined since the payment's creation. A credited one counts until
+	// its credit is reversed.
+	Received         models.Amount
 	Credited         models.Amount // in the ledger
 	CreditedInTime   models.Amount
+	Early            models.Amount // mined before the payment's creation: it never pays
+	CreditedEarly    models.Amount // the part of Early that is credited
 	MinedInTime      models.Amount // the part of Received that was mined within the window
 	UncreditedInTime int64         // transfers
 	Removed          int64         // transfers that a reorg removed and that hold no credit
@@ -25,20 +29,32 @@ type evidence struct {
 
 // evidenceOf reads the evidence for a payment whose window ends at the given time.
 func evidenceOf(tx *gorm.DB, p models.Payment, end time.Time) (evidence, error) {
+	before, err := lastBefore(tx, p)
+	if err != nil {
+		return evidence{}, err
+	}
 	var e evidence
-	err := tx.Raw(`SELECT
-		CAST(COALESCE(SUM(CASE WHEN credited_amount <> 0 THEN credited_amount WHEN canonical THEN amount ELSE 0 END), 0)
+	err = tx.Raw(`SELECT
+		CAST(COALESCE(SUM(CASE WHEN block_number <= @before THEN 0 WHEN credited_amount <> 0 THEN credited_amount
+			WHEN canonical THEN amount ELSE 0 END), 0)
 			AS bigint) AS received,
 		(SELECT CAST(COALESCE(SUM(e.amount), 0) AS bigint) FROM ledger_transactions t
 			CROSS JOIN ledger_entries e WHERE e.transaction_id = t.id AND e.account || '' = @account
 			AND t.payment_id = @payment) AS credited,
-		CAST(COALESCE(SUM(CASE WHEN block_time <= @end THEN credited_amount ELSE 0 END), 0) AS bigint) AS credited_in_time,
-		CAST(COALESCE(SUM(CASE WHEN block_time > @end THEN 0 WHEN credited_amount <> 0 THEN credited_amount
-			WHEN canonical THEN amount ELSE 0 END), 0) AS bigint) AS mined_in_time,
-		COUNT(CASE WHEN canonical AND credited_amount = 0 AND block_time <= @end THEN 1 END) AS uncredited_in_time,
+		CAST(COALESCE(SUM(CASE WHEN block_time <= @end AND block_number > @before THEN credited_amount ELSE 0 END), 0)
+			AS bigint) AS credited_in_time,
+		CAST(COALESCE(SUM(CASE WHEN block_number > @before THEN 0 WHEN credited_amount <> 0 THEN credited_amount
+			WHEN canonical THEN amount ELSE 0 END), 0) AS bigint) AS early,
+		CAST(COALESCE(SUM(CASE WHEN block_number <= @before THEN credited_amount ELSE 0 END), 0) AS bigint)
+			AS credited_early,
+		CAST(COALESCE(SUM(CASE WHEN block_time > @end OR block_number <= @before THEN 0
+			WHEN credited_amount <> 0 THEN credited_amount WHEN canonical THEN amount ELSE 0 END), 0) AS bigint)
+			AS mined_in_time,
+		COUNT(CASE WHEN canonical AND credited_amount = 0 AND block_time <= @end AND block_number > @before THEN 1 END)
+			AS uncredited_in_time,
 		COUNT(CASE WHEN NOT canonical AND credited_amount = 0 THEN 1 END) AS removed
 		FROM transfers WHERE payment_id = @payment`, map[string]any{
-		"payment": p.ID, "end": toMillis(end), "account": models.OperatorAvailableAccount(p.OperatorID),
+		"payment": p.ID, "end": toMillis(end), "before": before, "account": models.OperatorAvailableAccount(p.OperatorID),
 	}).Scan(&e).Error
 	if err != nil {
 		return evidence{}, fmt.Errorf("read the evidence for a payment's state: %w", err)
@@ -57,7 +73,7 @@ func (s *Store) Payee(ctx context.Context, paymentID string) (p models.Payment, 
 		return p, 0, err
 	}
 	e, err := evidenceOf(s.read(ctx), p, p.ExpiresAt)
-	return p, e.Received, err
+	return p, e.Received.AddSaturating(e.Early), err
 }
 
 // covers reports whether the amounts credited pay for the payment.
@@ -143,7 +159,7 @@ func (s *Store) judgeDecision(
 func (e evidence) allows(p models.Payment, next models.PaymentState) bool {
 	accepted := next.Decision == models.DecisionAccept && e.Credited > 0
 	// A payment that is PAID stays PAID while the credits cover it, even if a reorg of a pause moves its window's end.
-	isPaid := e.covers(p, e.CreditedInTime) || p.Status == models.StatusPaid && e.covers(p, e.Credited)
+	isPaid := e.covers(p, e.CreditedInTime) || p.Status == models.StatusPaid && e.covers(p, e.Credited-e.CreditedEarly)
 	switch {
 	case next.Decision == models.DecisionReject || next.Status == models.StatusRejected:
 		return next.Status == models.StatusRejected && next.Decision == models.DecisionReject &&

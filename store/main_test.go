@@ -227,10 +227,10 @@ func (f *fixture) creditInput(p models.Payment, credits, reversals []models.Tran
 		State: honestState(f.Store, p, credits, reversals),
 	}
 	for _, transfer := range credits {
-		in.Credits = append(in.Credits, transfer.Notice(f.tip.Number))
+		in.Credits = append(in.Credits, transfer.Notice(f.tip.Number, 0))
 	}
 	for _, transfer := range reversals {
-		in.Reversals = append(in.Reversals, transfer.Notice(f.tip.Number))
+		in.Reversals = append(in.Reversals, transfer.Notice(f.tip.Number, 0))
 	}
 	return in
 }

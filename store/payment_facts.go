@@ -31,6 +31,9 @@ func paymentFacts(db *gorm.DB, p models.Payment) (views.PaymentFacts, error) {
 	if facts.Ledger, err = largestEntries(db, p, views.MaxRows); err != nil {
 		return facts, fmt.Errorf("read the ledger entries: %w", err)
 	}
+	if facts.LastBefore, err = lastBefore(db, p); err != nil {
+		return facts, err
+	}
 	if facts.WindowEnd, _, err = windowEnd(db, p); err != nil {
 		return facts, err
 	}

@@ -47,8 +47,8 @@ const (
 
 // termsOf is what a payment's proof covers: whose money the address receives, how much is owed, until when, how many
 // confirmations its transfers need, where the payer goes from the checkout page, what the payment is for in the words
-// that the payer reads, and by what the shop knows the order. What was added later is left out where it is empty, so
-// that the proofs of older rows hold.
+// that the payer reads, by what the shop knows the order, and after which block it was created. What was added later is
+// left out where it is empty, so that the proofs of older rows hold.
 func termsOf(p models.Payment) []string {
 	terms := []string{
 		p.ID, p.OperatorID, p.Network, p.Currency, strconv.FormatUint(uint64(p.AddressIndex), 10), p.DepositAddress,
@@ -63,6 +63,10 @@ func termsOf(p models.Payment) []string {
 		for _, name := range p.Metadata.Keys() {
 			terms = append(terms, name, p.Metadata[name])
 		}
+	}
+	if p.CreatedAfter > 0 {
+		terms = append(terms, "created after", strconv.FormatUint(p.CreatedAfter, 10),
+			strconv.FormatUint(p.CreatedRewinds, 10))
 	}
 	return terms
 }
@@ -92,14 +96,15 @@ func partsOfSession(session models.Session) []string {
 }
 
 // CheckTerms returns models.ErrPaymentAltered unless this program wrote the payment's row: its address, index, amount,
-// operator, window, confirmations, return URL, description and metadata belong together.
+// operator, window, confirmations, return URL, description, metadata and the block that it was created after belong
+// together.
 func (s *Store) CheckTerms(p models.Payment) error {
 	if s.keys.CheckMAC(p.MAC, proofOfPayment, termsOf(p)...) {
 		return nil
 	}
-	return fmt.Errorf("payment %s: address %s, index %d, amount %s, end %s, %d confirmations, return URL, description "+
-		"and metadata are not those it was created with: %w", p.ID, p.DepositAddress, p.AddressIndex, p.AmountRequested,
-		p.ExpiresAt.UTC().Format(time.RFC3339), p.Confirmations, models.ErrPaymentAltered)
+	return fmt.Errorf("payment %s: address %s, index %d, amount %s, end %s, %d confirmations, return URL, description, "+
+		"metadata and block %d are not those it was created with: %w", p.ID, p.DepositAddress, p.AddressIndex,
+		p.AmountRequested, p.ExpiresAt.UTC().Format(time.RFC3339), p.Confirmations, p.CreatedAfter, models.ErrPaymentAltered)
 }
 
 // CheckAddress returns models.ErrPaymentAltered unless the payment passes CheckTerms and its address is the one that

@@ -18,7 +18,8 @@ type AddressBalance struct {
 
 // ExpectedBalances returns the balances that the token should report for our addresses at a block: transfers in, from
 // others and from addresses of ours, minus transfers out, minus what the token's owner destroyed. Addresses without a
-// known transfer are included, because a transfer may have been missed. The addresses come in order, from the first one
+// known transfer are included, because a transfer may have been missed; so are addresses that no payment has, with what
+// they held when that was last shown. The addresses come in order, from the first one
 // after the given address; limit bounds their number.
 func (s *Store) ExpectedBalances(
 	ctx context.Context, network string, atBlock uint64, after string, limit int,
@@ -45,7 +46,8 @@ func (s *Store) expectedBalances(
 		Units   int64
 	}
 	err := s.read(ctx).Raw(`SELECT d.address AS address,
-			CAST(COALESCE((SELECT SUM(t.amount) FROM transfers t
+			CAST(COALESCE((SELECT SUM(f.units) FROM forgotten_addresses f WHERE f.address = d.address), 0)
+				+ COALESCE((SELECT SUM(t.amount) FROM transfers t
 					WHERE t.payment_id = d.payment_id AND t.canonical AND t.block_number <= ?), 0)
 				+ COALESCE((SELECT SUM(i.amount) FROM sweeps i
 					WHERE i.to_address = d.address AND i.canonical AND i.block_number <= ?
@@ -53,8 +55,10 @@ func (s *Store) expectedBalances(
 							AND t.payment_id = d.payment_id AND t.canonical)), 0)
 				- COALESCE((SELECT SUM(w.amount) FROM sweeps w
 					WHERE w.from_address = d.address AND w.canonical AND w.block_number <= ?), 0) AS bigint) AS units
-		FROM deposit_addresses d JOIN payments p ON p.id = d.payment_id AND p.network = ?
-		WHERE `+which, append([]any{atBlock, atBlock, atBlock, network}, values...)...).Scan(&rows).Error
+		FROM (SELECT a.address, a.payment_id FROM deposit_addresses a JOIN payments p ON p.id = a.payment_id AND p.network = ?
+			UNION ALL SELECT f.address, NULL FROM forgotten_addresses f WHERE f.block_number <= ?
+				AND NOT EXISTS (SELECT 1 FROM deposit_addresses x WHERE x.address = f.address)) d
+		WHERE `+which, append([]any{atBlock, atBlock, atBlock, network, atBlock}, values...)...).Scan(&rows).Error
 	if err != nil {
 		return nil, wrap(err, "add up what our addresses hold")
 	}

@@ -50,12 +50,16 @@ func (s *Store) snapshotOf(db *gorm.DB, p models.Payment) (models.PaymentSnapsho
 	if err != nil {
 		return models.PaymentSnapshot{}, err
 	}
+	before, err := lastBefore(db, p)
+	if err != nil {
+		return models.PaymentSnapshot{}, err
+	}
 	snapshot := models.PaymentSnapshot{
 		State: p.PaymentState, Transfers: make([]models.TransferNotice, len(transfers)), WindowEnd: movedEnd(p, end),
 		WindowAsOf: asOf,
 	}
 	for i, transfer := range transfers {
-		snapshot.Transfers[i] = transfer.Notice(cursor.BlockNumber)
+		snapshot.Transfers[i] = transfer.Notice(cursor.BlockNumber, before)
 	}
 	return snapshot, nil
 }

@@ -98,7 +98,7 @@ func (s *Store) planSettlement(
 		row, ok := rows[seen.TransferKey]
 		if ok && isOutdated(row) && row.Revision == seen.Revision && row.CreditedAmount == seen.CreditedAmount &&
 			row.BlockHash == seen.BlockHash && row.FromAddress == seen.FromAddress {
-			bookings = append(bookings, transferBooking{models.LedgerReversal, row.TransferKey, row.CreditedAmount})
+			bookings = append(bookings, reversalOf(row))
 			delete(rows, seen.TransferKey) // it is credited again with another page
 		}
 	}
@@ -121,7 +121,7 @@ func (s *Store) planSettlement(
 			if err := own.check(row.TransferKey, row.FromAddress); err != nil {
 				return nil, err
 			}
-			bookings = append(bookings, transferBooking{models.LedgerCredit, row.TransferKey, row.Amount})
+			bookings = append(bookings, creditOf(row))
 		}
 		delete(rows, seen.TransferKey)
 	}

@@ -15,6 +15,8 @@ import (
 type DueSignal struct {
 	Payment   models.Payment
 	Transfers []models.Transfer
+	// LastBefore is the number of the last block from before the payment's creation, 0 when that is not known.
+	LastBefore uint64
 	// Crowd holds the sums of all transfers of a crowded payment, nil for another one. Then Transfers is empty.
 	Crowd *models.Crowd
 	// WindowEnd is when the payment's window really ends, zero when that is its expiry; WindowAsOf is when the database
@@ -90,9 +92,14 @@ func (s *Store) dueTransfers(ctx context.Context, network string, head uint64, l
 		return nil, wrap(err, "read the due signals")
 	}
 	for _, p := range payments {
+		signal := &signals[position[p.ID]]
 		end, _ := ends(p)
-		signals[position[p.ID]].Payment, signals[position[p.ID]].WindowEnd = p, movedEnd(p, end)
-		signals[position[p.ID]].WindowAsOf = asOf
+		signal.Payment, signal.WindowEnd, signal.WindowAsOf = p, movedEnd(p, end), asOf
+		if slices.ContainsFunc(signal.Transfers, func(t models.Transfer) bool { return t.IsEarly(p.CreatedAfter) }) {
+			if signal.LastBefore, err = lastBefore(s.read(ctx), p); err != nil {
+				return nil, wrap(err, "read the due signals")
+			}
+		}
 	}
 	return signals, nil
 }

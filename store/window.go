@@ -167,10 +167,15 @@ type windowView struct {
 // being stored or taken back meanwhile shows in both or in neither.
 func viewOfWindow(tx *gorm.DB, p models.Payment, end time.Time) (windowView, error) {
 	var view windowView
-	err := tx.Model(&models.ChainCursor{}).
+	before, err := lastBefore(tx, p)
+	if err != nil {
+		return view, err
+	}
+	err = tx.Model(&models.ChainCursor{}).
 		Select(`block_number, block_time, agreed_number, agreed_time, token_number, token_time,
 			EXISTS (SELECT 1 FROM transfers t
-			WHERE t.payment_id = ? AND t.canonical AND t.block_time <= ?) AS paid`, p.ID, toMillis(end)).
+			WHERE t.payment_id = ? AND t.canonical AND t.block_time <= ? AND t.block_number > ?) AS paid`,
+			p.ID, toMillis(end), before).
 		Where("network = ?", p.Network).Scan(&view).Error
 	if err != nil {
 		return view, fmt.Errorf("read the chain's view of the window: %w", err)

@@ -77,6 +77,8 @@ type Transfer struct {
 	AmountCredited models.Amount `json:"amountCredited"`
 	Confirmations  uint64        `json:"confirmations"`
 	State          TransferState `json:"state"`
+	// BeforePayment is true for a transfer that was mined before the payment was created: it is credited and never pays.
+	BeforePayment bool `json:"beforePayment"`
 }
 
 // TransferState is the state of a transfer.
@@ -111,7 +113,9 @@ type PaymentFacts struct {
 	Required  uint64    // confirmations that the payment's transfers need
 	WindowEnd time.Time // the real end of the payment's window
 	Head      uint64    // number of the newest block read
-	Transfers []models.Transfer
+	// LastBefore is the number of the last block from before the payment's creation, 0 when that is not known.
+	LastBefore uint64
+	Transfers  []models.Transfer
 	// Total is how many transfers there are. Transfers holds the largest of them.
 	Total    int64
 	Internal []models.Transfer // from addresses of this installation; never credited
@@ -145,10 +149,10 @@ func NewOperatorPayment(facts PaymentFacts, publicURL string, now time.Time) Ope
 		Ledger:         make([]LedgerLine, 0, len(facts.Ledger)),
 	}
 	for _, transfer := range facts.Transfers {
-		view.Transfers = append(view.Transfers, newTransfer(transfer, facts.Head))
+		view.Transfers = append(view.Transfers, newTransfer(transfer, facts))
 	}
 	for _, movement := range facts.Internal {
-		view.Transfers = append(view.Transfers, newMovement(movement, facts.Head))
+		view.Transfers = append(view.Transfers, newMovement(movement, facts))
 	}
 	for _, entry := range facts.Timeline {
 		view.Timeline = append(view.Timeline, newTimelineEntry(entry))
@@ -162,11 +166,12 @@ func NewOperatorPayment(facts PaymentFacts, publicURL string, now time.Time) Ope
 // CheckoutURL returns the address of a payment's checkout page.
 func CheckoutURL(publicURL string, p models.Payment) string { return publicURL + "/payment/" + p.ID }
 
-func newTransfer(t models.Transfer, head uint64) Transfer {
+func newTransfer(t models.Transfer, facts PaymentFacts) Transfer {
 	view := Transfer{
 		TxHash: t.TxHash, LogIndex: t.LogIndex, BlockNumber: t.BlockNumber, BlockHash: t.BlockHash,
 		BlockTime: Instant(t.BlockTime),
 		From:      t.FromAddress, Amount: t.Amount, AmountCredited: t.CreditedAmount, State: TransferConfirming,
+		BeforePayment: t.IsEarly(facts.LastBefore),
 	}
 	switch {
 	case !t.Canonical:
@@ -175,13 +180,13 @@ func newTransfer(t models.Transfer, head uint64) Transfer {
 	case t.CreditedAmount > 0:
 		view.State = TransferCredited
 	}
-	view.Confirmations = models.Confirmations(head, t.BlockNumber)
+	view.Confirmations = models.Confirmations(facts.Head, t.BlockNumber)
 	return view
 }
 
 // newMovement shows a transfer from an address of ours among the payment's transfers.
-func newMovement(t models.Transfer, head uint64) Transfer {
-	view := newTransfer(t, head)
+func newMovement(t models.Transfer, facts PaymentFacts) Transfer {
+	view := newTransfer(t, facts)
 	if t.Canonical {
 		view.State = TransferInternal
 	}

@@ -30,7 +30,7 @@ func addressesCommand() *cli.Command {
 					return exportAddresses(ctx, db, cmd.Root().Writer, cmd.Bool("funded"))
 				})
 			},
-		}},
+		}, recoverCommand()},
 	}
 }
 
@@ -48,7 +48,7 @@ func exportAddresses(ctx context.Context, db *store.Store, out io.Writer, funded
 			return err
 		}
 		for _, a := range page {
-			if fundedOnly && a.AmountReceived == 0 {
+			if fundedOnly && a.AmountReceived == 0 && a.AmountCredited == 0 {
 				continue
 			}
 			err := table.Write([]string{

@@ -38,6 +38,10 @@ var mutants = []Mutant{
 		New: "isPaid := s.credited >= requested ||", Tests: ofRules,
 	},
 	{
+		Name: "what was mined before the payment keeps it PAID", File: "rules/status.go",
+		Old: "s.credited-s.creditedEarly >= requested", New: "s.credited >= requested", Tests: ofRules,
+	},
+	{
 		Name: "a final payment can be rejected", File: "rules/payment.go",
 		Old: "if p.recorded.Status.IsFinal() || p.rejected {", New: "if p.rejected {", Tests: ofRules,
 	},
@@ -94,6 +98,14 @@ var mutants = []Mutant{
 	{
 		Name: "a list shows everybody's payments", File: "store/payments.go",
 		Old: `query = query.Where("payments.operator_id = ?", f.OperatorID)`, New: "_ = query", Tests: ofStore,
+	},
+	{
+		Name: "what was mined before the payment pays it", File: "store/rewinds.go",
+		Old: "if p.CreatedAfter == 0 {", New: "if true {", Tests: ofStore,
+	},
+	{
+		Name: "an address is handed out again", File: "store/create.go",
+		Old: "if known.IsUsed {", New: "if false {", Tests: ofStore,
 	},
 	{
 		Name: "credits of a stale version are booked", File: "store/credit.go",

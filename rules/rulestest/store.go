@@ -150,15 +150,20 @@ func SumUp(
 			crowd.Removed++
 			continue
 		}
-		if crowd.Received < requested {
+		crowd.Credited += n.CreditedAmount
+		inTime = inTime && !n.IsEarly
+		if n.IsEarly {
+			crowd.CreditedEarly += n.CreditedAmount
+		} else if crowd.Received < requested {
 			crowd.TxHash, crowd.LastBlock = n.TxHash, n.Block.Number
 		}
-		crowd.Received += n.Amount
-		crowd.Credited += n.CreditedAmount
+		if !n.IsEarly {
+			crowd.Received += n.Amount
+		}
 		if inTime {
 			crowd.MinedInTime += n.Amount
 			crowd.CreditedInTime += n.CreditedAmount
-		} else {
+		} else if !n.IsEarly {
 			crowd.CreditedLate += n.CreditedAmount
 		}
 		if inTime && n.Confirmations >= min(models.ConfirmingFrom, confirmations) {
@@ -178,7 +183,7 @@ func SumUp(
 		}
 		crowd.Unconfirmed++
 		crowd.NewestUnconfirmed = max(crowd.NewestUnconfirmed, n.Block.Number)
-		if n.Amount >= models.CrowdStep(requested) && crowd.OldestLarge == 0 {
+		if !n.IsEarly && n.Amount >= models.CrowdStep(requested) && crowd.OldestLarge == 0 {
 			crowd.OldestLarge = n.Block.Number
 		}
 	}
@@ -330,7 +335,7 @@ func (s *Store) isPaid(expiresAt time.Time) bool {
 		end = s.WindowEnd
 	}
 	for _, n := range s.Transfers {
-		if n.Canonical && !n.Block.Time.After(end) {
+		if n.Canonical && !n.IsEarly && !n.Block.Time.After(end) {
 			return true
 		}
 	}

@@ -41,14 +41,14 @@
     return events.map((event) => el('li', { class: event.exception === 'REVERTED' ? 'bad' : statuses[event.status]?.step || '' },
       el('p', {}, el('span', { class: 'what' }, event.status), event.exception ? el('span', {}, ' ', badge(event.exception, true)) : ''),
       el('p', { class: 'muted' }, time(event.at, true)),
-      isZero(event.amountReceived) ? '' : el('p', { class: 'muted' }, 'received ', usdt(event.amountReceived), isZero(event.amountCredited) ? '' : el('span', {}, ', credited ', usdt(event.amountCredited))),
+      isZero(event.amountReceived) && isZero(event.amountCredited) ? '' : el('p', { class: 'muted' }, 'received ', usdt(event.amountReceived), isZero(event.amountCredited) ? '' : el('span', {}, ', credited ', usdt(event.amountCredited))),
       event.txHash ? el('p', { class: 'muted' }, short(event.txHash)) : '',
       event.reason ? el('p', {}, '“', event.reason, '”') : ''));
   }
 
   const transferColumns = [
     { title: 'Amount', class: 'nowrap', cell: (t) => el('strong', { class: t.state === 'REMOVED' ? 'struck' : null }, usdt(t.amount)) },
-    { title: 'State', cell: (t) => badge(t.state) },
+    { title: 'State', cell: (t) => el('span', {}, badge(t.state), t.beforePayment ? el('span', { class: 'sub' }, 'older than the payment, does not pay it') : '') },
     { title: 'Confirmations', label: true, cell: (t) => String(t.confirmations) },
     { title: 'Block', label: true, cell: (t) => el('span', {}, String(t.blockNumber), el('span', { class: 'sub' }, time(t.blockTime))) },
     { title: 'Transaction', label: true, class: 'wrap full', cell: (t) => copyable(t.txHash, 'Transaction', short(t.txHash)) },

@@ -182,6 +182,8 @@
     FUNDS_DESTROYED: 'The issuer destroyed funds',
     BOOKS_DIFFER: 'Reconciliation found a difference',
     PAYMENT_ALTERED: 'A payment’s row was changed or planted',
+    EARLY_TRANSFER: 'A transfer is older than its payment',
+    DATABASE_RESTORED: 'The database was restored to an earlier moment',
     CLOCK_SKEW: 'A clock is wrong',
     CREDIT_CONTRADICTED: 'A credited transfer is not on the chain',
   };
