@@ -23,7 +23,7 @@ func (s *Server) adminMe(c *gin.Context) error {
 	writeJSON(c, http.StatusOK, gin.H{
 		"email": who.account.Email, "totpEnabled": who.account.HasTOTP(),
 		"recoveryCodesLeft": s.recoveryCodesLeft(c, who.account), "secondFactorRequired": s.needsFactor(who),
-		"temporalUiUrl": textOrNull(s.TemporalUIURL),
+		"temporalUiUrl": textOrNull(s.TemporalUIURL), "limits": s.allowed(models.Operator{}),
 	})
 	return nil
 }
@@ -53,6 +53,7 @@ type adminOperatorView struct {
 	Payments      int64                 `json:"payments"`
 	Volume        models.Amount         `json:"volume"`
 	UnpaidRun     int64                 `json:"unpaidRun"`
+	Limits        ownLimits             `json:"limits"`
 }
 
 func newAdminOperatorView(o store.ListedOperator) adminOperatorView {
@@ -60,6 +61,7 @@ func newAdminOperatorView(o store.ListedOperator) adminOperatorView {
 		ID: o.ID, Email: o.Email, EmailVerified: o.EmailVerifiedAt != nil, Name: o.Name, Website: o.Website,
 		Status: o.Status, StatusReason: o.StatusReason,
 		CreatedAt: instant(o.CreatedAt), Payments: o.Payments, Volume: o.Volume, UnpaidRun: o.UnpaidRun,
+		Limits: ownLimits(o.Limits),
 	}
 }
 

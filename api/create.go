@@ -81,7 +81,7 @@ func (s *Server) createPayment(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	payment, isNew, err := s.createOrRepeat(c.Request.Context(), store.NewPayment{
+	payment, isNew, err := s.createOrRepeat(c.Request.Context(), s.allowed(operatorOfRequest(c)), store.NewPayment{
 		ID: models.NewID(), Reference: models.NewReference(),
 		OperatorID: operatorOfRequest(c).ID, UserID: wanted.UserID, Network: wanted.Network, Currency: wanted.Currency,
 		AmountRequested: wanted.Amount,
@@ -120,18 +120,18 @@ func (s *Server) createPayment(c *gin.Context) error {
 	return nil
 }
 
-// createOrRepeat creates a payment, or returns the one created earlier with the same idempotency key. The largest
-// amount, a wrong clock and the quota apply to new payments only: a repeated call succeeds even if the setting has been
-// lowered since.
+// createOrRepeat creates a payment, or returns the one created earlier with the same idempotency key. The limits and a
+// wrong clock apply to new payments only: a repeated call succeeds even if a limit has been lowered since.
 func (s *Server) createOrRepeat(
 	ctx context.Context,
+	bounds limits,
 	wanted store.NewPayment,
 	window time.Duration,
 ) (p models.Payment, isNew bool, err error) {
-	refused := s.mayCreate(ctx, &wanted, window)
+	refused := s.mayCreate(ctx, bounds, &wanted, window)
 	if refused == nil {
 		var done func()
-		if done, refused = s.unpaid.take(ctx, wanted.OperatorID); refused == nil {
+		if done, refused = s.takeQuotas(ctx, wanted.OperatorID, bounds); refused == nil {
 			defer done()
 			return s.Store.CreatePayment(ctx, wanted, s.Addresses.Address)
 		}
@@ -146,7 +146,9 @@ func (s *Server) createOrRepeat(
 }
 
 // mayCreate sets when the payment begins and ends, and returns an error if no such payment may be created now.
-func (s *Server) mayCreate(ctx context.Context, wanted *store.NewPayment, window time.Duration) error {
+func (s *Server) mayCreate(
+	ctx context.Context, bounds limits, wanted *store.NewPayment, window time.Duration,
+) error {
 	now, err := s.paymentTime(ctx, wanted.Network, max(models.MaxClockSkew, min(window, s.PaymentWindow)/10))
 	switch {
 	case errors.Is(err, models.ErrClockBehind):
@@ -155,8 +157,10 @@ func (s *Server) mayCreate(ctx context.Context, wanted *store.NewPayment, window
 		now = s.Clock()
 	case s.pausesOf(ctx, wanted.Network).token.Unfollowed != "":
 		err = errTokenDeprecated
-	case wanted.AmountRequested > s.MaxAmount:
-		err = s.tooLarge()
+	case wanted.AmountRequested > bounds.MaxAmount:
+		err = tooLarge(bounds.MaxAmount)
+	case wanted.AmountRequested < bounds.MinAmount:
+		err = invalid("amount", "invalid_amount", "amount must be at least %s %s.", bounds.MinAmount, models.CurrencyUSDT)
 	}
 	// Responses carry milliseconds, so the row must not be more precise.
 	wanted.CreatedAt = now.UTC().Truncate(time.Millisecond)
@@ -173,9 +177,9 @@ func (s *Server) paymentTime(ctx context.Context, network string, limit time.Dur
 	return s.Store.PaymentTime(ctx, network, s.Clock(), limit)
 }
 
-// tooLarge refuses an amount above the configured maximum.
-func (s *Server) tooLarge() *failure {
-	return invalid("amount", "invalid_amount", "amount must be at most %s %s.", s.MaxAmount, models.CurrencyUSDT)
+// tooLarge refuses an amount above a maximum.
+func tooLarge(maximum models.Amount) *failure {
+	return invalid("amount", "invalid_amount", "amount must be at most %s %s.", maximum, models.CurrencyUSDT)
 }
 
 // idempotencyKeyOf returns the header's value, "" if it is absent.
@@ -192,7 +196,7 @@ func idempotencyKeyOf(header http.Header) (string, error) {
 }
 
 func (s *Server) parseOrder(body fields, operator models.Operator) (wanted order, err error) {
-	if wanted.Amount, err = s.parseAmount(body); err != nil {
+	if wanted.Amount, err = parseAmount(body, s.allowed(operator).MaxAmount); err != nil {
 		return order{}, err
 	}
 	if wanted.UserID, err = body.text("userId", 1, maxUserIDRunes); err != nil {
@@ -257,8 +261,8 @@ func (s *Server) returnURL(body fields, operator models.Operator) (string, error
 }
 
 // parseAmount reads the amount from the text of a JSON number, or of a string containing one, never through a float.
-// The configured maximum is checked later, because it applies to new payments only.
-func (s *Server) parseAmount(body fields) (models.Amount, error) {
+// The maximum is checked later, because it applies to new payments only; here it is for messages.
+func parseAmount(body fields, maximum models.Amount) (models.Amount, error) {
 	raw, isThere := body["amount"]
 	if !isThere {
 		return 0, missingField("amount")
@@ -275,7 +279,7 @@ func (s *Server) parseAmount(body fields) (models.Amount, error) {
 	case errors.Is(err, models.ErrAmountPrecision):
 		return refuse("amount must have at most 6 decimals.")
 	case errors.Is(err, models.ErrAmountRange) && text[0] != '-':
-		return 0, s.tooLarge()
+		return 0, tooLarge(maximum)
 	case errors.Is(err, models.ErrAmountRange), err == nil && amount <= 0:
 		return refuse("amount must be greater than 0.")
 	case err != nil:

@@ -38,7 +38,7 @@ func TestCreate(t *testing.T) {
 
 func TestCreateAmountsAreExact(t *testing.T) {
 	t.Parallel()
-	f := setup(t)
+	f := setup(t, func(c *Config) { c.MinAmount = 1 })
 	for text, want := range map[string]models.Amount{
 		"50": 50_000_000, "50.0": 50_000_000, "5e1": 50_000_000, "50.000000": 50_000_000, "500000000e-7": 50_000_000,
 		`"50.00"`: 50_000_000,

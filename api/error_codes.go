@@ -207,7 +207,12 @@ var documentedErrors = []web.ErrorCode{
 		Status: http.StatusTooManyRequests, Code: "too_many_unpaid", IsRepeatable: true,
 		Meaning: "Too many of your latest payments have received nothing. Each has an address of its own, and wallets " +
 			"look only so far past the last address that was paid.",
-		Remedy: "Retry after one of them was paid, or ask the admin to raise PAYCOW_MAX_UNPAID.",
+		Remedy: "Retry after one of them was paid, or ask the admin to raise your limit.",
+	},
+	{
+		Status: http.StatusTooManyRequests, Code: "too_many_open", IsRepeatable: true,
+		Meaning: "Too many of your payments are PENDING, DETECTED or CONFIRMING.",
+		Remedy:  "Retry when some have ended, or ask the admin to raise your limit.",
 	},
 	{
 		Status: http.StatusTooManyRequests, Code: "too_many_requests", IsRepeatable: true,

@@ -330,6 +330,10 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 	try(admin, 200, post, "/api/admin/operators/{id}/approve", fieldsOf{}, linked.ID)
 	f.setPassword("linked@example.org")
 	try(admin, 409, post, "/api/admin/operators/{id}/delete", fieldsOf{}, linked.ID)
+	try(admin, 200, put, "/api/admin/operators/{id}/limits", fieldsOf{"minAmount": 1, "maxOpen": 500}, linked.ID)
+	try(admin, 404, put, "/api/admin/operators/{id}/limits", fieldsOf{}, models.NewID())
+	try(admin, 400, put, "/api/admin/operators/{id}/limits", fieldsOf{"maxOpen": -1}, linked.ID)
+	try(admin, 200, get, "/api/admin/me", nil)
 	f.setPassword(newEmail)
 	try(operator, 200, post, "/api/operator/login", login)
 	id = parse[meView](t, try(operator, 200, get, "/api/operator/me", nil).body).ID

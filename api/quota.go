@@ -24,18 +24,19 @@ var errTooManyUnpaid = &failure{
 	msg: "Too many of your latest payments have received nothing; please try again later.",
 }
 
-// quota bounds how many payments in a row an operator may create of which none receives anything. Each uses an address
-// index, and a wallet that is restored from its seed looks for money only so far past the last index that was used. It
-// is safe for concurrent use.
+var errTooManyOpen = &failure{
+	status: http.StatusTooManyRequests, code: "too_many_open", retryAfter: time.Minute,
+	msg: "Too many of your payments are open; please try again when some have ended.",
+}
+
+// quota bounds how many payments of one kind an operator may have. It is safe for concurrent use.
 type quota struct {
-	// count returns how many payments the operator has created since the last one that received money. It counts no
-	// further than limit.
-	count func(ctx context.Context, operatorID string, limit int) (int, error)
-	limit int // 0 = no bound
-	clock func() time.Time
-	// isBlind reports whether the chain is not being read. Then no payment can receive money, and nobody is refused for
-	// it.
-	isBlind func(ctx context.Context) bool
+	// count returns how many the operator has. It counts no further than limit.
+	count   func(ctx context.Context, operatorID string, limit int) (int, error)
+	refusal error
+	clock   func() time.Time
+	// isSuspended reports whether nobody is refused now; nil for never.
+	isSuspended func(ctx context.Context) bool
 
 	mutex      sync.Mutex
 	byOperator map[string]*allowance
@@ -50,40 +51,50 @@ type allowance struct {
 	underway int
 }
 
-func (s *Server) newQuota() *quota {
+// newUnpaidQuota bounds how many payments in a row an operator may create of which none receives anything. Each uses an
+// address index, and a wallet that is restored from its seed looks for money only so far past the last index that was
+// used. While the chain is not being read, no payment can receive money, and nobody is refused for it.
+func (s *Server) newUnpaidQuota() *quota {
 	return &quota{
-		count: s.Store.UnpaidRun, limit: s.MaxUnpaid, clock: s.Clock, byOperator: map[string]*allowance{},
-		isBlind: func(ctx context.Context) bool {
+		count: s.Store.UnpaidRun, refusal: errTooManyUnpaid, clock: s.Clock, byOperator: map[string]*allowance{},
+		isSuspended: func(ctx context.Context) bool {
 			cursor, err := s.Store.Cursor(ctx, models.NetworkERC20)
 			return err == nil && s.Clock().Sub(cursor.BlockTime) > s.LagLimit
 		},
 	}
 }
 
-// take allows one payment; the caller calls done once it is created. Returns errTooManyUnpaid when the operator may
-// create no payment now.
-func (q *quota) take(ctx context.Context, operatorID string) (done func(), err error) {
-	if q.limit == 0 {
+// newOpenQuota bounds how many payments of an operator are open at a time. Each has a workflow of its own.
+func (s *Server) newOpenQuota() *quota {
+	return &quota{
+		count: s.Store.OpenCount, refusal: errTooManyOpen, clock: s.Clock, byOperator: map[string]*allowance{},
+	}
+}
+
+// take allows an operator with that limit one payment; the caller calls done once it is created. A limit of 0 is none.
+// Returns the quota's refusal when the operator may create no payment now.
+func (q *quota) take(ctx context.Context, operatorID string, limit int) (done func(), err error) {
+	if limit == 0 {
 		return func() {}, nil
 	}
 	a := q.of(operatorID)
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	if a.left <= 0 && q.clock().Before(a.until) {
-		return nil, errTooManyUnpaid
+		return nil, q.refusal
 	}
 	if a.left <= 0 || !q.clock().Before(a.until) {
-		unpaid, err := q.count(ctx, operatorID, q.limit)
+		found, err := q.count(ctx, operatorID, limit)
 		if err != nil {
 			return nil, err
 		}
-		remaining := q.limit - unpaid - a.underway
-		if remaining <= 0 && q.isBlind(ctx) {
+		remaining := limit - found - a.underway
+		if remaining <= 0 && q.isSuspended != nil && q.isSuspended(ctx) {
 			remaining = 1
 		}
 		if remaining <= 0 {
 			a.left, a.until = 0, q.clock().Add(refusalMaxAge)
-			return nil, errTooManyUnpaid
+			return nil, q.refusal
 		}
 		a.left, a.until = max(remaining/quotaShare, 1), q.clock().Add(quotaMaxAge)
 	}

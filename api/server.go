@@ -66,7 +66,10 @@ type Config struct {
 	Confirmations uint64        // required of a new payment's transfers, in blocks; default models.DefaultConfirmations
 	Quorum        int           // nodes that must agree, see models.Quorum
 	PaymentWindow time.Duration // from a payment's creation to its expiry; default models.DefaultPaymentWindow
+	MinAmount     models.Amount // the smallest amount of one payment; default models.DefaultMinAmount
 	MaxAmount     models.Amount // the largest amount of one payment; default models.DefaultMaxAmount
+	// MaxOpen is how many payments of an operator may be open at a time; 0 = any number.
+	MaxOpen int
 	// MaxUnpaid is how many payments in a row an operator may create of which none receives anything; 0 = any number.
 	MaxUnpaid int
 	// RatePerKey, RatePerNetwork and RateOfStatus are how many requests a minute an API key may make, a network address,
@@ -121,6 +124,7 @@ type Server struct {
 	followers *followers
 	exports   *budget // CSV files
 	unpaid    *quota
+	open      *quota
 	rates     *limiter
 	docs      func() (web.Page, error)
 	passwords passwords
@@ -137,6 +141,7 @@ func newServer(config Config, hash func(password string) string) *Server {
 	config.PublicURL = strings.TrimRight(config.PublicURL, "/")
 	setDefault(&config.Confirmations, models.DefaultConfirmations)
 	setDefault(&config.PaymentWindow, models.DefaultPaymentWindow)
+	setDefault(&config.MinAmount, models.DefaultMinAmount)
 	setDefault(&config.MaxAmount, models.DefaultMaxAmount)
 	setDefault(&config.BlockTime, models.DefaultBlockTime)
 	setDefault(&config.LagLimit, 10*config.BlockTime+30*time.Second)
@@ -155,7 +160,7 @@ func newServer(config Config, hash func(password string) string) *Server {
 	}
 	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.exports = newBudget(maxExports, maxExportsPerNetwork)
-	s.unpaid = s.newQuota()
+	s.unpaid, s.open = s.newUnpaidQuota(), s.newOpenQuota()
 	s.rates = newLimiter(s.Store.CountRequests, s.Clock)
 	s.crossOrigin = http.NewCrossOriginProtection()
 	if err := s.crossOrigin.AddTrustedOrigin(originText(s.PublicURL)); err != nil {
@@ -245,6 +250,7 @@ func (s *Server) routePeople(router *gin.Engine) {
 		admin.POST("/operators/:id/"+name, s.handle(s.changeOperator(name)))
 	}
 	admin.POST("/operators/:id/delete", s.handle(s.deleteOperator))
+	admin.PUT("/operators/:id/limits", s.handle(s.setLimits))
 	for name, change := range accessChanges(models.RoleOperator) {
 		admin.POST("/operators/:id/"+name, s.handle(s.changeAccess(models.RoleOperator, change)))
 	}

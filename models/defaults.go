@@ -36,6 +36,10 @@ const (
 	DefaultRatePerKey     = 6000
 	DefaultRatePerNetwork = 12_000
 	DefaultRateOfStatus   = 1200
+	// DefaultMinAmount is the smallest amount of one payment, in micro-USDT.
+	DefaultMinAmount = USDT / 100
+	// DefaultMaxOpen is how many payments of an operator can be open at a time.
+	DefaultMaxOpen = 10_000
 	// DefaultMaxUnpaid is how many payments in a row an operator may create of which none receives anything.
 	DefaultMaxUnpaid = 1000
 	// DefaultReconcileInterval is the time from one scheduled reconciliation to the next.

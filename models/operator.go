@@ -29,9 +29,18 @@ type Operator struct {
 	StatusReason    string // the admin's reason for the status, "" for none
 	// ReturnOrigins are the origins that a payment's return URL may have, one a line.
 	ReturnOrigins string
+	Limits        `gorm:"embedded"`
 	SecondFactor  `gorm:"embedded"`
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
+}
+
+// Limits bound the payments that an operator can create. nil means that the installation's setting counts.
+type Limits struct {
+	MinAmount *Amount // the smallest amount of one payment, in micro-USDT
+	MaxAmount *Amount // the largest amount of one payment, in micro-USDT
+	MaxOpen   *int    // payments at a time that are PENDING, DETECTED or CONFIRMING; 0 = any number
+	MaxUnpaid *int    // payments in a row that receive nothing; 0 = any number
 }
 
 // RegistrationLifetime is how long an application whose e-mail address was never verified is kept.

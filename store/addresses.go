@@ -127,6 +127,15 @@ func (s *Store) UnpaidRun(ctx context.Context, operatorID string, limit int) (in
 	return int(count), wrap(err, "count an operator's unpaid payments")
 }
 
+// OpenCount returns how many payments of the operator have not ended. It counts no further than limit.
+func (s *Store) OpenCount(ctx context.Context, operatorID string, limit int) (int, error) {
+	open := s.read(ctx).Model(&models.Payment{}).Select("1").Limit(limit).Where("operator_id = ? AND status IN ?",
+		operatorID, []models.Status{models.StatusPending, models.StatusDetected, models.StatusConfirming})
+	var count int64
+	err := s.read(ctx).Table("(?) AS open", open).Count(&count).Error
+	return int(count), wrap(err, "count an operator's open payments")
+}
+
 // unpaidRunOfAll is UnpaidRun for the payments of all operators. It looks at the newest ones only.
 func (s *Store) unpaidRunOfAll(ctx context.Context) (int64, error) {
 	newest := s.read(ctx).Model(&models.Payment{}).Select("created_at, amount_received").

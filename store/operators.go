@@ -229,6 +229,14 @@ func (s *Store) ChangeOperator(
 	return operator, wrap(err, "change an operator's status")
 }
 
+// SetOperatorLimits sets what an operator may create, and writes the audit log. Returns models.ErrNotFound.
+func (s *Store) SetOperatorLimits(ctx context.Context, id string, limits models.Limits, entry models.AuditEntry) error {
+	return s.changeAccount(ctx, models.Account{Role: models.RoleOperator, ID: id}, map[string]any{
+		"min_amount": limits.MinAmount, "max_amount": limits.MaxAmount, "max_open": limits.MaxOpen,
+		"max_unpaid": limits.MaxUnpaid, "updated_at": s.now(),
+	}, entry)
+}
+
 // SetOperatorSettings changes what operators set themselves, and writes the audit log. Returns models.ErrNotFound.
 func (s *Store) SetOperatorSettings(
 	ctx context.Context, id, name, website, returnOrigins string, entry models.AuditEntry,

@@ -46,6 +46,8 @@ type Settings struct {
 	PaymentWindow  time.Duration // from a payment's creation to its expiry
 	BlockTime      time.Duration // usual time between blocks; 0 = blocks are made on request (development only)
 	MaxAmount      models.Amount // of one payment, in micro-USDT
+	MinAmount      models.Amount // of one payment, in micro-USDT
+	MaxOpen        int           // payments of an operator that are open at a time; 0 = any number
 	MaxUnpaid      int           // payments in a row of an operator that receive nothing; 0 = any number
 	RatePerKey     int           // requests a minute of one API key; 0 = any number
 	RatePerNetwork int           // requests a minute of one network address; 0 = any number
@@ -246,6 +248,10 @@ func (s *Settings) paymentTable() []setting {
 			help: "account keys of earlier deposit addresses, separated by commas, after PAYCOW_XPUB was given a new one",
 		},
 		{
+			name: "MAX_OPEN", fallback: strconv.Itoa(models.DefaultMaxOpen), set: wholeNumberOrZero(&s.MaxOpen),
+			help: "payments of an operator that may be open at a time; 0 for any number",
+		},
+		{
 			name: "MAX_UNPAID", fallback: strconv.Itoa(models.DefaultMaxUnpaid), set: wholeNumberOrZero(&s.MaxUnpaid),
 			help: "payments in a row that an operator may create without one of them receiving money; 0 for any number",
 		},
@@ -271,6 +277,10 @@ func (s *Settings) paymentTable() []setting {
 			name: "PAYMENT_WINDOW", fallback: durationText(models.DefaultPaymentWindow),
 			set:  duration(&s.PaymentWindow, time.Second),
 			help: "time from a payment's creation to its expiry",
+		},
+		{
+			name: "MIN_AMOUNT", fallback: models.DefaultMinAmount.String(), set: amount(&s.MinAmount),
+			help: "smallest amount of one payment, in USDT",
 		},
 		{
 			name: "MAX_AMOUNT", fallback: models.DefaultMaxAmount.String(), set: amount(&s.MaxAmount),

@@ -130,6 +130,30 @@
   const accessButton = (path, name, what) => el('button', { type: 'button', class: 'button small', 'data-key': 'access' + path, onclick: () => changeAccess(path, name, what) },
     'Access…', el('span', { class: 'visually-hidden' }, ' of ' + name));
 
+  // ---- Limits of one operator ----
+
+  const limitFields = [
+    ['minAmount', 'Smallest amount, USDT', 'decimal'], ['maxAmount', 'Largest amount, USDT', 'decimal'],
+    ['maxOpen', 'Open payments at most', 'numeric'], ['maxUnpaid', 'Unpaid payments in a row at most', 'numeric'],
+  ];
+
+  async function changeLimits(operator) {
+    await ask({
+      title: `Limits of ${operator.name}`, text: 'They count for payments created from now on. Empty means the setting of this installation. For counts, 0 means any number.',
+      fields: limitFields.map(([name, label, inputmode]) => ({ name, label, inputmode, value: operator.limits[name] ?? '', hint: el('span', {}, 'Setting: ', amount(me.limits[name])) })),
+      confirm: 'Save',
+      run: async (values) => {
+        const wanted = Object.fromEntries(limitFields.map(([name]) => [name, values[name].trim() || null]));
+        await call('PUT', `/api/admin/operators/${encodeURIComponent(operator.id)}/limits`, wanted);
+        toast(`The limits of ${operator.name} are saved.`);
+      },
+    });
+    await shown.load();
+  }
+
+  const limitsButton = (operator) => el('button', { type: 'button', class: 'button small', 'data-key': 'limits' + operator.id, onclick: () => changeLimits(operator) },
+    'Limits…', el('span', { class: 'visually-hidden' }, ' of ' + operator.name));
+
   const admins = {
     async load(isCurrent) {
       const list = await call('GET', '/api/admin/admins');
@@ -151,7 +175,7 @@
     { title: 'Volume, USDT', class: 'number', label: true, cell: (o) => amount(o.volume) },
     { title: 'Unpaid in a row', class: 'number', label: true, cell: (o) => amount(o.unpaidRun) },
     { title: 'Since', label: true, cell: (o) => time(o.createdAt) },
-    { title: 'Decide', isQuiet: true, class: 'full', cell: (o) => el('div', { class: 'actions' }, buttons(o), accessButton(`/api/admin/operators/${encodeURIComponent(o.id)}`, o.name, ['revoke-keys', 'end-sessions', 'password-link', 'remove-totp', 'unlock'])) },
+    { title: 'Decide', isQuiet: true, class: 'full', cell: (o) => el('div', { class: 'actions' }, buttons(o), limitsButton(o), accessButton(`/api/admin/operators/${encodeURIComponent(o.id)}`, o.name, ['revoke-keys', 'end-sessions', 'password-link', 'remove-totp', 'unlock'])) },
   ];
 
   const operators = {

@@ -129,6 +129,28 @@ test('from the application to the balance', async () => {
   await to(admin, /^Audit log/).click()
   await view(admin, 'audit').getByText('a shop that we know').first().waitFor()
 
+  // The shop gets limits of its own.
+  await to(admin, /^Operators/).click()
+  const limits = () => view(admin, 'operators').getByRole('row', { name: /Bookshop/ }).getByRole('button', { name: /^Limits/ }).click()
+  await limits()
+  const dialog = admin.getByRole('dialog')
+  await dialog.getByText('Setting: 0.01').waitFor()
+  admin.expected.push('400')
+  await dialog.getByLabel('Smallest amount').fill('2,50')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await dialog.getByText('minAmount must be an amount').waitFor()
+  await dialog.getByLabel('Smallest amount').fill('2.5')
+  await everyLook(admin, 'admin-limits')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await admin.getByText('The limits of Bookshop are saved').waitFor()
+  const order = (amount) => fetch(api + '/api/payment/create', { method: 'POST', headers: { 'content-type': 'application/json', 'x-api-key': key, 'x-api-secret': secret }, body: JSON.stringify({ amount, userId: 'u', network: 'ERC20' }) })
+  assert.match((await (await order(2)).json()).msg, /at least 2.50 USDT/)
+  await limits()
+  assert.equal(await dialog.getByLabel('Smallest amount').inputValue(), '2.5')
+  await dialog.getByLabel('Smallest amount').fill('')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await until('the setting counts again', async () => (await order(2)).status === 200)
+
   // The operator's password has leaked. The admin revokes the keys and makes a link; the owner sets another password.
   await to(admin, /^Operators/).click()
   const access = async (what) => {

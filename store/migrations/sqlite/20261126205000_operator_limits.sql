@@ -1,0 +1,7 @@
+-- +goose Up
+
+-- What one operator may create, where that is not the installation's setting.
+ALTER TABLE operators ADD COLUMN min_amount integer CHECK (min_amount > 0);
+ALTER TABLE operators ADD COLUMN max_amount integer CHECK (max_amount > 0);
+ALTER TABLE operators ADD COLUMN max_open integer CHECK (max_open >= 0);
+ALTER TABLE operators ADD COLUMN max_unpaid integer CHECK (max_unpaid >= 0);
