@@ -120,7 +120,8 @@ func describeLimits(own models.Limits) string {
 		}
 		return strconv.Itoa(*value)
 	}
-	return fmt.Sprintf("Smallest amount: %s. Largest amount: %s. Most open payments: %s. Most unpaid payments in a row: %s.",
+	return fmt.Sprintf(
+		"Smallest amount: %s. Largest amount: %s. Most open payments: %s. Most unpaid payments in a row: %s.",
 		amount(own.MinAmount), amount(own.MaxAmount), count(own.MaxOpen), count(own.MaxUnpaid))
 }
 
@@ -138,8 +139,8 @@ func (f fields) amountOrNull(name string) (*models.Amount, error) {
 	text, isNumeric := numberText(f[name])
 	value, err := models.ParseAmount(text)
 	if !isNumeric || err != nil || value <= 0 {
-		return nil, invalid(name, "invalid_field", "%s must be an amount in %s greater than 0, with at most 6 decimals, or null.",
-			name, models.CurrencyUSDT)
+		return nil, invalid(name, "invalid_field",
+			"%s must be an amount in %s greater than 0, with at most 6 decimals, or null.", name, models.CurrencyUSDT)
 	}
 	return &value, nil
 }

@@ -101,7 +101,7 @@ func (d setting) apply(label, value string) error {
 
 // table returns all settings. Their values are stored in s.
 func (s *Settings) table() []setting {
-	return slices.Concat(s.generalTable(), s.temporalTable(), s.chainTable(), s.paymentTable())
+	return slices.Concat(s.generalTable(), s.temporalTable(), s.chainTable(), s.limitTable(), s.paymentTable())
 }
 
 func (s *Settings) generalTable() []setting {
@@ -236,6 +236,28 @@ func (s *Settings) chainTable() []setting {
 	}
 }
 
+// limitTable holds what bounds the payments of each operator that has no limits of its own.
+func (s *Settings) limitTable() []setting {
+	return []setting{
+		{
+			name: "MAX_OPEN", fallback: strconv.Itoa(models.DefaultMaxOpen), set: wholeNumberOrZero(&s.MaxOpen),
+			help: "payments of an operator that may be open at a time; 0 for any number",
+		},
+		{
+			name: "MAX_UNPAID", fallback: strconv.Itoa(models.DefaultMaxUnpaid), set: wholeNumberOrZero(&s.MaxUnpaid),
+			help: "payments in a row that an operator may create without one of them receiving money; 0 for any number",
+		},
+		{
+			name: "MIN_AMOUNT", fallback: models.DefaultMinAmount.String(), set: amount(&s.MinAmount),
+			help: "smallest amount of one payment, in USDT",
+		},
+		{
+			name: "MAX_AMOUNT", fallback: models.DefaultMaxAmount.String(), set: amount(&s.MaxAmount),
+			help: "largest amount of one payment, in USDT",
+		},
+	}
+}
+
 func (s *Settings) paymentTable() []setting {
 	return []setting{
 		{
@@ -246,14 +268,6 @@ func (s *Settings) paymentTable() []setting {
 		{
 			name: "PREVIOUS_XPUBS", secret: true, set: accountKeys(&s.PreviousXPubs),
 			help: "account keys of earlier deposit addresses, separated by commas, after PAYCOW_XPUB was given a new one",
-		},
-		{
-			name: "MAX_OPEN", fallback: strconv.Itoa(models.DefaultMaxOpen), set: wholeNumberOrZero(&s.MaxOpen),
-			help: "payments of an operator that may be open at a time; 0 for any number",
-		},
-		{
-			name: "MAX_UNPAID", fallback: strconv.Itoa(models.DefaultMaxUnpaid), set: wholeNumberOrZero(&s.MaxUnpaid),
-			help: "payments in a row that an operator may create without one of them receiving money; 0 for any number",
 		},
 		{
 			name: "RESERVED_ADDRESSES", fallback: strconv.Itoa(models.DefaultReservedAddresses),
@@ -277,14 +291,6 @@ func (s *Settings) paymentTable() []setting {
 			name: "PAYMENT_WINDOW", fallback: durationText(models.DefaultPaymentWindow),
 			set:  duration(&s.PaymentWindow, time.Second),
 			help: "time from a payment's creation to its expiry",
-		},
-		{
-			name: "MIN_AMOUNT", fallback: models.DefaultMinAmount.String(), set: amount(&s.MinAmount),
-			help: "smallest amount of one payment, in USDT",
-		},
-		{
-			name: "MAX_AMOUNT", fallback: models.DefaultMaxAmount.String(), set: amount(&s.MaxAmount),
-			help: "largest amount of one payment, in USDT",
 		},
 		{
 			name: "RECONCILE_EVERY", fallback: durationText(models.DefaultReconcileInterval),
