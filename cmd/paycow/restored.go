@@ -130,8 +130,8 @@ func recoverCommand() *cli.Command {
 			"out since, show what those addresses hold, and let payments be created again; safe to repeat",
 		Flags: append(settingFlags(), &cli.Uint32Flag{
 			Name: "skip", Value: skippedIndexes,
-			Usage: "how many indexes to pass over above the highest that the engine knows; more if the engine's state is lost, " +
-				"too",
+			Usage: "how many indexes to pass over above the highest that the engine knows; more if the engine's state is " +
+				"lost, too",
 		}),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			s, err := loadSettings(cmd, append([]string{"XPUB"}, needsForChain...)...)
