@@ -20,8 +20,8 @@ func Events(before, after models.PaymentState) []models.EventType {
 		return events
 	}
 	switch {
-	case (after.Status.IsFinal() || after.Status == models.StatusPending) && after.AmountCredited > before.AmountCredited:
-		return []models.EventType{models.EventException} // every credit after the end, or that does not pay, is unusual
+	case after.Status.IsFinal() && after.AmountCredited > before.AmountCredited:
+		return []models.EventType{models.EventException} // every credit after the end is unusual
 	case after.AmountReceived > before.AmountReceived, after.TxHash != before.TxHash, after.Exception != before.Exception:
 		return []models.EventType{models.EventDetected}
 	case after.AmountCredited > before.AmountCredited:

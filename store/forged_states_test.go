@@ -351,7 +351,8 @@ func TestAnExpiryWaitsForTheFollowersTransaction(t *testing.T) {
 			t.Fatalf("%s did not wait", name)
 		case <-time.After(300 * time.Millisecond):
 		}
-		transfer := transferTo(p, int(f.tip.Number), p.AmountRequested, block(101, "main"))
+		inTime := models.BlockRef{Number: f.tip.Number + 1, Hash: block(101, "main").Hash, Time: block(101, "main").Time}
+		transfer := transferTo(p, int(f.tip.Number), p.AmountRequested, inTime)
 		rows, err := f.ownTransfers(follower, models.NetworkERC20, []models.TokenTransfer{transfer})
 		require.NoError(t, err)
 		require.NoError(t, storeTransfers(follower, rows))
