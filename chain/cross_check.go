@@ -85,6 +85,8 @@ type CrossCheck struct {
 	token      tokenCheck
 	// rescanAfter is when blocks are read again for a reconciliation next, after that failed.
 	rescanAfter time.Time
+	// rescanFailures counts the failures since then.
+	rescanFailures int
 	// alarmed is true when the alarm QUORUM_MISSING may be open. It starts as true, because an earlier process may have
 	// raised it.
 	alarmed bool

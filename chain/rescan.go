@@ -65,6 +65,9 @@ const (
 	rescanAtOnce = 200
 	// rescanDelay is how long a failure puts that off.
 	rescanDelay = time.Minute
+	// rescanFailuresMax is how often one step may fail before it is passed over: old blocks that cannot be read must not keep
+	// newer ones from being read. A later try reads them.
+	rescanFailuresMax = 10
 )
 
 // rescanAsked reads the next blocks again that a reconciliation asked for. Blocks that no node keeps are skipped. Other
@@ -82,10 +85,14 @@ func (c *CrossCheck) rescanAsked(ctx context.Context, cursor models.ChainCursor)
 			return false, ctx.Err()
 		}
 		if err != nil && MeaningOf(err) != MeansTooOld {
-			c.rescanAfter = time.Now().Add(rescanDelay)
-			c.log.WarnContext(ctx, "cannot read blocks again; trying later", "block", from, "error", err)
-			return false, nil
+			if c.rescanFailures++; c.rescanFailures < rescanFailuresMax {
+				c.rescanAfter = time.Now().Add(rescanDelay)
+				c.log.WarnContext(ctx, "cannot read blocks again; trying later", "block", from, "error", err)
+				return false, nil
+			}
+			c.log.WarnContext(ctx, "cannot read blocks again; passing over them", "from", from, "to", until, "error", err)
 		}
+		c.rescanFailures = 0
 		if report.Added+report.Disproved > 0 {
 			c.log.WarnContext(ctx, "reading blocks again changed what is known", "block", from, "blocks", report.Blocks,
 				"added", report.Added, "disproved", report.Disproved)

@@ -68,6 +68,20 @@ func TestBlocksThatAReconciliationAsksFor(t *testing.T) {
 		store.AskForRescan(40, 450)
 		exhaust(t, check)
 		require.Equal(t, truth, store.Canonical())
+
+		// Blocks that cannot be read are passed over in the end, so that newer ones are read.
+		store.AskForRescan(40, 450)
+		panel.nodes[0].Set(func(b *chaintest.Behaviour) { b.Down = true })
+		for range 10 {
+			require.EqualValues(t, 40, asked().RescanFrom)
+			_, err = check.Step(t.Context())
+			require.NoError(t, err)
+			time.Sleep(time.Minute)
+		}
+		require.EqualValues(t, 240, asked().RescanFrom)
+		panel.nodes[0].Set(func(b *chaintest.Behaviour) { b.Down = false })
+		exhaust(t, check)
+		require.Zero(t, asked().RescanTo)
 		store.AskForRescan(1000, 2000)
 		exhaust(t, check)
 		require.Zero(t, asked().RescanTo, "a reorg removed them")

@@ -36,7 +36,9 @@ type BalanceDifference struct {
 
 // AskForRescan has blocks up to the given one read again for differences that are among the open ones: those since the
 // address was handed out, and in later tries the newest 50,000. Each difference is tried a few times in two days and
-// then no more, unless its amount changes. It returns the blocks, or 0 and 0 when nothing is due.
+// then no more, unless its amount changes. While blocks are being read again, nothing more is asked for: a node that
+// invents differences must not keep the newest blocks from being reached. It returns the blocks, or 0 and 0 when
+// nothing is due.
 func (s *Store) AskForRescan(
 	ctx context.Context, network string, differing []BalanceDifference, atBlock uint64,
 ) (from, to uint64, err error) {
@@ -49,20 +51,26 @@ func (s *Store) AskForRescan(
 		if err != nil {
 			return err
 		}
+		if cursor.RescanTo != 0 {
+			return nil
+		}
 		for _, d := range differing {
-			row, due, err := s.dueForRescan(tx, cursor, d)
+			row, due, err := s.dueForRescan(tx, network, d)
 			if err != nil {
 				return err
 			}
 			if !due {
 				continue
 			}
+			handedOut, isOurs, err := blockBefore(tx, network, d.Address)
+			if err != nil {
+				return err
+			}
+			if !isOurs {
+				continue // a forgotten payment's address: reading again stores nothing for it
+			}
 			start := max(1, atBlock-min(atBlock, rescanBlocks))
 			if row.Rescans == 0 {
-				handedOut, err := blockBefore(tx, network, d.Address)
-				if err != nil {
-					return err
-				}
 				start = max(start, min(handedOut, atBlock))
 			}
 			if to == 0 || start < from {
@@ -78,9 +86,6 @@ func (s *Store) AskForRescan(
 		if to == 0 {
 			return nil
 		}
-		if cursor.RescanTo != 0 {
-			from, to = min(from, cursor.RescanFrom), max(to, cursor.RescanTo)
-		}
 		return tx.Model(&models.ChainCursor{}).Where("network = ?", network).
 			UpdateColumns(map[string]any{"rescan_from": from, "rescan_to": to}).Error
 	})
@@ -89,9 +94,9 @@ func (s *Store) AskForRescan(
 
 // dueForRescan reports whether blocks are to be read again for a difference now.
 func (s *Store) dueForRescan(
-	tx *gorm.DB, cursor models.ChainCursor, d BalanceDifference,
+	tx *gorm.DB, network string, d BalanceDifference,
 ) (row finding, due bool, err error) {
-	err = tx.Where("network = ? AND check_name = ? AND subject = ?", cursor.Network, models.CheckChainBalances,
+	err = tx.Where("network = ? AND check_name = ? AND subject = ?", network, models.CheckChainBalances,
 		models.AddressSubject(d.Address)).Take(&row).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return row, false, nil // too many are open
@@ -99,30 +104,37 @@ func (s *Store) dueForRescan(
 	if err != nil {
 		return row, false, fmt.Errorf("read an open difference: %w", err)
 	}
-	if row.RescanUnits != d.Units.String() {
-		row.Rescans = 0
-		return row, true, nil
-	}
 	pause := rescanPause
-	for range row.Rescans - 1 {
-		pause *= rescanFactor
+	if row.RescanUnits == d.Units.String() {
+		for range row.Rescans - 1 {
+			pause *= rescanFactor
+		}
+	} else if row.Rescans > 0 { // another difference; whoever can move the amount must not have blocks read all the time
+		due = s.now().Sub(row.RescannedAt) >= pause
+		row.Rescans = 0
+		return row, due, nil
 	}
-	return row, cursor.RescanTo == 0 && row.Rescans < rescanTries && s.now().Sub(row.RescannedAt) >= pause, nil
+	return row, row.Rescans == 0 || row.Rescans < rescanTries && s.now().Sub(row.RescannedAt) >= pause, nil
 }
 
-// blockBefore returns a block that is older than a deposit address, 0 when none is remembered.
-func blockBefore(tx *gorm.DB, network, address string) (number uint64, err error) {
+// blockBefore returns a block that is older than a deposit address, 0 when none is remembered. isOurs is false for an
+// address that no payment has.
+func blockBefore(tx *gorm.DB, network, address string) (number uint64, isOurs bool, err error) {
 	var handedOut models.DepositAddress
-	if err := tx.Where("address = ?", address).Limit(1).Find(&handedOut).Error; err != nil {
-		return 0, fmt.Errorf("read a deposit address: %w", err)
+	found := tx.Where("address = ?", address).Limit(1).Find(&handedOut)
+	if found.Error != nil {
+		return 0, false, fmt.Errorf("read a deposit address: %w", found.Error)
+	}
+	if found.RowsAffected == 0 {
+		return 0, false, nil
 	}
 	var blocks []models.ChainBlock
 	err = tx.Where("network = ? AND block_time < ?", network, handedOut.CreatedAt.Add(-rescanMargin)).
 		Order("number DESC").Limit(1).Find(&blocks).Error
 	if err != nil || len(blocks) == 0 {
-		return 0, wrap(err, "find the block of a deposit address")
+		return 0, true, wrap(err, "find the block of a deposit address")
 	}
-	return blocks[0].Number, nil
+	return blocks[0].Number, true, nil
 }
 
 // NoteRescanned notes that the blocks from the first one that was to be read again up to the given one were read. It

@@ -68,9 +68,17 @@ func TestARescanIsAskedForAFewTimes(t *testing.T) {
 		_, to = ask(at+10, difference(p, 5))
 		require.Zero(t, to, "it is under way")
 		settle(p, other)
-		from, to = ask(at+10, difference(p, 5), difference(other, -7))
-		require.Equal(t, []uint64{at - 10, at + 10}, []uint64{from, to}, "both at once")
+		_, to = ask(at+10, difference(p, 6), difference(other, -7))
+		require.Zero(t, to, "no difference begins it anew")
 		done()
+		from, to = ask(at+10, difference(other, -7))
+		require.Equal(t, []uint64{at - 10, at + 10}, []uint64{from, to})
+		done()
+		forgotten := models.Payment{DepositAddress: "0x00000000000000000000000000000000000000fF"}
+		settle(p, other, forgotten)
+		_, to = ask(at, difference(forgotten, 1))
+		require.Zero(t, to, "nothing would be stored for it")
+		settle(p, other)
 
 		tries := 1
 		for ; tries < 100; tries++ {
@@ -94,7 +102,11 @@ func TestARescanIsAskedForAFewTimes(t *testing.T) {
 		settle(p)
 		_, to = ask(at, difference(p, 6))
 		require.NotZero(t, to, "it was gone and came back")
-		from, to = ask(20, difference(p, 7))
-		require.Equal(t, []uint64{20, at}, []uint64{from, to}, "a reorg went below what was asked for before")
+		done()
+		_, to = ask(at, difference(p, 7))
+		require.Zero(t, to, "too early, also for another amount")
+		age(rescanPause)
+		_, to = ask(at, difference(p, 7))
+		require.NotZero(t, to)
 	})
 }

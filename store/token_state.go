@@ -247,6 +247,10 @@ func (s *Store) readAgainFrom(tx *gorm.DB, cursor models.ChainCursor, to models.
 	if err := s.moveCursor(tx, cursor.Network, cursor.Block(), to, 0); err != nil {
 		return err
 	}
+	// The blocks from there on may be others when they are read again.
+	if err := noteRewind(tx, cursor, to); err != nil {
+		return err
+	}
 	finalized := map[string]any{"finalized_number": cursor.FinalizedNumber, "finalized_hash": cursor.FinalizedHash}
 	if err := lowerMarks(tx, cursor.Network, to); err != nil {
 		return err

@@ -329,7 +329,13 @@ func TestTheConditionOfTheTokenIsTheQuorums(t *testing.T) {
 		require.Empty(t, f.openAlarms(t))
 		f.agree(t, f.readBlock(t, f.tip.Number+1), models.TokenState{Deprecated: true, Upgrade: upgrade})
 		is(models.TokenCondition{Unfollowed: upgrade})
+		// The blocks are read again, and may be others then: a payment that was created before can be paid in them.
+		p := f.create(t)
+		require.Equal(t, f.tip.Number, p.CreatedAfter)
 		require.NoError(t, f.FollowUpgrade(ctx, models.NetworkERC20, models.TokenUpgrade{Address: upgrade, From: from, At: f.tip}))
 		is(models.TokenCondition{})
+		last, err := lastBefore(f.writer, p)
+		require.NoError(t, err)
+		require.Equal(t, from.Number, last)
 	})
 }
