@@ -65,8 +65,8 @@ const (
 	rescanAtOnce = 200
 	// rescanDelay is how long a failure puts that off.
 	rescanDelay = time.Minute
-	// rescanFailuresMax is how often one step may fail before it is passed over: old blocks that cannot be read must not keep
-	// newer ones from being read. A later try reads them.
+	// rescanFailuresMax is how often one step may fail before it is passed over: old blocks that cannot be read must not
+	// keep newer ones from being read. A later try reads them.
 	rescanFailuresMax = 10
 )
 
@@ -80,26 +80,34 @@ func (c *CrossCheck) rescanAsked(ctx context.Context, cursor models.ChainCursor)
 	from, until := cursor.RescanFrom, cursor.RescanTo
 	if from <= cursor.AgreedNumber {
 		until = min(until, from+rescanAtOnce-1, cursor.AgreedNumber)
-		report, err := c.checkRange(ctx, from, until, c.readers(), nil)
-		if ctx.Err() != nil {
-			return false, ctx.Err()
-		}
-		if err != nil && MeaningOf(err) != MeansTooOld {
-			if c.rescanFailures++; c.rescanFailures < rescanFailuresMax {
-				c.rescanAfter = time.Now().Add(rescanDelay)
-				c.log.WarnContext(ctx, "cannot read blocks again; trying later", "block", from, "error", err)
-				return false, nil
-			}
-			c.log.WarnContext(ctx, "cannot read blocks again; passing over them", "from", from, "to", until, "error", err)
-		}
-		c.rescanFailures = 0
-		if report.Added+report.Disproved > 0 {
-			c.log.WarnContext(ctx, "reading blocks again changed what is known", "block", from, "blocks", report.Blocks,
-				"added", report.Added, "disproved", report.Disproved)
+		if done, err := c.rescanStep(ctx, from, until); err != nil || !done {
+			return false, err
 		}
 	}
 	if err := c.store.NoteRescanned(ctx, c.config.Network, from, until); err != nil {
 		return false, fmt.Errorf("note that blocks %d to %d were read again: %w", from, until, err)
+	}
+	return true, nil
+}
+
+// rescanStep reads blocks again. done is false when that is to be tried later.
+func (c *CrossCheck) rescanStep(ctx context.Context, from, until uint64) (done bool, err error) {
+	report, err := c.checkRange(ctx, from, until, c.readers(), nil)
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	if err != nil && MeaningOf(err) != MeansTooOld {
+		if c.rescanFailures++; c.rescanFailures < rescanFailuresMax {
+			c.rescanAfter = time.Now().Add(rescanDelay)
+			c.log.WarnContext(ctx, "cannot read blocks again; trying later", "block", from, "error", err)
+			return false, nil
+		}
+		c.log.WarnContext(ctx, "cannot read blocks again; passing over them", "from", from, "to", until, "error", err)
+	}
+	c.rescanFailures = 0
+	if report.Added+report.Disproved > 0 {
+		c.log.WarnContext(ctx, "reading blocks again changed what is known", "block", from, "blocks", report.Blocks,
+			"added", report.Added, "disproved", report.Disproved)
 	}
 	return true, nil
 }

@@ -55,32 +55,12 @@ func (s *Store) AskForRescan(
 			return nil
 		}
 		for _, d := range differing {
-			row, due, err := s.dueForRescan(tx, network, d)
+			start, due, err := s.rescanFor(tx, network, d, atBlock)
 			if err != nil {
 				return err
 			}
-			if !due {
-				continue
-			}
-			handedOut, isOurs, err := blockBefore(tx, network, d.Address)
-			if err != nil {
-				return err
-			}
-			if !isOurs {
-				continue // a forgotten payment's address: reading again stores nothing for it
-			}
-			start := max(1, atBlock-min(atBlock, rescanBlocks))
-			if row.Rescans == 0 {
-				start = max(start, min(handedOut, atBlock))
-			}
-			if to == 0 || start < from {
+			if due && (to == 0 || start < from) {
 				from, to = start, atBlock
-			}
-			err = tx.Model(&row).UpdateColumns(map[string]any{
-				"rescans": row.Rescans + 1, "rescanned_at": s.now(), "rescan_units": d.Units.String(),
-			}).Error
-			if err != nil {
-				return fmt.Errorf("note a rescan: %w", err)
 			}
 		}
 		if to == 0 {
@@ -90,6 +70,28 @@ func (s *Store) AskForRescan(
 			UpdateColumns(map[string]any{"rescan_from": from, "rescan_to": to}).Error
 	})
 	return from, to, wrap(err, "ask for blocks to be read again")
+}
+
+// rescanFor reports whether blocks are to be read again for a difference now, from which one on, and counts the try.
+func (s *Store) rescanFor(
+	tx *gorm.DB, network string, d BalanceDifference, atBlock uint64,
+) (start uint64, due bool, err error) {
+	row, due, err := s.dueForRescan(tx, network, d)
+	if err != nil || !due {
+		return 0, false, err
+	}
+	handedOut, isOurs, err := blockBefore(tx, network, d.Address)
+	if err != nil || !isOurs { // a forgotten payment's address: reading again stores nothing for it
+		return 0, false, err
+	}
+	start = max(1, atBlock-min(atBlock, rescanBlocks))
+	if row.Rescans == 0 {
+		start = max(start, min(handedOut, atBlock))
+	}
+	err = tx.Model(&row).UpdateColumns(map[string]any{
+		"rescans": row.Rescans + 1, "rescanned_at": s.now(), "rescan_units": d.Units.String(),
+	}).Error
+	return start, true, wrap(err, "note a rescan")
 }
 
 // dueForRescan reports whether blocks are to be read again for a difference now.
