@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/big"
 	"time"
@@ -54,8 +53,16 @@ func (s *Store) AskForRescan(
 		if cursor.RescanTo != 0 {
 			return nil
 		}
+		open, err := openBalances(tx, network)
+		if err != nil {
+			return err
+		}
 		for _, d := range differing {
-			start, due, err := s.rescanFor(tx, network, d, atBlock)
+			row, isOpen := open[models.AddressSubject(d.Address)]
+			if !isOpen || !s.isDueForRescan(&row, d) {
+				continue
+			}
+			start, due, err := s.rescanFor(tx, row, d, atBlock)
 			if err != nil {
 				return err
 			}
@@ -72,16 +79,44 @@ func (s *Store) AskForRescan(
 	return from, to, wrap(err, "ask for blocks to be read again")
 }
 
-// rescanFor reports whether blocks are to be read again for a difference now, from which one on, and counts the try.
-func (s *Store) rescanFor(
-	tx *gorm.DB, network string, d BalanceDifference, atBlock uint64,
-) (start uint64, due bool, err error) {
-	row, due, err := s.dueForRescan(tx, network, d)
-	if err != nil || !due {
-		return 0, false, err
+// openBalances returns the open differences of balances by their subjects. There are no more than SettleFindings keeps.
+func openBalances(tx *gorm.DB, network string) (map[string]finding, error) {
+	var rows []finding
+	err := tx.Where("network = ? AND check_name = ?", network, models.CheckChainBalances).Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("read the open differences: %w", err)
 	}
-	handedOut, isOurs, err := blockBefore(tx, network, d.Address)
-	if err != nil || !isOurs { // a forgotten payment's address: reading again stores nothing for it
+	open := make(map[string]finding, len(rows))
+	for _, row := range rows {
+		open[row.Subject] = row
+	}
+	return open, nil
+}
+
+// isDueForRescan reports whether blocks are to be read again for an open difference now. It counts the tries of another
+// amount anew.
+func (s *Store) isDueForRescan(row *finding, d BalanceDifference) bool {
+	if row.Rescans == 0 {
+		return true
+	}
+	pause := rescanPause
+	if row.RescanUnits != d.Units.String() {
+		row.Rescans = 0
+	}
+	for range row.Rescans - 1 {
+		pause *= rescanFactor
+	}
+	// Another amount waits, too: whoever can move it must not have blocks read all the time.
+	return row.Rescans < rescanTries && s.now().Sub(row.RescannedAt) >= pause
+}
+
+// rescanFor returns the first of the blocks that are to be read again for a difference, and counts the try. due is
+// false for the address of a forgotten payment: reading again stores nothing for it.
+func (s *Store) rescanFor(
+	tx *gorm.DB, row finding, d BalanceDifference, atBlock uint64,
+) (start uint64, due bool, err error) {
+	handedOut, isOurs, err := blockBefore(tx, row.Network, d.Address)
+	if err != nil || !isOurs {
 		return 0, false, err
 	}
 	start = max(1, atBlock-min(atBlock, rescanBlocks))
@@ -92,31 +127,6 @@ func (s *Store) rescanFor(
 		"rescans": row.Rescans + 1, "rescanned_at": s.now(), "rescan_units": d.Units.String(),
 	}).Error
 	return start, true, wrap(err, "note a rescan")
-}
-
-// dueForRescan reports whether blocks are to be read again for a difference now.
-func (s *Store) dueForRescan(
-	tx *gorm.DB, network string, d BalanceDifference,
-) (row finding, due bool, err error) {
-	err = tx.Where("network = ? AND check_name = ? AND subject = ?", network, models.CheckChainBalances,
-		models.AddressSubject(d.Address)).Take(&row).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return row, false, nil // too many are open
-	}
-	if err != nil {
-		return row, false, fmt.Errorf("read an open difference: %w", err)
-	}
-	pause := rescanPause
-	if row.RescanUnits == d.Units.String() {
-		for range row.Rescans - 1 {
-			pause *= rescanFactor
-		}
-	} else if row.Rescans > 0 { // another difference; whoever can move the amount must not have blocks read all the time
-		due = s.now().Sub(row.RescannedAt) >= pause
-		row.Rescans = 0
-		return row, due, nil
-	}
-	return row, row.Rescans == 0 || row.Rescans < rescanTries && s.now().Sub(row.RescannedAt) >= pause, nil
 }
 
 // blockBefore returns a block that is older than a deposit address, 0 when none is remembered. isOurs is false for an

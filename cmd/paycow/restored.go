@@ -28,6 +28,8 @@ const (
 	// skippedIndexes is how many indexes are passed over above the highest that the engine knows: payments may have been
 	// created whose workflow had not started.
 	skippedIndexes = 1000
+	// maxSkipped bounds that number: the balance of each address is asked for.
+	maxSkipped = 1_000_000
 )
 
 // noticeRestoreAtStart looks for a restore before the first payment is created.
@@ -132,6 +134,12 @@ func recoverCommand() *cli.Command {
 			Name: "skip", Value: skippedIndexes,
 			Usage: "how many indexes to pass over above the highest that the engine knows; more if the engine's state is " +
 				"lost, too",
+			Validator: func(skip uint32) error {
+				if skip > maxSkipped {
+					return fmt.Errorf("must be at most %d", maxSkipped)
+				}
+				return nil
+			},
 		}),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			s, err := loadSettings(cmd, append([]string{"XPUB"}, needsForChain...)...)
@@ -256,7 +264,7 @@ func (a *app) spareAddresses(
 		if err != nil {
 			return nil, err
 		}
-		for first := uint32(models.DefaultReservedAddresses); first < next[name]; first += addressPage {
+		for first := a.settings.Reserved; first < next[name]; first += addressPage {
 			end := min(first+addressPage, next[name])
 			free, err := a.store.UnusedIndexes(ctx, name, first, end)
 			if err != nil {

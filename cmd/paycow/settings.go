@@ -382,6 +382,9 @@ func loadSettings(cmd *cli.Command, needed ...string) (Settings, error) {
 	if err := s.resolveQuorum(); err != nil {
 		wrong = append(wrong, fmt.Errorf("PAYCOW_RPC_QUORUM: %w", err))
 	}
+	if s.MaxAmount > 0 && s.MinAmount > s.MaxAmount { // 0 is one that could not be read
+		wrong = append(wrong, errors.New("PAYCOW_MIN_AMOUNT: must be at most PAYCOW_MAX_AMOUNT"))
+	}
 	if !s.AllowHTTP && strings.HasPrefix(strings.ToLower(s.PublicURL), "http:") && !isLoopbackURL(s.PublicURL) {
 		wrong = append(wrong, errors.New("PAYCOW_PUBLIC_URL: must start with https://, because http:// sends API "+
 			"secrets and passwords in the clear; on a network that you trust, PAYCOW_ALLOW_HTTP=true accepts it"))

@@ -103,6 +103,8 @@ func TestRefusedSettingsOfTheNodes(t *testing.T) {
 	}
 	_, err := settingsOf(t, map[string]string{"PAYCOW_ETH_RPC_URLS": "http://a,http://b", "PAYCOW_RPC_QUORUM": "3"})
 	require.ErrorContains(t, err, "PAYCOW_RPC_QUORUM: a quorum of 3 needs more nodes than the 2 configured")
+	_, err = settingsOf(t, map[string]string{"PAYCOW_MIN_AMOUNT": "20.01", "PAYCOW_MAX_AMOUNT": "20"})
+	require.ErrorContains(t, err, "PAYCOW_MIN_AMOUNT: must be at most PAYCOW_MAX_AMOUNT")
 }
 
 // TestRefusedSettingsAreReportedTogether shows one line for each wrong setting, wherever its value comes from.
