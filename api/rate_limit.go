@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -23,7 +24,14 @@ const (
 	limitedClients = 16384
 	// networksPerSite is how many times the limit of one network a whole IPv6 /48 has, which a provider assigns to a site.
 	networksPerSite = 4
+	// countTimeout bounds how long a request waits to be counted, and countPause is how long a client's requests are not
+	// counted after that failed: a limit makes no outage worse.
+	countTimeout = time.Second
+	countPause   = 5 * time.Second
 )
+
+// errNotCounted means that a request is not counted because counting failed a moment ago.
+var errNotCounted = errors.New("requests are not counted now")
 
 // rateLimit is a limit for one kind of client. The name is what the RateLimit fields call it.
 type rateLimit struct {
@@ -46,6 +54,7 @@ type share struct {
 	left  int
 	rest  int       // of the limit, that no process has counted yet
 	until time.Time // when the window ends
+	blind time.Time // until when nothing is counted
 }
 
 func newLimiter(
@@ -69,9 +78,15 @@ func (l *limiter) take(
 		s.left, s.rest = 0, limit
 	}
 	if s.left == 0 && s.rest > 0 {
+		if now.Before(s.blind) {
+			return false, 0, 0, errNotCounted
+		}
 		ahead := max(limit/limitShare, 1)
+		ctx, cancel := context.WithTimeout(ctx, countTimeout)
+		defer cancel()
 		used, until, err := l.count(ctx, subject, ahead, limitWindow)
 		if err != nil {
+			s.blind = now.Add(countPause)
 			return false, 0, 0, fmt.Errorf("count the request: %w", err)
 		}
 		before := used - int64(ahead)
@@ -135,15 +150,15 @@ func (s *Server) limitKey(c *gin.Context) {
 }
 
 // limit admits a request of a client or answers it with 429. The RateLimit fields follow
-// draft-ietf-httpapi-ratelimit-headers-10. If the count cannot be had, the request goes on: a limit makes no outage
-// worse.
+// draft-ietf-httpapi-ratelimit-headers-10. If the count cannot be had, the request goes on.
 func (s *Server) limit(c *gin.Context, limit rateLimit, client string) {
 	if limit.requests == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
-	defer cancel()
-	ok, left, reset, err := s.rates.take(ctx, limit.name+":"+client, limit.requests)
+	ok, left, reset, err := s.rates.take(c.Request.Context(), limit.name+":"+client, limit.requests)
+	if errors.Is(err, errNotCounted) {
+		return
+	}
 	if err != nil {
 		s.Log.WarnContext(c, "cannot count a request for its rate limit", "request_id", requestID(c), "error", err)
 		return

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -114,12 +113,16 @@ func TestALimitNeedsNoDatabase(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(c *Config) { c.RateOfStatus = 1 })
 	p := f.payment(f.account)
-	f.server.rates.count = func(context.Context, string, int, time.Duration) (int64, time.Time, error) {
-		return 0, time.Time{}, errors.New("away")
+	var asked atomic.Int64
+	f.server.rates.count = func(ctx context.Context, _ string, _ int, _ time.Duration) (int64, time.Time, error) {
+		asked.Add(1)
+		<-ctx.Done() // it hangs
+		return 0, time.Time{}, ctx.Err()
 	}
 	for range 3 {
 		got := f.call(apitest.Account{}, http.MethodGet, "/payment/data/"+p.ID, "")
 		require.Equal(t, http.StatusOK, got.status)
 		require.Empty(t, got.header.Get("RateLimit"))
 	}
+	require.EqualValues(t, 1, asked.Load(), "one request waits, not each")
 }
