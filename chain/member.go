@@ -47,6 +47,7 @@ type member struct {
 	syncing    bool
 	head       Header
 	headAt     time.Time     // when the node reported the head
+	othersWere uint64        // the agreed head at that time, 0 if there was none
 	roseAt     time.Time     // when it first reported a head of that height
 	answeredAt time.Time     // of the last call that succeeded
 	latency    time.Duration // moving average, weighted towards the latest call
@@ -73,7 +74,6 @@ func newMember(p *Pool, endpoint Endpoint, name string, position int) *member {
 
 // state returns the state of the node, and the reason in one sentence unless it is OK.
 func (m *member) state() (models.NodeState, string) {
-	agreed, known := m.pool.agreedHead()
 	reference := m.pool.headReference(time.Now())
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -95,8 +95,8 @@ func (m *member) state() (models.NodeState, string) {
 		return models.NodeErroring, "its calls fail: " + m.lastError
 	case m.syncing:
 		return models.NodeSyncing, "it is still catching up with its peers"
-	case known && headIsFresh && m.head.Number+staleBlocks < agreed:
-		return models.NodeStale, fmt.Sprintf("it is at block %d while others are at %d", m.head.Number, agreed)
+	case headIsFresh && m.head.Number+staleBlocks < m.othersWere:
+		return models.NodeStale, fmt.Sprintf("it was at block %d when others were at %d", m.head.Number, m.othersWere)
 	case config.BlockTime > 0 && headIsFresh && reference.Sub(m.head.Time) > config.staleAfter():
 		return models.NodeStale, "its newest block is from " + m.head.Time.UTC().Format(time.RFC3339)
 	case m.pace.isSlowed():
@@ -160,14 +160,17 @@ func (m *member) answeredWithin(within time.Duration) bool {
 	return time.Since(m.answeredAt) < within && time.Since(m.headAt) < within || m.pace.isPaused()
 }
 
+// noteHead notes the head that the node has just reported. It is compared with what the others have reported by now: what
+// they report later does not make a node stale that was not asked since.
 func (m *member) noteHead(head Header) {
+	agreed, _ := m.pool.agreedHead()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
 	if m.headAt.IsZero() || head.Number > m.head.Number {
 		m.roseAt = now
 	}
-	m.head, m.headAt = head, now
+	m.head, m.headAt, m.othersWere = head, now, agreed
 }
 
 func (m *member) headAge() time.Duration {

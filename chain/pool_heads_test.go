@@ -50,6 +50,36 @@ func TestOneNodesHeadDoesNotDecide(t *testing.T) {
 	})
 }
 
+// A node is behind when it reports an old head, not when others have reported newer ones since it was asked. With many
+// blocks at once it would be left out just when it is needed in place of one that fails.
+func TestANodeThatWasNotAskedIsNotBehind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b, c := newFaultyNode("a", 100), newFaultyNode("b", 100), newFaultyNode("c", 100)
+		pool := poolOf(2, nil, a, b, c)
+		pool.Probe(t.Context())
+		for _, n := range []*faultyNode{a, b, c} {
+			n.set(func(n *faultyNode) { n.head.Number = 113 })
+		}
+		for _, m := range pool.members[:2] {
+			_, err := m.HeadHeader(t.Context())
+			require.NoError(t, err)
+		}
+		a.set(func(n *faultyNode) { n.err = errAway })
+		require.Equal(t, models.NodeOK, pool.stateOf(2))
+		began := time.Now()
+		head, err := pool.AgreedHead(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, uint64(113), head.Number)
+		require.Less(t, time.Since(began), time.Second)
+
+		c.set(func(n *faultyNode) { n.head.Number = 100 })
+		_, err = pool.members[2].HeadHeader(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, models.NodeStale, pool.stateOf(2), "it was asked, and is behind")
+	})
+}
+
 // A hanging node among three costs a question to two of them no more than the time after which the third is asked.
 func TestGatherDoesNotWaitForOne(t *testing.T) {
 	t.Parallel()

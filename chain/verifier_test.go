@@ -132,11 +132,13 @@ func TestAHangingNodeDoesNotDelayACredit(t *testing.T) {
 				}
 				test.hang(nodes[position])
 				pool := poolOf(test.quorum, nil, nodes...)
-				for i, m := range pool.members {
-					if test.othersAreStale && i != position {
-						m.noteHead(Header{Number: 90, Time: time.Now()})
-					} else if test.othersAreStale {
-						m.noteHead(Header{Number: 100, Time: time.Now()})
+				if test.othersAreStale {
+					pool.members[position].noteHead(Header{Number: 100, Time: time.Now()})
+					for i, m := range pool.members {
+						if i != position {
+							m.noteHead(Header{Number: 90, Time: time.Now()})
+							require.Equal(t, models.NodeStale, pool.stateOf(i))
+						}
 					}
 				}
 				began := time.Now()
