@@ -33,6 +33,7 @@ type statsView struct {
 type dayView struct {
 	Date    string        `json:"date"`
 	Created int64         `json:"created"`
+	Ended   int64         `json:"ended"`
 	Paid    int64         `json:"paid"`
 	Volume  models.Amount `json:"volume"`
 }
@@ -58,7 +59,9 @@ func (s *Server) operatorStats(c *gin.Context) error {
 	}
 	view := statsView{Days: make([]dayView, 0, len(stats.Days))}
 	for _, day := range stats.Days {
-		view.Days = append(view.Days, dayView{Date: day.Day, Created: day.Created, Paid: day.Paid, Volume: day.Volume})
+		view.Days = append(view.Days, dayView{
+			Date: day.Day, Created: day.Created, Ended: day.Ended, Paid: day.Paid, Volume: day.Volume,
+		})
 	}
 	for status, count := range stats.ByStatus {
 		view.Totals.Created += count

@@ -28,6 +28,7 @@ const maxUnpaidShown = 10_000
 type DayFigures struct {
 	Day     string        // 2006-01-02
 	Created int64         // payments created on this day
+	Ended   int64         // those of them that are paid, expired or rejected by now
 	Paid    int64         // those of them that are paid by now
 	Volume  models.Amount // credited less reversed on this day, in micro-USDT
 }
@@ -108,6 +109,9 @@ func (s *Store) OperatorFigures(ctx context.Context, operatorID string, days int
 		figures.ByStatus[row.Status] += row.Count
 		if day := byDay[row.Day]; day != nil {
 			day.Created += row.Count
+			if row.Status.IsFinal() {
+				day.Ended += row.Count
+			}
 			if row.Status == models.StatusPaid {
 				day.Paid += row.Count
 			}

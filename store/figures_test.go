@@ -42,6 +42,14 @@ func TestOperatorFiguresByDay(t *testing.T) {
 		require.Equal(t, DayFigures{Day: "2026-03-02", Created: 1}, figures.Days[29])
 		require.Equal(t, DayFigures{Day: "2026-03-01", Created: 1}, figures.Days[28])
 		require.Equal(t, map[models.Status]int64{models.StatusPending: 2}, figures.ByStatus)
+
+		for i, status := range []models.Status{models.StatusExpired, models.StatusRejected, models.StatusPaid} {
+			require.NoError(t, f.writer.Exec("INSERT INTO payment_days (operator_id, day, status, shard, count) VALUES (?, ?, ?, 0, ?)",
+				operator.ID, "2026-03-01", status, i+1).Error)
+		}
+		figures, err = f.OperatorFigures(ctx, operator.ID, 30)
+		require.NoError(t, err)
+		require.Equal(t, DayFigures{Day: "2026-03-01", Created: 7, Ended: 6, Paid: 3}, figures.Days[28])
 	})
 }
 

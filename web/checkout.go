@@ -247,8 +247,9 @@ func textsOf(p models.Payment, isPart, isOver bool) (tone, headline, advice stri
 		return toneBad, "h_rejected", "a_rejected"
 	case p.Status == models.StatusExpired && p.Exception == models.ExceptionReverted:
 		return toneBad, "h_reverted", "a_reverted_end"
-	case p.Status == models.StatusExpired && p.Exception == models.ExceptionPaidLate:
-		return toneBad, "h_late", "a_late"
+	case p.Status == models.StatusExpired &&
+		(p.Exception == models.ExceptionPaidLate || p.AmountReceived >= p.AmountRequested):
+		return toneBad, "h_late", "a_late" // the exception is there once the transfer is credited
 	case p.Status == models.StatusExpired && p.AmountReceived > 0:
 		return toneBad, "h_underpaid", "a_underpaid"
 	case p.Status == models.StatusExpired:

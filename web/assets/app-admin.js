@@ -275,12 +275,15 @@
       put('links', links, () => (links.length ? el('ul', {}, links.map(([name, url]) => el('li', {}, external(url, name, ' in Temporal')))) : el('p', { class: 'muted' }, 'Set PAYCOW_TEMPORAL_UI_URL to show links to Temporal’s web UI.')));
     },
   };
+  // isOld reports whether no worker has reported the node for a while: then nothing is known of it.
+  const isOld = (node) => Date.now() - new Date(node.updatedAt) > 60_000;
   const nodeColumns = [
     { title: 'Node', class: 'wrap full', cell: (n) => el('span', {}, el('strong', {}, n.name), n.reason ? el('span', { class: 'sub' }, n.reason) : '') },
-    { title: 'State', cell: (n) => badge(n.state) },
+    { title: 'State', cell: (n) => (isOld(n) ? el('span', { class: 'badge bad' }, 'NO REPORT') : badge(n.state)) },
     { title: 'Head', class: 'number', label: true, cell: (n) => amount(n.head) },
     { title: 'Latency', class: 'number', label: true, cell: (n) => (n.latencyMillis === undefined ? '–' : `${n.latencyMillis} ms`) },
     { title: 'In this state since', label: true, class: 'nowrap', cell: (n) => time(n.since) },
+    { title: 'Reported', label: true, class: 'nowrap', cell: (n) => el('span', { class: isOld(n) ? 'badge bad' : '' }, time(n.updatedAt, true)) },
   ];
 
   // ---- Alarms ----

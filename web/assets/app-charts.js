@@ -96,7 +96,7 @@
       },
     }));
 
-    const rate = (d) => (d.created ? Math.min(100, (d.paid / d.created) * 100) : null);
+    const rate = (d) => (d.ended ? (d.paid / d.ended) * 100 : null); // what is still open does not count yet
     const created = days.reduce((sum, d) => sum + d.created, 0);
     const paid = days.reduce((sum, d) => sum + d.paid, 0);
     charts.conversion.set(`Payments by day from ${first} to ${last}: ${created} created, ${paid} paid. The figures are in the table below.`, (box) => ({
@@ -109,7 +109,7 @@
           { fill: colour('--accent'), stroke: colour('--accent'), width: 0, paths: bars(0.7), points: { show: false } },
           { scale: 'rate', stroke: colour('--wait'), width: 2, spanGaps: true, points: { show: true, size: 6, fill: colour('--card') } },
         ],
-        hooks: { setCursor: [tip(box, (i) => [headline(i), `${days[i].paid} of ${days[i].created} paid`, days[i].created ? ` (${Math.round(rate(days[i]))}%)` : ''])] },
+        hooks: { setCursor: [tip(box, (i) => [headline(i), `${days[i].created} created, ${days[i].paid} of ${days[i].ended} ended ones paid`, days[i].ended ? ` (${Math.round(rate(days[i]))}%)` : ''])] },
       },
     }));
     legend($('[data-chart="conversion"]'), [['', 'Created'], ['key-paid', 'Paid'], ['key-rate', 'Conversion']]);

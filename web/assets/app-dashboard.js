@@ -82,7 +82,7 @@
     { title: 'Created', class: 'number', label: true, cell: (d) => String(d.created) },
     { title: 'Paid', class: 'number', label: true, cell: (d) => String(d.paid) },
     { title: 'Volume, USDT', class: 'number', label: true, cell: (d) => amount(d.volume) },
-    { title: 'Conversion', class: 'number', label: true, cell: (d) => (d.created ? percent(Math.min(1, d.paid / d.created)) : '–') },
+    { title: 'Conversion', class: 'number', label: true, cell: (d) => (d.ended ? percent(d.paid / d.ended) : '–') },
   ];
   const recentColumns = [paymentColumns.amount, paymentColumns.status, paymentColumns.user, paymentColumns.created];
 
@@ -250,7 +250,7 @@
   }
 
   function showKey() {
-    $('[data-key]').textContent = me.apiKey || '';
+    $('[data-api-key]').textContent = me.apiKey || '';
     // A shell interprets nothing inside single quotes, and neither a host nor a key contains one.
     $('[data-curl]').textContent = [
       `curl -X POST '${me.publicUrl}/api/payment/create' \\`,

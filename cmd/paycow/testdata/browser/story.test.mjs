@@ -64,7 +64,7 @@ test('from the application to the balance', async () => {
   assert.equal((await operator.content()).includes('sk_'), false)
   await to(operator, 'Credentials').click()
   const key = await until('the key is shown', async () => {
-    const shown = (await operator.locator('[data-key]').first().textContent()).trim()
+    const shown = (await operator.locator('[data-api-key]').textContent()).trim()
     return shown.startsWith('pk_') && shown
   })
   await operator.locator('[data-reveal]').click()
@@ -75,6 +75,20 @@ test('from the application to the balance', async () => {
   const secret = await operator.locator('[data-secret]').first().textContent()
   await copied(operator, 'the secret', secret)
   await everyLook(operator, 'dashboard-credentials')
+  // A list with a second page keeps its hands off the key.
+  for (let i = 0; i < 26; i++) {
+    const more = await fetch(api + '/api/payment/create', {
+      method: 'POST', headers: { 'content-type': 'application/json', 'x-api-key': key, 'x-api-secret': secret },
+      body: JSON.stringify({ amount: 1, userId: 'looker', network: 'ERC20' }),
+    })
+    assert.equal(more.status, 200)
+  }
+  await to(operator, 'Payments').click()
+  await view(operator, 'payments').getByRole('button', { name: 'Older' }).click()
+  await view(operator, 'payments').getByText('looker').first().waitFor()
+  await to(operator, 'Credentials').click()
+  assert.equal((await operator.locator('[data-api-key]').textContent()).trim(), key)
+
   const answer = await fetch(api + '/api/payment/create', {
     method: 'POST', headers: { 'content-type': 'application/json', 'x-api-key': key, 'x-api-secret': secret },
     body: JSON.stringify({ amount: 75.5, userId: 'reader_7', network: 'ERC20' }),

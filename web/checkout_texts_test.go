@@ -1,0 +1,127 @@
+package web
+
+import (
+	"fmt"
+	"html"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"paycow/models"
+)
+
+const checkoutTexts = "../docs/checkout-texts.md"
+
+// canBe reports whether a payment of 50 USDT can be in a state.
+func canBe(s models.PaymentState, isOver bool) bool {
+	full := s.AmountReceived >= 50*models.USDT
+	exceptions := map[models.Status][]models.Exception{
+		models.StatusPending:    {models.ExceptionNone, models.ExceptionReverted},
+		models.StatusDetected:   {models.ExceptionNone, models.ExceptionReverted},
+		models.StatusConfirming: {models.ExceptionNone, models.ExceptionReverted},
+		models.StatusPaid:       {models.ExceptionNone, models.ExceptionOverpaid, models.ExceptionAccepted},
+		models.StatusExpired:    {models.ExceptionNone, models.ExceptionUnderpaid, models.ExceptionPaidLate, models.ExceptionReverted},
+		models.StatusRejected:   {models.ExceptionNone, models.ExceptionAfterReject, models.ExceptionReverted},
+	}
+	isThere := false
+	for _, exception := range exceptions[s.Status] {
+		isThere = isThere || exception == s.Exception
+	}
+	switch {
+	case !isThere:
+		return false
+	case s.Status == models.StatusPending:
+		return s.AmountReceived == 0
+	case s.Status == models.StatusDetected:
+		return s.AmountReceived > 0
+	case s.Status == models.StatusConfirming:
+		return full
+	case s.Status == models.StatusPaid && s.Exception == models.ExceptionNone:
+		return s.AmountReceived == 50*models.USDT
+	case s.Status == models.StatusPaid && s.Exception == models.ExceptionOverpaid:
+		return s.AmountReceived > 50*models.USDT
+	case s.Status == models.StatusPaid:
+		return s.AmountReceived > 0 && isOver
+	case s.Status == models.StatusExpired && s.Exception == models.ExceptionUnderpaid:
+		return isOver && s.AmountReceived > 0 && !full
+	case s.Status == models.StatusExpired && s.Exception == models.ExceptionPaidLate:
+		return isOver && s.AmountReceived > 0
+	case s.Status == models.StatusExpired:
+		return isOver
+	case s.Exception == models.ExceptionAfterReject:
+		return s.AmountReceived > 0
+	}
+	return true
+}
+
+// readable returns what a person reads of a piece of HTML.
+func readable(piece string) string { return html.UnescapeString(tags.ReplaceAllString(piece, "")) }
+
+var (
+	headlineOf = regexp.MustCompile(`(?s)<h1>(.*?)</h1><p>(.*?)</p>`)
+	tags       = regexp.MustCompile(`<[^>]*>`)
+)
+
+// TestEveryTextOfTheCheckoutPage renders the page in every state that a payment of 50 USDT can have, and holds the table in
+// docs/checkout-texts.md against it, so that a person can read all of them. PAYCOW_WRITE_DOCS=1 writes the table.
+func TestEveryTextOfTheCheckoutPage(t *testing.T) {
+	t.Parallel()
+	var table strings.Builder
+	table.WriteString(`# What the checkout page says
+
+A payment of 50.00 USDT, in every state that it can have. A test writes this table from the page itself.
+
+| status | exception | received | time | headline | text |
+| --- | --- | --- | --- | --- | --- |
+`)
+	statuses := []models.Status{
+		models.StatusPending, models.StatusDetected, models.StatusConfirming, models.StatusPaid, models.StatusExpired, models.StatusRejected,
+	}
+	exceptions := []models.Exception{
+		models.ExceptionNone, models.ExceptionUnderpaid, models.ExceptionOverpaid, models.ExceptionPaidLate,
+		models.ExceptionReverted, models.ExceptionAccepted, models.ExceptionAfterReject,
+	}
+	for _, status := range statuses {
+		for _, exception := range exceptions {
+			for _, received := range []models.Amount{0, 20 * models.USDT, 50 * models.USDT, 70 * models.USDT} {
+				for _, isOver := range []bool{false, true} {
+					state := models.PaymentState{Status: status, Exception: exception, AmountReceived: received}
+					if !canBe(state, isOver) {
+						continue
+					}
+					checkout := exampleCheckout(examplePayment(func(p *models.Payment) { p.PaymentState = state }), 5)
+					when := "before the end"
+					if isOver {
+						when, checkout.Now = "after the end", checkout.Payment.ExpiresAt.Add(time.Minute)
+					}
+					page := headlineOf.FindStringSubmatch(renderCheckout(t, checkout))
+					require.NotNil(t, page)
+					headline, advice := readable(page[1]), readable(page[2])
+					row := fmt.Sprintf("| %s | %s | %s | %s | %s | %s |\n", status, exception, received, when, headline, advice)
+					text := headline + " " + advice
+					if received >= 50*models.USDT {
+						require.NotContains(t, text, "Not enough", row)
+						require.NotContains(t, text, "the rest", row)
+						require.NotContains(t, text, "remaining", row)
+					}
+					if received == 0 {
+						require.NotContains(t, text, "USDT arrived", row)
+					} else {
+						require.NotContains(t, text, "nothing arrived", row)
+					}
+					table.WriteString(row)
+				}
+			}
+		}
+	}
+	if os.Getenv("PAYCOW_WRITE_DOCS") == "1" {
+		require.NoError(t, os.WriteFile(checkoutTexts, []byte(table.String()), 0o600))
+	}
+	written, err := os.ReadFile(checkoutTexts)
+	require.NoError(t, err)
+	require.Equal(t, string(written), table.String(), "write it again with PAYCOW_WRITE_DOCS=1 and read it")
+}
