@@ -17,6 +17,9 @@ import (
 	"paycow/models"
 )
 
+// inBraces turns the parameters of a route into those of the document.
+var inBraces = regexp.MustCompile(`:(\w+)`)
+
 // document is the served OpenAPI document.
 type document map[string]any
 
@@ -248,7 +251,7 @@ func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 		if isOfPages(route.Path) || isOfPeople(route.Path) {
 			continue
 		}
-		name := route.Method + " " + strings.ReplaceAll(route.Path, ":id", "{id}")
+		name := route.Method + " " + inBraces.ReplaceAllString(route.Path, "{$1}")
 		require.True(t, checked[name] || route.Path == "/" || route.Path == "/payment/:id",
 			"no answer of %s was checked", name)
 	}
@@ -298,6 +301,9 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 		path := template
 		if len(ids) > 0 {
 			path = strings.ReplaceAll(template, "{id}", ids[0])
+		}
+		if len(ids) > 1 {
+			path = strings.ReplaceAll(path, "{key}", ids[1])
 		}
 		got := v.must(status, method, path, body)
 		if at := strings.IndexByte(template, '?'); at >= 0 {
@@ -407,6 +413,10 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 			try(admin, 200, post, of.base+what, newPassword, of.id)
 		}
 	}
+	keys := parse[struct{ Keys []keyView }](t, try(admin, 200, get, "/api/admin/operators/{id}/keys", nil, id).body).Keys
+	try(admin, 404, get, "/api/admin/operators/{id}/keys", nil, models.NewID())
+	try(admin, 200, post, "/api/admin/operators/{id}/keys/{key}/revoke", newPassword, id, keys[0].ID)
+	try(admin, 404, post, "/api/admin/operators/{id}/keys/{key}/revoke", newPassword, id, keys[0].ID)
 	try(admin, 200, post, "/api/admin/operators/{id}/revoke-keys", newPassword, otherID)
 	try(admin, 404, post, "/api/admin/operators/{id}/revoke-keys", newPassword, models.NewID())
 	try(admin, 200, post, "/api/admin/admins/{id}/disable", newPassword, secondID)
@@ -451,7 +461,7 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 
 	for _, route := range f.server.router.Routes() {
 		if isOfPeople(route.Path) {
-			require.True(t, checked[route.Method+" "+strings.ReplaceAll(route.Path, ":id", "{id}")],
+			require.True(t, checked[route.Method+" "+inBraces.ReplaceAllString(route.Path, "{$1}")],
 				"no good answer of %s %s was checked", route.Method, route.Path)
 		}
 	}
