@@ -281,6 +281,22 @@ func TestAnAdminRevokesOneKey(t *testing.T) {
 	require.Contains(t, entries[0].Detail, leaked.APIKey)
 }
 
+// checkKeysOfOperator checks the answers to an admin who reads an operator's API keys and revokes one, then all.
+func checkKeysOfOperator(
+	t *testing.T, admin *visitor, id string, confirmed fieldsOf,
+	try func(*visitor, int, string, string, fieldsOf, ...string) answer,
+) {
+	t.Helper()
+	const list, all = "/api/admin/operators/{id}/keys", "/api/admin/operators/{id}/revoke-keys"
+	const revoke = list + "/{key}/revoke"
+	keys := parse[struct{ Keys []keyView }](t, try(admin, 200, http.MethodGet, list, nil, id).body).Keys
+	try(admin, 404, http.MethodGet, list, nil, models.NewID())
+	try(admin, 200, http.MethodPost, revoke, confirmed, id, keys[0].ID)
+	try(admin, 404, http.MethodPost, revoke, confirmed, id, keys[0].ID)
+	try(admin, 200, http.MethodPost, all, confirmed, id)
+	try(admin, 404, http.MethodPost, all, confirmed, models.NewID())
+}
+
 func TestAKeyMakesNoWiderKey(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)

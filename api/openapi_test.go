@@ -398,30 +398,8 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 	}
 
 	newPassword := fieldsOf{"password": "a new long password"}
-	admins := parse[struct{ Admins []adminAccountView }](t, try(admin, 200, get, "/api/admin/admins", nil).body).Admins
-	second, otherID := f.admin("second@example.org"), other.me().ID
-	require.Len(t, admins, 1)
-	secondID := ""
-	for _, a := range parse[struct{ Admins []adminAccountView }](t, try(admin, 200, get, "/api/admin/admins", nil).body).Admins {
-		if a.ID != admins[0].ID {
-			secondID = a.ID
-		}
-	}
-	try(second, 403, post, "/api/admin/operators/{id}/unlock", fieldsOf{"password": "wrong"}, id)
-	for _, of := range []struct{ base, id string }{{"/api/admin/operators/{id}/", otherID}, {"/api/admin/admins/{id}/", secondID}} {
-		for _, what := range []string{"unlock", "remove-totp", "end-sessions", "password-link"} {
-			try(admin, 200, post, of.base+what, newPassword, of.id)
-		}
-	}
-	keys := parse[struct{ Keys []keyView }](t, try(admin, 200, get, "/api/admin/operators/{id}/keys", nil, id).body).Keys
-	try(admin, 404, get, "/api/admin/operators/{id}/keys", nil, models.NewID())
-	try(admin, 200, post, "/api/admin/operators/{id}/keys/{key}/revoke", newPassword, id, keys[0].ID)
-	try(admin, 404, post, "/api/admin/operators/{id}/keys/{key}/revoke", newPassword, id, keys[0].ID)
-	try(admin, 200, post, "/api/admin/operators/{id}/revoke-keys", newPassword, otherID)
-	try(admin, 404, post, "/api/admin/operators/{id}/revoke-keys", newPassword, models.NewID())
-	try(admin, 200, post, "/api/admin/admins/{id}/disable", newPassword, secondID)
-	try(admin, 409, post, "/api/admin/admins/{id}/disable", newPassword, admins[0].ID)
-	try(admin, 200, post, "/api/admin/admins/{id}/enable", newPassword, secondID)
+	checkAccess(t, f, admin, other.me().ID, newPassword, try)
+	checkKeysOfOperator(t, admin, id, newPassword, try)
 	for _, side := range []struct {
 		base string
 		v    *visitor
@@ -481,4 +459,31 @@ func (d document) checkAnswer(t *testing.T, method, template string, got answer)
 	var value any
 	require.NoError(t, json.Unmarshal([]byte(got.body), &value), name)
 	d.check(t, name, document(described).at(t, "content", "application/json", "schema"), value)
+}
+
+// checkAccess checks the answers to an admin who changes the access of an operator and of another admin.
+func checkAccess(
+	t *testing.T, f *fixture, admin *visitor, operatorID string, confirmed fieldsOf,
+	try func(*visitor, int, string, string, fieldsOf, ...string) answer,
+) {
+	t.Helper()
+	get, post := http.MethodGet, http.MethodPost
+	admins := parse[struct{ Admins []adminAccountView }](t, try(admin, 200, get, "/api/admin/admins", nil).body).Admins
+	second := f.admin("second@example.org")
+	require.Len(t, admins, 1)
+	secondID := ""
+	for _, a := range parse[struct{ Admins []adminAccountView }](t, try(admin, 200, get, "/api/admin/admins", nil).body).Admins {
+		if a.ID != admins[0].ID {
+			secondID = a.ID
+		}
+	}
+	try(second, 403, post, "/api/admin/operators/{id}/unlock", fieldsOf{"password": "wrong"}, operatorID)
+	for _, of := range []struct{ base, id string }{{"/api/admin/operators/{id}/", operatorID}, {"/api/admin/admins/{id}/", secondID}} {
+		for _, what := range []string{"unlock", "remove-totp", "end-sessions", "password-link"} {
+			try(admin, 200, post, of.base+what, confirmed, of.id)
+		}
+	}
+	try(admin, 200, post, "/api/admin/admins/{id}/disable", confirmed, secondID)
+	try(admin, 409, post, "/api/admin/admins/{id}/disable", confirmed, admins[0].ID)
+	try(admin, 200, post, "/api/admin/admins/{id}/enable", confirmed, secondID)
 }
