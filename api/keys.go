@@ -20,6 +20,9 @@ var (
 	errUnknownKey = &failure{
 		status: http.StatusNotFound, code: "key_not_found", msg: "You have no valid API key with this id.",
 	}
+	errUnknownKeyOfOperator = &failure{
+		status: http.StatusNotFound, code: "key_not_found", msg: "The operator has no valid API key with this id.",
+	}
 	errTooManyKeys = conflict("too_many_keys",
 		fmt.Sprintf("An account can have %d valid API keys; revoke one that is not used.", models.MaxKeys))
 	errNameTaken = conflict("name_taken", "Another API key has this name.")
@@ -60,8 +63,11 @@ type newKeyView struct {
 	APISecret string `json:"apiSecret"`
 }
 
-func (s *Server) listKeys(c *gin.Context) error {
-	keys, err := s.Store.KeysOf(c.Request.Context(), operatorOfRequest(c).ID)
+func (s *Server) listKeys(c *gin.Context) error { return s.writeKeys(c, operatorOfRequest(c).ID) }
+
+// writeKeys answers with the API keys of an operator.
+func (s *Server) writeKeys(c *gin.Context, operatorID string) error {
+	keys, err := s.Store.KeysOf(c.Request.Context(), operatorID)
 	if err != nil {
 		return fmt.Errorf("list the API keys: %w", err)
 	}
@@ -209,7 +215,7 @@ func (s *Server) revokeKey(c *gin.Context) error {
 	operator := operatorOfRequest(c)
 	maker, _ := keyOfRequest(c)
 	apiKey := c.Param("id")
-	if len(apiKey) > maxCredentialBytes || !isPrintableASCII(apiKey) {
+	if !isAPIKey(apiKey) {
 		return errUnknownKey
 	}
 	err := s.Store.RevokeCredential(c.Request.Context(), operator.ID, apiKey, maker.APIKey,
@@ -223,6 +229,37 @@ func (s *Server) revokeKey(c *gin.Context) error {
 	c.Status(http.StatusNoContent)
 	return nil
 }
+
+// listKeysOfOperator lists an operator's API keys for admins.
+func (s *Server) listKeysOfOperator(c *gin.Context) error {
+	id := c.Param("id")
+	if !isLowerHex(id, 24) {
+		return errUnknownOperator
+	}
+	if _, err := s.Store.Operator(c.Request.Context(), id); errors.Is(err, models.ErrNotFound) {
+		return errUnknownOperator.because(err)
+	} else if err != nil {
+		return fmt.Errorf("read the operator: %w", err)
+	}
+	return s.writeKeys(c, id)
+}
+
+// revokeKeyOfOperator is what an admin does to one API key of an operator.
+func revokeKeyOfOperator(s *Server, c *gin.Context, account models.Account) (gin.H, error) {
+	apiKey, unknown := c.Param("key"), errUnknownKeyOfOperator
+	if !isAPIKey(apiKey) {
+		return nil, unknown
+	}
+	err := s.Store.RevokeCredential(c.Request.Context(), account.ID, apiKey, "",
+		aboutAccount(c, account, "key_revoked", "Revoked the API key "+apiKey+"."))
+	if errors.Is(err, models.ErrNotFound) {
+		return nil, unknown.because(err)
+	}
+	return gin.H{}, err
+}
+
+// isAPIKey reports whether a text can be an API key.
+func isAPIKey(text string) bool { return len(text) <= maxCredentialBytes && isPrintableASCII(text) }
 
 // auditOfKey returns an entry of the audit log for a change of the operator's API keys, by a person or by a key.
 func auditOfKey(c *gin.Context, action, detail string) models.AuditEntry {

@@ -225,6 +225,78 @@ func TestKeysInTheDashboard(t *testing.T) {
 }
 
 // A key that makes keys makes none that can do more than itself.
+// An admin sees an operator's keys and revokes one: the others go on, and no other operator's key is reached.
+func TestAnAdminRevokesOneKey(t *testing.T) {
+	t.Parallel()
+	f := setup(t, withKey)
+	shop, other := f.approved("shop@example.org"), f.approved("other@example.org")
+	admin := f.admin("admin@example.org")
+	leaked := f.key(shop.me().ID, models.Credential{Name: "Leaked"})
+	kept := f.key(shop.me().ID, models.Credential{Name: "Kept"})
+	uses := func(key apitest.Account) int { return f.call(key, http.MethodGet, "/api/balance", "").status }
+	pathOf := func(v *visitor) string { return "/api/admin/operators/" + v.me().ID + "/keys" }
+	path, confirmed := pathOf(shop), fieldsOf{"password": goodPassword}
+	list := func() (names []string) {
+		got := admin.must(http.StatusOK, http.MethodGet, path, nil)
+		require.NotContains(t, got.body, "sk_")
+		for _, key := range parse[struct{ Keys []keyView }](t, got.body).Keys {
+			names = append(names, key.Name)
+		}
+		return names
+	}
+	require.ElementsMatch(t, []string{"", "Leaked", "Kept"}, list())
+
+	revoke := func(v *visitor, status int, path string, body fieldsOf) {
+		t.Helper()
+		v.must(status, http.MethodPost, path+"/"+leaked.APIKey+"/revoke", body)
+	}
+	for _, v := range []*visitor{shop, other} { // whose own key it is has the dashboard for it
+		v.must(http.StatusForbidden, http.MethodGet, path, nil)
+		revoke(v, http.StatusForbidden, path, confirmed)
+	}
+	f.visitor().must(http.StatusUnauthorized, http.MethodGet, path, nil)
+	revoke(f.visitor(), http.StatusUnauthorized, path, confirmed)
+	revoke(admin, http.StatusBadRequest, path, fieldsOf{})
+	revoke(admin, http.StatusForbidden, path, fieldsOf{"password": "wrong"})
+	revoke(admin, http.StatusNotFound, pathOf(other), confirmed)
+	for _, id := range []string{models.NewID(), "x"} {
+		admin.must(http.StatusNotFound, http.MethodGet, "/api/admin/operators/"+id+"/keys", nil)
+		revoke(admin, http.StatusNotFound, "/api/admin/operators/"+id+"/keys", confirmed)
+	}
+	for _, key := range []string{"pk_unknown", "%00", "%C3%A9", strings.Repeat("k", maxCredentialBytes+1)} {
+		admin.must(http.StatusNotFound, http.MethodPost, path+"/"+key+"/revoke", confirmed)
+	}
+	require.Equal(t, http.StatusOK, uses(leaked))
+
+	revoke(admin, http.StatusOK, path, confirmed)
+	require.Equal(t, http.StatusUnauthorized, uses(leaked), "at once")
+	require.Equal(t, http.StatusOK, uses(kept))
+	require.ElementsMatch(t, []string{"", "Kept"}, list())
+	revoke(admin, http.StatusNotFound, path, confirmed)
+	entries, _, err := f.store.ListAudit(t.Context(), store.AuditFilter{Action: "key_revoked", Limit: 200})
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	require.Equal(t, "operator:"+shop.me().ID, entries[0].Subject)
+	require.Regexp(t, "^admin:", entries[0].Actor)
+	require.Contains(t, entries[0].Detail, leaked.APIKey)
+}
+
+// checkKeysOfOperator checks the answers to an admin who reads an operator's API keys and revokes one, then all.
+func checkKeysOfOperator(
+	t *testing.T, admin *visitor, id string, confirmed fieldsOf,
+	try func(*visitor, int, string, string, fieldsOf, ...string) answer,
+) {
+	t.Helper()
+	const list, all = "/api/admin/operators/{id}/keys", "/api/admin/operators/{id}/revoke-keys"
+	const revoke = list + "/{key}/revoke"
+	keys := parse[struct{ Keys []keyView }](t, try(admin, 200, http.MethodGet, list, nil, id).body).Keys
+	try(admin, 404, http.MethodGet, list, nil, models.NewID())
+	try(admin, 200, http.MethodPost, revoke, confirmed, id, keys[0].ID)
+	try(admin, 404, http.MethodPost, revoke, confirmed, id, keys[0].ID)
+	try(admin, 200, http.MethodPost, all, confirmed, id)
+	try(admin, 404, http.MethodPost, all, confirmed, models.NewID())
+}
+
 func TestAKeyMakesNoWiderKey(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)

@@ -17,6 +17,9 @@ import (
 	"paycow/models"
 )
 
+// inBraces turns the parameters of a route into those of the document.
+var inBraces = regexp.MustCompile(`:(\w+)`)
+
 // document is the served OpenAPI document.
 type document map[string]any
 
@@ -248,7 +251,7 @@ func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 		if isOfPages(route.Path) || isOfPeople(route.Path) {
 			continue
 		}
-		name := route.Method + " " + strings.ReplaceAll(route.Path, ":id", "{id}")
+		name := route.Method + " " + inBraces.ReplaceAllString(route.Path, "{$1}")
 		require.True(t, checked[name] || route.Path == "/" || route.Path == "/payment/:id",
 			"no answer of %s was checked", name)
 	}
@@ -298,6 +301,9 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 		path := template
 		if len(ids) > 0 {
 			path = strings.ReplaceAll(template, "{id}", ids[0])
+		}
+		if len(ids) > 1 {
+			path = strings.ReplaceAll(path, "{key}", ids[1])
 		}
 		got := v.must(status, method, path, body)
 		if at := strings.IndexByte(template, '?'); at >= 0 {
@@ -392,26 +398,8 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 	}
 
 	newPassword := fieldsOf{"password": "a new long password"}
-	admins := parse[struct{ Admins []adminAccountView }](t, try(admin, 200, get, "/api/admin/admins", nil).body).Admins
-	second, otherID := f.admin("second@example.org"), other.me().ID
-	require.Len(t, admins, 1)
-	secondID := ""
-	for _, a := range parse[struct{ Admins []adminAccountView }](t, try(admin, 200, get, "/api/admin/admins", nil).body).Admins {
-		if a.ID != admins[0].ID {
-			secondID = a.ID
-		}
-	}
-	try(second, 403, post, "/api/admin/operators/{id}/unlock", fieldsOf{"password": "wrong"}, id)
-	for _, of := range []struct{ base, id string }{{"/api/admin/operators/{id}/", otherID}, {"/api/admin/admins/{id}/", secondID}} {
-		for _, what := range []string{"unlock", "remove-totp", "end-sessions", "password-link"} {
-			try(admin, 200, post, of.base+what, newPassword, of.id)
-		}
-	}
-	try(admin, 200, post, "/api/admin/operators/{id}/revoke-keys", newPassword, otherID)
-	try(admin, 404, post, "/api/admin/operators/{id}/revoke-keys", newPassword, models.NewID())
-	try(admin, 200, post, "/api/admin/admins/{id}/disable", newPassword, secondID)
-	try(admin, 409, post, "/api/admin/admins/{id}/disable", newPassword, admins[0].ID)
-	try(admin, 200, post, "/api/admin/admins/{id}/enable", newPassword, secondID)
+	checkAccess(t, f, admin, other.me().ID, newPassword, try)
+	checkKeysOfOperator(t, admin, id, newPassword, try)
 	for _, side := range []struct {
 		base string
 		v    *visitor
@@ -451,7 +439,7 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 
 	for _, route := range f.server.router.Routes() {
 		if isOfPeople(route.Path) {
-			require.True(t, checked[route.Method+" "+strings.ReplaceAll(route.Path, ":id", "{id}")],
+			require.True(t, checked[route.Method+" "+inBraces.ReplaceAllString(route.Path, "{$1}")],
 				"no good answer of %s %s was checked", route.Method, route.Path)
 		}
 	}
@@ -471,4 +459,31 @@ func (d document) checkAnswer(t *testing.T, method, template string, got answer)
 	var value any
 	require.NoError(t, json.Unmarshal([]byte(got.body), &value), name)
 	d.check(t, name, document(described).at(t, "content", "application/json", "schema"), value)
+}
+
+// checkAccess checks the answers to an admin who changes the access of an operator and of another admin.
+func checkAccess(
+	t *testing.T, f *fixture, admin *visitor, operatorID string, confirmed fieldsOf,
+	try func(*visitor, int, string, string, fieldsOf, ...string) answer,
+) {
+	t.Helper()
+	get, post := http.MethodGet, http.MethodPost
+	admins := parse[struct{ Admins []adminAccountView }](t, try(admin, 200, get, "/api/admin/admins", nil).body).Admins
+	second := f.admin("second@example.org")
+	require.Len(t, admins, 1)
+	secondID := ""
+	for _, a := range parse[struct{ Admins []adminAccountView }](t, try(admin, 200, get, "/api/admin/admins", nil).body).Admins {
+		if a.ID != admins[0].ID {
+			secondID = a.ID
+		}
+	}
+	try(second, 403, post, "/api/admin/operators/{id}/unlock", fieldsOf{"password": "wrong"}, operatorID)
+	for _, of := range []struct{ base, id string }{{"/api/admin/operators/{id}/", operatorID}, {"/api/admin/admins/{id}/", secondID}} {
+		for _, what := range []string{"unlock", "remove-totp", "end-sessions", "password-link"} {
+			try(admin, 200, post, of.base+what, confirmed, of.id)
+		}
+	}
+	try(admin, 200, post, "/api/admin/admins/{id}/disable", confirmed, secondID)
+	try(admin, 409, post, "/api/admin/admins/{id}/disable", confirmed, admins[0].ID)
+	try(admin, 200, post, "/api/admin/admins/{id}/enable", confirmed, secondID)
 }

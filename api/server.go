@@ -254,6 +254,9 @@ func (s *Server) routePeople(router *gin.Engine) {
 	for name, change := range accessChanges(models.RoleOperator) {
 		admin.POST("/operators/:id/"+name, s.handle(s.changeAccess(models.RoleOperator, change)))
 	}
+	admin.GET("/operators/:id/keys", s.handle(s.listKeysOfOperator))
+	admin.POST("/operators/:id/keys/:key/revoke",
+		s.handle(s.changeAccess(models.RoleOperator, revokeKeyOfOperator)))
 	admin.GET("/admins", s.handle(s.adminAccounts))
 	for name, change := range accessChanges(models.RoleAdmin) {
 		admin.POST("/admins/:id/"+name, s.handle(s.changeAccess(models.RoleAdmin, change)))

@@ -97,6 +97,12 @@ func TestEveryWordIsExplained(t *testing.T) {
 		require.Contains(t, docs, `<tr><th scope="row"><code>`+kind+`</code></th>`)
 	}
 
+	scopes := []string{}
+	for _, found := range regexp.MustCompile(`name="scopes" value="([^"]+)"`).FindAllStringSubmatch(dashboard, -1) {
+		scopes = append(scopes, found[1])
+	}
+	require.Equal(t, textsOf(models.Scopes()), scopes)
+
 	nodeStates := textsOf(models.NodeStates())
 	require.ElementsMatch(t, nodeStates, members(t, script, "nodeStates"))
 	require.ElementsMatch(t, nodeStates, enum("Health", "properties", "nodes", "items", "properties", "state"))

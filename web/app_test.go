@@ -140,7 +140,7 @@ func TestAppScripts(t *testing.T) {
 		"app.js": AppPages(), "app-entry.js": {PageLogin, PageRegister, PagePassword}, "app-dashboard.js": {PageDashboard},
 		"app-charts.js": {PageDashboard},
 		"app-admin.js":  {PageAdmin}, "app-payment.js": {PageDashboard, PageAdmin},
-		"app-security.js": {PageDashboard, PageAdmin},
+		"app-security.js": {PageDashboard, PageAdmin}, "app-keys.js": {PageDashboard, PageAdmin},
 	}
 	named := regexp.MustCompile(`\$\('(?:#([a-z-]+)|\[(data-[a-z-]+(?:="[a-z-]+")?)\])'`)
 	for name, on := range pages {

@@ -233,6 +233,20 @@ func TestCheckoutNamesShopAndPurpose(t *testing.T) {
 	require.Contains(t, renderCheckout(t, c), `<img src="/logos/0123" alt="" width="48" height="48">`)
 }
 
+// Whoever withdraws from an exchange reads what must arrive: the amount, or the part of it that is missing.
+func TestHelpForExchanges(t *testing.T) {
+	t.Parallel()
+	whole := render(t, examplePayment(func(*models.Payment) {}), 0)
+	require.Contains(t, whole, "<strong>Exactly 50.00 USDT must arrive here.</strong>")
+	part := render(t, examplePayment(func(p *models.Payment) {
+		p.Status, p.AmountReceived = models.StatusConfirming, 49*models.USDT
+	}), 3)
+	require.Contains(t, part, "<strong>Exactly 1.00 USDT must arrive here.</strong>")
+	for _, status := range []models.Status{models.StatusPaid, models.StatusExpired, models.StatusRejected} {
+		require.NotContains(t, render(t, examplePayment(func(p *models.Payment) { p.Status = status }), 0), "must arrive here")
+	}
+}
+
 // Every language has every text, with the same placeholders, and every text is used.
 func TestLanguages(t *testing.T) {
 	t.Parallel()

@@ -3,7 +3,7 @@
   'use strict';
   const {
     $, $$, el, call, query, explain, fill, amount, time, badge, short, external, toast, ask, table, empty, Pager, bindFilters, views, isLoggedOut, alarmKinds,
-    showPayment, clearPayment, paymentColumns, security, bindSession, confirmFields, confirmation, copy,
+    showPayment, clearPayment, paymentColumns, security, bindSession, confirmFields, confirmation, copy, showKeys, nameOfKey,
   } = window.paycow;
 
   const ready = bindSession('admin');
@@ -175,7 +175,7 @@
     { title: 'Volume, USDT', class: 'number', label: true, cell: (o) => amount(o.volume) },
     { title: 'Unpaid in a row', class: 'number', label: true, cell: (o) => amount(o.unpaidRun) },
     { title: 'Since', label: true, cell: (o) => time(o.createdAt) },
-    { title: 'Decide', isQuiet: true, class: 'full', cell: (o) => el('div', { class: 'actions' }, buttons(o), limitsButton(o), accessButton(`/api/admin/operators/${encodeURIComponent(o.id)}`, o.name, ['revoke-keys', 'end-sessions', 'password-link', 'remove-totp', 'unlock'])) },
+    { title: 'Decide', isQuiet: true, class: 'full', cell: (o) => el('div', { class: 'actions' }, buttons(o), limitsButton(o), keysLink(o), accessButton(`/api/admin/operators/${encodeURIComponent(o.id)}`, o.name, ['revoke-keys', 'end-sessions', 'password-link', 'remove-totp', 'unlock'])) },
   ];
 
   const operators = {
@@ -201,6 +201,42 @@
       operatorsList.pager.show(all.nextCursor);
     },
   };
+
+  // ---- API keys of one operator ----
+
+  const keysLink = (o) => el('a', { class: 'button small', href: '#keys/' + o.id }, 'Keys', el('span', { class: 'visually-hidden' }, ' of ' + o.name));
+  const keysList = listOf('keys').list;
+  let keysOf = '';
+  const keysPath = () => `/api/admin/operators/${encodeURIComponent(keysOf)}/keys`;
+  const keys = {
+    tab: 'operators',
+    show(id) {
+      if (id !== keysOf) {
+        fill(keysList, '');
+        fill($('[data-keys-of]'), '');
+      }
+      keysOf = id;
+    },
+    async load(isCurrent) {
+      const [{ keys: all }, { operators: [operator] }] = await Promise.all([call('GET', keysPath()), call('GET', '/api/admin/operators' + query({ search: keysOf }))]);
+      if (!isCurrent()) return;
+      fill($('[data-keys-of]'), operator.id, `Of ${operator.name}, ${operator.email}.`);
+      showKeys(keysList, all, () => [['Revoke', 'danger', revokeKey]]);
+    },
+  };
+
+  async function revokeKey(key) {
+    await ask({
+      title: `Revoke ${nameOfKey(key)}?`, text: ['It stops working at once. This cannot be undone. Recorded in the audit log with your name.', el('p', {}, el('code', {}, key.apiKey))],
+      fields: confirmFields(me), confirm: 'Revoke', danger: true,
+      run: async (values) => {
+        await call('POST', `${keysPath()}/${encodeURIComponent(key.id)}/revoke`, confirmation(values));
+        toast(`${nameOfKey(key)} is revoked.`);
+      },
+    });
+    await shown.load();
+    if (!document.activeElement || document.activeElement === document.body) $('#api-keys-title').focus();
+  }
 
   // ---- Payments ----
 
@@ -409,7 +445,7 @@
       return;
     }
     shown = views({
-      operators: withGlance(operators), payments: withGlance(payments), payment: withGlance(payment), health, alarms: withGlance(alarms), audit: withGlance(audit),
+      operators: withGlance(operators), keys: withGlance(keys), payments: withGlance(payments), payment: withGlance(payment), health, alarms: withGlance(alarms), audit: withGlance(audit),
       admins: withGlance(admins), security: withGlance({ load: guard.load, leave: guard.leave }),
     }, 'operators');
   })();

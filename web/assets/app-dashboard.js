@@ -3,7 +3,7 @@
   'use strict';
   const {
     $, $$, el, call, send, query, explain, fill, amount, isZero, time, toast, copy, onSubmit, ask, table, empty, Pager, bindFilters, views,
-    badge, isLoggedOut, Failure, showPayment, clearPayment, paymentColumns, Chart, drawDays, security, bindSession, confirmFields, confirmation,
+    badge, isLoggedOut, Failure, showPayment, clearPayment, paymentColumns, Chart, drawDays, security, bindSession, confirmFields, confirmation, copyable, showKeys, nameOfKey,
   } = window.paycow;
 
   const ready = bindSession('operator');
@@ -274,12 +274,10 @@
       run: async (values) => showSecret((await call('POST', '/api/operator/credentials/reveal', confirmation(values))).apiSecret),
     });
   });
+  const graceField = { name: 'graceHours', label: 'Hours until the old ones stop working', type: 'number', min: 0, max: 168, step: 1, value: '24', required: true, inputmode: 'numeric', hint: '0 to 168 (one week). Choose 0 if they may have leaked: they then stop at once.' };
   $('[data-rotate]').addEventListener('click', () => ask({
     title: 'Create new credentials?', text: 'Your server needs the new key and secret before the old ones stop working.',
-    fields: [
-      { name: 'graceHours', label: 'Hours until the old ones stop working', type: 'number', min: 0, max: 168, step: 1, value: '24', required: true, inputmode: 'numeric', hint: '0 to 168 (one week). Choose 0 if they may have leaked: they then stop at once.' },
-      ...confirmFields(me),
-    ],
+    fields: [graceField, ...confirmFields(me)],
     confirm: 'Create new credentials', danger: true,
     run: async ({ graceHours, ...values }) => {
       const answer = await call('POST', '/api/operator/credentials/rotate', { ...confirmation(values), graceHours: Number(graceHours) });
@@ -300,6 +298,73 @@
     },
     leave: hideSecret,
   };
+
+  // ---- API keys ----
+
+  const keyForm = $('#key-form');
+  const keysList = $('[data-list]', $('[data-view="keys"]'));
+
+  const keys = {
+    show() {
+      const box = $('[data-key-code]', keyForm);
+      box.hidden = !me.totpEnabled;
+      $('input', box).disabled = !me.totpEnabled;
+    },
+    async load(isCurrent) {
+      const { keys: all } = await call('GET', '/api/keys');
+      if (!isCurrent()) return;
+      showKeys(keysList, all, (key) => [...(key.isReplaced ? [] : [['Rotate', '', rotateKey]]), ['Revoke', 'danger', revokeKey]]);
+    },
+    leave: () => keyForm.reset(),
+  };
+
+  // showNewKey shows a secret that is shown only this once.
+  const showNewKey = (name, { apiKey, apiSecret }) => ask({
+    title: name, text: ['Copy the secret to your program now. It is not shown here again.',
+      el('h3', { class: 'label' }, 'API key ', el('code', {}, 'x-api-key')), copyable(apiKey, 'API key'),
+      el('h3', { class: 'label' }, 'API secret ', el('code', {}, 'x-api-secret')), copyable(apiSecret, 'API secret')],
+    confirm: 'I have kept it', isNotice: true, run: async () => {},
+  });
+
+  onSubmit(keyForm, async ({ name, networks, expiresAt, ...values }) => {
+    const scopes = $$('[name="scopes"]:checked', keyForm).map((box) => box.value);
+    if (!scopes.length) throw new Failure({ msg: 'Choose at least one scope.', field: 'scopes' });
+    const ranges = networks.split(/\s+/).filter(Boolean);
+    const made = await call('POST', '/api/keys', {
+      name: name.trim(), scopes, ...(ranges.length && { networks: ranges }), ...(expiresAt && { expiresAt: dayStart(expiresAt, 1) }), ...confirmation(values),
+    });
+    keyForm.reset();
+    await showNewKey(made.name, made);
+    await shown.load();
+  });
+
+  async function rotateKey(key) {
+    let made;
+    await ask({
+      title: `Rotate ${nameOfKey(key)}?`, text: 'A new key and secret get its name, scopes, networks and end. Your program needs them before the old ones stop working.',
+      fields: [graceField, ...confirmFields(me)], confirm: 'Rotate', danger: true,
+      run: async ({ graceHours, ...values }) => {
+        made = await call('POST', '/api/operator/credentials/rotate', { ...confirmation(values), graceHours: Number(graceHours), apiKey: key.apiKey });
+      },
+    });
+    if (!made) return;
+    if (me.apiKey === key.apiKey) me.apiKey = made.apiKey;
+    await showNewKey(nameOfKey(key), made);
+    await shown.load();
+  }
+
+  async function revokeKey(key) {
+    const isDone = await ask({
+      title: `Revoke ${nameOfKey(key)}?`, text: ['It stops working at once. This cannot be undone.', el('p', {}, el('code', {}, key.apiKey))],
+      confirm: 'Revoke', danger: true,
+      run: () => call('DELETE', '/api/keys/' + encodeURIComponent(key.id)),
+    });
+    if (!isDone) return;
+    toast(`${nameOfKey(key)} is revoked.`);
+    await readMe();
+    await shown.load();
+    if (!document.activeElement || document.activeElement === document.body) $('#api-keys-title').focus();
+  }
 
   // ---- Settings ----
 
@@ -393,7 +458,7 @@
     }
     ready();
     const account = { security: { load: guard.load, leave: guard.leave } };
-    shown = me.status === 'ACTIVE' ? views({ ...account, overview, payments, payment, credentials, settings }, 'overview')
+    shown = me.status === 'ACTIVE' ? views({ ...account, overview, payments, payment, credentials, keys, settings }, 'overview')
       : views({ ...account, status: { show: showStanding, load: loadStanding } }, 'status');
   })();
 })();

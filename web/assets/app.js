@@ -328,9 +328,10 @@
   });
   document.addEventListener('submit', (event) => $$('[data-show]', event.target).forEach((button) => setShown(button, false)), true);
 
-  // ask opens a dialog with a form, which closes when run succeeds. The promise resolves to whether it did.
+  // ask opens a dialog with a form, which closes when run succeeds. The promise resolves to whether it did. A notice can
+  // only be confirmed.
   let dialogs = 0;
-  function ask({ title, text = [], fields = [], confirm, danger = false, run }) {
+  function ask({ title, text = [], fields = [], confirm, danger = false, isNotice = false, run }) {
     const id = `dialog-${++dialogs}`;
     const rows = fields.map((field) => {
       const fieldID = `${id}-${field.name}`;
@@ -350,7 +351,7 @@
       el('div', { class: 'alert bad', role: 'alert', 'data-error': true }),
       rows,
       el('div', { class: 'actions' },
-        el('button', { type: 'button', class: 'button', onclick: () => dialog.close() }, 'Cancel'),
+        isNotice ? '' : el('button', { type: 'button', class: 'button', onclick: () => dialog.close() }, 'Cancel'),
         el('button', { type: 'submit', class: 'button primary' + (danger ? ' danger' : '') }, confirm)));
     const dialog = el('dialog', { 'aria-labelledby': id + '-title' }, form);
     document.body.append(dialog);

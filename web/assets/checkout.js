@@ -17,6 +17,7 @@
     const fresh = new DOMParser().parseFromString(markup, "text/html");
     const headline = part("clock").dataset.headline;
     const chosen = document.querySelector("input[name=qr]:checked")?.id;
+    const isHelped = document.querySelector(".exchange")?.open;
     const focused = document.activeElement;
     for (const node of fresh.querySelectorAll("[data-part]")) {
       const name = node.dataset.part;
@@ -27,6 +28,8 @@
       if (hadFocus) (focused.id && byId(focused.id) || document.querySelector("main")).focus?.();
     }
     if (chosen && byId(chosen)) byId(chosen).checked = true;
+    const help = document.querySelector(".exchange");
+    if (isHelped && help) help.open = true;
     setClock();
     const now = part("clock").dataset;
     if (now.headline !== headline) byId("announce").textContent = now.headline;

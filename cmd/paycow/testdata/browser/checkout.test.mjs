@@ -29,6 +29,40 @@ async function inEveryLook(path, name) {
   }
 }
 
+test('an exchange keeps its fee, and the payer sends the rest', async () => {
+  const payment = await create(50)
+  const path = `/payment/${payment.paymentId}`
+  const help = (page) => page.getByText('I withdraw from an exchange')
+  const small = { ...phone, viewport: { width: 360, height: 640 } }
+  for (const [look, options] of [['phone-light', small], ['phone-dark', { ...small, ...dark }], ['desktop-light', {}]]) {
+    const page = await open(path, options)
+    await help(page).click()
+    await page.getByText('Exactly 50.00 USDT must arrive here.').waitFor()
+    await accessible(page, `exchange, ${look}`)
+    await shot(page, `checkout-exchange-${look}`)
+    page.check()
+    await page.context().close()
+  }
+  const arabic = await open(path + '?lang=ar', small)
+  await arabic.locator('.exchange summary').click()
+  await shot(arabic, 'checkout-exchange-ar-phone-light')
+  const bare = await open(path, { javaScriptEnabled: false })
+  await bare.getByText('Exactly 50.00 USDT must arrive here.').waitFor() // open: a reload would close it
+
+  const page = await open(path)
+  await help(page).focus()
+  await page.keyboard.press('Enter')
+  await transfer(payment.depositAddress, 49_000_000)
+  await mine()
+  await page.getByText('Exactly 1.00 USDT must arrive here.').waitFor() // still open
+  await accessible(page, 'exchange, a part is missing')
+  await transfer(payment.depositAddress, 1_000_000)
+  await mine(12)
+  await status(page, 'PAID')
+  assert.equal(await help(page).count(), 0)
+  page.check()
+})
+
 test('a wallet pays, and the page follows without being loaded again', async () => {
   const payment = await create(50)
   let how

@@ -165,6 +165,63 @@ test('from the application to the balance', async () => {
   await dialog.getByRole('button', { name: 'Save' }).click()
   await until('the setting counts again', async () => (await order(2)).status === 200)
 
+  // The shop makes a key for its reports. It is shown once, can do no more than it says, is rotated and revoked.
+  const uses = async (one, path = '/api/balance', method = 'GET') => (await fetch(api + path, { method, headers: { 'content-type': 'application/json', 'x-api-key': one.key, 'x-api-secret': one.secret } })).status
+  const newest = async () => {
+    const box = operator.getByRole('dialog')
+    await box.getByText('Copy the secret').waitFor()
+    const [, key, , secret] = await box.locator('code').allTextContents()
+    return { key, secret }
+  }
+  const kept = () => operator.getByRole('dialog').getByRole('button', { name: 'I have kept it' }).click()
+  await to(operator, 'Keys').click()
+  await view(operator, 'keys').getByRole('row', { name: /Main key/ }).waitFor()
+  await everyLook(operator, 'dashboard-keys')
+  const make = async (name) => {
+    await view(operator, 'keys').getByLabel('Name', { exact: true }).fill(name)
+    await view(operator, 'keys').getByLabel('Your password').fill(password)
+    await operator.getByRole('button', { name: 'Make the key' }).click()
+  }
+  operator.expected.push('409')
+  await view(operator, 'keys').getByLabel('Networks').fill('127.0.0.0/33')
+  await make('Reports')
+  await view(operator, 'keys').getByRole('alert').getByText('networks must hold').waitFor()
+  await view(operator, 'keys').getByLabel('Networks').fill('127.0.0.0/8\n10.0.0.0/8')
+  await operator.getByLabel('payments:write').uncheck()
+  await operator.getByLabel('Last day').fill('2099-12-31')
+  await make('Reports')
+  const reports = await newest()
+  await everyLook(operator, 'dashboard-new-key')
+  await kept()
+  assert.equal((await operator.content()).includes('sk_'), false, 'the secret is shown once')
+  assert.deepEqual([await uses(reports), await uses(reports, '/api/payment/create', 'POST')], [200, 403])
+  await make('Reports')
+  await view(operator, 'keys').getByRole('alert').getByText('Another API key has this name').waitFor()
+  const row = (name = /^Reports(?! REPLACED)/) => view(operator, 'keys').getByRole('row', { name })
+  await row().getByText('10.0.0.0/8').waitFor()
+  await row().getByRole('button', { name: /^Rotate/ }).click()
+  await operator.getByRole('dialog').getByLabel('Your password').fill(password)
+  await operator.getByRole('dialog').getByRole('button', { name: 'Rotate' }).click()
+  const rotated = await newest()
+  await kept()
+  assert.deepEqual([await uses(reports), await uses(rotated)], [200, 200])
+  await row(/REPLACED/).waitFor()
+  await everyLook(operator, 'dashboard-keys-list')
+  await row(/REPLACED/).getByRole('button', { name: /^Revoke/ }).click()
+  await operator.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
+  await until('the old key is refused', async () => await uses(reports) === 401)
+
+  // The admin revokes the new one, and leaves the main key alone.
+  await to(admin, /^Operators/).click()
+  await view(admin, 'operators').getByRole('row', { name: /Bookshop/ }).getByRole('link', { name: /^Keys/ }).click()
+  await view(admin, 'keys').getByText('Of Bookshop').waitFor()
+  await everyLook(admin, 'admin-keys')
+  await view(admin, 'keys').getByRole('row', { name: /^Reports/ }).getByRole('button', { name: /^Revoke/ }).click()
+  await admin.getByRole('dialog').getByLabel('Your password').fill(stack.admin.password)
+  await admin.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
+  await until('the key is refused', async () => await uses(rotated) === 401)
+  assert.equal(await uses({ key, secret }), 200)
+
   // The operator's password has leaked. The admin revokes the keys and makes a link; the owner sets another password.
   await to(admin, /^Operators/).click()
   const access = async (what) => {
