@@ -83,6 +83,11 @@ fuzz: ## each fuzz target for a while (FUZZTIME=30s)
 		done; \
 	done
 
+REQUESTS ?= 100000
+.PHONY: fuzz-requests
+fuzz-requests: ## fuzzed requests for every call of the OpenAPI document (REQUESTS=100000)
+	go test ./api -run TestFuzzedRequests -count=1 -timeout 0 -args -requests $(REQUESTS)
+
 RUNS ?= 50
 .PHONY: bench
 bench: ## the benchmarks, and payments beside each misbehaving node (RUNS=50 of each)

@@ -179,7 +179,7 @@ func setup(t *testing.T, change ...func(*Config)) *fixture {
 		c(&config)
 	}
 	f.server = newServer(config, cheapHash)
-	listener := httptest.NewServer(f.server.Handler())
+	listener := httptest.NewServer(answers.handler(t, f.server.Handler()))
 	t.Cleanup(listener.Close)
 	f.url = listener.URL
 	f.account = f.operator(models.OperatorActive)

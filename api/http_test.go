@@ -115,6 +115,9 @@ func TestPlainHTTPIsRefusedWhenThePublicAddressIsHTTPS(t *testing.T) {
 			}
 			require.Equal(t, http.StatusPermanentRedirect, page.StatusCode)
 			require.Regexp(t, `^https://paycow\.test/payment/[0-9a-f]{24}\?a=b$`, page.Header.Get("Location"))
+			for _, path := range []string{"/", "/openapi.json"} {
+				require.Equal(t, "https://paycow.test"+path, get(path).Header.Get("Location"))
+			}
 		})
 	}
 }
