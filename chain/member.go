@@ -160,8 +160,8 @@ func (m *member) answeredWithin(within time.Duration) bool {
 	return time.Since(m.answeredAt) < within && time.Since(m.headAt) < within || m.pace.isPaused()
 }
 
-// noteHead notes the head that the node has just reported. It is compared with what the others have reported by now: what
-// they report later does not make a node stale that was not asked since.
+// noteHead notes the head that the node has just reported. It is compared with what the others have reported by now:
+// what they report later does not make a node stale that was not asked since.
 func (m *member) noteHead(head Header) {
 	agreed, _ := m.pool.agreedHead()
 	m.mu.Lock()
