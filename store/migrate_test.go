@@ -126,7 +126,6 @@ func TestModelsMatchColumns(t *testing.T) {
 			models.ExpiryWaiting{},
 			models.Event{},
 			models.EventCounter{},
-			models.WebhookEndpoint{},
 		} {
 			parsed, err := schema.Parse(model, &sync.Map{}, f.writer.NamingStrategy)
 			require.NoError(t, err)
