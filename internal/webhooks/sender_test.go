@@ -21,7 +21,8 @@ var keys = [][]byte{[]byte("new key of the endpoint 12345678"), []byte("old key 
 
 func message(url string) webhooks.Message {
 	return webhooks.Message{
-		URL: url, ID: "0123456789abcdef01234567", Try: 2, SentAt: time.Now(), Body: []byte(`{"type":"payment.paid"}`), Keys: keys,
+		URL: url, ID: "0123456789abcdef01234567", Try: 2, SentAt: time.Now(), Keys: keys,
+		Body: []byte(`{"type":"payment.paid"}`),
 	}
 }
 
@@ -95,8 +96,10 @@ func TestNoAddressInside(t *testing.T) {
 	t.Parallel()
 	sender := webhooks.NewSender("PayCow/test", []string{"allowed.example"}, 5*time.Second)
 	for _, host := range []string{
-		"127.0.0.1", "localhost", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
-		"[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:169.254.169.254]", "[fe80::1]", "[fd00:ec2::254]", "[64:ff9b::7f00:1]",
+		"127.0.0.1", "localhost", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254",
+		"100.64.0.1", "0.0.0.0",
+		"[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:169.254.169.254]", "[fe80::1]", "[fd00:ec2::254]",
+		"[64:ff9b::7f00:1]",
 		"[2002:7f00:1::]", "224.0.0.1",
 	} {
 		_, err := sender.Send(t.Context(), message("https://"+host+":9/"))
