@@ -20,7 +20,7 @@ const webhookJitter = 0.1
 
 // NextWebhookTry returns when to try a delivery again after its try number tries (from 1) failed at now, or
 // more = false if that was the last one. first is when the round's first try began. retryAfter is the
-// wait that the endpoint asked for, or 0: it makes a wait longer, up to the end of the time for tries, and never shorter.
+// wait that the endpoint asked for, or 0: it makes a wait longer, up to the end of the tries, and never shorter.
 func NextWebhookTry(
 	deliveryID string, tries int, first, now time.Time, retryAfter time.Duration,
 ) (at time.Time, more bool) {
