@@ -361,7 +361,7 @@ func (s *Server) adminHealth(c *gin.Context) error {
 	}
 	nodeViews := make([]gin.H, 0, len(nodes))
 	for _, node := range nodes {
-		nodeViews = append(nodeViews, newNodeView(node))
+		nodeViews = append(nodeViews, newNodeView(node, s.isCurrent(node)))
 	}
 	lag := uint64(0)
 	if cursor.HeadNumber > cursor.BlockNumber {
@@ -500,9 +500,10 @@ func (s *Server) adminAudit(c *gin.Context) error {
 }
 
 // newNodeView shows what a worker last reported about one of its Ethereum nodes.
-func newNodeView(node models.NodeHealth) gin.H {
+func newNodeView(node models.NodeHealth, isCurrent bool) gin.H {
 	return gin.H{
 		"name": node.Name, "state": node.State, "usable": node.State.IsUsable(), "reason": node.Reason, "head": node.Head,
 		"latencyMillis": node.LatencyMillis, "since": instant(node.Since), "updatedAt": instant(node.UpdatedAt),
+		"current": isCurrent,
 	}
 }

@@ -244,6 +244,11 @@ func (s *Server) nodesSay(ctx context.Context) string {
 // nodesMaxAge is how old the report of the watching worker about its nodes may be. It reports every few seconds.
 const nodesMaxAge = time.Minute
 
+// isCurrent reports whether a worker reported the node lately. Otherwise nothing is known of it.
+func (s *Server) isCurrent(node models.NodeHealth) bool {
+	return s.Clock().Sub(node.UpdatedAt) <= nodesMaxAge
+}
+
 // checkNodes returns an error unless enough nodes are usable to form a quorum. The error names no node.
 func (s *Server) checkNodes(ctx context.Context) error {
 	nodes, err := s.Store.NodeHealth(ctx, models.NetworkERC20)

@@ -93,7 +93,7 @@ func (l *limiter) take(
 		s.left = int(min(max(int64(limit)-before, 0), int64(ahead)))
 		s.rest, s.until = int(max(int64(limit)-used, 0)), until
 	}
-	reset = max(s.until.Sub(now), time.Second)
+	reset = min(max(s.until.Sub(now), time.Second), limitWindow) // the window may have begun after now
 	if s.left == 0 {
 		return false, 0, reset, nil
 	}

@@ -43,6 +43,19 @@ func TestAKeyIsLimited(t *testing.T) {
 	require.Equal(t, http.StatusOK, f.call(f.other, http.MethodPost, "/api/payment/create", body).status)
 }
 
+// TestAWindowIsNotLongerThanItself lets a window begin after the request that opens it was read.
+func TestAWindowIsNotLongerThanItself(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	l := newLimiter(func(context.Context, string, int, time.Duration) (int64, time.Time, error) {
+		return 1, now.Add(limitWindow + time.Millisecond), nil
+	}, func() time.Time { return now })
+	ok, _, reset, err := l.take(t.Context(), "key:a", 10)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, limitWindow, reset)
+}
+
 // TestNetworksAreLimited limits a network before it can do anything, and the public status more strictly.
 func TestNetworksAreLimited(t *testing.T) {
 	t.Parallel()

@@ -74,6 +74,7 @@ func newMember(p *Pool, endpoint Endpoint, name string, position int) *member {
 
 // state returns the state of the node, and the reason in one sentence unless it is OK.
 func (m *member) state() (models.NodeState, string) {
+	agreed, _ := m.pool.agreedHead()
 	reference := m.pool.headReference(time.Now())
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -95,7 +96,7 @@ func (m *member) state() (models.NodeState, string) {
 		return models.NodeErroring, "its calls fail: " + m.lastError
 	case m.syncing:
 		return models.NodeSyncing, "it is still catching up with its peers"
-	case headIsFresh && m.head.Number+staleBlocks < m.othersWere:
+	case headIsFresh && m.head.Number+staleBlocks < min(m.othersWere, agreed):
 		return models.NodeStale, fmt.Sprintf("it was at block %d when others were at %d", m.head.Number, m.othersWere)
 	case config.BlockTime > 0 && headIsFresh && reference.Sub(m.head.Time) > config.staleAfter():
 		return models.NodeStale, "its newest block is from " + m.head.Time.UTC().Format(time.RFC3339)
@@ -161,7 +162,8 @@ func (m *member) answeredWithin(within time.Duration) bool {
 }
 
 // noteHead notes the head that the node has just reported. It is compared with what the others have reported by now:
-// what they report later does not make a node stale that was not asked since.
+// what they report later does not make a node stale that was not asked since. A head that is not believed any more makes
+// none stale either; state sees to that.
 func (m *member) noteHead(head Header) {
 	agreed, _ := m.pool.agreedHead()
 	m.mu.Lock()

@@ -80,6 +80,22 @@ func TestANodeThatWasNotAskedIsNotBehind(t *testing.T) {
 	})
 }
 
+// A node that makes up a high head leaves nobody behind once it is not believed any more.
+func TestADisbelievedHeadMakesNobodyStale(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newFaultyNode("a", 1100), newFaultyNode("b", 100)
+		pool := poolOf(1, nil, a, b)
+		for _, m := range pool.members {
+			_, err := m.HeadHeader(t.Context())
+			require.NoError(t, err)
+		}
+		require.Equal(t, models.NodeStale, pool.stateOf(1), "one of one may be right")
+		pool.reportLying(t.Context(), pool.members[0], "it made up a block")
+		require.Equal(t, models.NodeOK, pool.stateOf(1))
+	})
+}
+
 // A hanging node among three costs a question to two of them no more than the time after which the third is asked.
 func TestGatherDoesNotWaitForOne(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"html"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,12 +28,8 @@ func canBe(s models.PaymentState, isOver bool) bool {
 		models.StatusExpired:    {models.ExceptionNone, models.ExceptionUnderpaid, models.ExceptionPaidLate, models.ExceptionReverted},
 		models.StatusRejected:   {models.ExceptionNone, models.ExceptionAfterReject, models.ExceptionReverted},
 	}
-	isThere := false
-	for _, exception := range exceptions[s.Status] {
-		isThere = isThere || exception == s.Exception
-	}
 	switch {
-	case !isThere:
+	case !slices.Contains(exceptions[s.Status], s.Exception):
 		return false
 	case s.Status == models.StatusPending:
 		return s.AmountReceived == 0

@@ -218,9 +218,10 @@
       keysOf = id;
     },
     async load(isCurrent) {
-      const [{ keys: all }, { operators: [operator] }] = await Promise.all([call('GET', keysPath()), call('GET', '/api/admin/operators' + query({ search: keysOf }))]);
+      const [{ keys: all }, { operators }] = await Promise.all([call('GET', keysPath()), call('GET', '/api/admin/operators' + query({ search: keysOf }))]);
       if (!isCurrent()) return;
-      fill($('[data-keys-of]'), operator.id, `Of ${operator.name}, ${operator.email}.`);
+      const operator = operators.find((one) => one.id === keysOf); // another one's name may hold the id
+      fill($('[data-keys-of]'), keysOf, operator ? `Of ${operator.name}, ${operator.email}.` : `Of operator ${keysOf}.`);
       showKeys(keysList, all, () => [['Revoke', 'danger', revokeKey]]);
     },
   };
@@ -311,15 +312,13 @@
       put('links', links, () => (links.length ? el('ul', {}, links.map(([name, url]) => el('li', {}, external(url, name, ' in Temporal')))) : el('p', { class: 'muted' }, 'Set PAYCOW_TEMPORAL_UI_URL to show links to Temporal’s web UI.')));
     },
   };
-  // isOld reports whether no worker has reported the node for a while: then nothing is known of it.
-  const isOld = (node) => Date.now() - new Date(node.updatedAt) > 60_000;
   const nodeColumns = [
     { title: 'Node', class: 'wrap full', cell: (n) => el('span', {}, el('strong', {}, n.name), n.reason ? el('span', { class: 'sub' }, n.reason) : '') },
-    { title: 'State', cell: (n) => (isOld(n) ? el('span', { class: 'badge bad' }, 'NO REPORT') : badge(n.state)) },
+    { title: 'State', cell: (n) => (n.current ? badge(n.state) : el('span', { class: 'badge bad' }, 'NO REPORT')) },
     { title: 'Head', class: 'number', label: true, cell: (n) => amount(n.head) },
     { title: 'Latency', class: 'number', label: true, cell: (n) => (n.latencyMillis === undefined ? '–' : `${n.latencyMillis} ms`) },
     { title: 'In this state since', label: true, class: 'nowrap', cell: (n) => time(n.since) },
-    { title: 'Reported', label: true, class: 'nowrap', cell: (n) => el('span', { class: isOld(n) ? 'badge bad' : '' }, time(n.updatedAt, true)) },
+    { title: 'Reported', label: true, class: 'nowrap', cell: (n) => time(n.updatedAt, true) },
   ];
 
   // ---- Alarms ----

@@ -109,7 +109,7 @@
           { fill: colour('--accent'), stroke: colour('--accent'), width: 0, paths: bars(0.7), points: { show: false } },
           { scale: 'rate', stroke: colour('--wait'), width: 2, spanGaps: true, points: { show: true, size: 6, fill: colour('--card') } },
         ],
-        hooks: { setCursor: [tip(box, (i) => [headline(i), `${days[i].created} created, ${days[i].paid} of ${days[i].ended} ended ones paid`, days[i].ended ? ` (${Math.round(rate(days[i]))}%)` : ''])] },
+        hooks: { setCursor: [tip(box, (i) => [headline(i), `${days[i].created} created; ${days[i].paid} of ${days[i].ended} that ended were paid`, days[i].ended ? ` (${Math.round(rate(days[i]))}%)` : ''])] },
       },
     }));
     legend($('[data-chart="conversion"]'), [['', 'Created'], ['key-paid', 'Paid'], ['key-rate', 'Conversion']]);

@@ -22,7 +22,7 @@
     }, label, el('span', { class: 'visually-hidden' }, ' ' + nameOf(key))));
     fill(list, JSON.stringify(keys.map((key) => [key, hasEnded(key)])), () => (keys.length ? table('API keys', [...columns,
       { title: 'Change', isQuiet: true, class: 'full', cell: (k) => (hasEnded(k) ? '' : el('div', { class: 'actions' }, buttons(k))) },
-    ], keys) : empty('No API keys', 'There is none that is valid.')));
+    ], keys) : empty('No API keys', 'There is no valid key.')));
   }
 
   Object.assign(window.paycow, { showKeys, nameOfKey: nameOf });

@@ -32,7 +32,7 @@ async function inEveryLook(path, name) {
 test('an exchange keeps its fee, and the payer sends the rest', async () => {
   const payment = await create(50)
   const path = `/payment/${payment.paymentId}`
-  const help = (page) => page.getByText('I withdraw from an exchange')
+  const help = (page) => page.getByText("I'm withdrawing from an exchange")
   const small = { ...phone, viewport: { width: 360, height: 640 } }
   for (const [look, options] of [['phone-light', small], ['phone-dark', { ...small, ...dark }], ['desktop-light', {}]]) {
     const page = await open(path, options)

@@ -75,7 +75,7 @@ test('from the application to the balance', async () => {
   const secret = await operator.locator('[data-secret]').first().textContent()
   await copied(operator, 'the secret', secret)
   await everyLook(operator, 'dashboard-credentials')
-  // A list with a second page keeps its hands off the key.
+  // Visiting a list with a second page leaves the key where it is.
   for (let i = 0; i < 26; i++) {
     const more = await fetch(api + '/api/payment/create', {
       method: 'POST', headers: { 'content-type': 'application/json', 'x-api-key': key, 'x-api-secret': secret },
