@@ -162,8 +162,8 @@ func (m *member) answeredWithin(within time.Duration) bool {
 }
 
 // noteHead notes the head that the node has just reported. It is compared with what the others have reported by now:
-// what they report later does not make a node stale that was not asked since. A head that is not believed any more makes
-// none stale either; state sees to that.
+// what they report later does not make a node stale that was not asked since. A head that is not believed any more
+// makes none stale either: see state.
 func (m *member) noteHead(head Header) {
 	agreed, _ := m.pool.agreedHead()
 	m.mu.Lock()
