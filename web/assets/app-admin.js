@@ -144,7 +144,8 @@
       confirm: 'Save',
       run: async (values) => {
         const wanted = Object.fromEntries(limitFields.map(([name]) => [name, values[name].trim() || null]));
-        await call('PUT', `/api/admin/operators/${encodeURIComponent(operator.id)}/limits`, wanted);
+        // Whoever opens the dialog again before the list is read anew sees what was saved.
+        operator.limits = await call('PUT', `/api/admin/operators/${encodeURIComponent(operator.id)}/limits`, wanted);
         toast(`The limits of ${operator.name} are saved.`);
       },
     });
