@@ -48,6 +48,7 @@ func TestPagesInABrowser(t *testing.T) {
 		{"admin.test.mjs", installationWithAdmin},
 	} {
 		t.Run(suite.file, func(t *testing.T) {
+			t.Parallel()
 			running := suite.start(t)
 			file := filepath.Join(t.TempDir(), "dev.json")
 			content, err := json.Marshal(running)

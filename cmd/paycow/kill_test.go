@@ -27,6 +27,7 @@ const kills = 10
 // payment still ends PAID and is credited once. The chain lives in the killed process too, so it may lose a block that was
 // being made, and loses its pool: the payer's wallet sends the same transaction again, as wallets do.
 func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
 	s := startStack(t, "--block-time", "200ms", "--window", "24h")
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

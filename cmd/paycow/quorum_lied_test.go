@@ -19,8 +19,10 @@ import (
 // they are honest again, everything heals without a person: what was paid meanwhile is PAID, what was not is not, the
 // books agree and their alarm ends with a sentence.
 func TestTheQuorumLiedAndIsHonestAgain(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []string{"extra log", "missing log", "other block hash", "a branch of their own"} {
 		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
 			in := setupInstallation(t, nil)
 			chains := startThreeNodes(t, in.chain)
 			var proxies [3]*faultyProxy

@@ -70,6 +70,7 @@ func (s *shop) readiness() (code int, answer string) {
 // TestRescanHeals deletes a transfer that was read, so that its payment never hears of it. Reading the blocks again adds it,
 // and the payment becomes PAID; doing so again adds nothing.
 func TestRescanHeals(t *testing.T) {
+	t.Parallel()
 	in := setupInstallation(t, nil)
 	in.serve("serve")
 	in.awaitReady()
@@ -108,6 +109,7 @@ func TestRescanHeals(t *testing.T) {
 // finds that the address holds more than is known, and has the blocks read again, first while the node still leaves it
 // out and then when it is honest again. The payment becomes PAID, and the alarm of the books ends.
 func TestALostDepositIsFoundWithoutAPerson(t *testing.T) {
+	t.Parallel()
 	in := setupInstallation(t, nil)
 	wild := nodetest.Start(t, in.chain.HTTPURL(), in.chain.WSURL())
 	in.env = append(in.env, "PAYCOW_ETH_RPC_URLS="+wild.URL(), "PAYCOW_RECONCILE_EVERY=1m")
@@ -162,6 +164,7 @@ func TestALostDepositIsFoundWithoutAPerson(t *testing.T) {
 
 // TestReconcileFindsOneMicroUSDT compares the books while all is well, and after one micro-USDT was added to a payment's row.
 func TestReconcileFindsOneMicroUSDT(t *testing.T) {
+	t.Parallel()
 	in := setupInstallation(t, nil)
 	in.serve("serve")
 	in.awaitReady()
@@ -242,6 +245,7 @@ func TestTokenPause(t *testing.T) {
 // TestCreditingWaitsForAnAdmin opens the alarm of a reorg below finality: nothing is credited and /readyz is red until it is
 // resolved, also across a kill.
 func TestCreditingWaitsForAnAdmin(t *testing.T) {
+	t.Parallel()
 	in := setupInstallation(t, nil)
 	serving := in.serveKillable("serve")
 	in.awaitReady()

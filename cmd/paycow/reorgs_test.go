@@ -201,6 +201,7 @@ func (c *reorgChain) check(when string, subjects []*subject) {
 // compares every payment with what the chain says: right after the reorg and when all is confirmed. Two of the reorgs meet a
 // program that was just killed.
 func TestReorgsAtEveryState(t *testing.T) {
+	t.Parallel()
 	depths := []int{1, 2, 5, 11, 13, 40}
 	c := &reorgChain{installation: setupInstallation(t, nil)}
 	c.signer = types.LatestSignerForChainID(new(big.Int).SetUint64(c.chain.ChainID()))

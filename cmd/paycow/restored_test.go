@@ -19,6 +19,7 @@ import (
 // TestARestoredDatabaseIsNoticed goes back to a copy of the database from before two payments. Their addresses are not
 // handed out again: the program says what to do, and one command mends everything.
 func TestARestoredDatabaseIsNoticed(t *testing.T) {
+	t.Parallel()
 	in := setupInstallation(t, nil)
 	serving := in.serveKillable("serve")
 	in.awaitReady()

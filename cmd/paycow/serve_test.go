@@ -157,6 +157,7 @@ func freeAddress(t testing.TB) string {
 // TestEngineAway takes the workflow engine away from a running API and worker: payments can be made and read all the same,
 // and when it is back their workflows start and a transfer made meanwhile is credited.
 func TestEngineAway(t *testing.T) {
+	t.Parallel()
 	in := setupInstallation(t, nil)
 	in.serve("api")
 	in.serve("worker")
@@ -196,6 +197,7 @@ func TestEngineAway(t *testing.T) {
 
 // TestServeOnPostgres runs the whole program, engine included, on one PostgreSQL, as a shop with one machine would.
 func TestServeOnPostgres(t *testing.T) {
+	t.Parallel()
 	in := setupInstallation(t, nil)
 	require.NoError(t, in.engine.Stop())
 	temporalAddress := freeAddress(t)

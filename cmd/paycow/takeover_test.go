@@ -71,6 +71,7 @@ func watchingWorker(t *testing.T, c client.Client, watcher *testWatcher) *worker
 // TestABlindWorkerHandsTheChainOver has two workers on a real Temporal server, of which one sees nothing. Whichever got the
 // chain first, within minutes the other one follows it.
 func TestABlindWorkerHandsTheChainOver(t *testing.T) {
+	t.Parallel()
 	c := dialEmbedded(t)
 	starter := engine.NewClient(c, engine.ClientSettings{Confirmations: 12})
 	var blind, seeing testWatcher
