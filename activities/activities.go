@@ -13,20 +13,23 @@ import (
 
 // Activities holds the activities that a worker registers. The names of its exported methods are the activity types.
 type Activities struct {
-	payments PaymentStore
-	verifier TransferVerifier
-	watcher  ChainWatcher
-	crowds   CrowdStore
-	signals  SignalStore
-	expiries ExpiryStore
-	engine   Engine
-	books    Books
-	balances BalanceReader
-	alarms   chain.Alarms
-	derives  func(address string, index uint32) (bool, error)
-	settings Settings
-	worker   string // tells this process from others
-	log      *slog.Logger
+	payments   PaymentStore
+	verifier   TransferVerifier
+	watcher    ChainWatcher
+	crowds     CrowdStore
+	signals    SignalStore
+	expiries   ExpiryStore
+	engine     Engine
+	books      Books
+	balances   BalanceReader
+	alarms     chain.Alarms
+	derives    func(address string, index uint32) (bool, error)
+	deliveries DeliveryStore
+	sender     WebhookSender
+	sends      sends
+	settings   Settings
+	worker     string // tells this process from others
+	log        *slog.Logger
 }
 
 // Settings are the values that the activities work with.
@@ -54,25 +57,30 @@ type Dependencies struct {
 	Alarms   chain.Alarms
 	// Derives reports whether an account key has the address at the index; nil in a process without account keys.
 	Derives func(address string, index uint32) (bool, error)
+	// Deliveries and Sender are for webhooks; nil where none are sent.
+	Deliveries DeliveryStore
+	Sender     WebhookSender
 }
 
 // New returns the activities.
 func New(parts Dependencies, settings Settings, log *slog.Logger) *Activities {
 	return &Activities{
-		payments: parts.Payments,
-		verifier: parts.Verifier,
-		watcher:  parts.Watcher,
-		crowds:   parts.Crowds,
-		signals:  parts.Signals,
-		expiries: parts.Expiries,
-		engine:   parts.Engine,
-		books:    parts.Books,
-		balances: parts.Balances,
-		alarms:   parts.Alarms,
-		derives:  parts.Derives,
-		settings: settings,
-		worker:   models.NewID(),
-		log:      log,
+		payments:   parts.Payments,
+		verifier:   parts.Verifier,
+		watcher:    parts.Watcher,
+		crowds:     parts.Crowds,
+		signals:    parts.Signals,
+		expiries:   parts.Expiries,
+		engine:     parts.Engine,
+		books:      parts.Books,
+		balances:   parts.Balances,
+		alarms:     parts.Alarms,
+		derives:    parts.Derives,
+		deliveries: parts.Deliveries,
+		sender:     parts.Sender,
+		settings:   settings,
+		worker:     models.NewID(),
+		log:        log,
 	}
 }
 

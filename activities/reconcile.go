@@ -75,6 +75,8 @@ type Books interface {
 	) ([]models.Transfer, error)
 	PutReconciliation(ctx context.Context, report models.Reconciliation) error
 	DropOld(ctx context.Context, ages store.Ages, onBatch func(table string)) error
+	// ReviveDeliveries has the workflows of webhook deliveries started again that may be lost.
+	ReviveDeliveries(ctx context.Context) (int64, error)
 }
 
 // reconciliation is one run.
@@ -124,7 +126,7 @@ func (r *reconciliation) beat(ctx context.Context, position any) {
 // Reconcile compares the ledger, the transfers, the chain and the workflows, and stores the report: what changed since
 // the last run, what differed then, and a part of everything, so that all is compared about once a day. Differences
 // raise an alarm and are never corrected here; for balances that differ, blocks are read again. Missing workflows of
-// open payments are started, and old rows are dropped.
+// open payments and of webhook deliveries are started, and old rows are dropped.
 func (a *Activities) Reconcile(
 	ctx context.Context,
 	input models.ReconciliationInput,
@@ -232,6 +234,11 @@ func (r *reconciliation) finish(ctx context.Context) error {
 	}
 	if r.input.All {
 		return nil
+	}
+	if revived, err := r.books.ReviveDeliveries(ctx); err != nil {
+		return err
+	} else if revived > 0 {
+		r.log.WarnContext(ctx, "webhook deliveries were overdue; their workflows are started again", "count", revived)
 	}
 	return r.books.DropOld(ctx, r.settings.Ages, func(table string) { r.beat(ctx, table) })
 }

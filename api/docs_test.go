@@ -137,8 +137,9 @@ func TestDocsSnippetsRun(t *testing.T) {
 			t.Skipf("the commands cannot run here: %v", err)
 		}
 	}
-	f := setup(t)
+	f := setup(t, withKey)
 	late := f.short(f.account, models.ExceptionPaidLate)
+	endpoint := f.endpoint(f.account, "")
 	wants := map[string]struct{ payment, has string }{
 		"create.sh":     {"", `"checkoutUrl":"http://paycow.test/payment/`},
 		"idempotent.sh": {"", `"paymentId":"`},
@@ -151,6 +152,8 @@ func TestDocsSnippetsRun(t *testing.T) {
 		"balance.sh":    {"", `"available":`},
 		"ledger.sh":     {"", `"entries":`},
 		"events.sh":     {"", `"events":`},
+		"endpoint.sh":   {"", `"secret":"whsec_`},
+		"redeliver.sh":  {"", `"count":0`},
 	}
 	snippets := web.Snippets(f.url)
 	for name := range snippets {
@@ -158,11 +161,11 @@ func TestDocsSnippetsRun(t *testing.T) {
 	}
 	for _, name := range []string{
 		"create.sh", "idempotent.sh", "status.sh", "full.sh", "list.sh", "csv.sh",
-		"reject.sh", "accept.sh", "balance.sh", "ledger.sh", "events.sh",
+		"reject.sh", "accept.sh", "balance.sh", "ledger.sh", "events.sh", "endpoint.sh", "redeliver.sh",
 	} {
 		cmd := exec.CommandContext(t.Context(), "sh", "-euc", snippets[name])
 		cmd.Env = append(os.Environ(), "PAYCOW_API_KEY="+f.account.APIKey, "PAYCOW_API_SECRET="+f.account.APISecret,
-			"PAYMENT_ID="+wants[name].payment)
+			"PAYMENT_ID="+wants[name].payment, "ENDPOINT_ID="+endpoint.ID)
 		out, err := cmd.Output()
 		require.NoError(t, err, name)
 		require.Contains(t, string(out), wants[name].has, name)

@@ -64,6 +64,11 @@ var documentedErrors = []web.ErrorCode{
 		Remedy:  "Correct the URL.",
 	},
 	{
+		Status: http.StatusBadRequest, Code: "invalid_webhook_url",
+		Meaning: "The url of a webhook endpoint is not an absolute https URL of a public host.",
+		Remedy:  "Correct the URL; msg says what it must be. For a host in your own network, ask the admin.",
+	},
+	{
 		Status: http.StatusBadRequest, Code: "invalid_logo",
 		Meaning: "The logo is not a PNG, JPEG or WebP picture, is animated, or has too many pixels.",
 		Remedy:  "Upload another picture.",
@@ -139,6 +144,16 @@ var documentedErrors = []web.ErrorCode{
 		Remedy:  "Check the id; a key that was revoked or has expired stays so.",
 	},
 	{
+		Status: http.StatusNotFound, Code: "endpoint_not_found",
+		Meaning: "The webhook endpoint does not exist or belongs to another operator.",
+		Remedy:  "Check the id.",
+	},
+	{
+		Status: http.StatusNotFound, Code: "delivery_not_found",
+		Meaning: "The webhook delivery does not exist, was dropped for its age, or belongs to another operator.",
+		Remedy:  "Check the id.",
+	},
+	{
 		Status: http.StatusNotFound, Code: "not_found",
 		Meaning: "The path does not exist.",
 		Remedy:  "Check the path.",
@@ -157,6 +172,26 @@ var documentedErrors = []web.ErrorCode{
 		Status: http.StatusConflict, Code: "too_many_keys",
 		Meaning: "The account has as many valid API keys as it can have.",
 		Remedy:  "Revoke one that is not used.",
+	},
+	{
+		Status: http.StatusConflict, Code: "too_many_endpoints",
+		Meaning: "The account has as many webhook endpoints as it can have.",
+		Remedy:  "Delete one that is not used.",
+	},
+	{
+		Status: http.StatusConflict, Code: "overlap_running",
+		Meaning: "The secret before the last rotation still signs webhooks, and a third secret is not possible.",
+		Remedy:  "Wait until oldSecretUntil, or send overlapHours 0, which ends both secrets at once.",
+	},
+	{
+		Status: http.StatusConflict, Code: "endpoint_disabled",
+		Meaning: "The webhook endpoint is disabled or was deleted, so nothing is sent to it.",
+		Remedy:  "Enable it first.",
+	},
+	{
+		Status: http.StatusConflict, Code: "endpoint_altered",
+		Meaning: "The webhook endpoint's row in the database was not written by PayCow, so nothing is sent to it.",
+		Remedy:  "Delete the endpoint, create it again, and tell the admin.",
 	},
 	{
 		Status: http.StatusConflict, Code: "payment_already_paid",

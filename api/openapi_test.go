@@ -140,7 +140,7 @@ func isOfPages(path string) bool {
 // isOfPeople reports whether a call is for logged-in people. TestOpenAPIMatchesTheAnswersToPeople covers those.
 func isOfPeople(path string) bool {
 	return strings.HasPrefix(path, "/api/operator/") || strings.HasPrefix(path, "/api/admin/") ||
-		strings.HasPrefix(path, "/api/account/")
+		strings.HasPrefix(path, "/api/account/") || strings.HasSuffix(path, "/secret")
 }
 
 func TestOpenAPINamesEveryRouteAndNoOther(t *testing.T) {
@@ -202,6 +202,8 @@ func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 	late := f.short(f.account, models.ExceptionPaidLate)
 	open := f.payment(f.account)
 	keys := f.key(f.operatorID(f.account), models.Credential{Scopes: "keys:write"})
+	endpoint := f.endpoint(f.account, "")
+	delivery := f.testDelivery(f.account, endpoint.ID)
 	checked := map[string]bool{}
 	for _, c := range []struct {
 		method, template, path, body string
@@ -228,6 +230,19 @@ func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 		{http.MethodGet, "/api/balance", "", "", 200},
 		{http.MethodGet, "/api/ledger", "", "", 200},
 		{http.MethodGet, "/api/events", "", "", 200},
+		{http.MethodPost, "/api/webhook-endpoints", "", `{"url":"https://shop.example/hook"}`, 201},
+		{http.MethodPost, "/api/webhook-endpoints", "", `{"url":"https://127.0.0.1/hook"}`, 400},
+		{http.MethodGet, "/api/webhook-endpoints", "", "", 200},
+		{http.MethodGet, "/api/webhook-endpoints/{id}", endpoint.ID, "", 200},
+		{http.MethodPatch, "/api/webhook-endpoints/{id}", endpoint.ID, `{"description":"Orders"}`, 200},
+		{http.MethodPost, "/api/webhook-endpoints/{id}/rotate-secret", endpoint.ID, `{"overlapHours":1}`, 200},
+		{http.MethodPost, "/api/webhook-endpoints/{id}/rotate-secret", endpoint.ID, "", 409},
+		{http.MethodPost, "/api/webhook-endpoints/{id}/test", endpoint.ID, "", 202},
+		{http.MethodPost, "/api/webhook-endpoints/{id}/redeliver-failed", endpoint.ID, `{"since":"2026-01-01T00:00:00Z"}`, 202},
+		{http.MethodGet, "/api/webhook-deliveries", "", "", 200},
+		{http.MethodGet, "/api/webhook-deliveries/{id}", delivery.ID, "", 200},
+		{http.MethodPost, "/api/webhook-deliveries/{id}/redeliver", delivery.ID, "", 202},
+		{http.MethodDelete, "/api/webhook-endpoints/{id}", endpoint.ID, "", 204},
 		{http.MethodGet, "/api/keys", "", "", 200},
 		{http.MethodPost, "/api/keys", "", `{"name":"k","scopes":["keys:write"],"networks":["127.0.0.0/8"]}`, 201},
 		{http.MethodPost, "/api/keys", "", `{"name":"k","scopes":["keys:write"]}`, 409},
@@ -361,6 +376,9 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 	try(operator, 400, post, "/api/operator/credentials/rotate", password)
 	d.checkSettings(t, operator, try)
 	checked["PUT /api/operator/logo"] = true
+	endpoint := parse[newEndpointView](t, operator.must(201, post, "/api/webhook-endpoints", fieldsOf{"url": "https://shop.example/"}).body)
+	try(operator, 200, post, "/api/webhook-endpoints/{id}/secret", password, endpoint.ID)
+	try(operator, 403, post, "/api/webhook-endpoints/{id}/secret", fieldsOf{"password": "wrong"}, endpoint.ID)
 	operator.order()
 	try(operator, 200, get, "/api/operator/stats", nil)
 	f.record(operator.order().ID, func(s *models.PaymentState) { s.Status = models.StatusPaid })

@@ -25,7 +25,7 @@ type callers struct {
 
 func newCallers(f *fixture) callers {
 	return callers{
-		f, f.registered(newEmail), f.admin("admin@example.org"), f.visitor(),
+		f, f.approved(newEmail), f.admin("admin@example.org"), f.visitor(),
 		f.key(f.operatorID(f.account), models.Credential{Scopes: "keys:write"}),
 	}
 }
@@ -42,7 +42,7 @@ func (c callers) send(o operation, query, body, contentType string) answer {
 	switch {
 	case strings.HasPrefix(o.path, "/api/admin/"):
 		return c.admin.upload(o.method, path, []byte(body), headers...)
-	case strings.HasPrefix(o.path, "/api/operator/"):
+	case strings.HasPrefix(o.path, "/api/operator/"), strings.HasSuffix(o.path, "/secret"):
 		return c.operator.upload(o.method, path, []byte(body), headers...)
 	case isOfPeople(o.path):
 		return c.nobody.upload(o.method, path, []byte(body), headers...)
@@ -91,7 +91,7 @@ func TestDocumentedRefusals(t *testing.T) {
 			switch {
 			case strings.HasSuffix(o.path, "/delete"):
 				body = "{}"
-			case strings.HasPrefix(o.path, "/api/admin/") && body == "":
+			case (strings.HasPrefix(o.path, "/api/admin/") || strings.HasSuffix(o.path, "/secret")) && body == "":
 				body = `{"password":"` + goodPassword + `"}`
 			}
 			return c.send(o, "", body, contentTypeOf(o))

@@ -20,6 +20,18 @@ var scopeOfCall = map[string]models.Scope{
 	http.MethodGet + " /api/keys":                models.ScopeKeysWrite,
 	http.MethodPost + " /api/keys":               models.ScopeKeysWrite,
 	http.MethodDelete + " /api/keys/:id":         models.ScopeKeysWrite,
+
+	http.MethodGet + " /api/webhook-endpoints":                       models.ScopePaymentsRead,
+	http.MethodPost + " /api/webhook-endpoints":                      models.ScopeWebhooksWrite,
+	http.MethodGet + " /api/webhook-endpoints/:id":                   models.ScopePaymentsRead,
+	http.MethodPatch + " /api/webhook-endpoints/:id":                 models.ScopeWebhooksWrite,
+	http.MethodDelete + " /api/webhook-endpoints/:id":                models.ScopeWebhooksWrite,
+	http.MethodPost + " /api/webhook-endpoints/:id/rotate-secret":    models.ScopeWebhooksWrite,
+	http.MethodPost + " /api/webhook-endpoints/:id/test":             models.ScopeWebhooksWrite,
+	http.MethodPost + " /api/webhook-endpoints/:id/redeliver-failed": models.ScopeWebhooksWrite,
+	http.MethodGet + " /api/webhook-deliveries":                      models.ScopePaymentsRead,
+	http.MethodGet + " /api/webhook-deliveries/:id":                  models.ScopePaymentsRead,
+	http.MethodPost + " /api/webhook-deliveries/:id/redeliver":       models.ScopeWebhooksWrite,
 }
 
 // checkScope returns a 403 unless the API key has the scope of the call, given as method and route.

@@ -19,6 +19,7 @@ import (
 
 	"paycow/internal/logs"
 	"paycow/internal/secrets"
+	"paycow/internal/webhooks"
 	"paycow/models"
 	"paycow/store"
 	"paycow/web"
@@ -88,6 +89,9 @@ type Config struct {
 	// link to.
 	TemporalUIURL     string
 	TemporalNamespace string
+
+	// WebhookURLs say which URLs webhook endpoints may have. Default: public https only.
+	WebhookURLs webhooks.URLRules
 
 	// Mail sends a text message. Without it, admins pass links on themselves.
 	Mail func(ctx context.Context, to, subject, text string) error
@@ -217,8 +221,24 @@ func (s *Server) newRouter() *gin.Engine {
 	operator.POST("/keys", s.handle(s.createKey))
 	operator.DELETE("/keys/:id", s.handle(s.revokeKey))
 	operator.GET("/events", s.handle(s.listEvents))
+	s.routeWebhooks(operator)
 	s.routePeople(router)
 	return router
+}
+
+// routeWebhooks adds the calls about webhook endpoints and deliveries.
+func (s *Server) routeWebhooks(operator *gin.RouterGroup) {
+	operator.GET("/webhook-endpoints", s.handle(s.listEndpoints))
+	operator.POST("/webhook-endpoints", s.handle(s.createEndpoint))
+	operator.GET("/webhook-endpoints/:id", s.handle(s.readEndpoint))
+	operator.PATCH("/webhook-endpoints/:id", s.handle(s.changeEndpoint))
+	operator.DELETE("/webhook-endpoints/:id", s.handle(s.deleteEndpoint))
+	operator.POST("/webhook-endpoints/:id/rotate-secret", s.handle(s.rotateWebhookSecret))
+	operator.POST("/webhook-endpoints/:id/test", s.handle(s.testEndpoint))
+	operator.POST("/webhook-endpoints/:id/redeliver-failed", s.handle(s.redeliverFailed))
+	operator.GET("/webhook-deliveries", s.handle(s.listDeliveries))
+	operator.GET("/webhook-deliveries/:id", s.handle(s.readDelivery))
+	operator.POST("/webhook-deliveries/:id/redeliver", s.handle(s.redeliver))
 }
 
 // routePeople adds the calls of the dashboard and the admin page.
@@ -241,6 +261,7 @@ func (s *Server) routePeople(router *gin.Engine) {
 	operator.PUT("/logo", s.handle(s.putLogo))
 	operator.DELETE("/logo", s.handle(s.removeLogo))
 	operator.GET("/stats", s.handle(s.operatorStats))
+	anyone.POST("/webhook-endpoints/:id/secret", s.loggedInAs(models.RoleOperator), s.handle(s.revealWebhookSecret))
 
 	account := anyone.Group("/admin", s.loggedInAs(models.RoleAdmin))
 	account.GET("/me", s.handle(s.adminMe))

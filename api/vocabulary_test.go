@@ -96,6 +96,21 @@ func TestEveryWordIsExplained(t *testing.T) {
 	for _, kind := range eventTypes {
 		require.Contains(t, docs, `<tr><th scope="row"><code>`+kind+`</code></th>`)
 	}
+	known := enum("NewWebhookEndpoint", "properties", "events", "items")
+	require.Equal(t, append([]string{models.AllEventTypes}, textsOf(models.EndpointEventTypes())...), known)
+	for _, schema := range []string{"WebhookEndpoint", "WebhookEndpointChange", "CreatedWebhookEndpoint"} {
+		require.Equal(t, known, enum(schema, "properties", "events", "items"))
+	}
+	require.Equal(t, textsOf(models.DeliveryStatuses()), enum("DeliveryStatus"))
+	choice := regexp.MustCompile(`(?s)const eventTypes = \{(.*?)\n  \};`).
+		FindStringSubmatch(readFile(t, "../web/assets/app-webhooks.js"))
+	require.NotNil(t, choice)
+	chosen := []string{}
+	for _, found := range regexp.MustCompile(`'([a-z._]+)': `).FindAllStringSubmatch(choice[1], -1) {
+		chosen = append(chosen, found[1])
+	}
+	require.Equal(t, textsOf(models.EndpointEventTypes()), chosen)
+	require.ElementsMatch(t, textsOf(models.DeliveryStatuses()), options(t, dashboard, "delivery-status"))
 
 	scopes := []string{}
 	for _, found := range regexp.MustCompile(`name="scopes" value="([^"]+)"`).FindAllStringSubmatch(dashboard, -1) {

@@ -5,61 +5,54 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-
-	"paycow/models"
 )
-
-// OutboxStore is what the outbox needs of the database.
-type OutboxStore interface {
-	// UnstartedPayments returns the oldest payments first.
-	UnstartedPayments(ctx context.Context, createdBefore time.Time, limit int) ([]models.Payment, error)
-	MarkStarted(ctx context.Context, paymentIDs []string, at time.Time) error
-}
-
-// PaymentStarter starts the workflow of a payment. It returns nil if the workflow was started before.
-type PaymentStarter interface {
-	StartPayment(ctx context.Context, p models.Payment) error
-}
 
 const (
 	// starters is how many workflows are started at once. More would only queue inside Temporal.
 	starters = 8
-	// notifyQueue bounds the payments that wait in memory. The next sweep finds the rest.
+	// notifyQueue bounds what waits in memory. The next sweep finds the rest.
 	notifyQueue = 1024
-	// sweepInterval is the time between two sweeps, and sweepAge the age of the rows that a sweep starts: the process that
-	// created a younger row is still starting it.
+	// sweepInterval is the time between two sweeps.
 	sweepInterval = time.Second
-	sweepAge      = 10 * time.Second
 	sweepBatch    = 256
 	// awayPause is the time until the next sweep after Temporal failed.
 	awayPause = time.Second
 )
 
-// Outbox starts the workflows of committed payments. The rows whose workflow is not known to have started are a
-// transactional outbox: the process that created a row starts its workflow at once, and every process starts what is
-// left over. A workflow id can be started only once, so starting a payment twice does no harm.
-type Outbox struct {
-	store   OutboxStore
-	starter PaymentStarter
-	log     *slog.Logger
-	queue   chan models.Payment
+// outboxRows are the rows of one kind whose workflow is not known to have started.
+type outboxRows[T any] interface {
+	// kind names the rows in the log, such as "payments".
+	kind() string
+	id(row T) string
+	// left returns rows that no process is starting, at most limit. more is true if there are further ones.
+	left(ctx context.Context, limit int) (rows []T, more bool, err error)
+	// start starts the workflow of a row and notes that in the row. It returns nil if the workflow was started before.
+	start(ctx context.Context, row T) error
 }
 
-// NewOutbox returns an outbox. It starts nothing before Run.
-func NewOutbox(store OutboxStore, starter PaymentStarter, log *slog.Logger) *Outbox {
-	return &Outbox{store: store, starter: starter, log: log, queue: make(chan models.Payment, notifyQueue)}
+// Outbox starts the workflows of committed rows. The rows whose workflow is not known to have started are a
+// transactional outbox: every process starts what it is notified of at once, and what is left over. Starting the
+// workflow of a row twice does no harm.
+type Outbox[T any] struct {
+	rows  outboxRows[T]
+	log   *slog.Logger
+	queue chan T
 }
 
-// Notify tells the outbox that a payment has been committed. It never blocks.
-func (o *Outbox) Notify(p models.Payment) {
+func newOutbox[T any](rows outboxRows[T], log *slog.Logger) *Outbox[T] {
+	return &Outbox[T]{rows: rows, log: log, queue: make(chan T, notifyQueue)}
+}
+
+// Notify tells the outbox that a row has been committed. It never blocks.
+func (o *Outbox[T]) Notify(row T) {
 	select {
-	case o.queue <- p:
+	case o.queue <- row:
 	default:
 	}
 }
 
 // Run starts workflows until ctx ends.
-func (o *Outbox) Run(ctx context.Context) {
+func (o *Outbox[T]) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for range starters {
 		running.Go(func() { o.startNotified(ctx) })
@@ -68,19 +61,19 @@ func (o *Outbox) Run(ctx context.Context) {
 	running.Wait()
 }
 
-func (o *Outbox) startNotified(ctx context.Context) {
+func (o *Outbox[T]) startNotified(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case p := <-o.queue:
+		case row := <-o.queue:
 			// After a failure the row stays in the outbox, and the sweep reports it.
-			_ = o.start(ctx, p)
+			_ = o.rows.start(ctx, row)
 		}
 	}
 }
 
-func (o *Outbox) sweepRegularly(ctx context.Context) {
+func (o *Outbox[T]) sweepRegularly(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -90,47 +83,41 @@ func (o *Outbox) sweepRegularly(ctx context.Context) {
 		case <-timer.C:
 		}
 		pause := sweepInterval
-		if started, err := o.sweep(ctx); err != nil && ctx.Err() == nil {
-			o.log.WarnContext(ctx, "payments are waiting for Temporal", "error", err)
+		if more, err := o.sweep(ctx); err != nil && ctx.Err() == nil {
+			o.log.WarnContext(ctx, "committed rows are waiting for Temporal", "kind", o.rows.kind(), "error", err)
 			pause = awayPause
-		} else if started == sweepBatch {
+		} else if more {
 			pause = 0
 		}
 		timer.Reset(pause)
 	}
 }
 
-// sweep starts the workflows of left-over payments and returns how many there were. It starts the first one alone, so
+// sweep starts the workflows of left-over rows and reports whether there are more. It starts the first one alone, so
 // that a sweep costs one failing call, and not a batch of them, while Temporal is down.
-func (o *Outbox) sweep(ctx context.Context) (int, error) {
-	left, err := o.store.UnstartedPayments(ctx, time.Now().Add(-sweepAge), sweepBatch)
+func (o *Outbox[T]) sweep(ctx context.Context) (more bool, err error) {
+	left, more, err := o.rows.left(ctx, sweepBatch)
 	if err != nil || len(left) == 0 {
-		return 0, err
+		return false, err
 	}
-	if err := o.start(ctx, left[0]); err != nil {
-		// The cause may be this payment and not Temporal. Another payment decides.
-		if last := left[len(left)-1]; len(left) == 1 || o.start(ctx, last) != nil {
-			return 0, err
+	if err := o.rows.start(ctx, left[0]); err != nil {
+		// The cause may be this row and not Temporal. Another row decides.
+		if last := left[len(left)-1]; len(left) == 1 || o.rows.start(ctx, last) != nil {
+			return false, err
 		}
 	}
 	limit := make(chan struct{}, starters)
 	var starting sync.WaitGroup
-	for _, p := range left[1:] {
+	for _, row := range left[1:] {
 		limit <- struct{}{}
 		starting.Go(func() {
 			defer func() { <-limit }()
-			if err := o.start(ctx, p); err != nil {
-				o.log.WarnContext(ctx, "the payment's workflow has not started yet", "payment_id", p.ID, "error", err)
+			if err := o.rows.start(ctx, row); err != nil {
+				o.log.WarnContext(ctx, "a workflow has not started yet",
+					"kind", o.rows.kind(), "id", o.rows.id(row), "error", err)
 			}
 		})
 	}
 	starting.Wait()
-	return len(left), nil
-}
-
-func (o *Outbox) start(ctx context.Context, p models.Payment) error {
-	if err := o.starter.StartPayment(ctx, p); err != nil {
-		return err
-	}
-	return o.store.MarkStarted(ctx, []string{p.ID}, time.Now())
+	return more, nil
 }

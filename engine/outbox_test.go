@@ -66,9 +66,9 @@ func setup(t *testing.T, payments int) (*store.Store, *fakeStarter, []models.Pay
 }
 
 // run works an outbox off until the test ends.
-func run(t *testing.T, db *store.Store, starter *fakeStarter) *engine.Outbox {
+func run(t *testing.T, db *store.Store, starter *fakeStarter) *engine.PaymentOutbox {
 	t.Helper()
-	o := engine.NewOutbox(db, starter, slog.New(slog.DiscardHandler))
+	o := engine.NewPaymentOutbox(db, starter, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	var done sync.WaitGroup
 	done.Go(func() { o.Run(ctx) })

@@ -29,6 +29,8 @@ const (
 	DefaultKeepAlarms = 365 * 24 * time.Hour
 	// DefaultKeepEvents is how long events are kept.
 	DefaultKeepEvents = 365 * 24 * time.Hour
+	// DefaultKeepDeliveries is how long webhook deliveries are kept that are not to be tried any more.
+	DefaultKeepDeliveries = 30 * 24 * time.Hour
 	// DefaultReservedAddresses is how many of the first indexes of each account key are never handed out.
 	DefaultReservedAddresses = 1000
 	// DefaultRatePerKey, DefaultRatePerNetwork and DefaultRateOfStatus are how many requests a minute are admitted: of one

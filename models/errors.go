@@ -34,6 +34,10 @@ var (
 	ErrReserveFixed = errors.New("the number of reserved addresses was fixed")
 	// ErrPaymentAltered means that a payment's row was changed or planted by somebody else.
 	ErrPaymentAltered = errors.New("the payment's row was not written by this program")
+	// ErrEndpointAltered means that a webhook endpoint's row was changed or planted by somebody else.
+	ErrEndpointAltered = errors.New("the webhook endpoint's row was not written by this program")
+	// ErrOverlapRunning means that the secret before the last rotation still signs.
+	ErrOverlapRunning = errors.New("the overlap of the last rotation is still running")
 	// ErrMasterKey means that the database belongs to another master key.
 	ErrMasterKey = errors.New("the master key is not the one that this database was used with")
 	// ErrProofsGone means that what the database knew about its master key was removed.

@@ -29,28 +29,38 @@ const (
 	EventReverted EventType = "payment.reverted"
 	// EventAccepted says that the operator accepted the payment.
 	EventAccepted EventType = "payment.accepted"
+	// EventEndpointDisabled says that PayCow disabled a webhook endpoint.
+	EventEndpointDisabled EventType = "endpoint.disabled"
+	// EventEndpointTest is sent to one endpoint because its operator asked for a test.
+	EventEndpointTest EventType = "endpoint.test"
 )
 
 // EventTypes returns every type of event.
 func EventTypes() []EventType {
+	return append(EndpointEventTypes(), EventEndpointTest)
+}
+
+// EndpointEventTypes returns the types of events that a webhook endpoint can ask for.
+func EndpointEventTypes() []EventType {
 	return []EventType{
 		EventDetected, EventConfirming, EventPaid, EventExpired, EventRejected, EventException, EventReverted, EventAccepted,
+		EventEndpointDisabled,
 	}
 }
 
 // EventSchema is the version of the form of an event's data. A field that is added does not change it.
 const EventSchema = 1
 
-// Event tells an operator of one change of a payment. It is written in the transaction that made the change, and never
-// edited.
+// Event tells an operator of one change of a payment or of a webhook endpoint. It is written in the transaction that
+// made the change, and never edited.
 type Event struct {
 	ID         string `gorm:"primaryKey"` // see EventID
 	OperatorID string
-	PaymentID  string
-	Version    int64 // of the payment, after the change
+	PaymentID  string // "" for an event of an endpoint
+	Version    int64  // of the payment, after the change; 0 without one
 	Type       EventType
 	Schema     int       // EventSchema when it was written
-	Data       string    // JSON: the operator's full view of the payment after the change
+	Data       string    // JSON: the operator's full view of the payment after the change, or the endpoint
 	CreatedAt  time.Time // never earlier than that of the operator's event before
 	Sequence   int64     // counts the events of an operator from 1, without gaps
 }

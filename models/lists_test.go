@@ -18,12 +18,14 @@ func TestListsAreComplete(t *testing.T) {
 	t.Parallel()
 	constants := stringConstants(t)
 	for typeName, list := range map[string][]string{
-		"Status":     texts(Statuses()),
-		"Exception":  append(texts(Exceptions()), string(ExceptionNone)), // the empty one is not listed
-		"NodeState":  texts(NodeStates()),
-		"AlarmKind":  texts(AlarmKinds()),
-		"ExpiryWait": texts(ExpiryWaits()),
-		"Refusal":    texts(Refusals()),
+		"Status":         texts(Statuses()),
+		"Exception":      append(texts(Exceptions()), string(ExceptionNone)), // the empty one is not listed
+		"NodeState":      texts(NodeStates()),
+		"AlarmKind":      texts(AlarmKinds()),
+		"ExpiryWait":     texts(ExpiryWaits()),
+		"Refusal":        texts(Refusals()),
+		"EventType":      texts(EventTypes()),
+		"DeliveryStatus": texts(DeliveryStatuses()),
 	} {
 		require.NotEmpty(t, constants[typeName], typeName)
 		require.ElementsMatch(t, constants[typeName], list, "every %s, each once", typeName)

@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// The task queues. Payments have one, and what there is one of for a network has another, so that no number of payments
-// can keep the chain from being followed.
+// The task queues. Payments have one, what there is one of for a network has another, and so have webhooks: no number
+// of payments can keep the chain from being followed, and no endpoint of a shop can hold up a payment.
 const (
-	TaskQueue      = "paycow"       // Payment and its activities
-	TaskQueueChain = "paycow-chain" // ChainWatch, Reconciliation and their activities
+	TaskQueue         = "paycow"          // Payment and its activities
+	TaskQueueChain    = "paycow-chain"    // ChainWatch, Reconciliation and their activities
+	TaskQueueWebhooks = "paycow-webhooks" // WebhookDelivery and its activities
 )
 
 // Workflow types, as the Temporal UI shows them.
@@ -20,6 +21,8 @@ const (
 	WorkflowChainWatch = "ChainWatch"
 	// WorkflowReconciliation compares ledger, transfers, chain and workflows on a schedule.
 	WorkflowReconciliation = "Reconciliation"
+	// WorkflowWebhookDelivery delivers one event to one endpoint.
+	WorkflowWebhookDelivery = "WebhookDelivery"
 )
 
 // Activity types: the names of the methods of activities.Activities.
@@ -31,10 +34,17 @@ const (
 	ActivitySettlePayment = "SettlePayment"
 	ActivityFollowChain   = "FollowChain"
 	ActivityReconcile     = "Reconcile"
+	ActivityTryWebhook    = "TryWebhook"
+	ActivityRedeliver     = "RedeliverWebhook"
 )
 
 // PaymentWorkflowID returns the workflow id of a payment. At most one workflow with an id is open at a time.
 func PaymentWorkflowID(paymentID string) string { return "payment/" + paymentID }
+
+// WebhookWorkflowID returns the workflow id of the delivery of an event to an endpoint.
+func WebhookWorkflowID(endpointID, eventID string) string {
+	return "webhook/" + endpointID + "/" + eventID
+}
 
 // ChainWatchWorkflowID returns the workflow id of a network's chain watch.
 func ChainWatchWorkflowID(network string) string { return "chain-watch/" + network }
@@ -54,6 +64,9 @@ const (
 	// of the old version asks for it. It can go with the release after the one that brought QueryTransfers.
 	QueryTransfersOld = "known"
 )
+
+// SignalRedeliver asks the WebhookDelivery workflow to deliver again. Its argument, a RedeliverSignal, may be left out.
+const SignalRedeliver = "redeliver"
 
 // Names of the search attributes of the Payment workflow, for list filters in the Temporal UI.
 const (
@@ -298,4 +311,51 @@ type ReconciliationInput struct {
 	Network string `json:"network"`
 	// All compares the balances of all addresses with the chain, instead of a part of them.
 	All bool `json:"all,omitempty"`
+}
+
+// DeliveryInput is the input of a delivery's workflow. The texts are for Temporal's UI.
+type DeliveryInput struct {
+	DeliveryID string    `json:"deliveryId"`
+	EndpointID string    `json:"endpointId"`
+	EventID    string    `json:"eventId"`
+	EventType  EventType `json:"eventType"`
+}
+
+// NewDeliveryInput returns the workflow input for a delivery's row.
+func NewDeliveryInput(d WebhookDelivery) DeliveryInput {
+	return DeliveryInput{DeliveryID: d.ID, EndpointID: d.EndpointID, EventID: d.EventID, EventType: d.EventType}
+}
+
+// DeliveryState is what a delivery's row says after a step. It is the result of its activities and of its workflow.
+type DeliveryState struct {
+	Status DeliveryStatus `json:"status"` // "" when there is no such row any more
+	Round  int            `json:"round,omitempty"`
+	Tries  int            `json:"tries,omitempty"`
+	// NextTryAt is when to try again; zero unless the status is DeliveryPending.
+	NextTryAt time.Time `json:"nextTryAt,omitzero"`
+	Reason    string    `json:"reason,omitempty"` // why it is parked, in a sentence
+}
+
+// NewDeliveryState returns what a delivery's row says.
+func NewDeliveryState(d WebhookDelivery) DeliveryState {
+	state := DeliveryState{Status: d.Status, Round: d.Round, Tries: d.Tries, Reason: d.ParkedReason}
+	if d.NextTryAt != nil {
+		state.NextTryAt = *d.NextTryAt
+	}
+	return state
+}
+
+// RedeliverSignal asks for a delivery to be made again.
+type RedeliverSignal struct {
+	// Round is the round that was begun in the delivery's row together with the signal; 0 when none was, as by hand.
+	Round int `json:"round,omitempty"`
+}
+
+// UnmarshalJSON takes whatever somebody typed in Temporal's UI, as a signal by hand.
+func (r *RedeliverSignal) UnmarshalJSON(text []byte) error {
+	type plain RedeliverSignal
+	if err := json.Unmarshal(text, (*plain)(r)); err != nil {
+		*r = RedeliverSignal{}
+	}
+	return nil
 }

@@ -204,4 +204,20 @@ func (p *Payment) whyHeld() string {
 	return ""
 }
 
+// DeliveryDetails returns the Markdown that the Temporal UI shows for the delivery of an event.
+func DeliveryDetails(input models.DeliveryInput, state models.DeliveryState) string {
+	text := fmt.Sprintf("**%s** of event %#q to endpoint %#q: ", input.EventType, input.EventID, input.EndpointID)
+	switch state.Status {
+	case models.DeliveryPending:
+		return text + fmt.Sprintf("**%d** tries failed, the next one is at %s. The signal %#q tries now.",
+			state.Tries, instant(state.NextTryAt), models.SignalRedeliver)
+	case models.DeliveryDelivered:
+		return text + fmt.Sprintf("**delivered** with try %d.", state.Tries)
+	case models.DeliveryParked:
+		return text + fmt.Sprintf("**parked**. %s The signal %#q delivers it again.", state.Reason, models.SignalRedeliver)
+	default:
+		return text + "its row is gone, so there is nothing to do."
+	}
+}
+
 func instant(at time.Time) string { return at.UTC().Format(time.RFC3339) }

@@ -112,9 +112,9 @@ func (s *Store) OwnCredential(ctx context.Context, operatorID, apiKey string) (m
 	return credential, wrap(err, "read an operator's API key")
 }
 
-// changeKeys runs a change of an operator's API keys. All changes of one operator take turns: keys that are made while
-// others are revoked are either revoked too, or made afterwards. maker is the API key with which the change was asked
-// for, "" for a person; it must still be valid. Returns models.ErrNotFound if it is not.
+// changeKeys runs a change of an operator's API keys or webhook endpoints. All changes of one operator take turns: keys
+// that are made while others are revoked are either revoked too, or made afterwards. maker is the API key with which
+// the change was asked for, "" for a person; it must still be valid. Returns models.ErrNotFound if it is not.
 func (s *Store) changeKeys(ctx context.Context, operatorID, maker string, change func(tx *gorm.DB) error) error {
 	return s.write(ctx, func(tx *gorm.DB) error {
 		// The operator's row, because there may be no credential to lock.

@@ -45,10 +45,48 @@ func (s *Store) tell(tx *gorm.DB, before models.PaymentState, after models.Payme
 			Sequence: counter.Sequence - int64(len(types)-1-i),
 		}
 	}
+	return s.writeEvents(tx, events)
+}
+
+// writeEvents writes events of one operator, and a delivery of each to every endpoint that wants it.
+func (s *Store) writeEvents(tx *gorm.DB, events []models.Event) error {
 	if err := tx.Create(&events).Error; err != nil {
-		return fmt.Errorf("write the events of a payment: %w", err)
+		return fmt.Errorf("write events: %w", err)
+	}
+	for _, event := range events {
+		endpoints, err := s.endpointsWanting(tx, event.OperatorID, event.Type)
+		if err != nil {
+			return err
+		}
+		if _, err := s.deliver(tx, event, endpoints); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// tellOfEndpoint writes the event of a change of an endpoint, in the transaction that makes it.
+func (s *Store) tellOfEndpoint(tx *gorm.DB, e models.WebhookEndpoint, kind models.EventType) error {
+	event, err := s.endpointEvent(tx, e, kind)
+	if err != nil {
+		return err
+	}
+	return s.writeEvents(tx, []models.Event{event})
+}
+
+// endpointEvent returns an event about an endpoint, with the operator's next number.
+func (s *Store) endpointEvent(
+	tx *gorm.DB, e models.WebhookEndpoint, kind models.EventType,
+) (event models.Event, err error) {
+	data, err := json.Marshal(views.NewEndpoint(e))
+	if err != nil {
+		return event, fmt.Errorf("make the data of an event: %w", err)
+	}
+	counter, err := countEvents(tx, e.OperatorID, 1, s.now())
+	return models.Event{
+		ID: models.NewID(), OperatorID: e.OperatorID, Type: kind, Schema: models.EventSchema, Data: string(data),
+		CreatedAt: counter.At, Sequence: counter.Sequence,
+	}, err
 }
 
 // countEvents takes the next numbers for events of an operator, and the time at which they happen. It keeps others from

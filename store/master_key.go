@@ -231,6 +231,7 @@ func (s *Store) provePayments(ctx context.Context, payments []models.Payment, de
 func (s *Store) Rekey(ctx context.Context) (changed, left int, err error) {
 	for _, pass := range []func(context.Context) (int, int, error){
 		s.rekeyPayments, s.rekeyDecisions, s.rekeyCredentials, s.rekeySessions, s.rekeyFactors, s.rekeyOwnAddresses,
+		s.rekeyWebhookEndpoints, s.rekeyDeliveries,
 	} {
 		did, not, err := pass(ctx)
 		changed, left = changed+did, left+not
@@ -445,4 +446,52 @@ func (s *Store) rekeyFactors(ctx context.Context) (changed, left int, err error)
 		}
 	}
 	return changed, left, nil
+}
+
+// rekeyWebhookEndpoints seals the secrets of endpoints again and proves their rows. A row that proves nothing stays as
+// it is.
+func (s *Store) rekeyWebhookEndpoints(ctx context.Context) (changed, left int, err error) {
+	var ids []string
+	if err := s.read(ctx).Model(&models.WebhookEndpoint{}).Order("id").Pluck("id", &ids).Error; err != nil {
+		return 0, 0, fmt.Errorf("read webhook endpoints: %w", err)
+	}
+	for _, id := range ids {
+		done := false
+		err := s.write(ctx, func(tx *gorm.DB) (err error) {
+			done, err = s.rekeyWebhookEndpoint(tx, id)
+			return err
+		})
+		switch {
+		case errors.Is(err, gorm.ErrRecordNotFound): // deleted meanwhile
+		case errors.Is(err, models.ErrEndpointAltered), errors.Is(err, models.ErrSealBroken):
+			s.log.WarnContext(ctx, "a webhook endpoint stays as it is", "endpoint_id", id, "error", err)
+			left++
+		case err != nil:
+			return changed, left, err
+		case done:
+			changed++
+		}
+	}
+	return changed, left, nil
+}
+
+func (s *Store) rekeyWebhookEndpoint(tx *gorm.DB, id string) (changed bool, err error) {
+	e, err := s.provenEndpoint(tx.Clauses(rowLock).Where("id = ?", id))
+	if err != nil {
+		return false, err
+	}
+	isCurrent := s.keys.IsCurrent(e.MAC)
+	for _, sealed := range []*[]byte{&e.SecretSealed, &e.OldSecretSealed} {
+		if len(*sealed) == 0 || s.keys.IsCurrent(*sealed) {
+			continue
+		}
+		isCurrent = false
+		if *sealed, err = s.keys.Reseal(models.WebhookOwner(id), *sealed); err != nil {
+			return false, fmt.Errorf("seal a secret: %w", err)
+		}
+	}
+	if isCurrent {
+		return false, nil
+	}
+	return true, s.saveEndpoint(tx, e)
 }

@@ -126,6 +126,9 @@ func TestModelsMatchColumns(t *testing.T) {
 			models.ExpiryWaiting{},
 			models.Event{},
 			models.EventCounter{},
+			models.WebhookEndpoint{},
+			models.WebhookDelivery{},
+			models.WebhookAttempt{},
 		} {
 			parsed, err := schema.Parse(model, &sync.Map{}, f.writer.NamingStrategy)
 			require.NoError(t, err)

@@ -22,6 +22,8 @@ type Keys interface {
 	IsCurrent(made []byte) bool
 	// Opens reports whether a sealed secret opens with one of the master keys.
 	Opens(owner string, sealed []byte) bool
+	// Open returns what was sealed for an owner. Returns models.ErrSealBroken.
+	Open(owner string, sealed []byte) (string, error)
 	// Reseal returns a sealed secret, sealed with the current master key. Returns models.ErrSealBroken.
 	Reseal(owner string, sealed []byte) ([]byte, error)
 }
@@ -33,6 +35,7 @@ func (noKeys) MAC(string, ...string) []byte                   { return []byte{} 
 func (noKeys) CheckMAC([]byte, string, ...string) bool        { return false }
 func (noKeys) IsCurrent([]byte) bool                          { return false }
 func (noKeys) Opens(string, []byte) bool                      { return false }
+func (noKeys) Open(string, []byte) (string, error)            { return "", models.ErrSealBroken }
 func (noKeys) Reseal(_ string, sealed []byte) ([]byte, error) { return sealed, models.ErrSealBroken }
 
 // The purposes of proofs. A proof for one is none for another.
@@ -43,6 +46,8 @@ const (
 	proofOfSession    = "session"
 	proofOfKeyState   = "master key"
 	proofOfOwnAddress = "own address"
+	proofOfEndpoint   = "webhook endpoint"
+	proofOfDelivery   = "webhook delivery"
 )
 
 // termsOf is what a payment's proof covers: whose money the address receives, how much is owed, until when, how many
@@ -89,6 +94,18 @@ func partsOfCredential(c models.Credential) []string {
 		end = strconv.FormatInt(c.ExpiresAt.UnixMilli(), 10)
 	}
 	return []string{c.APIKey, c.OperatorID, string(c.SecretHash), c.Name, c.Scopes, c.Networks, end}
+}
+
+// partsOfWebhookEndpoint is what an endpoint's proof covers: who is told of what, where, and signed with which secrets.
+func partsOfWebhookEndpoint(e models.WebhookEndpoint) []string {
+	oldUntil := ""
+	if e.OldSecretUntil != nil {
+		oldUntil = strconv.FormatInt(e.OldSecretUntil.UnixMilli(), 10)
+	}
+	return []string{
+		e.ID, e.OperatorID, e.URL, e.EventTypes, strconv.FormatBool(e.Enabled), string(e.SecretSealed),
+		string(e.OldSecretSealed), oldUntil, strconv.FormatInt(e.CreatedAt.UnixMilli(), 10),
+	}
 }
 
 func partsOfSession(session models.Session) []string {

@@ -15,6 +15,8 @@ type Ages struct {
 	Reports time.Duration // reconciliations; the last one stays
 	Alarms  time.Duration // resolved alarms, from their end
 	Events  time.Duration // events for shops; the database itself keeps each for 30 days
+	// Deliveries are webhook deliveries that are not to be tried any more, with their attempts.
+	Deliveries time.Duration
 }
 
 const (
@@ -44,6 +46,7 @@ func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table strin
 		{"idempotency_keys", "created_at < ?", "operator_id, idempotency_key", models.IdempotencyKeyLifetime, nil},
 		{"reconciliations", "finished_at < ? AND id < (SELECT MAX(id) FROM reconciliations)", "id", ages.Reports, nil},
 		{"audit_log", "at < ?", "id", ages.Audit, nil},
+		{"webhook_deliveries", "status <> 'PENDING' AND created_at < ?", "id", ages.Deliveries, nil},
 		{"events", "created_at < ?", "id", ages.Events, nil},
 		{"alarms", "resolved_at IS NOT NULL AND resolved_at < ?", "id", ages.Alarms, nil},
 		{

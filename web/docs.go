@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -46,33 +47,57 @@ type Page struct {
 	Version string // changes when the content does
 }
 
-// Example is a complete program that creates a payment and reads its status.
+// Example is a complete program of the documentation page.
 type Example struct {
-	ID, Name string
+	ID, Name string // of its language
 	File     string // file name of the program
 	Text     string
 }
 
-// exampleFiles are the programs, in the order of the page.
-var exampleFiles = []struct{ id, name, embedded, file string }{
-	{"nodejs", "Node.js", "payment.mjs", "payment.mjs"},
-	{"python", "Python", "payment.py", "payment.py"},
-	{"go", "Go", "payment.go.txt", "payment.go"},
-	{"php", "PHP", "payment.php", "payment.php"},
-	{"csharp", "C#", "Payment.cs", "Program.cs"},
-	{"rust", "Rust", "payment.rs", "main.rs"},
-	{"curl", "cURL", "payment.sh", "payment.sh"},
+// exampleFiles are the programs of each language, in the order of the page: one creates a payment and reads its status,
+// one verifies a webhook.
+var exampleFiles = []struct{ id, name, payment, webhook string }{
+	{"nodejs", "Node.js", "payment.mjs", "webhook.mjs"},
+	{"python", "Python", "payment.py", "webhook.py"},
+	{"go", "Go", "payment.go.txt", "webhook.go.txt"},
+	{"php", "PHP", "payment.php", "webhook.php"},
+	{"csharp", "C#", "Payment.cs", "Webhook.cs"},
+	{"rust", "Rust", "payment.rs", "webhook.rs"},
+	{"curl", "cURL", "payment.sh", "webhook.sh"},
 }
 
-// Examples returns the programs of the documentation page, for an installation at this address.
+// Examples returns the programs that create a payment and read its status, for an installation at this address.
 func Examples(publicURL string) []Example {
 	examples := make([]Example, len(exampleFiles))
-	for i, file := range exampleFiles {
-		examples[i] = Example{
-			ID: file.id, Name: file.name, File: file.file, Text: docsText("examples/"+file.embedded, publicURL),
-		}
+	for i, of := range exampleFiles {
+		examples[i] = Example{of.id, of.name, shownName(of.payment), docsText("examples/"+of.payment, publicURL)}
 	}
 	return examples
+}
+
+// Verifiers returns the programs that verify a webhook. Each reads the headers from environment variables and the body
+// from standard input, as CGI passes them on, and the secret from PAYCOW_WEBHOOK_SECRET. It prints the id and the type
+// of an event that it accepts, and fails for any other.
+func Verifiers() []Example {
+	verifiers := make([]Example, len(exampleFiles))
+	for i, of := range exampleFiles {
+		verifiers[i] = Example{of.id, of.name, shownName(of.webhook), docsText("verifiers/"+of.webhook, "")}
+		if of.id == "curl" {
+			verifiers[i].Name = "Shell"
+		}
+	}
+	return verifiers
+}
+
+// shownName returns what a program is called where it runs.
+func shownName(embedded string) string {
+	switch path.Ext(embedded) {
+	case ".cs":
+		return "Program.cs"
+	case ".rs":
+		return "main.rs"
+	}
+	return strings.TrimSuffix(embedded, ".txt")
 }
 
 // Snippets returns the commands of the documentation page, by file name.
@@ -121,6 +146,7 @@ type docsPage struct {
 	MaxAmount     string
 	Currency      string
 	Examples      []Example
+	Verifiers     []Example
 	Errors        []ErrorCode
 	Reference     reference
 	snippets      map[string]string
@@ -153,6 +179,20 @@ func (p docsPage) Answer(operationID, label string) (codeBlock, error) {
 // Block returns a code block with a label.
 func (docsPage) Block(text, label string) codeBlock { return codeBlock{label, text} }
 
+// choice is a choice of a language. Name is that of its radio buttons.
+type choice struct {
+	Name     string
+	Programs []Example
+}
+
+// Choice returns the choice among the programs that verify a webhook, or that create a payment.
+func (p docsPage) Choice(name string) choice {
+	if name == "verify" {
+		return choice{name, p.Verifiers}
+	}
+	return choice{name, p.Examples}
+}
+
 // NewDocs renders the documentation page, which is the same for everybody.
 func NewDocs(config DocsConfig) (Page, error) {
 	api, err := readReference(config.OpenAPI, config.PublicURL)
@@ -170,7 +210,8 @@ func NewDocs(config DocsConfig) (Page, error) {
 		URL: address, Host: host, IsHTTPS: strings.HasPrefix(strings.ToLower(address), "https://"),
 		Confirmations: config.Confirmations, Window: span(config.Window), MaxAmount: config.MaxAmount.String(),
 		Currency: models.CurrencyUSDT,
-		Examples: Examples(config.PublicURL), Errors: codes, Reference: api, snippets: Snippets(config.PublicURL),
+		Examples: Examples(config.PublicURL), Verifiers: Verifiers(),
+		Errors: codes, Reference: api, snippets: Snippets(config.PublicURL),
 	})
 }
 

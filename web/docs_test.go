@@ -103,7 +103,7 @@ func TestDocsFillInTheInstallation(t *testing.T) {
 	require.Contains(t, page, "https://shop.example:8443/pay/api/payment/create")
 	require.Contains(t, page, `"paymentUrl": "https://shop.example:8443/pay/payment/`)
 	for _, text := range []string{
-		exampleHost, publishedHost, "paycow.net", "development only", "/api/webhook", "NaN",
+		exampleHost, publishedHost, "paycow.net", "development only", "NaN",
 		"%!",
 	} {
 		require.NotContains(t, page, text)
@@ -146,11 +146,13 @@ func TestPublicPagesStaySmall(t *testing.T) {
 func TestEveryExampleCanBeChosen(t *testing.T) {
 	t.Parallel()
 	style, page := string(assets["docs.css"].Content), docsOf(t, "https://x.example")
-	examples := Examples("https://x.example")
-	require.Len(t, examples, 7)
-	for _, example := range examples {
-		require.Contains(t, style, ".examples:has(#language-"+example.ID+":checked) #example-"+example.ID)
-		require.Contains(t, page, html.EscapeString(strings.Split(example.Text, "\n")[3]))
+	for name, programs := range map[string][]Example{"language": Examples("https://x.example"), "verify": Verifiers()} {
+		require.Len(t, programs, 7)
+		for _, program := range programs {
+			require.Contains(t, style, ".examples:has([value="+program.ID+"]:checked) .in-"+program.ID)
+			require.Contains(t, page, `name="`+name+`" id="`+name+`-`+program.ID+`" value="`+program.ID+`"`)
+			require.Contains(t, page, html.EscapeString(strings.Split(program.Text, "\n")[3]))
+		}
 	}
 }
 

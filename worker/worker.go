@@ -20,10 +20,13 @@ import (
 // so it covers only those that are being worked on.
 const StickyCacheSize = 500
 
+// webhookSlots is how many webhooks a process sends at a time.
+const webhookSlots = 4000
+
 // stopTimeout is how long activities under way may take to end when the worker stops.
 const stopTimeout = 10 * time.Second
 
-// Worker polls both task queues.
+// Worker polls the task queues.
 type Worker struct {
 	client  client.Client
 	acts    *activities.Activities
@@ -45,6 +48,11 @@ func (w *Worker) Start() error {
 			MaxConcurrentActivityExecutionSize: 4,
 			MaxConcurrentActivityTaskPollers:   2, MaxConcurrentWorkflowTaskPollers: 2,
 		},
+		models.TaskQueueWebhooks: {
+			// A slot costs next to nothing while an endpoint lets it wait.
+			MaxConcurrentActivityExecutionSize: webhookSlots, MaxConcurrentLocalActivityExecutionSize: webhookSlots,
+			MaxConcurrentWorkflowTaskExecutionSize: StickyCacheSize / 2,
+		},
 	} {
 		options.WorkerStopTimeout = stopTimeout
 		options.OnFatalError = func(err error) {
@@ -54,7 +62,7 @@ func (w *Worker) Start() error {
 			}
 		}
 		part := worker.New(w.client, queue, options) // a worker that failed to start cannot be started again
-		// Both can run everything: what an earlier version started is still on the payments' queue.
+		// All can run everything: what an earlier version started is still on the payments' queue.
 		Register(part, w.acts)
 		if err := part.Start(); err != nil {
 			w.Stop()
@@ -65,7 +73,7 @@ func (w *Worker) Start() error {
 	return nil
 }
 
-// Stop ends both, and returns when what they were doing has ended.
+// Stop ends all polling, and returns when what they were doing has ended.
 func (w *Worker) Stop() {
 	var stopping sync.WaitGroup
 	for _, part := range w.running {
@@ -80,6 +88,10 @@ func Register(w worker.Registry, acts *activities.Activities) {
 	w.RegisterWorkflowWithOptions(workflows.Payment, workflow.RegisterOptions{Name: models.WorkflowPayment})
 	w.RegisterWorkflowWithOptions(workflows.ChainWatch, workflow.RegisterOptions{Name: models.WorkflowChainWatch})
 	w.RegisterWorkflowWithOptions(workflows.Reconciliation, workflow.RegisterOptions{Name: models.WorkflowReconciliation})
+	w.RegisterWorkflowWithOptions(
+		workflows.WebhookDelivery, workflow.RegisterOptions{Name: models.WorkflowWebhookDelivery})
+	w.RegisterActivityWithOptions(acts.TryWebhook, activity.RegisterOptions{Name: models.ActivityTryWebhook})
+	w.RegisterActivityWithOptions(acts.RedeliverWebhook, activity.RegisterOptions{Name: models.ActivityRedeliver})
 	w.RegisterActivityWithOptions(acts.LoadPayment, activity.RegisterOptions{Name: models.ActivityLoadPayment})
 	w.RegisterActivityWithOptions(acts.RecordPayment, activity.RegisterOptions{Name: models.ActivityRecordPayment})
 	w.RegisterActivityWithOptions(acts.ExpirePayment, activity.RegisterOptions{Name: models.ActivityExpirePayment})

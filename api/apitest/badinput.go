@@ -47,6 +47,7 @@ func BadInput(t *testing.T, target Target) {
 	cases = append(cases, target.badQueries()...)
 	cases = append(cases, target.badDecisions(open, foreign)...)
 	cases = append(cases, target.badKeys()...)
+	cases = append(cases, target.badEndpoints()...)
 	for _, inactive := range target.Inactive {
 		cases = append(cases, target.refusedAccount(inactive)...)
 	}

@@ -23,7 +23,8 @@ type app struct {
 	store    *store.Store
 	temporal client.Client
 	engine   *engine.Client
-	outbox   *engine.Outbox
+	outbox   *engine.PaymentOutbox
+	webhooks *engine.DeliveryOutbox
 	keys     *secrets.Keyring // nil without a master key
 
 	// In development only: a node that payers' wallets may use, and a faucet that pays an address.
@@ -53,8 +54,9 @@ func openApp(ctx context.Context, s Settings, log *slog.Logger) (*app, error) {
 		Confirmations: s.Confirmations, ExpiryGrace: s.ExpiryGrace(),
 	})
 	return &app{
-		settings: s, log: log, store: db, temporal: temporal, engine: client, outbox: engine.NewOutbox(db, client, log),
-		keys: keys,
+		settings: s, log: log, store: db, temporal: temporal, engine: client,
+		outbox:   engine.NewPaymentOutbox(db, client, log),
+		webhooks: engine.NewDeliveryOutbox(db, client, log), keys: keys,
 	}, nil
 }
 

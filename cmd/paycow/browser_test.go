@@ -45,6 +45,7 @@ func TestPagesInABrowser(t *testing.T) {
 		{"checkout.test.mjs", devStack("--block-time", "0")},
 		{"story.test.mjs", devStack("--block-time", "0")},
 		{"expired.test.mjs", devStack("--block-time", "0", "--window", "12s")},
+		{"webhooks.test.mjs", devStack("--block-time", "0")},
 		{"admin.test.mjs", installationWithAdmin},
 	} {
 		t.Run(suite.file, func(t *testing.T) {

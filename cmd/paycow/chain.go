@@ -38,6 +38,7 @@ func (a *app) activitiesOn(pool *chain.Pool) *activities.Activities {
 		Derives:  derives,
 		Payments: a.store, Crowds: a.store, Signals: a.store, Expiries: a.store,
 		Verifier: chain.NewVerifier(config, pool), Engine: a.engine,
+		Deliveries: a.store, Sender: a.settings.webhookSender(),
 		Books: a.store, Balances: pool, Alarms: a.store, Watcher: chain.NewWatcher(config, pool, a.store, a.log),
 	}, activities.Settings{
 		Network: config.Network, Confirmations: a.settings.Confirmations, FinalizedAbove: a.settings.FinalizedAbove,

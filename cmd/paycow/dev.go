@@ -258,7 +258,8 @@ func (d *dev) useChainOf(ctx context.Context, node *chain.Node, rawURL string) e
 func (d *dev) startTemporal(ctx context.Context) error {
 	d.sayf("starting Temporal")
 	server, err := temporal.Start(ctx, temporal.Config{
-		DataDir: filepath.Join(d.dir, "temporal"), FrontendAddr: d.cmd.String("temporal"),
+		FairQueues: []string{models.TaskQueueWebhooks},
+		DataDir:    filepath.Join(d.dir, "temporal"), FrontendAddr: d.cmd.String("temporal"),
 		UIAddr: d.cmd.String("temporal-ui"), UINamespace: devNamespace, UIWrites: d.cmd.Bool("temporal-ui-writes"),
 		Log: d.log,
 	})

@@ -14,6 +14,7 @@ import (
 
 	"paycow/devstack/temporal"
 	"paycow/engine"
+	"paycow/models"
 )
 
 func devCommands() []*cli.Command { return []*cli.Command{devCommand(), payCommand()} }
@@ -25,7 +26,8 @@ func startEmbeddedTemporal(
 	ctx context.Context, cmd *cli.Command, s *Settings, log *slog.Logger,
 ) (stop func() error, err error) {
 	config := temporal.Config{
-		DataDir: cmd.String("data-dir"), FrontendAddr: s.Temporal.Address, UIAddr: cmd.String("temporal-ui"),
+		FairQueues: []string{models.TaskQueueWebhooks},
+		DataDir:    cmd.String("data-dir"), FrontendAddr: s.Temporal.Address, UIAddr: cmd.String("temporal-ui"),
 		UINamespace: s.Temporal.Namespace, UIWrites: cmd.Bool("temporal-ui-writes"), Log: log,
 		CertificatesDir: filepath.Join(cmd.String("data-dir"), "tls"),
 	}

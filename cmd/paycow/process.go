@@ -107,7 +107,7 @@ func runProcess(ctx context.Context, cmd *cli.Command, what process) (err error)
 	}), a.close())
 }
 
-// run runs the outbox, the metrics, the API on the listener unless it is nil, and the worker if wanted. It returns
+// run runs the outboxes, the metrics, the API on the listener unless it is nil, and the worker if wanted. It returns
 // when ctx ends or one of them fails. ready is called once the worker has started.
 func (a *app) run(ctx context.Context, listener net.Listener, withWorker bool, ready func()) error {
 	if listener != nil {
@@ -115,6 +115,7 @@ func (a *app) run(ctx context.Context, listener net.Listener, withWorker bool, r
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { a.outbox.Run(ctx); return nil })
+	group.Go(func() error { a.webhooks.Run(ctx); return nil })
 	group.Go(func() error { a.watchForRestores(ctx); return nil })
 	group.Go(func() error { engine.NewDecisions(a.store, a.engine, a.log).Run(ctx); return nil })
 	group.Go(func() error { return a.serveMetrics(ctx) })

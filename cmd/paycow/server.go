@@ -40,8 +40,8 @@ func (a *app) serveAPI(ctx context.Context, listener net.Listener) error {
 		RatePerKey: a.settings.RatePerKey, RatePerNetwork: a.settings.RatePerNetwork, RateOfStatus: a.settings.RateOfStatus,
 		BlockTime: a.settings.BlockTime, LagLimit: lagLimit, OwnClock: a.settings.ownChain, Log: a.log,
 		Network: a.network(), Faucet: a.faucet, MasterKey: a.keys,
-		AdminsNeedFactor: !a.settings.isDev,
-		TemporalUIURL:    a.settings.TemporalUIURL, TemporalNamespace: a.settings.Temporal.Namespace,
+		AdminsNeedFactor: !a.settings.isDev, WebhookURLs: a.settings.webhookURLs(),
+		TemporalUIURL: a.settings.TemporalUIURL, TemporalNamespace: a.settings.Temporal.Namespace,
 	})
 	listener = boundConnections(listener, a.settings.TrustedProxies)
 	return serveHTTP(ctx, listener, server.Handler(), a.log, server.EndStreams)

@@ -18,6 +18,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"paycow/chain"
+	"paycow/internal/webhooks"
 	"paycow/models"
 )
 
@@ -304,6 +305,22 @@ func addressRanges(field *[]netip.Prefix) func(string) error {
 			ranges = append(ranges, prefix.Masked())
 		}
 		*field = ranges
+		return nil
+	}
+}
+
+// webhookHosts reads hosts, each with a port or without.
+func webhookHosts(field *[]string) func(string) error {
+	return func(value string) error {
+		var hosts []string
+		for item := range strings.SplitSeq(value, ",") {
+			host, err := webhooks.ExemptHost(strings.TrimSpace(item))
+			if err != nil {
+				return errors.New("must be host names or IP addresses, each with a port or without, separated by commas")
+			}
+			hosts = append(hosts, host)
+		}
+		*field = hosts
 		return nil
 	}
 }

@@ -55,6 +55,7 @@ type Settings struct {
 	MasterKey      []byte        // 32 bytes
 	PreviousKeys   [][]byte      // master keys from before, of 32 bytes
 	TrustedProxies []netip.Prefix
+	WebhookHosts   []string      // hosts, some with a port, that webhooks reach whatever their address is
 	MetricsAddr    string        // listen address of /metrics, "" = none
 	WatchMempool   bool          // also look for pending transfers
 	ReconcileEvery time.Duration // time from one reconciliation to the next
@@ -147,6 +148,10 @@ func (s *Settings) generalTable() []setting {
 		{
 			name: "TRUSTED_PROXIES", set: addressRanges(&s.TrustedProxies),
 			help: "addresses or CIDR ranges of proxies whose X-Forwarded-For and -Proto are trusted, separated by commas",
+		},
+		{
+			name: "WEBHOOK_HOSTS", set: webhookHosts(&s.WebhookHosts),
+			help: "hosts, or host:port, that webhooks may reach at a private address, separated by commas",
 		},
 		{
 			name: "SMTP_URL", secret: true, set: text(&s.SMTPURL),
@@ -313,6 +318,11 @@ func (s *Settings) paymentTable() []setting {
 			name: "KEEP_EVENTS", fallback: durationText(models.DefaultKeepEvents),
 			set:  duration(&s.Ages.Events, thirtyDays),
 			help: "age at which events for shops are dropped, at least 30 days (720h)",
+		},
+		{
+			name: "KEEP_DELIVERIES", fallback: durationText(models.DefaultKeepDeliveries),
+			set:  duration(&s.Ages.Deliveries, oneDay),
+			help: "age at which webhook deliveries that ended are dropped, with their attempts, at least a day (24h)",
 		},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/urfave/cli/v3"
 
+	"paycow/internal/webhooks"
 	"paycow/models"
 )
 
@@ -240,5 +241,22 @@ func TestSecretsHaveNoFlags(t *testing.T) {
 			require.True(t, d.secret, d.name)
 		}
 		require.False(t, !d.secret && strings.HasSuffix(d.name, "_KEYS"), d.name)
+	}
+}
+
+func TestWebhookHosts(t *testing.T) {
+	s, err := settingsOf(t, nil)
+	require.NoError(t, err)
+	require.Empty(t, s.webhookURLs())
+	s, err = settingsOf(t, map[string]string{"PAYCOW_WEBHOOK_HOSTS": "ERP.internal, 10.0.0.1:8443"})
+	require.NoError(t, err)
+	require.Equal(t, webhooks.URLRules{Exempt: []string{"erp.internal", "10.0.0.1:8443"}}, s.webhookURLs())
+	s.isDev = true
+	require.Equal(t, webhooks.URLRules{
+		Exempt: []string{"erp.internal", "10.0.0.1:8443", "localhost", "127.0.0.1", "::1"}, AllowHTTP: true,
+	}, s.webhookURLs())
+	for _, value := range []string{"https://erp.internal", "10.0.0.0/8", "*", "erp.internal,,x"} {
+		_, err = settingsOf(t, map[string]string{"PAYCOW_WEBHOOK_HOSTS": value})
+		require.ErrorContains(t, err, "PAYCOW_WEBHOOK_HOSTS: must be host names", value)
 	}
 }

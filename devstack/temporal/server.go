@@ -25,7 +25,7 @@ const clusterName = "active"
 // newServer builds and starts Temporal's four services in this process. Temporal reports some failures, such as a port
 // in use, by a fatal log line; newServer returns those as errors too.
 func newServer(
-	a addresses, persistence config.Persistence, certs *certificates, log *logAdapter,
+	a addresses, persistence config.Persistence, certs *certificates, fairQueues []string, log *logAdapter,
 ) (server temporal.Server, err error) {
 	defer func() {
 		switch cause := recover().(type) {
@@ -47,7 +47,7 @@ func newServer(
 		temporal.WithConfig(cfg),
 		temporal.ForServices(temporal.DefaultServices),
 		temporal.WithStaticHosts(hosts),
-		temporal.WithDynamicConfigClient(dynamicSettings()),
+		temporal.WithDynamicConfigClient(dynamicSettings(fairQueues)),
 		temporal.WithLogger(log),
 		temporal.WithCustomMetricsHandler(metrics.NoopMetricsHandler),
 	}

@@ -19,7 +19,14 @@ const (
 )
 
 // dynamicSettings returns the settings that differ from those of a cluster. README.md gives the reasons.
-func dynamicSettings() dynamicconfig.StaticClient {
+func dynamicSettings(fairQueues []string) dynamicconfig.StaticClient {
+	fair := make([]dynamicconfig.ConstrainedValue, 0, len(fairQueues)+1)
+	fair = append(fair, dynamicconfig.ConstrainedValue{Value: false})
+	for _, queue := range fairQueues {
+		fair = append(fair, dynamicconfig.ConstrainedValue{
+			Value: true, Constraints: dynamicconfig.Constraints{TaskQueueName: queue},
+		})
+	}
 	return dynamicconfig.StaticClient{
 		// The default, one second, delays every timer of every workflow.
 		dynamicconfig.TimerProcessorMaxTimeShift.Key(): 20 * time.Millisecond,
@@ -38,6 +45,9 @@ func dynamicSettings() dynamicconfig.StaticClient {
 		// With one partition, no task has to be forwarded to the partition that a worker polls.
 		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
 		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
+
+		// In these task queues, workflows with different fairness keys take turns.
+		dynamicconfig.MatchingEnableFairness.Key(): fair,
 
 		// The services see new search attributes after this refresh. The first start spends most of its time on it.
 		dynamicconfig.NamespaceCacheRefreshInterval.Key(): 500 * time.Millisecond,

@@ -42,6 +42,8 @@ type Config struct {
 	// <name>_temporal_visibility on the server of the database <name> in the URL. Start creates them if they do not
 	// exist.
 	PostgresURL string
+	// FairQueues are the task queues in which workflows with different fairness keys take turns.
+	FairQueues []string
 	// Log receives the engine's warnings and errors. Nil means slog.Default().
 	Log *slog.Logger
 }
@@ -107,7 +109,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 }
 
 func (e *Server) start(ctx context.Context, cfg Config, addresses addresses, persistence config.Persistence) error {
-	server, err := newServer(addresses, persistence, e.certs, e.log)
+	server, err := newServer(addresses, persistence, e.certs, cfg.FairQueues, e.log)
 	if err != nil {
 		return fmt.Errorf("start Temporal: %w", err)
 	}

@@ -302,4 +302,23 @@ var mutants = []Mutant{
 		New:   "options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE",
 		Tests: append([]string{"-run", "TestAPaymentStartsOnce", "./cmd/paycow"}, ofEngine...),
 	},
+	// What is sent to shops, and when.
+	{
+		Name: "a planted event is sent", File: "store/webhook_deliveries.go",
+		Old: "if !s.keys.CheckMAC(d.MAC, proofOfDelivery, partsOfDelivery(d, event)...) {", New: "if false {", Tests: ofStore,
+	},
+	{
+		Name: "a delivery can be moved to another endpoint", File: "store/webhook_deliveries.go",
+		Old: "d.ID, d.EndpointID, d.OperatorID, d.EventID, e.ID,",
+		New: "d.ID, d.OperatorID, d.EventID, e.ID,", Tests: ofStore,
+	},
+	{
+		Name: "a late answer decides about the round after it", File: "store/webhook_deliveries.go",
+		Old: "row.Status == models.DeliveryPending && row.Round == seen.Round && row.Tries == seen.Tries &&",
+		New: "row.Status == models.DeliveryPending &&", Tests: ofStore,
+	},
+	{
+		Name: "a delivery that was made is sent again", File: "activities/try_webhook.go",
+		Old: "case !d.IsDue(time.Now().Add(webhookClockSlack)):", New: "case false:", Tests: ofActivity,
+	},
 }

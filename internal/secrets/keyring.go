@@ -126,12 +126,16 @@ func (k masterKey) mac(purpose string, parts []string) []byte {
 	return hash.Sum(k.header())
 }
 
-// sealPurpose keeps second factors and API secrets apart.
+// sealPurpose keeps second factors, secrets of webhooks and API secrets apart.
 func sealPurpose(owner string) string {
-	if strings.HasPrefix(owner, "totp:") || strings.HasPrefix(owner, "recovery:") {
+	switch {
+	case strings.HasPrefix(owner, "totp:"), strings.HasPrefix(owner, "recovery:"):
 		return "seal totp"
+	case strings.HasPrefix(owner, models.WebhookOwner("")):
+		return "seal webhook secret"
+	default:
+		return "seal api secret"
 	}
-	return "seal api secret"
 }
 
 // Seal encrypts a secret and binds it to its owner, so that it cannot be opened for another one.
@@ -185,6 +189,9 @@ func open(key, sealed, bound []byte) (string, bool) {
 	secret, err := aead.Open(nil, nil, sealed, bound)
 	return string(secret), err == nil
 }
+
+// Open is the function of this name.
+func (r *Keyring) Open(owner string, sealed []byte) (string, error) { return Open(owner, sealed, r) }
 
 // Reseal returns what is sealed, sealed with the current master key. It returns it as it is if it already is.
 func (r *Keyring) Reseal(owner string, sealed []byte) ([]byte, error) {

@@ -3,7 +3,7 @@
   'use strict';
   const {
     $, $$, el, call, send, query, explain, fill, amount, isZero, time, toast, copy, onSubmit, ask, table, empty, Pager, bindFilters, views,
-    badge, isLoggedOut, Failure, showPayment, clearPayment, paymentColumns, Chart, drawDays, security, bindSession, confirmFields, confirmation, copyable, showKeys, nameOfKey,
+    badge, isLoggedOut, Failure, showPayment, clearPayment, paymentColumns, Chart, drawDays, security, bindSession, confirmFields, confirmation, copyable, showKeys, nameOfKey, webhooks,
   } = window.paycow;
 
   const ready = bindSession('operator');
@@ -458,7 +458,7 @@
     }
     ready();
     const account = { security: { load: guard.load, leave: guard.leave } };
-    shown = me.status === 'ACTIVE' ? views({ ...account, overview, payments, payment, credentials, keys, settings }, 'overview')
+    shown = me.status === 'ACTIVE' ? views({ ...account, overview, payments, payment, credentials, keys, ...webhooks(() => me, () => shown.load()), settings }, 'overview')
       : views({ ...account, status: { show: showStanding, load: loadStanding } }, 'status');
   })();
 })();

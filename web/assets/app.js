@@ -101,7 +101,8 @@
   const $ = (selector, root = document) => root.querySelector(selector);
   const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-  // fill replaces an element's children unless the signature is unchanged, so that focus and selection are kept.
+  // fill replaces an element's children unless the signature is unchanged, so that focus and selection are kept. If what had
+  // the focus is gone, the heading gets it.
   const signatures = new WeakMap();
   function fill(element, signature, ...children) {
     if (signatures.get(element) === signature) return false;
@@ -109,7 +110,9 @@
     const focused = element.contains(document.activeElement) ? document.activeElement : null;
     const key = focused && (focused.getAttribute('href') || focused.dataset.key);
     element.replaceChildren(...children.flat().map((child) => (typeof child === 'function' ? child() : child)).flat());
-    if (key) $$('a[href],[data-key]', element).find((other) => (other.getAttribute('href') || other.dataset.key) === key)?.focus({ preventScroll: true });
+    if (!focused) return true;
+    const same = key && $$('a[href],[data-key]', element).find((other) => (other.getAttribute('href') || other.dataset.key) === key);
+    (same || $('[data-view]:not([hidden]) h1'))?.focus({ preventScroll: true });
     return true;
   }
 
@@ -187,7 +190,7 @@
     CLOCK_SKEW: 'A clock is wrong',
     CREDIT_CONTRADICTED: 'A credited transfer is not on the chain',
   };
-  const otherTones = { ACTIVE: 'good', SUSPENDED: 'bad', CREDITED: 'good', REMOVED: 'bad' };
+  const otherTones = { ACTIVE: 'good', SUSPENDED: 'bad', CREDITED: 'good', REMOVED: 'bad', ENABLED: 'good', FAILING: 'wait', DISABLED: 'bad', DELIVERED: 'good', PARKED: 'bad' };
 
   const toneOf = (word) => (statuses[word] || exceptions[word] || nodeStates[word])?.tone ?? otherTones[word] ?? '';
   const badge = (word, isOutline = false) => el('span', { class: `badge ${toneOf(word)}${isOutline ? ' outline' : ''}` }, word.replaceAll('_', ' '));
@@ -240,6 +243,7 @@
     if (validity.valueMissing) return `${label} is required.`;
     if (validity.typeMismatch && input.type === 'email') return 'Enter an e-mail address such as name@example.com.';
     if (validity.typeMismatch && input.type === 'url') return 'Enter a URL that begins with https://.';
+    if (validity.badInput && input.type.startsWith('date')) return `${label} is not complete.`;
     if (validity.tooShort) return `${label} must have at least ${input.minLength} characters; it has ${input.value.length}.`;
     if (validity.patternMismatch) return `${label} must be ${input.maxLength} digits.`;
     if (validity.rangeUnderflow || validity.rangeOverflow || validity.stepMismatch || validity.badInput) return `${label} must be a whole number from ${input.min} to ${input.max}.`;
@@ -418,11 +422,12 @@
     }
   }
 
-  // bindFilters keeps a list's filters in the URL, so that they can be shared and the back button works.
+  // bindFilters keeps a list's filters in the URL, so that they can be shared and the back button works. view is the path of
+  // the list, or a function that returns it.
   function bindFilters(form, view) {
     const apply = () => {
       const values = Object.fromEntries(inputsOf(form).map((input) => [input.name, input.value.trim()]));
-      const target = '#' + view + query(values);
+      const target = '#' + (typeof view === 'function' ? view() : view) + query(values);
       if (target !== location.hash) location.hash = target;
     };
     form.addEventListener('submit', (event) => {
@@ -450,6 +455,7 @@
     const pageError = $('[data-page-error]');
     const pageTitle = document.title;
     let current = '';
+    let shownPath = '';
     let generation = 0;
     let timer;
     let opened = false;
@@ -477,7 +483,8 @@
       const [name, argument = ''] = path.split('/');
       if (name === 'main') return; // the skip link
       const view = all[name] ? name : home;
-      const isChange = view !== current || argument;
+      const isChange = view !== current || path !== shownPath;
+      shownPath = path;
       if (current && view !== current) all[current].leave?.();
       current = view;
       for (const section of $$('[data-view]')) section.hidden = section.dataset.view !== view;

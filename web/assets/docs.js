@@ -27,12 +27,15 @@ if (navigator.clipboard) {
   }
 }
 
-const languages = document.querySelectorAll('input[name=language]');
-let chosen = null;
-try { chosen = localStorage.getItem(remembered); } catch { /* storage may be disabled */ }
+// The language is chosen once for the whole page.
+const languages = document.querySelectorAll('.languages input');
+function choose(language) {
+  for (const input of languages) if (input.value === language) input.checked = true;
+}
+try { choose(localStorage.getItem(remembered)); } catch { /* storage may be disabled */ }
 for (const input of languages) {
-  if (input.value === chosen) input.checked = true;
   input.addEventListener('change', () => {
+    choose(input.value);
     try { localStorage.setItem(remembered, input.value); } catch { /* storage may be disabled */ }
   });
 }

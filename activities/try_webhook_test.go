@@ -1,0 +1,187 @@
+package activities_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"paycow/activities"
+	"paycow/internal/webhooks"
+	"paycow/models"
+	"paycow/store"
+)
+
+// shopRow is a DeliveryStore of one delivery.
+type shopRow struct {
+	mu     sync.Mutex
+	job    store.DeliveryJob
+	gone   bool
+	tries  []models.WebhookAttempt
+	waits  []time.Duration
+	parked []string
+}
+
+func (r *shopRow) DeliveryJob(context.Context, string) (store.DeliveryJob, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gone {
+		return store.DeliveryJob{}, models.ErrNotFound
+	}
+	return r.job, nil
+}
+
+func (r *shopRow) RecordTry(
+	ctx context.Context, job store.DeliveryJob, try models.WebhookAttempt, retryAfter time.Duration,
+) (models.WebhookDelivery, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tries, r.waits = append(r.tries, try), append(r.waits, retryAfter)
+	row := job.Delivery
+	row.Tries++
+	return row, ctx.Err()
+}
+
+func (r *shopRow) ParkDelivery(
+	_ context.Context, seen models.WebhookDelivery, reason string,
+) (models.WebhookDelivery, error) {
+	r.parked = append(r.parked, reason)
+	seen.Status, seen.ParkedReason = models.DeliveryParked, reason
+	return seen, nil
+}
+
+func (r *shopRow) BeginRound(context.Context, string) (models.WebhookDelivery, error) {
+	if r.gone {
+		return models.WebhookDelivery{}, models.ErrNotFound
+	}
+	row := r.job.Delivery
+	row.Round++
+	return row, nil
+}
+
+// delivering returns the activities over one delivery that is due, to a shop.
+func delivering(t *testing.T, shop http.HandlerFunc) (*activities.Activities, *shopRow) {
+	t.Helper()
+	server := httptest.NewServer(shop)
+	t.Cleanup(server.Close)
+	row := &shopRow{job: store.DeliveryJob{
+		Delivery: models.WebhookDelivery{ID: "d", OperatorID: "o", EventID: "event", Status: models.DeliveryPending, Round: 1, Tries: 2},
+		URL:      server.URL, Body: []byte(`{"type":"payment.paid"}`), Secrets: []string{"whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"},
+	}}
+	sender := webhooks.NewSender("test", []string{"127.0.0.1"}, time.Minute)
+	return activities.New(activities.Dependencies{Deliveries: row, Sender: sender}, activities.Settings{}, slog.New(slog.DiscardHandler)), row
+}
+
+func TestATryIsSentAndNoted(t *testing.T) {
+	t.Parallel()
+	var got http.Header
+	acts, row := delivering(t, func(w http.ResponseWriter, r *http.Request) {
+		got = r.Header
+		w.Header().Set("Retry-After", "120")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write([]byte("busy\x00\xff"))
+	})
+	state, err := acts.TryWebhook(t.Context(), models.DeliveryInput{DeliveryID: "d"})
+	require.NoError(t, err)
+	require.Equal(t, models.DeliveryState{Status: models.DeliveryPending, Round: 1, Tries: 3}, state)
+	require.Equal(t, "event", got.Get("webhook-id"))
+	require.Equal(t, "3", got.Get(webhooks.HeaderTry))
+	require.Len(t, row.tries, 1)
+	try := row.tries[0]
+	require.Equal(t, http.StatusServiceUnavailable, try.Status)
+	require.Equal(t, "busy\uFFFD\uFFFD", try.Answer)
+	require.NotEmpty(t, try.Error)
+	require.WithinDuration(t, time.Now(), try.At, 10*time.Second)
+	require.Equal(t, []time.Duration{2 * time.Minute}, row.waits)
+}
+
+func TestATryWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	acts, row := delivering(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	_, err := acts.TryWebhook(t.Context(), models.DeliveryInput{DeliveryID: "d"})
+	require.NoError(t, err)
+	require.Zero(t, row.tries[0].Status)
+	require.Contains(t, row.tries[0].Error, "send the webhook")
+}
+
+func TestNothingIsSentThatIsNotDueOrAllowed(t *testing.T) {
+	t.Parallel()
+	sent := 0
+	acts, row := delivering(t, func(http.ResponseWriter, *http.Request) { sent++ })
+	later := time.Now().Add(time.Minute)
+	row.job.Delivery.NextTryAt = &later
+	state, err := acts.TryWebhook(t.Context(), models.DeliveryInput{DeliveryID: "d"})
+	require.NoError(t, err)
+	require.Equal(t, later, state.NextTryAt)
+	row.job.Delivery.NextTryAt, row.job.Delivery.Status = nil, models.DeliveryDelivered
+	state, err = acts.TryWebhook(t.Context(), models.DeliveryInput{DeliveryID: "d"})
+	require.NoError(t, err)
+	require.Equal(t, models.DeliveryDelivered, state.Status)
+	row.job.Delivery.Status, row.job.Refusal = models.DeliveryPending, "The endpoint was deleted."
+	state, err = acts.TryWebhook(t.Context(), models.DeliveryInput{DeliveryID: "d"})
+	require.NoError(t, err)
+	require.Equal(t, models.DeliveryParked, state.Status)
+	require.Equal(t, []string{"The endpoint was deleted."}, row.parked)
+	row.gone = true
+	state, err = acts.TryWebhook(t.Context(), models.DeliveryInput{DeliveryID: "d"})
+	require.NoError(t, err)
+	require.Empty(t, state)
+	state, err = acts.RedeliverWebhook(t.Context(), models.DeliveryInput{DeliveryID: "d"})
+	require.NoError(t, err)
+	require.Empty(t, state)
+	require.Zero(t, sent)
+	require.Empty(t, row.tries)
+}
+
+// A process that stops says nothing about the endpoint. What the endpoint took is noted all the same.
+func TestAProcessThatStopsDuringATry(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	acts, row := delivering(t, func(http.ResponseWriter, *http.Request) { cancel(); time.Sleep(50 * time.Millisecond) })
+	_, err := acts.TryWebhook(ctx, models.DeliveryInput{DeliveryID: "d"})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Empty(t, row.tries)
+}
+
+// Within a workflow task nothing is sent to an endpoint that fails, and only so many messages of an operator at a time.
+func TestWhatTakesLongIsNoLocalActivity(t *testing.T) {
+	t.Parallel()
+	block, inside := make(chan struct{}), make(chan struct{}, 100)
+	acts, row := delivering(t, func(http.ResponseWriter, *http.Request) { inside <- struct{}{}; <-block })
+	unblock := sync.OnceFunc(func() { close(block) })
+	t.Cleanup(unblock)
+	locally := func() error {
+		var suite testsuite.WorkflowTestSuite
+		env := suite.NewTestActivityEnvironment()
+		env.RegisterActivityWithOptions(acts.TryWebhook, activity.RegisterOptions{Name: models.ActivityTryWebhook})
+		_, err := env.ExecuteLocalActivity(acts.TryWebhook, models.DeliveryInput{DeliveryID: "d"})
+		return err
+	}
+	var waiting sync.WaitGroup
+	const atATime = 25
+	for range atATime {
+		waiting.Go(func() { _ = locally() })
+	}
+	for range atATime {
+		<-inside
+	}
+	var later *temporal.ApplicationError
+	require.ErrorAs(t, locally(), &later)
+	require.Equal(t, "TakesLong", later.Type())
+	waiting.Go(func() { _, _ = acts.TryWebhook(t.Context(), models.DeliveryInput{DeliveryID: "d"}) })
+	<-inside // an ordinary activity still has its turn
+	unblock()
+	waiting.Wait()
+	require.NoError(t, locally(), "and then there is room again")
+	require.Len(t, row.tries, atATime+2)
+	row.job.IsFailing = true
+	require.ErrorAs(t, locally(), &later)
+}

@@ -1,0 +1,75 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"paycow/engine"
+	"paycow/models"
+)
+
+// deliveryRows is the outbox of deliveries in memory, and the starter of their workflows.
+type deliveryRows struct {
+	mu      sync.Mutex
+	waiting []models.WebhookDelivery
+	away    bool
+	tried   int
+	started []string
+}
+
+func (r *deliveryRows) TakeUnstartedDeliveries(_ context.Context, limit int) ([]models.WebhookDelivery, bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	taken := r.waiting[:min(limit, len(r.waiting), 2)]
+	return append([]models.WebhookDelivery(nil), taken...), len(taken) < len(r.waiting), nil
+}
+
+func (r *deliveryRows) MarkDeliveryStarted(_ context.Context, d models.WebhookDelivery) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, row := range r.waiting {
+		if row.ID == d.ID {
+			r.waiting = append(r.waiting[:i:i], r.waiting[i+1:]...)
+			return nil
+		}
+	}
+	return nil
+}
+
+func (r *deliveryRows) StartDelivery(_ context.Context, d models.WebhookDelivery) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.tried++; r.away {
+		return errors.New("away")
+	}
+	r.started = append(r.started, d.ID)
+	return nil
+}
+
+// Deliveries need nobody who notifies the outbox, and wait there while Temporal is away.
+func TestDeliveriesAreStarted(t *testing.T) {
+	t.Parallel()
+	rows := &deliveryRows{away: true, waiting: []models.WebhookDelivery{{ID: "a"}, {ID: "b"}, {ID: "c"}, {ID: "d"}, {ID: "e"}}}
+	o := engine.NewDeliveryOutbox(rows, rows, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	done.Go(func() { o.Run(ctx) })
+	t.Cleanup(func() { cancel(); done.Wait() })
+	is := func(check func() bool) func() bool {
+		return func() bool {
+			rows.mu.Lock()
+			defer rows.mu.Unlock()
+			return check()
+		}
+	}
+	require.Eventually(t, is(func() bool { return rows.tried >= 4 }), 20*time.Second, 5*time.Millisecond)
+	require.True(t, is(func() bool { rows.away = false; return len(rows.waiting) == 5 && len(rows.started) == 0 })())
+	require.Eventually(t, is(func() bool { return len(rows.waiting) == 0 }), 20*time.Second, 5*time.Millisecond)
+	require.ElementsMatch(t, []string{"a", "b", "c", "d", "e"}, rows.started)
+}

@@ -1,0 +1,35 @@
+package views
+
+import (
+	"encoding/json"
+
+	"paycow/models"
+)
+
+// EventMessage is the body of a webhook.
+type EventMessage struct {
+	Type      models.EventType `json:"type"`
+	Timestamp Instant          `json:"timestamp"` // when it happened
+	Schema    int              `json:"schema"`    // version of the form of data
+	Data      json.RawMessage  `json:"data"`      // an OperatorPayment or an Endpoint
+}
+
+// NewEventMessage returns the body that tells of an event.
+func NewEventMessage(e models.Event) EventMessage {
+	return EventMessage{
+		Type: e.Type, Timestamp: Instant(e.CreatedAt), Schema: e.Schema, Data: json.RawMessage(e.Data),
+	}
+}
+
+// Endpoint is what an event of a webhook endpoint tells.
+type Endpoint struct {
+	ID             string  `json:"id"`
+	URL            string  `json:"url"`
+	Enabled        bool    `json:"enabled"`
+	DisabledReason *string `json:"disabledReason"` // why PayCow itself disabled it
+}
+
+// NewEndpoint returns what an event of a webhook endpoint tells.
+func NewEndpoint(e models.WebhookEndpoint) Endpoint {
+	return Endpoint{ID: e.ID, URL: e.URL, Enabled: e.Enabled, DisabledReason: textOrNull(e.DisabledReason)}
+}
