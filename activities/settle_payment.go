@@ -112,11 +112,11 @@ func (s *settlement) run(ctx context.Context) error {
 	return nil
 }
 
-// isTurned reports whether the credited amount has reached the requested one, or fallen below it, and the caller does
+// isTurned reports whether the credited amount has come to pay the payment, or no longer does, and the caller does
 // not know yet. The caller may not know what an earlier run booked, because a signal interrupted it or its worker died.
 func (s *settlement) isTurned() bool {
-	requested := s.payment.AmountRequested
-	return (s.payment.AmountCredited >= requested) != (s.known >= requested)
+	enough := s.payment.Enough()
+	return (s.payment.AmountCredited >= enough) != (s.known >= enough)
 }
 
 // verify returns those of the transfers that the nodes confirm, as verifyAll does.

@@ -85,6 +85,7 @@ func (s *Server) createPayment(c *gin.Context) error {
 		ID: models.NewID(), Reference: models.NewReference(),
 		OperatorID: operatorOfRequest(c).ID, UserID: wanted.UserID, Network: wanted.Network, Currency: wanted.Currency,
 		AmountRequested: wanted.Amount,
+		Tolerance:       s.Store.ToleranceOf(c.Request.Context(), operatorOfRequest(c)).Of(wanted.Amount),
 		IdempotencyKey:  idempotencyKey, RequestHash: wanted.hash(),
 		Confirmations: s.Confirmations, ReturnURL: wanted.ReturnURL,
 		Description: wanted.Description, Metadata: wanted.Metadata,

@@ -96,9 +96,13 @@ func (d document) check(t *testing.T, where string, schema map[string]any, value
 				d.check(t, fmt.Sprintf("%s[%d]", where, i), rule.(map[string]any), item)
 			}
 		case "minimum":
-			require.GreaterOrEqual(t, value.(float64), rule.(float64), where)
+			if number, ok := value.(float64); ok {
+				require.GreaterOrEqual(t, number, rule.(float64), where)
+			}
 		case "maximum":
-			require.LessOrEqual(t, value.(float64), rule.(float64), where)
+			if number, ok := value.(float64); ok {
+				require.LessOrEqual(t, number, rule.(float64), where)
+			}
 		case "maxProperties":
 			require.LessOrEqual(t, float64(len(value.(map[string]any))), rule.(float64), where)
 		case "oneOf", "propertyNames", "minLength", "maxLength", "format", "default", "description":

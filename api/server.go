@@ -258,6 +258,8 @@ func (s *Server) routePeople(router *gin.Engine) {
 	operator.POST("/credentials/rotate", s.handle(s.rotateCredential))
 	operator.GET("/settings", s.handle(s.operatorSettings))
 	operator.PUT("/settings", s.handle(s.putOperatorSettings))
+	operator.GET("/tolerance", s.handle(s.tolerance))
+	operator.PUT("/tolerance", s.handle(s.putTolerance))
 	operator.PUT("/logo", s.handle(s.putLogo))
 	operator.DELETE("/logo", s.handle(s.removeLogo))
 	operator.GET("/stats", s.handle(s.operatorStats))

@@ -77,7 +77,7 @@ func CrowdStep(requested Amount) Amount { return max(requested/crowdStep, 1) }
 // CrowdNews decides when the workflow of a crowded payment is signalled. Tiny transfers alone are no news: they wait
 // for the next signal, with pauses that grow.
 type CrowdNews struct {
-	Requested     Amount // of the payment
+	Enough        Amount // the least that pays the payment
 	Confirmations uint64 // that the payment requires
 	BlockTime     time.Time
 	Now           Crowd
@@ -98,13 +98,13 @@ func (n CrowdNews) IsNews() bool {
 		return true
 	}
 	told := *n.Told
-	step := CrowdStep(n.Requested)
+	step := CrowdStep(n.Enough)
 	differs := func(said func(Crowd) bool) bool { return said(now) != said(told) }
 	begins := func(said func(Crowd) bool) bool { return said(now) && !said(told) }
 	switch {
 	case differs(func(c Crowd) bool { return c.Removed > 0 }),
-		differs(func(c Crowd) bool { return c.MinedInTime >= n.Requested }),
-		differs(func(c Crowd) bool { return c.Confirming >= n.Requested }),
+		differs(func(c Crowd) bool { return c.MinedInTime >= n.Enough }),
+		differs(func(c Crowd) bool { return c.Confirming >= n.Enough }),
 		now.Received >= told.Received && now.Received-told.Received >= step,
 		now.Received < told.Received && told.Received-now.Received >= step,
 		// No later signal would tell of what a reorg removed, however little it is: nothing is left to book.
@@ -113,7 +113,7 @@ func (n CrowdNews) IsNews() bool {
 		begins(func(c Crowd) bool { return c.ConfirmedAmount >= step }),
 		told.OldestLarge > 0 && now.Confirmed > 0 && n.isConfirmedSince(told, told.OldestLarge),
 		// The confirmed transfers complete the amount.
-		now.MinedInTime >= n.Requested && now.CreditedInTime < n.Requested && n.isConfirmedSince(told, now.LastBlock),
+		now.MinedInTime >= n.Enough && now.CreditedInTime < n.Enough && n.isConfirmedSince(told, now.LastBlock),
 		// The window is over and all that came within it is confirmed, so the payment can end.
 		n.BlockTime.After(now.WindowEnd) && now.UncreditedInTime > 0 && n.isConfirmedSince(told, now.NewestInTime):
 		return true

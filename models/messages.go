@@ -87,6 +87,7 @@ type PaymentInput struct {
 	Network         string    `json:"network"`
 	Currency        string    `json:"currency"`
 	AmountRequested Amount    `json:"amountRequested"`
+	Tolerance       Amount    `json:"tolerance,omitempty"` // as in Payment
 	CreatedAt       time.Time `json:"createdAt"`
 	ExpiresAt       time.Time `json:"expiresAt"`
 	// Confirmations is how many confirmations a transfer needs before it is credited, in blocks.
@@ -97,6 +98,9 @@ type PaymentInput struct {
 	// Resume is true when there may have been an earlier run: the workflow begins by reading the payment's row.
 	Resume bool `json:"resume"`
 }
+
+// Enough returns the least credited amount that pays the payment, in micro-USDT.
+func (in PaymentInput) Enough() Amount { return in.AmountRequested - in.Tolerance }
 
 // NewPaymentInput returns the workflow input for a payment's row. confirmations applies when the row has no number of
 // its own.
@@ -110,6 +114,7 @@ func NewPaymentInput(p Payment, confirmations uint64, expiryGrace time.Duration)
 		Network:            p.Network,
 		Currency:           p.Currency,
 		AmountRequested:    p.AmountRequested,
+		Tolerance:          p.Tolerance,
 		CreatedAt:          p.CreatedAt,
 		ExpiresAt:          p.ExpiresAt,
 		Confirmations:      cmp.Or(p.Confirmations, confirmations),

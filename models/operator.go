@@ -30,9 +30,12 @@ type Operator struct {
 	// ReturnOrigins are the origins that a payment's return URL may have, one a line.
 	ReturnOrigins string
 	Limits        `gorm:"embedded"`
-	SecondFactor  `gorm:"embedded"`
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
+	// Tolerance counts only with its proof ToleranceMAC; see the store's ToleranceOf. Only SetTolerance writes them.
+	Tolerance    Tolerance `gorm:"embedded;embeddedPrefix:tolerance_"`
+	ToleranceMAC []byte    `gorm:"->;column:tolerance_mac"`
+	SecondFactor `gorm:"embedded"`
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
 }
 
 // Limits bound the payments that an operator can create. nil means that the installation's setting counts.

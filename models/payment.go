@@ -21,6 +21,7 @@ type Payment struct {
 	Network         string
 	Currency        string
 	AmountRequested Amount // micro-USDT
+	Tolerance       Amount // by how much less may arrive and still pay it, in micro-USDT; below AmountRequested
 	DepositAddress  string // EIP-55 form
 	AddressIndex    uint32 // BIP-32 index on the external chain
 	CreatedAt       time.Time
@@ -45,6 +46,9 @@ type Payment struct {
 	// WorkflowStartedAt is nil until the payment's workflow is known to have been started. Such rows are the outbox.
 	WorkflowStartedAt *time.Time
 }
+
+// Enough returns the least credited amount that pays the payment, in micro-USDT.
+func (p Payment) Enough() Amount { return p.AmountRequested - p.Tolerance }
 
 // PaymentState is the part of a payment that changes. The workflow decides it; one activity records each change.
 type PaymentState struct {

@@ -38,6 +38,8 @@ const (
 	ExceptionReverted    Exception = "REVERTED"
 	ExceptionAccepted    Exception = "ACCEPTED"
 	ExceptionAfterReject Exception = "AFTER_REJECT"
+	// ExceptionUnderpaidAccepted: less arrived than was requested, within the operator's tolerance.
+	ExceptionUnderpaidAccepted Exception = "UNDERPAID_ACCEPTED"
 )
 
 // Exceptions returns every exception except the empty one.
@@ -49,6 +51,7 @@ func Exceptions() []Exception {
 		ExceptionReverted,
 		ExceptionAccepted,
 		ExceptionAfterReject,
+		ExceptionUnderpaidAccepted,
 	}
 }
 

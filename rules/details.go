@@ -20,7 +20,7 @@ const maxShownTransfers = 50
 // TxHashes returns the hashes of the first transactions known for the payment, in the order of the chain. Of a crowded
 // payment it is only the one that completed the amount.
 func (p *Payment) TxHashes() []string {
-	if c := p.crowd; c != nil && c.MinedInTime >= p.input.AmountRequested {
+	if c := p.crowd; c != nil && c.MinedInTime >= p.input.Enough() {
 		return []string{c.TxHash}
 	}
 	var hashes []string

@@ -77,8 +77,8 @@ func (p *Payment) state() models.PaymentState {
 	counts := func(n models.TransferNotice) bool { return standing(n).Canonical && !n.IsEarly }
 	for _, n := range p.transfers.matching(counts) {
 		n = standing(n)
-		// A transfer that comes after the full amount no longer identifies the payment.
-		if total < p.input.AmountRequested {
+		// A transfer that comes after what is enough no longer identifies the payment.
+		if total < p.input.Enough() {
 			state.TxHash, state.LastBlock = n.TxHash, n.Block.Number
 		}
 		total = total.AddSaturating(n.Amount)
@@ -94,11 +94,11 @@ func (p *Payment) nextState() models.PaymentState {
 }
 
 func (p *Payment) status(s sums) (models.Status, models.Exception) {
-	requested := p.input.AmountRequested
+	requested, enough := p.input.AmountRequested, p.input.Enough()
 	expired := p.windowClosed && !s.unconfirmedInTime
 	// What is PAID stays PAID while the credits cover it, even if a reorg mines a transfer again after the window.
-	isPaid := s.creditedInTime >= requested ||
-		p.recorded.Status == models.StatusPaid && s.credited-s.creditedEarly >= requested
+	isPaid := s.creditedInTime >= enough ||
+		p.recorded.Status == models.StatusPaid && s.credited-s.creditedEarly >= enough
 	switch {
 	case p.rejected && s.credited > 0:
 		return models.StatusRejected, models.ExceptionAfterReject
@@ -112,6 +112,8 @@ func (p *Payment) status(s sums) (models.Status, models.Exception) {
 
 	case isPaid && s.credited > requested:
 		return models.StatusPaid, models.ExceptionOverpaid
+	case isPaid && s.credited < requested:
+		return models.StatusPaid, models.ExceptionUnderpaidAccepted
 	case isPaid:
 		return models.StatusPaid, models.ExceptionNone
 
@@ -131,7 +133,7 @@ func (p *Payment) status(s sums) (models.Status, models.Exception) {
 	switch {
 	case s.minedInTime == 0:
 		return models.StatusPending, exception
-	case s.confirming >= requested:
+	case s.confirming >= enough:
 		return models.StatusConfirming, exception
 	default:
 		return models.StatusDetected, exception

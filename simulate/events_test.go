@@ -104,6 +104,7 @@ func (sim *simulation) judgeTold(r *run, before, after models.PaymentEvent, told
 	}
 	if after.Exception != before.Exception && slices.Contains([]models.Exception{
 		models.ExceptionUnderpaid, models.ExceptionPaidLate, models.ExceptionAfterReject, models.ExceptionOverpaid,
+		models.ExceptionUnderpaidAccepted,
 	}, after.Exception) {
 		must = append(must, models.EventException)
 	}

@@ -100,11 +100,23 @@ func (sim *simulation) judgeState(r *run, state models.PaymentState, all []model
 	}
 	ends := sim.windowEnds(p, all)
 	// What was PAID in time stays PAID when a fork mines its transfers again after the window.
-	staysPaid := r.wasPaid && state.Status == models.StatusPaid && total-early >= p.AmountRequested &&
-		(state.Exception == models.ExceptionOverpaid) == (total > p.AmountRequested)
+	staysPaid := r.wasPaid && state.Status == models.StatusPaid && total-early >= p.Enough() &&
+		state.Exception == exceptionOfPaid(p, total)
 	if !staysPaid && !slices.ContainsFunc(ends, func(end time.Time) bool { return sim.mayEndAs(p, state, all, end) }) {
 		sim.failf("payment %d of %s ends %s (%s) with decision %q; that follows from none of the windows to %v and %v",
 			r.number, p.AmountRequested, state.Status, state.Exception, state.Decision, ends, all)
+	}
+}
+
+// exceptionOfPaid returns the exception of a payment that is PAID with so much credited in all.
+func exceptionOfPaid(p models.Payment, credited models.Amount) models.Exception {
+	switch {
+	case credited > p.AmountRequested:
+		return models.ExceptionOverpaid
+	case credited < p.AmountRequested:
+		return models.ExceptionUnderpaidAccepted
+	default:
+		return models.ExceptionNone
 	}
 }
 
@@ -131,11 +143,8 @@ func (sim *simulation) mayEndAs(p models.Payment, state models.PaymentState, all
 		}
 	case state.Decision == models.DecisionAccept && inTime+late+early > 0:
 		status, exceptions = models.StatusPaid, []models.Exception{models.ExceptionAccepted}
-	case inTime >= p.AmountRequested:
-		status, exceptions = models.StatusPaid, []models.Exception{models.ExceptionNone}
-		if inTime+late+early > p.AmountRequested {
-			exceptions = []models.Exception{models.ExceptionOverpaid}
-		}
+	case inTime >= p.Enough():
+		status, exceptions = models.StatusPaid, []models.Exception{exceptionOfPaid(p, inTime+late+early)}
 	case late > 0:
 		exceptions = []models.Exception{models.ExceptionPaidLate}
 	case inTime+early > 0:

@@ -180,7 +180,7 @@ func simulate(t testing.TB, template string, seed uint64, broken mutant) *simula
 		p, _, err := db.CreatePayment(ctx, store.NewPayment{
 			ID: fmt.Sprintf("%024x", sim.rnd("id", i)), Reference: fmt.Sprintf("%016x", sim.rnd("reference", i)),
 			OperatorID: operator.ID, UserID: "user", Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: 50 * models.USDT,
-			Confirmations: sim.required(), CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Duration(3+sim.rnd("window", i)%4) * time.Minute),
+			Tolerance: models.Amount(sim.rnd("tolerance", i)%3) * 10 * models.USDT, Confirmations: sim.required(), CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Duration(3+sim.rnd("window", i)%4) * time.Minute),
 		}, func(index uint32) (string, error) {
 			return common.BigToAddress(big.NewInt(int64(seed)*100 + int64(index) + 0x1000)).Hex(), nil
 		})

@@ -142,13 +142,13 @@ func (s *Store) compareSums(db *gorm.DB, list string, due BooksDue, report *Book
 		Requested, Credited, Ledger, Transfer models.Amount
 		IsUncovered, IsUnpaid                 bool
 	}
-	const uncovered = `(p.status = 'PAID' AND COALESCE(l.total, 0) < p.amount_requested
+	const uncovered = `(p.status = 'PAID' AND COALESCE(l.total, 0) < p.amount_requested - p.tolerance
 		AND NOT (COALESCE(l.total, 0) > 0
 			AND EXISTS (SELECT 1 FROM payment_decisions a WHERE a.payment_id = p.id AND a.kind = 'ACCEPT')))`
 	// A crowded payment's credits are booked before the state that follows from them.
 	const unpaid = `(p.status NOT IN ('PAID', 'REJECTED') AND p.exception <> 'PAID_LATE' AND p.updated_at < ?
 		AND COALESCE(l.total, 0) - COALESCE((SELECT SUM(b.credited_amount) FROM transfers b WHERE b.payment_id = p.id
-			AND b.block_number <= p.created_after), 0) >= p.amount_requested)`
+			AND b.block_number <= p.created_after), 0) >= p.amount_requested - p.tolerance)`
 	err := db.Raw(`SELECT p.id, p.amount_requested AS requested, p.amount_credited AS credited,
 			COALESCE(l.total, 0) AS ledger, COALESCE(t.total, 0) AS transfer, `+uncovered+` AS is_uncovered,
 			`+unpaid+` AS is_unpaid

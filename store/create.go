@@ -23,6 +23,7 @@ type NewPayment struct {
 	Network         string
 	Currency        string
 	AmountRequested models.Amount // micro-USDT
+	Tolerance       models.Amount // by how much less pays it, in micro-USDT
 	Confirmations   uint64        // that its transfers need, in blocks; 0 for the default
 	CreatedAt       time.Time
 	ExpiresAt       time.Time
@@ -90,7 +91,8 @@ func (s *Store) createAtNextAddress(
 	}
 	made := models.Payment{
 		ID: in.ID, OperatorID: in.OperatorID, UserID: in.UserID, Reference: in.Reference, Network: in.Network,
-		Currency: in.Currency, AmountRequested: in.AmountRequested, DepositAddress: address, AddressIndex: index,
+		Currency: in.Currency, AmountRequested: in.AmountRequested, Tolerance: in.Tolerance,
+		DepositAddress: address, AddressIndex: index,
 		CreatedAt: in.CreatedAt, ExpiresAt: in.ExpiresAt, UpdatedAt: in.CreatedAt,
 		Confirmations: cmp.Or(in.Confirmations, models.DefaultConfirmations), ReturnURL: in.ReturnURL,
 		Description: in.Description, Metadata: in.Metadata,

@@ -55,7 +55,7 @@ func readCrowd(db *gorm.DB, p models.Payment) (*models.Crowd, models.ChainCursor
 	var found models.Crowd
 	err = db.Raw(sumOfCrowd, map[string]any{
 		"payment": p.ID, "end": toMillis(end), "before": before,
-		"step": models.CrowdStep(p.AmountRequested), "requested": p.AmountRequested,
+		"step": models.CrowdStep(p.Enough()), "enough": p.Enough(),
 		"confirmed":  lastWith(cursor.BlockNumber, p.Confirmations),
 		"confirming": lastWith(cursor.BlockNumber, min(models.ConfirmingFrom, p.Confirmations)),
 	}).Scan(&found).Error
@@ -88,7 +88,7 @@ const sumOfCrowd = `WITH own AS (
 			SUM(amount) OVER (ORDER BY block_number, log_index, tx_hash, ordinal, token
 				ROWS UNBOUNDED PRECEDING) - amount AS before
 		FROM own WHERE counts AND NOT early) AS running
-	WHERE before < @requested
+	WHERE before < @enough
 	ORDER BY block_number DESC, log_index DESC, tx_hash DESC, ordinal DESC, token DESC LIMIT 1
 ) SELECT COUNT(*) AS transfers,
 	(SELECT version FROM payments WHERE id = @payment) AS version,
@@ -225,7 +225,7 @@ func (s *Store) newsOf(tx *gorm.DB, paymentID string) (crowd, models.CrowdNews, 
 		return row, news, p, fmt.Errorf("payment %s is not crowded", paymentID)
 	}
 	news = models.CrowdNews{
-		Requested: p.AmountRequested, Confirmations: required(p), BlockTime: cursor.BlockTime, Now: *now,
+		Enough: p.Enough(), Confirmations: required(p), BlockTime: cursor.BlockTime, Now: *now,
 		Tellings: row.Tellings, Recorded: p.AmountReceived,
 	}
 	if row.Told != "" {

@@ -184,7 +184,7 @@ func TestCrowdIsTheSumOfItsTransfers(t *testing.T) {
 				for i, row := range rows {
 					notices[i] = row.Notice(f.tip.Number, p.CreatedAfter)
 				}
-				want := rulestest.SumUp(notices, p.ExpiresAt, p.AmountRequested, 12)
+				want := rulestest.SumUp(notices, p.ExpiresAt, p.Enough(), 12)
 				want.Version, want.Head = f.payment(t, p.ID).Version, f.tip.Number
 				require.True(t, want.WindowEnd.Equal(got.WindowEnd))
 				got.WindowEnd = want.WindowEnd

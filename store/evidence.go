@@ -78,7 +78,7 @@ func (s *Store) Payee(ctx context.Context, paymentID string) (p models.Payment, 
 
 // covers reports whether the amounts credited pay for the payment.
 func (e evidence) covers(p models.Payment, credited models.Amount) bool {
-	return credited >= p.AmountRequested
+	return credited >= p.Enough()
 }
 
 // judgeState reports why the rows do not allow a payment, whose row is locked, to have the next state. "" means that
@@ -167,9 +167,7 @@ func (e evidence) allows(p models.Payment, next models.PaymentState) bool {
 	case accepted:
 		return next.Status == models.StatusPaid && next.Exception == models.ExceptionAccepted
 	case isPaid:
-		return next.Status == models.StatusPaid &&
-			(next.Exception == models.ExceptionOverpaid) == (e.Credited > p.AmountRequested) &&
-			(next.Exception == models.ExceptionOverpaid || next.Exception == models.ExceptionNone)
+		return next.Status == models.StatusPaid && next.Exception == e.exceptionOfPaid(p)
 	}
 	switch next.Status {
 	case models.StatusExpired:
@@ -182,6 +180,18 @@ func (e evidence) allows(p models.Payment, next models.PaymentState) bool {
 		return e.covers(p, e.MinedInTime) && e.allowsReverted(next)
 	default:
 		return false
+	}
+}
+
+// exceptionOfPaid returns the only exception that a payment can have which its credits have made PAID.
+func (e evidence) exceptionOfPaid(p models.Payment) models.Exception {
+	switch {
+	case e.Credited > p.AmountRequested:
+		return models.ExceptionOverpaid
+	case e.Credited < p.AmountRequested:
+		return models.ExceptionUnderpaidAccepted
+	default:
+		return models.ExceptionNone
 	}
 }
 

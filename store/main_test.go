@@ -276,10 +276,13 @@ func honestState(s *Store, p models.Payment, credits, reversals []models.Transfe
 		if state.AmountCredited > 0 {
 			state.Exception = models.ExceptionAfterReject
 		}
-	case inTime >= p.AmountRequested:
+	case inTime >= p.Enough():
 		state.Status, state.Exception = models.StatusPaid, models.ExceptionNone
-		if state.AmountCredited > p.AmountRequested {
+		switch {
+		case state.AmountCredited > p.AmountRequested:
 			state.Exception = models.ExceptionOverpaid
+		case state.AmountCredited < p.AmountRequested:
+			state.Exception = models.ExceptionUnderpaidAccepted
 		}
 	case p.Status == models.StatusExpired && !open:
 		state.Status = models.StatusExpired

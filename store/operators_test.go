@@ -22,8 +22,9 @@ func TestOperators(t *testing.T) {
 		require.NoError(t, err)
 		kept := time.Date(2026, 1, 2, 2, 4, 5, 678_000_000, time.UTC)
 		operator.CreatedAt, operator.UpdatedAt, credential.CreatedAt = kept, kept, kept
-		operator.EmailVerifiedAt = &kept                 // by whoever created it
-		operator.SecondFactor = gotOperator.SecondFactor // none: empty or null, as the database has it
+		operator.EmailVerifiedAt = &kept // by whoever created it
+		// None: empty or null, as the database has it.
+		operator.SecondFactor, operator.ToleranceMAC = gotOperator.SecondFactor, gotOperator.ToleranceMAC
 		require.False(t, gotOperator.HasTOTP())
 		require.Equal(t, operator, gotOperator)
 		require.True(t, f.keys.IsCurrent(gotCredential.SecretMAC))

@@ -48,12 +48,13 @@ const (
 	proofOfOwnAddress = "own address"
 	proofOfEndpoint   = "webhook endpoint"
 	proofOfDelivery   = "webhook delivery"
+	proofOfTolerance  = "tolerance"
 )
 
-// termsOf is what a payment's proof covers: whose money the address receives, how much is owed, until when, how many
-// confirmations its transfers need, where the payer goes from the checkout page, what the payment is for in the words
-// that the payer reads, by what the shop knows the order, and after which block it was created. What was added later is
-// left out where it is empty, so that the proofs of older rows hold.
+// termsOf is what a payment's proof covers: whose money the address receives, how much is owed, how much less is
+// enough, until when, how many confirmations its transfers need, where the payer goes from the checkout page, what the
+// payment is for in the words that the payer reads, by what the shop knows the order, and after which block it was
+// created. What was added later is left out where it is empty, so that the proofs of older rows hold.
 func termsOf(p models.Payment) []string {
 	terms := []string{
 		p.ID, p.OperatorID, p.Network, p.Currency, strconv.FormatUint(uint64(p.AddressIndex), 10), p.DepositAddress,
@@ -62,6 +63,9 @@ func termsOf(p models.Payment) []string {
 	}
 	if p.Description != "" {
 		terms = append(terms, "description", p.Description)
+	}
+	if p.Tolerance > 0 {
+		terms = append(terms, "tolerance", strconv.FormatInt(int64(p.Tolerance), 10))
 	}
 	if len(p.Metadata) > 0 {
 		terms = append(terms, "metadata")
@@ -119,9 +123,10 @@ func (s *Store) CheckTerms(p models.Payment) error {
 	if s.keys.CheckMAC(p.MAC, proofOfPayment, termsOf(p)...) {
 		return nil
 	}
-	return fmt.Errorf("payment %s: address %s, index %d, amount %s, end %s, %d confirmations, return URL, description, "+
-		"metadata and block %d are not those it was created with: %w", p.ID, p.DepositAddress, p.AddressIndex,
-		p.AmountRequested, p.ExpiresAt.UTC().Format(time.RFC3339), p.Confirmations, p.CreatedAfter, models.ErrPaymentAltered)
+	return fmt.Errorf("payment %s: address %s, index %d, amount %s, tolerance %s, end %s, %d confirmations, return URL, "+
+		"description, metadata and block %d are not those it was created with: %w", p.ID, p.DepositAddress, p.AddressIndex,
+		p.AmountRequested, p.Tolerance, p.ExpiresAt.UTC().Format(time.RFC3339), p.Confirmations, p.CreatedAfter,
+		models.ErrPaymentAltered)
 }
 
 // CheckAddress returns models.ErrPaymentAltered unless the payment passes CheckTerms and its address is the one that

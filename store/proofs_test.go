@@ -34,6 +34,7 @@ func TestAnAlteredPaymentGetsNothing(t *testing.T) {
 			address_index = (SELECT address_index FROM payments WHERE id = @thief) WHERE id = @id`,
 		"another address":    "UPDATE payments SET deposit_address = '0xThief' WHERE id = @id",
 		"another amount":     "UPDATE payments SET amount_requested = 1 WHERE id = @id",
+		"a tolerance":        "UPDATE payments SET tolerance = amount_requested - 1 WHERE id = @id",
 		"another operator":   "UPDATE payments SET operator_id = @operator WHERE id = @id",
 		"no proof":           "UPDATE payments SET mac = @empty WHERE id = @id",
 		"a forged proof":     "UPDATE payments SET mac = @forged WHERE id = @id",
@@ -266,6 +267,8 @@ func TestRekey(t *testing.T) {
 		f.decide(t, accepted, models.DecisionAccept)
 
 		require.NoError(t, f.AddTreasury(ctx, []string{treasury}))
+		tolerance := models.Tolerance{Amount: models.USDT, BasisPoints: 100}
+		require.NoError(t, f.SetTolerance(ctx, "real", tolerance, did("tolerance_set")))
 
 		require.ErrorIs(t, f.UseMasterKey(ctx, ringOf(2), nil), models.ErrMasterKey, "another key refuses to start")
 		both := ringOf(2, 1)
@@ -276,7 +279,7 @@ func TestRekey(t *testing.T) {
 		changed, left, err := f.Rekey(ctx)
 		require.NoError(t, err)
 		require.Zero(t, left)
-		require.Equal(t, 2+1+1+1+3+1+2, changed, "payments, decision, key, session, factors and recovery codes, treasury, state")
+		require.Equal(t, 2+1+1+1+3+1+1+2, changed, "payments, decision, key, session, factors and recovery codes, treasury, tolerance, state")
 		changed, left, err = f.Rekey(ctx)
 		require.NoError(t, err)
 		require.Zero(t, changed+left, "a repeat changes nothing")
@@ -286,6 +289,9 @@ func TestRekey(t *testing.T) {
 		require.NoError(t, f.CheckAddress(ctx, f.payment(t, p.ID)))
 		_, err = f.Session(ctx, []byte("token"))
 		require.NoError(t, err)
+		operator, err := f.Operator(ctx, "real")
+		require.NoError(t, err)
+		require.Equal(t, tolerance, f.ToleranceOf(ctx, operator))
 		credential, _, err := f.Credential(ctx, "pk_1")
 		require.NoError(t, err)
 		require.True(t, ringOf(2).Opens("pk_1", credential.SecretSealed))

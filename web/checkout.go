@@ -122,6 +122,9 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 		end = p.ExpiresAt
 	}
 	missing := max(0, p.AmountRequested-p.AmountReceived)
+	if p.AmountReceived >= p.Enough() {
+		missing = 0 // what is short is within the shop's tolerance
+	}
 	page := checkoutPage{
 		Language: c.Language, Languages: languages, ID: p.ID, Status: p.Status.String(), IsFinal: p.Status.IsFinal(),
 		IsTest: c.Network.ChainID != mainnetChainID, ChainID: c.Network.ChainID,
@@ -248,7 +251,7 @@ func textsOf(p models.Payment, isPart, isOver bool) (tone, headline, advice stri
 	case p.Status == models.StatusExpired && p.Exception == models.ExceptionReverted:
 		return toneBad, "h_reverted", "a_reverted_end"
 	case p.Status == models.StatusExpired &&
-		(p.Exception == models.ExceptionPaidLate || p.AmountReceived >= p.AmountRequested):
+		(p.Exception == models.ExceptionPaidLate || p.AmountReceived >= p.Enough()):
 		return toneBad, "h_late", "a_late" // the exception is there once the transfer is credited
 	case p.Status == models.StatusExpired && p.AmountReceived > 0:
 		return toneBad, "h_underpaid", "a_underpaid"

@@ -24,7 +24,7 @@ func canBe(s models.PaymentState, isOver bool) bool {
 		models.StatusPending:    {models.ExceptionNone, models.ExceptionReverted},
 		models.StatusDetected:   {models.ExceptionNone, models.ExceptionReverted},
 		models.StatusConfirming: {models.ExceptionNone, models.ExceptionReverted},
-		models.StatusPaid:       {models.ExceptionNone, models.ExceptionOverpaid, models.ExceptionAccepted},
+		models.StatusPaid:       {models.ExceptionNone, models.ExceptionOverpaid, models.ExceptionAccepted, models.ExceptionUnderpaidAccepted},
 		models.StatusExpired:    {models.ExceptionNone, models.ExceptionUnderpaid, models.ExceptionPaidLate, models.ExceptionReverted},
 		models.StatusRejected:   {models.ExceptionNone, models.ExceptionAfterReject, models.ExceptionReverted},
 	}
@@ -41,6 +41,8 @@ func canBe(s models.PaymentState, isOver bool) bool {
 		return s.AmountReceived == 50*models.USDT
 	case s.Status == models.StatusPaid && s.Exception == models.ExceptionOverpaid:
 		return s.AmountReceived > 50*models.USDT
+	case s.Status == models.StatusPaid && s.Exception == models.ExceptionUnderpaidAccepted:
+		return s.AmountReceived > 0 && !full
 	case s.Status == models.StatusPaid:
 		return s.AmountReceived > 0 && isOver
 	case s.Status == models.StatusExpired && s.Exception == models.ExceptionUnderpaid:
@@ -81,6 +83,7 @@ A payment of 50.00 USDT, in every state that it can have. A test writes this tab
 	exceptions := []models.Exception{
 		models.ExceptionNone, models.ExceptionUnderpaid, models.ExceptionOverpaid, models.ExceptionPaidLate,
 		models.ExceptionReverted, models.ExceptionAccepted, models.ExceptionAfterReject,
+		models.ExceptionUnderpaidAccepted,
 	}
 	for _, status := range statuses {
 		for _, exception := range exceptions {

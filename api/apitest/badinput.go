@@ -448,10 +448,11 @@ func (t Target) badQueries() []badCase {
 	}
 	const (
 		statuses   = "status must be one of PENDING, DETECTED, CONFIRMING, PAID, EXPIRED, REJECTED."
-		exceptions = "exception must be one of UNDERPAID, OVERPAID, PAID_LATE, REVERTED, ACCEPTED, AFTER_REJECT."
-		limits     = "limit must be a whole number from 1 to 200."
-		reference  = "reference must be 16 lower-case hex digits."
-		cursor     = "cursor must be a nextCursor of this list."
+		exceptions = "exception must be one of UNDERPAID, OVERPAID, PAID_LATE, REVERTED, ACCEPTED, AFTER_REJECT, " +
+			"UNDERPAID_ACCEPTED."
+		limits    = "limit must be a whole number from 1 to 200."
+		reference = "reference must be 16 lower-case hex digits."
+		cursor    = "cursor must be a nextCursor of this list."
 	)
 	aTime := func(name string) string {
 		return name + " must be a time such as 2026-03-12T22:30:00Z (RFC 3339; write + as %2B)."

@@ -34,12 +34,12 @@ var mutants = []Mutant{
 	},
 	{
 		Name: "late transfers pay", File: "rules/status.go",
-		Old: "isPaid := s.creditedInTime >= requested ||",
-		New: "isPaid := s.credited >= requested ||", Tests: ofRules,
+		Old: "isPaid := s.creditedInTime >= enough ||",
+		New: "isPaid := s.credited >= enough ||", Tests: ofRules,
 	},
 	{
 		Name: "what was mined before the payment keeps it PAID", File: "rules/status.go",
-		Old: "s.credited-s.creditedEarly >= requested", New: "s.credited >= requested", Tests: ofRules,
+		Old: "s.credited-s.creditedEarly >= enough", New: "s.credited >= enough", Tests: ofRules,
 	},
 	{
 		Name: "a final payment can be rejected", File: "rules/payment.go",

@@ -126,7 +126,7 @@ func (s *Store) crowd() *models.Crowd {
 	if s.WindowEnd.After(end) {
 		end = s.WindowEnd
 	}
-	crowd := SumUp(slices.Collect(maps.Values(s.Transfers)), end, input.AmountRequested, input.Confirmations)
+	crowd := SumUp(slices.Collect(maps.Values(s.Transfers)), end, input.Enough(), input.Confirmations)
 	crowd.Version, crowd.Head = s.State.Version, s.changes
 	return &crowd
 }

@@ -369,6 +369,7 @@
   // ---- Settings ----
 
   const settingsForm = $('#settings-form');
+  const toleranceForm = $('#tolerance-form');
   const settings = {
     async show() {
       // Until the present settings are shown, nothing can be typed that they would replace, and nothing saved instead of them.
@@ -376,6 +377,7 @@
       settingsForm.setAttribute('aria-busy', 'true');
       try {
         writeSettings(await call('GET', '/api/operator/settings'));
+        writeTolerance(await call('GET', '/api/operator/tolerance'));
         showLogo();
         enableSettings(true);
       } catch (error) {
@@ -387,7 +389,7 @@
     },
   };
   function enableSettings(isEnabled) {
-    for (const field of settingsForm.elements) field.disabled = !isEnabled;
+    for (const field of [...settingsForm.elements, ...toleranceForm.elements]) field.disabled = !isEnabled;
   }
   function writeSettings(now) {
     settingsForm.elements.name.value = now.name || '';
@@ -410,6 +412,23 @@
     }
     if (after) writeSettings(after);
     await readMe();
+    toast('Saved.');
+  });
+
+  // ---- Tolerance ----
+
+  function writeTolerance(now) {
+    for (const name of ['amount', 'percent']) toleranceForm.elements[name].value = now[name] ?? '';
+  }
+  onSubmit(toleranceForm, async ({ amount, percent }) => {
+    const wanted = { amount: amount.trim() || null, percent: percent.trim() || null };
+    let after;
+    const isDone = await ask({
+      title: 'Change the tolerance?', text: 'It decides for how little a payment is PAID.', fields: confirmFields(me), confirm: 'Save',
+      run: async (values) => { after = await call('PUT', '/api/operator/tolerance', { ...wanted, ...confirmation(values) }); },
+    });
+    if (!isDone) return;
+    writeTolerance(after);
     toast('Saved.');
   });
 

@@ -162,6 +162,7 @@
     PAID_LATE: { tone: 'wait', alert: 'wait', text: 'The transfer arrived after the payment had expired. It was credited.' },
     REVERTED: { tone: 'bad', alert: 'bad', text: 'A chain reorganisation removed a transfer that had been reported. If it had been credited, the ledger holds the reversal.' },
     ACCEPTED: { tone: 'good', alert: 'good', text: 'This payment was short or late, and was accepted.' },
+    UNDERPAID_ACCEPTED: { tone: 'good', alert: 'good', text: 'A little less than the amount arrived, within your tolerance. What arrived was credited.' },
     AFTER_REJECT: { tone: 'bad', alert: 'bad', text: 'A transfer arrived after the payment was rejected. It was credited; agree with the payer on what to refund.' },
   };
   const nodeStates = {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test, after, before } from 'node:test'
 import { PNG } from 'pngjs'
-import { accessible, account, api, close, codeOf, copied, everyLook, logIn, mine, open, shot, stack, until, wallet } from './tools.mjs'
+import { accessible, account, api, close, codeOf, copied, everyLook, logIn, mine, open, shot, stack, transfer, until, wallet } from './tools.mjs'
 
 let rich
 before(async () => {
@@ -193,7 +193,7 @@ test('from the application to the balance', async () => {
   const reports = await newest()
   await everyLook(operator, 'dashboard-new-key')
   await kept()
-  assert.equal((await operator.content()).includes('sk_'), false, 'the secret is shown once')
+  await until('the secret, which is shown once, is gone', async () => !(await operator.content()).includes('sk_'), 5)
   assert.deepEqual([await uses(reports), await uses(reports, '/api/payment/create', 'POST')], [200, 403])
   await make('Reports')
   await view(operator, 'keys').getByRole('alert').getByText('Another API key has this name').waitFor()
@@ -294,6 +294,30 @@ test('rejecting a payment, settings and the second factor', async () => {
     return answer.status === 200 && answer.json()
   })
   await everyLook(page, 'dashboard-settings')
+
+  // A tolerance: the password confirms it, and it counts for the next payment.
+  await page.getByLabel('Amount, USDT').fill('1.5')
+  await page.getByRole('button', { name: 'Set the tolerance' }).click()
+  await page.getByRole('dialog').getByLabel('Your password').fill(stack.operator.password)
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+  await until('the tolerance is shown as it counts', async () => await page.getByLabel('Amount, USDT').inputValue() === '1.50')
+  await page.reload()
+  await until('it is still there', async () => await page.getByLabel('Amount, USDT').inputValue() === '1.50')
+  const short = await (await fetch(api + '/api/payment/create', {
+    method: 'POST', headers: { 'content-type': 'application/json', 'x-api-key': stack.operator.apiKey, 'x-api-secret': stack.operator.apiSecret },
+    body: JSON.stringify({ amount: 50, userId: 'u', network: 'ERC20' }),
+  })).json()
+  await transfer(short.depositAddress, 48_500_000)
+  await mine(14)
+  await page.goto(`${api}/dashboard.html#payment/${short.paymentId}`)
+  await until('it is paid', async () => (await view(page, 'payment').textContent()).includes('within your tolerance'))
+  assert.match(await view(page, 'payment').textContent(), /PAID/)
+  const content = await open(new URL(short.paymentUrl).pathname)
+  await content.getByRole('heading', { name: 'Payment complete' }).waitFor()
+  await everyLook(content, 'checkout-tolerance')
+  content.check()
+  await page.goto(`${api}/dashboard.html#settings`)
+  await until('the settings are there', async () => !await page.getByLabel('Return origins').isDisabled())
 
   // A logo: what is none is refused, and the payer sees the one that is.
   const picture = (name, content) => page.getByLabel('Picture').setInputFiles({ name, mimeType: 'image/png', buffer: content })
