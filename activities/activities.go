@@ -27,6 +27,7 @@ type Activities struct {
 	deliveries DeliveryStore
 	sender     WebhookSender
 	sends      sends
+	answers    answers
 	settings   Settings
 	worker     string // tells this process from others
 	log        *slog.Logger
@@ -78,6 +79,7 @@ func New(parts Dependencies, settings Settings, log *slog.Logger) *Activities {
 		derives:    parts.Derives,
 		deliveries: parts.Deliveries,
 		sender:     parts.Sender,
+		answers:    newAnswers(),
 		settings:   settings,
 		worker:     models.NewID(),
 		log:        log,

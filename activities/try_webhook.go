@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"time"
 
@@ -139,13 +138,12 @@ func (a *Activities) send(ctx context.Context, job store.DeliveryJob) (models.We
 	})
 	try := models.WebhookAttempt{
 		At: begun, Status: answer.Status, DurationMS: time.Since(begun).Milliseconds(),
-		Answer: models.AnswerText(answer.Body),
+		Answer: models.AnswerText(a.answers.kept(job.Delivery.OperatorID, answer.Body)),
 	}
 	switch {
-	case try.Succeeded():
 	case err != nil:
-		try.Error = models.Shorten(strings.ToValidUTF8(err.Error(), "?"), maxErrorRunes)
-	default:
+		try.Error = models.Shorten(models.HarmlessText(err.Error()), maxErrorRunes)
+	case !try.Succeeded():
 		try.Error = "the endpoint did not answer with a 2xx"
 	}
 	return try, answer.RetryAfter

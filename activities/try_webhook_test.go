@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -109,7 +110,40 @@ func TestATryWithoutAnAnswer(t *testing.T) {
 	_, err := acts.TryWebhook(t.Context(), models.DeliveryInput{DeliveryID: "d"})
 	require.NoError(t, err)
 	require.Zero(t, row.tries[0].Status)
-	require.Contains(t, row.tries[0].Error, "send the webhook")
+	require.Equal(t, "the host closed the connection before the answer was complete", row.tries[0].Error)
+}
+
+// An endpoint that answers at length does not fill the database: of its first answers all is kept, then the beginning.
+func TestLongAnswersAreBounded(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a", 3*models.AnswerLimit)
+	acts, row := delivering(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(long)) })
+	for range 110 {
+		_, err := acts.TryWebhook(t.Context(), models.DeliveryInput{DeliveryID: "d"})
+		require.NoError(t, err)
+	}
+	require.Len(t, row.tries[0].Answer, models.AnswerLimit)
+	require.Len(t, row.tries[99].Answer, models.AnswerLimit)
+	require.Len(t, row.tries[109].Answer, 1<<10)
+	row.job.Delivery.OperatorID = "another"
+	_, err := acts.TryWebhook(t.Context(), models.DeliveryInput{DeliveryID: "d"})
+	require.NoError(t, err)
+	require.Len(t, row.tries[110].Answer, models.AnswerLimit)
+}
+
+// An answer that is cut short is none, whatever its status said.
+func TestATryWithHalfAnAnswer(t *testing.T) {
+	t.Parallel()
+	acts, row := delivering(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "10")
+		_, _ = w.Write([]byte("ok"))
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	_, err := acts.TryWebhook(t.Context(), models.DeliveryInput{DeliveryID: "d"})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, row.tries[0].Status)
+	require.False(t, row.tries[0].Succeeded())
 }
 
 func TestNothingIsSentThatIsNotDueOrAllowed(t *testing.T) {
@@ -141,7 +175,7 @@ func TestNothingIsSentThatIsNotDueOrAllowed(t *testing.T) {
 	require.Empty(t, row.tries)
 }
 
-// A process that stops says nothing about the endpoint. What the endpoint took is noted all the same.
+// A process that stops says nothing about the endpoint.
 func TestAProcessThatStopsDuringATry(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

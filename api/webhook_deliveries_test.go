@@ -27,9 +27,11 @@ func (f *fixture) answered(deliveryID string, status int, text string) {
 	job, err := f.store.DeliveryJob(f.Context(), deliveryID)
 	require.NoError(f, err)
 	require.Empty(f, job.Refusal)
-	_, err = f.store.RecordTry(f.Context(), job, models.WebhookAttempt{
-		At: time.Now(), Status: status, DurationMS: 84, Error: "The endpoint answered so.", Answer: text,
-	}, 0)
+	try := models.WebhookAttempt{At: time.Now(), Status: status, DurationMS: 84, Answer: text}
+	if !try.Succeeded() {
+		try.Error = "The endpoint answered so."
+	}
+	_, err = f.store.RecordTry(f.Context(), job, try, 0)
 	require.NoError(f, err)
 }
 

@@ -76,8 +76,8 @@ func (s *Server) viewOfEndpoint(e models.WebhookEndpoint, counts store.DeliveryC
 
 // writeEndpoint answers with an endpoint, and with its secret unless that is "".
 func (s *Server) writeEndpoint(c *gin.Context, status int, e models.WebhookEndpoint, secret string) error {
-	counts, err := s.recentCounts(c)
-	if err != nil {
+	counts, err := s.recentCounts(c, e.ID)
+	if err != nil && secret == "" { // a new secret is told in any case
 		return err
 	}
 	view := s.viewOfEndpoint(e, counts[e.ID])
@@ -89,8 +89,10 @@ func (s *Server) writeEndpoint(c *gin.Context, status int, e models.WebhookEndpo
 	return nil
 }
 
-func (s *Server) recentCounts(c *gin.Context) (map[string]store.DeliveryCounts, error) {
-	counts, err := s.Store.DeliveryCounts(c.Request.Context(), operatorOfRequest(c).ID, s.Clock().Add(-recentDeliveries))
+// recentCounts counts the deliveries to one endpoint, or to all for "".
+func (s *Server) recentCounts(c *gin.Context, endpointID string) (map[string]store.DeliveryCounts, error) {
+	counts, err := s.Store.DeliveryCounts(c.Request.Context(), operatorOfRequest(c).ID, endpointID,
+		s.Clock().Add(-recentDeliveries))
 	if err != nil {
 		return nil, fmt.Errorf("count the deliveries: %w", err)
 	}
@@ -102,7 +104,7 @@ func (s *Server) listEndpoints(c *gin.Context) error {
 	if err != nil {
 		return fmt.Errorf("list the webhook endpoints: %w", err)
 	}
-	counts, err := s.recentCounts(c)
+	counts, err := s.recentCounts(c, "")
 	if err != nil {
 		return err
 	}

@@ -77,6 +77,7 @@ func CrowdStep(requested Amount) Amount { return max(requested/crowdStep, 1) }
 // CrowdNews decides when the workflow of a crowded payment is signalled. Tiny transfers alone are no news: they wait
 // for the next signal, with pauses that grow.
 type CrowdNews struct {
+	Requested     Amount // of the payment
 	Enough        Amount // the least that pays the payment
 	Confirmations uint64 // that the payment requires
 	BlockTime     time.Time
@@ -104,6 +105,7 @@ func (n CrowdNews) IsNews() bool {
 	switch {
 	case differs(func(c Crowd) bool { return c.Removed > 0 }),
 		differs(func(c Crowd) bool { return c.MinedInTime >= n.Enough }),
+		differs(func(c Crowd) bool { return c.MinedInTime >= n.Requested }),
 		differs(func(c Crowd) bool { return c.Confirming >= n.Enough }),
 		now.Received >= told.Received && now.Received-told.Received >= step,
 		now.Received < told.Received && told.Received-now.Received >= step,

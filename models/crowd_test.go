@@ -13,7 +13,7 @@ func TestTheLastWordOfACrowdIsTold(t *testing.T) {
 	told := Crowd{Head: 100, Transfers: 21, Removed: 1, Unconfirmed: 11, Received: 50*USDT + 20, Credited: 50 * USDT}
 	now := told
 	now.Head, now.Removed, now.Unconfirmed, now.Received = 101, 12, 0, 50*USDT+4
-	news := CrowdNews{Enough: 50 * USDT, Confirmations: 12, Told: &told, Now: now, Recorded: told.Received}
+	news := CrowdNews{Requested: 50 * USDT, Enough: 50 * USDT, Confirmations: 12, Told: &told, Now: now, Recorded: told.Received}
 	require.True(t, news.IsNews())
 	again := now
 	news.Told = &again

@@ -66,12 +66,22 @@ type WebhookAttempt struct {
 }
 
 // Succeeded reports whether the endpoint took the event.
-func (a WebhookAttempt) Succeeded() bool { return a.Status >= 200 && a.Status < 300 }
+func (a WebhookAttempt) Succeeded() bool { return a.Error == "" && a.Status >= 200 && a.Status < 300 }
 
 // DeliveryID returns the id of the delivery of an event to an endpoint, 24 lower-case hex digits.
 func DeliveryID(endpointID, eventID string) string {
 	sum := sha256.Sum256([]byte("delivery " + endpointID + " " + eventID))
 	return hex.EncodeToString(sum[:12])
+}
+
+// HarmlessText returns a text in which bytes that are no text and control characters are replaced.
+func HarmlessText(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && unicode.IsControl(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, strings.ToValidUTF8(text, string(utf8.RuneError)))
 }
 
 // AnswerLimit is how many bytes of an answer's text are kept.
@@ -80,12 +90,7 @@ const AnswerLimit = 64 << 10
 // AnswerText returns what is kept of an endpoint's answer: its text, at most AnswerLimit bytes, in which bytes that are
 // no text and control characters are replaced.
 func AnswerText(body []byte) string {
-	text := strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && unicode.IsControl(r) {
-			return utf8.RuneError
-		}
-		return r
-	}, strings.ToValidUTF8(string(body), string(utf8.RuneError)))
+	text := HarmlessText(string(body))
 	if len(text) <= AnswerLimit {
 		return text
 	}

@@ -225,7 +225,7 @@ func (s *Store) newsOf(tx *gorm.DB, paymentID string) (crowd, models.CrowdNews, 
 		return row, news, p, fmt.Errorf("payment %s is not crowded", paymentID)
 	}
 	news = models.CrowdNews{
-		Enough: p.Enough(), Confirmations: required(p), BlockTime: cursor.BlockTime, Now: *now,
+		Requested: p.AmountRequested, Enough: p.Enough(), Confirmations: required(p), BlockTime: cursor.BlockTime, Now: *now,
 		Tellings: row.Tellings, Recorded: p.AmountReceived,
 	}
 	if row.Told != "" {

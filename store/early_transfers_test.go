@@ -136,6 +136,41 @@ func TestAReorgMakesNoTransferEarly(t *testing.T) {
 	})
 }
 
+// When a reorg takes the money that paid it away, early money does not keep the payment PAID, in the rules of the
+// database either.
+func TestEarlyMoneyDoesNotKeepAPaymentPaid(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		ctx := t.Context()
+		f.confirm(t, 20)
+		p := f.create(t)
+		fork := f.tip
+		early := f.heal(t, transferTo(p, 1, 50*models.USDT, block(106, "main")))
+		paying := transferTo(p, 2, 50*models.USDT, models.BlockRef{})
+		f.mine(t, "main", paying)
+		var row models.Transfer
+		require.NoError(t, f.read(ctx).Where("payment_id = ? AND tx_hash = ?", p.ID, paying.TxHash).Take(&row).Error)
+		in := f.creditInput(p, []models.Transfer{early, row}, nil)
+		in.State.AmountReceived = 50 * models.USDT
+		in.State.TxHash, in.State.LastBlock = row.TxHash, row.BlockNumber
+		result, err := f.Credit(ctx, in)
+		require.NoError(t, err)
+		require.True(t, result.Recorded, "%+v", result)
+		require.Equal(t, models.StatusPaid, f.payment(t, p.ID).Status)
+
+		f.rewind(t, fork)
+		require.NoError(t, f.read(ctx).Where("payment_id = ? AND tx_hash = ?", p.ID, paying.TxHash).Take(&row).Error)
+		require.False(t, row.Canonical)
+		in = f.creditInput(f.payment(t, p.ID), nil, []models.Transfer{row})
+		in.State.Status, in.State.Exception, in.State.AmountReceived = models.StatusPending, models.ExceptionReverted, 0
+		in.State.TxHash, in.State.LastBlock = "", 0
+		result, err = f.Credit(ctx, in)
+		require.NoError(t, err)
+		require.True(t, result.Recorded, "%+v", result)
+		require.Equal(t, models.StatusPending, f.payment(t, p.ID).Status)
+		f.requireBalance(t, 50*models.USDT, 0)
+	})
+}
+
 // A payment from before this was noted is judged as it was then, and nobody else can move the block.
 func TestTheBlockOfCreationIsProved(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {

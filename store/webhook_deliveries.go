@@ -132,8 +132,16 @@ func (s *Store) RecordTry(
 		if !isAsSeen {
 			return nil
 		}
+		moved, err := hasMoved(tx, seen.EndpointID, job.URL)
+		if err != nil {
+			return err
+		}
+		told := try
+		if moved { // what another address answered says nothing about this one
+			told.Status, told.Error = 0, "the endpoint has another address by now"
+		}
 		var gone bool
-		row, gone = rules.AfterWebhookTry(row, try, retryAfter)
+		row, gone = rules.AfterWebhookTry(row, told, retryAfter)
 		if row.NextTryAt != nil {
 			next := toMillis(*row.NextTryAt)
 			row.NextTryAt = &next
@@ -144,9 +152,22 @@ func (s *Store) RecordTry(
 		if gone {
 			return s.disableGone(tx, seen.EndpointID, job.URL)
 		}
+		if moved {
+			return nil
+		}
 		return noteHealth(tx, seen.EndpointID, try)
 	})
 	return row, wrap(err, "note the try of a webhook delivery")
+}
+
+// hasMoved reports whether an endpoint has another address than a try had. An endpoint that is gone has not.
+func hasMoved(tx *gorm.DB, endpointID, url string) (moved bool, err error) {
+	var others int64
+	err = tx.Model(&models.WebhookEndpoint{}).Where("id = ? AND url <> ?", endpointID, url).Count(&others).Error
+	if err != nil {
+		return false, fmt.Errorf("compare the address of an endpoint: %w", err)
+	}
+	return others > 0, nil
 }
 
 // ParkDelivery parks a delivery for a reason, a sentence, if its row is still as the caller has seen it. It returns the
@@ -391,19 +412,7 @@ func (s *Store) TakeUnstartedDeliveries(
 // one entry of the index for each operator, and then their first entries.
 func (s *Store) unstartedDeliveries(ctx context.Context, limit int) (ids []string, more bool, err error) {
 	var found []struct{ ID, OperatorID string }
-	err = s.read(ctx).Raw(`
-		WITH RECURSIVE waiting (operator_id) AS (
-			SELECT MIN(operator_id) FROM webhook_deliveries WHERE start_after IS NOT NULL
-			UNION ALL
-			SELECT (SELECT MIN(d.operator_id) FROM webhook_deliveries d
-				WHERE d.start_after IS NOT NULL AND d.operator_id > waiting.operator_id)
-			FROM waiting WHERE waiting.operator_id IS NOT NULL
-		)
-		SELECT d.id, d.operator_id FROM waiting JOIN webhook_deliveries d ON d.id IN (
-			SELECT o.id FROM webhook_deliveries o
-			WHERE o.operator_id = waiting.operator_id AND o.start_after IS NOT NULL AND o.start_after <= ?
-			ORDER BY o.start_after LIMIT ?)
-		LIMIT ?`, s.now(), takenOfOperator, limit).Scan(&found).Error
+	err = s.read(ctx).Raw(s.unstartedQuery(), s.now(), takenOfOperator, limit).Scan(&found).Error
 	perOperator := map[string]int{}
 	for _, row := range found {
 		ids = append(ids, row.ID)
@@ -411,6 +420,29 @@ func (s *Store) unstartedDeliveries(ctx context.Context, limit int) (ids []strin
 		more = more || perOperator[row.OperatorID] == takenOfOperator
 	}
 	return ids, more || len(ids) == limit, err
+}
+
+// unstartedQuery returns the statement of unstartedDeliveries. Its parameters are the time, the most of one operator,
+// and the most in all: the first of each operator come before the second ones. Each database has a form of its own in
+// which it reads no more of an operator's entries than it takes.
+func (s *Store) unstartedQuery() string {
+	const ofOperator = `SELECT o.id FROM webhook_deliveries o
+		WHERE o.operator_id = waiting.operator_id AND o.start_after IS NOT NULL AND o.start_after <= ?
+		ORDER BY o.start_after LIMIT ?`
+	first := `JOIN webhook_deliveries d ON d.id IN (` + ofOperator + `)`
+	if s.engine == enginePostgres {
+		first = `CROSS JOIN LATERAL (` + ofOperator + `) f JOIN webhook_deliveries d ON d.id = f.id`
+	}
+	return `WITH RECURSIVE waiting (operator_id) AS (
+			SELECT MIN(operator_id) FROM webhook_deliveries WHERE start_after IS NOT NULL
+			UNION ALL
+			SELECT (SELECT MIN(d.operator_id) FROM webhook_deliveries d
+				WHERE d.start_after IS NOT NULL AND d.operator_id > waiting.operator_id)
+			FROM waiting WHERE waiting.operator_id IS NOT NULL
+		)
+		SELECT d.id, d.operator_id FROM waiting ` + first + `
+		ORDER BY ROW_NUMBER() OVER (PARTITION BY d.operator_id ORDER BY d.start_after, d.id), d.start_after, d.id
+		LIMIT ?`
 }
 
 // MarkDeliveryStarted notes that the workflow of a delivery knows of the round in which the caller has seen it.

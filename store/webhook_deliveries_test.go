@@ -198,15 +198,13 @@ func TestGoneDisablesTheEndpointAndTellsTheOthers(t *testing.T) {
 
 		moved := job
 		moved.URL = "https://shop.example/before"
-		require.Equal(t, models.DeliveryParked, f.answered(t, moved, 410).Status)
+		require.Equal(t, models.DeliveryPending, f.answered(t, moved, 410).Status)
 		now, err := f.WebhookEndpoint(t.Context(), endpoint.ID)
 		require.NoError(t, err)
 		require.True(t, now.Enabled, "another address answered")
+		require.Nil(t, now.FailingSince, "so nothing is known of this one")
 
-		row, err := f.Redeliver(t.Context(), f.operator.ID, d.ID)
-		require.NoError(t, err)
-		require.Equal(t, 2, row.Round)
-		row = f.answered(t, f.job(t, d.ID), 410)
+		row := f.answered(t, f.job(t, d.ID), 410)
 		require.Equal(t, models.DeliveryParked, row.Status)
 		require.NotEmpty(t, row.ParkedReason)
 		now, err = f.WebhookEndpoint(t.Context(), endpoint.ID)
@@ -283,9 +281,15 @@ func TestRedelivery(t *testing.T) {
 		require.Len(t, again, 2)
 		require.Equal(t, 2, again[0].Round)
 		require.Equal(t, at, *again[0].StartAfter)
-		counts, err := f.DeliveryCounts(ctx, f.operator.ID, epoch.Add(time.Minute))
+		counts, err := f.DeliveryCounts(ctx, f.operator.ID, "", epoch.Add(time.Minute))
 		require.NoError(t, err)
 		require.Equal(t, map[string]DeliveryCounts{endpoint.ID: {Pending: 2, Parked: 1}}, counts)
+		counts, err = f.DeliveryCounts(ctx, f.operator.ID, endpoint.ID, epoch.Add(time.Minute))
+		require.NoError(t, err)
+		require.Equal(t, map[string]DeliveryCounts{endpoint.ID: {Pending: 2, Parked: 1}}, counts)
+		counts, err = f.DeliveryCounts(ctx, f.operator.ID, models.NewID(), epoch.Add(time.Minute))
+		require.NoError(t, err)
+		require.Empty(t, counts)
 	})
 }
 
@@ -493,5 +497,12 @@ func TestDeliveriesAreReadThroughIndexes(t *testing.T) {
 			}
 			require.Contains(t, f.plan(t, query), index, query)
 		}
+		unstarted := strings.NewReplacer("start_after <= ?", "start_after <= "+at, "LIMIT ?", "LIMIT 32").Replace(f.unstartedQuery())
+		plan := f.plan(t, unstarted)
+		require.Contains(t, plan, "webhook_deliveries_outbox")
+		for _, scan := range []string{"Seq Scan", "SCAN d", "SCAN o"} {
+			require.NotContains(t, plan, scan)
+		}
+		require.NotContains(t, plan, "Join Filter", "no subquery for each row of the table")
 	})
 }

@@ -113,10 +113,10 @@ type DeliveryCounts struct {
 	Pending, Delivered, Parked int64
 }
 
-// DeliveryCounts returns how the deliveries of an operator went that were made since a time, by the endpoint's id. An
-// endpoint without deliveries has no entry.
+// DeliveryCounts returns how the deliveries of an operator went that were made since a time, by the endpoint's id: of
+// one endpoint, or of all for "". An endpoint without deliveries has no entry.
 func (s *Store) DeliveryCounts(
-	ctx context.Context, operatorID string, since time.Time,
+	ctx context.Context, operatorID, endpointID string, since time.Time,
 ) (map[string]DeliveryCounts, error) {
 	var rows []struct {
 		EndpointID string
@@ -124,8 +124,9 @@ func (s *Store) DeliveryCounts(
 		Count      int64
 	}
 	err := s.read(ctx).Raw(`SELECT endpoint_id, status, count(*) AS count FROM webhook_deliveries
-		WHERE endpoint_id IN (SELECT id FROM webhook_endpoints WHERE operator_id = ?) AND created_at >= ?
-		GROUP BY endpoint_id, status`, operatorID, ceilMillis(since)).Scan(&rows).Error
+		WHERE endpoint_id IN (SELECT id FROM webhook_endpoints WHERE operator_id = ? AND (? = '' OR id = ?))
+			AND created_at >= ?
+		GROUP BY endpoint_id, status`, operatorID, endpointID, endpointID, ceilMillis(since)).Scan(&rows).Error
 	counts := make(map[string]DeliveryCounts, len(rows))
 	for _, row := range rows {
 		count := counts[row.EndpointID]

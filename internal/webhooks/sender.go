@@ -119,14 +119,14 @@ func (s *Sender) Send(ctx context.Context, m Message) (Answer, error) {
 	request.Header.Set(standardwebhooks.HeaderWebhookSignature, signatures)
 	response, err := client.Do(request)
 	if err != nil {
-		return Answer{}, fmt.Errorf("send the webhook: %w", err)
+		return Answer{}, errorOf(err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	answer := Answer{
 		Status: response.StatusCode, RetryAfter: retryAfter(response.Header.Get("Retry-After"), m.SentAt),
 	}
 	if answer.Body, err = io.ReadAll(io.LimitReader(response.Body, AnswerLimit)); err != nil {
-		return answer, fmt.Errorf("read the answer: %w", err)
+		return answer, errorOf(err)
 	}
 	return answer, nil
 }

@@ -198,7 +198,7 @@ func (s *Store) SettlePayment(_ context.Context, input models.SettleInput) (mode
 		return models.SettleResult{}, err
 	}
 	var result models.SettleResult
-	isCovered := func(credited models.Amount) bool { return credited >= Input().AmountRequested }
+	isCovered := func(credited models.Amount) bool { return credited >= Input().Enough() }
 	notices := slices.SortedFunc(maps.Values(s.Transfers), func(a, b models.TransferNotice) int {
 		return cmp.Or(cmp.Compare(b.Amount, a.Amount), a.Compare(b.TransferKey))
 	})

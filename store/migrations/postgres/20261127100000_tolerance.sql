@@ -5,8 +5,10 @@ SET LOCAL lock_timeout = '10s';
 ALTER TABLE operators ADD COLUMN tolerance_amount bigint NOT NULL DEFAULT 0;
 ALTER TABLE operators ADD COLUMN tolerance_basis_points bigint NOT NULL DEFAULT 0;
 ALTER TABLE operators ADD COLUMN tolerance_mac bytea NOT NULL DEFAULT '';
-ALTER TABLE payments ADD COLUMN tolerance bigint NOT NULL DEFAULT 0
-    CHECK (tolerance >= 0 AND tolerance < amount_requested);
+ALTER TABLE payments ADD COLUMN tolerance bigint NOT NULL DEFAULT 0;
+-- The old rows have 0, so they need not be read.
+ALTER TABLE payments ADD CONSTRAINT payments_tolerance_check CHECK (tolerance >= 0 AND tolerance < amount_requested)
+    NOT VALID;
 
 -- There is one more exception. The old rows pass, so they are not read.
 ALTER TABLE payments DROP CONSTRAINT payments_exception_check;
@@ -34,13 +36,15 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- A payment that is PAID stays so while its ledger entries cover that.
+-- A payment that is PAID stays so while its ledger entries cover that, without what was mined before its creation.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION payments_paid_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (SELECT coalesce(sum(e.amount), 0) FROM ledger_transactions t
         JOIN ledger_entries e ON e.transaction_id = t.id AND e.account = 'operator:' || OLD.operator_id || ':available'
-        WHERE t.payment_id = OLD.id) >= OLD.amount_requested - OLD.tolerance THEN
+        WHERE t.payment_id = OLD.id)
+        - (SELECT coalesce(sum(f.credited_amount), 0) FROM transfers f
+        WHERE f.payment_id = OLD.id AND f.block_number <= OLD.created_after) >= OLD.amount_requested - OLD.tolerance THEN
         RAISE EXCEPTION 'the ledger covers this payment, so it stays PAID' USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;

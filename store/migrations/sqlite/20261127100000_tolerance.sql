@@ -12,6 +12,11 @@ PRAGMA writable_schema = ON;
 UPDATE sqlite_schema SET sql = replace(sql, '''AFTER_REJECT'')', '''AFTER_REJECT'', ''UNDERPAID_ACCEPTED'')')
     WHERE type = 'table' AND name = 'payments';
 PRAGMA writable_schema = RESET;
+-- If nothing was replaced, this fails, and nothing else is done.
+CREATE TABLE edited (is_there integer CHECK (is_there = 1));
+INSERT INTO edited SELECT count(*) FROM sqlite_schema
+    WHERE type = 'table' AND name = 'payments' AND sql LIKE '%''UNDERPAID\_ACCEPTED''%' ESCAPE '\';
+DROP TABLE edited;
 
 -- A payment is PAID only if its ledger entries cover the amount less the tolerance, or if the operator accepted what
 -- they hold.
@@ -29,14 +34,17 @@ BEGIN
 END;
 -- +goose StatementEnd
 
--- A payment that is PAID stays so while its ledger entries cover that.
+-- A payment that is PAID stays so while its ledger entries cover that, without what was mined before its creation.
 DROP TRIGGER payments_paid_stays;
 -- +goose StatementBegin
 CREATE TRIGGER payments_paid_stays BEFORE UPDATE OF status ON payments
     WHEN OLD.status = 'PAID' AND NEW.status <> 'PAID' AND (
         SELECT coalesce(sum(e.amount), 0) FROM ledger_transactions t
             CROSS JOIN ledger_entries e ON e.transaction_id = t.id AND e.account || '' = 'operator:' || OLD.operator_id || ':available'
-            WHERE t.payment_id = OLD.id) >= OLD.amount_requested - OLD.tolerance
+            WHERE t.payment_id = OLD.id) - (
+        SELECT coalesce(sum(f.credited_amount), 0) FROM transfers f
+            WHERE f.payment_id = OLD.id AND f.block_number <= OLD.created_after
+        ) >= OLD.amount_requested - OLD.tolerance
 BEGIN
     SELECT RAISE(ABORT, 'the ledger covers this payment, so it stays PAID');
 END;
