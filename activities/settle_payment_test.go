@@ -39,8 +39,11 @@ func (v *picky) VerifyRemoval(ctx context.Context, credited chain.Verification) 
 	return v.VerifyTransfer(ctx, credited)
 }
 
-// flooded is a payment with tiny transfers in a block of each hundred, then one of 50 USDT, all confirmed.
-func flooded(t testing.TB, db *store.Store, tiny int) (p models.Payment, full string) {
+// flooded is a payment with tiny transfers in a block of each hundred, then one of 50 USDT, all confirmed. 50 USDT are
+// enough: the tolerance, in micro-USDT, is asked for on top.
+func flooded(
+	t testing.TB, db *store.Store, tiny int, tolerance models.Amount,
+) (p models.Payment, full string) {
 	t.Helper()
 	ctx := t.Context()
 	keys, err := secrets.NewKeyring(make([]byte, secrets.MasterKeyBytes))
@@ -50,7 +53,8 @@ func flooded(t testing.TB, db *store.Store, tiny int) (p models.Payment, full st
 	require.NoError(t, db.CreateOperator(ctx, models.Operator{ID: operator, Email: operator + "@example.com", Status: models.OperatorActive}, nil))
 	p, _, err = db.CreatePayment(ctx, store.NewPayment{
 		ID: models.NewID(), Reference: models.NewReference(), OperatorID: operator, UserID: "user",
-		Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: 50 * models.USDT, Confirmations: 12,
+		Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: 50*models.USDT + tolerance, Confirmations: 12,
+		Tolerance: tolerance,
 		CreatedAt: block(100).Time, ExpiresAt: block(100_000).Time,
 	}, func(index uint32) (string, error) { return fmt.Sprintf("0xAd%038d", index), nil })
 	require.NoError(t, err)
@@ -100,7 +104,7 @@ func settling(db *store.Store, verifier activities.TransferVerifier) *activities
 func TestSettlePayment(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
-	p, full := flooded(t, db, 1300)
+	p, full := flooded(t, db, 1300, 0)
 	verifier := &picky{refused: map[string]bool{fmt.Sprintf("0x%064x", 7): true}}
 	acts := settling(db, verifier)
 	ctx := t.Context()
@@ -143,11 +147,26 @@ func TestSettlePayment(t *testing.T) {
 	require.Len(t, lines, 2*1301, "each transfer is credited exactly once")
 }
 
+// Of a payment with a tolerance, the transfer that is enough ends the first run as well.
+func TestSettlePaymentWithinItsTolerance(t *testing.T) {
+	t.Parallel()
+	db := openSQLite(t)
+	p, full := flooded(t, db, 100, 5*models.USDT)
+	acts := settling(db, &picky{})
+	first, err := acts.SettlePayment(t.Context(), models.SettleInput{PaymentID: p.ID})
+	require.NoError(t, err)
+	require.EqualValues(t, 20, first.Booked, "one page, so that PAID does not wait for the rest")
+	require.Equal(t, full, first.Snapshot.Crowd.TxHash)
+	second, err := acts.SettlePayment(t.Context(), models.SettleInput{PaymentID: p.ID, Credited: first.Snapshot.State.AmountCredited})
+	require.NoError(t, err)
+	require.EqualValues(t, 81, second.Booked)
+}
+
 // An alarm that stops crediting stops this too.
 func TestSettlePaymentWhileHalted(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
-	p, _ := flooded(t, db, 30)
+	p, _ := flooded(t, db, 30, 0)
 	acts := settling(db, &picky{})
 	require.NoError(t, db.Raise(t.Context(), models.Alarm{Network: models.NetworkERC20, Kind: models.AlarmReorgBelowFinality, Message: "test"}))
 	result, err := acts.SettlePayment(t.Context(), models.SettleInput{PaymentID: p.ID})
@@ -186,7 +205,7 @@ func TestSettleAFlood(t *testing.T) {
 		t.Logf("%-40s %s", what, time.Since(began).Round(time.Millisecond))
 		began = time.Now()
 	}
-	p, _ := flooded(t, db, count)
+	p, _ := flooded(t, db, count, 0)
 	took(fmt.Sprintf("%d transfers stored", count+1))
 	cursor, err := db.Cursor(t.Context(), models.NetworkERC20)
 	require.NoError(t, err)

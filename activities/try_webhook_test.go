@@ -185,6 +185,30 @@ func TestAProcessThatStopsDuringATry(t *testing.T) {
 	require.Empty(t, row.tries)
 }
 
+// stoppingSender stops the process when the answer has come.
+type stoppingSender struct {
+	*webhooks.Sender
+	stop func()
+}
+
+func (s stoppingSender) Send(ctx context.Context, m webhooks.Message) (webhooks.Answer, error) {
+	defer s.stop()
+	return s.Sender.Send(ctx, m)
+}
+
+// A try that succeeded is noted even if the process stops meanwhile: otherwise the shop would get the message again.
+func TestAProcessThatStopsAfterASuccess(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	_, row := delivering(t, func(http.ResponseWriter, *http.Request) {})
+	sender := stoppingSender{webhooks.NewSender("test", []string{"127.0.0.1"}, time.Minute), cancel}
+	acts := activities.New(activities.Dependencies{Deliveries: row, Sender: sender}, activities.Settings{}, slog.New(slog.DiscardHandler))
+	_, err := acts.TryWebhook(ctx, models.DeliveryInput{DeliveryID: "d"})
+	require.NoError(t, err)
+	require.Len(t, row.tries, 1)
+	require.True(t, row.tries[0].Succeeded())
+}
+
 // Within a workflow task nothing is sent to an endpoint that fails, and only so many messages of an operator at a time.
 func TestWhatTakesLongIsNoLocalActivity(t *testing.T) {
 	t.Parallel()

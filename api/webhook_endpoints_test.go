@@ -73,7 +73,7 @@ func TestWebhookEndpoints(t *testing.T) {
 	require.Equal(t, want, changed)
 	require.Equal(t, changed, parse[endpointView](t, f.call(f.account, http.MethodGet, endpointPath(made.ID), "").body))
 
-	require.NoError(t, f.store.DisableWebhookEndpoint(t.Context(), made.ID, "It answered 410 Gone."))
+	f.answered(f.testDelivery(f.account, made.ID).ID, http.StatusGone, "")
 	shown := parse[endpointView](t, f.call(f.account, http.MethodGet, endpointPath(made.ID), "").body)
 	require.Equal(t, "It answered 410 Gone.", *shown.DisabledReason)
 	require.False(t, shown.Enabled)

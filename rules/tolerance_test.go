@@ -45,6 +45,25 @@ func TestATolerancePays(t *testing.T) {
 	}
 }
 
+// The transfer with which enough was there names the payment, and not one that came after it.
+func TestWhatIsEnoughNamesThePayment(t *testing.T) {
+	t.Parallel()
+	input := testInput
+	input.Tolerance = 2 * models.USDT
+	for _, test := range []struct {
+		first models.Amount
+		named string
+	}{{48 * models.USDT, "0xa"}, {48*models.USDT - 1, "0xb"}} {
+		p := NewPayment(input)
+		second := confirmedTransfer("0xb", 2*models.USDT, 12)
+		second.Block.Number++
+		p.ApplyTransfers(signal(confirmedTransfer("0xa", test.first, 12), second))
+		credit, ok := p.Next(created).(Credit)
+		require.True(t, ok)
+		require.Equal(t, test.named, credit.Input.State.TxHash)
+	}
+}
+
 // Enough with two confirmations is CONFIRMING.
 func TestATolerancesConfirmations(t *testing.T) {
 	t.Parallel()

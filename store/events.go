@@ -53,16 +53,26 @@ func (s *Store) writeEvents(tx *gorm.DB, events []models.Event) error {
 	if err := tx.Create(&events).Error; err != nil {
 		return fmt.Errorf("write events: %w", err)
 	}
+	listening, err := s.listeningEndpoints(tx, events[0].OperatorID)
+	if err != nil {
+		return err
+	}
 	for _, event := range events {
-		endpoints, err := s.endpointsWanting(tx, event.OperatorID, event.Type)
-		if err != nil {
-			return err
-		}
-		if _, err := s.deliver(tx, event, endpoints); err != nil {
+		if _, err := s.deliver(tx, event, wanting(listening, event.Type)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// wanting returns those of the endpoints that are to be told of events of a type.
+func wanting(endpoints []models.WebhookEndpoint, kind models.EventType) (those []models.WebhookEndpoint) {
+	for _, e := range endpoints {
+		if e.Wants(kind) {
+			those = append(those, e)
+		}
+	}
+	return those
 }
 
 // tellOfEndpoint writes the event of a change of an endpoint, in the transaction that makes it.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
 
 	"paycow/internal/pgtest"
@@ -66,6 +67,34 @@ func TestMigrationFromTheFirstSchema(t *testing.T) {
 	}
 	t.Run("sqlite", func(t *testing.T) { t.Parallel(); check(t, sqliteURL(t)) })
 	t.Run("postgres", func(t *testing.T) { t.Parallel(); check(t, pgtest.Start(t).NewDatabase(t)) })
+}
+
+// If what SQLite keeps of a table is not what the migration looks for, the migration fails and changes nothing.
+func TestAConstraintThatCannotBeEditedStopsTheMigration(t *testing.T) {
+	ctx := t.Context()
+	s := open(t, sqliteURL(t))
+	provider, err := s.migrationProvider()
+	require.NoError(t, err)
+	_, err = provider.UpTo(ctx, 20261127100000-1)
+	require.NoError(t, err)
+	before, err := provider.GetDBVersion(ctx)
+	require.NoError(t, err)
+	require.NoError(t, s.writer.Connection(func(tx *gorm.DB) error {
+		for _, statement := range []string{
+			"PRAGMA writable_schema = ON",
+			"UPDATE sqlite_schema SET sql = replace(sql, '''AFTER_REJECT'')', '''AFTER_REJECT'' )') WHERE name = 'payments'",
+			"PRAGMA writable_schema = RESET",
+		} {
+			if err := tx.Exec(statement).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	require.ErrorContains(t, s.Migrate(ctx), "is_there")
+	after, err := provider.GetDBVersion(ctx)
+	require.NoError(t, err)
+	require.Equal(t, before, after)
 }
 
 func TestSchemaCheck(t *testing.T) {

@@ -107,6 +107,19 @@ func TestPaidIsCovered(t *testing.T) {
 	})
 }
 
+// A payment that was short within its tolerance is covered, but not by a millionth less.
+func TestPaidWithinItsToleranceIsCovered(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		p := f.paidBy(t, f.tolerant(t), 49*models.USDT)
+		require.Equal(t, models.StatusPaid, p.Status)
+		require.Empty(t, f.compareAll(t))
+		f.bypassTriggers(t, "UPDATE payments SET tolerance = tolerance - 1 WHERE id = ?", p.ID)
+		found := f.compareAll(t)
+		require.Len(t, found, 1)
+		require.Equal(t, models.CheckPaidCovered, found[0].Check)
+	})
+}
+
 // bypassTriggers changes a row as the owner of the database can.
 func (f *fixture) bypassTriggers(t testing.TB, statement string, values ...any) {
 	t.Helper()

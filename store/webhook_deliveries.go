@@ -137,7 +137,7 @@ func (s *Store) RecordTry(
 			return err
 		}
 		told := try
-		if moved { // what another address answered says nothing about this one
+		if moved && !try.Succeeded() { // what another address refused says nothing about this one
 			told.Status, told.Error = 0, "the endpoint has another address by now"
 		}
 		var gone bool

@@ -187,6 +187,32 @@ func TestATryIsNotedWithWhatFollows(t *testing.T) {
 	})
 }
 
+// What an address refused that is no longer the endpoint's says nothing of the new one, which is tried on. What it
+// accepted was delivered.
+func TestAnEndpointThatMovedDuringATry(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		for _, test := range []struct {
+			answer int
+			status models.DeliveryStatus
+		}{{200, models.DeliveryDelivered}, {410, models.DeliveryPending}, {500, models.DeliveryPending}} {
+			operator := f.addOperator(t)
+			endpoint, d := f.sentTo(t, operator)
+			job := f.job(t, d.ID)
+			address := "https://next.example/"
+			_, err := f.ChangeWebhookEndpoint(t.Context(), operator.ID, endpoint.ID, "", WebhookChange{URL: &address}, aChange)
+			require.NoError(t, err)
+			require.Equal(t, test.status, f.answered(t, job, test.answer).Status, test.answer)
+			now, err := f.WebhookEndpoint(t.Context(), endpoint.ID)
+			require.NoError(t, err)
+			require.True(t, now.Enabled)
+			require.Nil(t, now.FailingSince)
+			logged, err := f.Delivery(t.Context(), operator.ID, d.ID)
+			require.NoError(t, err)
+			require.Equal(t, test.answer, logged.Attempts[0].Status, "the log says what was answered")
+		}
+	})
+}
+
 func TestGoneDisablesTheEndpointAndTellsTheOthers(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
 		endpoint, d := f.sentTo(t, f.operator)
@@ -216,6 +242,8 @@ func TestGoneDisablesTheEndpointAndTellsTheOthers(t *testing.T) {
 		news := f.job(t, told[0].ID)
 		require.Empty(t, news.Refusal)
 		require.Contains(t, string(news.Body), endpoint.ID)
+		require.Contains(t, string(news.Body), `"host":"`+endpoint.Host()+`"`)
+		require.NotContains(t, string(news.Body), endpoint.URL, "its path may be a secret")
 
 		_, err = f.Redeliver(t.Context(), f.operator.ID, d.ID)
 		require.ErrorIs(t, err, models.ErrNotPossible, "the endpoint is disabled")
@@ -322,7 +350,7 @@ func TestATestGoesToOneEndpoint(t *testing.T) {
 		require.Contains(t, string(f.job(t, d.ID).Body), `"type":"endpoint.test"`)
 		_, err = f.CreateTestDelivery(t.Context(), f.addOperator(t).ID, endpoint.ID)
 		require.ErrorIs(t, err, models.ErrNotFound)
-		require.NoError(t, f.DisableWebhookEndpoint(t.Context(), endpoint.ID, "It is over."))
+		require.NoError(t, f.disable(t, endpoint.ID, "It is over."))
 		_, err = f.CreateTestDelivery(t.Context(), f.operator.ID, endpoint.ID)
 		require.ErrorIs(t, err, models.ErrNotPossible)
 	})
@@ -390,6 +418,40 @@ func TestDeliveriesAreTakenFromTheOutbox(t *testing.T) {
 		}
 		require.Len(t, all, 201, "whoever took them has not started them")
 		require.False(t, all[late.ID])
+	})
+}
+
+// When more operators wait than one call takes, the first delivery of each comes before the second of any.
+func TestEveryOperatorHasItsTurn(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		operators := []string{f.operator.ID}
+		_, d := f.sentTo(t, f.operator)
+		for range 4 {
+			operators = append(operators, f.addOperator(t).ID)
+		}
+		require.NoError(t, f.writer.Exec("DELETE FROM webhook_deliveries").Error)
+		var waiting []models.WebhookDelivery
+		for i, operator := range operators {
+			for n := range 10 {
+				due := epoch.Add(-time.Duration(10*(len(operators)-i)+n) * time.Minute)
+				d.ID, d.OperatorID, d.StartAfter = models.NewID(), operator, &due
+				waiting = append(waiting, d)
+			}
+		}
+		require.NoError(t, f.writer.Create(&waiting).Error)
+		f.now = func() time.Time { return epoch }
+		for _, each := range []int{1, 2} {
+			taken, more, err := f.TakeUnstartedDeliveries(t.Context(), each*len(operators))
+			require.NoError(t, err)
+			require.True(t, more)
+			count := map[string]int{}
+			for _, one := range taken {
+				count[one.OperatorID]++
+			}
+			for _, operator := range operators {
+				require.Equal(t, each, count[operator])
+			}
+		}
 	})
 }
 

@@ -66,35 +66,23 @@ func isOverlapping(e models.WebhookEndpoint, now time.Time) bool {
 	return e.OldSecretUntil != nil && e.OldSecretUntil.After(now)
 }
 
-// endpointsWanting returns the endpoints of an operator that are to be told of events of a type.
-func (s *Store) endpointsWanting(
-	tx *gorm.DB, operatorID string, kind models.EventType,
-) (wanting []models.WebhookEndpoint, err error) {
+// listeningEndpoints returns the endpoints of an operator that may be told of events.
+func (s *Store) listeningEndpoints(tx *gorm.DB, operatorID string) (listening []models.WebhookEndpoint, err error) {
 	var enabled []models.WebhookEndpoint
 	err = tx.Where("operator_id = ? AND enabled", operatorID).Order("created_at, id").Find(&enabled).Error
 	if err != nil {
 		return nil, fmt.Errorf("read an operator's webhook endpoints: %w", err)
 	}
 	for _, e := range enabled {
-		if e.Wants(kind) && s.isProvenEndpoint(tx.Statement.Context, e) {
-			wanting = append(wanting, e)
+		if s.isProvenEndpoint(tx.Statement.Context, e) {
+			listening = append(listening, e)
 		}
 	}
-	return wanting, nil
+	return listening, nil
 }
 
-// DisableWebhookEndpoint disables an endpoint for a reason of PayCow itself, a sentence, and writes the audit log. It
-// leaves an endpoint as it is that is disabled already. Returns models.ErrNotFound and models.ErrEndpointAltered.
-func (s *Store) DisableWebhookEndpoint(ctx context.Context, id, reason string) error {
-	err := s.write(ctx, func(tx *gorm.DB) error {
-		_, _, err := s.disableEndpoint(tx, id, reason)
-		return err
-	})
-	return wrap(err, "disable a webhook endpoint")
-}
-
-// disableEndpoint is DisableWebhookEndpoint within a transaction. disabled is false if the endpoint was disabled
-// already.
+// disableEndpoint disables an endpoint for a reason of PayCow itself, a sentence, and writes the audit log. disabled is
+// false if the endpoint was disabled already, and then it stays as it is. Returns models.ErrEndpointAltered.
 func (s *Store) disableEndpoint(
 	tx *gorm.DB, id, reason string,
 ) (endpoint models.WebhookEndpoint, disabled bool, err error) {

@@ -37,8 +37,8 @@ func (f *fixture) endpoint(t testing.TB, operatorID string) (e models.WebhookEnd
 func (f *fixture) wanting(t testing.TB, operatorID string, kind models.EventType) (ids []string) {
 	t.Helper()
 	err := f.write(t.Context(), func(tx *gorm.DB) error {
-		endpoints, err := f.endpointsWanting(tx, operatorID, kind)
-		ids = pluck(endpoints, func(e models.WebhookEndpoint) string { return e.ID })
+		listening, err := f.listeningEndpoints(tx, operatorID)
+		ids = pluck(wanting(listening, kind), func(e models.WebhookEndpoint) string { return e.ID })
 		return err
 	})
 	require.NoError(t, err)
@@ -85,7 +85,7 @@ func TestAnEndpointCannotBeChangedByARow(t *testing.T) {
 				if name == "another operator" {
 					owner = stranger
 				}
-				require.ErrorIs(t, f.DisableWebhookEndpoint(ctx, id, "It is gone."), models.ErrEndpointAltered)
+				require.ErrorIs(t, f.disable(t, id, "It is gone."), models.ErrEndpointAltered)
 				text := "x"
 				_, err = f.ChangeWebhookEndpoint(ctx, owner, id, "", WebhookChange{Description: &text}, aChange)
 				require.ErrorIs(t, err, models.ErrEndpointAltered)
@@ -114,17 +114,17 @@ func TestEndpointsWanting(t *testing.T) {
 		require.ElementsMatch(t, []string{e.ID, all.ID}, f.wanting(t, f.operator.ID, models.EventPaid))
 		require.Equal(t, []string{all.ID}, f.wanting(t, f.operator.ID, models.EventDetected))
 
-		require.NoError(t, f.DisableWebhookEndpoint(t.Context(), all.ID, "It answered 410."))
+		require.NoError(t, f.disable(t, all.ID, "It answered 410."))
 		require.Equal(t, []string{e.ID}, f.wanting(t, f.operator.ID, models.EventPaid))
 		disabled, err := f.WebhookEndpoint(t.Context(), all.ID)
 		require.NoError(t, err)
 		require.Equal(t, "It answered 410.", disabled.DisabledReason)
-		require.NoError(t, f.DisableWebhookEndpoint(t.Context(), all.ID, "Again."))
+		require.NoError(t, f.disable(t, all.ID, "Again."))
 		again, err := f.WebhookEndpoint(t.Context(), all.ID)
 		require.NoError(t, err)
 		require.Equal(t, disabled, again)
 		require.Len(t, f.audited(t, "webhook_endpoint_disabled"), 1)
-		require.ErrorIs(t, f.DisableWebhookEndpoint(t.Context(), models.NewID(), "Gone."), models.ErrNotFound)
+		require.ErrorIs(t, f.disable(t, models.NewID(), "Gone."), gorm.ErrRecordNotFound)
 	})
 }
 
@@ -201,7 +201,7 @@ func TestChangeWebhookEndpoint(t *testing.T) {
 		require.Equal(t, []string{address, all, note}, []string{changed.URL, changed.EventTypes, changed.Description})
 		require.True(t, changed.Enabled)
 
-		require.NoError(t, f.DisableWebhookEndpoint(ctx, e.ID, "It answered 410."))
+		require.NoError(t, f.disable(t, e.ID, "It answered 410."))
 		require.NoError(t, f.writer.Exec("UPDATE webhook_endpoints SET failing_since = ? WHERE id = ?", epoch, e.ID).Error)
 		changed, err = f.ChangeWebhookEndpoint(ctx, f.operator.ID, e.ID, "", WebhookChange{Enabled: &no}, aChange)
 		require.NoError(t, err)
@@ -333,6 +333,14 @@ func TestAnOperatorHasSoManyEndpoints(t *testing.T) {
 	})
 }
 
+// disable disables an endpoint as PayCow itself does.
+func (f *fixture) disable(t testing.TB, id, reason string) error {
+	return f.write(t.Context(), func(tx *gorm.DB) error {
+		_, _, err := f.disableEndpoint(tx, id, reason)
+		return err
+	})
+}
+
 // A disabling by PayCow and a change by the operator at once lose neither: both are in the row, with a proof.
 func TestDisablingAgainstAChange(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
@@ -342,7 +350,7 @@ func TestDisablingAgainstAChange(t *testing.T) {
 			address := "https://next.example/"
 			together(2, func(i int) {
 				if i == 0 {
-					assert.NoError(t, f.DisableWebhookEndpoint(ctx, e.ID, "It answered 410."))
+					assert.NoError(t, f.disable(t, e.ID, "It answered 410."))
 					return
 				}
 				_, err := f.ChangeWebhookEndpoint(ctx, f.operator.ID, e.ID, "", WebhookChange{URL: &address}, aChange)

@@ -24,12 +24,12 @@ func NewEventMessage(e models.Event) EventMessage {
 // Endpoint is what an event of a webhook endpoint tells.
 type Endpoint struct {
 	ID             string  `json:"id"`
-	URL            string  `json:"url"`
+	Host           string  `json:"host"` // not the whole URL: its path may be a secret, and other endpoints read this
 	Enabled        bool    `json:"enabled"`
 	DisabledReason *string `json:"disabledReason"` // why PayCow itself disabled it
 }
 
 // NewEndpoint returns what an event of a webhook endpoint tells.
 func NewEndpoint(e models.WebhookEndpoint) Endpoint {
-	return Endpoint{ID: e.ID, URL: e.URL, Enabled: e.Enabled, DisabledReason: textOrNull(e.DisabledReason)}
+	return Endpoint{ID: e.ID, Host: e.Host(), Enabled: e.Enabled, DisabledReason: textOrNull(e.DisabledReason)}
 }

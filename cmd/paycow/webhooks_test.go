@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -301,4 +302,72 @@ func TestEndpointsThatHangHoldUpNobodyElse(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Len(t, undelivered, many)
+}
+
+// killsAfterCredit is how many payments are interrupted by kill -9 after their credit.
+const killsAfterCredit = 6
+
+// TestNoEventOfAPaymentIsLost kills the program right after a credit: the event is committed, and its delivery may not
+// have started. Every event reaches the shop all the same, repeats have the same id, and nothing else comes.
+func TestNoEventOfAPaymentIsLost(t *testing.T) {
+	t.Parallel()
+	s := startStack(t, "--block-time", "0s", "--window", "24h")
+	db, keys := s.behind()
+	operatorID := s.operatorID(db)
+	h := newHook(t, db, keys, operatorID, models.AllEventTypes)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, seed))
+	early := 0
+	for i := range killsAfterCredit {
+		amount := models.Amount(10_000_000 + i)
+		payment := s.create(amount.String())
+		s.send(payment.DepositAddress, amount)
+		s.mine(12)
+		eventually(t, "the payment is credited", func() error {
+			p, err := db.Payment(t.Context(), payment.SessionID)
+			if err == nil && p.AmountCredited == 0 {
+				err = errors.New("it is not")
+			}
+			return err
+		})
+		time.Sleep(time.Duration(random.Int64N(int64(1200 * time.Millisecond))))
+		s.kill()
+		events, _, err := db.ListEvents(t.Context(), store.EventFilter{OperatorID: operatorID, PaymentID: payment.SessionID})
+		require.NoError(t, err)
+		require.Equal(t, models.EventPaid, events[len(events)-1].Type)
+		if !slices.Contains(h.ids(), events[len(events)-1].ID) {
+			early++
+		}
+		s.start()
+		eventually(t, "every event is delivered", func() error {
+			for _, event := range events {
+				if !slices.Contains(h.ids(), event.ID) {
+					return fmt.Errorf("%s of kill %d is not", event.Type, i+1)
+				}
+			}
+			return nil
+		})
+	}
+	t.Logf("%d of %d kills came before the delivery of payment.paid", early, killsAfterCredit)
+	events, next, err := db.ListEvents(t.Context(), store.EventFilter{OperatorID: operatorID, Limit: 10 * killsAfterCredit})
+	require.NoError(t, err)
+	require.Empty(t, next)
+	written := make([]string, len(events))
+	for i, event := range events {
+		written[i] = event.ID
+	}
+	for _, id := range h.ids() {
+		require.Contains(t, written, id)
+	}
+}
+
+// ids returns the ids of the messages that were taken, with repeats.
+func (h *hook) ids() (ids []string) {
+	h.t.Helper()
+	_, messages := h.seen()
+	for _, m := range messages {
+		ids = append(ids, m.id)
+	}
+	return ids
 }
