@@ -89,10 +89,14 @@ fuzz-requests: ## fuzzed requests for every call of the OpenAPI document (REQUES
 	go test ./api -run TestFuzzedRequests -count=1 -timeout 0 -args -requests $(REQUESTS)
 
 RUNS ?= 50
+EVENTS ?= 10000
 .PHONY: bench
-bench: ## the benchmarks, and payments beside each misbehaving node (RUNS=50 of each)
+bench: ## the benchmarks, payments beside each misbehaving node (RUNS=50 of each), webhooks in a burst (EVENTS=10000)
+	@# and beside bad endpoints
 	go test -run '^$$' -bench . -benchmem $(ALONE)
 	go test -run '^$$' -bench AWildNodeBesideOthers -benchtime $(RUNS)x -timeout 0 ./devstack/realnode
+	go test -run '^$$' -bench WebhookBurst -benchtime $(EVENTS)x -timeout 0 ./cmd/paycow
+	go test -run '^$$' -bench EndpointsBesideBadOnes -benchtime $(RUNS)x -timeout 0 ./cmd/paycow
 
 .PHONY: screenshots
 screenshots: test-deps ## take the pictures of docs/screenshots again, from the tests in the browser; all of them stay in bin/screenshots

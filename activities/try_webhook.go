@@ -39,9 +39,11 @@ const (
 	// own operator only.
 	sendsOfOperator = 500
 	// quickSendsOfOperator is how many of them it sends within workflow tasks, and quickSends how many of all operators:
-	// fewer than a worker has room for, so that other workflow tasks go on.
-	quickSendsOfOperator = 25
-	quickSends           = 150
+	// fewer than a worker has room for, so that other workflow tasks go on. turnWait is how long one may wait for its turn
+	// there: endpoints that answer at once take turns quickly.
+	quickSendsOfOperator = 200
+	quickSends           = 225
+	turnWait             = time.Second
 	// busyRetryDelay is about the time until the next attempt when an operator has so many under way. It is the time after
 	// which those that hang end.
 	busyRetryDelay = webhooks.Timeout
@@ -84,28 +86,24 @@ func (a *Activities) TryWebhook(ctx context.Context, input models.DeliveryInput)
 // takeTurn returns an error if the message is to be sent later, or in another way. done ends the turn.
 func (a *Activities) takeTurn(ctx context.Context, job store.DeliveryJob) (done func(), err error) {
 	const ofAll, many = "", "many deliveries are under way"
-	operatorID, limit := job.Delivery.OperatorID, sendsOfOperator
-	isQuick := activity.IsActivity(ctx) && activity.GetInfo(ctx).IsLocalActivity
-	if isQuick {
-		if limit = quickSendsOfOperator; job.IsFailing {
-			return nil, errTakesLong("the endpoint's last try failed")
+	operatorID := job.Delivery.OperatorID
+	if !activity.IsActivity(ctx) || !activity.GetInfo(ctx).IsLocalActivity {
+		if !a.sends.begin(ctx, operatorID, sendsOfOperator, 0) {
+			return nil, errTakesLong(many + " of this operator")
 		}
-		if !a.sends.begin(ofAll, quickSends) {
-			return nil, errTakesLong(many)
-		}
+		return func() { a.sends.end(operatorID) }, nil
 	}
-	if !a.sends.begin(operatorID, limit) {
-		if isQuick {
-			a.sends.end(ofAll)
-		}
+	if job.IsFailing {
+		return nil, errTakesLong("the endpoint's last try failed")
+	}
+	if !a.sends.begin(ctx, operatorID, quickSendsOfOperator, turnWait) {
 		return nil, errTakesLong(many + " of this operator")
 	}
-	return func() {
+	if !a.sends.begin(ctx, ofAll, quickSends, turnWait) {
 		a.sends.end(operatorID)
-		if isQuick {
-			a.sends.end(ofAll)
-		}
-	}, nil
+		return nil, errTakesLong(many)
+	}
+	return func() { a.sends.end(operatorID); a.sends.end(ofAll) }, nil
 }
 
 // noteTimeout is how long noting a try may take when the activity itself was cancelled.
@@ -160,20 +158,45 @@ func errTakesLong(why string) error {
 type sends struct {
 	mu    sync.Mutex
 	count map[string]int
+	ended chan struct{} // closed when one ends; nil while nobody waits for that
 }
 
-// begin counts one more message of an operator, unless there are as many as the limit.
-func (s *sends) begin(operatorID string, limit int) bool {
+// begin counts one more message of an operator. It returns false if there are as many as the limit until the wait is
+// over or ctx ends.
+func (s *sends) begin(ctx context.Context, operatorID string, limit int, wait time.Duration) bool {
+	ended := s.tryBegin(operatorID, limit)
+	if ended == nil {
+		return true
+	}
+	late := time.NewTimer(wait)
+	defer late.Stop()
+	for ; ended != nil; ended = s.tryBegin(operatorID, limit) {
+		select {
+		case <-ended:
+		case <-late.C:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// tryBegin counts one more message of an operator, or returns a channel that is closed when any message has ended.
+func (s *sends) tryBegin(operatorID string, limit int) (ended <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.count[operatorID] >= limit {
-		return false
+		if s.ended == nil {
+			s.ended = make(chan struct{})
+		}
+		return s.ended
 	}
 	if s.count == nil {
 		s.count = map[string]int{}
 	}
 	s.count[operatorID]++
-	return true
+	return nil
 }
 
 func (s *sends) end(operatorID string) {
@@ -181,6 +204,10 @@ func (s *sends) end(operatorID string) {
 	defer s.mu.Unlock()
 	if s.count[operatorID]--; s.count[operatorID] == 0 {
 		delete(s.count, operatorID)
+	}
+	if s.ended != nil {
+		close(s.ended)
+		s.ended = nil
 	}
 }
 

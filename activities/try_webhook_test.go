@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
@@ -212,7 +213,7 @@ func TestAProcessThatStopsAfterASuccess(t *testing.T) {
 // Within a workflow task nothing is sent to an endpoint that fails, and only so many messages of an operator at a time.
 func TestWhatTakesLongIsNoLocalActivity(t *testing.T) {
 	t.Parallel()
-	block, inside := make(chan struct{}), make(chan struct{}, 100)
+	block, inside := make(chan struct{}), make(chan struct{}, 1000)
 	acts, row := delivering(t, func(http.ResponseWriter, *http.Request) { inside <- struct{}{}; <-block })
 	unblock := sync.OnceFunc(func() { close(block) })
 	t.Cleanup(unblock)
@@ -224,7 +225,7 @@ func TestWhatTakesLongIsNoLocalActivity(t *testing.T) {
 		return err
 	}
 	var waiting sync.WaitGroup
-	const atATime = 25
+	const atATime = 200
 	for range atATime {
 		waiting.Go(func() { _ = locally() })
 	}
@@ -236,10 +237,12 @@ func TestWhatTakesLongIsNoLocalActivity(t *testing.T) {
 	require.Equal(t, "TakesLong", later.Type())
 	waiting.Go(func() { _, _ = acts.TryWebhook(t.Context(), models.DeliveryInput{DeliveryID: "d"}) })
 	<-inside // an ordinary activity still has its turn
+	waiting.Go(func() { assert.NoError(t, locally(), "it waits for its turn") })
+	time.Sleep(100 * time.Millisecond)
 	unblock()
 	waiting.Wait()
 	require.NoError(t, locally(), "and then there is room again")
-	require.Len(t, row.tries, atATime+2)
+	require.Len(t, row.tries, atATime+3)
 	row.job.IsFailing = true
 	require.ErrorAs(t, locally(), &later)
 }

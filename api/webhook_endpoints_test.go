@@ -81,6 +81,7 @@ func TestWebhookEndpoints(t *testing.T) {
 
 	require.Equal(t, http.StatusNoContent, f.call(f.account, http.MethodDelete, endpointPath(made.ID), "").status)
 	require.Equal(t, http.StatusNotFound, f.call(f.account, http.MethodGet, endpointPath(made.ID), "").status)
+	plain.Recent.Pending = 1 // it is to be told that the other one was disabled
 	require.Equal(t, []endpointView{plain.endpointView}, list(f.account))
 }
 

@@ -15,6 +15,9 @@ const (
 	// sweepInterval is the time between two sweeps.
 	sweepInterval = time.Second
 	sweepBatch    = 256
+	// writtenPause is the time from the news of written rows to the sweep for them. By then they are committed, or the
+	// next regular sweep finds them. It also bounds how often rows are looked for.
+	writtenPause = 20 * time.Millisecond
 	// awayPause is the time until the next sweep after Temporal failed.
 	awayPause = time.Second
 )
@@ -26,6 +29,8 @@ type outboxRows[T any] interface {
 	id(row T) string
 	// left returns rows that no process is starting, at most limit. more is true if there are further ones.
 	left(ctx context.Context, limit int) (rows []T, more bool, err error)
+	// written is ready when rows were written lately that may not be committed yet; nil if nobody tells.
+	written() <-chan struct{}
 	// start starts the workflow of a row and notes that in the row. It returns nil if the workflow was started before.
 	start(ctx context.Context, row T) error
 }
@@ -76,16 +81,22 @@ func (o *Outbox[T]) startNotified(ctx context.Context) {
 func (o *Outbox[T]) sweepRegularly(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	written := o.rows.written()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-written:
+			written = nil
+			timer.Reset(writtenPause)
+			continue
 		case <-timer.C:
 		}
 		pause := sweepInterval
+		written = o.rows.written()
 		if more, err := o.sweep(ctx); err != nil && ctx.Err() == nil {
 			o.log.WarnContext(ctx, "committed rows are waiting for Temporal", "kind", o.rows.kind(), "error", err)
-			pause = awayPause
+			pause, written = awayPause, nil
 		} else if more {
 			pause = 0
 		}

@@ -12,6 +12,8 @@ type DeliveryOutboxStore interface {
 	// TakeUnstartedDeliveries returns deliveries that wait for their workflow, as many of one operator as of another, and
 	// keeps other processes from taking them for a while. more is true if there are further ones.
 	TakeUnstartedDeliveries(ctx context.Context, limit int) (deliveries []models.WebhookDelivery, more bool, err error)
+	// WrittenDeliveries is ready when this process has written deliveries lately. They may not be committed yet.
+	WrittenDeliveries() <-chan struct{}
 	// MarkDeliveryStarted notes that the workflow of a delivery knows of the delivery's round.
 	MarkDeliveryStarted(ctx context.Context, d models.WebhookDelivery) error
 }
@@ -22,8 +24,8 @@ type DeliveryStarter interface {
 	StartDelivery(ctx context.Context, d models.WebhookDelivery) error
 }
 
-// DeliveryOutbox starts and signals the workflows of webhook deliveries. It need not be notified: any process that runs
-// it finds the rows that any other has written.
+// DeliveryOutbox starts and signals the workflows of webhook deliveries: those that its process wrote almost at once,
+// those of others within a second.
 type DeliveryOutbox = Outbox[models.WebhookDelivery]
 
 // NewDeliveryOutbox returns the outbox of webhook deliveries. It starts nothing before Run.
@@ -38,6 +40,8 @@ type deliveryRows struct {
 
 func (deliveryRows) kind() string                       { return "webhook deliveries" }
 func (deliveryRows) id(d models.WebhookDelivery) string { return d.ID }
+
+func (r deliveryRows) written() <-chan struct{} { return r.store.WrittenDeliveries() }
 
 func (r deliveryRows) left(
 	ctx context.Context, limit int,

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -21,7 +22,10 @@ type deliveryRows struct {
 	away    bool
 	tried   int
 	started []string
+	news    chan struct{}
 }
+
+func (r *deliveryRows) WrittenDeliveries() <-chan struct{} { return r.news }
 
 func (r *deliveryRows) TakeUnstartedDeliveries(_ context.Context, limit int) ([]models.WebhookDelivery, bool, error) {
 	r.mu.Lock()
@@ -72,4 +76,38 @@ func TestDeliveriesAreStarted(t *testing.T) {
 	require.True(t, is(func() bool { rows.away = false; return len(rows.waiting) == 5 && len(rows.started) == 0 })())
 	require.Eventually(t, is(func() bool { return len(rows.waiting) == 0 }), 20*time.Second, 5*time.Millisecond)
 	require.ElementsMatch(t, []string{"a", "b", "c", "d", "e"}, rows.started)
+}
+
+// What the process itself wrote does not wait for the regular sweep. While Temporal is away, news change nothing.
+func TestWrittenDeliveriesAreStartedAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rows := &deliveryRows{news: make(chan struct{}, 1)}
+		o := engine.NewDeliveryOutbox(rows, rows, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(t.Context())
+		var done sync.WaitGroup
+		done.Go(func() { o.Run(ctx) })
+		defer func() { cancel(); done.Wait() }()
+		write := func(id string) {
+			rows.mu.Lock()
+			defer rows.mu.Unlock()
+			rows.waiting = append(rows.waiting, models.WebhookDelivery{ID: id})
+			rows.news <- struct{}{}
+		}
+		time.Sleep(100 * time.Millisecond)
+		write("a")
+		time.Sleep(50 * time.Millisecond)
+		require.Equal(t, []string{"a"}, rows.started)
+		rows.away = true
+		write("b")
+		time.Sleep(50 * time.Millisecond)
+		tried := rows.tried
+		require.Equal(t, 2, tried, "it was tried and Temporal was away")
+		write("c")
+		time.Sleep(500 * time.Millisecond)
+		require.Equal(t, tried, rows.tried)
+		rows.away = false
+		time.Sleep(time.Second)
+		require.ElementsMatch(t, []string{"a", "b", "c"}, rows.started)
+	})
 }

@@ -37,6 +37,7 @@ type paymentRows struct {
 }
 
 func (paymentRows) kind() string               { return "payments" }
+func (paymentRows) written() <-chan struct{}   { return nil }
 func (paymentRows) id(p models.Payment) string { return p.ID }
 
 func (r paymentRows) left(ctx context.Context, limit int) (left []models.Payment, more bool, err error) {

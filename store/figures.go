@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"gorm.io/gorm"
+
 	"paycow/models"
 )
 
@@ -79,6 +81,31 @@ func (s *Store) QueueFigures(ctx context.Context, head uint64) (Figures, error) 
 	}
 	figures.UnpaidRun, err = s.unpaidRunOfAll(ctx)
 	return figures, err
+}
+
+// DeliveryFigures tell what of the webhooks waits.
+type DeliveryFigures struct {
+	Unstarted int64         // deliveries whose workflow does not know of them yet
+	Waiting   int64         // deliveries of which a try is to come
+	Late      time.Duration // how long the try has been due that has waited longest; 0 if none is due
+}
+
+// DeliveryFigures returns the figures of all operators' webhooks.
+func (s *Store) DeliveryFigures(ctx context.Context) (figures DeliveryFigures, err error) {
+	err = s.read(ctx).Model(&models.WebhookDelivery{}).Where("start_after IS NOT NULL").Count(&figures.Unstarted).Error
+	if err != nil {
+		return figures, wrap(err, "count the webhook deliveries to start")
+	}
+	pending := s.read(ctx).Model(&models.WebhookDelivery{}).Where("status = 'PENDING'")
+	if err := pending.Session(&gorm.Session{}).Count(&figures.Waiting).Error; err != nil {
+		return figures, wrap(err, "count the webhook deliveries that wait")
+	}
+	var first []models.WebhookDelivery
+	err = pending.Where("next_attempt_at <= ?", s.now()).Order("next_attempt_at").Limit(1).Find(&first).Error
+	if len(first) > 0 {
+		figures.Late = s.now().Sub(*first[0].NextTryAt)
+	}
+	return figures, wrap(err, "read the webhook delivery that has waited longest")
 }
 
 // OperatorFigures returns an operator's figures of the given number of days up to and including today. It sets Payments

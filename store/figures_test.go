@@ -20,6 +20,29 @@ func TestFigures(t *testing.T) {
 	})
 }
 
+func TestDeliveryFigures(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		at := epoch
+		f.now = func() time.Time { return at }
+		is := func(want DeliveryFigures) {
+			t.Helper()
+			figures, err := f.DeliveryFigures(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, want, figures)
+		}
+		is(DeliveryFigures{})
+		_, d := f.sentTo(t, f.operator)
+		at = epoch.Add(time.Minute)
+		is(DeliveryFigures{Unstarted: 1, Waiting: 1, Late: time.Minute})
+		require.NoError(t, f.MarkDeliveryStarted(t.Context(), d))
+		is(DeliveryFigures{Waiting: 1, Late: time.Minute})
+		f.answered(t, f.job(t, d.ID), 500)
+		is(DeliveryFigures{Waiting: 1})
+		f.answered(t, f.job(t, d.ID), 200)
+		is(DeliveryFigures{})
+	})
+}
+
 // The figures of a day are of its UTC day, on both databases.
 func TestOperatorFiguresByDay(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {

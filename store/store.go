@@ -35,7 +35,8 @@ type Store struct {
 	now       func() time.Time
 	keys      Keys // see UseMasterKey
 	space     *spaceProbe
-	publicURL string // see UsePublicURL
+	publicURL string        // see UsePublicURL
+	delivered chan struct{} // see WrittenDeliveries
 }
 
 // engine is the kind of database.
@@ -49,7 +50,10 @@ const (
 // Open connects to the database that the URL names: "postgres://…", "sqlite:<path>" or a bare path that ends in ".db".
 // It does not migrate. Its errors never contain the URL, which may hold a password.
 func Open(ctx context.Context, databaseURL string, log *slog.Logger) (*Store, error) {
-	s := &Store{space: new(spaceProbe), log: log, keys: noKeys{}, now: func() time.Time { return toMillis(time.Now()) }}
+	s := &Store{
+		space: new(spaceProbe), log: log, keys: noKeys{}, now: func() time.Time { return toMillis(time.Now()) },
+		delivered: make(chan struct{}, 1),
+	}
 	var err error
 	switch {
 	case strings.HasPrefix(databaseURL, "postgres://"), strings.HasPrefix(databaseURL, "postgresql://"):

@@ -49,8 +49,21 @@ func (s *Store) deliver(
 	if err := tx.Create(&deliveries).Error; err != nil {
 		return nil, fmt.Errorf("write the deliveries of an event: %w", err)
 	}
+	s.noteWritten()
 	return deliveries, nil
 }
+
+// noteWritten makes WrittenDeliveries ready.
+func (s *Store) noteWritten() {
+	select {
+	case s.delivered <- struct{}{}:
+	default: // it is ready already
+	}
+}
+
+// WrittenDeliveries is ready when this process has written deliveries for the outbox since it was last read. Their
+// transaction may still be open.
+func (s *Store) WrittenDeliveries() <-chan struct{} { return s.delivered }
 
 // DeliveryJob is what a delivery is to send.
 type DeliveryJob struct {
@@ -260,6 +273,7 @@ func (s *Store) Redeliver(ctx context.Context, operatorID, id string) (row model
 		}
 		beginRound(&row, now)
 		row.StartAfter = &now
+		s.noteWritten()
 		return s.saveDelivery(tx, &row)
 	})
 	return row, wrap(err, "redeliver an event")

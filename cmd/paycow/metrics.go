@@ -25,6 +25,7 @@ type metricsStore interface {
 	NodeHealth(ctx context.Context, network string) ([]models.NodeHealth, error)
 	OpenAlarms(ctx context.Context, network string) ([]models.Alarm, error)
 	NetworkFigures(ctx context.Context, network string) (store.Figures, error)
+	DeliveryFigures(ctx context.Context) (store.DeliveryFigures, error)
 	LastReconciliation(ctx context.Context, network string) (models.Reconciliation, error)
 }
 
@@ -58,6 +59,9 @@ var (
 	metricUncredited   = metric("payments_awaiting_credit", "Payments with an uncredited transfer on the chain.")
 	metricUnpaidRun    = metric("payments_unpaid_run", "Payments since the newest that received money, 10,000 at most.")
 	metricUnstarted    = metric("payments_unstarted", "Payments whose workflow is not known to have started.")
+	metricUndelivered  = metric("webhook_deliveries_waiting", "Webhook deliveries of which a try is to come.")
+	metricUnstartedOut = metric("webhook_deliveries_unstarted", "Webhook deliveries whose workflow is not known to run.")
+	metricLateTry      = metric("webhook_deliveries_late_seconds", "How late the oldest try is that is due, in seconds.")
 	metricDifferences  = metric("reconciliation_differences", "Differences found by the last reconciliation.")
 	metricIncomplete   = metric("reconciliation_incomplete", "1 if the last reconciliation was incomplete, otherwise 0.")
 	metricReconcileAge = metric("reconciliation_age_seconds", "Time since the last reconciliation ended, in seconds.")
@@ -84,7 +88,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	err := errors.Join(c.collectChain(ctx, out), c.collectNodes(ctx, out), c.collectAlarms(ctx, out),
-		c.collectPayments(ctx, out), c.collectReconciliation(ctx, out))
+		c.collectPayments(ctx, out), c.collectDeliveries(ctx, out), c.collectReconciliation(ctx, out))
 	if err != nil {
 		c.log.WarnContext(ctx, "metrics are incomplete", "error", err)
 	}
@@ -167,6 +171,17 @@ func (c *collector) collectPayments(ctx context.Context, out chan<- prometheus.M
 	c.send(out, metricUncredited, float64(counts.Uncredited))
 	c.send(out, metricUnstarted, float64(counts.Unstarted))
 	c.send(out, metricUnpaidRun, float64(counts.UnpaidRun))
+	return nil
+}
+
+func (c *collector) collectDeliveries(ctx context.Context, out chan<- prometheus.Metric) error {
+	figures, err := c.store.DeliveryFigures(ctx)
+	if err != nil {
+		return err
+	}
+	c.send(out, metricUndelivered, float64(figures.Waiting))
+	c.send(out, metricUnstartedOut, float64(figures.Unstarted))
+	c.send(out, metricLateTry, figures.Late.Seconds())
 	return nil
 }
 

@@ -60,6 +60,9 @@ func TestMetrics(t *testing.T) {
 	require.Contains(t, text, "paycow_up{network=\"ERC20\"} 1\n")
 	require.Contains(t, text, "paycow_payments{network=\"ERC20\",status=\"PENDING\"} 0\n")
 	require.Contains(t, text, "go_goroutines")
+	for _, name := range []string{"waiting", "unstarted", "late_seconds"} {
+		require.Contains(t, text, "paycow_webhook_deliveries_"+name+"{network=\"ERC20\"} 0\n")
+	}
 	require.NotContains(t, text, "paycow_chain_cursor_block")
 
 	now := time.Now()

@@ -47,13 +47,13 @@ func (s *stack) behind() (*store.Store, *secrets.Keyring) {
 
 // hook is a shop's webhook endpoint. It collects what it takes, and verifies it with the library of Standard Webhooks.
 type hook struct {
-	t        *testing.T
+	t        testing.TB
 	url      string
 	endpoint models.WebhookEndpoint
 	secret   string
 
 	mu     sync.Mutex
-	answer int // status of the next answers
+	answer int // status of the next answers, or hangs
 	tries  int // requests that came
 	taken  []taken
 	wrong  []error
@@ -74,7 +74,10 @@ type taken struct {
 	}
 }
 
-func newHook(t *testing.T, db *store.Store, keys *secrets.Keyring, operatorID, events string) *hook {
+// hangs is in place of the status of an answer that never comes.
+const hangs = 0
+
+func newHook(t testing.TB, db *store.Store, keys *secrets.Keyring, operatorID, events string) *hook {
 	t.Helper()
 	h := &hook{t: t, answer: http.StatusOK}
 	server := httptest.NewServer(h)
@@ -95,6 +98,12 @@ func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.answer == hangs {
+		h.mu.Unlock()
+		<-r.Context().Done()
+		h.mu.Lock()
+		return
+	}
 	message := taken{id: r.Header.Get(standardwebhooks.HeaderWebhookID), at: time.Now()}
 	if err == nil {
 		var verifier *standardwebhooks.Webhook
@@ -331,7 +340,7 @@ func TestNoEventOfAPaymentIsLost(t *testing.T) {
 			}
 			return err
 		})
-		time.Sleep(time.Duration(random.Int64N(int64(1200 * time.Millisecond))))
+		time.Sleep(time.Duration(random.Int64N(int64(300 * time.Millisecond))))
 		s.kill()
 		events, _, err := db.ListEvents(t.Context(), store.EventFilter{OperatorID: operatorID, PaymentID: payment.SessionID})
 		require.NoError(t, err)

@@ -29,8 +29,10 @@ const (
 	HeaderTry = "Paycow-Attempt"
 
 	headerLimit     = 16 << 10 // bytes of an answer's headers
-	idleConnections = 100
-	idleTimeout     = 30 * time.Second
+	idleConnections = 200
+	// idleConnectionsOfHost spares a burst of events a TLS handshake for each.
+	idleConnectionsOfHost = 50
+	idleTimeout           = 30 * time.Second
 )
 
 // Message is one try to tell an endpoint of an event.
@@ -85,7 +87,7 @@ func newClient(dialer *net.Dialer, timeout time.Duration) *http.Client {
 			DialContext:            dialer.DialContext,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 			MaxIdleConns:           idleConnections,
-			MaxIdleConnsPerHost:    2,
+			MaxIdleConnsPerHost:    idleConnectionsOfHost,
 			IdleConnTimeout:        idleTimeout,
 			MaxResponseHeaderBytes: headerLimit,
 		},

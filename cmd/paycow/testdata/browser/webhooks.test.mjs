@@ -4,6 +4,7 @@ import { createHmac } from 'node:crypto'
 import { createServer } from 'node:http'
 import { test, after, before } from 'node:test'
 import { accessible, call, close, copied, create, everyLook, logIn, open, stack, until } from './tools.mjs'
+import { Webhook, WebhookVerificationError } from 'standardwebhooks'
 
 // shop is the operator's server. It keeps what arrives and answers with shop.status.
 const shop = { status: 204, answer: '', received: [] }
@@ -35,6 +36,14 @@ const signature = (secret, { headers, body }) => 'v1,' + createHmac('sha256', Bu
 const dialog = (page) => page.getByRole('dialog')
 const inView = (page, name) => page.locator(`section[data-view=${name}]`)
 const to = (page, name) => page.getByRole('navigation', { name: 'Dashboard' }).getByRole('link', { name }).click()
+
+// verified has the library that Standard Webhooks publishes for JavaScript verify a request, and refuse it when changed.
+const verified = ({ headers, body }, secret) => {
+  const verifier = new Webhook(secret)
+  assert.deepEqual(verifier.verify(body, headers), JSON.parse(body))
+  assert.throws(() => verifier.verify(body + ' ', headers), WebhookVerificationError)
+  assert.throws(() => new Webhook('whsec_' + 'A'.repeat(43) + '=').verify(body, headers), WebhookVerificationError)
+}
 
 // closeSecret returns the secret that a dialog shows, and closes it.
 async function closeSecret(page) {
@@ -78,6 +87,7 @@ test('an endpoint, from its first event to its end', async () => {
   const tested = await nextWebhook(() => page.getByRole('button', { name: 'Send a test event' }).click())
   assert.equal(JSON.parse(tested.body).type, 'endpoint.test')
   assert.equal(tested.headers['webhook-signature'], signature(secret, tested))
+  verified(tested, secret)
   await inView(page, 'delivery').getByRole('cell', { name: '204' }).waitFor()
   await inView(page, 'delivery').getByRole('heading', { name: 'Delivery DELIVERED' }).waitFor()
   await everyLook(page, 'webhooks-delivery')
@@ -122,6 +132,8 @@ test('an endpoint, from its first event to its end', async () => {
   await page.getByText('The old secret signs too').waitFor()
   const twice = await nextWebhook(() => page.getByRole('button', { name: 'Send a test event' }).click())
   assert.equal(twice.headers['webhook-signature'], `${signature(next, twice)} ${signature(secret, twice)}`)
+  verified(twice, next)
+  verified(twice, secret)
   await page.getByRole('link', { name: 'All deliveries of the endpoint' }).click()
 
   // The secret is shown again to whoever knows the password.
