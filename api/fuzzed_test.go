@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"maps"
 	"math/rand/v2"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"paycow/api/apitest"
+	"paycow/internal/secrets"
 	"paycow/models"
 )
 
@@ -141,9 +143,51 @@ func (f fuzzer) request(o operation) *http.Request {
 	return request
 }
 
-// TestFuzzedRequests makes requests that are derived from the document. None fails with a 5xx, each answer is as
-// documented, a key that only reads changes nothing, and nobody changes what belongs to another operator.
-// Nobody is logged in, so the calls of dashboard and admin page get as far as their refusal.
+// fuzzedPerson is somebody who is logged in and makes fuzzed requests. When the session has ended, because a request
+// ended it, another person comes.
+type fuzzedPerson struct {
+	*fixture
+	role     models.Role
+	add      func() (accountID string) // adds an account
+	ids      func(accountID string) []string
+	fuzz     fuzzer
+	cookie   *http.Cookie
+	requests int
+	people   int
+}
+
+// request makes up a request of the person.
+func (p *fuzzedPerson) request(o operation) *http.Request {
+	p.Helper()
+	if p.requests++; p.requests%10 == 1 && !p.isLoggedIn() {
+		p.people++
+		account, err := p.store.AccountByID(p.Context(), p.role, p.add())
+		require.NoError(p, err)
+		token, hash := secrets.NewSessionToken()
+		session := models.Session{TokenHash: hash, Address: "192.0.2.1"}
+		require.NoError(p, p.store.CreateSession(p.Context(), account, session, nil, models.AuditEntry{Actor: "test", Action: "test"}))
+		p.cookie = &http.Cookie{Name: sessionCookie, Value: token}
+		p.fuzz.ids = p.ids(account.ID)
+	}
+	request := p.fuzz.request(o)
+	request.AddCookie(p.cookie)
+	return request
+}
+
+func (p *fuzzedPerson) isLoggedIn() bool {
+	if p.cookie == nil {
+		return false
+	}
+	_, err := p.store.Session(p.Context(), secrets.HashSessionToken(p.cookie.Value))
+	if !errors.Is(err, models.ErrNotFound) {
+		require.NoError(p, err)
+	}
+	return err == nil
+}
+
+// TestFuzzedRequests makes requests that are derived from the document: with keys, as a logged-in operator and admin, and
+// as nobody. None fails with a 5xx, each answer is as documented, a key that only reads changes nothing, and nobody
+// changes what belongs to another operator.
 func TestFuzzedRequests(t *testing.T) {
 	t.Parallel()
 	seed := *fuzzSeed
@@ -155,26 +199,65 @@ func TestFuzzedRequests(t *testing.T) {
 	own := f.operatorID(f.account)
 	reader := f.key(own, models.Credential{Scopes: string(models.ScopePaymentsRead)})
 	mine, others := f.started(f.account), f.started(f.other)
-	fuzz := fuzzer{rand.New(rand.NewPCG(seed, 0)), []string{mine.ID, others.ID, own, reader.APIKey, mine.Reference}}
+	random := rand.New(rand.NewPCG(seed, 0))
+	fuzz := fuzzer{random, []string{mine.ID, others.ID, own, reader.APIKey, mine.Reference}}
+	var account apitest.Account
+	operator := &fuzzedPerson{
+		fixture: f, fuzz: fuzzer{Rand: random}, role: models.RoleOperator,
+		add: func() string {
+			account = f.operator(models.OperatorActive)
+			id := f.operatorID(account)
+			f.exec("UPDATE operators SET password_hash = ? WHERE id = ?", cheapHash(goodPassword), id)
+			return id
+		},
+		ids: func(id string) []string {
+			return []string{f.started(account).ID, others.ID, own, reader.APIKey, account.APIKey, f.endpoint(account, "").ID, id}
+		},
+	}
+	// An admin may do what the others rely on not to happen, so this one knows of an operator that nobody else is.
+	subject := f.operatorID(f.operator(models.OperatorActive))
+	admin := &fuzzedPerson{
+		fixture: f, fuzz: fuzzer{Rand: random}, role: models.RoleAdmin,
+		add: func() string {
+			a := models.Admin{ID: models.NewID(), PasswordHash: cheapHash(goodPassword)}
+			a.Email = a.ID + "@example.org"
+			require.NoError(f, f.store.CreateAdmin(f.Context(), a))
+			return a.ID
+		},
+		ids: func(string) []string { return []string{subject} },
+	}
 	handler := answers.handler(t, f.server.Handler())
 	before := f.row(others.ID)
-	ofReader := 0
+	ofReader, byStatus := 0, map[int]int{}
 	for i := range *fuzzedRequests {
 		o := pick(fuzz, answers.operations)
-		request := fuzz.request(o)
 		who := pick(fuzz, []apitest.Account{{}, reader, reader, f.account, f.account})
-		request.Header.Set("x-api-key", who.APIKey)
-		request.Header.Set("x-api-secret", who.APISecret)
+		var request *http.Request
+		switch fuzz.IntN(4) {
+		case 0:
+			request = operator.request(o)
+		case 1:
+			request = admin.request(o)
+		default:
+			request = fuzz.request(o)
+			request.Header.Set("x-api-key", who.APIKey)
+			request.Header.Set("x-api-secret", who.APISecret)
+		}
 		got := httptest.NewRecorder()
 		handler.ServeHTTP(got, request)
 		if o.path != "/readyz" {
 			require.Less(t, got.Code, http.StatusInternalServerError, "request %d, %s %s: %s", i, o.method, request.URL, got.Body)
 		}
-		if who == reader && o.method != http.MethodGet && strings.HasPrefix(o.path, "/api/") && !isOfPeople(o.path) {
+		hasKey := request.Header.Get("x-api-key") == reader.APIKey
+		if hasKey && o.method != http.MethodGet && strings.HasPrefix(o.path, "/api/") && !isOfPeople(o.path) {
 			ofReader++
 			require.Equal(t, http.StatusForbidden, got.Code, "request %d, %s %s: %s", i, o.method, request.URL, got.Body)
 		}
+		if request.Header.Get("Cookie") != "" {
+			byStatus[got.Code]++
+		}
 	}
+	t.Logf("answers to those who were logged in, by status: %v; %d operators and %d admins", byStatus, operator.people, admin.people)
 	require.Equal(t, before, f.row(others.ID))
 	require.Positive(t, ofReader)
 }

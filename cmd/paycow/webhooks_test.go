@@ -340,7 +340,7 @@ func TestNoEventOfAPaymentIsLost(t *testing.T) {
 			}
 			return err
 		})
-		time.Sleep(time.Duration(random.Int64N(int64(300 * time.Millisecond))))
+		time.Sleep(time.Duration(random.Int64N(int64(1+i%2*300) * int64(time.Millisecond))))
 		s.kill()
 		events, _, err := db.ListEvents(t.Context(), store.EventFilter{OperatorID: operatorID, PaymentID: payment.SessionID})
 		require.NoError(t, err)
