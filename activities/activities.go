@@ -95,7 +95,7 @@ type PaymentStore interface {
 	Payee(ctx context.Context, paymentID string) (p models.Payment, received models.Amount, err error)
 	Record(ctx context.Context, input models.RecordInput) (models.RecordResult, error)
 	Expire(ctx context.Context, input models.ExpireInput) (models.ExpireResult, error)
-	// Credit returns models.ErrCreditingHalted while an alarm stops crediting.
+	// Credit returns models.ErrCreditingHalted while an alarm stops crediting, and models.ErrNotConfirmedYet.
 	Credit(ctx context.Context, input models.CreditInput) (models.CreditResult, error)
 }
 

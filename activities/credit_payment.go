@@ -21,8 +21,8 @@ const verifyShare = 70
 
 // CreditPayment reads each transfer to be credited, and each whose credit is to be reversed, from the chain again. Then
 // it books credits and reversals, together with the state that follows, in one transaction. When one of them cannot be
-// verified now, or an alarm stops crediting, nothing is booked: the result says which and why or, with input.Await, the
-// activity fails and Temporal repeats it.
+// verified now, or an alarm stops crediting, or the newest blocks are gone, nothing is booked: the result says which
+// and why or, with input.Await, the activity fails and Temporal repeats it.
 //
 // Whom the transfers must have paid, how deep they must be and how much is at stake is the row's: the input may come
 // from anybody who reaches Temporal.
@@ -42,13 +42,10 @@ func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput
 		return waitOrAnswer(input, unverified)
 	}
 	result, err := a.payments.Credit(ctx, input)
-	if notices := slices.Concat(input.Credits, input.Reversals); errors.Is(err, models.ErrCreditingHalted) &&
-		len(notices) > 0 {
+	reason, notices := notYet(err), slices.Concat(input.Credits, input.Reversals)
+	if reason != "" && len(notices) > 0 {
 		for _, notice := range notices {
-			unverified = append(
-				unverified,
-				models.UnverifiedTransfer{TransferKey: notice.TransferKey, Reason: models.ErrCreditingHalted.Error()},
-			)
+			unverified = append(unverified, models.UnverifiedTransfer{TransferKey: notice.TransferKey, Reason: reason})
 		}
 		return waitOrAnswer(input, unverified)
 	}

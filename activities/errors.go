@@ -59,3 +59,14 @@ func classify(err error) error {
 	}
 	return err
 }
+
+// notYet returns why the database refused a booking that it may allow later, "" for any other error: an alarm stops
+// crediting, or a reorg has just taken blocks away and too few confirmations are left.
+func notYet(err error) string {
+	for _, reason := range []error{models.ErrCreditingHalted, models.ErrNotConfirmedYet} {
+		if errors.Is(err, reason) {
+			return reason.Error()
+		}
+	}
+	return ""
+}

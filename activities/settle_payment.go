@@ -194,8 +194,8 @@ func (s *settlement) book(ctx context.Context, credits, reversals []models.Trans
 		return true, nil
 	}
 	after, booked, err := s.activities.crowds.Settle(ctx, s.payment.ID, credits, reversals)
-	if errors.Is(err, models.ErrCreditingHalted) {
-		s.held = models.ErrCreditingHalted.Error()
+	if reason := notYet(err); reason != "" {
+		s.held = reason
 		return false, nil
 	}
 	if err != nil {

@@ -81,14 +81,13 @@ func (s *Server) createPayment(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	payment, isNew, err := s.createOrRepeat(c.Request.Context(), s.allowed(operatorOfRequest(c)), store.NewPayment{
+	payment, isNew, err := s.createOrRepeat(c.Request.Context(), operatorOfRequest(c), store.NewPayment{
 		ID: models.NewID(), Reference: models.NewReference(),
 		OperatorID: operatorOfRequest(c).ID, UserID: wanted.UserID, Network: wanted.Network, Currency: wanted.Currency,
 		AmountRequested: wanted.Amount,
 		Tolerance:       s.Store.ToleranceOf(c.Request.Context(), operatorOfRequest(c)).Of(wanted.Amount),
 		IdempotencyKey:  idempotencyKey, RequestHash: wanted.hash(),
-		Confirmations: s.Confirmations, ReturnURL: wanted.ReturnURL,
-		Description: wanted.Description, Metadata: wanted.Metadata,
+		ReturnURL: wanted.ReturnURL, Description: wanted.Description, Metadata: wanted.Metadata,
 	}, cmp.Or(wanted.ExpiresIn, s.PaymentWindow))
 	if errors.Is(err, models.ErrIdempotencyMismatch) {
 		return &failure{
@@ -121,15 +120,20 @@ func (s *Server) createPayment(c *gin.Context) error {
 	return nil
 }
 
-// createOrRepeat creates a payment, or returns the one created earlier with the same idempotency key. The limits and a
-// wrong clock apply to new payments only: a repeated call succeeds even if a limit has been lowered since.
+// createOrRepeat creates a payment, or returns the one created earlier with the same idempotency key. The limits, the
+// confirmation steps and a wrong clock apply to new payments only: a repeated call succeeds even if a limit has been
+// lowered since.
 func (s *Server) createOrRepeat(
 	ctx context.Context,
-	bounds limits,
+	operator models.Operator,
 	wanted store.NewPayment,
 	window time.Duration,
 ) (p models.Payment, isNew bool, err error) {
+	bounds := s.allowed(operator)
 	refused := s.mayCreate(ctx, bounds, &wanted, window)
+	if refused == nil {
+		wanted.Confirmations, refused = s.confirmationsFor(operator, wanted.AmountRequested)
+	}
 	if refused == nil {
 		var done func()
 		if done, refused = s.takeQuotas(ctx, wanted.OperatorID, bounds); refused == nil {

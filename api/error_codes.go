@@ -285,6 +285,11 @@ var documentedErrors = []web.ErrorCode{
 		Remedy:  "Tell the admin, and retry later.",
 	},
 	{
+		Status: http.StatusServiceUnavailable, Code: "confirmations_altered", IsRepeatable: true,
+		Meaning: "The confirmation steps in the database were not written by PayCow, so no payment is created.",
+		Remedy:  "Set them again in the dashboard, tell the admin, and retry.",
+	},
+	{
 		Status: http.StatusServiceUnavailable, Code: "decision_pending",
 		Meaning: "The decision was accepted but has not taken effect yet.",
 		Remedy:  "Read the payment after the time in Retry-After; do not decide again.",

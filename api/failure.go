@@ -94,6 +94,12 @@ var (
 			models.RecoverCommand + "`.",
 		retryAfter: retryAfterOutage,
 	}
+	errStepsAltered = &failure{
+		status: http.StatusServiceUnavailable, code: "confirmations_altered",
+		msg: "The account's confirmation steps in the database were not written by PayCow, so no payment is created until " +
+			"they are set again in the dashboard.",
+		retryAfter: retryAfterOutage,
+	}
 	errDecisionPending = &failure{
 		status: http.StatusServiceUnavailable, code: "decision_pending", retryAfter: retryAfterDecision,
 		msg: "The decision was accepted but has not taken effect yet; read the payment to see the result.",

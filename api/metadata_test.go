@@ -101,6 +101,23 @@ func TestMetadataFindsPayments(t *testing.T) {
 	found, _ = find(f.other, "x", "", "")
 	require.Empty(t, found)
 	require.Equal(t, http.StatusOK, f.call(f.account, http.MethodGet, "/api/payments?metadata[x]=", "").status, "brackets as they are")
+
+	// By key alone, also page by page and as CSV.
+	list := func(account apitest.Account, query string) paymentList {
+		got := f.call(account, http.MethodGet, "/api/payments?metadataKey="+query, "")
+		require.Equal(t, http.StatusOK, got.status, got.body)
+		return parse[paymentList](t, got.body)
+	}
+	cart := url.QueryEscape("cart [1]")
+	page := list(f.account, cart+"&limit=3")
+	require.Len(t, page.Payments, 3)
+	require.Len(t, list(f.account, cart+"&limit=3&cursor="+*page.NextCursor).Payments, 1)
+	require.Len(t, list(f.account, "x").Payments, 3, "the empty value is one")
+	require.Empty(t, list(f.account, "x&status=PAID").Payments)
+	require.Empty(t, list(f.account, "cart").Payments)
+	require.Empty(t, list(f.other, "x").Payments)
+	csv := f.call(f.account, http.MethodGet, "/api/payments?metadataKey="+cart, "", "Accept", "text/csv").body
+	require.Equal(t, 1+4, strings.Count(csv, "\r\n"))
 }
 
 // The same Idempotency-Key with another description, metadata or time to expiry is another order.

@@ -103,6 +103,12 @@ func (d document) check(t *testing.T, where string, schema map[string]any, value
 			if number, ok := value.(float64); ok {
 				require.LessOrEqual(t, number, rule.(float64), where)
 			}
+		case "exclusiveMinimum":
+			if number, ok := value.(float64); ok {
+				require.Greater(t, number, rule.(float64), where)
+			}
+		case "maxItems":
+			require.LessOrEqual(t, float64(len(value.([]any))), rule.(float64), where)
 		case "maxProperties":
 			require.LessOrEqual(t, float64(len(value.(map[string]any))), rule.(float64), where)
 		case "oneOf", "propertyNames", "minLength", "maxLength", "format", "default", "description":

@@ -67,26 +67,33 @@ func memberOf(name string) string {
 	return base + anyKey
 }
 
-// metadata returns the entry of metadata that a list asks for, "" and "" if it asks for none.
-func (q parameters) metadata() (key, value string, err error) {
+// metadata returns the entry of metadata that a list asks for, or its key and nil if any value will do. It returns ""
+// and nil if the list asks for none.
+func (q parameters) metadata() (key string, value *string, err error) {
 	const code, name = "invalid_parameter", "metadata"
+	anyValue, hasKey := q["metadataKey"]
 	found := 0
 	for parameter, text := range q {
 		if memberOf(parameter) == name+anyKey {
 			found++
-			key, value = strings.TrimSuffix(strings.TrimPrefix(parameter, name+"["), "]"), text
+			key, value = strings.TrimSuffix(strings.TrimPrefix(parameter, name+"["), "]"), &text
 		}
 	}
 	switch {
+	case found == 0 && hasKey:
+		key, err = checkText(code, "metadataKey", anyValue, 1, models.MaxMetadataKeyRunes)
+		return key, nil, err
 	case found == 0:
-		return "", "", nil
+		return "", nil, nil
+	case hasKey:
+		return "", nil, invalid("metadataKey", code, "metadataKey must not be given together with metadata[key].")
 	case found > 1:
-		return "", "", invalid(name, code, "%s must be given with only one key.", name)
+		return "", nil, invalid(name, code, "%s must be given with only one key.", name)
 	}
 	if err := checkMetadataKey(code, name, key); err != nil {
-		return "", "", err
+		return "", nil, err
 	}
-	return key, value, checkMetadataValue(code, name, key, value)
+	return key, value, checkMetadataValue(code, name, key, *value)
 }
 
 func (q parameters) instant(name string) (time.Time, error) {

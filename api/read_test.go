@@ -42,6 +42,16 @@ func (f *fixture) moveChain(from, to uint64, transfers ...models.TokenTransfer) 
 	}))
 }
 
+// giveConfirmations moves the chain until a transfer in that block has the confirmations of the payment.
+func (f *fixture) giveConfirmations(p models.Payment, block uint64) {
+	f.Helper()
+	cursor, err := f.store.Cursor(f.Context(), models.NetworkERC20)
+	require.NoError(f, err)
+	if at := block + p.Confirmations - 1; cursor.BlockNumber < at {
+		f.moveChain(cursor.BlockNumber, at)
+	}
+}
+
 func transferTo(p models.Payment, amount models.Amount, number uint64) models.TokenTransfer {
 	return models.TokenTransfer{
 		TransferKey: models.TransferKey{ChainID: 1337, TxHash: exampleTx},
@@ -63,6 +73,7 @@ func (f *fixture) short(account apitest.Account, exception models.Exception) mod
 	transfer := transferTo(p, 49*models.USDT, cursor.BlockNumber+1)
 	transfer.TxHash = hexHash(0xabc000 + cursor.BlockNumber)
 	f.moveChain(cursor.BlockNumber, cursor.BlockNumber+1, transfer)
+	f.giveConfirmations(p, cursor.BlockNumber+1)
 	snapshot, err := f.store.Snapshot(f.Context(), p.ID)
 	require.NoError(f, err)
 	state := snapshot.State
@@ -164,6 +175,7 @@ func (f *fixture) credit(p models.Payment) {
 	state.Version++
 	state.Status, state.AmountReceived, state.AmountCredited = models.StatusPaid, 50*models.USDT, 50*models.USDT
 	state.TxHash, state.LastBlock = exampleTx, snapshot.Transfers[0].Block.Number
+	f.giveConfirmations(p, state.LastBlock)
 	result, err := f.store.Credit(f.Context(), models.CreditInput{
 		PaymentID: p.ID, OperatorID: p.OperatorID, DepositAddress: p.DepositAddress, Confirmations: 12,
 		Credits: snapshot.Transfers, State: state,

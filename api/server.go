@@ -260,6 +260,8 @@ func (s *Server) routePeople(router *gin.Engine) {
 	operator.PUT("/settings", s.handle(s.putOperatorSettings))
 	operator.GET("/tolerance", s.handle(s.tolerance))
 	operator.PUT("/tolerance", s.handle(s.putTolerance))
+	operator.GET("/confirmations", s.handle(s.confirmations))
+	operator.PUT("/confirmations", s.handle(s.putConfirmations))
 	operator.PUT("/logo", s.handle(s.putLogo))
 	operator.DELETE("/logo", s.handle(s.removeLogo))
 	operator.GET("/stats", s.handle(s.operatorStats))

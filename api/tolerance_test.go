@@ -22,13 +22,8 @@ func tryTolerance(v *visitor, try func(*visitor, int, string, string, fieldsOf, 
 func TestTolerance(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
-	v := f.registered(newEmail)
-	f.admin("admin@example.org").must(http.StatusOK, http.MethodPost, "/api/admin/operators/"+v.me().ID+"/approve",
-		fieldsOf{"reason": "ok"})
-	shown := parse[map[string]string](t, v.must(http.StatusOK, http.MethodPost, "/api/operator/credentials/reveal",
-		fieldsOf{"password": goodPassword}).body)
-	account := f.account
-	account.APIKey, account.APISecret = shown["apiKey"], shown["apiSecret"]
+	v := f.approved(newEmail)
+	account := v.credentials()
 	create := func() models.Payment {
 		got := f.call(account, http.MethodPost, "/api/payment/create", `{"amount":50,"userId":"u","network":"ERC20"}`)
 		require.Equal(t, http.StatusOK, got.status, got.body)

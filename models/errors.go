@@ -34,6 +34,8 @@ var (
 	ErrReserveFixed = errors.New("the number of reserved addresses was fixed")
 	// ErrPaymentAltered means that a payment's row was changed or planted by somebody else.
 	ErrPaymentAltered = errors.New("the payment's row was not written by this program")
+	// ErrStepsAltered means that an operator's confirmation steps were changed by somebody else.
+	ErrStepsAltered = errors.New("the operator's confirmation steps were not written by this program")
 	// ErrEndpointAltered means that a webhook endpoint's row was changed or planted by somebody else.
 	ErrEndpointAltered = errors.New("the webhook endpoint's row was not written by this program")
 	// ErrOverlapRunning means that the secret before the last rotation still signs.

@@ -33,9 +33,12 @@ type Operator struct {
 	// Tolerance counts only with its proof ToleranceMAC; see the store's ToleranceOf. Only SetTolerance writes them.
 	Tolerance    Tolerance `gorm:"embedded;embeddedPrefix:tolerance_"`
 	ToleranceMAC []byte    `gorm:"->;column:tolerance_mac"`
-	SecondFactor `gorm:"embedded"`
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+	// ConfirmationSteps count only with their proof; see the store's ConfirmationsOf. Only SetConfirmations writes them.
+	ConfirmationSteps    ConfirmationSteps `gorm:"->"`
+	ConfirmationStepsMAC []byte            `gorm:"->;column:confirmation_steps_mac"`
+	SecondFactor         `gorm:"embedded"`
+	CreatedAt            time.Time
+	UpdatedAt            time.Time
 }
 
 // Limits bound the payments that an operator can create. nil means that the installation's setting counts.

@@ -40,16 +40,16 @@ func (sim *simulation) createAgain(ctx context.Context) {
 	if sim.step != sim.again.at {
 		return
 	}
+	number := len(sim.runs)
 	p, _, err := sim.db.Store.CreatePayment(ctx, store.NewPayment{
 		ID: fmt.Sprintf("%024x", sim.rnd("id again")), Reference: fmt.Sprintf("%016x", sim.rnd("reference again")),
-		OperatorID: operatorID, UserID: "user", Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: 50 * models.USDT,
-		Confirmations: sim.required(), CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Duration(3+sim.rnd("window again")%4) * time.Minute),
+		OperatorID: operatorID, UserID: "user", Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: asked,
+		Confirmations: sim.confirmationsOf(number), CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Duration(3+sim.rnd("window again")%4) * time.Minute),
 	}, func(uint32) (string, error) { return sim.again.address.Hex(), nil })
 	if err != nil {
 		sim.t.Fatal(err)
 	}
 	sim.again.lastBefore, sim.again.world = p.CreatedAfter, slices.Clone(sim.world.Blocks())
-	number := len(sim.runs)
 	sim.tracef("payment %d is created after block %d", number, p.CreatedAfter)
 	sim.runs = append(sim.runs, &run{
 		payment: p, number: number, rules: rules.NewPayment(models.NewPaymentInput(p, sim.required(), chaintest.BlockTime)), alive: true,

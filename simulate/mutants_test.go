@@ -18,13 +18,14 @@ const (
 	pauseIgnored        mutant = "pause ignored"
 	acceptanceLost      mutant = "acceptance lost"
 	oneNodeTakesBack    mutant = "one node takes back"
+	stepsIgnored        mutant = "confirmation steps ignored"
 )
 
 // mutants lists all of them.
 func mutants() []mutant {
 	return []mutant{
 		elevenConfirmations, noWalkBack, dedupeByTxHash, cursorFirst, emptyBelieved, unverified, quorumIgnored, expiryByClock,
-		pauseIgnored, acceptanceLost, oneNodeTakesBack,
+		pauseIgnored, acceptanceLost, oneNodeTakesBack, stepsIgnored,
 	}
 }
 

@@ -155,6 +155,8 @@ func (sim *simulation) mayEndAs(p models.Payment, state models.PaymentState, all
 
 // judgeCredits checks that an honest node's chain holds each credited transfer deep enough.
 func (sim *simulation) judgeCredits(input models.CreditInput) {
+	to := sim.runs[slices.IndexFunc(sim.runs, func(r *run) bool { return r.payment.DepositAddress == input.DepositAddress })]
+	needed := sim.stepsOf(to.number).Of(asked, models.DefaultConfirmations)
 	for _, n := range input.Credits {
 		found := false
 		for _, node := range sim.nodes {
@@ -164,11 +166,11 @@ func (sim *simulation) judgeCredits(input models.CreditInput) {
 			view := node.View()
 			for _, t := range chaintest.Transfers(view) {
 				found = found || t.TransferKey == n.TransferKey && t.To == input.DepositAddress && t.Amount == n.Amount &&
-					t.Block.Hash == n.Block.Hash && models.Confirmations(uint64(len(view)-1), t.Block.Number) >= 12
+					t.Block.Hash == n.Block.Hash && models.Confirmations(uint64(len(view)-1), t.Block.Number) >= needed
 			}
 		}
 		if !found {
-			sim.failf("credited %s of block %s, which no honest node holds with 12 confirmations", n.TransferKey, n.Block)
+			sim.failf("credited %s of block %s, which no honest node holds with %d confirmations", n.TransferKey, n.Block, needed)
 		}
 	}
 }

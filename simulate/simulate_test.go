@@ -124,6 +124,25 @@ func (sim *simulation) required() uint64 {
 	return 12
 }
 
+// stepsOf draws the confirmation steps of a payment's operator at its creation: for a third of the payments none counts.
+func (sim *simulation) stepsOf(number int) models.ConfirmationSteps {
+	draw := func(what string) uint64 { return chaintest.Draw(sim.seed, "steps", what, fmt.Sprint(number)) }
+	return models.ConfirmationSteps{{
+		From: models.Amount(35+draw("from")%23) * models.USDT, Confirmations: 13 + draw("confirmations")%9,
+	}}
+}
+
+// confirmationsOf returns how many confirmations a new payment requires.
+func (sim *simulation) confirmationsOf(number int) uint64 {
+	if sim.mutant == stepsIgnored {
+		return sim.required()
+	}
+	return sim.stepsOf(number).Of(asked, sim.required())
+}
+
+// asked is what each payment asks for.
+const asked = 50 * models.USDT
+
 func simulate(t testing.TB, template string, seed uint64, broken mutant) *simulation {
 	sim := &simulation{t: t, seed: seed, mutant: broken}
 	ctx := context.Background()
@@ -179,8 +198,8 @@ func simulate(t testing.TB, template string, seed uint64, broken mutant) *simula
 	for i := range payments {
 		p, _, err := db.CreatePayment(ctx, store.NewPayment{
 			ID: fmt.Sprintf("%024x", sim.rnd("id", i)), Reference: fmt.Sprintf("%016x", sim.rnd("reference", i)),
-			OperatorID: operator.ID, UserID: "user", Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: 50 * models.USDT,
-			Tolerance: models.Amount(sim.rnd("tolerance", i)%3) * 10 * models.USDT, Confirmations: sim.required(), CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Duration(3+sim.rnd("window", i)%4) * time.Minute),
+			OperatorID: operator.ID, UserID: "user", Network: models.NetworkERC20, Currency: models.CurrencyUSDT, AmountRequested: asked,
+			Tolerance: models.Amount(sim.rnd("tolerance", i)%3) * 10 * models.USDT, Confirmations: sim.confirmationsOf(i), CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Duration(3+sim.rnd("window", i)%4) * time.Minute),
 		}, func(index uint32) (string, error) {
 			return common.BigToAddress(big.NewInt(int64(seed)*100 + int64(index) + 0x1000)).Hex(), nil
 		})

@@ -62,10 +62,10 @@ func (s *Store) AdminByEmail(ctx context.Context, email string) (models.Admin, e
 // changeAccount changes columns of an account's row if all conditions hold for it, and writes the audit log. Returns
 // models.ErrNotFound when one does not: the row was changed since the caller read it.
 func (s *Store) changeAccount(
-	ctx context.Context, account models.Account, changes map[string]any, entry models.AuditEntry, where ...clause.Expr,
+	ctx context.Context, account models.Account, changes map[string]any, entry models.AuditEntry,
 ) error {
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		if err := changeOne(tx, account, changes, where...); err != nil {
+		if err := changeOne(tx, account, changes); err != nil {
 			return err
 		}
 		return s.audit(tx, entry)

@@ -14,13 +14,13 @@ import (
 // Credit books transfers to the operator's balance, reverses credits of transfers that a reorg removed or changed, and
 // records the state that follows, all in one transaction. When the row has moved on, or a transfer is no longer what
 // the caller saw, or the rows contradict the state, nothing is written: Recorded is false and Snapshot holds the
-// present. Reversals are booked first, so
-// a transfer that came back with another amount can be in both lists.
+// present. Reversals are booked first, so a transfer that came back with another amount can be in both lists.
 //
-// Returns models.ErrCreditingHalted while an alarm stops crediting, models.ErrNotFound, and models.ErrAlreadyExists
-// while another payment still holds the credit of the same transfer (a contract call that was mined again with another
-// recipient): once that credit is reversed, the call succeeds. Returns models.ErrPaymentAltered with an alarm when the
-// payment's row was changed, or when the ledger does not hold what is to be reversed.
+// Returns models.ErrCreditingHalted while an alarm stops crediting, models.ErrNotConfirmedYet, models.ErrNotFound, and
+// models.ErrAlreadyExists while another payment still holds the credit of the same transfer (a contract call that was
+// mined again with another recipient): once that credit is reversed, the call succeeds. Returns
+// models.ErrPaymentAltered with an alarm when the payment's row was changed, or when the ledger does not hold what is
+// to be reversed.
 func (s *Store) Credit(ctx context.Context, in models.CreditInput) (result models.CreditResult, err error) {
 	var p models.Payment
 	err = s.write(ctx, func(tx *gorm.DB) error {
@@ -152,8 +152,11 @@ func (s *Store) planBookings(tx *gorm.DB, p models.Payment, in models.CreditInpu
 const lockOrder = "chain_id, tx_hash, ordinal, token, payment_id"
 
 // bookTransfers books transfers of one payment, reversals first, and returns by how much the operator's account
-// changes.
+// changes. Returns models.ErrNotConfirmedYet.
 func (s *Store) bookTransfers(tx *gorm.DB, p models.Payment, bookings []transferBooking) (models.Amount, error) {
+	if err := requireConfirmed(tx, p, bookings); err != nil {
+		return 0, err
+	}
 	if err := s.alarmEarly(tx, p, bookings); err != nil {
 		return 0, err
 	}

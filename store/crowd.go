@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,9 +61,6 @@ func readCrowd(db *gorm.DB, p models.Payment) (*models.Crowd, models.ChainCursor
 	found.Head, found.WindowEnd = cursor.BlockNumber, end
 	return &found, cursor, err
 }
-
-// required returns how many confirmations a payment's transfers need.
-func required(p models.Payment) uint64 { return cmp.Or(p.Confirmations, models.DefaultConfirmations) }
 
 // lastWith returns the number of the newest block that has so many confirmations, -1 for none.
 func lastWith(head, confirmations uint64) int64 {

@@ -67,7 +67,7 @@ func (f *fixture) settleAll(t testing.TB, p models.Payment, page int) (booked in
 // What completes the amount is signalled in the block in which it is confirmed.
 func TestAFloodIsSignalledAsSums(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
-		p, normal := f.create(t), f.create(t)
+		p, normal := f.needing(t, 12), f.needing(t, 12)
 		signals := 0
 		tx := 1
 		for range 40 {
@@ -145,7 +145,7 @@ func TestCrowdIsTheSumOfItsTransfers(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(1, 2))
 		for round := range 6 {
 			in := f.newPayment()
-			in.Tolerance = models.Amount(round%2) * 10 * models.USDT
+			in.Confirmations, in.Tolerance = []uint64{12, 1, 20}[round%3], models.Amount(round%2)*10*models.USDT
 			p, _, err := f.CreatePayment(t.Context(), in, derive)
 			require.NoError(t, err)
 			early := transferTo(p, 100_000*round+99_999, 45*models.USDT, f.tip)
@@ -187,7 +187,7 @@ func TestCrowdIsTheSumOfItsTransfers(t *testing.T) {
 				for i, row := range rows {
 					notices[i] = row.Notice(f.tip.Number, p.CreatedAfter)
 				}
-				want := rulestest.SumUp(notices, p.ExpiresAt, p.Enough(), 12)
+				want := rulestest.SumUp(notices, p.ExpiresAt, p.Enough(), p.Confirmations)
 				want.Version, want.Head = f.payment(t, p.ID).Version, f.tip.Number
 				require.True(t, want.WindowEnd.Equal(got.WindowEnd))
 				got.WindowEnd = want.WindowEnd

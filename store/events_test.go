@@ -52,7 +52,7 @@ func reject(p models.Payment) models.RecordInput {
 func TestEventsOfAPayment(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
 		f.UsePublicURL("https://pay.example")
-		p := f.create(t)
+		p := f.needing(t, 12)
 		require.Empty(t, f.events(t, EventFilter{}), "a new payment is news to nobody")
 		f.mine(t, "main", transferTo(p, 1, 20*models.USDT, models.BlockRef{}))
 		record := models.RecordInput{PaymentID: p.ID, State: next(p, func(s *models.PaymentState) {

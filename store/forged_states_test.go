@@ -226,7 +226,7 @@ func TestCreditRefusesAForgedState(t *testing.T) {
 func TestTheDatabaseRefusesForgedPayments(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()
-		p, other := f.paidBy(t, f.create(t), 50*models.USDT-1), f.create(t)
+		p, other := f.paidBy(t, f.needing(t, 12), 50*models.USDT-1), f.create(t)
 		paid := f.paidBy(t, f.create(t), 50*models.USDT)
 		for _, forged := range []string{
 			"UPDATE payments SET status = 'PAID' WHERE id = @id",

@@ -139,11 +139,12 @@ func (f *fixture) addOperator(t testing.TB) models.Operator {
 // derive stands in for the account key: any injective function of the index will do.
 func derive(index uint32) (string, error) { return fmt.Sprintf("0xAd%038d", index), nil }
 
+// newPayment is what a payment of one confirmation is made from, so that a block's transfers can be credited at once.
 func (f *fixture) newPayment() NewPayment {
 	return NewPayment{
 		ID: models.NewID(), Reference: models.NewReference(),
 		OperatorID: f.operator.ID, UserID: "user_123456", Network: models.NetworkERC20, Currency: models.CurrencyUSDT,
-		AmountRequested: 50 * models.USDT, CreatedAt: epoch, ExpiresAt: epoch.Add(time.Hour),
+		AmountRequested: 50 * models.USDT, CreatedAt: epoch, ExpiresAt: epoch.Add(time.Hour), Confirmations: 1,
 	}
 }
 
@@ -153,9 +154,14 @@ func renamed(in NewPayment) NewPayment {
 	return in
 }
 
-func (f *fixture) create(t testing.TB) models.Payment {
+func (f *fixture) create(t testing.TB) models.Payment { return f.needing(t, 1) }
+
+// needing makes a payment whose transfers need so many confirmations.
+func (f *fixture) needing(t testing.TB, confirmations uint64) models.Payment {
 	t.Helper()
-	p, created, err := f.CreatePayment(t.Context(), f.newPayment(), derive)
+	in := f.newPayment()
+	in.Confirmations = confirmations
+	p, created, err := f.CreatePayment(t.Context(), in, derive)
 	require.NoError(t, err)
 	require.True(t, created)
 	return p

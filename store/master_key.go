@@ -231,7 +231,7 @@ func (s *Store) provePayments(ctx context.Context, payments []models.Payment, de
 func (s *Store) Rekey(ctx context.Context) (changed, left int, err error) {
 	for _, pass := range []func(context.Context) (int, int, error){
 		s.rekeyPayments, s.rekeyDecisions, s.rekeyCredentials, s.rekeySessions, s.rekeyFactors, s.rekeyOwnAddresses,
-		s.rekeyWebhookEndpoints, s.rekeyDeliveries, s.rekeyTolerances,
+		s.rekeyWebhookEndpoints, s.rekeyDeliveries, s.rekeyOperators,
 	} {
 		did, not, err := pass(ctx)
 		changed, left = changed+did, left+not
@@ -265,6 +265,47 @@ func (s *Store) remac(mac []byte, purpose string, parts []string) (next []byte, 
 		return nil, false, len(mac) > 0
 	}
 	return s.keys.MAC(purpose, parts...), true, false
+}
+
+// operatorProofs are the proofs that the row of an operator has for its settings.
+var operatorProofs = []struct {
+	column, purpose string
+	of              func(models.Operator) (mac []byte, parts []string)
+}{
+	{"tolerance_mac", proofOfTolerance, func(o models.Operator) ([]byte, []string) {
+		return o.ToleranceMAC, partsOfTolerance(o.ID, o.Tolerance)
+	}},
+	{"confirmation_steps_mac", proofOfSteps, func(o models.Operator) ([]byte, []string) {
+		return o.ConfirmationStepsMAC, partsOfSteps(o.ID, o.ConfirmationSteps)
+	}},
+}
+
+// rekeyOperators proves the settings of operators anew. One that changed meanwhile is left to the process that changed
+// it.
+func (s *Store) rekeyOperators(ctx context.Context) (changed, left int, err error) {
+	for _, proof := range operatorProofs {
+		var operators []models.Operator
+		if err := s.read(ctx).Where("length(" + proof.column + ") > 0").Order("id").Find(&operators).Error; err != nil {
+			return changed, left, fmt.Errorf("read the settings of operators: %w", err)
+		}
+		for _, o := range operators {
+			old, parts := proof.of(o)
+			mac, ok, broken := s.remac(old, proof.purpose, parts)
+			if broken {
+				left++
+			}
+			if !ok {
+				continue
+			}
+			changed++
+			err := s.writer.WithContext(ctx).Table(tableOf(models.RoleOperator)).
+				Where("id = ? AND "+proof.column+" = ?", o.ID, old).UpdateColumn(proof.column, mac).Error
+			if err != nil {
+				return changed, left, fmt.Errorf("prove the %s of operator %s: %w", proof.purpose, o.ID, err)
+			}
+		}
+	}
+	return changed, left, nil
 }
 
 func (s *Store) rekeyPayments(ctx context.Context) (changed, left int, err error) {

@@ -3,6 +3,7 @@ package store
 import (
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,13 +48,33 @@ func TestPaymentsAreFoundByTheirMetadata(t *testing.T) {
 				}
 			}
 		}
-		found := find(PaymentFilter{MetadataKey: "source", MetadataValue: "web", Limit: 2})
+		found := find(PaymentFilter{MetadataKey: "source", MetadataValue: new("web"), Limit: 2})
 		require.ElementsMatch(t, want, found)
 		require.Equal(t, find(PaymentFilter{UserID: "user_123456"})[:3], found[:3], "in the order of every list")
-		require.Len(t, find(PaymentFilter{MetadataKey: "source", MetadataValue: "web", From: epoch.Add(time.Minute), To: epoch.Add(2 * time.Minute)}), 2)
-		require.Len(t, find(PaymentFilter{MetadataKey: "source", MetadataValue: "web", UserID: "user_123456"}), 5)
+		require.Len(t, find(PaymentFilter{MetadataKey: "source", MetadataValue: new("web"), From: epoch.Add(time.Minute), To: epoch.Add(2 * time.Minute)}), 2)
+		require.Len(t, find(PaymentFilter{MetadataKey: "source", MetadataValue: new("web"), UserID: "user_123456"}), 5)
 		for key, value := range map[string]string{"source": "we", "order": "2", "SOURCE": "web", "web": "web", "%": "%"} {
-			require.Empty(t, find(PaymentFilter{MetadataKey: key, MetadataValue: value}), key)
+			require.Empty(t, find(PaymentFilter{MetadataKey: key, MetadataValue: new(value)}), key)
+		}
+
+		// By key alone: any value, the empty one too.
+		empty := func() string {
+			current := f.operator
+			defer func() { f.operator = current }()
+			f.operator = own
+			return f.createWith(t, epoch.Add(3*time.Minute), models.Metadata{"source": ""}).ID
+		}()
+		all := find(PaymentFilter{MetadataKey: "source", Limit: 2})
+		require.Len(t, all, 7, "five, the app's and the empty one; none of another operator")
+		require.Equal(t, append([]string{empty}, found...), append(all[:1:1], slices.DeleteFunc(all[1:], func(id string) bool {
+			return !slices.Contains(want, id)
+		})...), "newest first")
+		require.Equal(t, []string{empty}, find(PaymentFilter{MetadataKey: "source", MetadataValue: new("")}))
+		require.Len(t, find(PaymentFilter{MetadataKey: "order"}), 5)
+		require.Len(t, find(PaymentFilter{MetadataKey: "web"}), 1)
+		require.Len(t, find(PaymentFilter{MetadataKey: "source", To: epoch.Add(time.Minute), Status: models.StatusPending}), 3)
+		for _, key := range []string{"sourc", "source ", "SOURCE", "%", "_ource", "1"} {
+			require.Empty(t, find(PaymentFilter{MetadataKey: key}), key)
 		}
 	})
 }
@@ -78,7 +99,7 @@ func TestTheLongestMetadata(t *testing.T) {
 		require.Equal(t, metadata, f.payment(t, p.ID).Metadata)
 		require.NoError(t, f.CheckAddress(t.Context(), f.payment(t, p.ID)))
 		for key, value := range metadata {
-			found, _, err := f.ListPayments(t.Context(), PaymentFilter{OperatorID: f.operator.ID, MetadataKey: key, MetadataValue: value})
+			found, _, err := f.ListPayments(t.Context(), PaymentFilter{OperatorID: f.operator.ID, MetadataKey: key, MetadataValue: new(value)})
 			require.NoError(t, err)
 			require.Len(t, found, 1)
 		}

@@ -198,7 +198,8 @@ func kindOf(field *schema.Field) string {
 		return "time"
 	case fieldType == reflect.TypeFor[[]byte]():
 		return "bytes"
-	case fieldType.Kind() == reflect.String, fieldType == reflect.TypeFor[models.Metadata]():
+	case fieldType.Kind() == reflect.String, fieldType == reflect.TypeFor[models.Metadata](),
+		fieldType == reflect.TypeFor[models.ConfirmationSteps]():
 		return "text"
 	case fieldType.Kind() == reflect.Bool:
 		return "bool"

@@ -25,6 +25,7 @@ func TestOperators(t *testing.T) {
 		operator.EmailVerifiedAt = &kept // by whoever created it
 		// None: empty or null, as the database has it.
 		operator.SecondFactor, operator.ToleranceMAC = gotOperator.SecondFactor, gotOperator.ToleranceMAC
+		operator.ConfirmationStepsMAC = gotOperator.ConfirmationStepsMAC
 		require.False(t, gotOperator.HasTOTP())
 		require.Equal(t, operator, gotOperator)
 		require.True(t, f.keys.IsCurrent(gotCredential.SecretMAC))

@@ -41,6 +41,15 @@ func TestPagesReadThroughIndexes(t *testing.T) {
 		now := time.Now()
 		last, err := f.LastEntry(ctx)
 		require.NoError(t, err)
+		twoPages := func(filter PaymentFilter) error {
+			_, next, err := read.ListPayments(ctx, filter)
+			require.NotEmpty(t, next)
+			if err == nil {
+				filter.Cursor = next
+				_, _, err = read.ListPayments(ctx, filter)
+			}
+			return err
+		}
 		for name, call := range map[string]func() error{
 			"search of an operator": func() error {
 				_, _, err := read.ListPayments(ctx, PaymentFilter{OperatorID: f.operator.ID, Search: "user_17"})
@@ -63,14 +72,10 @@ func TestPagesReadThroughIndexes(t *testing.T) {
 				return err
 			},
 			"payments by their metadata": func() error {
-				filter := PaymentFilter{OperatorID: f.operator.ID, MetadataKey: "source", MetadataValue: "web", From: now.AddDate(0, -1, 0)}
-				_, next, err := read.ListPayments(ctx, filter)
-				require.NotEmpty(t, next)
-				if err == nil {
-					filter.Cursor = next
-					_, _, err = read.ListPayments(ctx, filter)
-				}
-				return err
+				return twoPages(PaymentFilter{OperatorID: f.operator.ID, MetadataKey: "source", MetadataValue: new("web"), From: now.AddDate(0, -1, 0)})
+			},
+			"payments by a metadata key": func() error {
+				return twoPages(PaymentFilter{OperatorID: f.operator.ID, MetadataKey: "source", From: now.AddDate(0, -1, 0)})
 			},
 			"figures": func() error {
 				_, err := read.OperatorFigures(ctx, f.operator.ID, 7)
@@ -138,7 +143,7 @@ func TestPagesReadThroughIndexes(t *testing.T) {
 			for _, statement := range kept.statements {
 				plan := f.plan(t, statement)
 				statement = models.Shorten(statement, 300)
-				if name == "payments by their metadata" { // read in order, so that a page costs what it holds
+				if strings.Contains(name, "metadata") { // read in order, so that a page costs what it holds
 					require.NotContains(t, plan, "Sort", statement)
 					require.NotContains(t, plan, "TEMP B-TREE", statement)
 					require.NotRegexp(t, "SCAN m|Seq Scan on payment_metadata", plan, statement)

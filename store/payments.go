@@ -50,12 +50,14 @@ type PaymentFilter struct {
 	Exception models.Exception
 	UserID    string
 	Reference string
-	// MetadataKey and MetadataValue select the payments of one operator that have this entry in their metadata.
-	MetadataKey, MetadataValue string
-	From                       time.Time // created at this time or later; zero for no bound
-	To                         time.Time // created before this time; zero for no bound
-	Cursor                     string    // of the page before; "" for the first page
-	Limit                      int
+	// MetadataKey and MetadataValue select the payments of one operator that have this entry in their metadata. Without a
+	// value, they are those that have the key.
+	MetadataKey   string
+	MetadataValue *string
+	From          time.Time // created at this time or later; zero for no bound
+	To            time.Time // created before this time; zero for no bound
+	Cursor        string    // of the page before; "" for the first page
+	Limit         int
 }
 
 func (f PaymentFilter) ofOneOperator() bool { return !f.EveryOperator || f.OperatorID != "" }
@@ -65,8 +67,8 @@ var paymentOrder = pageOrder[models.Payment]{
 	hexColumn("payments.id", func(p models.Payment) string { return p.ID }),
 }
 
-// metadataOrder is paymentOrder in the columns of the index on metadata, so that a page costs what it holds, however
-// many payments have the entry.
+// metadataOrder is paymentOrder in the columns of the indexes on metadata, so that a page costs what it holds, however
+// many payments have the entry or the key.
 var metadataOrder = pageOrder[models.Payment]{
 	{sql: "m.created_at", format: paymentOrder[0].format, parse: paymentOrder[0].parse},
 	{sql: "m.payment_id", format: paymentOrder[1].format, parse: paymentOrder[1].parse},
@@ -81,7 +83,10 @@ func (s *Store) ListPayments(
 	query, order := s.read(ctx), paymentOrder
 	if f.MetadataKey != "" {
 		query = query.Joins("JOIN payment_metadata m ON m.payment_id = payments.id").
-			Where("m.operator_id = ? AND m.name = ? AND m.value = ?", f.OperatorID, f.MetadataKey, f.MetadataValue)
+			Where("m.operator_id = ? AND m.name = ?", f.OperatorID, f.MetadataKey)
+		if f.MetadataValue != nil {
+			query = query.Where("m.value = ?", *f.MetadataValue)
+		}
 		order = metadataOrder
 	}
 	if f.ofOneOperator() {

@@ -49,6 +49,7 @@ const (
 	proofOfEndpoint   = "webhook endpoint"
 	proofOfDelivery   = "webhook delivery"
 	proofOfTolerance  = "tolerance"
+	proofOfSteps      = "confirmation steps"
 )
 
 // termsOf is what a payment's proof covers: whose money the address receives, how much is owed, how much less is

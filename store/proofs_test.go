@@ -46,6 +46,7 @@ func TestAnAlteredPaymentGetsNothing(t *testing.T) {
 		"another order":      `UPDATE payments SET metadata = '{"order":"2"}' WHERE id = @id`,
 		"no order":           "UPDATE payments SET metadata = '{}' WHERE id = @id",
 		"one confirmation":   "UPDATE payments SET confirmations = 1 WHERE id = @id",
+		"the usual number":   "UPDATE payments SET confirmations = 12 WHERE id = @id",
 		"a shorter window":   "UPDATE payments SET expires_at = created_at WHERE id = @id",
 		"a longer window":    "UPDATE payments SET expires_at = '2036-01-01 00:00:00+00:00' WHERE id = @id",
 	} {
@@ -53,7 +54,7 @@ func TestAnAlteredPaymentGetsNothing(t *testing.T) {
 			onBoth(t, func(t *testing.T, f *fixture) {
 				ctx := t.Context()
 				in := f.newPayment()
-				in.Description, in.Metadata = "Order 1", models.Metadata{"order": "1"}
+				in.Description, in.Metadata, in.Confirmations = "Order 1", models.Metadata{"order": "1"}, 64
 				p, _, err := f.CreatePayment(ctx, in, derive)
 				require.NoError(t, err)
 				thief := f.create(t)
@@ -269,6 +270,8 @@ func TestRekey(t *testing.T) {
 		require.NoError(t, f.AddTreasury(ctx, []string{treasury}))
 		tolerance := models.Tolerance{Amount: models.USDT, BasisPoints: 100}
 		require.NoError(t, f.SetTolerance(ctx, "real", tolerance, did("tolerance_set")))
+		steps := models.ConfirmationSteps{{From: models.USDT, Confirmations: 64}}
+		require.NoError(t, f.SetConfirmations(ctx, "real", steps, did("confirmations_set")))
 
 		require.ErrorIs(t, f.UseMasterKey(ctx, ringOf(2), nil), models.ErrMasterKey, "another key refuses to start")
 		both := ringOf(2, 1)
@@ -279,7 +282,7 @@ func TestRekey(t *testing.T) {
 		changed, left, err := f.Rekey(ctx)
 		require.NoError(t, err)
 		require.Zero(t, left)
-		require.Equal(t, 2+1+1+1+3+1+1+2, changed, "payments, decision, key, session, factors and recovery codes, treasury, tolerance, state")
+		require.Equal(t, 2+1+1+1+3+1+2+2, changed, "payments, decision, key, session, factors and recovery codes, treasury, settings, state")
 		changed, left, err = f.Rekey(ctx)
 		require.NoError(t, err)
 		require.Zero(t, changed+left, "a repeat changes nothing")
@@ -292,6 +295,9 @@ func TestRekey(t *testing.T) {
 		operator, err := f.Operator(ctx, "real")
 		require.NoError(t, err)
 		require.Equal(t, tolerance, f.ToleranceOf(ctx, operator))
+		kept, err := f.ConfirmationsOf(operator)
+		require.NoError(t, err)
+		require.Equal(t, steps, kept)
 		credential, _, err := f.Credential(ctx, "pk_1")
 		require.NoError(t, err)
 		require.True(t, ringOf(2).Opens("pk_1", credential.SecretSealed))

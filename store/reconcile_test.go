@@ -148,7 +148,7 @@ func (f *fixture) bypassTriggers(t testing.TB, statement string, values ...any) 
 func TestUncreditedTransfersAreJudgedByWhatTheyWaitFor(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()
-		small, large := f.create(t), f.create(t)
+		small, large := f.needing(t, 12), f.needing(t, 12)
 		mined := f.mine(t, "main", transferTo(small, 1, 50*models.USDT, models.BlockRef{}), transferTo(large, 2, 51*models.USDT, models.BlockRef{}))
 		differ := func(due BooksDue) []string {
 			found, err := f.CompareUncredited(ctx, models.NetworkERC20, due)

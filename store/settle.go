@@ -45,7 +45,8 @@ func (s *Store) TransfersToReverse(ctx context.Context, paymentID string, skip, 
 // version move with the bookings; the state that follows is recorded afterwards. It is safe to repeat.
 //
 // Returns the payment as it is then, and how many transfers were booked. Returns models.ErrCreditingHalted while an
-// alarm stops crediting, models.ErrNotFound, and models.ErrAlreadyExists and ErrPaymentAltered as Credit does.
+// alarm stops crediting, models.ErrNotFound, and models.ErrNotConfirmedYet, ErrAlreadyExists and ErrPaymentAltered as
+// Credit does.
 func (s *Store) Settle(
 	ctx context.Context, paymentID string, credits, reversals []models.Transfer,
 ) (p models.Payment, booked int, err error) {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 
 	"paycow/models"
@@ -36,28 +35,4 @@ func (s *Store) SetTolerance(
 		"tolerance_amount": t.Amount, "tolerance_basis_points": t.BasisPoints,
 		"tolerance_mac": s.keys.MAC(proofOfTolerance, partsOfTolerance(operatorID, t)...), "updated_at": s.now(),
 	}, entry)
-}
-
-// rekeyTolerances proves the tolerances anew. One that changed meanwhile is left to the process that changed it.
-func (s *Store) rekeyTolerances(ctx context.Context) (changed, left int, err error) {
-	var operators []models.Operator
-	if err := s.read(ctx).Where("length(tolerance_mac) > 0").Order("id").Find(&operators).Error; err != nil {
-		return 0, 0, fmt.Errorf("read tolerances: %w", err)
-	}
-	for _, o := range operators {
-		mac, ok, broken := s.remac(o.ToleranceMAC, proofOfTolerance, partsOfTolerance(o.ID, o.Tolerance))
-		if broken {
-			left++
-		}
-		if !ok {
-			continue
-		}
-		changed++
-		err := s.writer.WithContext(ctx).Table(tableOf(models.RoleOperator)).
-			Where("id = ? AND tolerance_mac = ?", o.ID, o.ToleranceMAC).UpdateColumn("tolerance_mac", mac).Error
-		if err != nil {
-			return changed, left, fmt.Errorf("prove the tolerance of operator %s: %w", o.ID, err)
-		}
-	}
-	return changed, left, nil
 }

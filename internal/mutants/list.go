@@ -3,6 +3,7 @@ package main
 // The packages whose tests judge the mutants.
 var (
 	ofRules    = []string{"./rules"}
+	ofModels   = []string{"./models"}
 	ofStore    = []string{"./store"}
 	ofChain    = []string{"./chain"}
 	ofWorkflow = []string{"./workflows", "./rules"}
@@ -106,6 +107,24 @@ var mutants = []Mutant{
 	{
 		Name: "an address is handed out again", File: "store/create.go",
 		Old: "if known.IsUsed {", New: "if false {", Tests: ofStore,
+	},
+	{
+		Name: "a transfer is booked one confirmation early", File: "store/confirmations.go",
+		Old: "have < required(p)", New: "have+1 < required(p)", Tests: ofStore,
+	},
+	{
+		Name: "removed confirmation steps count as never set", File: "store/confirmations.go",
+		Old: "if len(o.ConfirmationStepsMAC) == 0 && len(o.ConfirmationSteps) == 0 {",
+		New: "if len(o.ConfirmationSteps) == 0 {", Tests: ofStore,
+	},
+	{
+		Name: "planted confirmation steps count", File: "store/confirmations.go",
+		Old: "if !s.keys.CheckMAC(o.ConfirmationStepsMAC, proofOfSteps, partsOfSteps(o.ID, o.ConfirmationSteps)...) {",
+		New: "if false {", Tests: ofStore,
+	},
+	{
+		Name: "a step asks for fewer confirmations than the installation", File: "models/confirmations.go",
+		Old: "needed = max(needed, step.Confirmations)", New: "needed = step.Confirmations", Tests: ofModels,
 	},
 	{
 		Name: "credits of a stale version are booked", File: "store/credit.go",

@@ -370,6 +370,7 @@
 
   const settingsForm = $('#settings-form');
   const toleranceForm = $('#tolerance-form');
+  const confirmationsForm = $('#confirmations-form');
   const settings = {
     async show() {
       // Until the present settings are shown, nothing can be typed that they would replace, and nothing saved instead of them.
@@ -378,6 +379,7 @@
       try {
         writeSettings(await call('GET', '/api/operator/settings'));
         writeTolerance(await call('GET', '/api/operator/tolerance'));
+        writeConfirmations(await call('GET', '/api/operator/confirmations'));
         showLogo();
         enableSettings(true);
       } catch (error) {
@@ -389,7 +391,9 @@
     },
   };
   function enableSettings(isEnabled) {
-    for (const field of [...settingsForm.elements, ...toleranceForm.elements]) field.disabled = !isEnabled;
+    for (const form of [settingsForm, toleranceForm, confirmationsForm]) {
+      for (const field of form.elements) field.disabled = !isEnabled;
+    }
   }
   function writeSettings(now) {
     settingsForm.elements.name.value = now.name || '';
@@ -429,6 +433,27 @@
     });
     if (!isDone) return;
     writeTolerance(after);
+    toast('Saved.');
+  });
+
+  // ---- Confirmations by amount ----
+
+  function writeConfirmations(now) {
+    $('[data-floor]', confirmationsForm).textContent = String(now.floor);
+    confirmationsForm.elements.steps.value = now.steps.map((step) => `${step.from} ${step.confirmations}`).join('\n');
+  }
+  onSubmit(confirmationsForm, async ({ steps: text }) => {
+    const steps = text.split('\n').map((line) => line.trim()).filter(Boolean).map((line) => {
+      const [from, ...rest] = line.split(/\s+/);
+      return { from, confirmations: rest.join(' ') };
+    });
+    let after;
+    const isDone = await ask({
+      title: 'Change the confirmations?', text: 'They decide how long a payment waits before it is PAID.', fields: confirmFields(me), confirm: 'Save',
+      run: async (values) => { after = await call('PUT', '/api/operator/confirmations', { steps, ...confirmation(values) }); },
+    });
+    if (!isDone) return;
+    writeConfirmations(after);
     toast('Saved.');
   });
 

@@ -319,6 +319,43 @@ test('rejecting a payment, settings and the second factor', async () => {
   await page.goto(`${api}/dashboard.html#settings`)
   await until('the settings are there', async () => !await page.getByLabel('Return origins').isDisabled())
 
+  // Confirmations by amount: steps below the installation's number are refused, and a payment above a step waits longer.
+  const steps = page.getByLabel('Steps')
+  const setSteps = async (text) => {
+    await steps.fill(text)
+    await page.getByRole('button', { name: 'Set the confirmations' }).click()
+    await page.getByRole('dialog').getByLabel('Your password').fill(stack.operator.password)
+    await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+  }
+  assert.equal(await steps.inputValue(), '')
+  await page.getByText('each payment needs 12; you can require more').waitFor()
+  page.expected.push('400')
+  await setSteps('60 11')
+  await page.getByRole('dialog').getByText('confirmations of step 1 must be a whole number from 12 to 1000.').waitFor()
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+  await setSteps('\n 60   15 \n900.5 64\n')
+  await until('the steps are shown as they count', async () => await steps.inputValue() === '60.00 15\n900.50 64')
+  await page.reload()
+  await until('they are still there', async () => await steps.inputValue() === '60.00 15\n900.50 64')
+  await everyLook(page, 'dashboard-confirmations')
+  const large = await (await fetch(api + '/api/payment/create', {
+    method: 'POST', headers: { 'content-type': 'application/json', 'x-api-key': stack.operator.apiKey, 'x-api-secret': stack.operator.apiSecret },
+    body: JSON.stringify({ amount: 60, userId: 'u', network: 'ERC20' }),
+  })).json()
+  await setSteps('') // says nothing about the payment that exists
+  await until('there are none', async () => await steps.inputValue() === '')
+  const state = async () => (await fetch(`${api}/payment/data/${large.paymentId}`)).json()
+  await transfer(large.depositAddress, 60_000_000)
+  await mine(14)
+  const waiting = await until('all but one', async () => { const now = await state(); return now.confirmations === 14 && now })
+  assert.deepEqual([waiting.status, waiting.requiredConfirmations], ['CONFIRMING', 15])
+  const longer = await open(new URL(large.paymentUrl).pathname)
+  await longer.getByText('14/15').waitFor()
+  await mine()
+  await longer.getByRole('heading', { name: 'Payment complete' }).waitFor()
+  assert.equal((await state()).status, 'PAID')
+  longer.check()
+
   // A logo: what is none is refused, and the payer sees the one that is.
   const picture = (name, content) => page.getByLabel('Picture').setInputFiles({ name, mimeType: 'image/png', buffer: content })
   page.expected.push('400')
