@@ -50,22 +50,18 @@ func (s *Server) checkoutPage(c *gin.Context) error {
 
 // checkout reads what the checkout page of a payment shows.
 func (s *Server) checkout(ctx context.Context, id string, language web.Language) (web.Checkout, error) {
-	row, err := s.Store.Payment(ctx, id)
-	if err != nil {
-		return web.Checkout{}, fmt.Errorf("read the payment: %w", err)
-	}
-	p, head, err := s.live(ctx, row)
+	p, head, err := s.paymentByID(ctx, id)
 	if err != nil {
 		return web.Checkout{}, err
 	}
 	checkout := web.Checkout{
 		Payment: p, Language: language, Network: s.Network, Now: s.Clock(), BlockTime: s.BlockTime,
-		HasFaucet: s.Faucet != nil,
+		HasFaucet: s.Faucet != nil && !p.IsTest,
 		Refresh:   min(max(s.BlockTime, pageRefreshMin), pageRefreshMax), RequiredConfirmations: s.requiredConfirmations(p),
 	}
 	checkout.Confirmations = min(models.Confirmations(head, p.LastBlock), checkout.RequiredConfirmations)
 	checkout.WindowEnd, checkout.IsPaused = s.window(ctx, p)
-	if p.Status == models.StatusPending {
+	if p.Status == models.StatusPending && !p.IsTest {
 		sums, err := s.Store.OnTheirWay(ctx, []string{p.ID})
 		if err != nil { // it is only a hint, so the page is shown without it
 			s.Log.WarnContext(ctx, "cannot read the pending transfers", "payment_id", p.ID, "error", err)
@@ -189,7 +185,7 @@ func (s *Server) payFromFaucet(c *gin.Context) error {
 		return err
 	}
 	missing := checkout.Payment.AmountRequested - checkout.Payment.AmountReceived
-	if checkout.Payment.Status.IsFinal() || missing <= 0 {
+	if checkout.Payment.Status.IsFinal() || missing <= 0 || checkout.Payment.IsTest {
 		return conflict("nothing_missing", "Nothing is missing for this payment.")
 	}
 	if _, err := s.Faucet(c.Request.Context(), checkout.Payment.DepositAddress, missing); err != nil {

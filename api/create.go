@@ -34,6 +34,7 @@ type created struct {
 	PaymentReference string  `json:"paymentReference"`
 	DepositAddress   string  `json:"depositAddress"`
 	ExpiresAt        instant `json:"expiresAt"`
+	Test             bool    `json:"test,omitzero"` // true for a test payment, and not there for a real one
 }
 
 // order is the content of a create call.
@@ -81,14 +82,41 @@ func (s *Server) createPayment(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	payment, isNew, err := s.createOrRepeat(c.Request.Context(), operatorOfRequest(c), store.NewPayment{
+	in := store.NewPayment{
 		ID: models.NewID(), Reference: models.NewReference(),
 		OperatorID: operatorOfRequest(c).ID, UserID: wanted.UserID, Network: wanted.Network, Currency: wanted.Currency,
 		AmountRequested: wanted.Amount,
-		Tolerance:       s.Store.ToleranceOf(c.Request.Context(), operatorOfRequest(c)).Of(wanted.Amount),
 		IdempotencyKey:  idempotencyKey, RequestHash: wanted.hash(),
 		ReturnURL: wanted.ReturnURL, Description: wanted.Description, Metadata: wanted.Metadata,
-	}, cmp.Or(wanted.ExpiresIn, s.PaymentWindow))
+	}
+	if outcome, isTest, err := s.outcomeOf(c, wanted.Metadata); err != nil {
+		return err
+	} else if isTest {
+		return s.createTest(c, wanted, in, outcome)
+	}
+	in.Tolerance = s.Store.ToleranceOf(c.Request.Context(), operatorOfRequest(c)).Of(wanted.Amount)
+	payment, isNew, err := s.createOrRepeat(c.Request.Context(), operatorOfRequest(c), in, s.windowOf(wanted))
+	if err != nil {
+		return createFailure(err)
+	}
+	if payment.WorkflowStartedAt == nil {
+		// Repeated calls notify too: the process that committed the row may have died before it did.
+		s.Starter.Notify(payment)
+	}
+	if err := s.checkHandedOut(c.Request.Context(), payment); err != nil {
+		return err
+	}
+	s.writeCreated(c, payment, s.windowEnd(c.Request.Context(), payment), isNew)
+	return nil
+}
+
+// windowOf returns the time from a new payment's creation to its expiry.
+func (s *Server) windowOf(wanted order) time.Duration {
+	return cmp.Or(wanted.ExpiresIn, s.PaymentWindow)
+}
+
+// createFailure returns what the client gets for an error of creating a payment.
+func createFailure(err error) error {
 	if errors.Is(err, models.ErrIdempotencyMismatch) {
 		return &failure{
 			status: http.StatusUnprocessableEntity, code: "idempotency_mismatch", field: headerIdempotencyKey,
@@ -98,26 +126,19 @@ func (s *Server) createPayment(c *gin.Context) error {
 	if errors.Is(err, models.ErrRestored) {
 		return errDatabaseRestored.because(err)
 	}
-	if err != nil {
-		return fmt.Errorf("create a payment: %w", err)
-	}
-	if payment.WorkflowStartedAt == nil {
-		// Repeated calls notify too: the process that committed the row may have died before it did.
-		s.Starter.Notify(payment)
-	}
-	if err := s.checkHandedOut(c.Request.Context(), payment); err != nil {
-		return err
-	}
+	return fmt.Errorf("create a payment: %w", err)
+}
+
+// writeCreated answers with a payment that was created, now or by an earlier call with the same idempotency key.
+func (s *Server) writeCreated(c *gin.Context, p models.Payment, end time.Time, isNew bool) {
 	if !isNew {
 		c.Header("Idempotent-Replayed", "true")
 	}
-	url := views.CheckoutURL(s.PublicURL, payment)
+	url := views.CheckoutURL(s.PublicURL, p)
 	writeJSON(c, http.StatusOK, created{
-		SessionID: payment.ID, PaymentID: payment.ID, PaymentURL: url, CheckoutURL: url,
-		PaymentReference: payment.Reference,
-		DepositAddress:   payment.DepositAddress, ExpiresAt: instant(s.windowEnd(c.Request.Context(), payment)),
+		SessionID: p.ID, PaymentID: p.ID, PaymentURL: url, CheckoutURL: url, PaymentReference: p.Reference,
+		DepositAddress: p.DepositAddress, ExpiresAt: instant(end), Test: p.IsTest,
 	})
-	return nil
 }
 
 // createOrRepeat creates a payment, or returns the one created earlier with the same idempotency key. The limits, the
@@ -162,10 +183,8 @@ func (s *Server) mayCreate(
 		now = s.Clock()
 	case s.pausesOf(ctx, wanted.Network).token.Unfollowed != "":
 		err = errTokenDeprecated
-	case wanted.AmountRequested > bounds.MaxAmount:
-		err = tooLarge(bounds.MaxAmount)
-	case wanted.AmountRequested < bounds.MinAmount:
-		err = invalid("amount", "invalid_amount", "amount must be at least %s %s.", bounds.MinAmount, models.CurrencyUSDT)
+	default:
+		err = bounds.check(wanted.AmountRequested)
 	}
 	// Responses carry milliseconds, so the row must not be more precise.
 	wanted.CreatedAt = now.UTC().Truncate(time.Millisecond)
@@ -180,6 +199,18 @@ func (s *Server) paymentTime(ctx context.Context, network string, limit time.Dur
 		limit = math.MaxInt64
 	}
 	return s.Store.PaymentTime(ctx, network, s.Clock(), limit)
+}
+
+// check returns an error unless a payment may be of that amount.
+func (l limits) check(amount models.Amount) error {
+	switch {
+	case amount > l.MaxAmount:
+		return tooLarge(l.MaxAmount)
+	case amount < l.MinAmount:
+		return invalid("amount", "invalid_amount", "amount must be at least %s %s.", l.MinAmount, models.CurrencyUSDT)
+	default:
+		return nil
+	}
 }
 
 // tooLarge refuses an amount above a maximum.

@@ -75,10 +75,17 @@ func (s *Server) decide(c *gin.Context, reason string, d decision) error {
 		return err
 	}
 	operator := operatorOfRequest(c)
-	payment, stored, err := s.storeDecision(ctx, operator.ID, d, models.PaymentDecision{
+	wanted := models.PaymentDecision{
 		PaymentID: id, Kind: d.kind, Reason: reason, Actor: "operator:" + operator.ID, Via: s.viaOf(c),
 		Address: c.ClientIP(),
-	})
+	}
+	if isTestKey(c) {
+		return s.decideTest(c, d, wanted)
+	}
+	payment, stored, err := s.storeDecision(ctx, operator.ID, d, wanted)
+	if errors.Is(err, models.ErrNotFound) {
+		return s.decideTest(c, d, wanted)
+	}
 	if err != nil {
 		return err
 	}

@@ -154,6 +154,7 @@ func TestDocsSnippetsRun(t *testing.T) {
 		"events.sh":     {"", `"events":`},
 		"endpoint.sh":   {"", `"secret":"whsec_`},
 		"redeliver.sh":  {"", `"count":0`},
+		"test-mode.sh":  {"", `"test":true`},
 	}
 	snippets := web.Snippets(f.url)
 	for name := range snippets {
@@ -162,9 +163,14 @@ func TestDocsSnippetsRun(t *testing.T) {
 	for _, name := range []string{
 		"create.sh", "idempotent.sh", "status.sh", "full.sh", "list.sh", "csv.sh",
 		"reject.sh", "accept.sh", "balance.sh", "ledger.sh", "events.sh", "endpoint.sh", "redeliver.sh",
+		"test-mode.sh",
 	} {
+		account := f.account
+		if name == "test-mode.sh" {
+			account = f.testKey(account)
+		}
 		cmd := exec.CommandContext(t.Context(), "sh", "-euc", snippets[name])
-		cmd.Env = append(os.Environ(), "PAYCOW_API_KEY="+f.account.APIKey, "PAYCOW_API_SECRET="+f.account.APISecret,
+		cmd.Env = append(os.Environ(), "PAYCOW_API_KEY="+account.APIKey, "PAYCOW_API_SECRET="+account.APISecret,
 			"PAYMENT_ID="+wants[name].payment, "ENDPOINT_ID="+endpoint.ID)
 		out, err := cmd.Output()
 		require.NoError(t, err, name)

@@ -114,6 +114,11 @@ var documentedErrors = []web.ErrorCode{
 		Remedy:  "Contact the admin.",
 	},
 	{
+		Status: http.StatusForbidden, Code: "test_key",
+		Meaning: "The API key is for test payments only, and the call is about real ones.",
+		Remedy:  "Use a key that is not for test payments.",
+	},
+	{
 		Status: http.StatusForbidden, Code: "missing_scope",
 		Meaning: "The API key does not have the scope of this call.",
 		Remedy:  "Use a key with the scope that msg names.",

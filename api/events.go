@@ -19,6 +19,7 @@ type eventView struct {
 	Timestamp instant          `json:"timestamp"`
 	Schema    int              `json:"schema"` // version of the form of data
 	Data      json.RawMessage  `json:"data"`   // the full view of the payment as it was then
+	Test      bool             `json:"test,omitzero"`
 }
 
 // eventList is one page of an operator's events.
@@ -28,12 +29,16 @@ type eventList struct {
 }
 
 func (s *Server) listEvents(c *gin.Context) error {
-	query, err := parseQuery(c.Request.URL, "type", "payment", "from", "to", "cursor", "limit")
+	query, err := parseQuery(c.Request.URL, "type", "payment", "from", "to", "test", "cursor", "limit")
+	if err != nil {
+		return err
+	}
+	side, err := sideOfList(c)
 	if err != nil {
 		return err
 	}
 	filter := store.EventFilter{
-		OperatorID: operatorOfRequest(c).ID, Type: models.EventType(query["type"]), PaymentID: query["payment"],
+		OperatorID: side, Type: models.EventType(query["type"]), PaymentID: query["payment"],
 		Cursor: query["cursor"],
 	}
 	if filter.Type != "" && !slices.Contains(models.EventTypes(), filter.Type) {
@@ -53,9 +58,11 @@ func (s *Server) listEvents(c *gin.Context) error {
 		return fmt.Errorf("list the events: %w", err)
 	}
 	list := eventList{Events: make([]eventView, len(events)), NextCursor: textOrNull(next)}
+	_, isTest := models.OperatorOfSide(side)
 	for i, e := range events {
 		list.Events[i] = eventView{
 			ID: e.ID, Type: e.Type, Timestamp: instant(e.CreatedAt), Schema: e.Schema, Data: json.RawMessage(e.Data),
+			Test: isTest,
 		}
 	}
 	writeJSON(c, http.StatusOK, list)

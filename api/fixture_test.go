@@ -107,6 +107,13 @@ func (fakeAddresses) Address(index uint32) (string, error) {
 	return fmt.Sprintf("0x%040x", index+1), nil
 }
 
+// fakeTestAddresses derives addresses that fakeAddresses never does.
+type fakeTestAddresses struct{}
+
+func (fakeTestAddresses) Address(index uint32) (string, error) {
+	return fmt.Sprintf("0xb%039x", index+1), nil
+}
+
 // fixture is an API on a real database with two operators.
 type fixture struct {
 	*testing.T
@@ -172,7 +179,7 @@ func setup(t *testing.T, change ...func(*Config)) *fixture {
 	f := &fixture{T: t, store: db, path: path, engine: &fakeEngine{store: db}, starter: &fakeStarter{}, log: log}
 	config := Config{
 		Store: db, Engine: f.engine, Starter: f.starter, Addresses: fakeAddresses{}, PublicURL: "http://paycow.test/",
-		Log:          logger,
+		Log: logger, TestAddresses: fakeTestAddresses{},
 		DecisionWait: 5 * time.Second, MaxAmount: 1000 * models.USDT,
 	}
 	for _, c := range change {

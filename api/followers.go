@@ -170,5 +170,15 @@ func (f *followers) stamps(ctx context.Context, ids []string) (map[string]string
 		stamps[p.ID] = fmt.Sprint(p.Version, min(models.Confirmations(head, p.LastBlock), s.requiredConfirmations(p)),
 			onTheirWay[p.ID], end.UnixMilli(), isPaused, s.Clock().Before(end))
 	}
+	if len(rows) == len(ids) {
+		return stamps, nil
+	}
+	tests, err := s.Store.TestPaymentsByID(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read the followed test payments: %w", err)
+	}
+	for _, t := range tests {
+		stamps[t.ID] = fmt.Sprint(t.Version)
+	}
 	return stamps, nil
 }

@@ -160,6 +160,7 @@ func TestBadInput(t *testing.T) {
 	apitest.BadInput(t, apitest.Target{
 		BaseURL: f.url, Account: f.account, Other: f.other, MaxAmount: f.server.MaxAmount,
 		Keys: f.key(f.operatorID(f.operator(models.OperatorActive)), models.Credential{Scopes: string(models.ScopeKeysWrite)}),
+		Test: f.key(f.operatorID(f.operator(models.OperatorActive)), models.Credential{Test: true}),
 		Inactive: []apitest.Inactive{
 			{Account: f.operator(models.OperatorPending), Code: "account_pending"},
 			{Account: f.operator(models.OperatorSuspended), Code: "account_suspended"},

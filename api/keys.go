@@ -43,6 +43,7 @@ type keyView struct {
 	CreatedAt  instant        `json:"createdAt"`
 	LastUsedAt *instant       `json:"lastUsedAt"`
 	IsReplaced bool           `json:"isReplaced"`
+	Test       bool           `json:"test"` // it is for test payments only
 }
 
 func viewOfKey(key models.Credential) keyView {
@@ -54,6 +55,7 @@ func viewOfKey(key models.Credential) keyView {
 		ID: key.APIKey, APIKey: key.APIKey, Name: key.Name, Scopes: key.AllowedScopes(),
 		Networks: append([]string{}, strings.Fields(key.Networks)...), ExpiresAt: (*instant)(end),
 		CreatedAt: instant(key.CreatedAt), LastUsedAt: (*instant)(key.LastUsedAt), IsReplaced: key.ValidUntil != nil,
+		Test: key.Test,
 	}
 }
 
@@ -82,7 +84,7 @@ func (s *Server) writeKeys(c *gin.Context, operatorID string) error {
 // createKey makes another API key. A person confirms it with the password; an API key makes only keys that can do no
 // more than itself.
 func (s *Server) createKey(c *gin.Context) error {
-	known := []string{"name", "scopes", "networks", "expiresAt"}
+	known := []string{"name", "scopes", "networks", "expiresAt", "test"}
 	maker, isKey := keyOfRequest(c)
 	if !isKey {
 		known = append(known, "password", "code")
@@ -108,10 +110,11 @@ func (s *Server) createKey(c *gin.Context) error {
 		return fmt.Errorf("create an API key: %w", err)
 	}
 	next.Name, next.Scopes, next.Networks, next.ExpiresAt = limits.Name, limits.Scopes, limits.Networks, limits.ExpiresAt
+	next.Test = limits.Test
 	next.CreatedAt = s.Clock().UTC().Truncate(time.Millisecond)
 	err = s.Store.CreateCredential(c.Request.Context(), next, maker.APIKey, auditOfKey(c, "key_created",
-		fmt.Sprintf("Made the API key %s, named %q, with the scopes %s.", next.APIKey, next.Name,
-			listOf(next.AllowedScopes()))))
+		fmt.Sprintf("Made the API key %s, named %q, with the scopes %s%s.", next.APIKey, next.Name,
+			listOf(next.AllowedScopes()), forTests(next.Test))))
 	switch {
 	case errors.Is(err, models.ErrAlreadyExists):
 		return errNameTaken
@@ -150,6 +153,15 @@ func (s *Server) limitsOf(body fields) (limits models.Credential, err error) {
 		}
 		at = at.UTC().Truncate(time.Millisecond)
 		limits.ExpiresAt = &at
+	}
+	if limits.Test, err = body.flag("test"); err != nil {
+		return models.Credential{}, err
+	}
+	for _, scope := range limits.AllowedScopes() {
+		if !limits.Allows(scope) {
+			return models.Credential{}, invalid("scopes", "invalid_field",
+				"scopes of an API key for test payments must hold only %s.", listOf(models.TestScopes()))
+		}
 	}
 	return limits, nil
 }

@@ -24,6 +24,7 @@ func (f *fixture) key(operatorID string, limits models.Credential) apitest.Accou
 	next, secret, err := secrets.NewCredential(operatorID, masterKey)
 	require.NoError(f, err)
 	next.Name, next.Scopes, next.Networks, next.ExpiresAt = limits.Name, limits.Scopes, limits.Networks, limits.ExpiresAt
+	next.Test = limits.Test
 	if next.Name == "" {
 		next.Name = next.APIKey
 	}

@@ -23,11 +23,7 @@ func (s *Server) publicPayment(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	row, err := s.Store.Payment(c.Request.Context(), id)
-	if err != nil {
-		return fmt.Errorf("read the payment: %w", err)
-	}
-	p, head, err := s.live(c.Request.Context(), row)
+	p, head, err := s.paymentByID(c.Request.Context(), id)
 	if err != nil {
 		return err
 	}
@@ -42,7 +38,7 @@ func (s *Server) operatorPayment(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	view, err := s.newOperatorView(c.Request.Context(), operatorOfRequest(c).ID, id)
+	view, err := s.viewOfRequest(c, id)
 	if err != nil {
 		return err
 	}
@@ -84,7 +80,7 @@ var paymentColumns = []string{
 }
 
 func (p listedPayment) cells() []string {
-	return []string{
+	cells := []string{
 		p.ID, harmless(p.UserID), p.AmountRequested.String(), p.AmountReceived.String(), p.AmountCredited.String(),
 		p.CurrencyInfo,
 		textOrEmpty(p.DepositAddress), p.DepositNetwork, p.Status.String(), string(p.Exception),
@@ -92,36 +88,35 @@ func (p listedPayment) cells() []string {
 		p.PaymentReference, textOrEmpty(p.TxHash), p.CreatedAt.String(), p.ExpiresAt.String(),
 		harmless(textOrEmpty(p.Description)), harmless(p.Metadata.JSON()),
 	}
+	if p.Test {
+		cells = append(cells, "true")
+	}
+	return cells
 }
 
 func (s *Server) listPayments(c *gin.Context) error {
-	filter, err := parsePaymentFilter(c.Request.URL, "metadata"+anyKey, "metadataKey")
+	filter, err := parsePaymentFilter(c.Request.URL, "metadata"+anyKey, "metadataKey", "test")
 	if err != nil {
 		return err
 	}
 	filter.OperatorID = operatorOfRequest(c).ID
-	isCSV := wantsCSV(c)
+	isTest, err := wantsTests(c)
+	if err != nil {
+		return err
+	}
+	read, columns := s.listPage, paymentColumns
+	if isTest {
+		read, columns = s.listTestPage, append(slices.Clone(columns), "test")
+	}
 	page := func(cursor string) (rows []listedPayment, next string, err error) {
 		ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
 		defer cancel()
 		filter.Cursor = cursor
-		payments, next, err := s.Store.ListPayments(ctx, filter)
-		if err != nil {
-			return nil, "", fmt.Errorf("list the payments: %w", err)
-		}
-		head, err := s.head(ctx, models.NetworkERC20)
-		if err != nil {
-			return nil, "", err
-		}
-		rows = make([]listedPayment, len(payments))
-		for i, p := range payments {
-			rows[i] = s.newListedPayment(c.Request.Context(), p, head)
-		}
-		return rows, next, nil
+		return read(ctx, filter)
 	}
-	if isCSV {
+	if wantsCSV(c) {
 		filter.Limit = maxListLimit // a small page would cost a query for a few rows
-		return streamCSV(s, c, "payments.csv", paymentColumns, filter.Cursor, page)
+		return streamCSV(s, c, "payments.csv", columns, filter.Cursor, page)
 	}
 	payments, next, err := page(filter.Cursor)
 	if err != nil {
@@ -129,6 +124,25 @@ func (s *Server) listPayments(c *gin.Context) error {
 	}
 	writeJSON(c, http.StatusOK, paymentList{Payments: payments, NextCursor: textOrNull(next)})
 	return nil
+}
+
+// listPage reads one page of an operator's payments.
+func (s *Server) listPage(
+	ctx context.Context, filter store.PaymentFilter,
+) (rows []listedPayment, next string, err error) {
+	payments, next, err := s.Store.ListPayments(ctx, filter)
+	if err != nil {
+		return nil, "", fmt.Errorf("list the payments: %w", err)
+	}
+	head, err := s.head(ctx, models.NetworkERC20)
+	if err != nil {
+		return nil, "", err
+	}
+	rows = make([]listedPayment, len(payments))
+	for i, p := range payments {
+		rows[i] = s.newListedPayment(ctx, p, head)
+	}
+	return rows, next, nil
 }
 
 // parsePaymentFilter reads the parameters of a list of payments. more names additional parameters that the list

@@ -64,10 +64,11 @@ func (s *Server) newUnpaidQuota() *quota {
 	}
 }
 
-// newOpenQuota bounds how many payments of an operator are open at a time. Each has a workflow of its own.
-func (s *Server) newOpenQuota() *quota {
+// newOpenQuota bounds how many payments of an operator are open at a time, as count counts them. Each real one has a
+// workflow of its own.
+func (s *Server) newOpenQuota(count func(ctx context.Context, operatorID string, limit int) (int, error)) *quota {
 	return &quota{
-		count: s.Store.OpenCount, refusal: errTooManyOpen, clock: s.Clock, byOperator: map[string]*allowance{},
+		count: count, refusal: errTooManyOpen, clock: s.Clock, byOperator: map[string]*allowance{},
 	}
 }
 

@@ -48,13 +48,15 @@ type Addresses interface {
 	Address(index uint32) (string, error)
 }
 
-// Config configures a Server. Store, Engine, Starter, Addresses and PublicURL are required. The zero value of any
-// other field means the default given beside it.
+// Config configures a Server. Store, Engine, Starter, Addresses, TestAddresses and PublicURL are required. The zero
+// value of any other field means the default given beside it.
 type Config struct {
 	Store     *store.Store
 	Engine    Engine
 	Starter   Starter
 	Addresses Addresses // for new payments
+	// TestAddresses are for test payments: addresses of the same wallet that no payment gets.
+	TestAddresses Addresses
 	// PreviousAddresses are the account keys from which the addresses of earlier payments were derived.
 	PreviousAddresses []Addresses
 
@@ -99,6 +101,9 @@ type Config struct {
 	Network      web.Network   // where payments are made, for the checkout page; chain id and token are required
 	DecisionWait time.Duration // how long reject and accept wait for the workflow's decision; default 8 s
 
+	// TestByMetadata makes a payment whose metadata names an outcome a test payment, whatever key made it. It is for
+	// development only.
+	TestByMetadata bool
 	// Faucet pays an address from a test faucet and returns the transaction's hash. It is nil outside development.
 	Faucet func(ctx context.Context, address string, amount models.Amount) (txHash string, err error)
 
@@ -129,6 +134,7 @@ type Server struct {
 	exports   *budget // CSV files
 	unpaid    *quota
 	open      *quota
+	openTests *quota // test payments are counted among themselves
 	rates     *limiter
 	docs      func() (web.Page, error)
 	passwords passwords
@@ -164,7 +170,8 @@ func newServer(config Config, hash func(password string) string) *Server {
 	}
 	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.exports = newBudget(maxExports, maxExportsPerNetwork)
-	s.unpaid, s.open = s.newUnpaidQuota(), s.newOpenQuota()
+	s.unpaid = s.newUnpaidQuota()
+	s.open, s.openTests = s.newOpenQuota(s.Store.OpenCount), s.newOpenQuota(s.Store.OpenTestCount)
 	s.rates = newLimiter(s.Store.CountRequests, s.Clock)
 	s.crossOrigin = http.NewCrossOriginProtection()
 	if err := s.crossOrigin.AddTrustedOrigin(originText(s.PublicURL)); err != nil {

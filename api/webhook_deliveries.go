@@ -29,6 +29,7 @@ type deliveryView struct {
 	NextAttemptAt *instant              `json:"nextAttemptAt"`
 	ParkedReason  *string               `json:"parkedReason"`
 	Attempts      []attemptView         `json:"attempts"`
+	Test          bool                  `json:"test,omitzero"` // it tells of a test payment
 }
 
 // attemptView is one try. Only the view of a single delivery has the answer's text.
@@ -54,10 +55,11 @@ type requestView struct {
 }
 
 func viewOfDelivery(d store.LoggedDelivery, showAnswers bool) deliveryView {
+	_, isTest := models.OperatorOfSide(d.OperatorID)
 	view := deliveryView{
 		ID: d.ID, EndpointID: d.EndpointID, EventID: d.EventID, EventType: d.EventType, Status: d.Status,
 		CreatedAt: instant(d.CreatedAt), NextAttemptAt: (*instant)(d.NextTryAt), ParkedReason: textOrNull(d.ParkedReason),
-		Attempts: make([]attemptView, len(d.Attempts)),
+		Attempts: make([]attemptView, len(d.Attempts)), Test: isTest,
 	}
 	for i, attempt := range d.Attempts {
 		shown := attemptView{
@@ -75,12 +77,16 @@ func viewOfDelivery(d store.LoggedDelivery, showAnswers bool) deliveryView {
 }
 
 func (s *Server) listDeliveries(c *gin.Context) error {
-	query, err := parseQuery(c.Request.URL, "endpointId", "status", "eventType", "cursor", "limit")
+	query, err := parseQuery(c.Request.URL, "endpointId", "status", "eventType", "test", "cursor", "limit")
+	if err != nil {
+		return err
+	}
+	side, err := sideOfList(c)
 	if err != nil {
 		return err
 	}
 	filter := store.DeliveryFilter{
-		OperatorID: operatorOfRequest(c).ID, EndpointID: query["endpointId"], Cursor: query["cursor"],
+		OperatorID: side, EndpointID: query["endpointId"], Cursor: query["cursor"],
 		Status: models.DeliveryStatus(query["status"]), EventType: models.EventType(query["eventType"]),
 	}
 	if filter.EndpointID != "" && !isLowerHex(filter.EndpointID, 24) {
@@ -113,7 +119,7 @@ func (s *Server) deliveryOfRequest(c *gin.Context) (store.LoggedDelivery, error)
 	if !isLowerHex(id, 24) {
 		return store.LoggedDelivery{}, errUnknownDelivery
 	}
-	delivery, err := s.Store.Delivery(c.Request.Context(), operatorOfRequest(c).ID, id)
+	delivery, err := s.Store.Delivery(c.Request.Context(), id, sidesOf(c)...)
 	if errors.Is(err, models.ErrNotFound) {
 		return delivery, errUnknownDelivery.because(err)
 	}
@@ -130,7 +136,7 @@ func (s *Server) readDelivery(c *gin.Context) error {
 	}
 	ctx := c.Request.Context()
 	request := requestView{Headers: map[string]string{}, Body: string(delivery.Body)}
-	endpoint, err := s.Store.WebhookEndpointOf(ctx, delivery.OperatorID, delivery.EndpointID)
+	endpoint, err := s.Store.WebhookEndpointOf(ctx, delivery.EndpointID, delivery.OperatorID)
 	if err == nil {
 		request.URL = &endpoint.URL
 	} else if !errors.Is(err, models.ErrNotFound) {
@@ -164,7 +170,7 @@ func (s *Server) redeliver(c *gin.Context) error {
 
 // writeDelivery answers that a delivery was accepted.
 func (s *Server) writeDelivery(c *gin.Context, id string) error {
-	delivery, err := s.Store.Delivery(c.Request.Context(), operatorOfRequest(c).ID, id)
+	delivery, err := s.Store.Delivery(c.Request.Context(), id, sidesOf(c)...)
 	if err != nil {
 		return fmt.Errorf("read a webhook delivery: %w", err)
 	}
@@ -181,7 +187,11 @@ func (s *Server) testEndpoint(c *gin.Context) error {
 	if _, err := readOptionalFields(c); err != nil {
 		return err
 	}
-	delivery, err := s.Store.CreateTestDelivery(c.Request.Context(), operatorOfRequest(c).ID, id)
+	endpoint, err := s.endpointOfRequest(c, id)
+	if err != nil {
+		return err
+	}
+	delivery, err := s.Store.CreateTestDelivery(c.Request.Context(), endpoint.OperatorID, id)
 	if err != nil {
 		return endpointFailure(err)
 	}
@@ -206,7 +216,11 @@ func (s *Server) redeliverFailed(c *gin.Context) error {
 	if err != nil || since.Year() < firstYear || since.Year() > lastYear {
 		return invalid("since", "invalid_field", "since must be a time such as 2026-03-12T22:30:00Z (RFC 3339).")
 	}
-	count, more, err := s.Store.RedeliverFailed(c.Request.Context(), operatorOfRequest(c).ID, id, since.UTC())
+	endpoint, err := s.endpointOfRequest(c, id)
+	if err != nil {
+		return err
+	}
+	count, more, err := s.Store.RedeliverFailed(c.Request.Context(), endpoint.OperatorID, id, since.UTC())
 	if err != nil {
 		return endpointFailure(err)
 	}

@@ -45,6 +45,7 @@ type endpointView struct {
 	DisabledReason *string        `json:"disabledReason"`
 	FailingSince   *instant       `json:"failingSince"`
 	OldSecretUntil *instant       `json:"oldSecretUntil"`
+	Test           bool           `json:"test"` // it is told of test payments, and of no others
 	Recent         deliveryCounts `json:"recent"`
 }
 
@@ -66,17 +67,18 @@ func (s *Server) viewOfEndpoint(e models.WebhookEndpoint, counts store.DeliveryC
 	if until != nil && !until.After(s.Clock()) {
 		until = nil
 	}
+	_, isTest := models.OperatorOfSide(e.OperatorID)
 	return endpointView{
 		ID: e.ID, URL: e.URL, Events: strings.Fields(e.EventTypes), Enabled: e.Enabled, Description: e.Description,
 		CreatedAt: instant(e.CreatedAt), DisabledReason: textOrNull(e.DisabledReason),
-		FailingSince: (*instant)(e.FailingSince), OldSecretUntil: (*instant)(until),
+		FailingSince: (*instant)(e.FailingSince), OldSecretUntil: (*instant)(until), Test: isTest,
 		Recent: deliveryCounts{Delivered: counts.Delivered, Pending: counts.Pending, Parked: counts.Parked},
 	}
 }
 
 // writeEndpoint answers with an endpoint, and with its secret unless that is "".
 func (s *Server) writeEndpoint(c *gin.Context, status int, e models.WebhookEndpoint, secret string) error {
-	counts, err := s.recentCounts(c, e.ID)
+	counts, err := s.recentCounts(c, e.OperatorID, e.ID)
 	if err != nil && secret == "" { // a new secret is told in any case
 		return err
 	}
@@ -89,9 +91,9 @@ func (s *Server) writeEndpoint(c *gin.Context, status int, e models.WebhookEndpo
 	return nil
 }
 
-// recentCounts counts the deliveries to one endpoint, or to all for "".
-func (s *Server) recentCounts(c *gin.Context, endpointID string) (map[string]store.DeliveryCounts, error) {
-	counts, err := s.Store.DeliveryCounts(c.Request.Context(), operatorOfRequest(c).ID, endpointID,
+// recentCounts counts the deliveries to one endpoint, or to all of a side for "".
+func (s *Server) recentCounts(c *gin.Context, side, endpointID string) (map[string]store.DeliveryCounts, error) {
+	counts, err := s.Store.DeliveryCounts(c.Request.Context(), side, endpointID,
 		s.Clock().Add(-recentDeliveries))
 	if err != nil {
 		return nil, fmt.Errorf("count the deliveries: %w", err)
@@ -100,11 +102,18 @@ func (s *Server) recentCounts(c *gin.Context, endpointID string) (map[string]sto
 }
 
 func (s *Server) listEndpoints(c *gin.Context) error {
-	endpoints, err := s.Store.WebhookEndpoints(c.Request.Context(), operatorOfRequest(c).ID)
+	if _, err := parseQuery(c.Request.URL, "test"); err != nil {
+		return err
+	}
+	side, err := sideOfList(c)
+	if err != nil {
+		return err
+	}
+	endpoints, err := s.Store.WebhookEndpoints(c.Request.Context(), side)
 	if err != nil {
 		return fmt.Errorf("list the webhook endpoints: %w", err)
 	}
-	counts, err := s.recentCounts(c, "")
+	counts, err := s.recentCounts(c, side, "")
 	if err != nil {
 		return err
 	}
@@ -121,11 +130,20 @@ func (s *Server) readEndpoint(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	endpoint, err := s.Store.WebhookEndpointOf(c.Request.Context(), operatorOfRequest(c).ID, id)
+	endpoint, err := s.endpointOfRequest(c, id)
 	if err != nil {
-		return endpointFailure(err)
+		return err
 	}
 	return s.writeEndpoint(c, http.StatusOK, endpoint, "")
+}
+
+// endpointOfRequest returns the endpoint with an id, on a side that the request may see.
+func (s *Server) endpointOfRequest(c *gin.Context, id string) (models.WebhookEndpoint, error) {
+	endpoint, err := s.Store.WebhookEndpointOf(c.Request.Context(), id, sidesOf(c)...)
+	if err != nil {
+		return endpoint, endpointFailure(err)
+	}
+	return endpoint, nil
 }
 
 // endpointID returns the id in the path. Returns a 404 for what is none.
@@ -216,7 +234,7 @@ func eventTypesOf(raw jsontext.Value) (string, error) {
 }
 
 func (s *Server) createEndpoint(c *gin.Context) error {
-	body, err := readFields(c, endpointFields...)
+	body, err := readFields(c, append(slices.Clone(endpointFields), "test")...)
 	if err != nil {
 		return err
 	}
@@ -227,8 +245,16 @@ func (s *Server) createEndpoint(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	isTest, err := body.flag("test")
+	if err != nil {
+		return err
+	}
+	if _, isThere := body["test"]; isThere && !isTest && isTestKey(c) {
+		return errTestKey
+	}
+	isTest = isTest || isTestKey(c)
 	endpoint := models.WebhookEndpoint{
-		ID: models.NewID(), OperatorID: operatorOfRequest(c).ID, EventTypes: models.AllEventTypes, Enabled: true,
+		ID: models.NewID(), OperatorID: sideOf(c, isTest), EventTypes: models.AllEventTypes, Enabled: true,
 	}
 	change.Apply(&endpoint)
 	secret, sealed, err := secrets.NewWebhookSecret(endpoint.ID, s.MasterKey)
@@ -238,8 +264,8 @@ func (s *Server) createEndpoint(c *gin.Context) error {
 	endpoint.SecretSealed = sealed
 	maker, _ := keyOfRequest(c)
 	endpoint, err = s.Store.CreateWebhookEndpoint(c.Request.Context(), endpoint, maker.APIKey, auditOfKey(c,
-		"webhook_endpoint_created", fmt.Sprintf("Created the webhook endpoint %s at %s for the events %s.", endpoint.ID,
-			endpoint.Host(), endpoint.EventTypes)))
+		"webhook_endpoint_created", fmt.Sprintf("Created the webhook endpoint %s at %s for the events %s%s.", endpoint.ID,
+			endpoint.Host(), endpoint.EventTypes, forTests(isTest))))
 	switch {
 	case errors.Is(err, models.ErrNotPossible):
 		return errTooManyEndpoints
@@ -267,8 +293,12 @@ func (s *Server) changeEndpoint(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	before, err := s.endpointOfRequest(c, id)
+	if err != nil {
+		return err
+	}
 	maker, _ := keyOfRequest(c)
-	endpoint, err := s.Store.ChangeWebhookEndpoint(c.Request.Context(), operatorOfRequest(c).ID, id, maker.APIKey, change,
+	endpoint, err := s.Store.ChangeWebhookEndpoint(c.Request.Context(), before.OperatorID, id, maker.APIKey, change,
 		auditOfKey(c, "webhook_endpoint_changed", fmt.Sprintf("Changed the webhook endpoint %s: %s.", id, wordsOf(change))))
 	if err != nil {
 		return endpointFailure(err)
@@ -299,8 +329,12 @@ func (s *Server) deleteEndpoint(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	endpoint, err := s.endpointOfRequest(c, id)
+	if err != nil {
+		return err
+	}
 	maker, _ := keyOfRequest(c)
-	err = s.Store.DeleteWebhookEndpoint(c.Request.Context(), operatorOfRequest(c).ID, id, maker.APIKey,
+	err = s.Store.DeleteWebhookEndpoint(c.Request.Context(), endpoint.OperatorID, id, maker.APIKey,
 		auditOfKey(c, "webhook_endpoint_deleted", "Deleted the webhook endpoint "+id+"."))
 	if err != nil {
 		return endpointFailure(err)
@@ -328,12 +362,16 @@ func (s *Server) rotateWebhookSecret(c *gin.Context) error {
 		}
 		overlap = time.Duration(hours) * time.Hour
 	}
+	before, err := s.endpointOfRequest(c, id)
+	if err != nil {
+		return err
+	}
 	secret, sealed, err := secrets.NewWebhookSecret(id, s.MasterKey)
 	if err != nil {
 		return fmt.Errorf("create a secret: %w", err)
 	}
 	maker, _ := keyOfRequest(c)
-	endpoint, err := s.Store.RotateWebhookSecret(c.Request.Context(), operatorOfRequest(c).ID, id, maker.APIKey, sealed,
+	endpoint, err := s.Store.RotateWebhookSecret(c.Request.Context(), before.OperatorID, id, maker.APIKey, sealed,
 		overlap, auditOfKey(c, "webhook_secret_rotated", fmt.Sprintf(
 			"Rotated the secret of the webhook endpoint %s; the old one signs for another %g hours.", id, overlap.Hours())))
 	if err != nil {
@@ -361,7 +399,7 @@ func (s *Server) revealWebhookSecret(c *gin.Context) error {
 		return err
 	}
 	endpoint, err := s.Store.WebhookEndpoint(c.Request.Context(), id)
-	if err == nil && endpoint.OperatorID != operator.ID {
+	if owner, _ := models.OperatorOfSide(endpoint.OperatorID); err == nil && owner != operator.ID {
 		return errUnknownEndpoint
 	}
 	if err != nil {

@@ -15,12 +15,19 @@ import (
 // accountDepth is how deep m/44'/60'/0' lies below the master key.
 const accountDepth = 3
 
-// XPub derives addresses from a BIP-32 public account key (m/44'/60'/0'), on its external chain. No private key is
-// involved. It is safe for concurrent use.
+// XPub derives addresses from a BIP-32 public account key (m/44'/60'/0'), on one of its branches: first the external
+// one. No private key is involved. It is safe for concurrent use.
 type XPub struct {
-	external    *hdkeychain.ExtendedKey // m/44'/60'/0'/0
+	account     *hdkeychain.ExtendedKey // m/44'/60'/0'
+	branch      *hdkeychain.ExtendedKey // m/44'/60'/0'/0
 	fingerprint string
 }
+
+// The branches of an account (BIP-44).
+const (
+	externalBranch = 0 // deposit addresses
+	internalBranch = 1 // addresses of test payments
+)
 
 // NewXPub parses a public account key. Each error is one sentence and never repeats the key.
 func NewXPub(xpub string) (*XPub, error) {
@@ -43,23 +50,33 @@ func NewXPub(xpub string) (*XPub, error) {
 		return nil, fmt.Errorf("the key is at depth %d instead of %d; use the xpub of the account m/44'/60'/0'",
 			account.Depth(), accountDepth)
 	}
-	external, err := account.Derive(0)
+	external, err := account.Derive(externalBranch)
 	if err != nil {
 		return nil, fmt.Errorf("derive the external chain of the xpub: %w", err)
 	}
 	sum := sha256.Sum256([]byte("paycow xpub " + account.String()))
-	return &XPub{external: external, fingerprint: hex.EncodeToString(sum[:8])}, nil
+	return &XPub{account: account, branch: external, fingerprint: hex.EncodeToString(sum[:8])}, nil
+}
+
+// Internal returns the account key for addresses m/44'/60'/0'/1/index. The wallet owns them like all others, and no
+// payment gets one.
+func (x *XPub) Internal() (*XPub, error) {
+	internal, err := x.account.Derive(internalBranch)
+	if err != nil {
+		return nil, fmt.Errorf("derive the internal chain of the xpub: %w", err)
+	}
+	return &XPub{account: x.account, branch: internal, fingerprint: x.fingerprint}, nil
 }
 
 // Fingerprint returns 16 hex digits that tell account keys apart and disclose nothing of them.
 func (x *XPub) Fingerprint() string { return x.fingerprint }
 
-// Address returns the address m/44'/60'/0'/0/index in EIP-55 form.
+// Address returns the address m/44'/60'/0'/0/index in EIP-55 form, or that of the branch that Internal returned.
 func (x *XPub) Address(index uint32) (string, error) {
 	if index >= hdkeychain.HardenedKeyStart {
 		return "", fmt.Errorf("address index %d is beyond what a public key can derive", index)
 	}
-	child, err := x.external.Derive(index)
+	child, err := x.branch.Derive(index)
 	if err != nil {
 		return "", fmt.Errorf("derive address %d: %w", index, err)
 	}

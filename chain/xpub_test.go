@@ -9,6 +9,7 @@ import (
 
 	"github.com/btcsuite/btcd/btcutil/hdkeychain"
 	"github.com/btcsuite/btcd/chaincfg"
+	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
 )
 
@@ -44,6 +45,40 @@ func TestAddressesOfTheKnownMnemonic(t *testing.T) {
 	_, err = source.Address(1 << 31)
 	require.Error(t, err, "hardened indexes need the private key")
 }
+
+// The wallet finds money at m/44'/60'/0'/1/index with its private key, and no payment has such an address.
+func TestInternalAddresses(t *testing.T) {
+	t.Parallel()
+	xpub, err := NewDevXPub(testSeed(t))
+	require.NoError(t, err)
+	source, err := NewXPub(xpub)
+	require.NoError(t, err)
+	internal, err := source.Internal()
+	require.NoError(t, err)
+	require.Equal(t, source.Fingerprint(), internal.Fingerprint())
+	external := map[string]bool{}
+	for index := range uint32(50) {
+		address, err := source.Address(index)
+		require.NoError(t, err)
+		external[address] = true
+	}
+	for index := range uint32(50) {
+		address, err := internal.Address(index)
+		require.NoError(t, err)
+		require.False(t, external[address])
+		key, err := hdkeychain.NewMaster(testSeed(t), &chaincfg.MainNetParams)
+		for _, step := range []uint32{hardened + 44, hardened + 60, hardened, 1, index} {
+			require.NoError(t, err)
+			key, err = key.Derive(step)
+		}
+		require.NoError(t, err)
+		private, err := key.ECPrivKey()
+		require.NoError(t, err)
+		require.Equal(t, crypto.PubkeyToAddress(*private.PubKey().ToECDSA()).Hex(), address)
+	}
+}
+
+const hardened = hdkeychain.HardenedKeyStart
 
 func TestAddressesFromManyGoroutines(t *testing.T) {
 	t.Parallel()

@@ -45,6 +45,7 @@ type Credential struct {
 	Scopes       string     // separated by spaces; "" if none are stated
 	Networks     string     // address ranges in CIDR form from which it may come, separated by spaces; "" for any
 	ExpiresAt    *time.Time // nil for a key that does not end by itself
+	Test         bool       // it makes and sees test payments only
 	SecretHash   []byte     // SHA-256 of the secret, which has 256 bits of entropy of its own
 	SecretMAC    []byte     // proves that this program wrote the row; see partsOfCredential of package store
 	SecretSealed []byte
@@ -66,8 +67,14 @@ func (c Credential) AllowedScopes() []Scope {
 	return scopes
 }
 
+// TestScopes returns the scopes that a key for test payments can have: those of a key that states none. With any other
+// one it could make a key that is not for tests, or move money.
+func TestScopes() []Scope { return slices.Clone(defaultScopes) }
+
 // Allows reports whether the key has a scope.
-func (c Credential) Allows(scope Scope) bool { return slices.Contains(c.AllowedScopes(), scope) }
+func (c Credential) Allows(scope Scope) bool {
+	return slices.Contains(c.AllowedScopes(), scope) && (!c.Test || slices.Contains(TestScopes(), scope))
+}
 
 // AllowsAddress reports whether the key may be used from a network address.
 func (c Credential) AllowsAddress(address netip.Addr) bool {
@@ -89,9 +96,12 @@ func (c Credential) prefixes() []netip.Prefix {
 	return networks
 }
 
-// Covers reports whether the other key can do nothing that this one cannot: no other call, from no other network, and
-// for no longer.
+// Covers reports whether the other key can do nothing that this one cannot: no other call, from no other network, for
+// no longer, and with no real payments if this one is for tests.
 func (c Credential) Covers(other Credential) bool {
+	if c.Test && !other.Test {
+		return false
+	}
 	for _, scope := range other.AllowedScopes() {
 		if !c.Allows(scope) {
 			return false

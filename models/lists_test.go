@@ -26,6 +26,7 @@ func TestListsAreComplete(t *testing.T) {
 		"Refusal":        texts(Refusals()),
 		"EventType":      texts(EventTypes()),
 		"DeliveryStatus": texts(DeliveryStatuses()),
+		"Outcome":        texts(Outcomes()),
 	} {
 		require.NotEmpty(t, constants[typeName], typeName)
 		require.ElementsMatch(t, constants[typeName], list, "every %s, each once", typeName)

@@ -45,6 +45,9 @@ type Payment struct {
 
 	// WorkflowStartedAt is nil until the payment's workflow is known to have been started. Such rows are the outbox.
 	WorkflowStartedAt *time.Time
+
+	// IsTest is true for what TestPayment.Payment returns. No row of a payment has it.
+	IsTest bool `gorm:"-"`
 }
 
 // Enough returns the least credited amount that pays the payment, in micro-USDT.

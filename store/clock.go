@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"gorm.io/gorm"
+
 	"paycow/models"
 )
 
@@ -16,17 +18,25 @@ func (s *Store) ClockSkew(ctx context.Context) (time.Duration, error) {
 		return 0, nil
 	}
 	asked := time.Now()
-	theirs, err := s.databaseNow(ctx)
+	theirs, err := databaseNow(s.read(ctx))
 	if err != nil {
 		return 0, wrap(err, "read the database's clock")
 	}
 	return asked.Add(time.Since(asked) / 2).Sub(theirs), nil
 }
 
-func (s *Store) databaseNow(ctx context.Context) (time.Time, error) {
-	var now time.Time
-	err := s.read(ctx).Raw("SELECT clock_timestamp()").Scan(&now).Error
+func databaseNow(db *gorm.DB) (now time.Time, err error) {
+	err = db.Raw("SELECT clock_timestamp()").Scan(&now).Error
 	return now, err
+}
+
+// databaseTime returns the time by the database's clock. SQLite has none, so there it is the process's.
+func (s *Store) databaseTime(db *gorm.DB) (time.Time, error) {
+	if s.engine == engineSQLite {
+		return s.now(), nil
+	}
+	now, err := databaseNow(db)
+	return toMillis(now), err
 }
 
 // PaymentTime returns the time that a payment made now is created at. It is the database's, so that a process whose

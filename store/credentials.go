@@ -112,10 +112,12 @@ func (s *Store) OwnCredential(ctx context.Context, operatorID, apiKey string) (m
 	return credential, wrap(err, "read an operator's API key")
 }
 
-// changeKeys runs a change of an operator's API keys or webhook endpoints. All changes of one operator take turns: keys
-// that are made while others are revoked are either revoked too, or made afterwards. maker is the API key with which
-// the change was asked for, "" for a person; it must still be valid. Returns models.ErrNotFound if it is not.
-func (s *Store) changeKeys(ctx context.Context, operatorID, maker string, change func(tx *gorm.DB) error) error {
+// changeKeys runs a change of an operator's API keys, or of the webhook endpoints of one of its sides. All changes of
+// one operator take turns: keys that are made while others are revoked are either revoked too, or made afterwards.
+// maker is the API key with which the change was asked for, "" for a person; it must still be valid. Returns
+// models.ErrNotFound if it is not.
+func (s *Store) changeKeys(ctx context.Context, side, maker string, change func(tx *gorm.DB) error) error {
+	operatorID, _ := models.OperatorOfSide(side)
 	return s.write(ctx, func(tx *gorm.DB) error {
 		// The operator's row, because there may be no credential to lock.
 		if err := tx.Clauses(rowLock).Where("id = ?", operatorID).Take(&models.Operator{}).Error; err != nil {
@@ -160,8 +162,8 @@ func (s *Store) CreateCredential(
 
 // RotateCredential makes next the operator's current credential of its name, and writes the audit log. The one that was
 // current has the API key currentKey, "" if there was none because all were revoked; next gets its scopes, networks and
-// end. It stays valid until oldUntil, and no older one of the name stays valid longer than that. Returns
-// models.ErrNotFound when another one has become current in the meantime.
+// end, and is for tests if it was. It stays valid until oldUntil, and no older one of the name stays valid longer than
+// that. Returns models.ErrNotFound when another one has become current in the meantime.
 func (s *Store) RotateCredential(
 	ctx context.Context, currentKey string, next models.Credential, oldUntil time.Time, entry models.AuditEntry,
 ) error {
@@ -177,6 +179,7 @@ func (s *Store) RotateCredential(
 		}
 		if len(newest) > 0 && s.isProven(newest[0]) {
 			next.Scopes, next.Networks, next.ExpiresAt = newest[0].Scopes, newest[0].Networks, newest[0].ExpiresAt
+			next.Test = newest[0].Test
 		} else if next.Name != "" { // what an altered row says must not get a proof
 			return models.ErrNotFound
 		}

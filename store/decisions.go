@@ -48,9 +48,9 @@ func (s *Store) Decide(
 		if err != nil || created.RowsAffected == 0 {
 			return err
 		}
-		action, detail := "payment_rejected", "Rejected"
+		action, detail := wordsOfDecision(d.Kind)
 		if d.Kind == models.DecisionAccept {
-			action, detail = "payment_accepted", "Accepted with "+p.AmountCredited.String()+" USDT credited"
+			detail += " with " + p.AmountCredited.String() + " USDT credited"
 		}
 		return s.audit(tx, models.AuditEntry{
 			Actor: d.Actor, Action: action, Subject: "payment:" + p.ID, Address: d.Address,
@@ -58,6 +58,14 @@ func (s *Store) Decide(
 		})
 	})
 	return stored, wrap(err, "store a decision")
+}
+
+// wordsOfDecision returns how the audit log names a decision.
+func wordsOfDecision(kind models.Decision) (action, detail string) {
+	if kind == models.DecisionAccept {
+		return "payment_accepted", "Accepted"
+	}
+	return "payment_rejected", "Rejected"
 }
 
 // Decisions returns the decisions on a payment, oldest first.

@@ -21,26 +21,36 @@ func (s *Store) UsePublicURL(url string) { s.publicURL = url }
 // have locked is locked already: the counter of the operator's events is the last row that a transaction waits for.
 // after is the payment as its row is now.
 func (s *Store) tell(tx *gorm.DB, before models.PaymentState, after models.Payment) error {
+	return s.tellSide(tx, after.OperatorID, before, after, func() (views.PaymentFacts, error) {
+		return paymentFacts(tx, after)
+	})
+}
+
+// tellSide is tell for one side of the operator; facts returns what the events show.
+func (s *Store) tellSide(
+	tx *gorm.DB, side string, before models.PaymentState, after models.Payment,
+	facts func() (views.PaymentFacts, error),
+) error {
 	types := rules.Events(before, after.PaymentState)
 	if len(types) == 0 {
 		return nil
 	}
-	facts, err := paymentFacts(tx, after)
+	shown, err := facts()
 	if err != nil {
 		return err
 	}
-	counter, err := countEvents(tx, after.OperatorID, len(types), after.UpdatedAt)
+	counter, err := countEvents(tx, side, len(types), after.UpdatedAt)
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(views.NewOperatorPayment(facts, s.publicURL, counter.At))
+	data, err := json.Marshal(views.NewOperatorPayment(shown, s.publicURL, counter.At))
 	if err != nil {
 		return fmt.Errorf("make the data of an event: %w", err)
 	}
 	events := make([]models.Event, len(types))
 	for i, kind := range types {
 		events[i] = models.Event{
-			ID: models.EventID(after.ID, after.Version, kind), OperatorID: after.OperatorID, PaymentID: after.ID,
+			ID: models.EventID(after.ID, after.Version, kind), OperatorID: side, PaymentID: after.ID,
 			Version: after.Version, Type: kind, Schema: models.EventSchema, Data: string(data), CreatedAt: counter.At,
 			Sequence: counter.Sequence - int64(len(types)-1-i),
 		}

@@ -231,7 +231,7 @@ func (s *Store) provePayments(ctx context.Context, payments []models.Payment, de
 func (s *Store) Rekey(ctx context.Context) (changed, left int, err error) {
 	for _, pass := range []func(context.Context) (int, int, error){
 		s.rekeyPayments, s.rekeyDecisions, s.rekeyCredentials, s.rekeySessions, s.rekeyFactors, s.rekeyOwnAddresses,
-		s.rekeyWebhookEndpoints, s.rekeyDeliveries, s.rekeyOperators,
+		s.rekeyWebhookEndpoints, s.rekeyDeliveries, s.rekeyOperators, s.rekeyTestPayments,
 	} {
 		did, not, err := pass(ctx)
 		changed, left = changed+did, left+not

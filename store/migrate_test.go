@@ -158,6 +158,7 @@ func TestModelsMatchColumns(t *testing.T) {
 			models.WebhookEndpoint{},
 			models.WebhookDelivery{},
 			models.WebhookAttempt{},
+			models.TestPayment{},
 		} {
 			parsed, err := schema.Parse(model, &sync.Map{}, f.writer.NamingStrategy)
 			require.NoError(t, err)

@@ -27,15 +27,21 @@ func (s *Store) OperatorPayment(ctx context.Context, operatorID, id string) (mod
 
 // PaymentsByID returns the payments with these ids, in no particular order. Ids without a payment are left out.
 func (s *Store) PaymentsByID(ctx context.Context, ids []string) ([]models.Payment, error) {
-	payments := make([]models.Payment, 0, len(ids))
+	found, err := byID[models.Payment](s.read(ctx), ids)
+	return found, wrap(err, "read payments")
+}
+
+// byID returns the rows with these ids, in no particular order.
+func byID[T any](db *gorm.DB, ids []string) ([]T, error) {
+	rows := make([]T, 0, len(ids))
 	for batch := range slices.Chunk(ids, batchRows) {
-		var some []models.Payment
-		if err := s.read(ctx).Where("id IN ?", batch).Find(&some).Error; err != nil {
-			return nil, wrap(err, "read payments")
+		var some []T
+		if err := db.Where("id IN ?", batch).Find(&some).Error; err != nil {
+			return nil, err
 		}
-		payments = append(payments, some...)
+		rows = append(rows, some...)
 	}
-	return payments, nil
+	return rows, nil
 }
 
 // PaymentFilter selects payments. Empty fields do not filter, except OperatorID: without it no payment is found unless
@@ -95,6 +101,12 @@ func (s *Store) ListPayments(
 	if f.Search != "" {
 		query = query.Where("payments.id IN (?)", s.searched(ctx, f))
 	}
+	payments, nextCursor, err = readPage(f.restrict(query, order[0].sql), order, newestFirst, f.Cursor, f.Limit)
+	return payments, nextCursor, wrap(err, "list payments")
+}
+
+// restrict adds to a query what selects payments by their own columns. createdAt is the one of their creation.
+func (f PaymentFilter) restrict(query *gorm.DB, createdAt string) *gorm.DB {
 	if f.Status != "" {
 		query = query.Where("status = ?", f.Status)
 	}
@@ -108,15 +120,13 @@ func (s *Store) ListPayments(
 		// The second half makes the databases use the partial index.
 		query = query.Where("exception = ? AND exception <> ''", f.Exception)
 	}
-	createdAt := order[0].sql
 	if !f.From.IsZero() {
 		query = query.Where(createdAt+" >= ?", ceilMillis(f.From))
 	}
 	if !f.To.IsZero() {
 		query = query.Where(createdAt+" < ?", ceilMillis(f.To))
 	}
-	payments, nextCursor, err = readPage(query, order, newestFirst, f.Cursor, f.Limit)
-	return payments, nextCursor, wrap(err, "list payments")
+	return query
 }
 
 // searched selects the ids of the payments that a search finds. Each branch uses an index of its own and finds few

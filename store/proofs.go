@@ -50,6 +50,7 @@ const (
 	proofOfDelivery   = "webhook delivery"
 	proofOfTolerance  = "tolerance"
 	proofOfSteps      = "confirmation steps"
+	proofOfTest       = "test payment"
 )
 
 // termsOf is what a payment's proof covers: whose money the address receives, how much is owed, how much less is
@@ -89,16 +90,20 @@ func partsOfDecision(d models.PaymentDecision) []string {
 }
 
 // partsOfCredential is what the proof of an API key covers: whose it is, its secret, and what limits it. A key without
-// limits has the proof that keys had before there were any.
+// limits has the proof that keys had before there were any, and so has a key that is not for tests.
 func partsOfCredential(c models.Credential) []string {
-	if c.Name == "" && c.Scopes == "" && c.Networks == "" && c.ExpiresAt == nil {
+	if c.Name == "" && c.Scopes == "" && c.Networks == "" && c.ExpiresAt == nil && !c.Test {
 		return []string{c.APIKey, c.OperatorID, string(c.SecretHash)}
 	}
 	end := ""
 	if c.ExpiresAt != nil {
 		end = strconv.FormatInt(c.ExpiresAt.UnixMilli(), 10)
 	}
-	return []string{c.APIKey, c.OperatorID, string(c.SecretHash), c.Name, c.Scopes, c.Networks, end}
+	parts := []string{c.APIKey, c.OperatorID, string(c.SecretHash), c.Name, c.Scopes, c.Networks, end}
+	if c.Test {
+		parts = append(parts, "test")
+	}
+	return parts
 }
 
 // partsOfWebhookEndpoint is what an endpoint's proof covers: who is told of what, where, and signed with which secrets.

@@ -48,6 +48,8 @@ func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table strin
 		{"audit_log", "at < ?", "id", ages.Audit, nil},
 		{"webhook_deliveries", "status <> 'PENDING' AND created_at < ?", "id", ages.Deliveries, nil},
 		{"events", "created_at < ?", "id", ages.Events, nil},
+		{"events", "operator_id LIKE '%:test' AND created_at < ?", "id", models.TestPaymentLifetime, nil},
+		{"test_payments", "created_at < ?", "id", models.TestPaymentLifetime, nil},
 		{"alarms", "resolved_at IS NOT NULL AND resolved_at < ?", "id", ages.Alarms, nil},
 		{
 			"operators", "email_verified_at IS NULL AND status IN ('PENDING', 'REJECTED') AND created_at < ?", "id",

@@ -160,7 +160,7 @@ func TestATryIsNotedWithWhatFollows(t *testing.T) {
 
 		// The same try, made by another process that was thought dead, changes nothing.
 		require.Equal(t, row.Tries, f.answered(t, job, 200).Tries)
-		logged, err := f.Delivery(t.Context(), f.operator.ID, d.ID)
+		logged, err := f.Delivery(t.Context(), d.ID, f.operator.ID)
 		require.NoError(t, err)
 		require.Len(t, logged.Attempts, 1)
 		require.Equal(t, job.Body, logged.Body)
@@ -179,7 +179,7 @@ func TestATryIsNotedWithWhatFollows(t *testing.T) {
 		listed := f.deliveries(t, DeliveryFilter{OperatorID: f.operator.ID})
 		require.Len(t, listed[0].Attempts, 2)
 		require.Empty(t, listed[0].Attempts[0].Answer, "a list has no texts of answers")
-		_, err = f.Delivery(t.Context(), f.addOperator(t).ID, d.ID)
+		_, err = f.Delivery(t.Context(), d.ID, f.addOperator(t).ID)
 		require.ErrorIs(t, err, models.ErrNotFound)
 		require.Empty(t, f.job(t, d.ID).Body, "nothing is to be sent any more")
 		_, err = f.DeliveryJob(t.Context(), models.NewID())
@@ -206,7 +206,7 @@ func TestAnEndpointThatMovedDuringATry(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, now.Enabled)
 			require.Nil(t, now.FailingSince)
-			logged, err := f.Delivery(t.Context(), operator.ID, d.ID)
+			logged, err := f.Delivery(t.Context(), d.ID, operator.ID)
 			require.NoError(t, err)
 			require.Equal(t, test.answer, logged.Attempts[0].Status, "the log says what was answered")
 		}

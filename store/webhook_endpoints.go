@@ -94,8 +94,9 @@ func (s *Store) disableEndpoint(
 	if err := s.saveEndpoint(tx, endpoint); err != nil {
 		return endpoint, false, err
 	}
+	operatorID, _ := models.OperatorOfSide(endpoint.OperatorID)
 	return endpoint, true, s.audit(tx, models.AuditEntry{
-		Actor: models.ActorSystem, Action: "webhook_endpoint_disabled", Subject: "operator:" + endpoint.OperatorID,
+		Actor: models.ActorSystem, Action: "webhook_endpoint_disabled", Subject: "operator:" + operatorID,
 		Detail: fmt.Sprintf("Disabled the webhook endpoint %s at %s. %s", endpoint.ID, endpoint.Host(), reason),
 	})
 }
@@ -159,10 +160,11 @@ func (s *Store) WebhookEndpoints(ctx context.Context, operatorID string) ([]mode
 // maxListedEndpoints leaves room for planted rows.
 const maxListedEndpoints = 10 * models.MaxWebhookEndpoints
 
-// WebhookEndpointOf returns an endpoint of an operator, as WebhookEndpoints shows it. Returns models.ErrNotFound.
-func (s *Store) WebhookEndpointOf(ctx context.Context, operatorID, id string) (models.WebhookEndpoint, error) {
+// WebhookEndpointOf returns an endpoint of one of these sides, as WebhookEndpoints shows it. Returns
+// models.ErrNotFound.
+func (s *Store) WebhookEndpointOf(ctx context.Context, id string, sides ...string) (models.WebhookEndpoint, error) {
 	var endpoint models.WebhookEndpoint
-	err := s.read(ctx).Where("id = ? AND operator_id = ?", id, operatorID).Take(&endpoint).Error
+	err := s.read(ctx).Where("id = ? AND operator_id IN ?", id, sides).Take(&endpoint).Error
 	if err == nil {
 		s.showAltered(ctx, &endpoint)
 	}

@@ -62,11 +62,11 @@ func (s *Store) ListDeliveries(
 	return deliveries, nextCursor, wrap(err, "list webhook deliveries")
 }
 
-// Delivery returns one delivery of an operator, with its body, its attempts and the texts of the answers. Returns
-// models.ErrNotFound.
-func (s *Store) Delivery(ctx context.Context, operatorID, id string) (LoggedDelivery, error) {
+// Delivery returns one delivery of one of these sides, with its body, its attempts and the texts of the answers.
+// Returns models.ErrNotFound.
+func (s *Store) Delivery(ctx context.Context, id string, sides ...string) (LoggedDelivery, error) {
 	var row models.WebhookDelivery
-	err := s.read(ctx).Where("id = ? AND operator_id = ?", id, operatorID).Take(&row).Error
+	err := s.read(ctx).Where("id = ? AND operator_id IN ?", id, sides).Take(&row).Error
 	if err != nil {
 		return LoggedDelivery{}, wrap(err, "read a webhook delivery")
 	}
@@ -75,7 +75,7 @@ func (s *Store) Delivery(ctx context.Context, operatorID, id string) (LoggedDeli
 		return LoggedDelivery{}, wrap(err, "read a webhook delivery")
 	}
 	var events []models.Event
-	err = s.read(ctx).Where("id = ? AND operator_id = ?", row.EventID, operatorID).Find(&events).Error
+	err = s.read(ctx).Where("id = ? AND operator_id = ?", row.EventID, row.OperatorID).Find(&events).Error
 	for _, event := range events {
 		found[0].Body, err = json.Marshal(views.NewEventMessage(event))
 	}

@@ -27,9 +27,13 @@ type Endpoint struct {
 	Host           string  `json:"host"` // not the whole URL: its path may be a secret, and other endpoints read this
 	Enabled        bool    `json:"enabled"`
 	DisabledReason *string `json:"disabledReason"` // why PayCow itself disabled it
+	Test           bool    `json:"test,omitzero"`  // it is told of test payments, and of no others
 }
 
 // NewEndpoint returns what an event of a webhook endpoint tells.
 func NewEndpoint(e models.WebhookEndpoint) Endpoint {
-	return Endpoint{ID: e.ID, Host: e.Host(), Enabled: e.Enabled, DisabledReason: textOrNull(e.DisabledReason)}
+	_, isTest := models.OperatorOfSide(e.OperatorID)
+	return Endpoint{
+		ID: e.ID, Host: e.Host(), Enabled: e.Enabled, DisabledReason: textOrNull(e.DisabledReason), Test: isTest,
+	}
 }

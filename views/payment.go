@@ -25,6 +25,8 @@ type Payment struct {
 	Exception        models.Exception `json:"exception"`
 	// RequiredConfirmations is the number needed for PAID.
 	RequiredConfirmations uint64 `json:"requiredConfirmations"`
+	// Test is true for a test payment, and not there for a real one.
+	Test bool `json:"test,omitzero"`
 }
 
 // PublicPayment is what anyone who knows a payment's id can read.
@@ -132,7 +134,7 @@ func NewPayment(p models.Payment, required, head uint64, windowEnd time.Time) Pa
 		Confirmations:    min(models.Confirmations(head, p.LastBlock), required),
 		PaymentReference: p.Reference, TxHash: textOrNull(p.TxHash), ExpiresAt: Instant(windowEnd),
 		CreatedAt: Instant(p.CreatedAt),
-		Exception: p.Exception, RequiredConfirmations: required,
+		Exception: p.Exception, RequiredConfirmations: required, Test: p.IsTest,
 	}
 }
 

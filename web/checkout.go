@@ -59,7 +59,9 @@ type checkoutPage struct {
 
 	Status, Tone, Headline, Advice string
 	Notices                        []string
-	IsFinal, IsTest                bool
+	IsFinal                        bool
+	IsTest                         bool // the network is a test network
+	IsSimulated                    bool // it is a test payment: nobody is to send anything
 	ChainID                        uint64
 	ChainIDHex, Token, Call        string
 	RPCURL                         string
@@ -131,7 +133,7 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 		ChainIDHex: fmt.Sprintf("0x%x", c.Network.ChainID),
 		Token:      c.Network.Token, RPCURL: c.Network.RPCURL, ExplorerURL: c.Network.ExplorerURL,
 		Requested: p.AmountRequested.String(), Address: p.DepositAddress, Reference: p.Reference,
-		Shop: c.Shop, LogoURL: c.LogoURL, Description: p.Description,
+		IsSimulated: p.IsTest, Shop: c.Shop, LogoURL: c.LogoURL, Description: p.Description,
 		IsPart: p.AmountReceived > 0 && missing > 0, Confirmations: c.Confirmations,
 		RequiredConfirmations: c.RequiredConfirmations,
 		ShowProgress:          p.TxHash != "" && missing == 0 && p.Status != models.StatusRejected, TxHash: p.TxHash,
@@ -141,7 +143,7 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 	if p.AmountReceived > 0 {
 		page.Received = p.AmountReceived.String()
 	}
-	if c.Network.ExplorerURL != "" && p.TxHash != "" {
+	if c.Network.ExplorerURL != "" && p.TxHash != "" && !p.IsTest {
 		page.TxURL = c.Network.ExplorerURL + "/tx/" + p.TxHash
 	}
 	if back, err := url.Parse(p.ReturnURL); err == nil {
@@ -159,12 +161,13 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 		return page, nil
 	}
 	page.RefreshSeconds = max(1, int(c.Refresh/time.Second))
-	page.ShowPay = !isOver && (p.Status == models.StatusPending || page.IsPart) && p.Exception != models.ExceptionReverted
+	page.ShowPay = !p.IsTest && !isOver && (p.Status == models.StatusPending || page.IsPart) &&
+		p.Exception != models.ExceptionReverted
 	page.ShowTime = page.ShowPay
 	if page.LeftText, err = c.timeLeft(end.Sub(c.Now)); err != nil {
 		return checkoutPage{}, err
 	}
-	if page.ShowProgress {
+	if page.ShowProgress && !p.IsTest {
 		if page.Estimate, err = c.estimate(); err != nil {
 			return checkoutPage{}, err
 		}
@@ -259,6 +262,10 @@ func textsOf(p models.Payment, isPart, isOver bool) (tone, headline, advice stri
 		return toneBad, "h_expired", "a_expired"
 	case p.Exception == models.ExceptionReverted && (p.Status == models.StatusPending || isPart):
 		return toneWait, "h_reverted", "a_reverted"
+	case p.IsTest && p.Status == models.StatusPending:
+		return toneWait, "h_test", "a_test"
+	case p.IsTest && isPart:
+		return toneWait, "h_short", "a_test"
 	case isOver && (p.Status == models.StatusPending || isPart):
 		return toneWait, "h_over", "a_over"
 	case isPart:

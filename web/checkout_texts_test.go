@@ -118,10 +118,70 @@ A payment of 50.00 USDT, in every state that it can have. A test writes this tab
 			}
 		}
 	}
+	table.WriteString(testTexts(t))
 	if os.Getenv("PAYCOW_WRITE_DOCS") == "1" {
 		require.NoError(t, os.WriteFile(checkoutTexts, []byte(table.String()), 0o600))
 	}
 	written, err := os.ReadFile(checkoutTexts)
 	require.NoError(t, err)
 	require.Equal(t, string(written), table.String(), "write it again with PAYCOW_WRITE_DOCS=1 and read it")
+}
+
+// testTexts renders the page of a test payment in the states that differ from a real one's, and its notice in every
+// language.
+func testTexts(t *testing.T) string {
+	t.Helper()
+	var text strings.Builder
+	text.WriteString("\n## A test payment\n\nIt says the same, except here. Nothing on the page asks for money.\n\n" +
+		"| status | received | headline | text |\n| --- | --- | --- | --- |\n")
+	for _, state := range []models.PaymentState{
+		{Status: models.StatusPending}, {Status: models.StatusDetected, AmountReceived: 25 * models.USDT},
+	} {
+		page := headlineOf.FindStringSubmatch(renderCheckout(t, exampleCheckout(examplePayment(func(p *models.Payment) {
+			p.PaymentState, p.IsTest = state, true
+		}), 5)))
+		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n", state.Status, state.AmountReceived, readable(page[1]), readable(page[2]))
+	}
+	text.WriteString("\nAbove each state of a test payment:\n\n")
+	for _, l := range languages {
+		title, err := l.T("t_title")
+		require.NoError(t, err)
+		notice, err := l.T("t_notice")
+		require.NoError(t, err)
+		fmt.Fprintf(&text, "- %s: **%s** %s\n", l.Tag, title, notice)
+	}
+	return text.String()
+}
+
+// In every state and language the page of a test payment says so, and asks nobody for money.
+func TestTheCheckoutPageOfATest(t *testing.T) {
+	t.Parallel()
+	for _, status := range models.Statuses() {
+		for _, received := range []models.Amount{0, 25 * models.USDT, 50 * models.USDT} {
+			for _, exception := range append(models.Exceptions(), models.ExceptionNone) {
+				for _, l := range languages {
+					payment := examplePayment(func(p *models.Payment) {
+						p.IsTest, p.PaymentState = true, models.PaymentState{Status: status, Exception: exception, AmountReceived: received}
+					})
+					checkout := exampleCheckout(payment, 5)
+					checkout.Language = l
+					page := renderCheckout(t, checkout)
+					notice, err := l.T("t_notice")
+					require.NoError(t, err)
+					title, err := l.T("t_title")
+					require.NoError(t, err)
+					text := readable(page)
+					require.Contains(t, text, notice)
+					require.Equal(t, 2, strings.Count(text, title), "in the title and on the page")
+					require.NotContains(t, page, payment.DepositAddress)
+					require.NotContains(t, page, "<svg")
+					require.NotContains(t, page, "data-copy")
+					require.NotContains(t, page, "data-units")
+					require.NotContains(t, page, "ethereum:")
+				}
+			}
+		}
+	}
+	page := renderCheckout(t, exampleCheckout(examplePayment(func(*models.Payment) {}), 5))
+	require.NotContains(t, page, "This is a test")
 }

@@ -48,6 +48,7 @@ func BadInput(t *testing.T, target Target) {
 	cases = append(cases, target.badDecisions(open, foreign)...)
 	cases = append(cases, target.badKeys()...)
 	cases = append(cases, target.badEndpoints()...)
+	cases = append(cases, target.badTests(open)...)
 	for _, inactive := range target.Inactive {
 		cases = append(cases, target.refusedAccount(inactive)...)
 	}
@@ -501,17 +502,17 @@ func (t Target) badQueries() []badCase {
 		payments("metadataKey=k&metadataKey=l", "metadataKey", "metadataKey must be given only once."),
 		payments("metadataKey=k&metadata[k]=v", "metadataKey", "metadataKey must not be given together with metadata[key]."),
 		list("/api/payments", "metadatakey=k", "unknown_parameter", "metadatakey", `The parameter "metadatakey" is unknown; `+
-			`the known parameters are status, exception, userId, reference, search, from, to, cursor, limit, metadata[key], metadataKey.`),
+			`the known parameters are status, exception, userId, reference, search, from, to, cursor, limit, metadata[key], metadataKey, test.`),
 		list("/api/payments", "metadata=v", "unknown_parameter", "metadata", `The parameter "metadata" is unknown; `+
-			`the known parameters are status, exception, userId, reference, search, from, to, cursor, limit, metadata[key], metadataKey.`),
+			`the known parameters are status, exception, userId, reference, search, from, to, cursor, limit, metadata[key], metadataKey, test.`),
 		list("/api/payments", "status[k]=v", "unknown_parameter", "status[k]", `The parameter "status[k]" is unknown; `+
-			`the known parameters are status, exception, userId, reference, search, from, to, cursor, limit, metadata[key], metadataKey.`),
+			`the known parameters are status, exception, userId, reference, search, from, to, cursor, limit, metadata[key], metadataKey, test.`),
 		payments("cursor=x", "cursor", cursor),
 		payments("cursor=%21%21%21%21", "cursor", cursor),
 		list("/api/payments", "user=u", "unknown_parameter", "user",
-			`The parameter "user" is unknown; the known parameters are status, exception, userId, reference, search, from, to, cursor, limit, metadata[key], metadataKey.`),
+			`The parameter "user" is unknown; the known parameters are status, exception, userId, reference, search, from, to, cursor, limit, metadata[key], metadataKey, test.`),
 		list("/api/payments", "Status=PAID", "unknown_parameter", "Status",
-			`The parameter "Status" is unknown; the known parameters are status, exception, userId, reference, search, from, to, cursor, limit, metadata[key], metadataKey.`),
+			`The parameter "Status" is unknown; the known parameters are status, exception, userId, reference, search, from, to, cursor, limit, metadata[key], metadataKey, test.`),
 		list("/api/payments", "status=%zz", "malformed_query", "", "The query string is malformed."),
 		list("/api/payments", "status=PAID;limit=1", "malformed_query", "", "The query string is malformed."),
 		list("/api/ledger", "limit=0", "invalid_parameter", "limit", limits),

@@ -39,6 +39,7 @@ type Target struct {
 	Account   Account
 	Other     Account // another active operator
 	Keys      Account // an API key of a third active operator that has the scope keys:write only
+	Test      Account // an API key for test payments of a fourth active operator
 	Inactive  []Inactive
 	MaxAmount models.Amount
 }

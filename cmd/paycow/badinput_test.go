@@ -33,15 +33,20 @@ func TestBadInput(t *testing.T) {
 	keys, err := secrets.NewKeyring(master)
 	require.NoError(t, err)
 	require.NoError(t, db.UseMasterKey(t.Context(), keys, nil))
+	isTest := false
 	account := func(status models.OperatorStatus, scopes ...string) apitest.Account {
 		operator := models.Operator{ID: models.NewID(), Email: strings.ToLower(string(status)) + models.NewID() + "@paycow.test", Status: status}
 		credential, secret, err := secrets.NewCredential(operator.ID, keys)
 		require.NoError(t, err)
-		credential.Scopes = strings.Join(scopes, " ")
+		credential.Scopes, credential.Test = strings.Join(scopes, " "), isTest
 		require.NoError(t, db.CreateOperator(t.Context(), operator, &credential))
 		return apitest.Account{APIKey: credential.APIKey, APISecret: secret}
 	}
+	isTest = true
+	forTests := account(models.OperatorActive)
+	isTest = false
 	apitest.BadInput(t, apitest.Target{
+		Test:    forTests,
 		BaseURL: s.url, Account: apitest.Account{APIKey: s.key, APISecret: s.secret}, Other: account(models.OperatorActive),
 		Keys: account(models.OperatorActive, string(models.ScopeKeysWrite)),
 		Inactive: []apitest.Inactive{

@@ -46,6 +46,7 @@ func TestPagesInABrowser(t *testing.T) {
 		{"story.test.mjs", devStack("--block-time", "0")},
 		{"expired.test.mjs", devStack("--block-time", "0", "--window", "12s")},
 		{"webhooks.test.mjs", devStack("--block-time", "0")},
+		{"test-mode.test.mjs", devStack("--block-time", "0")},
 		{"admin.test.mjs", installationWithAdmin},
 	} {
 		t.Run(suite.file, func(t *testing.T) {

@@ -330,6 +330,14 @@ To make a first payment, run in another terminal:
 	} else {
 		fmt.Fprintln(d.out, "\nThen send that amount of the token to the deposit address.")
 	}
+	if d.file.Operator.TestAPIKey != "" {
+		fmt.Fprintf(d.out, `
+A key for test payments, whose outcome is simulated (%s/docs#test-mode):
+
+  x-api-key: %s
+  x-api-secret: %s
+`, d.file.APIURL, d.file.Operator.TestAPIKey, d.file.Operator.TestAPISecret)
+	}
 	fmt.Fprintln(d.out, "\nHere the admin needs no second factor. Every other command requires one.")
 	fmt.Fprintln(d.out)
 }

@@ -35,6 +35,9 @@ func (d *dev) prepareDatabase(ctx context.Context) error {
 	if d.file.Operator.APIKey, d.file.Operator.APISecret, err = d.demoOperator(ctx, db); err != nil {
 		return fmt.Errorf("prepare the demo operator: %w", err)
 	}
+	if err := d.demoTestKey(ctx, db); err != nil {
+		return fmt.Errorf("prepare the demo operator's key for test payments: %w", err)
+	}
 	d.file.Admin = devAdmin{Email: "admin@paycow.test", Password: d.secrets.AdminPassword}
 	if err := d.demoAdmin(ctx, db); err != nil {
 		return fmt.Errorf("prepare the demo admin: %w", err)
@@ -78,6 +81,43 @@ func (d *dev) demoOperator(ctx context.Context, db *store.Store) (apiKey, apiSec
 		Detail: next.APIKey + " is the first API key after all were revoked.",
 	})
 	return next.APIKey, secret, err
+}
+
+// demoTestKey notes the demo operator's API key for test payments. It makes one unless there is one.
+func (d *dev) demoTestKey(ctx context.Context, db *store.Store) error {
+	keys, err := d.settings.keyring()
+	if err != nil {
+		return err
+	}
+	operator, err := db.OperatorByEmail(ctx, d.file.Operator.Email)
+	if err != nil {
+		return err
+	}
+	known, err := db.KeysOf(ctx, operator.ID)
+	if err != nil {
+		return err
+	}
+	for _, key := range known {
+		if key.Test && key.ExpiresAt == nil && key.Scopes == "" && key.Networks == "" {
+			d.file.Operator.TestAPIKey = key.APIKey
+			d.file.Operator.TestAPISecret, err = secrets.OpenSecret(key, keys)
+			return err
+		}
+	}
+	next, secret, err := secrets.NewCredential(operator.ID, keys)
+	if err != nil {
+		return err
+	}
+	next.Name, next.Test = "Tests", true
+	err = db.CreateCredential(ctx, next, "", models.AuditEntry{
+		Actor: models.ActorCLI, Action: "key_created", Subject: "operator:" + operator.ID,
+		Detail: "Made the API key " + next.APIKey + ", for test payments only.",
+	})
+	if errors.Is(err, models.ErrAlreadyExists) || errors.Is(err, models.ErrNotPossible) {
+		return nil // somebody has used up the name or all keys, and can make one for tests
+	}
+	d.file.Operator.TestAPIKey, d.file.Operator.TestAPISecret = next.APIKey, secret
+	return err
 }
 
 func (d *dev) demoAdmin(ctx context.Context, db *store.Store) error {

@@ -43,6 +43,9 @@ type devOperator struct {
 	Password  string `json:"password"`
 	APIKey    string `json:"apiKey"`
 	APISecret string `json:"apiSecret"`
+	// A key for test payments; both are empty if there is none.
+	TestAPIKey    string `json:"testApiKey"`
+	TestAPISecret string `json:"testApiSecret"`
 }
 
 type devAdmin struct {

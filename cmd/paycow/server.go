@@ -29,11 +29,15 @@ func (a *app) serveAPI(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		return err
 	}
+	testAddresses, err := a.settings.XPub.Internal()
+	if err != nil {
+		return err
+	}
 	server := api.New(api.Config{
 		Mail:  send,
 		Store: a.store, Engine: a.engine, Starter: a.outbox, Addresses: a.settings.XPub,
-		PreviousAddresses: a.previousAddresses(),
-		PublicURL:         a.settings.PublicURL, TrustedProxies: a.settings.TrustedProxies,
+		PreviousAddresses: a.previousAddresses(), TestAddresses: testAddresses, TestByMetadata: a.settings.isDev,
+		PublicURL: a.settings.PublicURL, TrustedProxies: a.settings.TrustedProxies,
 		Confirmations: a.settings.Confirmations, Quorum: a.settings.RPCQuorum,
 		PaymentWindow: a.settings.PaymentWindow, MinAmount: a.settings.MinAmount, MaxAmount: a.settings.MaxAmount,
 		MaxOpen: a.settings.MaxOpen, MaxUnpaid: a.settings.MaxUnpaid,

@@ -214,7 +214,7 @@ func TestAPaidPaymentIsDelivered(t *testing.T) {
 	var logged store.LoggedDelivery
 	eventually(t, "the second round is noted", func() error {
 		var err error
-		if logged, err = db.Delivery(t.Context(), operatorID, delivery); err == nil && len(logged.Attempts) < 2 {
+		if logged, err = db.Delivery(t.Context(), delivery, operatorID); err == nil && len(logged.Attempts) < 2 {
 			err = errors.New("it is not")
 		}
 		return err

@@ -133,16 +133,17 @@
       const pick = (name) => parameters.get(name) || '';
       filters = {
         search: pick('search'), status: pick('status'), exception: pick('exception'),
-        from: pick('from') && dayStart(pick('from')), to: pick('to') && dayStart(pick('to'), 1),
+        test: pick('test'), from: pick('from') && dayStart(pick('from')), to: pick('to') && dayStart(pick('to'), 1),
       };
       pager.reset();
     },
     async load(isCurrent) {
       const page = await call('GET', '/api/payments' + query({ ...filters, cursor: pager.cursor, limit: 25 }));
       if (!isCurrent()) return;
-      const isFiltered = Object.values(filters).some(Boolean);
-      fill(list, JSON.stringify([page.payments, isFiltered]), () => (page.payments.length ? table('Payments', listColumns, page.payments, { isLinked: true })
-        : isFiltered ? empty('Nothing matches', 'The search matches a complete reference, user, transaction, address or id.') : empty('No payments yet')));
+      const { test, ...others } = filters;
+      const isFiltered = Object.values(others).some(Boolean);
+      fill(list, JSON.stringify([page.payments, isFiltered, test]), () => (page.payments.length ? table('Payments', listColumns, page.payments, { isLinked: true })
+        : isFiltered ? empty('Nothing matches', 'The search matches a complete reference, user, transaction, address or id.') : test ? empty('No test payments', 'Make an API key for test payments, and create one with it. They are kept for 30 days.') : empty('No payments yet')));
       pager.show(page.nextCursor);
     },
   };
@@ -331,7 +332,8 @@
     if (!scopes.length) throw new Failure({ msg: 'Choose at least one scope.', field: 'scopes' });
     const ranges = networks.split(/\s+/).filter(Boolean);
     const made = await call('POST', '/api/keys', {
-      name: name.trim(), scopes, ...(ranges.length && { networks: ranges }), ...(expiresAt && { expiresAt: dayStart(expiresAt, 1) }), ...confirmation(values),
+      name: name.trim(), scopes, ...(ranges.length && { networks: ranges }), ...(expiresAt && { expiresAt: dayStart(expiresAt, 1) }),
+      ...($('[name="test"]', keyForm).checked && { test: true }), ...confirmation(values),
     });
     keyForm.reset();
     await showNewKey(made.name, made);

@@ -8,7 +8,7 @@
   const lines = (texts) => el('span', {}, texts.map((text) => el('span', { class: 'line' }, el('code', {}, text))));
 
   const columns = [
-    { title: 'Key', class: 'wrap full', cell: (k) => el('span', {}, el('strong', {}, nameOf(k)), ' ', hasEnded(k) ? badge('EXPIRED') : k.isReplaced ? badge('REPLACED') : '', el('span', { class: 'sub' }, el('code', {}, k.apiKey))) },
+    { title: 'Key', class: 'wrap full', cell: (k) => el('span', {}, el('strong', {}, nameOf(k)), ' ', hasEnded(k) ? badge('EXPIRED') : k.isReplaced ? badge('REPLACED') : '', k.test ? [' ', badge('TEST', true)] : '', el('span', { class: 'sub' }, el('code', {}, k.apiKey))) },
     { title: 'Scopes', label: true, class: 'nowrap', cell: (k) => lines(k.scopes) },
     { title: 'Networks', label: true, cell: (k) => (k.networks.length ? lines(k.networks) : document.createTextNode('Any')) },
     { title: 'Ends', label: true, cell: (k) => (k.expiresAt ? time(k.expiresAt) : document.createTextNode('Never')) },

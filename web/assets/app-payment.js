@@ -8,6 +8,7 @@
 
   // advice says what an exception means and what can be done.
   function advice(payment) {
+    if (payment.test) return { tone: 'wait', text: 'This is a test payment. Its outcome is simulated, and nothing of it is money: no transfer exists, and your balance stays as it is.' };
     const exception = exceptions[payment.exception];
     if (!exception) return undefined;
     const canAccept = payment.status === 'EXPIRED' && (payment.exception === 'UNDERPAID' || payment.exception === 'PAID_LATE');
@@ -66,7 +67,7 @@
     const { serverTime, ...lasting } = payment; // changes with every answer and is not shown
     const signature = JSON.stringify(lasting);
     fill(part('amount'), payment.amountRequested, amount(payment.amountRequested));
-    fill(part('badges'), payment.status + payment.exception, statusBadges(payment));
+    fill(part('badges'), payment.status + payment.exception + payment.test, statusBadges(payment));
     const said = advice(payment);
     const box = part('advice');
     box.hidden = !said;
@@ -75,7 +76,7 @@
     fill(part('facts'), signature, () => facts(payment, extra).flat());
     fill(part('timeline'), signature, () => (payment.timeline.length ? timeline(payment.timeline) : [el('li', {}, el('span', { class: 'muted' }, 'Nothing has happened yet.'))]));
     fill(part('transfers'), signature, () => (payment.transfers.length ? table('Transfers to the deposit address', transferColumns, payment.transfers) : empty('No transfers yet', 'Transfers appear here once they are in a block.')));
-    fill(part('ledger'), signature, () => (payment.ledger.length ? table('Ledger entries of this payment', ledgerColumns, payment.ledger) : empty('No entries yet', 'Each transfer is credited once it has all its confirmations.')));
+    fill(part('ledger'), signature, () => (payment.ledger.length ? table('Ledger entries of this payment', ledgerColumns, payment.ledger) : payment.test ? empty('No entries', 'A test payment is never credited.') : empty('No entries yet', 'Each transfer is credited once it has all its confirmations.')));
     fill(part('actions'), JSON.stringify(actions.map((action) => action.label)), () => actions.map((action) => el('button', { type: 'button', class: 'button ' + (action.class || ''), 'data-key': action.label, onclick: action.run }, action.label)));
   }
 

@@ -28,7 +28,7 @@
   let forms = 0;
 
   // endpointFields returns the fields to add or change an endpoint, and a function that reads them.
-  function endpointFields({ url, events, description } = { url: '', events: [everything], description: '' }) {
+  function endpointFields({ url, events, description, isNew } = { url: '', events: [everything], description: '', isNew: true }) {
     const id = `endpoint-${++forms}`;
     const field = (name, label, input, hint) => {
       const names = { id: `${id}-${name}`, name, 'aria-describedby': hint && `${id}-${name}-hint` };
@@ -48,14 +48,16 @@
     const update = () => { list.hidden = isAll(); };
     all.addEventListener('change', update);
     update();
+    const test = el('input', { type: 'checkbox', name: 'test', id: `${id}-test` });
     const node = el('div', { class: 'form' },
       field('url', 'URL', address, 'Where PayCow sends the events. It must be reachable from the internet by https.'),
       el('fieldset', { class: 'field choices' }, el('legend', {}, 'Events'), all, list),
-      field('description', [el('span', {}, 'Description '), el('span', { class: 'muted' }, '(optional)')], words));
+      field('description', [el('span', {}, 'Description '), el('span', { class: 'muted' }, '(optional)')], words),
+      isNew ? el('div', { class: 'field choices' }, el('label', { for: test.id }, test, el('span', {}, 'For test payments only. This cannot be changed later.'))) : '');
     const read = () => {
       const chosen = isAll() ? [everything] : $$('input', list).filter((input) => input.checked).map((input) => input.value);
       if (!chosen.length) throw new Failure({ msg: 'Choose at least one type of event.' });
-      return { url: address.value.trim(), events: chosen, description: words.value.trim() };
+      return { url: address.value.trim(), events: chosen, description: words.value.trim(), ...(test.checked && { test: true }) };
     };
     return { node, read };
   }
@@ -63,13 +65,14 @@
   // ---- Lists ----
 
   const stateOf = (endpoint) => (!endpoint.enabled ? 'DISABLED' : endpoint.failingSince ? 'FAILING' : 'ENABLED');
+  const badges = (endpoint) => el('span', { class: 'badges' }, badge(stateOf(endpoint)), endpoint.test ? badge('TEST', true) : '');
   const eventsOf = (endpoint) => (endpoint.events.includes(everything) ? 'All events' : endpoint.events.join(', '));
   const lastOf = (delivery) => delivery.attempts.at(-1);
   const outcome = (attempt) => (attempt.status ? `answered ${attempt.status}` : attempt.error || 'no answer');
 
   const endpointColumns = [
     { title: 'Endpoint', class: 'wrap full', cell: (e) => el('span', {}, el('a', { class: 'row-link', href: '#webhook/' + e.id }, e.url), e.description ? el('span', { class: 'sub' }, el('bdi', {}, e.description)) : '') },
-    { title: 'State', cell: (e) => el('span', {}, badge(stateOf(e)), e.enabled && e.failingSince ? el('span', { class: 'sub' }, 'since ', time(e.failingSince)) : el('span', { class: 'sub' }, e.disabledReason || '')) },
+    { title: 'State', cell: (e) => el('span', {}, badges(e), e.enabled && e.failingSince ? el('span', { class: 'sub' }, 'since ', time(e.failingSince)) : el('span', { class: 'sub' }, e.disabledReason || '')) },
     { title: 'Events', label: true, class: 'wrap', cell: (e) => document.createTextNode(eventsOf(e)) },
     { title: 'Delivered in 7 days', label: true, class: 'number', cell: (e) => document.createTextNode(successOf(e)) },
   ];
@@ -257,7 +260,7 @@
       await run(endpoint);
       if (location.hash.startsWith('#webhook/')) await reload();
     };
-    fill(part('badge'), stateOf(endpoint), badge(stateOf(endpoint)));
+    fill(part('badge'), stateOf(endpoint) + endpoint.test, badges(endpoint));
     const note = part('note');
     note.className = 'alert ' + (endpoint.enabled ? 'wait' : 'bad');
     note.hidden = endpoint.enabled ? !endpoint.failingSince : !endpoint.disabledReason;
@@ -273,6 +276,7 @@
       ['URL', copyable(endpoint.url, 'URL')],
       endpoint.description && ['Description', el('bdi', {}, endpoint.description)],
       ['Events', eventsOf(endpoint)],
+      endpoint.test && ['Kind', 'For test payments only'],
       ['Delivered in 7 days', successOf(endpoint)],
       ['Added', time(endpoint.createdAt)],
       ['Id', copyable(endpoint.id, 'Endpoint id')],
@@ -303,10 +307,8 @@
       pager.reset();
     },
     async load(isCurrent) {
-      const [endpoint, page] = await Promise.all([
-        call('GET', endpointPath(endpointID)),
-        call('GET', '/api/webhook-deliveries' + query({ endpointId: endpointID, status, cursor: pager.cursor, limit: 25 })),
-      ]);
+      const endpoint = await call('GET', endpointPath(endpointID));
+      const page = await call('GET', '/api/webhook-deliveries' + query({ endpointId: endpointID, test: endpoint.test, status, cursor: pager.cursor, limit: 25 }));
       if (!isCurrent()) return;
       writeEndpoint(endpoint);
       writeDeliveries(page);
@@ -339,6 +341,7 @@
     fill(part('delivery-actions'), delivery.status + isDue(delivery), () => [redeliverButton(delivery, '')]);
     fill(part('delivery-facts'), signature, () => rows([
       ['Event', delivery.eventType],
+      delivery.test && ['Kind', 'For test payments only'],
       ['Event id', copyable(delivery.eventId, 'Event id')],
       payment && ['Payment', el('a', { href: '#payment/' + payment }, payment)],
       ['Endpoint', delivery.request.url ? el('a', { href: '#webhook/' + delivery.endpointId }, delivery.request.url) : 'deleted'],
@@ -381,7 +384,8 @@
     return {
       webhooks: {
         async load(isCurrent) {
-          const { endpoints } = await call('GET', '/api/webhook-endpoints');
+          const sides = await Promise.all(['false', 'true'].map((test) => call('GET', '/api/webhook-endpoints' + query({ test }))));
+          const endpoints = sides.flatMap((side) => side.endpoints);
           if (isCurrent()) fill(part('endpoints'), JSON.stringify(endpoints), () => (endpoints.length
             ? table('Endpoints', endpointColumns, endpoints, { isLinked: true })
             : empty('No endpoints yet', 'Add one, and PayCow tells your server when a payment changes.')));

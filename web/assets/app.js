@@ -191,11 +191,11 @@
     CLOCK_SKEW: 'A clock is wrong',
     CREDIT_CONTRADICTED: 'A credited transfer is not on the chain',
   };
-  const otherTones = { ACTIVE: 'good', SUSPENDED: 'bad', CREDITED: 'good', REMOVED: 'bad', ENABLED: 'good', FAILING: 'wait', DISABLED: 'bad', DELIVERED: 'good', PARKED: 'bad' };
+  const otherTones = { ACTIVE: 'good', SUSPENDED: 'bad', CREDITED: 'good', REMOVED: 'bad', ENABLED: 'good', FAILING: 'wait', DISABLED: 'bad', DELIVERED: 'good', PARKED: 'bad', TEST: 'wait' };
 
   const toneOf = (word) => (statuses[word] || exceptions[word] || nodeStates[word])?.tone ?? otherTones[word] ?? '';
   const badge = (word, isOutline = false) => el('span', { class: `badge ${toneOf(word)}${isOutline ? ' outline' : ''}` }, word.replaceAll('_', ' '));
-  const statusBadges = (payment) => el('span', { class: 'badges' }, badge(payment.status), payment.exception ? badge(payment.exception, true) : '');
+  const statusBadges = (payment) => el('span', { class: 'badges' }, badge(payment.status), payment.exception ? badge(payment.exception, true) : '', payment.test ? badge('TEST', true) : '');
 
   // external returns a link to another tool, such as Temporal's web UI.
   const external = (url, text, more = '') => (/^https?:\/\//.test(url)
