@@ -108,11 +108,17 @@ verify: ## what is generated or downloaded is what it should be, and the slim bu
 	go mod verify
 	go test -run 'Artefacts|Compiler' ./devstack/token
 	go test -run Compose ./internal/deploy
+	@mkdir -p bin && tool=$$(scripts/tool oapi-codegen) && cd client && "$$tool" -config generate.yaml -o ../bin/client.out ../api/openapi.json
+	@cmp bin/client.out client/client.gen.go || { echo 'client/client.gen.go is out of date: make client' >&2; exit 1; }
 	CGO_ENABLED=0 go build -tags slim -trimpath -o bin/paycow-slim ./cmd/paycow
 
 .PHONY: generate
 generate: ## compile the test token and make its Go bindings again (needs node and npm)
 	devstack/token/generate.sh
+
+.PHONY: client
+client: ## make the Go client (client/client.gen.go) again from api/openapi.json
+	go generate ./client
 
 .PHONY: image
 image: ## build the container image (needs a container engine)
@@ -124,4 +130,4 @@ secrets: ## make the secrets that docker-compose.yml reads, if they are missing
 
 .PHONY: clean
 clean: ## delete what building and testing left here; the development stack's data in .paycow stays
-	rm -rf bin devstack/token/node_modules cmd/paycow/testdata/clients/node_modules cmd/paycow/testdata/browser/node_modules
+	rm -rf bin devstack/token/node_modules api/testdata/spectral/node_modules cmd/paycow/testdata/clients/node_modules cmd/paycow/testdata/browser/node_modules

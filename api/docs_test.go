@@ -319,6 +319,11 @@ func TestOpenAPILint(t *testing.T) {
 			operations[operation.OperationID] = where
 			require.NotEmpty(t, operation.Summary, where)
 			require.NotNil(t, operation.Security, "%s does not say what it must be sent with", where)
+			for _, alternative := range *operation.Security {
+				for scheme := range alternative {
+					require.Contains(t, loaded.Components.SecuritySchemes, scheme, where)
+				}
+			}
 			require.NotEmpty(t, operation.Tags, where)
 			for _, tag := range operation.Tags {
 				require.True(t, declared[tag], "%s: the tag %s is not declared", where, tag)

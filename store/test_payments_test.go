@@ -575,3 +575,19 @@ func (f *fixture) key(t testing.TB, isTest bool) models.Credential {
 	require.NoError(t, f.CreateCredential(t.Context(), key, "", aChange))
 	return key
 }
+
+// What is done again and again reads an index that holds only what it looks for.
+func TestPlansOfTestPayments(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		at := map[engine]string{enginePostgres: "'2026-11-28'::timestamptz", engineSQLite: "1795867200000000"}[f.engine]
+		for index, statement := range map[string]string{
+			"test_payments_due":          "SELECT id FROM test_payments WHERE next_at <= " + at + " ORDER BY next_at, id LIMIT 256",
+			"events_of_tests":            "SELECT id FROM events WHERE operator_id LIKE '%:test' AND created_at < " + at + " LIMIT 1000",
+			"test_payments_by_age":       "SELECT id FROM test_payments WHERE created_at < " + at + " LIMIT 1000",
+			"test_payments_in_order":     "SELECT * FROM test_payments payments WHERE payments.operator_id = 'o' ORDER BY payments.created_at DESC, payments.id DESC LIMIT 51",
+			"test_payments_by_exception": "SELECT * FROM test_payments WHERE operator_id = 'o' AND exception = 'UNDERPAID' AND exception <> '' ORDER BY created_at DESC, id DESC LIMIT 51",
+		} {
+			require.Contains(t, f.plan(t, statement), index)
+		}
+	})
+}

@@ -1,0 +1,300 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"github.com/stretchr/testify/require"
+
+	"paycow/client"
+)
+
+const (
+	orderID   = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	paymentID = "648f3a9b2c1d4e5f60718293"
+)
+
+// newShop returns a shop with one order of 12.50 USDT, whose payment is made.
+func newShop(t *testing.T) *shop {
+	t.Helper()
+	b, err := openBooks(t.Context(), filepath.Join(t.TempDir(), "shop.db"))
+	require.NoError(t, err)
+	t.Cleanup(b.close)
+	_, err = b.addOrder(t.Context(), orderID, "A mug", decimal.RequireFromString("12.50"))
+	require.NoError(t, err)
+	require.NoError(t, b.setPayment(t.Context(), orderID, client.CreatedPayment{PaymentID: paymentID, CheckoutURL: "https://p.example/1"}))
+	return &shop{books: b, log: slog.New(slog.DiscardHandler)}
+}
+
+// told is an event of the order's payment.
+type told struct {
+	second  int // when it happened
+	changes int // of the payment by then
+	status  client.Status
+	except  client.Exception
+}
+
+func (o told) event(id string) client.Event {
+	payment := client.OperatorPayment{
+		ID: paymentID, Status: o.status, AmountRequested: decimal.RequireFromString("12.5"), Metadata: client.Metadata{"order": orderID},
+		Timeline: make([]client.TimelineEntry, o.changes),
+	}
+	if o.except != "" {
+		payment.Exception = &o.except
+	}
+	data, err := json.Marshal(payment)
+	if err != nil {
+		panic(err)
+	}
+	return client.Event{ID: id, Type: "payment.paid", Timestamp: time.Unix(1_800_000_000+int64(o.second), 0), Schema: 1, Data: data}
+}
+
+func (s *shop) marks(t *testing.T) (marks []string) {
+	t.Helper()
+	rows, err := s.books.db.QueryContext(t.Context(), `SELECT mark FROM markings WHERE order_id = ? ORDER BY id`, orderID)
+	require.NoError(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var mark string
+		require.NoError(t, rows.Scan(&mark))
+		marks = append(marks, mark)
+	}
+	require.NoError(t, rows.Err())
+	return marks
+}
+
+// The newest event counts, whatever the order in which events come, and a change of it is marked once.
+func TestMarks(t *testing.T) {
+	t.Parallel()
+	const pending, paid, expired = client.StatusPENDING, client.StatusPAID, client.StatusEXPIRED
+	for name, c := range map[string]struct {
+		events    []told
+		marks     []string
+		says, hid string
+	}{
+		"paid":      {[]told{{1, 2, client.StatusDETECTED, ""}, {2, 3, paid, ""}}, []string{"paid"}, "Thank you", "<button>Pay"},
+		"only seen": {[]told{{1, 2, client.StatusDETECTED, ""}}, nil, "on its way", "Paid"},
+		"told twice under two ids": {
+			[]told{{2, 3, paid, ""}, {2, 3, paid, ""}, {3, 4, paid, ""}}, []string{"paid"}, "Thank you", "<button>Pay",
+		},
+		"paid, told before it was seen": {[]told{{2, 3, paid, ""}, {1, 2, client.StatusDETECTED, ""}}, []string{"paid"}, "Thank you", "its way"},
+		"two changes in one millisecond": {
+			[]told{{1, 4, paid, ""}, {1, 3, client.StatusCONFIRMING, ""}}, []string{"paid"}, "Thank you", "confirmed",
+		},
+		"underpaid": {[]told{{1, 3, expired, client.ExceptionUNDERPAID}}, nil, "less than the price", "Thank you"},
+		"underpaid and accepted": {
+			[]told{{1, 3, expired, client.ExceptionUNDERPAID}, {2, 4, paid, client.ExceptionACCEPTED}}, []string{"paid"}, "Thank you", "less than",
+		},
+		"overpaid": {[]told{{1, 3, paid, client.ExceptionOVERPAID}}, []string{"paid"}, "More than the price", "less than"},
+		"taken back": {
+			[]told{{1, 3, paid, ""}, {2, 4, pending, client.ExceptionREVERTED}}, []string{"paid", "unpaid"}, "took your payment back", "Thank you",
+		},
+		"taken back, told in the wrong order": {
+			[]told{{2, 4, pending, client.ExceptionREVERTED}, {1, 3, paid, ""}}, nil, "took your payment back", "Thank you",
+		},
+		"taken back and paid again": {
+			[]told{{1, 3, paid, ""}, {2, 4, pending, client.ExceptionREVERTED}, {3, 5, paid, ""}}, []string{"paid", "unpaid", "paid"}, "Thank you", "back",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			for i, what := range c.events {
+				for range 2 { // each event comes twice
+					_, err := s.books.take(t.Context(), what.event(strconv.Itoa(i)))
+					require.NoError(t, err)
+				}
+			}
+			require.Equal(t, c.marks, s.marks(t))
+			page := httptest.NewRecorder()
+			s.handler().ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/orders/"+orderID, nil))
+			require.Contains(t, page.Body.String(), c.says)
+			require.NotContains(t, page.Body.String(), c.hid)
+		})
+	}
+}
+
+// An event about something else marks nothing, and does not stand in the way of those that follow.
+func TestEventsOfOthers(t *testing.T) {
+	t.Parallel()
+	change := func(do func(*client.OperatorPayment)) client.Event {
+		event := told{1, 3, client.StatusPAID, ""}.event("other")
+		payment, _, err := event.Payment()
+		require.NoError(t, err)
+		do(&payment)
+		event.Data, err = json.Marshal(payment)
+		require.NoError(t, err)
+		return event
+	}
+	for name, event := range map[string]client.Event{
+		"without an order":  change(func(p *client.OperatorPayment) { p.Metadata = nil }),
+		"an unknown order":  change(func(p *client.OperatorPayment) { p.Metadata["order"] = "X" }),
+		"another payment":   change(func(p *client.OperatorPayment) { p.ID = "748f3a9b2c1d4e5f60718293" }),
+		"another amount":    change(func(p *client.OperatorPayment) { p.AmountRequested = decimal.RequireFromString("0.01") }),
+		"not of a payment":  {ID: "other", Type: "endpoint.disabled", Data: []byte(`{"id":"x"}`)},
+		"of a type unknown": {ID: "other", Type: "refund.sent", Data: []byte(`[]`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			mark, err := s.books.take(t.Context(), event)
+			require.NoError(t, err)
+			require.Empty(t, mark)
+			require.Empty(t, s.marks(t))
+			_, err = s.books.take(t.Context(), told{1, 3, client.StatusPAID, ""}.event("own"))
+			require.NoError(t, err)
+			require.Equal(t, []string{"paid"}, s.marks(t))
+		})
+	}
+}
+
+// When the marking fails, the event is not taken either, so its repeat marks.
+func TestAnEventIsTakenWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	_, err := s.books.db.ExecContext(t.Context(), `CREATE TRIGGER full BEFORE INSERT ON markings BEGIN SELECT RAISE(ABORT, 'disk full'); END`)
+	require.NoError(t, err)
+	event := told{1, 3, client.StatusPAID, ""}.event("e")
+	_, err = s.books.take(t.Context(), event)
+	require.ErrorContains(t, err, "disk full")
+	o, err := readOrder(t.Context(), s.books.db, orderID)
+	require.NoError(t, err)
+	require.False(t, o.IsPaid())
+	_, err = s.books.db.ExecContext(t.Context(), `DROP TRIGGER full`)
+	require.NoError(t, err)
+	mark, err := s.books.take(t.Context(), event)
+	require.NoError(t, err)
+	require.Equal(t, "paid", mark)
+}
+
+// A repeat is known by its id, whatever it says.
+func TestARepeatIsKnownByItsID(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	for _, what := range []told{{1, 2, client.StatusDETECTED, ""}, {2, 3, client.StatusPAID, ""}} {
+		mark, err := s.books.take(t.Context(), what.event("e"))
+		require.NoError(t, err)
+		require.Empty(t, mark)
+	}
+	require.Empty(t, s.marks(t))
+}
+
+// The same event from many sides at once is marked once.
+func TestOneEventFromManySides(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			_, err := s.books.take(t.Context(), told{1, 3, client.StatusPAID, ""}.event(strconv.Itoa(i%2)))
+			require.NoError(t, err)
+		})
+	}
+	all.Wait()
+	require.Equal(t, []string{"paid"}, s.marks(t))
+}
+
+// Only what PayCow signed is taken.
+func TestWebhooks(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte("a key of 32 bytes for this test!"))
+	post := func(signWith, id string, event client.Event) int {
+		body, err := json.Marshal(event)
+		require.NoError(t, err)
+		key, err := standardwebhooks.NewWebhook(signWith)
+		require.NoError(t, err)
+		now := time.Now()
+		signature, err := key.Sign(id, now, body)
+		require.NoError(t, err)
+		r := httptest.NewRequest(http.MethodPost, "/webhooks", strings.NewReader(string(body)))
+		r.Header.Set("webhook-id", id)
+		r.Header.Set("webhook-timestamp", strconv.FormatInt(now.Unix(), 10))
+		r.Header.Set("webhook-signature", signature)
+		w := httptest.NewRecorder()
+		s.handler().ServeHTTP(w, r)
+		return w.Code
+	}
+	event := told{1, 3, client.StatusPAID, ""}.event("in the body")
+	require.Equal(t, http.StatusInternalServerError, post("", "e", event), "no secret yet")
+	require.NoError(t, set(t.Context(), s.books.db, settingSecret, secret))
+	require.Equal(t, http.StatusBadRequest, post("whsec_QUJD", "e", event))
+	require.Empty(t, s.marks(t))
+	require.Equal(t, http.StatusNoContent, post(secret, "e", event))
+	require.Equal(t, http.StatusNoContent, post(secret, "e", event), "a repeat is a success")
+	require.Equal(t, []string{"paid"}, s.marks(t))
+	require.NoError(t, s.books.db.Close())
+	require.Equal(t, http.StatusInternalServerError, post(secret, "f", event), "PayCow must send it again")
+}
+
+// gateway is a PayCow that makes payments by key, and loses some of its answers.
+type gateway struct {
+	refuse  bool
+	byKey   map[string]string
+	request map[string]any
+}
+
+func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	key := r.Header.Get("Idempotency-Key")
+	if err := json.NewDecoder(r.Body).Decode(&g.request); err != nil {
+		panic(err)
+	}
+	if g.byKey[key] == "" {
+		g.byKey[key] = fmt.Sprintf("%024x", len(g.byKey)+1)
+	}
+	if g.refuse { // after the payment was made
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = fmt.Fprintf(w, `{"paymentId":%q,"checkoutUrl":"https://p.example/%s"}`, g.byKey[key], g.byKey[key])
+}
+
+// An order has one payment, also when the answer to the first attempt was lost and the form is sent again.
+func TestOneOrderOnePayment(t *testing.T) {
+	t.Parallel()
+	s, g := newShop(t), &gateway{refuse: true, byKey: map[string]string{}}
+	server := httptest.NewServer(g)
+	t.Cleanup(server.Close)
+	var err error
+	s.paycow, err = client.New(server.URL, "k", "s")
+	require.NoError(t, err)
+	id := "BCDEFGHIJKLMNOPQRSTUVWXYZ2"
+	post := func(path string, form url.Values) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		s.handler().ServeHTTP(w, r)
+		return w
+	}
+	form := url.Values{"order": {id}, "product": {"mug"}}
+	require.Equal(t, "/orders/"+id, post("/order", form).Header().Get("Location"), "PayCow cannot be reached")
+	page := httptest.NewRecorder()
+	s.handler().ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/orders/"+id, nil))
+	require.Contains(t, page.Body.String(), `action="/orders/`+id+`/pay"`)
+	g.refuse = false
+	checkout := post("/orders/"+id+"/pay", nil).Header().Get("Location")
+	require.Equal(t, "https://p.example/000000000000000000000001", checkout)
+	require.Equal(t, checkout, post("/order", form).Header().Get("Location"))
+	require.Equal(t, map[string]string{id: "000000000000000000000001"}, g.byKey)
+	require.Equal(t, map[string]any{"order": id}, g.request["metadata"])
+	require.Equal(t, "12.5", g.request["amount"])
+
+	for _, bad := range []url.Values{{"order": {id}, "product": {"car"}}, {"order": {"x"}, "product": {"mug"}}, {}} {
+		require.Equal(t, http.StatusBadRequest, post("/order", bad).Code)
+	}
+	require.Equal(t, http.StatusNotFound, post("/orders/x/pay", nil).Code)
+}
