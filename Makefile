@@ -90,13 +90,13 @@ fuzz-requests: ## fuzzed requests for every call of the OpenAPI document (REQUES
 
 RUNS ?= 50
 EVENTS ?= 10000
+PAYMENTS ?= 200
 .PHONY: bench
-bench: ## the benchmarks, payments beside each misbehaving node (RUNS=50 of each), webhooks in a burst (EVENTS=10000)
-	@# and beside bad endpoints
+bench: ## the benchmarks, payments beside each misbehaving node (RUNS=50 of each), webhooks in a burst (EVENTS=10000) and beside bad endpoints (PAYMENTS=200)
 	go test -run '^$$' -bench . -benchmem $(ALONE)
 	go test -run '^$$' -bench AWildNodeBesideOthers -benchtime $(RUNS)x -timeout 0 ./devstack/realnode
 	go test -run '^$$' -bench WebhookBurst -benchtime $(EVENTS)x -timeout 0 ./cmd/paycow
-	go test -run '^$$' -bench EndpointsBesideBadOnes -benchtime $(RUNS)x -timeout 0 ./cmd/paycow
+	go test -run '^$$' -bench EndpointsBesideBadOnes -benchtime $(PAYMENTS)x -timeout 0 ./cmd/paycow
 
 .PHONY: screenshots
 screenshots: test-deps ## take the pictures of docs/screenshots again, from the tests in the browser; all of them stay in bin/screenshots

@@ -63,7 +63,7 @@ func BenchmarkWebhookBurst(b *testing.B) {
 
 // BenchmarkEndpointsBesideBadOnes measures how long events take, from their transaction to the endpoint, with ten
 // endpoints: first all of them are well, then one hangs and one answers 500. p99-ratio is the 99th percentile of the
-// other eight then by what it was before; the goal is 1.2 at most. -benchtime 40x makes 40 payments of each.
+// other eight then by what it was before; the goal is 1.2 at most. -benchtime 200x makes 200 payments of each.
 func BenchmarkEndpointsBesideBadOnes(b *testing.B) {
 	s := startStack(b, "--block-time", "0s", "--window", "24h")
 	db, keys := s.behind()
