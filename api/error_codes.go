@@ -255,6 +255,11 @@ var documentedErrors = []web.ErrorCode{
 		Remedy:  "Retry when some have ended, or ask the admin to raise your limit.",
 	},
 	{
+		Status: http.StatusTooManyRequests, Code: "too_many_tests", IsRepeatable: true,
+		Meaning: "10,000 test payments were created in the last 24 hours.",
+		Remedy:  "Retry later.",
+	},
+	{
 		Status: http.StatusTooManyRequests, Code: "too_many_requests", IsRepeatable: true,
 		Meaning: "The API key or the network address has made too many requests in a minute. Nothing was changed.",
 		Remedy:  "Retry after the time in Retry-After. RateLimit says how many requests are left, and for how long.",

@@ -29,6 +29,11 @@ var errTooManyOpen = &failure{
 	msg: "Too many of your payments are open; please try again when some have ended.",
 }
 
+var errTooManyTests = &failure{
+	status: http.StatusTooManyRequests, code: "too_many_tests", retryAfter: time.Hour,
+	msg: "Too many test payments were created in the last 24 hours; please try again later.",
+}
+
 // quota bounds how many payments of one kind an operator may have. It is safe for concurrent use.
 type quota struct {
 	// count returns how many the operator has. It counts no further than limit.
@@ -64,11 +69,18 @@ func (s *Server) newUnpaidQuota() *quota {
 	}
 }
 
-// newOpenQuota bounds how many payments of an operator are open at a time, as count counts them. Each real one has a
-// workflow of its own.
-func (s *Server) newOpenQuota(count func(ctx context.Context, operatorID string, limit int) (int, error)) *quota {
+// newOpenQuota bounds how many payments of an operator are open at a time. Each has a workflow of its own.
+func (s *Server) newOpenQuota() *quota {
 	return &quota{
-		count: count, refusal: errTooManyOpen, clock: s.Clock, byOperator: map[string]*allowance{},
+		count: s.Store.OpenCount, refusal: errTooManyOpen, clock: s.Clock, byOperator: map[string]*allowance{},
+	}
+}
+
+// newTestQuota bounds how many test payments an operator creates in a day. They end within seconds, so nothing else
+// keeps them from filling the disk that real payments need.
+func (s *Server) newTestQuota() *quota {
+	return &quota{
+		count: s.Store.TestCountOfDay, refusal: errTooManyTests, clock: s.Clock, byOperator: map[string]*allowance{},
 	}
 }
 

@@ -134,10 +134,12 @@ type Server struct {
 	exports   *budget // CSV files
 	unpaid    *quota
 	open      *quota
-	openTests *quota // test payments are counted among themselves
-	rates     *limiter
-	docs      func() (web.Page, error)
-	passwords passwords
+	tests     *quota
+	// testsOfDay is how many test payments an operator can create in 24 hours.
+	testsOfDay int
+	rates      *limiter
+	docs       func() (web.Page, error)
+	passwords  passwords
 
 	crossOrigin *http.CrossOriginProtection
 	isHTTPS     bool
@@ -171,7 +173,7 @@ func newServer(config Config, hash func(password string) string) *Server {
 	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.exports = newBudget(maxExports, maxExportsPerNetwork)
 	s.unpaid = s.newUnpaidQuota()
-	s.open, s.openTests = s.newOpenQuota(s.Store.OpenCount), s.newOpenQuota(s.Store.OpenTestCount)
+	s.open, s.tests, s.testsOfDay = s.newOpenQuota(), s.newTestQuota(), models.MaxTestsOfDay
 	s.rates = newLimiter(s.Store.CountRequests, s.Clock)
 	s.crossOrigin = http.NewCrossOriginProtection()
 	if err := s.crossOrigin.AddTrustedOrigin(originText(s.PublicURL)); err != nil {

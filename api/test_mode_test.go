@@ -173,6 +173,14 @@ func TestATestKeyReachesNothingReal(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, got.status, "%v: %s", c, got.body)
 	}
 	require.Equal(t, models.StatusPending, f.row(p.ID).Status)
+	f.startChain(100)
+	f.moveChain(100, 101, transferTo(p, 50*models.USDT, 101))
+	f.credit(p) // real money
+	require.NotContains(t, f.fetch(f.account, "/api/balance").body, `"available":0.00`)
+	require.JSONEq(t, `{"currency":"USDT","available":0.00,"pending":0.00,"test":true}`, f.fetch(key, "/api/balance").body)
+	require.JSONEq(t, `{"entries":[],"nextCursor":null,"test":true}`, f.fetch(key, "/api/ledger").body)
+	csv := f.call(key, http.MethodGet, "/api/ledger", "", "Accept", "text/csv").body
+	require.Equal(t, 1, strings.Count(csv, "\r\n"), "only its header: %s", csv)
 	require.Empty(t, parse[eventList](t, f.fetch(key, "/api/events?payment="+p.ID).body).Events)
 	require.JSONEq(t, `{"deliveries":[],"nextCursor":null}`, f.fetch(key, "/api/webhook-deliveries").body)
 	require.JSONEq(t, `{"endpoints":[]}`, f.fetch(key, "/api/webhook-endpoints").body)
@@ -265,10 +273,11 @@ func TestMetadataMakesTestsInDevelopment(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, got.status)
 }
 
-// The maximum of open payments counts for tests among themselves.
-func TestOpenTestPaymentsAreLimited(t *testing.T) {
+// So many test payments can be created in a day, whatever the limits of real payments are.
+func TestTestPaymentsOfADayAreLimited(t *testing.T) {
 	t.Parallel()
-	f := setup(t, func(c *Config) { c.MaxOpen, c.MaxUnpaid = 3, 1 })
+	f := setup(t, func(c *Config) { c.MaxOpen, c.MaxUnpaid = 1, 1 })
+	f.server.testsOfDay = 3
 	key := f.testKey(f.account)
 	f.payment(f.account)
 	first := f.call(key, http.MethodPost, createPath, goodOrder, headerIdempotencyKey, "first")
@@ -279,7 +288,7 @@ func TestOpenTestPaymentsAreLimited(t *testing.T) {
 	require.Equal(t, first.body, again.body, "a repeated call counts for nothing")
 	got := f.call(key, http.MethodPost, createPath, goodOrder)
 	require.Equal(t, http.StatusTooManyRequests, got.status, got.body)
-	require.Equal(t, "too_many_open", parse[errorBody](t, got.body).Code)
+	require.Equal(t, "too_many_tests", parse[errorBody](t, got.body).Code)
 	require.NotEmpty(t, got.header.Get("Retry-After"))
 }
 

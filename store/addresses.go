@@ -129,17 +129,11 @@ func (s *Store) UnpaidRun(ctx context.Context, operatorID string, limit int) (in
 
 // OpenCount returns how many payments of the operator have not ended. It counts no further than limit.
 func (s *Store) OpenCount(ctx context.Context, operatorID string, limit int) (int, error) {
-	count, err := openCount(s.read(ctx), &models.Payment{}, operatorID, limit)
-	return count, wrap(err, "count an operator's open payments")
-}
-
-// openCount counts the rows of an operator in the table of a model that have not ended, no further than limit.
-func openCount(db *gorm.DB, model any, operatorID string, limit int) (int, error) {
-	open := db.Session(&gorm.Session{}).Model(model).Select("1").Limit(limit).Where("operator_id = ? AND status IN ?",
+	open := s.read(ctx).Model(&models.Payment{}).Select("1").Limit(limit).Where("operator_id = ? AND status IN ?",
 		operatorID, []models.Status{models.StatusPending, models.StatusDetected, models.StatusConfirming})
 	var count int64
-	err := db.Table("(?) AS open", open).Count(&count).Error
-	return int(count), err
+	err := s.read(ctx).Table("(?) AS open", open).Count(&count).Error
+	return int(count), wrap(err, "count an operator's open payments")
 }
 
 // unpaidRunOfAll is UnpaidRun for the payments of all operators. It looks at the newest ones only.

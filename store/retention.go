@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"gorm.io/gorm"
@@ -27,14 +28,19 @@ const (
 	figuresKept = 400 * 24 * time.Hour
 	// requestsKept is how long the counts of requests are kept. Their windows are shorter.
 	requestsKept = time.Hour
+	// clockSlack is how much longer than it need be a row is kept that the database itself protects for a time: it goes by
+	// its own clock and time zone, in which a day may have 25 hours.
+	clockSlack = 24 * time.Hour
 	// endedKept is how long sessions and login attempts are kept after they mean nothing any more.
 	endedKept = 24 * time.Hour
 )
 
-// DropOld drops rows that are older than they are needed, in batches; what is left over is for the next call. Payments,
-// their timelines, transfers and the ledger are kept for ever. onBatch is called after each batch.
+// DropOld drops rows that are older than they are needed, in batches; what is left over is for the next call. A table of
+// which none can be dropped holds up no other one. Payments, their timelines, transfers and the ledger are kept for
+// ever. onBatch is called after each batch.
 func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table string)) error {
 	now := s.now()
+	var failures []error
 	oldDay := now.Add(-figuresKept).Format(time.DateOnly)
 	for _, part := range []struct {
 		table string
@@ -68,6 +74,9 @@ func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table strin
 		bound := part.bound
 		if bound == nil {
 			bound = now.Add(-part.keep)
+			if part.table == "events" || part.table == "audit_log" {
+				bound = now.Add(-part.keep - clockSlack)
+			}
 		}
 		for range dropBatches {
 			var dropped int64
@@ -78,7 +87,8 @@ func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table strin
 				return done.Error
 			})
 			if err != nil {
-				return wrap(err, "drop old rows of "+part.table)
+				failures = append(failures, wrap(err, "drop old rows of "+part.table))
+				break
 			}
 			onBatch(part.table)
 			if dropped < dropBatch {
@@ -86,5 +96,5 @@ func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table strin
 			}
 		}
 	}
-	return nil
+	return errors.Join(failures...)
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -163,10 +162,13 @@ func (s *Store) TestPaymentsByID(ctx context.Context, ids []string) ([]models.Te
 	return found, wrap(err, "read test payments")
 }
 
-// OpenTestCount returns how many test payments of the operator have not ended. It counts no further than limit.
-func (s *Store) OpenTestCount(ctx context.Context, operatorID string, limit int) (int, error) {
-	count, err := openCount(s.read(ctx), &models.TestPayment{}, operatorID, limit)
-	return count, wrap(err, "count an operator's open test payments")
+// TestCountOfDay returns how many test payments the operator has created in 24 hours. It counts no further than limit.
+func (s *Store) TestCountOfDay(ctx context.Context, operatorID string, limit int) (int, error) {
+	day := s.read(ctx).Model(&models.TestPayment{}).Select("1").
+		Where("operator_id = ? AND created_at > ?", operatorID, s.now().Add(-24*time.Hour)).Limit(limit)
+	var count int64
+	err := s.read(ctx).Table("(?) AS day", day).Count(&count).Error
+	return int(count), wrap(err, "count an operator's test payments of a day")
 }
 
 // testOrder is paymentOrder for test payments.
@@ -182,19 +184,14 @@ func (s *Store) ListTestPayments(
 ) (payments []models.TestPayment, nextCursor string, err error) {
 	query := s.read(ctx).Table("test_payments AS payments").Where("payments.operator_id = ?", f.OperatorID)
 	if f.MetadataKey != "" {
-		// The form in which an entry stands in the column, which holds it nowhere else: a quote within a text has a
-		// backslash before it. The name alone ends with its colon, so it is no value.
-		var value string
+		entries := map[engine]string{
+			enginePostgres: "jsonb_each_text(metadata::jsonb)", engineSQLite: "json_each(metadata)",
+		}[s.engine]
+		named := s.read(ctx).Table(entries+" AS entry").Select("1").Where("entry.key = ?", f.MetadataKey)
 		if f.MetadataValue != nil {
-			value = *f.MetadataValue
+			named = named.Where("entry.value = ?", *f.MetadataValue)
 		}
-		entry := models.Metadata{f.MetadataKey: value}.JSON()
-		entry = entry[1 : len(entry)-1]
-		if f.MetadataValue == nil {
-			entry = strings.TrimSuffix(entry, `""`)
-		}
-		position := map[engine]string{enginePostgres: "strpos", engineSQLite: "instr"}[s.engine]
-		query = query.Where(position+"(metadata, ?) > 0", entry)
+		query = query.Where("EXISTS (?)", named)
 	}
 	if f.Search != "" {
 		query = query.Where("payments.id IN (?)", s.searchedTests(ctx, f))
@@ -238,6 +235,10 @@ func (s *Store) DueTestPayments(ctx context.Context, limit int) (ids []string, e
 	return ids, wrap(err, "read the test payments whose next step is due")
 }
 
+// unprovenPause is when a test payment is looked at again whose row has no proof that this process can check. It must
+// not be found again every second.
+const unprovenPause = 10 * time.Minute
+
 // AdvanceTestPayment makes the next step of a test payment, with its events and their deliveries, if it is due. Any
 // number of processes may try at once: one of them makes it.
 func (s *Store) AdvanceTestPayment(ctx context.Context, id string) error {
@@ -247,13 +248,17 @@ func (s *Store) AdvanceTestPayment(ctx context.Context, id string) error {
 			return err
 		}
 		var due []models.TestPayment
-		if err := tx.Clauses(rowLock).Where("id = ? AND next_at <= ?", id, now).Find(&due).Error; err != nil {
+		free := clause.Locking{Strength: rowLock.Strength, Options: clause.LockingOptionsSkipLocked}
+		if err := tx.Clauses(free).Where("id = ? AND next_at <= ?", id, now).Find(&due).Error; err != nil {
 			return err
 		}
 		for _, before := range due {
 			after, ok := rules.AdvanceTest(before)
-			if !ok || !s.isProvenTest(ctx, before) {
-				after, after.NextAt = before, nil // it must not be found again every second
+			switch again := now.Add(unprovenPause); {
+			case !s.isProvenTest(ctx, before): // by the keys of this process
+				after, after.NextAt = before, &again
+			case !ok:
+				after, after.NextAt = before, nil
 			}
 			after.UpdatedAt = now
 			if err := s.saveTest(tx, before, after); err != nil {
