@@ -111,6 +111,9 @@ func (s *Server) checkoutEvents(c *gin.Context) error {
 	c.Header("Content-Type", "text/event-stream; charset=utf-8")
 	c.Header("X-Accel-Buffering", "no") // proxies must pass each message on at once
 	c.Status(http.StatusOK)
+	if isHead(c.Request.Context()) {
+		return nil
+	}
 	send := func(event sse.Event) bool {
 		var message bytes.Buffer
 		_ = stream.SetWriteDeadline(time.Now().Add(streamWriteTimeout))

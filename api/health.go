@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"paycow/models"
+	"paycow/web"
 )
 
 const (
@@ -47,6 +48,26 @@ type readyView struct {
 		// Token is false while nobody can pay: the token is paused, or has moved to a contract that is not watched yet.
 		Token check `json:"token"`
 	} `json:"checks"`
+}
+
+// troubles returns the checks that failed.
+func (v readyView) troubles() (failed []web.Trouble) {
+	for _, part := range []struct {
+		title  string
+		result check
+	}{
+		{"Database", v.Checks.Database},
+		{"Workflow engine", v.Checks.Temporal},
+		{"Chain", v.Checks.Chain},
+		{"Ethereum nodes", v.Checks.Nodes},
+		{"Crediting", v.Checks.Crediting},
+		{"Token", v.Checks.Token},
+	} {
+		if !part.result.OK {
+			failed = append(failed, web.Trouble{Title: part.title, Reason: textOrEmpty(part.result.Reason)})
+		}
+	}
+	return failed
 }
 
 // readiness caches the last result.
@@ -99,13 +120,8 @@ func (s *Server) readyNow(ctx context.Context) readyView {
 		})
 	}
 	group.Wait()
-	checks := view.Checks
-	for _, c := range []check{
-		checks.Database, checks.Temporal, checks.Chain, checks.Nodes, checks.Crediting, checks.Token,
-	} {
-		if !c.OK {
-			view.Status = "not_ready"
-		}
+	if len(view.troubles()) > 0 {
+		view.Status = "not_ready"
 	}
 	s.ready.view, s.ready.at = view, time.Now()
 	return view

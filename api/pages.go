@@ -55,7 +55,11 @@ func serveContent(c *gin.Context, contentType, tag string, content []byte) {
 	})).ServeHTTP(c.Writer, c.Request)
 }
 
-func (*Server) home(c *gin.Context) error { return writePage(c, http.StatusOK, web.WriteHome) }
+// home serves the front page, which says to people what /readyz says to machines.
+func (s *Server) home(c *gin.Context) error {
+	home := web.Home{Troubles: s.readyNow(c.Request.Context()).troubles()}
+	return writePage(c, http.StatusOK, func(w io.Writer) error { return web.WriteHome(w, home) })
+}
 
 // addAppPages serves the pages of operators and admins. The pages are the same for everybody: their scripts fill them
 // with the answers of calls.
@@ -76,6 +80,16 @@ func (*Server) asset(c *gin.Context) error {
 	c.Header("Cache-Control", "public, max-age=31536000, immutable")
 	serveContent(c, asset.ContentType, asset.Version, asset.Content)
 	return nil
+}
+
+// fixedAsset serves a file that browsers and crawlers ask for at a fixed address. They keep it for a day.
+func fixedAsset(name string) func(*gin.Context) error {
+	asset := web.NamedAsset(name)
+	return func(c *gin.Context) error {
+		c.Header("Cache-Control", "public, max-age=86400")
+		serveContent(c, asset.ContentType, asset.Version, asset.Content)
+		return nil
+	}
 }
 
 //go:embed openapi.json

@@ -188,8 +188,8 @@ func newServer(config Config, hash func(password string) string) *Server {
 // EndStreams ends all event streams, so that the process can end. Open pages reconnect elsewhere.
 func (s *Server) EndStreams() { s.followers.close() }
 
-// Handler returns the handler of every route.
-func (s *Server) Handler() http.Handler { return s.router }
+// Handler returns the handler of every route. HEAD is answered wherever GET is.
+func (s *Server) Handler() http.Handler { return headAsGet(s.router) }
 
 func (s *Server) newRouter() *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
@@ -200,7 +200,7 @@ func (s *Server) newRouter() *gin.Engine {
 	router.ForwardedByClientIP = false // resolveClient does it
 	router.Use(s.resolveClient, s.identify, s.recoverPanic, s.requireHTTPS)
 	router.NoRoute(s.handle(func(*gin.Context) error { return errNoRoute }))
-	router.NoMethod(s.handle(func(*gin.Context) error { return errMethodNotAllowed }))
+	router.NoMethod(s.handle(refuseMethod))
 
 	router.GET("/", s.handle(s.home))
 	router.GET("/docs", s.handle(s.docsPage))
@@ -208,6 +208,9 @@ func (s *Server) newRouter() *gin.Engine {
 	router.GET("/readyz", s.handle(s.readyz))
 	router.GET("/openapi.json", s.handle(s.openAPI))
 	router.GET("/assets/:version/*name", s.handle(s.asset))
+	for _, name := range []string{"favicon.ico", "robots.txt"} {
+		router.GET("/"+name, s.handle(fixedAsset(name)))
+	}
 	s.addAppPages(router)
 	router.GET("/logos/:version", s.limitNetwork, s.handle(s.logo))
 	payer := router.Group("/payment", s.limitNetwork)

@@ -42,6 +42,15 @@ func FindAsset(version, name string) (Asset, bool) {
 	return asset, ok && asset.Version == version
 }
 
+// NamedAsset returns the asset with this name, for addresses that do not change. The name must exist.
+func NamedAsset(name string) Asset {
+	asset, ok := assets[name]
+	if !ok {
+		panic("no such asset: " + name) // the files are embedded, so this means a broken build
+	}
+	return asset
+}
+
 // assetPath returns the path of an asset, for templates.
 func assetPath(name string) (string, error) {
 	asset, ok := assets[name]
@@ -80,8 +89,11 @@ func mustReadAssets() map[string]Asset {
 }
 
 // contentType returns the media type for a file's extension. Files without a known one, such as licences, are plain
-// text.
+// text. Not every system knows the one of icons.
 func contentType(name string) string {
+	if path.Ext(name) == ".ico" {
+		return "image/x-icon"
+	}
 	return cmp.Or(mime.TypeByExtension(path.Ext(name)), "text/plain; charset=utf-8")
 }
 

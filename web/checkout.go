@@ -57,6 +57,7 @@ type checkoutPage struct {
 	ID        string
 	Texts     string // for the script, as JSON
 
+	Title                          string // of the page, without the shop
 	Status, Tone, Headline, Advice string
 	Notices                        []string
 	IsFinal                        bool
@@ -65,7 +66,8 @@ type checkoutPage struct {
 	ChainID                        uint64
 	ChainIDHex, Token, Call        string
 	RPCURL                         string
-	Amount                         string // still to send
+	Amount                         string // still to send, for copying
+	AmountText                     string // the same, for reading
 	AmountUnits                    int64  // the same in micro-USDT
 	Requested, Received            string
 	IsPart                         bool // the amount to send is the missing part
@@ -132,7 +134,7 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 		IsTest: c.Network.ChainID != mainnetChainID, ChainID: c.Network.ChainID,
 		ChainIDHex: fmt.Sprintf("0x%x", c.Network.ChainID),
 		Token:      c.Network.Token, RPCURL: c.Network.RPCURL, ExplorerURL: c.Network.ExplorerURL,
-		Requested: p.AmountRequested.String(), Address: p.DepositAddress, Reference: p.Reference,
+		Requested: c.Language.Amount(p.AmountRequested), Address: p.DepositAddress, Reference: p.Reference,
 		IsSimulated: p.IsTest, Shop: c.Shop, LogoURL: c.LogoURL, Description: p.Description,
 		IsPart: p.AmountReceived > 0 && missing > 0, Confirmations: c.Confirmations,
 		RequiredConfirmations: c.RequiredConfirmations,
@@ -141,7 +143,7 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 		ReturnURL: p.ReturnURL, HasFaucet: c.HasFaucet, IsStopped: c.IsPaused,
 	}
 	if p.AmountReceived > 0 {
-		page.Received = p.AmountReceived.String()
+		page.Received = c.Language.Amount(p.AmountReceived)
 	}
 	if c.Network.ExplorerURL != "" && p.TxHash != "" && !p.IsTest {
 		page.TxURL = c.Network.ExplorerURL + "/tx/" + p.TxHash
@@ -157,12 +159,12 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 	if err := page.describe(c, missing, isOver); err != nil {
 		return checkoutPage{}, err
 	}
-	if p.Status.IsFinal() {
-		return page, nil
+	page.ShowPay = !p.IsTest && !isOver && !p.Status.IsFinal() && (p.Status == models.StatusPending || page.IsPart) &&
+		p.Exception != models.ExceptionReverted
+	if page.Title, err = page.title(p.Status); err != nil || p.Status.IsFinal() {
+		return page, err
 	}
 	page.RefreshSeconds = max(1, int(c.Refresh/time.Second))
-	page.ShowPay = !p.IsTest && !isOver && (p.Status == models.StatusPending || page.IsPart) &&
-		p.Exception != models.ExceptionReverted
 	page.ShowTime = page.ShowPay
 	if page.LeftText, err = c.timeLeft(end.Sub(c.Now)); err != nil {
 		return checkoutPage{}, err
@@ -178,9 +180,25 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 	return page, err
 }
 
+// title returns what a tab says: the amount while it is asked for, and what became of it.
+func (page *checkoutPage) title(status models.Status) (string, error) {
+	title, err := page.Headline, error(nil)
+	switch {
+	case status == models.StatusPaid:
+		title, err = page.T("title_paid")
+	case page.ShowPay:
+		title, err = page.T("title", "Amount", page.Requested)
+	}
+	if err != nil || !page.IsSimulated {
+		return title, err
+	}
+	test, err := page.T("t_title")
+	return test + " · " + title, err
+}
+
 // askFor fills in what a payer needs to send an amount: the amount, the wallet's call and the QR codes.
 func (page *checkoutPage) askFor(amount models.Amount) error {
-	page.Amount, page.AmountUnits = amount.String(), int64(amount)
+	page.Amount, page.AmountText, page.AmountUnits = amount.String(), page.Language.Amount(amount), int64(amount)
 	var err error
 	if page.Call, err = transferCall(page.Address, amount); err != nil {
 		return err
@@ -193,7 +211,7 @@ func (page *checkoutPage) askFor(amount models.Amount) error {
 		if code.Label, err = page.T("qr_" + code.Kind); err != nil {
 			return err
 		}
-		if code.Alt, err = page.T("qr_"+code.Kind+"_alt", "Amount", page.Amount, "Address", page.Address); err != nil {
+		if code.Alt, err = page.T("qr_"+code.Kind+"_alt", "Amount", page.AmountText, "Address", page.Address); err != nil {
 			return err
 		}
 		if code.Size, code.Path, err = qrCode(code.Content); err != nil {
@@ -208,12 +226,13 @@ func (page *checkoutPage) askFor(amount models.Amount) error {
 func (page *checkoutPage) describe(c Checkout, missing models.Amount, isOver bool) error {
 	p := c.Payment
 	fill := values{
-		"Amount": p.AmountRequested, "Requested": p.AmountRequested, "Received": p.AmountReceived, "Missing": missing,
+		"Amount": page.Requested, "Requested": page.Requested, "Received": page.Language.Amount(p.AmountReceived),
+		"Missing": page.Language.Amount(missing),
 	}
 	var headline, advice string
 	page.Tone, headline, advice = textsOf(p, page.IsPart, isOver)
 	if headline == "h_pending" && c.OnItsWay > 0 {
-		headline, advice, fill["Amount"] = "h_seen", "a_seen", c.OnItsWay
+		headline, advice, fill["Amount"] = "h_seen", "a_seen", page.Language.Amount(c.OnItsWay)
 	}
 	var err error
 	if page.Headline, err = page.text(headline, fill); err != nil {

@@ -30,7 +30,7 @@ func docsOf(t *testing.T, publicURL string) string {
 func homePage(t *testing.T) string {
 	t.Helper()
 	var page bytes.Buffer
-	require.NoError(t, WriteHome(&page))
+	require.NoError(t, WriteHome(&page, Home{}))
 	return page.String()
 }
 

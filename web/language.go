@@ -8,6 +8,9 @@ import (
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"paycow/models"
 )
 
 // The checkout page's texts, one file per language: messages/<tag>.json. Placeholders in {{ }} are filled in by the
@@ -22,7 +25,9 @@ type Language struct {
 	Name string // in the language itself
 	Dir  string // "ltr" or "rtl"
 
-	texts *i18n.Localizer
+	texts   *i18n.Localizer
+	numbers *message.Printer
+	decimal string // what comes before a fraction
 }
 
 // languages holds the languages in the order of the page. The first one is the default.
@@ -60,6 +65,13 @@ func (l Language) text(id string, fill values) (string, error) {
 		return "", fmt.Errorf("text %s in %s: %w", id, l.Tag, err)
 	}
 	return text, nil
+}
+
+// Amount returns an amount with the separators of the language, such as 987,654.50. Its digits are those of every
+// wallet.
+func (l Language) Amount(amount models.Amount) string {
+	_, fraction, _ := strings.Cut(amount.String(), ".")
+	return l.numbers.Sprintf("%d", int64(amount/models.USDT)) + l.decimal + fraction
 }
 
 // T returns a text, for templates. The id is followed by alternating names and values.
@@ -117,6 +129,8 @@ func mustReadLanguages(known []Language) []Language {
 	}
 	for i := range known {
 		known[i].texts = i18n.NewLocalizer(bundle, known[i].Tag)
+		known[i].numbers = message.NewPrinter(language.MustParse(known[i].Tag + "-u-nu-latn"))
+		known[i].decimal = strings.Trim(known[i].numbers.Sprintf("%.1f", 0.5), "05")
 	}
 	return known
 }

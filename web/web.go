@@ -34,8 +34,16 @@ type Problem struct {
 // WriteProblem writes the error page.
 func WriteProblem(w io.Writer, p Problem) error { return write(w, "problem.html", p) }
 
+// Home is the content of the front page.
+type Home struct {
+	Troubles []Trouble // that keep the installation from being ready
+}
+
+// Trouble is a check that failed, as a person reads it.
+type Trouble struct{ Title, Reason string }
+
 // WriteHome writes the front page.
-func WriteHome(w io.Writer) error { return write(w, "home.html", nil) }
+func WriteHome(w io.Writer, home Home) error { return write(w, "home.html", home) }
 
 // write renders into memory first, so that a failing template never leaves half a page.
 func write(w io.Writer, name string, data any) error {

@@ -2,8 +2,10 @@ package web
 
 import (
 	"bytes"
+	"embed"
 	"encoding/json"
 	"html"
+	"io/fs"
 	"math"
 	"regexp"
 	"strings"
@@ -76,7 +78,7 @@ func TestCheckout(t *testing.T) {
 	}{
 		{"pending", paid(models.StatusPending, "", 0), 0, []string{
 			refresh, address, lost, "50.00",
-			"Waiting for your payment", "30 min", "USDT on Ethereum (ERC-20)",
+			"Waiting for your payment", "30 min", "USDT on Ethereum (ERC‑20)",
 		}, []string{"Confirmations", "Received"}},
 		{
 			"part", paid(models.StatusDetected, "", 20*models.USDT), 1,
@@ -233,6 +235,63 @@ func TestCheckoutNamesShopAndPurpose(t *testing.T) {
 	require.Contains(t, renderCheckout(t, c), `<img src="/logos/0123" alt="" width="48" height="48">`)
 }
 
+// Amounts are read in groups, as the language writes them, everywhere on the page. What is copied has no groups.
+func TestAmountsAsTheLanguageGroupsThem(t *testing.T) {
+	t.Parallel()
+	const amount, most = 987_654_500_000, models.Amount(math.MaxInt64)
+	for tag, want := range map[string][3]string{
+		"en": {"987,654.50", "0.000001", "9,223,372,036,854.775807"}, "de": {"987.654,50", "0,000001", "9.223.372.036.854,775807"},
+		"es": {"987.654,50", "0,000001", "9.223.372.036.854,775807"},
+		"fr": {"987\u00a0654,50", "0,000001", "9\u00a0223\u00a0372\u00a0036\u00a0854,775807"},
+		"pt": {"987.654,50", "0,000001", "9.223.372.036.854,775807"}, "ar": {"987,654.50", "0.000001", "9,223,372,036,854.775807"},
+		"zh": {"987,654.50", "0.000001", "9,223,372,036,854.775807"},
+	} {
+		l := FindLanguage(tag, "")
+		require.Equal(t, want, [3]string{l.Amount(amount), l.Amount(1), l.Amount(most)}, tag)
+		for _, status := range models.Statuses() {
+			c := exampleCheckout(examplePayment(func(p *models.Payment) { p.Status, p.AmountRequested = status, amount }), 0)
+			c.Language = l
+			page := renderCheckout(t, c)
+			require.Contains(t, readable(page), want[0], "%s %s", tag, status)
+			require.NotContains(t, readable(page), "987654", "%s %s", tag, status)
+			require.Equal(t, status == models.StatusPending, strings.Contains(page, `data-copy="987654.50"`))
+		}
+	}
+}
+
+// A tab says what is to be paid or what became of it, and to whom.
+func TestTitleOfTheCheckout(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[models.Status]string{
+		models.StatusPending: "Pay 50.00 USDT", models.StatusDetected: "Payment found", models.StatusConfirming: "Payment is being confirmed",
+		models.StatusPaid: "Paid", models.StatusExpired: "Payment expired", models.StatusRejected: "Payment declined",
+	} {
+		c := exampleCheckout(examplePayment(func(p *models.Payment) { p.Status = status }), 0)
+		c.Shop = "Demo <shop>"
+		page := renderCheckout(t, c)
+		require.Contains(t, page, "<title>"+want+" · Demo &lt;shop&gt;</title>")
+		require.Contains(t, page, `data-title="`+want+`"`)
+		c.Payment.IsTest = true
+		require.Contains(t, renderCheckout(t, c), "<title>This is a test · ")
+	}
+}
+
+// A messenger that shows a preview of the link gets a title that tells nothing about the payment.
+func TestThePreviewOfACheckoutTellsNothing(t *testing.T) {
+	t.Parallel()
+	for _, l := range languages {
+		c := exampleCheckout(examplePayment(func(p *models.Payment) { p.Description = "Two books" }), 0)
+		c.Language, c.Shop = l, "Bookshop"
+		tags := regexp.MustCompile(`<meta property="og:[^>]*>`).FindAllString(renderCheckout(t, c), -1)
+		require.Len(t, tags, 3)
+		preview := strings.Join(tags, "\n")
+		require.Regexp(t, `og:title" content="[^"]+"`, preview)
+		for _, secret := range []string{"50", "Bookshop", "books", c.Payment.Reference, c.Payment.DepositAddress, c.Payment.ID} {
+			require.NotContains(t, preview, secret, l.Tag)
+		}
+	}
+}
+
 // Whoever withdraws from an exchange reads what must arrive: the amount, or the part of it that is missing.
 func TestHelpForExchanges(t *testing.T) {
 	t.Parallel()
@@ -288,6 +347,29 @@ func TestLanguages(t *testing.T) {
 	require.Len(t, files, len(languages), "a file without a language, or the other way round")
 }
 
+// The texts that people read are those of everyday English.
+func TestTextsAreNotStilted(t *testing.T) {
+	t.Parallel()
+	stilted := regexp.MustCompile(`(?i)(follows|updates|appears here) by itself|time is over|amount asked for|another look|` +
+		`your password, please|open (the|an) account|has an open question|what a person must know|'do it'|` +
+		`make (the|one|a) key|i have kept|you need not do anything`)
+	read := 0
+	for _, folder := range []struct {
+		files embed.FS
+		names string
+	}{{files, "templates/*.html"}, {assetFiles, "assets/*.js"}, {messageFiles, "messages/en.json"}} {
+		names, err := fs.Glob(folder.files, folder.names)
+		require.NoError(t, err)
+		for _, name := range names {
+			content, err := folder.files.ReadFile(name)
+			require.NoError(t, err)
+			require.Empty(t, stilted.FindAllString(string(content), -1), name)
+			read++
+		}
+	}
+	require.Greater(t, read, 15)
+}
+
 func TestFindLanguage(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ chosen, accept, want string }{
@@ -323,9 +405,9 @@ func TestPaymentRequest(t *testing.T) {
 func TestPagesHoldNothingThatThePolicyDrops(t *testing.T) {
 	t.Parallel()
 	var home, problem bytes.Buffer
-	require.NoError(t, WriteHome(&home))
+	require.NoError(t, WriteHome(&home, Home{Troubles: []Trouble{{Title: "<b>", Reason: "<b>"}}}))
 	require.NoError(t, WriteProblem(&problem, Problem{Title: "<b>", Message: "m", RequestID: "r"}))
-	require.NotContains(t, problem.String(), "<b>")
+	require.NotContains(t, problem.String()+home.String(), "<b>")
 	for _, page := range []string{
 		home.String(), problem.String(),
 		render(t, examplePayment(func(*models.Payment) {}), 0),

@@ -102,7 +102,7 @@
 
   const accessChanges = {
     'end-sessions': ['Log out everywhere', 'logged out everywhere'],
-    'password-link': ['Make a link to set a password', ''],
+    'password-link': ['Create a link to set a password', ''],
     'remove-totp': ['Remove a lost second factor', 'without a second factor, and logged out everywhere'],
     unlock: ['Unlock after too many attempts to log in', 'unlocked'],
     'revoke-keys': ['Revoke all API keys', 'without an API key'],
@@ -116,7 +116,7 @@
     await ask({
       title: `Access of ${name}`, text: 'Recorded in the audit log with your name. Payments that come in are credited all the same.',
       fields: [{ name: 'what', label: 'What to do', required: true, options: possibleChanges.map((what) => [what, accessChanges[what][0]]) }, ...confirmFields(me)],
-      confirm: 'Do it', danger: true,
+      confirm: 'Apply', danger: true,
       run: async ({ what, ...values }) => {
         const answer = await call('POST', `${path}/${what}`, confirmation(values));
         link = answer.url || '';

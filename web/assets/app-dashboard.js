@@ -27,7 +27,7 @@
 
   const standings = {
     PENDING: {
-      headline: 'Your account is waiting for approval', text: 'An admin reviews every new account. You need not do anything.',
+      headline: 'Your account is waiting for approval', text: 'An admin reviews every new account. There is nothing for you to do.',
       next: ['This page updates once a decision is made. You can close it.', 'After approval, your API key and secret appear in the Credentials section.', 'Until then you can read the documentation and turn on two-step login under Security.'],
     },
     REJECTED: {
@@ -324,7 +324,7 @@
     title: name, text: ['Copy the secret to your program now. It is not shown here again.',
       el('h3', { class: 'label' }, 'API key ', el('code', {}, 'x-api-key')), copyable(apiKey, 'API key'),
       el('h3', { class: 'label' }, 'API secret ', el('code', {}, 'x-api-secret')), copyable(apiSecret, 'API secret')],
-    confirm: 'I have kept it', isNotice: true, run: async () => {},
+    confirm: 'I have saved it', isNotice: true, run: async () => {},
   });
 
   onSubmit(keyForm, async ({ name, networks, expiresAt, ...values }) => {

@@ -290,7 +290,7 @@
         return message;
       });
       if (wrong.length) {
-        alert.textContent = wrong.length === 1 ? complaint(wrong[0]) : `Please check ${wrong.length} fields.`;
+        alert.textContent = wrong.length === 1 ? complaint(wrong[0]) : `Please fix ${wrong.length} fields.`;
         wrong[0].focus();
         return;
       }

@@ -32,6 +32,7 @@
     if (isHelped && help) help.open = true;
     setClock();
     const now = part("clock").dataset;
+    document.title = [now.title, document.querySelector(".payee").textContent].filter(Boolean).join(" · ");
     if (now.headline !== headline) byId("announce").textContent = now.headline;
     drawWallets();
     if (now.final === "true") stopFollowing();
@@ -124,6 +125,14 @@
     if (label === texts.copied) return;
     button.textContent = texts.copied;
     setTimeout(() => { button.textContent = label; }, 1500);
+  });
+
+  // An amount that is selected by hand is copied without its separators, as the button does.
+  document.addEventListener("copy", (event) => {
+    const shown = document.querySelector(".amount bdi");
+    if (!shown || String(getSelection()).trim() !== shown.textContent) return;
+    event.clipboardData.setData("text/plain", part("pay").dataset.amount);
+    event.preventDefault();
   });
 
   async function copy(text) {
@@ -255,9 +264,12 @@
     }
   }
 
+  // Amounts look as those of the server: with the language's separators, in the digits of every wallet.
+  const amountFormat = new Intl.NumberFormat(document.documentElement.lang + "-u-nu-latn", { minimumFractionDigits: 2, maximumFractionDigits: 6, useGrouping: "always" });
+
   function usdt(units) {
-    const fraction = String(units % 1000000n).padStart(6, "0").replace(/0{1,4}$/, "");
-    return units / 1000000n + "." + fraction;
+    const fraction = String(units % 1000000n).padStart(6, "0");
+    return amountFormat.format(units / 1000000n + "." + fraction);
   }
 
   const codeOf = (error) => Number(error?.code ?? error?.data?.originalError?.code);

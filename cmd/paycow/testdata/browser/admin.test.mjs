@@ -28,7 +28,7 @@ test('the first login of an admin', async () => {
   const codes = await page.locator('[data-totp=codes] code').allTextContents()
   await page.getByRole('button', { name: 'Copy all' }).click()
   await copied(page, 'the list of codes', codes.join('\n'))
-  await page.getByRole('button', { name: 'I have kept them' }).click()
+  await page.getByRole('button', { name: 'I have saved them' }).click()
 
   // Now everything can be used.
   await page.getByText('Nobody is waiting').waitFor()

@@ -25,7 +25,7 @@ test('from the application to the balance', async () => {
   await operator.getByLabel('Name of your shop').fill('Bookshop')
   await operator.getByLabel('Website').fill('https://shop.example')
   await operator.getByLabel('E-mail').fill('books@shop.example')
-  await operator.getByRole('button', { name: 'Open the account' }).click()
+  await operator.getByRole('button', { name: 'Create account' }).click()
   await operator.getByRole('heading', { name: 'Application received' }).waitFor()
   await accessible(operator, 'applied')
   await operator.goto(api + '/login.html')
@@ -88,6 +88,19 @@ test('from the application to the balance', async () => {
   await view(operator, 'payments').getByText('looker').first().waitFor()
   await to(operator, 'Credentials').click()
   assert.equal((await operator.locator('[data-api-key]').textContent()).trim(), key)
+  // So does every other order of sections: each one follows each other one.
+  const sections = ['Overview', 'Payments', 'Credentials', 'Keys', 'Webhooks', 'Settings', 'Security']
+  for (const one of sections) {
+    for (const other of sections.filter((name) => name !== one)) {
+      for (const name of [one, other]) {
+        await to(operator, name).click()
+        await operator.locator('main > section:visible h1').waitFor()
+      }
+      assert.equal((await operator.locator('[data-api-key]').textContent()).trim(), key, `${one}, ${other}`)
+      const buttons = await operator.locator('.pager button').allTextContents()
+      assert.deepEqual(buttons.filter((text) => !/^(Newer|Older)/.test(text.trim())), [], `${one}, ${other}`)
+    }
+  }
 
   const answer = await fetch(api + '/api/payment/create', {
     method: 'POST', headers: { 'content-type': 'application/json', 'x-api-key': key, 'x-api-secret': secret },
@@ -173,14 +186,14 @@ test('from the application to the balance', async () => {
     const [, key, , secret] = await box.locator('code').allTextContents()
     return { key, secret }
   }
-  const kept = () => operator.getByRole('dialog').getByRole('button', { name: 'I have kept it' }).click()
+  const kept = () => operator.getByRole('dialog').getByRole('button', { name: 'I have saved it' }).click()
   await to(operator, 'Keys').click()
   await view(operator, 'keys').getByRole('row', { name: /Main key/ }).waitFor()
   await everyLook(operator, 'dashboard-keys')
   const make = async (name) => {
     await view(operator, 'keys').getByLabel('Name', { exact: true }).fill(name)
     await view(operator, 'keys').getByLabel('Your password').fill(password)
-    await operator.getByRole('button', { name: 'Make the key' }).click()
+    await operator.getByRole('button', { name: 'Create key' }).click()
   }
   operator.expected.push('400', '409') // a range that is none, and a name that is taken
   await view(operator, 'keys').getByLabel('Networks').fill('127.0.0.0/33')
@@ -230,7 +243,7 @@ test('from the application to the balance', async () => {
     await dialog.getByLabel('What to do').selectOption(what)
     await dialog.getByLabel('Your password').fill(stack.admin.password)
     if (what === 'revoke-keys') await everyLook(admin, 'admin-access')
-    await dialog.getByRole('button', { name: 'Do it' }).click()
+    await dialog.getByRole('button', { name: 'Apply' }).click()
   }
   await access('revoke-keys')
   await until('the key is refused', async () => (await fetch(api + '/api/balance', { headers: { 'x-api-key': key, 'x-api-secret': secret } })).status === 401)
@@ -347,7 +360,7 @@ test('rejecting a payment, settings and the second factor', async () => {
   const state = async () => (await fetch(`${api}/payment/data/${large.paymentId}`)).json()
   await transfer(large.depositAddress, 60_000_000)
   await mine(14)
-  const waiting = await until('all but one', async () => { const now = await state(); return now.confirmations === 14 && now })
+  const waiting = await until('all but one', async () => { const now = await state(); return now.confirmations === 14 && now.status !== 'DETECTED' && now })
   assert.deepEqual([waiting.status, waiting.requiredConfirmations], ['CONFIRMING', 15])
   const longer = await open(new URL(large.paymentUrl).pathname)
   await longer.getByText('14/15').waitFor()
@@ -389,7 +402,7 @@ test('rejecting a payment, settings and the second factor', async () => {
   const codes = await page.locator('[data-totp=codes] code').allTextContents()
   assert.equal(codes.length, 10)
   await everyLook(page, 'dashboard-recovery-codes')
-  await page.getByRole('button', { name: 'I have kept them' }).click()
+  await page.getByRole('button', { name: 'I have saved them' }).click()
   await page.getByText('You have 10 recovery codes left').waitFor()
   assert.equal(await page.locator('[data-totp=codes] code').count(), 0, 'they are shown only once')
 
