@@ -47,7 +47,7 @@ func TestTheClientMakesEveryCall(t *testing.T) {
 	public, err := c.GetPaymentDataWithResponse(ctx, id)
 	note(public.HTTPResponse, err, id)
 	require.Equal(t, client.StatusPENDING, public.JSON200.Status)
-	full, err := c.GetPaymentWithResponse(ctx, id)
+	full, err := c.GetPaymentWithResponse(ctx, id, nil)
 	note(full.HTTPResponse, err, id)
 	require.Equal(t, "50.000001", full.JSON200.AmountRequested.String())
 	require.Equal(t, client.Metadata{"order": "A-17"}, full.JSON200.Metadata)
@@ -60,11 +60,11 @@ func TestTheClientMakesEveryCall(t *testing.T) {
 	none, err := c.ListPaymentsWithResponse(ctx, &client.ListPaymentsParams{Metadata: map[string]string{"order": "A-18"}})
 	require.NoError(t, err)
 	require.Empty(t, none.JSON200.Payments)
-	rejected, err := c.RejectPaymentWithResponse(ctx, id, client.RejectPaymentJSONRequestBody{Reason: "cancelled"})
+	rejected, err := c.RejectPaymentWithResponse(ctx, id, nil, client.RejectPaymentJSONRequestBody{Reason: "cancelled"})
 	note(rejected.HTTPResponse, err, id)
 	require.Equal(t, client.StatusREJECTED, rejected.JSON200.Status)
 	late := f.short(f.account, models.ExceptionPaidLate).ID
-	accepted, err := c.AcceptPaymentWithResponse(ctx, late, client.AcceptPaymentJSONRequestBody{})
+	accepted, err := c.AcceptPaymentWithResponse(ctx, late, nil, client.AcceptPaymentJSONRequestBody{})
 	note(accepted.HTTPResponse, err, late)
 	require.Equal(t, client.StatusPAID, accepted.JSON200.Status)
 
@@ -120,7 +120,7 @@ func TestTheClientMakesEveryCall(t *testing.T) {
 	revoked, err := ofKeys.RevokeKeyWithResponse(ctx, key.JSON201.ID)
 	note(revoked.HTTPResponse, err, key.JSON201.ID)
 
-	_, err = c.GetPaymentWithResponse(ctx, models.NewID())
+	_, err = c.GetPaymentWithResponse(ctx, models.NewID(), nil)
 	var failure *client.Error
 	require.ErrorAs(t, err, &failure)
 	require.Equal(t, "payment_not_found", failure.Code)

@@ -24,12 +24,17 @@ func (s *Server) confirmationsFor(operator models.Operator, amount models.Amount
 
 // confirmationsView is an operator's confirmation steps, and the number that counts below the first one.
 type confirmationsView struct {
-	Steps []models.ConfirmationStep `json:"steps"`
-	Floor uint64                    `json:"floor"`
+	Steps   []models.ConfirmationStep `json:"steps"`
+	Floor   uint64                    `json:"floor"`
+	Altered bool                      `json:"altered"` // somebody changed the stored steps: no payment can be created
 }
 
-func (s *Server) newConfirmationsView(steps models.ConfirmationSteps) confirmationsView {
-	return confirmationsView{Steps: append([]models.ConfirmationStep{}, steps...), Floor: s.Confirmations}
+// newConfirmationsView shows the steps that count, so that what is shown can be saved.
+func (s *Server) newConfirmationsView(steps models.ConfirmationSteps, isAltered bool) confirmationsView {
+	return confirmationsView{
+		Steps: append([]models.ConfirmationStep{}, steps.Above(s.Confirmations)...), Floor: s.Confirmations,
+		Altered: isAltered,
+	}
 }
 
 // confirmations shows the steps that count. Steps that somebody changed are shown as none, so that they can be set
@@ -40,13 +45,14 @@ func (s *Server) confirmations(c *gin.Context) error {
 		return fmt.Errorf("read the operator: %w", err)
 	}
 	steps, err := s.Store.ConfirmationsOf(operator)
-	if errors.Is(err, models.ErrStepsAltered) {
+	isAltered := errors.Is(err, models.ErrStepsAltered)
+	if isAltered {
 		s.Log.ErrorContext(c.Request.Context(), "the confirmation steps must be set again", "operator_id", operator.ID,
 			"error", err)
 	} else if err != nil {
 		return err
 	}
-	writeJSON(c, http.StatusOK, s.newConfirmationsView(steps))
+	writeJSON(c, http.StatusOK, s.newConfirmationsView(steps, isAltered))
 	return nil
 }
 
@@ -71,15 +77,15 @@ func (s *Server) putConfirmations(c *gin.Context) error {
 	}
 	entry := auditOf(c, who.account, "confirmations_set", "Set the confirmations by amount: %s; else %d.",
 		set, s.Confirmations)
-	if err := s.Store.SetConfirmations(c.Request.Context(), who.account.ID, steps, entry); err != nil {
+	err = s.Store.SetConfirmations(c.Request.Context(), who.account.ID, steps, s.Confirmations, entry)
+	if err != nil {
 		return fmt.Errorf("set the confirmations: %w", err)
 	}
-	writeJSON(c, http.StatusOK, s.newConfirmationsView(steps))
+	writeJSON(c, http.StatusOK, s.newConfirmationsView(steps, false))
 	return nil
 }
 
-// confirmationSteps reads the steps: both numbers grow from step to step, and none asks for fewer confirmations than
-// the floor.
+// confirmationSteps reads the steps and refuses those that may not be set.
 func (f fields) confirmationSteps(floor uint64) (models.ConfirmationSteps, error) {
 	const name, code = "steps", "invalid_field"
 	raw, isThere := f[name]
@@ -90,28 +96,42 @@ func (f fields) confirmationSteps(floor uint64) (models.ConfirmationSteps, error
 	if raw.Kind() != '[' || json.Unmarshal(raw, &list) != nil {
 		return nil, invalid(name, code, "%s must be an array of objects.", name)
 	}
-	if len(list) > models.MaxConfirmationSteps {
-		return nil, invalid(name, code, "%s must have at most %d entries.", name, models.MaxConfirmationSteps)
-	}
-	most := max(floor, models.MaxStepConfirmations)
 	var steps models.ConfirmationSteps
 	for i, entry := range list {
-		from, isAmount := numberText(entry["from"])
-		amount, err := models.ParseAmount(from)
-		count, isCount := numberText(entry["confirmations"])
-		confirmations, countErr := strconv.ParseUint(count, 10, 64)
-		switch {
-		case len(entry) != 2:
+		if len(entry) != 2 {
 			return nil, invalid(name, code, "Step %d must have the fields from and confirmations, and no other.", i+1)
-		case !isAmount || err != nil || amount <= 0:
-			return nil, invalid(name, code, "from of step %d must be an amount in %s greater than 0, with at most 6 decimals.",
-				i+1, models.CurrencyUSDT)
-		case !isCount || countErr != nil || confirmations < floor || confirmations > most:
-			return nil, invalid(name, code, "confirmations of step %d must be a whole number from %d to %d.", i+1, floor, most)
-		case i > 0 && (amount <= steps[i-1].From || confirmations <= steps[i-1].Confirmations):
-			return nil, invalid(name, code, "Both numbers of step %d must be larger than those of the step before.", i+1)
 		}
-		steps = append(steps, models.ConfirmationStep{From: amount, Confirmations: confirmations})
+		steps = append(steps, entry.confirmationStep())
 	}
-	return steps, nil
+	var wrong *models.StepError
+	if !errors.As(steps.Validate(floor), &wrong) {
+		return steps, nil
+	}
+	switch wrong.Fault {
+	case models.StepTooMany:
+		return nil, invalid(name, code, "%s must have at most %d entries.", name, models.MaxConfirmationSteps)
+	case models.StepFrom:
+		return nil, invalid(name, code, "from of step %d must be an amount in %s greater than 0, with at most 6 decimals.",
+			wrong.Step, models.CurrencyUSDT)
+	case models.StepConfirmations:
+		return nil, invalid(name, code, "confirmations of step %d must be a whole number from %d to %d.", wrong.Step, floor,
+			models.MostConfirmations(floor))
+	default:
+		return nil, invalid(name, code, "Both numbers of step %d must be larger than those of the step before.", wrong.Step)
+	}
+}
+
+// confirmationStep reads one step. What is no number of its kind reads as 0, which no step may have.
+func (f fields) confirmationStep() (step models.ConfirmationStep) {
+	if text, isNumber := numberText(f["from"]); isNumber {
+		if amount, err := models.ParseAmount(text); err == nil {
+			step.From = amount
+		}
+	}
+	if text, isNumber := numberText(f["confirmations"]); isNumber {
+		if count, err := strconv.ParseUint(text, 10, 64); err == nil {
+			step.Confirmations = count
+		}
+	}
+	return step
 }

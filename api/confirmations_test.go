@@ -44,14 +44,14 @@ func TestConfirmationsByAmount(t *testing.T) {
 		require.Equal(t, http.StatusOK, got.status, got.body)
 		return f.row(parse[created](t, got.body).SessionID)
 	}
-	require.JSONEq(t, `{"steps":[],"floor":12}`, v.must(http.StatusOK, http.MethodGet, confirmationsURL, nil).body)
+	require.JSONEq(t, `{"steps":[],"floor":12,"altered":false}`, v.must(http.StatusOK, http.MethodGet, confirmationsURL, nil).body)
 	before := create("10000", "before")
 	require.EqualValues(t, 12, before.Confirmations)
 
 	set := v.must(http.StatusOK, http.MethodPut, confirmationsURL, fieldsOf{"steps": []fieldsOf{
 		{"from": 1000, "confirmations": 24}, {"from": "10000.00", "confirmations": "64"},
 	}, "password": goodPassword})
-	require.Equal(t, `{"steps":[{"from":1000.00,"confirmations":24},{"from":10000.00,"confirmations":64}],"floor":12}`, set.body)
+	require.Equal(t, `{"steps":[{"from":1000.00,"confirmations":24},{"from":10000.00,"confirmations":64}],"floor":12,"altered":false}`, set.body)
 	require.Equal(t, set.body, v.must(http.StatusOK, http.MethodGet, confirmationsURL, nil).body)
 	for amount, want := range map[string]uint64{
 		"999.999999": 12, "1000": 24, "1000.000001": 24, "9999.999999": 24, "10000": 64, "10000.000001": 64,
@@ -171,13 +171,47 @@ func TestARaisedFloor(t *testing.T) {
 	for floor, want := range map[uint64]uint64{12: 24, 24: 24, 30: 30} {
 		f.server.Confirmations = floor
 		require.NoError(t, f.store.SetConfirmations(t.Context(), f.operatorID(f.account),
-			models.ConfirmationSteps{{From: 50 * models.USDT, Confirmations: 24}}, models.AuditEntry{Actor: "test", Action: "x"}))
+			models.ConfirmationSteps{{From: 50 * models.USDT, Confirmations: 24}}, 12, models.AuditEntry{Actor: "test", Action: "x"}))
 		operator, err := f.store.Operator(t.Context(), f.operatorID(f.account))
 		require.NoError(t, err)
 		got, err := f.server.confirmationsFor(operator, 50*models.USDT)
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 		require.Equal(t, want, f.payment(f.account).Confirmations)
+	}
+}
+
+// After the floor was raised, the steps that are shown are those that count, and what is shown can be saved.
+func TestStepsUnderARaisedFloor(t *testing.T) {
+	t.Parallel()
+	f := setup(t, withKey, func(c *Config) { c.MaxAmount = 100_000 * models.USDT })
+	v := f.approved(newEmail)
+	account := v.credentials()
+	type view struct{ Steps []models.ConfirmationStep }
+	steps := []fieldsOf{{"from": 10, "confirmations": 12}, {"from": 100, "confirmations": 24}, {"from": 1000, "confirmations": 64}}
+	for floor, want := range map[uint64]int{12: 3, 13: 2, 24: 2, 25: 1, 64: 1, 65: 0, 2000: 0} {
+		f.server.Confirmations = 12
+		v.must(http.StatusOK, http.MethodPut, confirmationsURL, fieldsOf{"steps": steps, "password": goodPassword})
+		f.server.Confirmations = floor
+		shown := v.must(http.StatusOK, http.MethodGet, confirmationsURL, nil)
+		read := parse[view](t, shown.body).Steps
+		require.Len(t, read, want, floor)
+		for _, step := range read {
+			require.GreaterOrEqual(t, step.Confirmations, floor)
+		}
+		needed := func() (numbers []uint64) {
+			for _, amount := range []string{"9", "10", "100", "1000"} {
+				got := f.call(account, http.MethodPost, "/api/payment/create", `{"amount":`+amount+`,"userId":"u","network":"ERC20"}`)
+				require.Equal(t, http.StatusOK, got.status, got.body)
+				numbers = append(numbers, f.row(parse[created](t, got.body).PaymentID).Confirmations)
+			}
+			return numbers
+		}
+		before := needed()
+		require.Equal(t, []uint64{floor, max(floor, 12), max(floor, 24), max(floor, 64)}, before)
+		saved := v.must(http.StatusOK, http.MethodPut, confirmationsURL, fieldsOf{"steps": read, "password": goodPassword})
+		require.Equal(t, shown.body, saved.body)
+		require.Equal(t, before, needed(), "saving what was shown changes nothing")
 	}
 }
 
@@ -202,10 +236,11 @@ func TestAlteredStepsCreateNoPayment(t *testing.T) {
 	require.NotEmpty(t, refused.header.Get("Retry-After"))
 	require.Equal(t, first.body, create("first").body)
 	require.Equal(t, http.StatusOK, f.call(account, http.MethodGet, "/api/payments", "").status)
-	require.Contains(t, v.must(http.StatusOK, http.MethodGet, confirmationsURL, nil).body, `"steps":[]`)
+	require.JSONEq(t, `{"steps":[],"floor":12,"altered":true}`, v.must(http.StatusOK, http.MethodGet, confirmationsURL, nil).body)
 	require.Equal(t, http.StatusOK, f.call(f.account, http.MethodPost, "/api/payment/create", `{"amount":50,"userId":"u","network":"ERC20"}`).status, "another operator")
 
 	v.must(http.StatusOK, http.MethodPut, confirmationsURL, fieldsOf{"steps": []fieldsOf{{"from": 1, "confirmations": 64}}, "password": goodPassword})
+	require.Contains(t, v.must(http.StatusOK, http.MethodGet, confirmationsURL, nil).body, `"altered":false`)
 	second := create("second")
 	require.Equal(t, http.StatusOK, second.status, second.body)
 	require.EqualValues(t, 64, f.row(parse[created](t, second.body).PaymentID).Confirmations)

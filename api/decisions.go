@@ -74,16 +74,20 @@ func (s *Server) decide(c *gin.Context, reason string, d decision) error {
 	if err != nil {
 		return err
 	}
+	found, err := s.kindsOf(c)
+	if err != nil {
+		return err
+	}
 	operator := operatorOfRequest(c)
 	wanted := models.PaymentDecision{
 		PaymentID: id, Kind: d.kind, Reason: reason, Actor: "operator:" + operator.ID, Via: s.viaOf(c),
 		Address: c.ClientIP(),
 	}
-	if isTestKey(c) {
+	if !found.real {
 		return s.decideTest(c, d, wanted)
 	}
 	payment, stored, err := s.storeDecision(ctx, operator.ID, d, wanted)
-	if errors.Is(err, models.ErrNotFound) {
+	if errors.Is(err, models.ErrNotFound) && found.test {
 		return s.decideTest(c, d, wanted)
 	}
 	if err != nil {

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -10,16 +9,13 @@ import (
 
 	"paycow/models"
 	"paycow/store"
+	"paycow/views"
 )
 
 // eventView is an event of an operator.
 type eventView struct {
-	ID        string           `json:"id"` // the webhook-id of its deliveries
-	Type      models.EventType `json:"type"`
-	Timestamp instant          `json:"timestamp"`
-	Schema    int              `json:"schema"` // version of the form of data
-	Data      json.RawMessage  `json:"data"`   // the full view of the payment as it was then
-	Test      bool             `json:"test,omitzero"`
+	ID string `json:"id"` // the webhook-id of its deliveries
+	views.EventMessage
 }
 
 // eventList is one page of an operator's events.
@@ -58,12 +54,8 @@ func (s *Server) listEvents(c *gin.Context) error {
 		return fmt.Errorf("list the events: %w", err)
 	}
 	list := eventList{Events: make([]eventView, len(events)), NextCursor: textOrNull(next)}
-	_, isTest := models.OperatorOfSide(side)
 	for i, e := range events {
-		list.Events[i] = eventView{
-			ID: e.ID, Type: e.Type, Timestamp: instant(e.CreatedAt), Schema: e.Schema, Data: json.RawMessage(e.Data),
-			Test: isTest,
-		}
+		list.Events[i] = eventView{ID: e.ID, EventMessage: views.NewEventMessage(e)}
 	}
 	writeJSON(c, http.StatusOK, list)
 	return nil

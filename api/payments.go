@@ -95,7 +95,7 @@ func (p listedPayment) cells() []string {
 }
 
 func (s *Server) listPayments(c *gin.Context) error {
-	filter, err := parsePaymentFilter(c.Request.URL, "metadata"+anyKey, "metadataKey", "test")
+	filter, err := parsePaymentFilter(c.Request.URL, "metadata"+anyKey, metadataKey, "test")
 	if err != nil {
 		return err
 	}

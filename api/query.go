@@ -47,13 +47,20 @@ func parseQuery(address *url.URL, known ...string) (parameters, error) {
 		case member != "":
 			query[name] = texts[0] // its reader checks it
 		default:
-			if query[name], err = checkText("invalid_parameter", name, texts[0], 1, maxParameterRunes); err != nil {
+			most := maxParameterRunes
+			if name == metadataKey {
+				most = models.MaxMetadataKeyRunes
+			}
+			if query[name], err = checkText("invalid_parameter", name, texts[0], 1, most); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return query, nil
 }
+
+// metadataKey is the parameter that asks for a key in the metadata, whatever its value.
+const metadataKey = "metadataKey"
 
 // anyKey stands for the key in the name of a parameter such as metadata[order].
 const anyKey = "[key]"
@@ -71,7 +78,7 @@ func memberOf(name string) string {
 // and nil if the list asks for none.
 func (q parameters) metadata() (key string, value *string, err error) {
 	const code, name = "invalid_parameter", "metadata"
-	anyValue, hasKey := q["metadataKey"]
+	anyValue, hasKey := q[metadataKey]
 	found := 0
 	for parameter, text := range q {
 		if memberOf(parameter) == name+anyKey {
@@ -81,12 +88,11 @@ func (q parameters) metadata() (key string, value *string, err error) {
 	}
 	switch {
 	case found == 0 && hasKey:
-		key, err = checkText(code, "metadataKey", anyValue, 1, models.MaxMetadataKeyRunes)
-		return key, nil, err
+		return anyValue, nil, nil
 	case found == 0:
 		return "", nil, nil
 	case hasKey:
-		return "", nil, invalid("metadataKey", code, "metadataKey must not be given together with metadata[key].")
+		return "", nil, invalid(metadataKey, code, "%s must not be given together with metadata[key].", metadataKey)
 	case found > 1:
 		return "", nil, invalid(name, code, "%s must be given with only one key.", name)
 	}

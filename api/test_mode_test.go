@@ -82,10 +82,10 @@ func TestTestPaymentsThroughTheAPI(t *testing.T) {
 		public := parse[views.PublicPayment](t, f.call(apitest.Account{}, http.MethodGet, "/payment/data/"+id, "").body)
 		full := parse[views.OperatorPayment](t, f.fetch(key, "/api/payment/"+id).body)
 		require.Equal(t, full, func() views.OperatorPayment {
-			same := parse[views.OperatorPayment](t, f.fetch(f.account, "/api/payment/"+id).body)
+			same := parse[views.OperatorPayment](t, f.fetch(f.account, "/api/payment/"+id+"?test=true").body)
 			same.ServerTime = full.ServerTime
 			return same
-		}(), "the live key reads it by its id")
+		}(), "the live key reads it if it asks for a test payment")
 		for _, shown := range []views.Payment{public.Payment, full.Payment} {
 			require.True(t, shown.Test)
 			require.Equal(t, want, [2]string{string(shown.Status), string(shown.Exception)}, outcome)
@@ -128,6 +128,16 @@ func TestTestPaymentsThroughTheAPI(t *testing.T) {
 	require.True(t, deliveries[0].Test)
 	require.Contains(t, f.fetch(f.account, "/api/webhook-deliveries/"+deliveries[0].ID).body, `\"test\":true`)
 	require.NotContains(t, f.fetch(f.account, "/api/webhook-deliveries").body, deliveries[0].ID)
+	told := map[string]map[string]any{}
+	for _, e := range parse[struct{ Events []map[string]any }](t, f.fetch(key, "/api/events?limit=200").body).Events {
+		id := e["id"].(string)
+		delete(e, "id") // a webhook has it in its header
+		told[id] = e
+	}
+	for _, d := range deliveries {
+		one := parse[struct{ Request struct{ Body string } }](t, f.fetch(key, "/api/webhook-deliveries/"+d.ID).body)
+		require.Equal(t, told[d.EventID], parse[map[string]any](t, one.Request.Body), "a webhook has the form of the event")
+	}
 }
 
 // Answers about real payments, keys' balances and events have no new field.
@@ -144,6 +154,9 @@ func TestAnswersOfRealPaymentsStayAsTheyAre(t *testing.T) {
 		require.NotContains(t, f.fetch(f.account, path).body, `"test"`, path)
 	}
 	require.NotContains(t, f.call(f.account, http.MethodPost, createPath, `{"amount":5,"userId":"u","network":"ERC20"}`).body, `"test"`)
+	for _, d := range parse[struct{ Deliveries []deliveryView }](t, f.fetch(f.account, "/api/webhook-deliveries").body).Deliveries {
+		require.NotContains(t, f.fetch(f.account, "/api/webhook-deliveries/"+d.ID).body, `\"test\"`)
+	}
 	table := f.call(f.account, http.MethodGet, "/api/payments", "", "Accept", "text/csv").body
 	require.Equal(t, strings.Join(paymentColumns, ","), strings.TrimSpace(strings.Split(table, "\n")[0]))
 }
@@ -200,6 +213,57 @@ func TestATestKeyReachesNothingReal(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, f.call(wide, http.MethodPost, "/api/keys", `{"name":"x","scopes":["payments:read"]}`).status)
 }
 
+// A live key that does not ask for a test payment reads and decides none: a test key that leaks must not make a shop
+// believe that it was paid. A key that asks for one gets no real one.
+func TestALiveKeyMeetsTestsOnlyIfItAsks(t *testing.T) {
+	t.Parallel()
+	f := setup(t, withKey)
+	key := f.testKey(f.account)
+	p := f.started(f.account)
+	id := f.testPayment(key, models.OutcomeUnderpaid)
+	calls := func(by apitest.Account, id, query string) (statuses [3]int) {
+		for i, c := range [3][3]string{
+			{http.MethodGet, "", ""}, {http.MethodPost, "/accept", `{"reason":"r"}`}, {http.MethodPost, "/reject", `{"reason":"r"}`},
+		} {
+			statuses[i] = f.call(by, c[0], "/api/payment/"+id+c[1]+query, c[2]).status
+		}
+		return statuses
+	}
+	f.runTests()
+	before := f.fetch(key, "/api/payment/"+id).body
+	for _, query := range []string{"", "?test=false"} {
+		require.Equal(t, [3]int{404, 404, 404}, calls(f.account, id, query), "the live key")
+	}
+	for _, query := range []string{"", "?test=true"} {
+		require.Equal(t, [3]int{404, 404, 404}, calls(f.other, id, query), "of another operator")
+		require.Equal(t, [3]int{404, 404, 404}, calls(f.testKey(f.other), id, query))
+		require.Equal(t, [3]int{404, 404, 404}, calls(key, p.ID, query), "a real payment with a test key")
+	}
+	require.Equal(t, [3]int{404, 404, 404}, calls(f.account, p.ID, "?test=true"), "a real payment is no test")
+	require.Equal(t, [3]int{403, 403, 403}, calls(key, id, "?test=false"))
+	same := parse[views.OperatorPayment](t, before)
+	after := parse[views.OperatorPayment](t, f.fetch(key, "/api/payment/"+id).body)
+	after.ServerTime = same.ServerTime
+	require.Equal(t, same, after, "nothing was decided")
+	require.Equal(t, models.StatusPending, f.row(p.ID).Status)
+	require.Zero(t, f.engine.signals.Load())
+	require.Equal(t, [3]int{200, 200, 409}, calls(f.account, id, "?test=true"))
+	require.Equal(t, http.StatusOK, f.call(f.account, http.MethodGet, "/api/payment/"+p.ID+"?test=false", "").status)
+}
+
+// The dashboard shows a payment by its id, whatever kind it is.
+func TestASessionReadsTestPaymentsByTheirIDs(t *testing.T) {
+	t.Parallel()
+	f := setup(t, withKey)
+	v := f.approved(newEmail)
+	account := v.credentials()
+	live, id := f.payment(account).ID, f.testPayment(f.testKey(account), models.OutcomeUnderpaid)
+	f.runTests()
+	get := func(id, query string) int { return v.do(http.MethodGet, "/api/payment/"+id+query, nil).status }
+	require.Equal(t, []int{200, 200, 404, 200}, []int{get(id, ""), get(id, "?test=true"), get(id, "?test=false"), get(live, "")})
+	v.must(http.StatusOK, http.MethodPost, "/api/payment/"+id+"/accept", fieldsOf{"reason": "r"})
+}
+
 // Decisions work as on real payments.
 func TestDecisionsOnTestPaymentsThroughTheAPI(t *testing.T) {
 	t.Parallel()
@@ -208,7 +272,7 @@ func TestDecisionsOnTestPaymentsThroughTheAPI(t *testing.T) {
 	for _, by := range []apitest.Account{key, f.account} {
 		open, short := f.testPayment(key, models.OutcomeLate), f.testPayment(key, models.OutcomeUnderpaid)
 		code := func(id, call, body string, status int) string {
-			got := f.call(by, http.MethodPost, "/api/payment/"+id+"/"+call, body)
+			got := f.call(by, http.MethodPost, "/api/payment/"+id+"/"+call+"?test=true", body)
 			require.Equal(t, status, got.status, got.body)
 			if status != http.StatusOK {
 				return parse[errorBody](t, got.body).Code
@@ -268,6 +332,8 @@ func TestMetadataMakesTestsInDevelopment(t *testing.T) {
 	id := f.testPayment(f.account, models.OutcomeLate)
 	f.runTests()
 	require.Equal(t, models.ExceptionPaidLate, parse[views.Payment](t, f.fetch(f.account, "/api/payment/"+id).body).Exception)
+	require.Equal(t, http.StatusOK, f.call(f.account, http.MethodPost, "/api/payment/"+id+"/accept", "").status)
+	require.Equal(t, http.StatusNotFound, f.call(f.account, http.MethodGet, "/api/payment/"+id+"?test=false", "").status)
 	f.payment(f.account) // without the metadata it is a real one
 	got := f.call(f.account, http.MethodPost, createPath, `{"amount":5,"userId":"u","network":"ERC20","metadata":{"simulate":"x"}}`)
 	require.Equal(t, http.StatusBadRequest, got.status)

@@ -277,14 +277,14 @@ type Balance struct {
 	// Pending An amount in USDT, exact, with two to six decimals.
 	Pending decimal.Decimal `json:"pending"`
 
-	// Test There with an API key for test payments: no test payment is money.
+	// Test Present only for a test key; the amounts are always zero.
 	Test *BalanceTest `json:"test,omitempty"`
 }
 
 // BalanceCurrency defines model for Balance.Currency.
 type BalanceCurrency string
 
-// BalanceTest There with an API key for test payments: no test payment is money.
+// BalanceTest Present only for a test key; the amounts are always zero.
 type BalanceTest bool
 
 // CreatedKey defines model for CreatedKey.
@@ -326,11 +326,11 @@ type CreatedPayment struct {
 	PaymentURL       string    `json:"paymentUrl"`
 	SessionID        string    `json:"sessionId"`
 
-	// Test True for a test payment, which is no money. Not there for a real payment.
+	// Test True for a test payment. Absent for real payments.
 	Test *CreatedPaymentTest `json:"test,omitempty"`
 }
 
-// CreatedPaymentTest True for a test payment, which is no money. Not there for a real payment.
+// CreatedPaymentTest True for a test payment. Absent for real payments.
 type CreatedPaymentTest bool
 
 // CreatedWebhookEndpoint defines model for CreatedWebhookEndpoint.
@@ -393,11 +393,11 @@ type Delivery struct {
 	// Status `PENDING`: it is tried, or waits for its next try. `DELIVERED`: the endpoint answered with a 2xx. `PARKED`: it is not tried any more, until you redeliver it.
 	Status DeliveryStatus `json:"status"`
 
-	// Test True if it tells of a test payment or a test endpoint; otherwise not there.
+	// Test True if it tells of a test payment or a test endpoint; otherwise absent.
 	Test *DeliveryTest `json:"test,omitempty"`
 }
 
-// DeliveryTest True if it tells of a test payment or a test endpoint; otherwise not there.
+// DeliveryTest True if it tells of a test payment or a test endpoint; otherwise absent.
 type DeliveryTest bool
 
 // DeliveryAttempt defines model for DeliveryAttempt.
@@ -431,7 +431,7 @@ type DeliveryList struct {
 
 // DeliveryRequest What is sent.
 type DeliveryRequest struct {
-	// Body The body, the same for every try; "" if the event is no longer stored.
+	// Body The body: the event without its `id`. It is the same for every try; "" if the event is no longer stored.
 	Body string `json:"body"`
 
 	// Headers The headers of the newest try, without its signatures; empty before the first try.
@@ -458,7 +458,7 @@ type Event struct {
 	// Schema The version of the form of `data`. It is 1; a new field does not change it.
 	Schema int `json:"schema"`
 
-	// Test True if it tells of a test payment or a test endpoint; otherwise not there.
+	// Test True if it tells of a test payment or a test endpoint; otherwise absent.
 	Test *EventTest `json:"test,omitempty"`
 
 	// Timestamp When it happened. No later event has an earlier time.
@@ -468,7 +468,7 @@ type Event struct {
 	Type EventType `json:"type"`
 }
 
-// EventTest True if it tells of a test payment or a test endpoint; otherwise not there.
+// EventTest True if it tells of a test payment or a test endpoint; otherwise absent.
 type EventTest bool
 
 // EventEndpoint A webhook endpoint as it was when the event happened.
@@ -530,11 +530,11 @@ type FullDelivery struct {
 	// Status `PENDING`: it is tried, or waits for its next try. `DELIVERED`: the endpoint answered with a 2xx. `PARKED`: it is not tried any more, until you redeliver it.
 	Status DeliveryStatus `json:"status"`
 
-	// Test True if it tells of a test payment or a test endpoint; otherwise not there.
+	// Test True if it tells of a test payment or a test endpoint; otherwise absent.
 	Test *FullDeliveryTest `json:"test,omitempty"`
 }
 
-// FullDeliveryTest True if it tells of a test payment or a test endpoint; otherwise not there.
+// FullDeliveryTest True if it tells of a test payment or a test endpoint; otherwise absent.
 type FullDeliveryTest bool
 
 // FullDeliveryAttempt defines model for FullDeliveryAttempt.
@@ -644,7 +644,7 @@ type ListedPayment struct {
 	RequiredConfirmations int      `json:"requiredConfirmations"`
 	Status                Status   `json:"status"`
 
-	// Test True for a test payment, which is no money. Not there for a real payment.
+	// Test True for a test payment. Absent for real payments.
 	Test   *ListedPaymentTest `json:"test,omitempty"`
 	TxHash *string            `json:"txHash"`
 	UserID string             `json:"userId"`
@@ -656,7 +656,7 @@ type ListedPaymentCurrencyInfo string
 // ListedPaymentDepositNetwork defines model for ListedPayment.DepositNetwork.
 type ListedPaymentDepositNetwork string
 
-// ListedPaymentTest True for a test payment, which is no money. Not there for a real payment.
+// ListedPaymentTest True for a test payment. Absent for real payments.
 type ListedPaymentTest bool
 
 // Metadata What you keep with the payment for yourself: at most 20 strings. Keys have 1 to 40 characters, values at most 500, without control characters. Payers do not see it.
@@ -772,7 +772,7 @@ type OperatorPayment struct {
 	ServerTime            time.Time `json:"serverTime"`
 	Status                Status    `json:"status"`
 
-	// Test True for a test payment, which is no money. Not there for a real payment.
+	// Test True for a test payment. Absent for real payments.
 	Test      *OperatorPaymentTest `json:"test,omitempty"`
 	Timeline  []TimelineEntry      `json:"timeline"`
 	Transfers []Transfer           `json:"transfers"`
@@ -793,7 +793,7 @@ type OperatorPaymentDecision string
 // OperatorPaymentDepositNetwork defines model for OperatorPayment.DepositNetwork.
 type OperatorPaymentDepositNetwork string
 
-// OperatorPaymentTest True for a test payment, which is no money. Not there for a real payment.
+// OperatorPaymentTest True for a test payment. Absent for real payments.
 type OperatorPaymentTest bool
 
 // PaymentList defines model for PaymentList.
@@ -825,7 +825,7 @@ type PublicPayment struct {
 	ServerTime            time.Time                   `json:"serverTime"`
 	Status                Status                      `json:"status"`
 
-	// Test True for a test payment, which is no money. Not there for a real payment.
+	// Test True for a test payment. Absent for real payments.
 	Test   *PublicPaymentTest `json:"test,omitempty"`
 	TxHash *string            `json:"txHash"`
 	UserID string             `json:"userId"`
@@ -837,7 +837,7 @@ type PublicPaymentCurrencyInfo string
 // PublicPaymentDepositNetwork defines model for PublicPayment.DepositNetwork.
 type PublicPaymentDepositNetwork string
 
-// PublicPaymentTest True for a test payment, which is no money. Not there for a real payment.
+// PublicPaymentTest True for a test payment. Absent for real payments.
 type PublicPaymentTest bool
 
 // Redelivered defines model for Redelivered.
@@ -963,6 +963,9 @@ type DeliveryID = string
 // EndpointID defines model for EndpointId.
 type EndpointID = string
 
+// IsTest defines model for IsTest.
+type IsTest = bool
+
 // KeyID defines model for KeyId.
 type KeyID = string
 
@@ -1008,14 +1011,32 @@ type CreatePaymentParams struct {
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
+// GetPaymentParams defines parameters for GetPayment.
+type GetPaymentParams struct {
+	// Test With `true`, only a test payment is found; with `false`, only a real one. Without it, an API key that is not for test payments finds real ones only, and a session finds both. In `paycow dev` every API key finds both. An API key for test payments needs no parameter, and `false` is refused.
+	Test *IsTest `form:"test,omitempty" json:"test,omitempty"`
+}
+
 // AcceptPaymentJSONBody defines parameters for AcceptPayment.
 type AcceptPaymentJSONBody struct {
 	Reason *string `json:"reason,omitempty"`
 }
 
+// AcceptPaymentParams defines parameters for AcceptPayment.
+type AcceptPaymentParams struct {
+	// Test With `true`, only a test payment is found; with `false`, only a real one. Without it, an API key that is not for test payments finds real ones only, and a session finds both. In `paycow dev` every API key finds both. An API key for test payments needs no parameter, and `false` is refused.
+	Test *IsTest `form:"test,omitempty" json:"test,omitempty"`
+}
+
 // RejectPaymentJSONBody defines parameters for RejectPayment.
 type RejectPaymentJSONBody struct {
 	Reason string `json:"reason"`
+}
+
+// RejectPaymentParams defines parameters for RejectPayment.
+type RejectPaymentParams struct {
+	// Test With `true`, only a test payment is found; with `false`, only a real one. Without it, an API key that is not for test payments finds real ones only, and a session finds both. In `paycow dev` every API key finds both. An API key for test payments needs no parameter, and `false` is refused.
+	Test *IsTest `form:"test,omitempty" json:"test,omitempty"`
 }
 
 // ListPaymentsParams defines parameters for ListPayments.
@@ -1085,6 +1106,33 @@ type ListWebhookDeliveriesParams struct {
 type ListWebhookEndpointsParams struct {
 	// Test With `true`, return test endpoints instead of real ones. An API key for test payments always gets them.
 	Test *bool `form:"test,omitempty" json:"test,omitempty"`
+}
+
+// successes are the statuses that are documented for the successes of each call.
+var successes = map[string][]int{
+	"GET /api/balance":                                  {200},
+	"GET /api/events":                                   {200},
+	"GET /api/keys":                                     {200},
+	"POST /api/keys":                                    {201},
+	"DELETE /api/keys/{id}":                             {204},
+	"GET /api/ledger":                                   {200},
+	"POST /api/payment/create":                          {200},
+	"GET /api/payment/{id}":                             {200},
+	"POST /api/payment/{id}/accept":                     {200},
+	"POST /api/payment/{id}/reject":                     {200},
+	"GET /api/payments":                                 {200},
+	"GET /api/webhook-deliveries":                       {200},
+	"GET /api/webhook-deliveries/{id}":                  {200},
+	"POST /api/webhook-deliveries/{id}/redeliver":       {202},
+	"GET /api/webhook-endpoints":                        {200},
+	"POST /api/webhook-endpoints":                       {201},
+	"DELETE /api/webhook-endpoints/{id}":                {204},
+	"GET /api/webhook-endpoints/{id}":                   {200},
+	"PATCH /api/webhook-endpoints/{id}":                 {200},
+	"POST /api/webhook-endpoints/{id}/redeliver-failed": {202},
+	"POST /api/webhook-endpoints/{id}/rotate-secret":    {200},
+	"POST /api/webhook-endpoints/{id}/test":             {202},
+	"GET /payment/data/{id}":                            {200},
 }
 
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
@@ -1267,7 +1315,7 @@ type ClientInterface interface {
 	// With its transfers, its timeline and its entries in the ledger. The public status at `/payment/data/{id}` has less.
 	//
 	// Corresponds with GET /api/payment/{id} (the `GetPayment` operationId).
-	GetPayment(ctx context.Context, id PaymentID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetPayment(ctx context.Context, id PaymentID, params *GetPaymentParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AcceptPaymentWithBody Accept an UNDERPAID or PAID_LATE payment
 	//
@@ -1276,7 +1324,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/payment/{id}/accept (the `AcceptPayment` operationId).
-	AcceptPaymentWithBody(ctx context.Context, id PaymentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AcceptPaymentWithBody(ctx context.Context, id PaymentID, params *AcceptPaymentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AcceptPayment Accept an UNDERPAID or PAID_LATE payment
 	//
@@ -1285,7 +1333,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/payment/{id}/accept (the `AcceptPayment` operationId).
-	AcceptPayment(ctx context.Context, id PaymentID, body AcceptPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AcceptPayment(ctx context.Context, id PaymentID, params *AcceptPaymentParams, body AcceptPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RejectPaymentWithBody Reject a payment
 	//
@@ -1294,7 +1342,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/payment/{id}/reject (the `RejectPayment` operationId).
-	RejectPaymentWithBody(ctx context.Context, id PaymentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RejectPaymentWithBody(ctx context.Context, id PaymentID, params *RejectPaymentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RejectPayment Reject a payment
 	//
@@ -1303,7 +1351,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/payment/{id}/reject (the `RejectPayment` operationId).
-	RejectPayment(ctx context.Context, id PaymentID, body RejectPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RejectPayment(ctx context.Context, id PaymentID, params *RejectPaymentParams, body RejectPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPayments List payments, newest first
 	//
@@ -1629,8 +1677,8 @@ func (c *Client) CreatePayment(ctx context.Context, params *CreatePaymentParams,
 // With its transfers, its timeline and its entries in the ledger. The public status at `/payment/data/{id}` has less.
 //
 // Corresponds with GET /api/payment/{id} (the `GetPayment` operationId).
-func (c *Client) GetPayment(ctx context.Context, id PaymentID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetPaymentRequest(c.Server, id)
+func (c *Client) GetPayment(ctx context.Context, id PaymentID, params *GetPaymentParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPaymentRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1648,8 +1696,8 @@ func (c *Client) GetPayment(ctx context.Context, id PaymentID, reqEditors ...Req
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/payment/{id}/accept (the `AcceptPayment` operationId).
-func (c *Client) AcceptPaymentWithBody(ctx context.Context, id PaymentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAcceptPaymentRequestWithBody(c.Server, id, contentType, body)
+func (c *Client) AcceptPaymentWithBody(ctx context.Context, id PaymentID, params *AcceptPaymentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAcceptPaymentRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1667,8 +1715,8 @@ func (c *Client) AcceptPaymentWithBody(ctx context.Context, id PaymentID, conten
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/payment/{id}/accept (the `AcceptPayment` operationId).
-func (c *Client) AcceptPayment(ctx context.Context, id PaymentID, body AcceptPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAcceptPaymentRequest(c.Server, id, body)
+func (c *Client) AcceptPayment(ctx context.Context, id PaymentID, params *AcceptPaymentParams, body AcceptPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAcceptPaymentRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1686,8 +1734,8 @@ func (c *Client) AcceptPayment(ctx context.Context, id PaymentID, body AcceptPay
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/payment/{id}/reject (the `RejectPayment` operationId).
-func (c *Client) RejectPaymentWithBody(ctx context.Context, id PaymentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRejectPaymentRequestWithBody(c.Server, id, contentType, body)
+func (c *Client) RejectPaymentWithBody(ctx context.Context, id PaymentID, params *RejectPaymentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRejectPaymentRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1705,8 +1753,8 @@ func (c *Client) RejectPaymentWithBody(ctx context.Context, id PaymentID, conten
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/payment/{id}/reject (the `RejectPayment` operationId).
-func (c *Client) RejectPayment(ctx context.Context, id PaymentID, body RejectPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRejectPaymentRequest(c.Server, id, body)
+func (c *Client) RejectPayment(ctx context.Context, id PaymentID, params *RejectPaymentParams, body RejectPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRejectPaymentRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2440,7 +2488,7 @@ func NewCreatePaymentRequestWithBody(server string, params *CreatePaymentParams,
 }
 
 // NewGetPaymentRequest constructs an http.Request for the GetPayment method
-func NewGetPaymentRequest(server string, id PaymentID) (*http.Request, error) {
+func NewGetPaymentRequest(server string, id PaymentID, params *GetPaymentParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2465,6 +2513,33 @@ func NewGetPaymentRequest(server string, id PaymentID) (*http.Request, error) {
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Test != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "test", *params.Test, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
@@ -2474,18 +2549,18 @@ func NewGetPaymentRequest(server string, id PaymentID) (*http.Request, error) {
 }
 
 // NewAcceptPaymentRequest calls the generic AcceptPayment builder with application/json body
-func NewAcceptPaymentRequest(server string, id PaymentID, body AcceptPaymentJSONRequestBody) (*http.Request, error) {
+func NewAcceptPaymentRequest(server string, id PaymentID, params *AcceptPaymentParams, body AcceptPaymentJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewAcceptPaymentRequestWithBody(server, id, "application/json", bodyReader)
+	return NewAcceptPaymentRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewAcceptPaymentRequestWithBody constructs an http.Request for the AcceptPayment method, with any body, and a specified content type
-func NewAcceptPaymentRequestWithBody(server string, id PaymentID, contentType string, body io.Reader) (*http.Request, error) {
+func NewAcceptPaymentRequestWithBody(server string, id PaymentID, params *AcceptPaymentParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2510,6 +2585,33 @@ func NewAcceptPaymentRequestWithBody(server string, id PaymentID, contentType st
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Test != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "test", *params.Test, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -2521,18 +2623,18 @@ func NewAcceptPaymentRequestWithBody(server string, id PaymentID, contentType st
 }
 
 // NewRejectPaymentRequest calls the generic RejectPayment builder with application/json body
-func NewRejectPaymentRequest(server string, id PaymentID, body RejectPaymentJSONRequestBody) (*http.Request, error) {
+func NewRejectPaymentRequest(server string, id PaymentID, params *RejectPaymentParams, body RejectPaymentJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewRejectPaymentRequestWithBody(server, id, "application/json", bodyReader)
+	return NewRejectPaymentRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewRejectPaymentRequestWithBody constructs an http.Request for the RejectPayment method, with any body, and a specified content type
-func NewRejectPaymentRequestWithBody(server string, id PaymentID, contentType string, body io.Reader) (*http.Request, error) {
+func NewRejectPaymentRequestWithBody(server string, id PaymentID, params *RejectPaymentParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2555,6 +2657,33 @@ func NewRejectPaymentRequestWithBody(server string, id PaymentID, contentType st
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Test != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "test", *params.Test, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
@@ -3464,7 +3593,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/payment/{id} (the `GetPayment` operationId).
-	GetPaymentWithResponse(ctx context.Context, id PaymentID, reqEditors ...RequestEditorFn) (*GetPaymentResponse, error)
+	GetPaymentWithResponse(ctx context.Context, id PaymentID, params *GetPaymentParams, reqEditors ...RequestEditorFn) (*GetPaymentResponse, error)
 
 	// AcceptPaymentWithBodyWithResponse Accept an UNDERPAID or PAID_LATE payment
 	//
@@ -3473,7 +3602,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/payment/{id}/accept (the `AcceptPayment` operationId).
-	AcceptPaymentWithBodyWithResponse(ctx context.Context, id PaymentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcceptPaymentResponse, error)
+	AcceptPaymentWithBodyWithResponse(ctx context.Context, id PaymentID, params *AcceptPaymentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcceptPaymentResponse, error)
 
 	// AcceptPaymentWithResponse Accept an UNDERPAID or PAID_LATE payment
 	//
@@ -3482,7 +3611,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/payment/{id}/accept (the `AcceptPayment` operationId).
-	AcceptPaymentWithResponse(ctx context.Context, id PaymentID, body AcceptPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*AcceptPaymentResponse, error)
+	AcceptPaymentWithResponse(ctx context.Context, id PaymentID, params *AcceptPaymentParams, body AcceptPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*AcceptPaymentResponse, error)
 
 	// RejectPaymentWithBodyWithResponse Reject a payment
 	//
@@ -3491,7 +3620,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/payment/{id}/reject (the `RejectPayment` operationId).
-	RejectPaymentWithBodyWithResponse(ctx context.Context, id PaymentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RejectPaymentResponse, error)
+	RejectPaymentWithBodyWithResponse(ctx context.Context, id PaymentID, params *RejectPaymentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RejectPaymentResponse, error)
 
 	// RejectPaymentWithResponse Reject a payment
 	//
@@ -3500,7 +3629,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/payment/{id}/reject (the `RejectPayment` operationId).
-	RejectPaymentWithResponse(ctx context.Context, id PaymentID, body RejectPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*RejectPaymentResponse, error)
+	RejectPaymentWithResponse(ctx context.Context, id PaymentID, params *RejectPaymentParams, body RejectPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*RejectPaymentResponse, error)
 
 	// ListPaymentsWithResponse List payments, newest first
 	//
@@ -4341,8 +4470,8 @@ func (c *ClientWithResponses) CreatePaymentWithResponse(ctx context.Context, par
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/payment/{id} (the `GetPayment` operationId).
-func (c *ClientWithResponses) GetPaymentWithResponse(ctx context.Context, id PaymentID, reqEditors ...RequestEditorFn) (*GetPaymentResponse, error) {
-	rsp, err := c.GetPayment(ctx, id, reqEditors...)
+func (c *ClientWithResponses) GetPaymentWithResponse(ctx context.Context, id PaymentID, params *GetPaymentParams, reqEditors ...RequestEditorFn) (*GetPaymentResponse, error) {
+	rsp, err := c.GetPayment(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -4356,8 +4485,8 @@ func (c *ClientWithResponses) GetPaymentWithResponse(ctx context.Context, id Pay
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/payment/{id}/accept (the `AcceptPayment` operationId).
-func (c *ClientWithResponses) AcceptPaymentWithBodyWithResponse(ctx context.Context, id PaymentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcceptPaymentResponse, error) {
-	rsp, err := c.AcceptPaymentWithBody(ctx, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) AcceptPaymentWithBodyWithResponse(ctx context.Context, id PaymentID, params *AcceptPaymentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcceptPaymentResponse, error) {
+	rsp, err := c.AcceptPaymentWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -4371,8 +4500,8 @@ func (c *ClientWithResponses) AcceptPaymentWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/payment/{id}/accept (the `AcceptPayment` operationId).
-func (c *ClientWithResponses) AcceptPaymentWithResponse(ctx context.Context, id PaymentID, body AcceptPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*AcceptPaymentResponse, error) {
-	rsp, err := c.AcceptPayment(ctx, id, body, reqEditors...)
+func (c *ClientWithResponses) AcceptPaymentWithResponse(ctx context.Context, id PaymentID, params *AcceptPaymentParams, body AcceptPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*AcceptPaymentResponse, error) {
+	rsp, err := c.AcceptPayment(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -4386,8 +4515,8 @@ func (c *ClientWithResponses) AcceptPaymentWithResponse(ctx context.Context, id 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/payment/{id}/reject (the `RejectPayment` operationId).
-func (c *ClientWithResponses) RejectPaymentWithBodyWithResponse(ctx context.Context, id PaymentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RejectPaymentResponse, error) {
-	rsp, err := c.RejectPaymentWithBody(ctx, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) RejectPaymentWithBodyWithResponse(ctx context.Context, id PaymentID, params *RejectPaymentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RejectPaymentResponse, error) {
+	rsp, err := c.RejectPaymentWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -4401,8 +4530,8 @@ func (c *ClientWithResponses) RejectPaymentWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/payment/{id}/reject (the `RejectPayment` operationId).
-func (c *ClientWithResponses) RejectPaymentWithResponse(ctx context.Context, id PaymentID, body RejectPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*RejectPaymentResponse, error) {
-	rsp, err := c.RejectPayment(ctx, id, body, reqEditors...)
+func (c *ClientWithResponses) RejectPaymentWithResponse(ctx context.Context, id PaymentID, params *RejectPaymentParams, body RejectPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*RejectPaymentResponse, error) {
+	rsp, err := c.RejectPayment(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"encoding/base64"
 	"io"
 	"net/http"
@@ -122,11 +123,109 @@ func TestAnswerWithoutBody(t *testing.T) {
 	require.Equal(t, http.StatusNoContent, answer.StatusCode())
 }
 
+// A success that is not documented for a call is an error, so no call without an error lacks its answer.
+func TestSuccessesThatAreNotDocumented(t *testing.T) {
+	t.Parallel()
+	const object, table = "application/json", "text/csv; charset=utf-8; header=present"
+	list := func(c *ClientWithResponses) error {
+		_, err := c.ListEventsWithResponse(t.Context(), nil)
+		return err
+	}
+	ledger := func(c *ClientWithResponses) error {
+		_, err := c.ListLedgerWithResponse(t.Context(), nil)
+		return err
+	}
+	create := func(c *ClientWithResponses) error {
+		_, err := c.CreateKeyWithResponse(t.Context(), NewKey{})
+		return err
+	}
+	revoke := func(c *ClientWithResponses) error {
+		_, err := c.RevokeKeyWithResponse(t.Context(), "pk_2")
+		return err
+	}
+	raw := func(c *ClientWithResponses) error {
+		response, err := c.ListEvents(t.Context(), nil)
+		if err == nil {
+			err = response.Body.Close()
+		}
+		return err
+	}
+	for name, c := range map[string]struct {
+		call   func(*ClientWithResponses) error
+		status int
+		kind   string
+		fails  bool
+	}{
+		"a list":                        {list, 200, object, false},
+		"a list without a body":         {list, 204, "", true},
+		"a list that was only accepted": {list, 202, object, true},
+		"a list that was made":          {list, 201, object, true},
+		"a list of another origin":      {list, 203, object, true},
+		"a part of a list":              {list, 206, object, true},
+		"a list as a table":             {list, 200, table, true},
+		"a ledger as a table, unasked":  {ledger, 200, table, true},
+		"a raw answer":                  {raw, 202, object, true},
+		"a key that was made":           {create, 201, object, false},
+		"a key that was there":          {create, 200, object, true},
+		"a revoked key":                 {revoke, 204, "", false},
+		"a revoked key with a body":     {revoke, 200, object, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := &gateway{status: c.status, kind: c.kind}
+			if c.status != http.StatusNoContent {
+				g.body = `{"events":[]}`
+			}
+			err := c.call(newClient(t, g))
+			if !c.fails {
+				require.NoError(t, err)
+				return
+			}
+			var failure *Error
+			require.ErrorAs(t, err, &failure)
+			require.Equal(t, Error{StatusCode: c.status}, *failure)
+		})
+	}
+}
+
+// Whoever asks for CSV gets it.
+func TestCSV(t *testing.T) {
+	t.Parallel()
+	g := &gateway{status: http.StatusOK, kind: "text/csv; charset=utf-8; header=present", body: "id\n1\n"}
+	answer, err := newClient(t, g).ListLedgerWithResponse(t.Context(), nil, func(_ context.Context, r *http.Request) error {
+		r.Header.Set("Accept", "text/csv")
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, g.body, string(answer.Body))
+}
+
+// An installation may be in a folder of its host.
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	g := &gateway{status: http.StatusOK, kind: "application/json", body: `{"_id":"p1"}`}
+	server := httptest.NewServer(g)
+	t.Cleanup(server.Close)
+	for _, folder := range []string{"", "/", "/pay", "/pay/", "/api", "/a%2Fb/{c}", "//"} {
+		c, err := New(server.URL+folder, "pk_1", "sk_1")
+		require.NoError(t, err)
+		for _, id := range []string{"648f3a9b2c1d4e5f60718293", "a/b", "a b?c", "ö"} {
+			answer, err := c.GetPaymentWithResponse(t.Context(), id, nil)
+			require.NoError(t, err, folder+" "+id)
+			require.Equal(t, "p1", answer.JSON200.ID)
+			_, err = c.RevokeKeyWithResponse(t.Context(), id)
+			require.Error(t, err, "this call's success is another")
+		}
+	}
+	_, err := New("http://a b", "pk_1", "sk_1")
+	require.Error(t, err)
+}
+
 // An id that holds a slash stays one part of the path.
 func TestPathsAreEscaped(t *testing.T) {
 	t.Parallel()
 	g := &gateway{status: 404, kind: "application/json", body: `{}`}
-	_, err := newClient(t, g).GetPaymentWithResponse(t.Context(), "../keys?x=1#y")
+	_, err := newClient(t, g).GetPaymentWithResponse(t.Context(), "../keys?x=1#y", nil)
 	require.Error(t, err)
 	require.Equal(t, "/api/payment/..%2Fkeys%3Fx=1%23y", g.request.URL.EscapedPath())
 }

@@ -36,6 +36,63 @@ func (s ConfirmationSteps) Of(requested Amount, floor uint64) uint64 {
 	return needed
 }
 
+// Above returns the steps that count over a floor: none that asks for fewer confirmations than every payment needs.
+func (s ConfirmationSteps) Above(floor uint64) ConfirmationSteps {
+	var above ConfirmationSteps
+	for _, step := range s {
+		if step.Confirmations >= floor {
+			above = append(above, step)
+		}
+	}
+	return above
+}
+
+// StepFault is what is wrong with a confirmation step.
+type StepFault string
+
+// The faults of a confirmation step.
+const (
+	StepTooMany       StepFault = "one step too many"
+	StepFrom          StepFault = "no amount from which it counts"
+	StepConfirmations StepFault = "a number of confirmations that is not allowed"
+	StepOrder         StepFault = "not larger than the step before"
+)
+
+// StepError says which confirmation step is wrong, counted from 1.
+type StepError struct {
+	Step  int
+	Fault StepFault
+}
+
+func (e *StepError) Error() string { return fmt.Sprintf("confirmation step %d: %s", e.Step, e.Fault) }
+
+// MostConfirmations returns the largest number of confirmations that a step may ask for.
+func MostConfirmations(floor uint64) uint64 { return max(floor, MaxStepConfirmations) }
+
+// Validate returns a *StepError for the first step that may not be set: both numbers grow from step to step, and none
+// asks for fewer confirmations than the floor.
+func (s ConfirmationSteps) Validate(floor uint64) error {
+	var before ConfirmationStep
+	for i, step := range s {
+		var fault StepFault
+		switch {
+		case i == MaxConfirmationSteps:
+			fault = StepTooMany
+		case step.From <= 0:
+			fault = StepFrom
+		case step.Confirmations < floor || step.Confirmations > MostConfirmations(floor):
+			fault = StepConfirmations
+		case step.From <= before.From || step.Confirmations <= before.Confirmations:
+			fault = StepOrder
+		default:
+			before = step
+			continue
+		}
+		return &StepError{Step: i + 1, Fault: fault}
+	}
+	return nil
+}
+
 // String returns the steps as a sentence has them: "from 1000.00 USDT 24, from 10000.00 USDT 64".
 func (s ConfirmationSteps) String() string {
 	texts := make([]string, len(s))

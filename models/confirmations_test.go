@@ -22,6 +22,41 @@ func TestConfirmationSteps(t *testing.T) {
 	require.Equal(t, "from 1000.00 USDT 24, from 10000.00 USDT 64", steps.String())
 }
 
+func TestWhichConfirmationStepsMayBeSet(t *testing.T) {
+	t.Parallel()
+	good := ConfirmationSteps{{From: 1, Confirmations: 12}, {From: 2, Confirmations: 1000}}
+	var many ConfirmationSteps
+	for i := range MaxConfirmationSteps + 1 {
+		many = append(many, ConfirmationStep{From: Amount(i) + 1, Confirmations: uint64(i) + 12})
+	}
+	for _, steps := range []ConfirmationSteps{nil, good, many[:MaxConfirmationSteps]} {
+		require.NoError(t, steps.Validate(12))
+	}
+	require.NoError(t, ConfirmationSteps{{From: 1, Confirmations: 2000}}.Validate(2000), "an installation that asks for more")
+	for _, c := range []struct {
+		steps ConfirmationSteps
+		want  StepError
+	}{
+		{many, StepError{11, StepTooMany}},
+		{ConfirmationSteps{{From: 0, Confirmations: 12}}, StepError{1, StepFrom}},
+		{ConfirmationSteps{{From: -1, Confirmations: 12}}, StepError{1, StepFrom}},
+		{ConfirmationSteps{{From: 1, Confirmations: 11}}, StepError{1, StepConfirmations}},
+		{ConfirmationSteps{{From: 1, Confirmations: 0}}, StepError{1, StepConfirmations}},
+		{ConfirmationSteps{good[0], {From: 2, Confirmations: 1001}}, StepError{2, StepConfirmations}},
+		{ConfirmationSteps{good[0], {From: 1, Confirmations: 13}}, StepError{2, StepOrder}},
+		{ConfirmationSteps{good[0], {From: 2, Confirmations: 12}}, StepError{2, StepOrder}},
+		{ConfirmationSteps{{From: 2, Confirmations: 12}, {From: 1, Confirmations: 13}}, StepError{2, StepOrder}},
+	} {
+		var got *StepError
+		require.ErrorAs(t, c.steps.Validate(12), &got)
+		require.Equal(t, c.want, *got)
+		require.Contains(t, got.Error(), fmt.Sprintf("step %d: %s", c.want.Step, c.want.Fault))
+	}
+	require.Equal(t, good[1:], good.Above(13))
+	require.Equal(t, good, good.Above(12))
+	require.Empty(t, good.Above(1001))
+}
+
 // Whatever the steps, no payment needs fewer confirmations than the floor, nor fewer than a smaller payment, and each
 // number is the floor's or a step's that the amount has reached.
 func TestConfirmationStepsProperties(t *testing.T) {
@@ -49,6 +84,11 @@ func TestConfirmationStepsProperties(t *testing.T) {
 				t.Fatalf("%d need %d, which nobody said", amount, needed)
 			}
 			least = needed
+		}
+		for amount := range Amount(60) {
+			if steps.Above(floor).Of(amount, floor) != steps.Of(amount, floor) {
+				t.Fatalf("leaving out what does not count changes what %d needs", amount)
+			}
 		}
 		stored, err := steps.Value()
 		if err != nil {

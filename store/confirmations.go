@@ -35,10 +35,13 @@ func (s *Store) ConfirmationsOf(o models.Operator) (models.ConfirmationSteps, er
 }
 
 // SetConfirmations sets the confirmation steps of the payments that an operator creates from now on, and writes the
-// audit log. Returns models.ErrNotFound.
+// audit log. floor is how many confirmations every payment needs. Returns a *models.StepError or models.ErrNotFound.
 func (s *Store) SetConfirmations(
-	ctx context.Context, operatorID string, steps models.ConfirmationSteps, entry models.AuditEntry,
+	ctx context.Context, operatorID string, steps models.ConfirmationSteps, floor uint64, entry models.AuditEntry,
 ) error {
+	if err := steps.Validate(floor); err != nil {
+		return fmt.Errorf("set the confirmation steps: %w", err)
+	}
 	return s.changeAccount(ctx, models.Account{Role: models.RoleOperator, ID: operatorID}, map[string]any{
 		"confirmation_steps":     steps,
 		"confirmation_steps_mac": s.keys.MAC(proofOfSteps, partsOfSteps(operatorID, steps)...), "updated_at": s.now(),

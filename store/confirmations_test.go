@@ -128,7 +128,7 @@ func TestConfirmationStepsNeedTheirProof(t *testing.T) {
 		require.Empty(t, none)
 		wanted := models.ConfirmationSteps{{From: 1000 * models.USDT, Confirmations: 24}, {From: 10_000*models.USDT + 1, Confirmations: 64}}
 		set := func(steps models.ConfirmationSteps) {
-			require.NoError(t, f.SetConfirmations(ctx, f.operator.ID, steps, did("confirmations_set")))
+			require.NoError(t, f.SetConfirmations(ctx, f.operator.ID, steps, 12, did("confirmations_set")))
 			got, err := of(f.operator.ID)
 			require.NoError(t, err)
 			require.Equal(t, steps, got)
@@ -166,6 +166,12 @@ func TestConfirmationStepsNeedTheirProof(t *testing.T) {
 		}
 		set(nil)
 		set(wanted)
-		require.ErrorIs(t, f.SetConfirmations(ctx, "nobody", wanted, did("confirmations_set")), models.ErrNotFound)
+		require.ErrorIs(t, f.SetConfirmations(ctx, "nobody", wanted, 12, did("confirmations_set")), models.ErrNotFound)
+		var wrong *models.StepError
+		require.ErrorAs(t, f.SetConfirmations(ctx, f.operator.ID, wanted, 25, did("confirmations_set")), &wrong)
+		require.Equal(t, models.StepError{Step: 1, Fault: models.StepConfirmations}, *wrong)
+		kept, err := of(f.operator.ID)
+		require.NoError(t, err)
+		require.Equal(t, wanted, kept)
 	})
 }

@@ -271,7 +271,7 @@ func TestRekey(t *testing.T) {
 		tolerance := models.Tolerance{Amount: models.USDT, BasisPoints: 100}
 		require.NoError(t, f.SetTolerance(ctx, "real", tolerance, did("tolerance_set")))
 		steps := models.ConfirmationSteps{{From: models.USDT, Confirmations: 64}}
-		require.NoError(t, f.SetConfirmations(ctx, "real", steps, did("confirmations_set")))
+		require.NoError(t, f.SetConfirmations(ctx, "real", steps, 12, did("confirmations_set")))
 
 		require.ErrorIs(t, f.UseMasterKey(ctx, ringOf(2), nil), models.ErrMasterKey, "another key refuses to start")
 		both := ringOf(2, 1)

@@ -35,9 +35,9 @@ const (
 	endedKept = 24 * time.Hour
 )
 
-// DropOld drops rows that are older than they are needed, in batches; what is left over is for the next call. A table of
-// which none can be dropped holds up no other one. Payments, their timelines, transfers and the ledger are kept for
-// ever. onBatch is called after each batch.
+// DropOld drops rows that are older than they are needed, in batches; what is left over is for the next call. A table
+// that keeps its rows holds up no other one. Payments, their timelines, transfers and the ledger are kept for ever.
+// onBatch is called after each batch.
 func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table string)) error {
 	now := s.now()
 	var failures []error

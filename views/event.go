@@ -6,18 +6,20 @@ import (
 	"paycow/models"
 )
 
-// EventMessage is the body of a webhook.
+// EventMessage is an event as a webhook and the list of events tell it.
 type EventMessage struct {
 	Type      models.EventType `json:"type"`
 	Timestamp Instant          `json:"timestamp"` // when it happened
 	Schema    int              `json:"schema"`    // version of the form of data
-	Data      json.RawMessage  `json:"data"`      // an OperatorPayment or an Endpoint
+	Data      json.RawMessage  `json:"data"`      // an OperatorPayment or an Endpoint, as it was then
+	Test      bool             `json:"test,omitzero"`
 }
 
-// NewEventMessage returns the body that tells of an event.
+// NewEventMessage returns what tells of an event.
 func NewEventMessage(e models.Event) EventMessage {
+	_, isTest := models.OperatorOfSide(e.OperatorID)
 	return EventMessage{
-		Type: e.Type, Timestamp: Instant(e.CreatedAt), Schema: e.Schema, Data: json.RawMessage(e.Data),
+		Type: e.Type, Timestamp: Instant(e.CreatedAt), Schema: e.Schema, Data: json.RawMessage(e.Data), Test: isTest,
 	}
 }
 

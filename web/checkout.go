@@ -260,6 +260,8 @@ func (page *checkoutPage) describe(c Checkout, missing models.Amount, isOver boo
 // textsOf returns the tone of a payment's state and the ids of its texts.
 func textsOf(p models.Payment, isPart, isOver bool) (tone, headline, advice string) {
 	switch {
+	case p.IsTest && p.Status == models.StatusPaid:
+		return toneGood, "h_test_paid", "a_test_paid"
 	case p.Status == models.StatusPaid && p.Exception == models.ExceptionOverpaid:
 		return toneGood, "h_paid", "a_overpaid"
 	case p.Status == models.StatusPaid && p.Exception == models.ExceptionAccepted:

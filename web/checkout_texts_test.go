@@ -133,14 +133,18 @@ func testTexts(t *testing.T) string {
 	t.Helper()
 	var text strings.Builder
 	text.WriteString("\n## A test payment\n\nIt says the same, except here. Nothing on the page asks for money.\n\n" +
-		"| status | received | headline | text |\n| --- | --- | --- | --- |\n")
+		"| status | exception | received | headline | text |\n| --- | --- | --- | --- | --- |\n")
 	for _, state := range []models.PaymentState{
-		{Status: models.StatusPending}, {Status: models.StatusDetected, AmountReceived: 25 * models.USDT},
+		{Status: models.StatusPending},
+		{Status: models.StatusDetected, AmountReceived: 25 * models.USDT},
+		{Status: models.StatusPaid, AmountReceived: 50 * models.USDT},
+		{Status: models.StatusPaid, AmountReceived: 75 * models.USDT, Exception: models.ExceptionOverpaid},
+		{Status: models.StatusPaid, AmountReceived: 25 * models.USDT, Exception: models.ExceptionAccepted},
 	} {
 		page := headlineOf.FindStringSubmatch(renderCheckout(t, exampleCheckout(examplePayment(func(p *models.Payment) {
 			p.PaymentState, p.IsTest = state, true
 		}), 5)))
-		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n", state.Status, state.AmountReceived, readable(page[1]), readable(page[2]))
+		fmt.Fprintf(&text, "| %s | %s | %s | %s | %s |\n", state.Status, state.Exception, state.AmountReceived, readable(page[1]), readable(page[2]))
 	}
 	text.WriteString("\nAbove each state of a test payment:\n\n")
 	for _, l := range languages {
@@ -178,6 +182,11 @@ func TestTheCheckoutPageOfATest(t *testing.T) {
 					require.NotContains(t, page, "data-copy")
 					require.NotContains(t, page, "data-units")
 					require.NotContains(t, page, "ethereum:")
+					if status == models.StatusPaid {
+						headline, err := l.T("h_test_paid")
+						require.NoError(t, err)
+						require.Contains(t, text, headline, "nobody is thanked for money")
+					}
 				}
 			}
 		}

@@ -76,6 +76,23 @@ func (t Target) badTests(open string) []badCase {
 		}
 		cases = append(cases, send("a real payment"+call, t.Test, method, "/api/payment/"+open+call, body, http.StatusNotFound,
 			"payment_not_found", "", "No payment has this id."))
+		path := "/api/payment/" + open + call
+		for query, wrong := range map[string][3]string{
+			"test=1":               {"invalid_parameter", "test", flag},
+			"test=TRUE":            {"invalid_parameter", "test", flag},
+			"test=null":            {"invalid_parameter", "test", flag},
+			"test=":                {"invalid_parameter", "test", "test must have 1 to 256 characters."},
+			"test=%00":             {"invalid_parameter", "test", "test must not contain control characters."},
+			"test=%ff":             {"invalid_parameter", "test", "test must be valid UTF-8."},
+			"test=true&test=false": {"invalid_parameter", "test", "test must be given only once."},
+			"Test=true":            {"unknown_parameter", "Test", `The parameter "Test" is unknown; the known parameters are test.`},
+			"test=%zz":             {"malformed_query", "", "The query string is malformed."},
+		} {
+			cases = append(cases, send(path+"?"+query, t.Account, method, path+"?"+query, body, http.StatusBadRequest,
+				wrong[0], wrong[1], wrong[2]))
+		}
+		cases = append(cases, send(path+" of real ones", t.Test, method, path+"?test=false", body, http.StatusForbidden,
+			"test_key", "", onlyTest))
 	}
 	return cases
 }

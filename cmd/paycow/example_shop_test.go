@@ -42,8 +42,9 @@ type exampleShop struct {
 	isOver  bool
 }
 
-// startExampleShop builds and runs the shop. Webhooks reach it through a front, which may do as it likes with them.
-func startExampleShop(t *testing.T, s *stack, front *webhookFront) *exampleShop {
+// startExampleShop builds and runs the shop with these further arguments. Webhooks reach it through a front, which may
+// do as it likes with them.
+func startExampleShop(t *testing.T, s *stack, front *webhookFront, args ...string) *exampleShop {
 	t.Helper()
 	dir := t.TempDir()
 	built := filepath.Join(dir, "shop")
@@ -54,8 +55,8 @@ func startExampleShop(t *testing.T, s *stack, front *webhookFront) *exampleShop 
 	opened, over := make(chan string, 1), make(chan struct{})
 	environment := append(os.Environ(), "PAYCOW_URL="+s.file.APIURL, "PAYCOW_API_KEY="+s.key, "PAYCOW_API_SECRET="+s.secret)
 	start := func(listen string) (*exec.Cmd, io.Reader, error) {
-		cmd := exec.Command(built, "-listen", listen, "-database", shop.database, "-webhook-url", server.URL+"/webhooks",
-			"-catch-up", "4s")
+		cmd := exec.Command(built, append(args, "-listen", listen, "-database", shop.database,
+			"-webhook-url", server.URL+"/webhooks", "-catch-up", "4s")...)
 		cmd.Env = environment
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		said, err := cmd.StderrPipe()
@@ -160,9 +161,14 @@ func (e *exampleShop) place(order string) (paymentID string, err error) {
 // mugPrice is what an order costs.
 const mugPrice = 12*models.USDT + 500_000
 
+// open opens the shop's database, to read only.
+func (e *exampleShop) open() (*sql.DB, error) {
+	return sql.Open("sqlite", "file:"+e.database+"?mode=ro&_pragma=busy_timeout(5000)")
+}
+
 // marks returns what the shop's database says that each order was marked, in order: "paid" or "paid unpaid".
 func (e *exampleShop) marks() (map[string]string, error) {
-	db, err := sql.Open("sqlite", "file:"+e.database+"?mode=ro&_pragma=busy_timeout(5000)")
+	db, err := e.open()
 	if err != nil {
 		return nil, err
 	}
@@ -195,11 +201,30 @@ func (e *exampleShop) awaitMark(order, want string) {
 	})
 }
 
+// awaitStatus waits until the shop knows that an order's payment has a status.
+func (e *exampleShop) awaitStatus(order string, want models.Status) {
+	e.t.Helper()
+	eventually(e.t, "order "+order+" is "+string(want), func() error {
+		db, err := e.open()
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		var is models.Status
+		err = db.QueryRow(`SELECT status FROM orders WHERE id = ?`, order).Scan(&is)
+		if err == nil && is != want {
+			err = fmt.Errorf("it is %s", is)
+		}
+		return err
+	})
+}
+
 // moods of a webhookFront.
 const (
 	goodMood   = iota // passes everything on
 	changeable        // fails as it likes
 	badMood           // passes nothing on
+	goneMood          // passes nothing on, and says that the endpoint is gone
 )
 
 // webhookFront stands between PayCow and the shop's POST /webhooks.
@@ -215,6 +240,11 @@ type webhookFront struct {
 
 func (f *webhookFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	number := f.requests.Add(1)
+	if f.mood.Load() == goneMood {
+		f.failed.Add(1)
+		w.WriteHeader(http.StatusGone)
+		return
+	}
 	random := rand.New(rand.NewPCG(f.seed, uint64(number)))
 	fate := 100
 	switch f.mood.Load() {
@@ -414,4 +444,59 @@ func TestExampleShopIsToldOfAReorg(t *testing.T) {
 	require.NoError(t, localchain.Rebroadcast(t.Context(), s.file.RPCURL, tx))
 	s.mine(12)
 	shop.awaitMark(order, "paid unpaid paid")
+}
+
+// TestExampleShopAndTestPayments buys with test payments. They pay nothing, except in the shop that was started for
+// them. That one's endpoint was disabled by a 410, and works again.
+func TestExampleShopAndTestPayments(t *testing.T) {
+	t.Parallel()
+	s := startStack(t, "--block-time", "0s")
+	front := &webhookFront{}
+	front.mood.Store(goneMood)
+	ofTests := startExampleShop(t, s, front, "-test", "-dev", filepath.Join(s.dir, devFileName))
+	live := *s
+	live.shop = &shop{t, s.file.APIURL, s.file.Operator.TestAPIKey, s.file.Operator.TestAPISecret}
+	refusing := startExampleShop(t, &live, &webhookFront{})
+
+	unpaid := refusing.newOrder()
+	_, err := refusing.place(unpaid)
+	require.NoError(t, err)
+	paid := ofTests.newOrder()
+	_, err = ofTests.place(paid)
+	require.NoError(t, err)
+	eventually(t, "the endpoint answered 410", func() error {
+		if front.failed.Load() == 0 {
+			return errors.New("it was not asked")
+		}
+		return nil
+	})
+	front.mood.Store(goodMood)
+	eventually(t, "the endpoint is enabled again", func() error {
+		if !strings.Contains(ofTests.log.String(), "enabled again") {
+			return errors.New("the log does not say so")
+		}
+		return nil
+	})
+	ofTests.awaitMark(paid, "paid")
+	again := ofTests.newOrder()
+	_, err = ofTests.place(again)
+	require.NoError(t, err)
+	ofTests.awaitMark(again, "paid")
+	eventually(t, "the shop is told by webhook", func() error {
+		if front.accepted.Load() == 0 {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+
+	refusing.awaitStatus(unpaid, models.StatusPaid)
+	response, err := http.Get(refusing.url + "/orders/" + unpaid)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	page, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Contains(t, string(page), "This was a test; nothing was paid.")
+	marks, err := refusing.marks()
+	require.NoError(t, err)
+	require.Empty(t, marks)
 }

@@ -53,7 +53,10 @@ const (
 var errNoOrder = errors.New("there is no such order")
 
 // books is the shop's database.
-type books struct{ db *sql.DB }
+type books struct {
+	db         *sql.DB
+	takesTests bool // whether a test payment, which is no money, pays an order
+}
 
 // order is what a customer wants.
 type order struct {
@@ -67,8 +70,11 @@ type order struct {
 	toldAt, toldChanges int64
 }
 
+// exceptionTest is the shop's own: the payment is a test, and the shop takes none.
+const exceptionTest client.Exception = "TEST"
+
 // IsPaid reports whether the goods may go out.
-func (o order) IsPaid() bool { return o.Status == client.StatusPAID }
+func (o order) IsPaid() bool { return o.Status == client.StatusPAID && o.Exception != exceptionTest }
 
 func openBooks(ctx context.Context, path string) (*books, error) {
 	// A transaction takes the lock for writing at once, so two of them never wait for each other.
@@ -80,7 +86,7 @@ func openBooks(ctx context.Context, path string) (*books, error) {
 	if _, err := db.ExecContext(ctx, schema); err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare %s: %w", path, err), db.Close())
 	}
-	return &books{db}, nil
+	return &books{db: db}, nil
 }
 
 func (b *books) close() { _ = b.db.Close() }
@@ -162,14 +168,16 @@ func (b *books) take(ctx context.Context, event client.Event) (mark string, err 
 		if isNew, err := taken.RowsAffected(); err != nil || isNew == 0 || !isPayment {
 			return err
 		}
-		mark, err = applyPayment(ctx, tx, event, payment)
+		mark, err = b.applyPayment(ctx, tx, event, payment)
 		return err
 	})
 	return mark, err
 }
 
 // applyPayment brings an order up to what an event tells of its payment.
-func applyPayment(ctx context.Context, tx *sql.Tx, event client.Event, payment client.OperatorPayment) (string, error) {
+func (b *books) applyPayment(
+	ctx context.Context, tx *sql.Tx, event client.Event, payment client.OperatorPayment,
+) (string, error) {
 	o, err := readOrder(ctx, tx, payment.Metadata["order"])
 	if errors.Is(err, errNoOrder) {
 		return "", nil // a payment that somebody else made with these credentials
@@ -187,6 +195,9 @@ func applyPayment(ctx context.Context, tx *sql.Tx, event client.Event, payment c
 	o.Status, o.Exception = payment.Status, ""
 	if payment.Exception != nil {
 		o.Exception = *payment.Exception
+	}
+	if payment.Test != nil && !b.takesTests {
+		o.Exception, payment.AmountReceived = exceptionTest, decimal.Zero
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE orders SET payment_id = ?, checkout_url = ?, status = ?, exception = ?,
 		received = ?, told_at = ?, told_changes = ? WHERE id = ?`, payment.ID, payment.PaymentURL, o.Status, o.Exception,

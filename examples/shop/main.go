@@ -45,8 +45,9 @@ func main() {
 // credentials say which installation of PayCow the shop uses, and as whom.
 type credentials struct{ url, key, secret string }
 
-// readCredentials reads them from the environment, or from the file that `paycow dev` writes.
-func readCredentials(devFile string) (credentials, error) {
+// readCredentials reads them from the environment, or from the file that `paycow dev` writes: those for tests, or the
+// others.
+func readCredentials(devFile string, isTest bool) (credentials, error) {
 	found := credentials{os.Getenv("PAYCOW_URL"), os.Getenv("PAYCOW_API_KEY"), os.Getenv("PAYCOW_API_SECRET")}
 	if devFile != "" {
 		content, err := os.ReadFile(devFile) //nolint:gosec // the path is given by whoever starts the program
@@ -56,14 +57,19 @@ func readCredentials(devFile string) (credentials, error) {
 		var dev struct {
 			APIURL   string `json:"apiUrl"`
 			Operator struct {
-				APIKey    string `json:"apiKey"`
-				APISecret string `json:"apiSecret"`
+				APIKey        string `json:"apiKey"`
+				APISecret     string `json:"apiSecret"`
+				TestAPIKey    string `json:"testApiKey"`
+				TestAPISecret string `json:"testApiSecret"`
 			} `json:"operator"`
 		}
 		if err := json.Unmarshal(content, &dev); err != nil {
 			return found, fmt.Errorf("read %s: %w", devFile, err)
 		}
 		found = credentials{dev.APIURL, dev.Operator.APIKey, dev.Operator.APISecret}
+		if isTest {
+			found = credentials{dev.APIURL, dev.Operator.TestAPIKey, dev.Operator.TestAPISecret}
+		}
 	}
 	if found.url == "" || found.key == "" || found.secret == "" {
 		return found, errors.New("set PAYCOW_URL, PAYCOW_API_KEY and PAYCOW_API_SECRET, or -dev")
@@ -78,11 +84,12 @@ func run(ctx context.Context, log *slog.Logger, args []string) error {
 	database := flags.String("database", "shop.db", "SQLite file with the orders")
 	webhookURL := flags.String("webhook-url", "", "where PayCow reaches POST /webhooks (default: at -listen)")
 	devFile := flags.String("dev", "", "take address and credentials from this file of paycow dev, .paycow/dev.json")
+	isTest := flags.Bool("test", false, "take test payments, which are no money, as if they were; with -dev, make them")
 	pause := flags.Duration("catch-up", time.Minute, "how often to read the list of events")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	found, err := readCredentials(*devFile)
+	found, err := readCredentials(*devFile, *isTest)
 	if err != nil {
 		return err
 	}
@@ -95,6 +102,7 @@ func run(ctx context.Context, log *slog.Logger, args []string) error {
 		return err
 	}
 	defer books.close()
+	books.takesTests = *isTest
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", *listen)
 	if err != nil {
 		return err

@@ -50,6 +50,7 @@ var texts = map[string]string{
 	string(client.ExceptionACCEPTED):          "Paid. Thank you! The goods are on their way.",
 	string(client.ExceptionUNDERPAIDACCEPTED): "Paid. Thank you! The goods are on their way.",
 	string(client.ExceptionAFTERREJECT):       "The order was cancelled, and then money arrived. We will write to you.",
+	string(exceptionTest):                     "This was a test; nothing was paid.",
 }
 
 // Text tells the customer what became of the payment.
@@ -62,7 +63,7 @@ func (o order) Text() string {
 
 // IsOpen reports whether the customer may still pay.
 func (o order) IsOpen() bool {
-	return o.Status == client.StatusPENDING || o.Status == client.StatusDETECTED
+	return (o.Status == client.StatusPENDING || o.Status == client.StatusDETECTED) && o.Exception != exceptionTest
 }
 
 // handler routes the shop's requests.

@@ -118,8 +118,11 @@ func (s *shop) catchUp(ctx context.Context) error {
 	}
 }
 
-// keepEndpoint makes the webhook endpoint unless it is there. Its secret is shown only once: an endpoint whose secret
-// was lost in a crash is deleted.
+// endpointDescription tells the shop's endpoint from those that others made for the same address.
+const endpointDescription = "The example shop"
+
+// keepEndpoint makes the webhook endpoint unless it is there. Its secret is shown only once: an endpoint of the shop
+// whose secret was lost in a crash is deleted.
 func (s *shop) keepEndpoint(ctx context.Context) error {
 	known, err := s.books.setting(ctx, settingEndpoint)
 	if err != nil {
@@ -134,8 +137,8 @@ func (s *shop) keepEndpoint(ctx context.Context) error {
 		switch {
 		case endpoint.URL != s.webhookURL:
 		case endpoint.ID == known:
-			return nil
-		default:
+			return s.keepEnabled(ctx, endpoint)
+		case endpoint.Description == endpointDescription:
 			lost = append(lost, endpoint.ID)
 		}
 	}
@@ -143,9 +146,10 @@ func (s *shop) keepEndpoint(ctx context.Context) error {
 		if _, err := s.paycow.DeleteWebhookEndpointWithResponse(ctx, id); err != nil {
 			return err
 		}
+		s.log.Warn("a webhook endpoint whose secret was lost is deleted", "endpoint", id)
 	}
 	made, err := s.paycow.CreateWebhookEndpointWithResponse(ctx, client.NewWebhookEndpoint{
-		URL: s.webhookURL, Description: new("The example shop"),
+		URL: s.webhookURL, Description: new(endpointDescription),
 	})
 	if err != nil {
 		return err
@@ -153,4 +157,18 @@ func (s *shop) keepEndpoint(ctx context.Context) error {
 	return s.books.inTransaction(ctx, func(tx *sql.Tx) error {
 		return errors.Join(set(ctx, tx, settingEndpoint, made.JSON201.ID), set(ctx, tx, settingSecret, made.JSON201.Secret))
 	})
+}
+
+// keepEnabled enables the endpoint again after PayCow disabled it, because somebody in between answered 410 for the
+// shop. If a person disabled it, it stays so.
+func (s *shop) keepEnabled(ctx context.Context, endpoint client.WebhookEndpoint) error {
+	if endpoint.Enabled || endpoint.DisabledReason == nil {
+		return nil
+	}
+	change := client.WebhookEndpointChange{Enabled: new(true)}
+	_, err := s.paycow.ChangeWebhookEndpointWithResponse(ctx, endpoint.ID, change)
+	if err == nil {
+		s.log.Warn("the webhook endpoint is enabled again", "endpoint", endpoint.ID, "reason", *endpoint.DisabledReason)
+	}
+	return err
 }

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -161,6 +163,81 @@ func TestEventsOfOthers(t *testing.T) {
 	}
 }
 
+// A test payment is no money: nothing is paid with it, unless the shop was started for tests.
+func TestTestPayments(t *testing.T) {
+	t.Parallel()
+	event := func(id string, what told) client.Event {
+		event := what.event(id)
+		payment, _, err := event.Payment()
+		require.NoError(t, err)
+		payment.Test, payment.AmountReceived = new(client.OperatorPaymentTestTrue), payment.AmountRequested
+		event.Data, err = json.Marshal(payment)
+		require.NoError(t, err)
+		return event
+	}
+	page := func(s *shop) string {
+		w := httptest.NewRecorder()
+		s.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/orders/"+orderID, nil))
+		return w.Body.String()
+	}
+	const says = "This was a test; nothing was paid."
+	for name, what := range map[string]told{
+		"seen": {1, 2, client.StatusDETECTED, ""}, "paid": {1, 3, client.StatusPAID, ""},
+		"overpaid":  {1, 3, client.StatusPAID, client.ExceptionOVERPAID},
+		"accepted":  {1, 4, client.StatusPAID, client.ExceptionACCEPTED},
+		"too late":  {1, 3, client.StatusEXPIRED, client.ExceptionPAIDLATE},
+		"cancelled": {1, 3, client.StatusREJECTED, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			mark, err := s.books.take(t.Context(), event("e", what))
+			require.NoError(t, err)
+			require.Empty(t, mark)
+			require.Empty(t, s.marks(t))
+			shown := page(s)
+			require.Contains(t, shown, says)
+			for _, no := range []string{"Thank you", "<button>Pay", "Received", "write to you"} {
+				require.NotContains(t, shown, no)
+			}
+		})
+	}
+	t.Run("a shop for tests", func(t *testing.T) {
+		t.Parallel()
+		s := newShop(t)
+		s.books.takesTests = true
+		mark, err := s.books.take(t.Context(), event("e", told{1, 3, client.StatusPAID, ""}))
+		require.NoError(t, err)
+		require.Equal(t, "paid", mark)
+		require.Contains(t, page(s), "Thank you")
+
+		s.books.takesTests = false
+		mark, err = s.books.take(t.Context(), event("f", told{2, 4, client.StatusPAID, client.ExceptionOVERPAID}))
+		require.NoError(t, err)
+		require.Equal(t, "unpaid", mark, "the shop goes live")
+		require.Contains(t, page(s), says)
+	})
+}
+
+// A shop for tests uses the key for tests of paycow dev, and does not fall back to the other one.
+func TestCredentialsOfDev(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "dev.json")
+	write := func(operator string) {
+		require.NoError(t, os.WriteFile(file, []byte(`{"apiUrl":"http://p.example","operator":`+operator+`}`), 0o600))
+	}
+	write(`{"apiKey":"pk_1","apiSecret":"sk_1","testApiKey":"pk_2","testApiSecret":"sk_2"}`)
+	found, err := readCredentials(file, false)
+	require.NoError(t, err)
+	require.Equal(t, credentials{"http://p.example", "pk_1", "sk_1"}, found)
+	found, err = readCredentials(file, true)
+	require.NoError(t, err)
+	require.Equal(t, credentials{"http://p.example", "pk_2", "sk_2"}, found)
+	write(`{"apiKey":"pk_1","apiSecret":"sk_1","testApiKey":"","testApiSecret":""}`)
+	_, err = readCredentials(file, true)
+	require.Error(t, err)
+}
+
 // When the marking fails, the event is not taken either, so its repeat marks.
 func TestAnEventIsTakenWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
@@ -297,4 +374,114 @@ func TestOneOrderOnePayment(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, post("/order", bad).Code)
 	}
 	require.Equal(t, http.StatusNotFound, post("/orders/x/pay", nil).Code)
+}
+
+// endpoints is a PayCow that has webhook endpoints.
+type endpoints struct {
+	list []client.WebhookEndpoint
+	made int
+	sent []string // the changes
+}
+
+func (e *endpoints) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := strings.TrimPrefix(r.URL.Path, "/api/webhook-endpoints/")
+	at := slices.IndexFunc(e.list, func(known client.WebhookEndpoint) bool { return known.ID == id })
+	var body map[string]any
+	if r.Method != http.MethodGet && r.Method != http.MethodDelete {
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			panic(err)
+		}
+	}
+	status, answer := http.StatusOK, any(map[string]any{"endpoints": e.list})
+	switch r.Method {
+	case http.MethodPost:
+		e.made++
+		made := client.WebhookEndpoint{
+			ID: fmt.Sprintf("made %d", e.made), URL: body["url"].(string), Description: body["description"].(string), Enabled: true,
+		}
+		e.list = append(e.list, made)
+		status, answer = http.StatusCreated, client.CreatedWebhookEndpoint{ID: made.ID, Secret: "secret of " + made.ID}
+	case http.MethodPatch:
+		e.sent = append(e.sent, fmt.Sprint(id, body))
+		e.list[at].Enabled, e.list[at].DisabledReason = true, nil
+		answer = e.list[at]
+	case http.MethodDelete:
+		e.list = slices.Delete(e.list, at, at+1)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(answer); err != nil {
+		panic(err)
+	}
+}
+
+// The shop keeps one endpoint of its own, and touches none of others.
+func TestEndpoint(t *testing.T) {
+	t.Parallel()
+	const here, elsewhere, own, other = "https://shop.example/webhooks", "https://b.example/", endpointDescription, "The books"
+	on := func(id, url, description string) client.WebhookEndpoint {
+		return client.WebhookEndpoint{ID: id, URL: url, Description: description, Enabled: true}
+	}
+	off := func(id string, reason *string) client.WebhookEndpoint {
+		return client.WebhookEndpoint{ID: id, URL: here, Description: own, DisabledReason: reason}
+	}
+	for name, c := range map[string]struct {
+		known  string // to the shop
+		list   []client.WebhookEndpoint
+		want   []string // the endpoints in the end
+		sent   []string
+		logged string
+	}{
+		"the first start":           {"", nil, []string{"made 1"}, nil, ""},
+		"nothing to do":             {"a", []client.WebhookEndpoint{on("a", here, own)}, []string{"a"}, nil, ""},
+		"renamed in the dashboard":  {"a", []client.WebhookEndpoint{on("a", here, other)}, []string{"a"}, nil, ""},
+		"deleted in the dashboard":  {"a", nil, []string{"made 1"}, nil, ""},
+		"moved in the dashboard":    {"a", []client.WebhookEndpoint{on("a", elsewhere, own)}, []string{"a", "made 1"}, nil, ""},
+		"one of another service":    {"", []client.WebhookEndpoint{on("b", here, other)}, []string{"b", "made 1"}, nil, ""},
+		"one without a description": {"", []client.WebhookEndpoint{on("b", here, "")}, []string{"b", "made 1"}, nil, ""},
+		"another shop":              {"", []client.WebhookEndpoint{on("b", elsewhere, own)}, []string{"b", "made 1"}, nil, ""},
+		"the secret was lost": {
+			"", []client.WebhookEndpoint{on("b", here, other), on("a", here, own)}, []string{"b", "made 1"}, nil, "endpoint=a",
+		},
+		"disabled after 410": {
+			"a", []client.WebhookEndpoint{off("a", new("It answered 410 Gone."))}, []string{"a"}, []string{"amap[enabled:true]"}, "endpoint=a",
+		},
+		"disabled in the dashboard": {"a", []client.WebhookEndpoint{off("a", nil)}, []string{"a"}, nil, ""},
+		"another was disabled":      {"a", []client.WebhookEndpoint{off("b", new("x")), on("a", here, own)}, []string{"b", "a"}, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, e, log := newShop(t), &endpoints{list: c.list}, &strings.Builder{}
+			server := httptest.NewServer(e)
+			t.Cleanup(server.Close)
+			var err error
+			s.paycow, err = client.New(server.URL, "k", "s")
+			require.NoError(t, err)
+			s.webhookURL, s.log = here, slog.New(slog.NewTextHandler(log, nil))
+			require.NoError(t, set(t.Context(), s.books.db, settingEndpoint, c.known))
+			for range 2 { // the second time, nothing is left to do
+				require.NoError(t, s.keepEndpoint(t.Context()))
+			}
+			var ids []string
+			for _, endpoint := range e.list {
+				ids = append(ids, endpoint.ID)
+			}
+			require.Equal(t, c.want, ids)
+			require.Equal(t, c.sent, e.sent)
+			require.Contains(t, log.String(), c.logged)
+			if c.logged == "" {
+				require.Empty(t, log.String())
+			}
+			known, err := s.books.setting(t.Context(), settingEndpoint)
+			require.NoError(t, err)
+			require.Contains(t, c.want, known)
+			if e.made > 0 {
+				secret, err := s.books.setting(t.Context(), settingSecret)
+				require.NoError(t, err)
+				require.Equal(t, "secret of "+known, secret)
+			}
+		})
+	}
 }

@@ -8,7 +8,7 @@
 
   // advice says what an exception means and what can be done.
   function advice(payment) {
-    if (payment.test) return { tone: 'wait', text: 'This is a test payment. Its outcome is simulated, and nothing of it is money: no transfer exists, and your balance stays as it is.' };
+    if (payment.test) return { tone: 'wait', text: 'This is a test payment. Its outcome is simulated and no money moves: no transfer exists, and your balance stays as it is.' };
     const exception = exceptions[payment.exception];
     if (!exception) return undefined;
     const canAccept = payment.status === 'EXPIRED' && (payment.exception === 'UNDERPAID' || payment.exception === 'PAID_LATE');

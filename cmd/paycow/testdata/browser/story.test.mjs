@@ -351,6 +351,15 @@ test('rejecting a payment, settings and the second factor', async () => {
   await page.reload()
   await until('they are still there', async () => await steps.inputValue() === '60.00 15\n900.50 64')
   await everyLook(page, 'dashboard-confirmations')
+  // Steps that somebody changed in the database: the form says so. Here only the answer is changed.
+  const altered = page.getByText('The saved steps were changed outside PayCow, so no payment can be created. Save the steps again.')
+  assert.equal(await altered.count(), 0)
+  await page.route('**/api/operator/confirmations', (route) => route.fulfill({ json: { steps: [], floor: 12, altered: true } }), { times: 1 })
+  await page.reload()
+  await altered.waitFor()
+  await accessible(page, 'altered steps')
+  await page.reload()
+  await altered.waitFor({ state: 'detached' })
   const large = await (await fetch(api + '/api/payment/create', {
     method: 'POST', headers: { 'content-type': 'application/json', 'x-api-key': stack.operator.apiKey, 'x-api-secret': stack.operator.apiSecret },
     body: JSON.stringify({ amount: 60, userId: 'u', network: 'ERC20' }),

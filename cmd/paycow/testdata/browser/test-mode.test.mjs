@@ -28,7 +28,7 @@ const notice = 'Nothing is paid here. Do not send any money.'
 test('the checkout page of each outcome says that it is a test', async () => {
   let changes = 0
   for (const [outcome, headline] of Object.entries({
-    paid: 'Payment complete', underpaid: 'Not enough arrived in time', overpaid: 'Payment complete', late: 'Your payment arrived too late',
+    paid: 'Simulated payment complete', underpaid: 'Not enough arrived in time', overpaid: 'Simulated payment complete', late: 'Your payment arrived too late',
     reverted: 'The network reversed a transfer', rejected: 'Payment declined',
   })) {
     const payment = await simulate(outcome)
@@ -88,12 +88,12 @@ test('the dashboard shows tests apart, and a test endpoint hears of nothing else
   await until('the webhooks of the test have arrived', () => shop.received.filter((event) => event.data._id === tested.paymentId).length >= 3)
   const heard = shop.received.filter((event) => event.data._id === tested.paymentId)
   assert.deepEqual(heard.map((event) => event.type).sort(), ['payment.detected', 'payment.exception', 'payment.expired'], 'each once: only one endpoint is for tests')
-  assert.ok(heard.every((event) => event.data.test === true))
+  assert.ok(heard.every((event) => event.test === true && event.data.test === true))
 
   const real = await create(20)
   await call('POST', `/api/payment/${real.paymentId}/reject`, { reason: 'r' })
   await until('the real one is told', () => shop.received.some((event) => event.data._id === real.paymentId))
-  assert.ok(shop.received.filter((event) => event.data._id === real.paymentId).every((event) => !('test' in event.data)))
+  assert.ok(shop.received.filter((event) => event.data._id === real.paymentId).every((event) => !('test' in event) && !('test' in event.data)))
 
   await page.goto(stack.apiUrl + '/dashboard.html#payments')
   const list = page.locator('section[data-view=payments]')
