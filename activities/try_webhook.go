@@ -86,7 +86,7 @@ func (a *Activities) TryWebhook(ctx context.Context, input models.DeliveryInput)
 // takeTurn returns an error if the message is to be sent later, or in another way. done ends the turn.
 func (a *Activities) takeTurn(ctx context.Context, job store.DeliveryJob) (done func(), err error) {
 	const ofAll, many = "", "many deliveries are under way"
-	operatorID := job.Delivery.OperatorID
+	operatorID, _ := models.OperatorOfSide(job.Delivery.OperatorID)
 	if !activity.IsActivity(ctx) || !activity.GetInfo(ctx).IsLocalActivity {
 		if !a.sends.begin(ctx, operatorID, sendsOfOperator, 0) {
 			return nil, errTakesLong(many + " of this operator")
@@ -129,14 +129,16 @@ func stateOf(row models.WebhookDelivery, err error) (models.DeliveryState, error
 
 // send sends a job's message once.
 func (a *Activities) send(ctx context.Context, job store.DeliveryJob) (models.WebhookAttempt, time.Duration) {
+	operatorID, _ := models.OperatorOfSide(job.Delivery.OperatorID)
 	begun := time.Now()
 	answer, err := a.sender.Send(ctx, webhooks.Message{
-		URL: job.URL, ID: job.Delivery.EventID, Try: job.Delivery.Tries + 1, SentAt: begun, Body: job.Body,
+		URL: job.URL, ID: job.Delivery.EventID, Round: job.Delivery.Round,
+		Try: job.Delivery.Tries + 1, SentAt: begun, Body: job.Body,
 		Secrets: job.Secrets,
 	})
 	try := models.WebhookAttempt{
 		At: begun, Status: answer.Status, DurationMS: time.Since(begun).Milliseconds(),
-		Answer: models.AnswerText(a.answers.kept(job.Delivery.OperatorID, answer.Body)),
+		Answer: models.AnswerText(a.answers.kept(operatorID, answer.Body)),
 	}
 	switch {
 	case err != nil:

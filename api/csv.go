@@ -45,6 +45,13 @@ var errTooManyExports = &failure{
 	msg: "Too many CSV files are being downloaded at the moment; please try again.",
 }
 
+// beginCSV sends the header of a CSV file.
+func beginCSV(c *gin.Context, filename string) {
+	c.Header("Content-Type", "text/csv; charset=utf-8; header=present")
+	c.Header("Content-Disposition", `attachment; filename="`+filename+`"`)
+	c.Status(http.StatusOK)
+}
+
 // streamCSV writes every row from the cursor onwards, page by page, so that memory use does not depend on the length
 // of the list. If a later page fails, or the client reads too slowly, the connection is cut: a truncated file must not
 // look complete.
@@ -52,6 +59,10 @@ func streamCSV[R row](
 	s *Server, c *gin.Context, filename string, columns []string, cursor string,
 	page func(cursor string) (rows []R, next string, err error),
 ) error {
+	if isHead(c.Request.Context()) {
+		beginCSV(c, filename)
+		return nil
+	}
 	release, ok := s.exports.take(networkOf(c.ClientIP()))
 	if !ok {
 		return errTooManyExports
@@ -62,9 +73,7 @@ func streamCSV[R row](
 	if err != nil {
 		return err // nothing has been written, so this becomes an ordinary error response
 	}
-	c.Header("Content-Type", "text/csv; charset=utf-8; header=present")
-	c.Header("Content-Disposition", `attachment; filename="`+filename+`"`)
-	c.Status(http.StatusOK)
+	beginCSV(c, filename)
 	out := csv.NewWriter(c.Writer)
 	out.UseCRLF = true // RFC 4180
 	if err := out.Write(columns); err != nil {

@@ -256,7 +256,7 @@ var documentedErrors = []web.ErrorCode{
 	},
 	{
 		Status: http.StatusTooManyRequests, Code: "too_many_tests", IsRepeatable: true,
-		Meaning: "10,000 test payments were created in the last 24 hours.",
+		Meaning: "As many test payments were created in 24 hours as this installation allows, or as many test events.",
 		Remedy:  "Retry later.",
 	},
 	{

@@ -26,6 +26,14 @@ func headAsGet(next http.Handler) http.Handler {
 // isHead reports whether the request came with HEAD, and so gets no body. Handlers that stream must not begin to.
 func isHead(ctx context.Context) bool { return ctx.Value(keyHead{}) != nil }
 
+// methodOf returns the method that the client chose.
+func methodOf(r *http.Request) string {
+	if isHead(r.Context()) {
+		return http.MethodHead
+	}
+	return r.Method
+}
+
 // refuseMethod refuses a method that an address does not support. Allow, which the router has set, lists HEAD too.
 func refuseMethod(c *gin.Context) error {
 	methods := strings.Split(c.Writer.Header().Get("Allow"), ", ")

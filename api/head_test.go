@@ -1,12 +1,14 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
 
 	"paycow/models"
@@ -84,29 +86,79 @@ func TestPagesThatDoNotExistLeadBack(t *testing.T) {
 	}
 }
 
-// The front page says to people what /readyz says to machines.
+// The front page says whether the installation is ready, and to nobody why not.
 func TestTheFrontPageSaysWhetherItIsReady(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	ready := f.public("/readyz")
-	require.Equal(t, http.StatusServiceUnavailable, ready.status)
-	reason := *parse[readyView](t, ready.body).Checks.Nodes.Reason
+	f.startChain(100)
+	f.reportNodes(time.Now(), models.NodeErroring)
+	_, view, _ := f.ready()
+	require.Equal(t, statusNotReady, view.Status)
+	require.Contains(t, *view.Checks.Nodes.Reason, nodesSaid)
 	page := f.public("/")
 	require.Equal(t, http.StatusOK, page.status)
-	require.Contains(t, page.body, `<span class="badge bad">Not ready</span>`)
-	require.Contains(t, page.body, "<li><strong>Ethereum nodes:</strong> "+reason+"</li>")
-	require.NotContains(t, page.body, "<strong>Database:</strong>")
-
-	f.server.ready.mutex.Lock()
-	view := readyView{Status: "ready"}
-	for _, c := range []*check{
-		&view.Checks.Database, &view.Checks.Temporal, &view.Checks.Chain, &view.Checks.Nodes, &view.Checks.Crediting, &view.Checks.Token,
-	} {
-		c.OK = true
+	require.Contains(t, page.body, `<span class="badge bad">Not ready</span> An admin finds the reasons at <a href="/admin.html">`)
+	for _, check := range []check{view.Checks.Nodes, view.Checks.Chain} {
+		if check.Reason != nil {
+			require.NotContains(t, page.body, *check.Reason)
+		}
 	}
-	f.server.ready.view, f.server.ready.at = view, time.Now().Add(time.Hour)
-	f.server.ready.mutex.Unlock()
+	require.NotContains(t, page.body, "no connection")
+
+	f.reportNodes(time.Now(), models.NodeOK)
+	status, _, _ := f.ready()
+	require.Equal(t, http.StatusOK, status)
 	page = f.public("/")
 	require.Contains(t, page.body, `<span class="badge good">Ready</span>`)
 	require.NotContains(t, page.body, "Not ready")
+}
+
+// The front page does not wait for checks that hang, and does not begin a second round of them.
+func TestTheFrontPageDoesNotWait(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.server.ready.mutex.Lock() // as a round of checks does that hangs
+	defer f.server.ready.mutex.Unlock()
+	began := time.Now()
+	for range 2 {
+		require.Contains(t, f.public("/").body, `<span class="badge bad">Not ready</span>`)
+	}
+	require.Less(t, time.Since(began), 2*checkTimeout)
+	require.GreaterOrEqual(t, time.Since(began), homeWait)
+}
+
+// The log says HEAD, although the router sees GET.
+func TestHeadIsLoggedAsHead(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.server.router.GET("/fails", f.server.handle(func(*gin.Context) error { return errors.New("as the test wants") }))
+	for _, method := range []string{http.MethodHead, http.MethodGet} {
+		require.Equal(t, http.StatusInternalServerError, f.call(f.account, method, "/fails", "").status)
+		require.Regexp(t, `method=`+method+` route=/fails`, f.log.String())
+	}
+}
+
+// HEAD for a CSV file is answered without reading a row, even while no further file may be written.
+func TestHeadOfACSVReadsNothing(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.payment(f.account)
+	for range maxExportsPerNetwork {
+		release, ok := f.server.exports.take("127.0.0.1")
+		require.True(t, ok)
+		t.Cleanup(release)
+	}
+	f.server.router.GET("/list", f.server.stream(func(c *gin.Context) error {
+		return streamCSV(f.server, c, "list.csv", ledgerColumns, "", func(string) ([]ledgerView, string, error) {
+			t.Error("a row is read")
+			return nil, "", nil
+		})
+	}))
+	for path, file := range map[string]string{"/list": "list.csv", "/api/payments": "payments.csv", "/api/ledger": "ledger.csv"} {
+		head := f.call(f.account, http.MethodHead, path, "", "Accept", "text/csv")
+		require.Equal(t, http.StatusOK, head.status, path)
+		require.Empty(t, head.body, path)
+		require.Equal(t, "text/csv; charset=utf-8; header=present", head.header.Get("Content-Type"), path)
+		require.Equal(t, `attachment; filename="`+file+`"`, head.header.Get("Content-Disposition"), path)
+	}
 }

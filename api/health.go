@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/singleflight"
 
 	"paycow/models"
-	"paycow/web"
 )
 
 const (
@@ -20,6 +20,12 @@ const (
 	checkTimeout = 5 * time.Second
 	// readinessLifetime is how long a result is reused, so that frequent probes cause no load.
 	readinessLifetime = time.Second
+)
+
+// The statuses of /readyz.
+const (
+	statusReady    = "ready"
+	statusNotReady = "not_ready"
 )
 
 func (s *Server) healthz(c *gin.Context) error {
@@ -35,7 +41,7 @@ type check struct {
 
 // readyView is the response of /readyz.
 type readyView struct {
-	Status string `json:"status"` // ready or not_ready
+	Status string `json:"status"` // statusReady or statusNotReady
 	Checks struct {
 		Database check `json:"database"`
 		Temporal check `json:"temporal"`
@@ -50,41 +56,33 @@ type readyView struct {
 	} `json:"checks"`
 }
 
-// troubles returns the checks that failed.
-func (v readyView) troubles() (failed []web.Trouble) {
-	for _, part := range []struct {
-		title  string
-		result check
-	}{
-		{"Database", v.Checks.Database},
-		{"Workflow engine", v.Checks.Temporal},
-		{"Chain", v.Checks.Chain},
-		{"Ethereum nodes", v.Checks.Nodes},
-		{"Crediting", v.Checks.Crediting},
-		{"Token", v.Checks.Token},
-	} {
-		if !part.result.OK {
-			failed = append(failed, web.Trouble{Title: part.title, Reason: textOrEmpty(part.result.Reason)})
-		}
-	}
-	return failed
-}
-
 // readiness caches the last result.
 type readiness struct {
 	mutex sync.Mutex
 	view  readyView
 	at    time.Time
+	asked singleflight.Group // by those who do not wait for the end
 }
 
 func (s *Server) readyz(c *gin.Context) error {
 	view := s.readyNow(c.Request.Context())
 	status := http.StatusOK
-	if view.Status != "ready" {
+	if view.Status != statusReady {
 		status = http.StatusServiceUnavailable
 	}
 	writeJSON(c, status, view)
 	return nil
+}
+
+// isReadyWithin reports whether the installation is ready, and false if the checks take longer than the limit.
+func (s *Server) isReadyWithin(ctx context.Context, limit time.Duration) bool {
+	view := s.ready.asked.DoChan("", func() (any, error) { return s.readyNow(ctx), nil })
+	select {
+	case result := <-view:
+		return result.Val.(readyView).Status == statusReady //nolint:forcetypeassert // the function above returns it
+	case <-time.After(limit):
+		return false
+	}
 }
 
 func (s *Server) readyNow(ctx context.Context) readyView {
@@ -96,9 +94,9 @@ func (s *Server) readyNow(ctx context.Context) readyView {
 	// Others share the result, so it must not depend on this client's connection.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
 	defer cancel()
-	view := readyView{Status: "ready"}
+	view := readyView{Status: statusReady}
 	var group sync.WaitGroup
-	for _, part := range []struct {
+	parts := []struct {
 		name   string
 		result *check
 		ask    func(context.Context) error
@@ -109,7 +107,8 @@ func (s *Server) readyNow(ctx context.Context) readyView {
 		{"nodes", &view.Checks.Nodes, s.checkNodes},
 		{"crediting", &view.Checks.Crediting, s.checkCrediting},
 		{"token", &view.Checks.Token, s.checkToken},
-	} {
+	}
+	for _, part := range parts {
 		group.Go(func() {
 			err := part.ask(ctx)
 			part.result.OK = err == nil
@@ -120,8 +119,10 @@ func (s *Server) readyNow(ctx context.Context) readyView {
 		})
 	}
 	group.Wait()
-	if len(view.troubles()) > 0 {
-		view.Status = "not_ready"
+	for _, part := range parts {
+		if !part.result.OK {
+			view.Status = statusNotReady
+		}
 	}
 	s.ready.view, s.ready.at = view, time.Now()
 	return view

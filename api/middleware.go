@@ -81,7 +81,7 @@ func (s *Server) identify(c *gin.Context) {
 // the method and the id.
 func requestAttributes(c *gin.Context) []any {
 	return []any{
-		"request_id", requestID(c), "method", models.Shorten(c.Request.Method, maxShownRunes), "route", c.FullPath(),
+		"request_id", requestID(c), "method", models.Shorten(methodOf(c.Request), maxShownRunes), "route", c.FullPath(),
 		"actor", actorOf(c), "address", c.ClientIP(), "operator_id", operatorID(c),
 		"payment_id", models.Shorten(c.Param("id"), maxShownRunes),
 	}
@@ -91,7 +91,7 @@ func requestAttributes(c *gin.Context) []any {
 // a line that says who it was, from where. Creating payments is the exception: a row says the same.
 func (s *Server) isDecision(c *gin.Context) bool {
 	switch c.Request.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions:
+	case http.MethodGet, http.MethodOptions: // HEAD comes as GET
 		return false
 	}
 	return actorOf(c) != "" && c.FullPath() != createPath

@@ -55,9 +55,12 @@ func serveContent(c *gin.Context, contentType, tag string, content []byte) {
 	})).ServeHTTP(c.Writer, c.Request)
 }
 
-// home serves the front page, which says to people what /readyz says to machines.
+// homeWait is how long the front page waits for the checks of /readyz.
+const homeWait = time.Second
+
+// home serves the front page. It says to everybody whether the installation is ready, and to nobody why not.
 func (s *Server) home(c *gin.Context) error {
-	home := web.Home{Troubles: s.readyNow(c.Request.Context()).troubles()}
+	home := web.Home{IsReady: s.isReadyWithin(c.Request.Context(), homeWait)}
 	return writePage(c, http.StatusOK, func(w io.Writer) error { return web.WriteHome(w, home) })
 }
 

@@ -12,7 +12,7 @@ import (
 const (
 	// quotaShare is the part of what is left that a process hands out before it counts again: with several processes the
 	// bound is exceeded by no more than a part of itself.
-	quotaShare = 8
+	quotaShare = 20
 	// quotaMaxAge is how long a count is used.
 	quotaMaxAge = time.Minute
 	// refusalMaxAge is how long a refusal is used, so that a client that insists costs no counting.
@@ -31,7 +31,7 @@ var errTooManyOpen = &failure{
 
 var errTooManyTests = &failure{
 	status: http.StatusTooManyRequests, code: "too_many_tests", retryAfter: time.Hour,
-	msg: "Too many test payments were created in the last 24 hours; please try again later.",
+	msg: "Too many test payments or test events were created in the last 24 hours; please try again later.",
 }
 
 // quota bounds how many payments of one kind an operator may have. It is safe for concurrent use.
@@ -76,11 +76,11 @@ func (s *Server) newOpenQuota() *quota {
 	}
 }
 
-// newTestQuota bounds how many test payments an operator creates in a day. They end within seconds, so nothing else
-// keeps them from filling the disk that real payments need.
-func (s *Server) newTestQuota() *quota {
+// newTestQuota bounds how many test payments an operator creates in a day, or how many test events it asks for, which
+// count counts. They end within seconds, so nothing else keeps them from filling the disk that real payments need.
+func (s *Server) newTestQuota(count func(ctx context.Context, side string, limit int) (int, error)) *quota {
 	return &quota{
-		count: s.Store.TestCountOfDay, refusal: errTooManyTests, clock: s.Clock, byOperator: map[string]*allowance{},
+		count: count, refusal: errTooManyTests, clock: s.Clock, byOperator: map[string]*allowance{},
 	}
 }
 

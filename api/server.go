@@ -73,6 +73,9 @@ type Config struct {
 	MaxAmount     models.Amount // the largest amount of one payment; default models.DefaultMaxAmount
 	// MaxOpen is how many payments of an operator may be open at a time; 0 = any number.
 	MaxOpen int
+	// MaxTests is how many test payments an operator may create in 24 hours, and how many test events it may ask for; 0 =
+	// any number.
+	MaxTests int
 	// MaxUnpaid is how many payments in a row an operator may create of which none receives anything; 0 = any number.
 	MaxUnpaid int
 	// RatePerKey, RatePerNetwork and RateOfStatus are how many requests a minute an API key may make, a network address,
@@ -127,19 +130,18 @@ type Server struct {
 	states    *stateReader
 	addresses *lru.Cache[uint32, string]
 	// handedOut holds the addresses that the append-only table confirmed, with their indexes, by payment and address.
-	handedOut *lru.Cache[string, uint32]
-	ready     readiness
-	pauses    pauseCache
-	followers *followers
-	exports   *budget // CSV files
-	unpaid    *quota
-	open      *quota
-	tests     *quota
-	// testsOfDay is how many test payments an operator can create in 24 hours.
-	testsOfDay int
-	rates      *limiter
-	docs       func() (web.Page, error)
-	passwords  passwords
+	handedOut     *lru.Cache[string, uint32]
+	ready         readiness
+	pauses        pauseCache
+	followers     *followers
+	exports       *budget // CSV files
+	unpaid        *quota
+	open          *quota
+	tests         *quota
+	endpointTests *quota
+	rates         *limiter
+	docs          func() (web.Page, error)
+	passwords     passwords
 
 	crossOrigin *http.CrossOriginProtection
 	isHTTPS     bool
@@ -173,7 +175,8 @@ func newServer(config Config, hash func(password string) string) *Server {
 	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.exports = newBudget(maxExports, maxExportsPerNetwork)
 	s.unpaid = s.newUnpaidQuota()
-	s.open, s.tests, s.testsOfDay = s.newOpenQuota(), s.newTestQuota(), models.MaxTestsOfDay
+	s.open, s.tests = s.newOpenQuota(), s.newTestQuota(s.Store.TestCountOfDay)
+	s.endpointTests = s.newTestQuota(s.Store.TestDeliveriesOfDay)
 	s.rates = newLimiter(s.Store.CountRequests, s.Clock)
 	s.crossOrigin = http.NewCrossOriginProtection()
 	if err := s.crossOrigin.AddTrustedOrigin(originText(s.PublicURL)); err != nil {

@@ -111,7 +111,7 @@ func (s *Server) createOrRepeatTest(
 	}
 	if refused == nil {
 		var done func()
-		if done, refused = s.tests.take(ctx, in.OperatorID, s.testsOfDay); refused == nil {
+		if done, refused = s.tests.take(ctx, in.OperatorID, s.MaxTests); refused == nil {
 			defer done()
 			return s.Store.CreateTestPayment(ctx, in, outcome, window, s.TestAddresses.Address)
 		}

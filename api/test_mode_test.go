@@ -342,8 +342,7 @@ func TestMetadataMakesTestsInDevelopment(t *testing.T) {
 // So many test payments can be created in a day, whatever the limits of real payments are.
 func TestTestPaymentsOfADayAreLimited(t *testing.T) {
 	t.Parallel()
-	f := setup(t, func(c *Config) { c.MaxOpen, c.MaxUnpaid = 1, 1 })
-	f.server.testsOfDay = 3
+	f := setup(t, func(c *Config) { c.MaxOpen, c.MaxUnpaid, c.MaxTests = 1, 1, 3 })
 	key := f.testKey(f.account)
 	f.payment(f.account)
 	first := f.call(key, http.MethodPost, createPath, goodOrder, headerIdempotencyKey, "first")
@@ -356,6 +355,21 @@ func TestTestPaymentsOfADayAreLimited(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, got.status, got.body)
 	require.Equal(t, "too_many_tests", parse[errorBody](t, got.body).Code)
 	require.NotEmpty(t, got.header.Get("Retry-After"))
+}
+
+// So are the test events that are asked for, of each side.
+func TestTestEventsOfADayAreLimited(t *testing.T) {
+	t.Parallel()
+	f := setup(t, withKey, func(c *Config) { c.MaxTests = 2 })
+	key := f.testKey(f.account)
+	live := f.endpoint(f.account, "")
+	for range 2 {
+		f.testDelivery(f.account, live.ID)
+	}
+	got := f.call(f.account, http.MethodPost, endpointPath(live.ID)+"/test", "")
+	require.Equal(t, http.StatusTooManyRequests, got.status, got.body)
+	require.Equal(t, "too_many_tests", parse[errorBody](t, got.body).Code)
+	f.testDelivery(key, f.endpoint(key, "").ID)
 }
 
 const goodOrder = `{"amount":50,"userId":"u","network":"ERC20"}`

@@ -144,7 +144,9 @@ func (s *Server) readDelivery(c *gin.Context) error {
 	}
 	if tries := len(delivery.Attempts); tries > 0 {
 		newest := delivery.Attempts[tries-1]
-		request.Headers = webhooks.Message{ID: delivery.EventID, Try: newest.Try, SentAt: newest.At}.Headers()
+		request.Headers = webhooks.Message{
+			ID: delivery.EventID, Round: newest.Round, Try: newest.Try, SentAt: newest.At,
+		}.Headers()
 	}
 	writeJSON(c, http.StatusOK, fullDeliveryView{viewOfDelivery(delivery, true), request})
 	return nil
@@ -191,6 +193,11 @@ func (s *Server) testEndpoint(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	done, err := s.endpointTests.take(c.Request.Context(), endpoint.OperatorID, s.MaxTests)
+	if err != nil {
+		return err
+	}
+	defer done()
 	delivery, err := s.Store.CreateTestDelivery(c.Request.Context(), endpoint.OperatorID, id)
 	if err != nil {
 		return endpointFailure(err)

@@ -17,6 +17,7 @@ func (c *Client) StartDelivery(ctx context.Context, d models.WebhookDelivery) er
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	id := models.WebhookWorkflowID(d.EndpointID, d.EventID)
+	operatorID, _ := models.OperatorOfSide(d.OperatorID)
 	options := client.StartWorkflowOptions{
 		ID:                       id,
 		TaskQueue:                models.TaskQueueWebhooks,
@@ -24,11 +25,11 @@ func (c *Client) StartDelivery(ctx context.Context, d models.WebhookDelivery) er
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		// Operators take turns, so that one with many deliveries does not hold up another one.
-		Priority:      temporal.Priority{FairnessKey: d.OperatorID},
+		Priority:      temporal.Priority{FairnessKey: operatorID},
 		StaticSummary: string(d.EventType),
 		StaticDetails: fmt.Sprintf("Tells the webhook endpoint %#q of operator %#q of the event %#q.",
-			d.EndpointID, d.OperatorID, d.EventID),
-		TypedSearchAttributes: temporal.NewSearchAttributes(operatorIDKey.ValueSet(d.OperatorID)),
+			d.EndpointID, operatorID, d.EventID),
+		TypedSearchAttributes: temporal.NewSearchAttributes(operatorIDKey.ValueSet(operatorID)),
 	}
 	var err error
 	if input := models.NewDeliveryInput(d); d.Round <= 1 {

@@ -88,26 +88,35 @@ func TestWrittenDeliveriesAreStartedAtOnce(t *testing.T) {
 		var done sync.WaitGroup
 		done.Go(func() { o.Run(ctx) })
 		defer func() { cancel(); done.Wait() }()
+		pass := func(d time.Duration) { // and see what the others did meanwhile
+			time.Sleep(d)
+			synctest.Wait()
+		}
+		away := func(isAway bool) {
+			rows.mu.Lock()
+			defer rows.mu.Unlock()
+			rows.away = isAway
+		}
 		write := func(id string) {
 			rows.mu.Lock()
 			defer rows.mu.Unlock()
 			rows.waiting = append(rows.waiting, models.WebhookDelivery{ID: id})
 			rows.news <- struct{}{}
 		}
-		time.Sleep(100 * time.Millisecond)
+		pass(100 * time.Millisecond)
 		write("a")
-		time.Sleep(50 * time.Millisecond)
+		pass(50 * time.Millisecond)
 		require.Equal(t, []string{"a"}, rows.started)
-		rows.away = true
+		away(true)
 		write("b")
-		time.Sleep(50 * time.Millisecond)
+		pass(50 * time.Millisecond)
 		tried := rows.tried
 		require.Equal(t, 2, tried, "it was tried and Temporal was away")
 		write("c")
-		time.Sleep(500 * time.Millisecond)
+		pass(500 * time.Millisecond)
 		require.Equal(t, tried, rows.tried)
-		rows.away = false
-		time.Sleep(time.Second)
+		away(false)
+		pass(time.Second)
 		require.ElementsMatch(t, []string{"a", "b", "c"}, rows.started)
 	})
 }

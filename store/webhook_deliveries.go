@@ -386,6 +386,17 @@ func (s *Store) CreateTestDelivery(
 	return made, wrap(err, "create a test delivery")
 }
 
+// TestDeliveriesOfDay returns how many test events were sent to a side's endpoints in 24 hours. It counts no further
+// than limit.
+func (s *Store) TestDeliveriesOfDay(ctx context.Context, side string, limit int) (int, error) {
+	day := s.read(ctx).Model(&models.WebhookDelivery{}).Select("1").
+		Where("operator_id = ? AND event_type = ?", side, models.EventEndpointTest).
+		Where("created_at > ?", s.now().Add(-24*time.Hour)).Limit(limit)
+	var count int64
+	err := s.read(ctx).Table("(?) AS day", day).Count(&count).Error
+	return int(count), wrap(err, "count the test events of a day")
+}
+
 const (
 	// overdueAfter is how late a try is when its workflow may be lost, and reviveBatch how many such are revived at a
 	// time.

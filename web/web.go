@@ -36,11 +36,8 @@ func WriteProblem(w io.Writer, p Problem) error { return write(w, "problem.html"
 
 // Home is the content of the front page.
 type Home struct {
-	Troubles []Trouble // that keep the installation from being ready
+	IsReady bool // says that payments can be created, paid and credited
 }
-
-// Trouble is a check that failed, as a person reads it.
-type Trouble struct{ Title, Reason string }
 
 // WriteHome writes the front page.
 func WriteHome(w io.Writer, home Home) error { return write(w, "home.html", home) }

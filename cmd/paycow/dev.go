@@ -95,7 +95,7 @@ func devSettings(cmd *cli.Command) (Settings, error) {
 	s := defaultSettings()
 	s.isDev, s.WatchMempool, s.ReconcileEvery = true, true, devReconcileEvery
 	s.DatabaseURL, s.ChainID = "", 0 // found out later
-	s.MaxOpen = 0                    // load tests leave theirs open
+	s.MaxOpen, s.MaxTests = 0, 0     // load tests leave theirs open
 	for _, rate := range []*int{&s.RatePerKey, &s.RatePerNetwork, &s.RateOfStatus} {
 		*rate *= devRates
 	}

@@ -40,7 +40,7 @@ func (a *app) serveAPI(ctx context.Context, listener net.Listener) error {
 		PublicURL: a.settings.PublicURL, TrustedProxies: a.settings.TrustedProxies,
 		Confirmations: a.settings.Confirmations, Quorum: a.settings.RPCQuorum,
 		PaymentWindow: a.settings.PaymentWindow, MinAmount: a.settings.MinAmount, MaxAmount: a.settings.MaxAmount,
-		MaxOpen: a.settings.MaxOpen, MaxUnpaid: a.settings.MaxUnpaid,
+		MaxOpen: a.settings.MaxOpen, MaxTests: a.settings.MaxTests, MaxUnpaid: a.settings.MaxUnpaid,
 		RatePerKey: a.settings.RatePerKey, RatePerNetwork: a.settings.RatePerNetwork, RateOfStatus: a.settings.RateOfStatus,
 		BlockTime: a.settings.BlockTime, LagLimit: lagLimit, OwnClock: a.settings.ownChain, Log: a.log,
 		Network: a.network(), Faucet: a.faucet, MasterKey: a.keys,

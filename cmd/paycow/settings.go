@@ -48,6 +48,7 @@ type Settings struct {
 	MaxAmount      models.Amount // of one payment, in micro-USDT
 	MinAmount      models.Amount // of one payment, in micro-USDT
 	MaxOpen        int           // payments of an operator that are open at a time; 0 = any number
+	MaxTests       int           // test payments of an operator in a day, and test events; 0 = any number
 	MaxUnpaid      int           // payments in a row of an operator that receive nothing; 0 = any number
 	RatePerKey     int           // requests a minute of one API key; 0 = any number
 	RatePerNetwork int           // requests a minute of one network address; 0 = any number
@@ -247,6 +248,10 @@ func (s *Settings) limitTable() []setting {
 		{
 			name: "MAX_OPEN", fallback: strconv.Itoa(models.DefaultMaxOpen), set: wholeNumberOrZero(&s.MaxOpen),
 			help: "payments of an operator that may be open at a time; 0 for any number",
+		},
+		{
+			name: "MAX_TESTS", fallback: strconv.Itoa(models.DefaultMaxTests), set: wholeNumberOrZero(&s.MaxTests),
+			help: "test payments that an operator may create in 24 hours, and test events that it may ask for; 0 for any number",
 		},
 		{
 			name: "MAX_UNPAID", fallback: strconv.Itoa(models.DefaultMaxUnpaid), set: wholeNumberOrZero(&s.MaxUnpaid),

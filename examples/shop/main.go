@@ -29,6 +29,7 @@ type shop struct {
 	paycow     *client.ClientWithResponses
 	webhookURL string // where PayCow reaches POST /webhooks
 	log        *slog.Logger
+	hasEnabled bool // the webhook endpoint, since the start
 }
 
 func main() {
@@ -81,13 +82,16 @@ func readCredentials(devFile string, isTest bool) (credentials, error) {
 func run(ctx context.Context, log *slog.Logger, args []string) error {
 	flags := flag.NewFlagSet("shop", flag.ContinueOnError)
 	listen := flags.String("listen", "127.0.0.1:8090", "address to listen on")
-	database := flags.String("database", "shop.db", "SQLite file with the orders")
+	database := flags.String("database", "", "SQLite file with the orders (default shop.db, with -test shop-test.db)")
 	webhookURL := flags.String("webhook-url", "", "where PayCow reaches POST /webhooks (default: at -listen)")
 	devFile := flags.String("dev", "", "take address and credentials from this file of paycow dev, .paycow/dev.json")
 	isTest := flags.Bool("test", false, "take test payments, which are no money, as if they were; with -dev, make them")
 	pause := flags.Duration("catch-up", time.Minute, "how often to read the list of events")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *database == "" { // orders of tests and of real payments never meet
+		*database = map[bool]string{false: "shop.db", true: "shop-test.db"}[*isTest]
 	}
 	found, err := readCredentials(*devFile, *isTest)
 	if err != nil {

@@ -160,11 +160,13 @@ func (s *shop) keepEndpoint(ctx context.Context) error {
 }
 
 // keepEnabled enables the endpoint again after PayCow disabled it, because somebody in between answered 410 for the
-// shop. If a person disabled it, it stays so.
+// shop: once after each start, so that an address that is really gone is left alone. If a person disabled it, it stays
+// so.
 func (s *shop) keepEnabled(ctx context.Context, endpoint client.WebhookEndpoint) error {
-	if endpoint.Enabled || endpoint.DisabledReason == nil {
+	if endpoint.Enabled || endpoint.DisabledReason == nil || s.hasEnabled {
 		return nil
 	}
+	s.hasEnabled = true
 	change := client.WebhookEndpointChange{Enabled: new(true)}
 	_, err := s.paycow.ChangeWebhookEndpointWithResponse(ctx, endpoint.ID, change)
 	if err == nil {

@@ -27,6 +27,8 @@ const (
 	AnswerLimit = 64 << 10
 	// HeaderTry numbers the tries of a message from 1. Standard Webhooks has no header for it.
 	HeaderTry = "Paycow-Attempt"
+	// HeaderRound is 1, and one more each time that the message is sent again on request.
+	HeaderRound = "Paycow-Round"
 
 	headerLimit     = 16 << 10 // bytes of an answer's headers
 	idleConnections = 200
@@ -39,6 +41,7 @@ const (
 type Message struct {
 	URL     string
 	ID      string    // the same for every try
+	Round   int       // 1, and one more each time that it is sent again on request
 	Try     int       // from 1
 	SentAt  time.Time // in whole seconds on the wire
 	Body    []byte    // JSON
@@ -51,6 +54,7 @@ func (m Message) Headers() map[string]string {
 		"Content-Type":                          "application/json",
 		standardwebhooks.HeaderWebhookID:        m.ID,
 		standardwebhooks.HeaderWebhookTimestamp: strconv.FormatInt(m.SentAt.Unix(), 10),
+		HeaderRound:                             strconv.Itoa(m.Round),
 		HeaderTry:                               strconv.Itoa(m.Try),
 	}
 }

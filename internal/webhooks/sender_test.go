@@ -25,7 +25,8 @@ func secretOf(key string) string { return "whsec_" + base64.StdEncoding.EncodeTo
 
 func message(url string) webhooks.Message {
 	return webhooks.Message{
-		URL: url, ID: "0123456789abcdef01234567", Try: 2, SentAt: time.Now(), Secrets: secrets,
+		Round: 3,
+		URL:   url, ID: "0123456789abcdef01234567", Try: 2, SentAt: time.Now(), Secrets: secrets,
 		Body: []byte(`{"type":"payment.paid"}`),
 	}
 }
@@ -44,6 +45,7 @@ func TestBothSecretsVerify(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusOK, answer.Status)
 	assert.Equal(t, "2", header.Get(webhooks.HeaderTry))
+	assert.Equal(t, "3", header.Get(webhooks.HeaderRound))
 	assert.Equal(t, "PayCow/test", header.Get("User-Agent"))
 	another := secretOf("another key")
 	for _, secret := range append(secrets, another) {
