@@ -16,20 +16,41 @@ const (
 	longAnswerEvery = 10 * time.Minute
 	// operatorsWithAnswers bounds the operators that are remembered.
 	operatorsWithAnswers = 1000
+	// slowAfter is how long a try may take before its endpoint counts as slow, and slowEndpoints bounds those that are
+	// remembered. Slow endpoints get no try within a workflow task.
+	slowAfter     = time.Second
+	slowEndpoints = 10_000
 )
 
-// answers decides how much of an endpoint's answer is kept.
+// answers decides how much of an endpoint's answer is kept, and remembers who takes long to give one.
 type answers struct {
 	byOperator *lru.Cache[string, *rate.Limiter]
+	slow       *lru.Cache[string, struct{}] // endpoints whose last try took long
 }
 
 func newAnswers() answers {
-	cache, err := lru.New[string, *rate.Limiter](operatorsWithAnswers)
+	return answers{byOperator: newCache[*rate.Limiter](operatorsWithAnswers), slow: newCache[struct{}](slowEndpoints)}
+}
+
+func newCache[V any](size int) *lru.Cache[string, V] {
+	cache, err := lru.New[string, V](size)
 	if err != nil {
 		panic(err) // only for a size that is not above 0
 	}
-	return answers{cache}
+	return cache
 }
+
+// took notes how long an endpoint's last try took.
+func (a answers) took(endpointID string, duration time.Duration) {
+	if duration > slowAfter {
+		a.slow.Add(endpointID, struct{}{})
+		return
+	}
+	a.slow.Remove(endpointID)
+}
+
+// isSlow reports whether the last try of an endpoint from this process took long.
+func (a answers) isSlow(endpointID string) bool { return a.slow.Contains(endpointID) }
 
 // kept returns the part of an answer to be kept. It counts an operator's long answers.
 func (a answers) kept(operatorID string, answer []byte) []byte {

@@ -43,6 +43,9 @@ func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput
 	}
 	result, err := a.payments.Credit(ctx, input)
 	reason, notices := notYet(err), slices.Concat(input.Credits, input.Reversals)
+	if errors.Is(err, models.ErrNotConfirmedYet) {
+		notices = input.Credits // a reversal does not wait for confirmations
+	}
 	if reason != "" && len(notices) > 0 {
 		for _, notice := range notices {
 			unverified = append(unverified, models.UnverifiedTransfer{TransferKey: notice.TransferKey, Reason: reason})

@@ -40,7 +40,7 @@ const (
 	sendsOfOperator = 500
 	// quickSendsOfOperator is how many of them it sends within workflow tasks, and quickSends how many of all operators:
 	// fewer than a worker has room for, so that other workflow tasks go on. turnWait is how long one may wait for its turn
-	// there: endpoints that answer at once take turns quickly.
+	// for each of these turns: endpoints that answer at once take turns quickly.
 	quickSendsOfOperator = 200
 	quickSends           = 225
 	turnWait             = time.Second
@@ -77,6 +77,7 @@ func (a *Activities) TryWebhook(ctx context.Context, input models.DeliveryInput)
 	if ctx.Err() != nil && !try.Succeeded() {
 		return models.DeliveryState{}, ctx.Err() // this process stops, which says nothing about the endpoint
 	}
+	a.answers.took(job.Delivery.EndpointID, time.Duration(try.DurationMS)*time.Millisecond)
 	// What was sent is noted even if this process is stopping.
 	noting, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
 	defer cancel()
@@ -93,8 +94,8 @@ func (a *Activities) takeTurn(ctx context.Context, job store.DeliveryJob) (done 
 		}
 		return func() { a.sends.end(operatorID) }, nil
 	}
-	if job.IsFailing {
-		return nil, errTakesLong("the endpoint's last try failed")
+	if a.answers.isSlow(job.Delivery.EndpointID) {
+		return nil, errTakesLong("the endpoint's last answer took long")
 	}
 	if !a.sends.begin(ctx, operatorID, quickSendsOfOperator, turnWait) {
 		return nil, errTakesLong(many + " of this operator")

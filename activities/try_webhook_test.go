@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -210,39 +211,63 @@ func TestAProcessThatStopsAfterASuccess(t *testing.T) {
 	require.True(t, row.tries[0].Succeeded())
 }
 
-// Within a workflow task nothing is sent to an endpoint that fails, and only so many messages of an operator at a time.
+// locally makes the delivery's try within a workflow task.
+func locally(acts *activities.Activities) error {
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	env.RegisterActivityWithOptions(acts.TryWebhook, activity.RegisterOptions{Name: models.ActivityTryWebhook})
+	_, err := env.ExecuteLocalActivity(acts.TryWebhook, models.DeliveryInput{DeliveryID: "d"})
+	return err
+}
+
+// Within workflow tasks only so many messages of an operator are sent at a time.
 func TestWhatTakesLongIsNoLocalActivity(t *testing.T) {
 	t.Parallel()
 	block, inside := make(chan struct{}), make(chan struct{}, 1000)
 	acts, row := delivering(t, func(http.ResponseWriter, *http.Request) { inside <- struct{}{}; <-block })
 	unblock := sync.OnceFunc(func() { close(block) })
 	t.Cleanup(unblock)
-	locally := func() error {
-		var suite testsuite.WorkflowTestSuite
-		env := suite.NewTestActivityEnvironment()
-		env.RegisterActivityWithOptions(acts.TryWebhook, activity.RegisterOptions{Name: models.ActivityTryWebhook})
-		_, err := env.ExecuteLocalActivity(acts.TryWebhook, models.DeliveryInput{DeliveryID: "d"})
-		return err
-	}
 	var waiting sync.WaitGroup
 	const atATime = 200
 	for range atATime {
-		waiting.Go(func() { _ = locally() })
+		waiting.Go(func() { _ = locally(acts) })
 	}
 	for range atATime {
 		<-inside
 	}
 	var later *temporal.ApplicationError
-	require.ErrorAs(t, locally(), &later)
+	require.ErrorAs(t, locally(acts), &later)
 	require.Equal(t, "TakesLong", later.Type())
 	waiting.Go(func() { _, _ = acts.TryWebhook(t.Context(), models.DeliveryInput{DeliveryID: "d"}) })
 	<-inside // an ordinary activity still has its turn
-	waiting.Go(func() { assert.NoError(t, locally(), "it waits for its turn") })
+	waiting.Go(func() { assert.NoError(t, locally(acts), "it waits for its turn") })
 	time.Sleep(100 * time.Millisecond)
 	unblock()
 	waiting.Wait()
-	require.NoError(t, locally(), "and then there is room again")
-	require.Len(t, row.tries, atATime+3)
-	row.job.IsFailing = true
-	require.ErrorAs(t, locally(), &later)
+	_, err := acts.TryWebhook(t.Context(), models.DeliveryInput{DeliveryID: "d"})
+	require.NoError(t, err, "the endpoint is quick again")
+	require.NoError(t, locally(acts), "and then there is room again")
+	require.Len(t, row.tries, atATime+4)
+}
+
+// Within workflow tasks nothing is sent to an endpoint whose last try took long. One that fails at once holds up nobody.
+func TestASlowEndpointIsNoLocalActivity(t *testing.T) {
+	t.Parallel()
+	var answerAfter atomic.Int64
+	acts, row := delivering(t, func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(time.Duration(answerAfter.Load()))
+		w.WriteHeader(http.StatusInternalServerError)
+	})
+	require.NoError(t, locally(acts))
+	require.NoError(t, locally(acts), "it fails, but at once")
+	answerAfter.Store(int64(1100 * time.Millisecond))
+	require.NoError(t, locally(acts))
+	var later *temporal.ApplicationError
+	require.ErrorAs(t, locally(acts), &later)
+	require.Equal(t, "TakesLong", later.Type())
+	require.Len(t, row.tries, 3, "nothing was sent")
+	answerAfter.Store(0)
+	_, err := acts.TryWebhook(t.Context(), models.DeliveryInput{DeliveryID: "d"})
+	require.NoError(t, err, "an ordinary activity has its turn")
+	require.NoError(t, locally(acts), "its last answer was quick")
 }

@@ -256,7 +256,7 @@ var documentedErrors = []web.ErrorCode{
 	},
 	{
 		Status: http.StatusTooManyRequests, Code: "too_many_tests", IsRepeatable: true,
-		Meaning: "As many test payments were created in 24 hours as this installation allows, or as many test events.",
+		Meaning: "In 24 hours, as many test payments or test events were created as this installation allows.",
 		Remedy:  "Retry later.",
 	},
 	{

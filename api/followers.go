@@ -170,10 +170,11 @@ func (f *followers) stamps(ctx context.Context, ids []string) (map[string]string
 		stamps[p.ID] = fmt.Sprint(p.Version, min(models.Confirmations(head, p.LastBlock), s.requiredConfirmations(p)),
 			onTheirWay[p.ID], end.UnixMilli(), isPaused, s.Clock().Before(end))
 	}
-	if len(rows) == len(ids) {
+	missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, found := stamps[id]; return found })
+	if len(missing) == 0 {
 		return stamps, nil
 	}
-	tests, err := s.Store.TestPaymentsByID(ctx, ids)
+	tests, err := s.Store.TestPaymentsByID(ctx, missing)
 	if err != nil {
 		return nil, fmt.Errorf("read the followed test payments: %w", err)
 	}

@@ -44,14 +44,10 @@ func parseQuery(address *url.URL, known ...string) (parameters, error) {
 				name = strings.TrimSuffix(member, anyKey)
 			}
 			return nil, invalid(name, "invalid_parameter", "%s must be given only once.", name)
-		case member != "":
+		case member != "", name == metadataKey:
 			query[name] = texts[0] // its reader checks it
 		default:
-			most := maxParameterRunes
-			if name == metadataKey {
-				most = models.MaxMetadataKeyRunes
-			}
-			if query[name], err = checkText("invalid_parameter", name, texts[0], 1, most); err != nil {
+			if query[name], err = checkText("invalid_parameter", name, texts[0], 1, maxParameterRunes); err != nil {
 				return nil, err
 			}
 		}
@@ -88,7 +84,8 @@ func (q parameters) metadata() (key string, value *string, err error) {
 	}
 	switch {
 	case found == 0 && hasKey:
-		return anyValue, nil, nil
+		key, err = checkText(code, metadataKey, anyValue, 1, models.MaxMetadataKeyRunes)
+		return key, nil, err
 	case found == 0:
 		return "", nil, nil
 	case hasKey:

@@ -34,7 +34,7 @@ var errTooManyTests = &failure{
 	msg: "Too many test payments or test events were created in the last 24 hours; please try again later.",
 }
 
-// quota bounds how many payments of one kind an operator may have. It is safe for concurrent use.
+// quota bounds how many payments of one kind, or test events, an operator may have. It is safe for concurrent use.
 type quota struct {
 	// count returns how many the operator has. It counts no further than limit.
 	count   func(ctx context.Context, operatorID string, limit int) (int, error)
@@ -56,32 +56,23 @@ type allowance struct {
 	underway int
 }
 
+// newQuota returns a quota that is never suspended.
+func (s *Server) newQuota(
+	count func(ctx context.Context, operatorID string, limit int) (int, error), refusal error,
+) *quota {
+	return &quota{count: count, refusal: refusal, clock: s.Clock, byOperator: map[string]*allowance{}}
+}
+
 // newUnpaidQuota bounds how many payments in a row an operator may create of which none receives anything. Each uses an
 // address index, and a wallet that is restored from its seed looks for money only so far past the last index that was
 // used. While the chain is not being read, no payment can receive money, and nobody is refused for it.
 func (s *Server) newUnpaidQuota() *quota {
-	return &quota{
-		count: s.Store.UnpaidRun, refusal: errTooManyUnpaid, clock: s.Clock, byOperator: map[string]*allowance{},
-		isSuspended: func(ctx context.Context) bool {
-			cursor, err := s.Store.Cursor(ctx, models.NetworkERC20)
-			return err == nil && s.Clock().Sub(cursor.BlockTime) > s.LagLimit
-		},
+	q := s.newQuota(s.Store.UnpaidRun, errTooManyUnpaid)
+	q.isSuspended = func(ctx context.Context) bool {
+		cursor, err := s.Store.Cursor(ctx, models.NetworkERC20)
+		return err == nil && s.Clock().Sub(cursor.BlockTime) > s.LagLimit
 	}
-}
-
-// newOpenQuota bounds how many payments of an operator are open at a time. Each has a workflow of its own.
-func (s *Server) newOpenQuota() *quota {
-	return &quota{
-		count: s.Store.OpenCount, refusal: errTooManyOpen, clock: s.Clock, byOperator: map[string]*allowance{},
-	}
-}
-
-// newTestQuota bounds how many test payments an operator creates in a day, or how many test events it asks for, which
-// count counts. They end within seconds, so nothing else keeps them from filling the disk that real payments need.
-func (s *Server) newTestQuota(count func(ctx context.Context, side string, limit int) (int, error)) *quota {
-	return &quota{
-		count: count, refusal: errTooManyTests, clock: s.Clock, byOperator: map[string]*allowance{},
-	}
+	return q
 }
 
 // take allows an operator with that limit one payment; the caller calls done once it is created. A limit of 0 is none.

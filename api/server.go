@@ -73,8 +73,8 @@ type Config struct {
 	MaxAmount     models.Amount // the largest amount of one payment; default models.DefaultMaxAmount
 	// MaxOpen is how many payments of an operator may be open at a time; 0 = any number.
 	MaxOpen int
-	// MaxTests is how many test payments an operator may create in 24 hours, and how many test events it may ask for; 0 =
-	// any number.
+	// MaxTests is how many test payments an operator may create in 24 hours, and how many test events it may ask for on
+	// each side, real and test; 0 = any number.
 	MaxTests int
 	// MaxUnpaid is how many payments in a row an operator may create of which none receives anything; 0 = any number.
 	MaxUnpaid int
@@ -175,8 +175,10 @@ func newServer(config Config, hash func(password string) string) *Server {
 	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.exports = newBudget(maxExports, maxExportsPerNetwork)
 	s.unpaid = s.newUnpaidQuota()
-	s.open, s.tests = s.newOpenQuota(), s.newTestQuota(s.Store.TestCountOfDay)
-	s.endpointTests = s.newTestQuota(s.Store.TestDeliveriesOfDay)
+	s.open = s.newQuota(s.Store.OpenCount, errTooManyOpen) // each has a workflow of its own
+	// Tests end within seconds, so nothing else keeps them from filling the disk that real payments need.
+	s.tests = s.newQuota(s.Store.TestCountOfDay, errTooManyTests)
+	s.endpointTests = s.newQuota(s.Store.TestDeliveriesOfDay, errTooManyTests)
 	s.rates = newLimiter(s.Store.CountRequests, s.Clock)
 	s.crossOrigin = http.NewCrossOriginProtection()
 	if err := s.crossOrigin.AddTrustedOrigin(originText(s.PublicURL)); err != nil {

@@ -591,11 +591,11 @@ type Ledger struct {
 	Entries    []LedgerEntry `json:"entries"`
 	NextCursor *string       `json:"nextCursor"`
 
-	// Test There with an API key for test payments: no test payment has ledger entries.
+	// Test Present only with an API key for test payments, which have no ledger entries.
 	Test *LedgerTest `json:"test,omitempty"`
 }
 
-// LedgerTest There with an API key for test payments: no test payment has ledger entries.
+// LedgerTest Present only with an API key for test payments, which have no ledger entries.
 type LedgerTest bool
 
 // LedgerEntry defines model for LedgerEntry.

@@ -276,7 +276,7 @@ func TestVerifyWebhook(t *testing.T) {
 			}
 		}
 		_, err := VerifyWebhook(none, forged, []byte(body))
-		require.ErrorContains(t, err, "the secret of the webhook endpoint", none)
+		require.ErrorContains(t, err, "the secret is not that of a webhook endpoint", none)
 	}
 	_, ok, err = Event{Type: "endpoint.disabled", Data: []byte(`{"id":"e"}`)}.Payment()
 	require.NoError(t, err)

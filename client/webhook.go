@@ -19,12 +19,13 @@ var ErrNoWebhook = errors.New("not a webhook of PayCow")
 
 // VerifyWebhook returns the event that a webhook tells of. body must be exactly what was received. An event may come
 // more than once and out of order: the same Event.ID is the same event, and of two events of a payment the one with the
-// later Timestamp is true. Returns ErrNoWebhook.
+// later Timestamp is true, or if these are equal the one with the longer timeline. Returns an error that wraps
+// ErrNoWebhook for a message that PayCow did not send, and another one for a secret that cannot be one.
 func VerifyWebhook(secret string, header http.Header, body []byte) (Event, error) {
 	// The library takes an empty secret for a key, with which anybody could sign.
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 	if err != nil || len(key) < secretBytes {
-		return Event{}, errors.New("the secret of the webhook endpoint is none: it begins with whsec_")
+		return Event{}, errors.New("the secret is not that of a webhook endpoint, which begins with whsec_")
 	}
 	verifier, err := standardwebhooks.NewWebhookRaw(key)
 	if err == nil {

@@ -42,6 +42,9 @@ const (
 	DefaultMinAmount = USDT / 100
 	// DefaultMaxOpen is how many payments of an operator can be open at a time.
 	DefaultMaxOpen = 10_000
+	// DefaultMaxTests is how many test payments an operator can create in 24 hours, and how many test events each of its
+	// sides, real and test, can ask for.
+	DefaultMaxTests = 10_000
 	// DefaultMaxUnpaid is how many payments in a row an operator may create of which none receives anything.
 	DefaultMaxUnpaid = 1000
 	// DefaultReconcileInterval is the time from one scheduled reconciliation to the next.

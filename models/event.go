@@ -55,7 +55,7 @@ const EventSchema = 1
 // made the change, and never edited.
 type Event struct {
 	ID         string `gorm:"primaryKey"` // see EventID
-	OperatorID string
+	OperatorID string // or the operator's test side, see OperatorOfSide
 	PaymentID  string // "" for an event of an endpoint
 	Version    int64  // of the payment, after the change; 0 without one
 	Type       EventType
@@ -75,7 +75,7 @@ func EventID(paymentID string, version int64, kind EventType) string {
 // EventCounter holds the sequence and the time of an operator's newest event. Whoever writes an event locks it until
 // the transaction ends, so an operator's events appear in their order.
 type EventCounter struct {
-	OperatorID string `gorm:"primaryKey"`
+	OperatorID string `gorm:"primaryKey"` // or the operator's test side
 	Sequence   int64
 	At         time.Time
 }

@@ -28,9 +28,6 @@ func Outcomes() []Outcome {
 // SimulateKey is the key in a payment's metadata that names the outcome of a test payment.
 const SimulateKey = "simulate"
 
-// DefaultMaxTests is how many test payments an operator can create in 24 hours.
-const DefaultMaxTests = 10_000
-
 // TestPaymentLifetime is how long test payments and their events are kept.
 const TestPaymentLifetime = 30 * 24 * time.Hour
 

@@ -31,7 +31,7 @@ const WebhookTaskTimeout = 25 * time.Second
 type WebhookDelivery struct {
 	ID         string `gorm:"primaryKey"` // see DeliveryID
 	EndpointID string
-	OperatorID string
+	OperatorID string // or the operator's test side, see OperatorOfSide
 	EventID    string
 	EventType  EventType
 	Status     DeliveryStatus

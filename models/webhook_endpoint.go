@@ -15,7 +15,7 @@ const WebhookSecretPrefix = "whsec_"
 
 // Limits of an operator's webhook endpoints.
 const (
-	// MaxWebhookEndpoints is how many endpoints one operator has.
+	// MaxWebhookEndpoints is how many endpoints each side of an operator, real and test, has.
 	MaxWebhookEndpoints = 20
 	// MaxWebhookDescriptionRunes is the length of an endpoint's longest description, in characters.
 	MaxWebhookDescriptionRunes = 200
@@ -31,7 +31,7 @@ func WebhookOwner(endpointID string) string { return "webhook:" + endpointID }
 // WebhookEndpoint is an address at which an operator wants to be told of events.
 type WebhookEndpoint struct {
 	ID              string `gorm:"primaryKey"` // 24 lower-case hex digits
-	OperatorID      string
+	OperatorID      string // or the operator's test side, see OperatorOfSide
 	URL             string
 	EventTypes      string // separated by spaces, or AllEventTypes
 	Description     string

@@ -59,8 +59,8 @@ func (s *Store) AdminByEmail(ctx context.Context, email string) (models.Admin, e
 	return admin, wrap(err, "read an admin")
 }
 
-// changeAccount changes columns of an account's row if all conditions hold for it, and writes the audit log. Returns
-// models.ErrNotFound when one does not: the row was changed since the caller read it.
+// changeAccount changes columns of an account's row, and writes the audit log. Returns models.ErrNotFound when there is
+// no such account.
 func (s *Store) changeAccount(
 	ctx context.Context, account models.Account, changes map[string]any, entry models.AuditEntry,
 ) error {

@@ -118,22 +118,19 @@ func (s *Store) UnpaidRun(ctx context.Context, operatorID string, limit int) (in
 	if err != nil {
 		return 0, wrap(err, "read an operator's last funded payment")
 	}
-	later := s.read(ctx).Model(&models.Payment{}).Select("1").Where("operator_id = ?", operatorID).Limit(limit)
+	later := s.read(ctx).Model(&models.Payment{}).Where("operator_id = ?", operatorID)
 	if len(funded) > 0 {
 		later = later.Where("created_at > ?", funded[0].CreatedAt)
 	}
-	var count int64
-	err = s.read(ctx).Table("(?) AS later", later).Count(&count).Error
-	return int(count), wrap(err, "count an operator's unpaid payments")
+	count, err := countUpTo(later, limit)
+	return count, wrap(err, "count an operator's unpaid payments")
 }
 
 // OpenCount returns how many payments of the operator have not ended. It counts no further than limit.
 func (s *Store) OpenCount(ctx context.Context, operatorID string, limit int) (int, error) {
-	open := s.read(ctx).Model(&models.Payment{}).Select("1").Limit(limit).Where("operator_id = ? AND status IN ?",
-		operatorID, []models.Status{models.StatusPending, models.StatusDetected, models.StatusConfirming})
-	var count int64
-	err := s.read(ctx).Table("(?) AS open", open).Count(&count).Error
-	return int(count), wrap(err, "count an operator's open payments")
+	count, err := countUpTo(s.read(ctx).Model(&models.Payment{}).Where("operator_id = ? AND status IN ?",
+		operatorID, []models.Status{models.StatusPending, models.StatusDetected, models.StatusConfirming}), limit)
+	return count, wrap(err, "count an operator's open payments")
 }
 
 // unpaidRunOfAll is UnpaidRun for the payments of all operators. It looks at the newest ones only.
@@ -146,13 +143,12 @@ func (s *Store) unpaidRunOfAll(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, wrap(err, "read the last funded payment")
 	}
-	later := s.read(ctx).Model(&models.Payment{}).Select("1").Limit(maxUnpaidShown)
+	later := s.read(ctx).Model(&models.Payment{})
 	if len(funded) > 0 {
 		later = later.Where("created_at > ?", funded[0].CreatedAt)
 	}
-	var count int64
-	err = s.read(ctx).Table("(?) AS later", later).Count(&count).Error
-	return count, wrap(err, "count the unpaid payments")
+	count, err := countUpTo(later, maxUnpaidShown)
+	return int64(count), wrap(err, "count the unpaid payments")
 }
 
 // UsedAddress is a deposit address that was handed out.

@@ -87,7 +87,7 @@ func (s *Store) QueueFigures(ctx context.Context, head uint64) (Figures, error) 
 type DeliveryFigures struct {
 	Unstarted int64         // deliveries whose workflow does not know of them yet
 	Waiting   int64         // deliveries of which a try is to come
-	Late      time.Duration // how long the try has been due that has waited longest; 0 if none is due
+	Late      time.Duration // how long the try that has waited longest has been due; 0 if none is due
 }
 
 // DeliveryFigures returns the figures of all operators' webhooks.

@@ -44,6 +44,14 @@ func byID[T any](db *gorm.DB, ids []string) ([]T, error) {
 	return rows, nil
 }
 
+// countUpTo counts the rows of a query, and no further than limit.
+func countUpTo(query *gorm.DB, limit int) (int, error) {
+	var count int64
+	db := query.Session(&gorm.Session{NewDB: true})
+	err := db.Table("(?) AS counted", query.Select("1").Limit(limit)).Count(&count).Error
+	return int(count), err
+}
+
 // PaymentFilter selects payments. Empty fields do not filter, except OperatorID: without it no payment is found unless
 // EveryOperator is set, which is for admins.
 type PaymentFilter struct {

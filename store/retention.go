@@ -42,6 +42,7 @@ func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table strin
 	now := s.now()
 	var failures []error
 	oldDay := now.Add(-figuresKept).Format(time.DateOnly)
+	protected := func(keep time.Duration) time.Time { return now.Add(-keep - clockSlack) }
 	for _, part := range []struct {
 		table string
 		which string // selects the keys of the oldest rows, at most a batch
@@ -51,10 +52,13 @@ func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table strin
 	}{
 		{"idempotency_keys", "created_at < ?", "operator_id, idempotency_key", models.IdempotencyKeyLifetime, nil},
 		{"reconciliations", "finished_at < ? AND id < (SELECT MAX(id) FROM reconciliations)", "id", ages.Reports, nil},
-		{"audit_log", "at < ?", "id", ages.Audit, nil},
+		{"audit_log", "at < ?", "id", ages.Audit, protected(ages.Audit)},
 		{"webhook_deliveries", "status <> 'PENDING' AND created_at < ?", "id", ages.Deliveries, nil},
-		{"events", "created_at < ?", "id", ages.Events, nil},
-		{"events", "operator_id LIKE '%:test' AND created_at < ?", "id", models.TestPaymentLifetime, nil},
+		{"events", "created_at < ?", "id", ages.Events, protected(ages.Events)},
+		{
+			"events", "operator_id LIKE '%:test' AND created_at < ?", "id", models.TestPaymentLifetime,
+			protected(models.TestPaymentLifetime),
+		},
 		{"test_payments", "created_at < ?", "id", models.TestPaymentLifetime, nil},
 		{"alarms", "resolved_at IS NOT NULL AND resolved_at < ?", "id", ages.Alarms, nil},
 		{
@@ -74,9 +78,6 @@ func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table strin
 		bound := part.bound
 		if bound == nil {
 			bound = now.Add(-part.keep)
-			if part.table == "events" || part.table == "audit_log" {
-				bound = now.Add(-part.keep - clockSlack)
-			}
 		}
 		for range dropBatches {
 			var dropped int64

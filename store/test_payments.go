@@ -164,11 +164,9 @@ func (s *Store) TestPaymentsByID(ctx context.Context, ids []string) ([]models.Te
 
 // TestCountOfDay returns how many test payments the operator has created in 24 hours. It counts no further than limit.
 func (s *Store) TestCountOfDay(ctx context.Context, operatorID string, limit int) (int, error) {
-	day := s.read(ctx).Model(&models.TestPayment{}).Select("1").
-		Where("operator_id = ? AND created_at > ?", operatorID, s.now().Add(-24*time.Hour)).Limit(limit)
-	var count int64
-	err := s.read(ctx).Table("(?) AS day", day).Count(&count).Error
-	return int(count), wrap(err, "count an operator's test payments of a day")
+	count, err := countUpTo(s.read(ctx).Model(&models.TestPayment{}).
+		Where("operator_id = ? AND created_at > ?", operatorID, s.now().Add(-24*time.Hour)), limit)
+	return count, wrap(err, "count an operator's test payments of a day")
 }
 
 // testOrder is paymentOrder for test payments.

@@ -69,11 +69,10 @@ func (s *Store) WrittenDeliveries() <-chan struct{} { return s.delivered }
 type DeliveryJob struct {
 	Delivery models.WebhookDelivery
 	// Refusal is why nothing may be sent, in a sentence; "" if something may. The other fields are set only then.
-	Refusal   string
-	URL       string
-	Body      []byte
-	Secrets   []string // that sign it, the newest first
-	IsFailing bool     // the endpoint's last try failed
+	Refusal string
+	URL     string
+	Body    []byte
+	Secrets []string // that sign it, the newest first
 }
 
 // DeliveryJob returns what a delivery is to send. Returns models.ErrNotFound when there is no such delivery. The job of
@@ -97,7 +96,7 @@ func (s *Store) DeliveryJob(ctx context.Context, id string) (job DeliveryJob, er
 	if job.Body, err = json.Marshal(views.NewEventMessage(event)); err != nil {
 		return job, fmt.Errorf("write the body of a webhook: %w", err)
 	}
-	job.URL, job.IsFailing = endpoint.URL, endpoint.FailingSince != nil
+	job.URL = endpoint.URL
 	return job, nil
 }
 
@@ -114,8 +113,9 @@ func (s *Store) provenDelivery(
 		return event, endpoint, "", wrap(err, "read the event of a webhook delivery")
 	}
 	if !s.keys.CheckMAC(d.MAC, proofOfDelivery, partsOfDelivery(d, event)...) {
+		operatorID, _ := models.OperatorOfSide(d.OperatorID)
 		s.log.ErrorContext(ctx, "a webhook delivery or its event was not written by this program; nothing is sent",
-			"delivery_id", d.ID, "operator_id", d.OperatorID)
+			"delivery_id", d.ID, "operator_id", operatorID)
 		return event, endpoint, altered, nil
 	}
 	endpoint, err = s.WebhookEndpoint(ctx, d.EndpointID)
@@ -389,12 +389,10 @@ func (s *Store) CreateTestDelivery(
 // TestDeliveriesOfDay returns how many test events were sent to a side's endpoints in 24 hours. It counts no further
 // than limit.
 func (s *Store) TestDeliveriesOfDay(ctx context.Context, side string, limit int) (int, error) {
-	day := s.read(ctx).Model(&models.WebhookDelivery{}).Select("1").
+	count, err := countUpTo(s.read(ctx).Model(&models.WebhookDelivery{}).
 		Where("operator_id = ? AND event_type = ?", side, models.EventEndpointTest).
-		Where("created_at > ?", s.now().Add(-24*time.Hour)).Limit(limit)
-	var count int64
-	err := s.read(ctx).Table("(?) AS day", day).Count(&count).Error
-	return int(count), wrap(err, "count the test events of a day")
+		Where("created_at > ?", s.now().Add(-24*time.Hour)), limit)
+	return count, wrap(err, "count the test events of a day")
 }
 
 const (

@@ -35,8 +35,9 @@ func (s *Store) isProvenEndpoint(ctx context.Context, e models.WebhookEndpoint) 
 	if s.keys.CheckMAC(e.MAC, proofOfEndpoint, partsOfWebhookEndpoint(e)...) {
 		return true
 	}
+	operatorID, _ := models.OperatorOfSide(e.OperatorID)
 	s.log.ErrorContext(ctx, "a webhook endpoint was not created by this program, or its row was changed; it gets nothing",
-		"endpoint_id", e.ID, "operator_id", e.OperatorID)
+		"endpoint_id", e.ID, "operator_id", operatorID)
 	return false
 }
 
@@ -82,7 +83,8 @@ func (s *Store) listeningEndpoints(tx *gorm.DB, operatorID string) (listening []
 }
 
 // disableEndpoint disables an endpoint for a reason of PayCow itself, a sentence, and writes the audit log. disabled is
-// false if the endpoint was disabled already, and then it stays as it is. Returns models.ErrEndpointAltered.
+// false if the endpoint was disabled already, and then it stays as it is. Returns models.ErrEndpointAltered,
+// or gorm.ErrRecordNotFound when there is no such endpoint.
 func (s *Store) disableEndpoint(
 	tx *gorm.DB, id, reason string,
 ) (endpoint models.WebhookEndpoint, disabled bool, err error) {

@@ -48,7 +48,7 @@ type Settings struct {
 	MaxAmount      models.Amount // of one payment, in micro-USDT
 	MinAmount      models.Amount // of one payment, in micro-USDT
 	MaxOpen        int           // payments of an operator that are open at a time; 0 = any number
-	MaxTests       int           // test payments of an operator in a day, and test events; 0 = any number
+	MaxTests       int           // test payments of an operator in a day, and test events of a side; 0 = any number
 	MaxUnpaid      int           // payments in a row of an operator that receive nothing; 0 = any number
 	RatePerKey     int           // requests a minute of one API key; 0 = any number
 	RatePerNetwork int           // requests a minute of one network address; 0 = any number
@@ -251,7 +251,7 @@ func (s *Settings) limitTable() []setting {
 		},
 		{
 			name: "MAX_TESTS", fallback: strconv.Itoa(models.DefaultMaxTests), set: wholeNumberOrZero(&s.MaxTests),
-			help: "test payments that an operator may create in 24 hours, and test events that it may ask for; 0 for any number",
+			help: "test payments that an operator may create in 24 hours, and test events of each side; 0 for any number",
 		},
 		{
 			name: "MAX_UNPAID", fallback: strconv.Itoa(models.DefaultMaxUnpaid), set: wholeNumberOrZero(&s.MaxUnpaid),

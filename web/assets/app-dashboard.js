@@ -443,7 +443,7 @@
   function writeConfirmations(now) {
     $('[data-floor]', confirmationsForm).textContent = String(now.floor);
     confirmationsForm.elements.steps.value = now.steps.map((step) => `${step.from} ${step.confirmations}`).join('\n');
-    $('[data-error]', confirmationsForm).textContent = now.altered ? 'The saved steps were changed outside PayCow, so no payment can be created. Save the steps again.' : '';
+    $('[data-error]', confirmationsForm).textContent = now.altered ? 'The saved steps were changed outside PayCow, so no payment can be created. Enter all of them again and save. Saving an empty field removes them.' : '';
   }
   onSubmit(confirmationsForm, async ({ steps: text }) => {
     const steps = text.split('\n').map((line) => line.trim()).filter(Boolean).map((line) => {

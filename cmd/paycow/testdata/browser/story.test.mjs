@@ -352,7 +352,7 @@ test('rejecting a payment, settings and the second factor', async () => {
   await until('they are still there', async () => await steps.inputValue() === '60.00 15\n900.50 64')
   await everyLook(page, 'dashboard-confirmations')
   // Steps that somebody changed in the database: the form says so. Here only the answer is changed.
-  const altered = page.getByText('The saved steps were changed outside PayCow, so no payment can be created. Save the steps again.')
+  const altered = page.getByText('The saved steps were changed outside PayCow, so no payment can be created. Enter all of them again and save. Saving an empty field removes them.')
   assert.equal(await altered.count(), 0)
   await page.route('**/api/operator/confirmations', (route) => route.fulfill({ json: { steps: [], floor: 12, altered: true } }), { times: 1 })
   await page.reload()
