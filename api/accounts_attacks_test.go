@@ -50,7 +50,7 @@ func (v *visitor) order() models.Payment {
 	made := v.must(http.StatusOK, http.MethodPost, "/api/payment/create", fieldsOf{
 		"amount": 5, "userId": "user_" + models.NewReference(), "network": "ERC20",
 	})
-	return v.row(parse[created](v.T, made.body).PaymentID)
+	return v.row(parse[created](v.TB, made.body).PaymentID)
 }
 
 // routesUnder returns the calls under a path that require a login.

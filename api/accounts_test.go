@@ -48,7 +48,7 @@ func (v *visitor) do(method, path string, body map[string]any) answer {
 	if body == nil {
 		return v.upload(method, path, nil)
 	}
-	return v.upload(method, path, []byte(mustJSON(v.T, body)), "Content-Type", "application/json")
+	return v.upload(method, path, []byte(mustJSON(v.TB, body)), "Content-Type", "application/json")
 }
 
 // upload sends a request with any content.
@@ -76,7 +76,7 @@ func (v *visitor) upload(method, path string, content []byte, headers ...string)
 	return answer{response.StatusCode, response.Header, string(text)}
 }
 
-func mustJSON(t *testing.T, value any) string {
+func mustJSON(t testing.TB, value any) string {
 	t.Helper()
 	body, err := json.Marshal(value)
 	require.NoError(t, err)
@@ -145,7 +145,7 @@ func (f *fixture) setPassword(email string) {
 func (v *visitor) me() meView {
 	v.Helper()
 	got := v.must(http.StatusOK, http.MethodGet, "/api/operator/me", nil)
-	return parse[meView](v.T, got.body)
+	return parse[meView](v.TB, got.body)
 }
 
 func withKey(c *Config) { c.MasterKey = masterKey }

@@ -68,7 +68,14 @@ func (s *Server) checkout(ctx context.Context, id string, language web.Language)
 		}
 		checkout.OnItsWay = sums[p.ID]
 	}
-	return checkout, nil
+	switch {
+	case p.IsTest:
+	case p.Status == models.StatusPaid:
+		checkout.PaidAt, err = s.Store.PaidAt(ctx, p.ID)
+	case p.Exception == models.ExceptionReverted && p.TxHash == "":
+		checkout.RemovedTx, err = s.Store.LastTransaction(ctx, p.ID)
+	}
+	return checkout, err
 }
 
 // languageOf returns the language chosen with ?lang=, else the one the browser prefers.

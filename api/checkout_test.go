@@ -225,6 +225,30 @@ func TestFaucet(t *testing.T) {
 		"/payment/"+without.payment(without.account).ID+"/faucet", "").status)
 }
 
+// After a reorg the page still names the transaction that is gone.
+func TestCheckoutKeepsTheTransactionAfterAReorg(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	p := f.payment(f.account)
+	f.record(p.ID, func(s *models.PaymentState) {
+		s.Status, s.AmountReceived, s.TxHash = models.StatusDetected, 50*models.USDT, hexHash(7)
+	})
+	f.record(p.ID, func(s *models.PaymentState) {
+		s.Status, s.AmountReceived, s.TxHash, s.Exception = models.StatusPending, 0, "", models.ExceptionReverted
+	})
+	require.Contains(t, f.call(f.account, http.MethodGet, "/payment/"+p.ID, "").body, hexHash(7))
+}
+
+// The page of a paid payment says when it was paid.
+func TestCheckoutSaysWhenItWasPaid(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	p := f.payment(f.account)
+	require.NotContains(t, f.call(f.account, http.MethodGet, "/payment/"+p.ID, "").body, "<time")
+	f.record(p.ID, func(s *models.PaymentState) { s.Status, s.AmountReceived = models.StatusPaid, p.AmountRequested })
+	require.Contains(t, f.call(f.account, http.MethodGet, "/payment/"+p.ID, "").body, "<time datetime=")
+}
+
 // A pending transfer is shown on the page and counts nowhere.
 func TestCheckoutShowsAPendingTransfer(t *testing.T) {
 	t.Parallel()
@@ -234,7 +258,7 @@ func TestCheckoutShowsAPendingTransfer(t *testing.T) {
 		{TxHash: hexHash(1), To: p.DepositAddress, Amount: 50 * models.USDT},
 	}))
 	page := f.call(f.account, http.MethodGet, "/payment/"+p.ID, "").body
-	require.Contains(t, page, "A transfer of 50.00 USDT was seen on the network. It counts once it is in a block.")
+	require.Contains(t, page, `A transfer of <data value="50.00"><bdi dir="ltr">50.00</bdi></data> USDT was seen on the network.`)
 	view := parse[views.PublicPayment](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body)
 	require.Equal(t, models.StatusPending, view.Status)
 	require.Zero(t, view.AmountReceived)

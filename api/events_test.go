@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"paycow/models"
+	"paycow/store"
 	"paycow/views"
 )
 
@@ -33,6 +35,13 @@ func TestListEvents(t *testing.T) {
 	require.Len(t, all.Events, 2)
 	require.Equal(t, models.EventPaid, all.Events[0].Type)
 	require.Equal(t, models.EventRejected, all.Events[1].Type)
+	rows, _, err := f.store.ListEvents(t.Context(), store.EventFilter{OperatorID: f.operatorID(f.account)})
+	require.NoError(t, err)
+	for _, row := range rows {
+		message, err := json.Marshal(views.NewEventMessage(row))
+		require.NoError(t, err)
+		f.isMessage(message)
+	}
 
 	told := parse[views.OperatorPayment](t, string(all.Events[0].Data))
 	shown := parse[views.OperatorPayment](t, f.call(f.account, http.MethodGet, "/api/payment/"+p.ID, "").body)

@@ -116,7 +116,7 @@ func (fakeTestAddresses) Address(index uint32) (string, error) {
 
 // fixture is an API on a real database with two operators.
 type fixture struct {
-	*testing.T
+	testing.TB
 	server  *Server
 	url     string
 	store   *store.Store
@@ -165,7 +165,7 @@ func cheapHash(password string) string {
 	return hash
 }
 
-func setup(t *testing.T, change ...func(*Config)) *fixture {
+func setup(t testing.TB, change ...func(*Config)) *fixture {
 	t.Helper()
 	log := &syncBuffer{}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelInfo}))
@@ -176,7 +176,7 @@ func setup(t *testing.T, change ...func(*Config)) *fixture {
 	require.NoError(t, db.Migrate(t.Context()))
 	require.NoError(t, db.UseMasterKey(t.Context(), masterKey, nil))
 	db.UsePublicURL("http://paycow.test")
-	f := &fixture{T: t, store: db, path: path, engine: &fakeEngine{store: db}, starter: &fakeStarter{}, log: log}
+	f := &fixture{TB: t, store: db, path: path, engine: &fakeEngine{store: db}, starter: &fakeStarter{}, log: log}
 	config := Config{
 		Store: db, Engine: f.engine, Starter: f.starter, Addresses: fakeAddresses{}, PublicURL: "http://paycow.test/",
 		Log: logger, TestAddresses: fakeTestAddresses{},

@@ -16,11 +16,11 @@ import (
 // enableFactor gives a person a second factor and returns the recovery codes.
 func (v *visitor) enableFactor(base string) (codes []string) {
 	v.Helper()
-	offer := parse[map[string]string](v.T, v.must(http.StatusOK, http.MethodPost, base+"/totp/start",
+	offer := parse[map[string]string](v.TB, v.must(http.StatusOK, http.MethodPost, base+"/totp/start",
 		fieldsOf{"password": goodPassword}).body)
 	code, err := secrets.TOTPCode(offer["secret"], secrets.TOTPStep(v.server.Clock()))
 	require.NoError(v, err)
-	return parse[map[string][]string](v.T, v.must(http.StatusOK, http.MethodPost, base+"/totp/enable",
+	return parse[map[string][]string](v.TB, v.must(http.StatusOK, http.MethodPost, base+"/totp/enable",
 		fieldsOf{"code": code, "recoveryCodes": true}).body)["recoveryCodes"]
 }
 

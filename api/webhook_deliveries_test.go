@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ func (f *fixture) testDelivery(account apitest.Account, endpointID string) deliv
 	f.Helper()
 	got := f.call(account, http.MethodPost, endpointPath(endpointID)+"/test", "")
 	require.Equal(f, http.StatusAccepted, got.status, got.body)
-	return parse[deliveryView](f.T, got.body)
+	return parse[deliveryView](f.TB, got.body)
 }
 
 // answered notes a try of a delivery, as the worker does.
@@ -27,12 +28,19 @@ func (f *fixture) answered(deliveryID string, status int, text string) {
 	job, err := f.store.DeliveryJob(f.Context(), deliveryID)
 	require.NoError(f, err)
 	require.Empty(f, job.Refusal)
+	f.isMessage(job.Body)
 	try := models.WebhookAttempt{At: time.Now(), Status: status, DurationMS: 84, Answer: text}
 	if !try.Succeeded() {
 		try.Error = "The endpoint answered so."
 	}
 	_, err = f.store.RecordTry(f.Context(), job, try, 0)
 	require.NoError(f, err)
+}
+
+// isMessage fails if a body is not what the OpenAPI document says that webhooks carry.
+func (f *fixture) isMessage(body []byte) {
+	f.Helper()
+	require.NoError(f, answers.checkValue(pointerTo("components", "schemas", "EventMessage"), body), string(body))
 }
 
 type deliveryList struct {
@@ -98,6 +106,14 @@ func TestWebhookDeliveries(t *testing.T) {
 	job, err := f.store.DeliveryJob(t.Context(), first.ID)
 	require.NoError(t, err)
 	require.Equal(t, string(job.Body), full.Request.Body, "what is shown is what is sent")
+	documented, sent := []string{"content-type"}, []string{"webhook-signature"}
+	for _, p := range loadDocument(t).at(t, "webhooks", "event", "post")["parameters"].([]any) {
+		documented = append(documented, p.(map[string]any)["name"].(string))
+	}
+	for name := range full.Request.Headers {
+		sent = append(sent, strings.ToLower(name))
+	}
+	require.ElementsMatch(t, documented, sent)
 
 	require.Equal(t, deliveryCounts{Pending: 1}, parse[endpointView](t, f.call(f.account, http.MethodGet, endpointPath(endpoint.ID), "").body).Recent)
 	f.answered(last.ID, 204, "")

@@ -19,7 +19,7 @@ func (f *fixture) endpoint(account apitest.Account, more string) newEndpointView
 	f.Helper()
 	got := f.call(account, http.MethodPost, "/api/webhook-endpoints", `{"url":"https://shop.example/hook"`+more+`}`)
 	require.Equal(f, http.StatusCreated, got.status, got.body)
-	return parse[newEndpointView](f.T, got.body)
+	return parse[newEndpointView](f.TB, got.body)
 }
 
 func endpointPath(id string) string { return "/api/webhook-endpoints/" + id }

@@ -153,6 +153,25 @@ func (s *Store) searched(ctx context.Context, f PaymentFilter) *gorm.DB {
 		f.Search, f.Search, owners, f.Search, f.Search, f.Search, f.Search)
 }
 
+// PaidAt returns when a payment became PAID, for the last time if it was reverted in between; zero if it never did.
+func (s *Store) PaidAt(ctx context.Context, paymentID string) (time.Time, error) {
+	var line models.PaymentEvent
+	before := s.read(ctx).Model(&line).Select("COALESCE(MAX(version), 0)").
+		Where("payment_id = ? AND status <> ?", paymentID, models.StatusPaid)
+	err := s.read(ctx).Where("payment_id = ? AND version > (?)", paymentID, before).
+		Order("version").Limit(1).Find(&line).Error
+	return line.CreatedAt, wrap(err, "read when a payment was paid")
+}
+
+// LastTransaction returns the newest transaction that a payment's timeline names, whether it still stands or not; ""
+// if it names none.
+func (s *Store) LastTransaction(ctx context.Context, paymentID string) (string, error) {
+	var line models.PaymentEvent
+	err := s.read(ctx).Where("payment_id = ? AND tx_hash <> ''", paymentID).
+		Order("version DESC").Limit(1).Find(&line).Error
+	return line.TxHash, wrap(err, "read a payment's last transaction")
+}
+
 // timelineOf returns the newest lines of a payment's timeline, at most views.MaxRows, oldest first.
 func timelineOf(db *gorm.DB, paymentID string) ([]models.PaymentEvent, error) {
 	var lines []models.PaymentEvent

@@ -46,6 +46,47 @@ func TestCreatedPaymentEqualsWhatIsRead(t *testing.T) {
 	})
 }
 
+// The timeline tells when a payment became PAID, and the last transaction even after a reorg has removed it.
+func TestWhatATimelineTells(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		p := f.create(t)
+		tells := func() (time.Time, string) {
+			at, err := f.PaidAt(t.Context(), p.ID)
+			require.NoError(t, err)
+			hash, err := f.LastTransaction(t.Context(), p.ID)
+			require.NoError(t, err)
+			return at, hash
+		}
+		at, hash := tells()
+		require.True(t, at.IsZero())
+		require.Empty(t, hash)
+		start := p.CreatedAt.Add(time.Minute)
+		for i, line := range []models.PaymentEvent{
+			{Status: models.StatusDetected, TxHash: "0xa"},
+			{Status: models.StatusConfirming, TxHash: "0xb"},
+			{Status: models.StatusPending, Exception: models.ExceptionReverted},
+			{Status: models.StatusPaid, TxHash: "0xc"},
+			{Status: models.StatusPaid, Exception: models.ExceptionOverpaid, TxHash: "0xc"},
+			{Status: models.StatusPending, Exception: models.ExceptionReverted},
+			{Status: models.StatusPaid, TxHash: "0xd"},
+			{Status: models.StatusPaid, Exception: models.ExceptionOverpaid, TxHash: "0xd"},
+		} {
+			line.PaymentID, line.Version, line.CreatedAt = p.ID, int64(i+2), start.Add(time.Duration(i)*time.Second)
+			require.NoError(t, f.writer.Create(&line).Error)
+			switch at, hash = tells(); i {
+			case 2:
+				require.True(t, at.IsZero())
+				require.Equal(t, "0xb", hash)
+			case 4:
+				require.Equal(t, start.Add(3*time.Second), at)
+				require.Equal(t, "0xc", hash)
+			}
+		}
+		at, _ = tells()
+		require.Equal(t, start.Add(6*time.Second), at, "it was paid again")
+	})
+}
+
 func TestOneIdempotencyKeyAHundredTimesAtOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
 		second := open(t, f.url) // another process beside this one

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
+	"html/template"
 	"io"
 	"net/url"
 	"time"
@@ -16,6 +18,8 @@ type Checkout struct {
 	RequiredConfirmations uint64
 	WindowEnd             time.Time // the end of the window, pauses included; zero means ExpiresAt
 	IsPaused              bool      // the token is paused, and the window with it
+	PaidAt                time.Time // when it became PAID; zero if it did not
+	RemovedTx             string    // the transaction that a reorg removed, if none is left; "" for none
 	// OnItsWay is the sum of pending transfers, in micro-USDT. It is shown until a transfer is in a block, and
 	// promises nothing.
 	OnItsWay  models.Amount
@@ -40,6 +44,9 @@ type Network struct {
 	RPCURL      string // of a node for the payer's wallet, on test networks only; "" if none
 }
 
+// timeLayout is how a time is written for browsers without JavaScript. The script writes it as the payer is used to.
+const timeLayout = "2006-01-02 15:04 MST"
+
 // mainnetChainID is Ethereum's chain id (EIP-155).
 const mainnetChainID = 1
 
@@ -57,26 +64,28 @@ type checkoutPage struct {
 	ID        string
 	Texts     string // for the script, as JSON
 
-	Title                          string // of the page, without the shop
-	Status, Tone, Headline, Advice string
-	Notices                        []string
-	IsFinal                        bool
-	IsTest                         bool // the network is a test network
-	IsSimulated                    bool // it is a test payment: nobody is to send anything
-	ChainID                        uint64
-	ChainIDHex, Token, Call        string
-	RPCURL                         string
-	Amount                         string // still to send, for copying
-	AmountText                     string // the same, for reading
-	AmountUnits                    int64  // the same in micro-USDT
-	Requested, Received            string
-	IsPart                         bool // the amount to send is the missing part
-	Address                        string
-	AddressGroups                  []string
-	QRCodes                        []qrPicture
-	ShowPay                        bool
-	HasFaucet                      bool
+	Title                    string // of the page, without the shop
+	Status, Tone, Headline   string
+	Advice                   []part
+	Notices                  []string
+	IsFinal                  bool
+	IsTest                   bool // the network is a test network
+	IsSimulated              bool // it is a test payment: nobody is to send anything
+	ChainID                  uint64
+	ChainIDHex, Token, Call  string
+	RPCURL                   string
+	Due, Requested, Received models.Amount // Due is still to be sent
+	IsPart                   bool          // the amount to send is the missing part
+	Address                  string
+	AddressGroups            []string
+	Payee                    part         // the address in short, as wallets show it
+	Request                  template.URL // opens a wallet with the payment filled in (EIP-681)
+	QRCodes                  []qrPicture
+	ShowPay                  bool
+	HasFaucet                bool
 
+	IsReceipt                            bool   // it is paid: what was paid, when, and how
+	PaidAt, PaidText                     string // in ISO 8601 and for reading; "" if unknown
 	ShowProgress                         bool
 	Confirmations, RequiredConfirmations uint64
 	Estimate                             string
@@ -109,12 +118,12 @@ func WriteCheckout(w io.Writer, c Checkout) error { return writeCheckout(w, "che
 // WriteCheckoutState writes the part of the checkout page that changes, for a page that is open already.
 func WriteCheckoutState(w io.Writer, c Checkout) error { return writeCheckout(w, "checkout-state", c) }
 
-func writeCheckout(w io.Writer, template string, c Checkout) error {
+func writeCheckout(w io.Writer, name string, c Checkout) error {
 	page, err := newCheckoutPage(c)
 	if err != nil {
 		return fmt.Errorf("payment %s: %w", c.Payment.ID, err)
 	}
-	return write(w, template, page)
+	return write(w, name, page)
 }
 
 func newCheckoutPage(c Checkout) (checkoutPage, error) {
@@ -134,19 +143,17 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 		IsTest: c.Network.ChainID != mainnetChainID, ChainID: c.Network.ChainID,
 		ChainIDHex: fmt.Sprintf("0x%x", c.Network.ChainID),
 		Token:      c.Network.Token, RPCURL: c.Network.RPCURL, ExplorerURL: c.Network.ExplorerURL,
-		Requested: c.Language.Amount(p.AmountRequested), Address: p.DepositAddress, Reference: p.Reference,
+		Requested: p.AmountRequested, Received: p.AmountReceived, Address: p.DepositAddress, Reference: p.Reference,
 		IsSimulated: p.IsTest, Shop: c.Shop, LogoURL: c.LogoURL, Description: p.Description,
 		IsPart: p.AmountReceived > 0 && missing > 0, Confirmations: c.Confirmations,
 		RequiredConfirmations: c.RequiredConfirmations,
-		ShowProgress:          p.TxHash != "" && missing == 0 && p.Status != models.StatusRejected, TxHash: p.TxHash,
-		NowMillis: c.Now.UnixMilli(), EndMillis: end.UnixMilli(), EndText: end.UTC().Format("2006-01-02 15:04 MST"),
-		ReturnURL: p.ReturnURL, HasFaucet: c.HasFaucet, IsStopped: c.IsPaused,
+		ShowProgress:          p.TxHash != "" && missing == 0 && p.Status != models.StatusRejected,
+		TxHash:                cmp.Or(p.TxHash, c.RemovedTx),
+		NowMillis:             c.Now.UnixMilli(), EndMillis: end.UnixMilli(), EndText: end.UTC().Format(timeLayout),
+		ReturnURL: p.ReturnURL, HasFaucet: c.HasFaucet, IsStopped: c.IsPaused, IsReceipt: p.Status == models.StatusPaid,
 	}
-	if p.AmountReceived > 0 {
-		page.Received = c.Language.Amount(p.AmountReceived)
-	}
-	if c.Network.ExplorerURL != "" && p.TxHash != "" && !p.IsTest {
-		page.TxURL = c.Network.ExplorerURL + "/tx/" + p.TxHash
+	if !c.PaidAt.IsZero() {
+		page.PaidAt, page.PaidText = c.PaidAt.UTC().Format(time.RFC3339), c.PaidAt.UTC().Format(timeLayout)
 	}
 	if back, err := url.Parse(p.ReturnURL); err == nil {
 		page.ReturnHost = back.Host
@@ -155,17 +162,20 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 	if page.Texts, err = c.Language.textsAttribute(); err != nil {
 		return checkoutPage{}, err
 	}
+	if c.Network.ExplorerURL != "" && page.TxHash != "" && !p.IsTest {
+		page.TxURL = c.Network.ExplorerURL + "/tx/" + page.TxHash
+	}
 	isOver := !p.Status.IsFinal() && !c.IsPaused && !c.Now.Before(end)
 	if err := page.describe(c, missing, isOver); err != nil {
 		return checkoutPage{}, err
 	}
-	page.ShowPay = !p.IsTest && !isOver && !p.Status.IsFinal() && (p.Status == models.StatusPending || page.IsPart) &&
-		p.Exception != models.ExceptionReverted
-	if page.Title, err = page.title(p.Status); err != nil || p.Status.IsFinal() {
+	waits := !p.IsTest && !p.Status.IsFinal() && (p.Status == models.StatusPending || page.IsPart)
+	isReverted := p.Exception == models.ExceptionReverted
+	page.ShowPay, page.ShowTime = waits && !isOver && !isReverted, waits && (!isOver || isReverted)
+	if page.Title, err = page.title(p.Status, missing); err != nil || p.Status.IsFinal() {
 		return page, err
 	}
 	page.RefreshSeconds = max(1, int(c.Refresh/time.Second))
-	page.ShowTime = page.ShowPay
 	if page.LeftText, err = c.timeLeft(end.Sub(c.Now)); err != nil {
 		return checkoutPage{}, err
 	}
@@ -181,13 +191,15 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 }
 
 // title returns what a tab says: the amount while it is asked for, and what became of it.
-func (page *checkoutPage) title(status models.Status) (string, error) {
+func (page *checkoutPage) title(status models.Status, missing models.Amount) (string, error) {
 	title, err := page.Headline, error(nil)
 	switch {
 	case status == models.StatusPaid:
 		title, err = page.T("title_paid")
+	case page.IsPart && page.ShowPay:
+		title, err = page.T("title_part", "Amount", page.Language.Amount(missing))
 	case page.ShowPay:
-		title, err = page.T("title", "Amount", page.Requested)
+		title, err = page.T("title", "Amount", page.Language.Amount(missing))
 	}
 	if err != nil || !page.IsSimulated {
 		return title, err
@@ -198,25 +210,28 @@ func (page *checkoutPage) title(status models.Status) (string, error) {
 
 // askFor fills in what a payer needs to send an amount: the amount, the wallet's call and the QR codes.
 func (page *checkoutPage) askFor(amount models.Amount) error {
-	page.Amount, page.AmountText, page.AmountUnits = amount.String(), page.Language.Amount(amount), int64(amount)
+	page.Due = amount
+	text := page.Language.Amount(amount)
 	var err error
 	if page.Call, err = transferCall(page.Address, amount); err != nil {
 		return err
 	}
 	page.AddressGroups = groupAddress(page.Address)
-	for _, code := range []qrPicture{
-		{Kind: "request", Content: paymentRequest(page.Token, page.ChainID, page.Address, amount)},
-		{Kind: "address", Content: page.Address},
-	} {
+	page.Payee = part{Text: shortAddress(page.AddressGroups), Value: page.Address}
+	request := paymentRequest(page.Token, page.ChainID, page.Address, amount)
+	page.Request = template.URL(request) //nolint:gosec // our own addresses and numbers; the template refuses this scheme
+	for _, code := range []qrPicture{{Kind: "address", Content: page.Address}, {Kind: "request", Content: request}} {
 		if code.Label, err = page.T("qr_" + code.Kind); err != nil {
 			return err
 		}
-		if code.Alt, err = page.T("qr_"+code.Kind+"_alt", "Amount", page.AmountText, "Address", page.Address); err != nil {
+		if code.Alt, err = page.T("qr_"+code.Kind+"_alt", "Amount", text, "Address", page.Address); err != nil {
 			return err
 		}
-		if code.Size, code.Path, err = qrCode(code.Content); err != nil {
+		drawn, err := paymentCode(code.Content)
+		if err != nil {
 			return err
 		}
+		code.Size, code.Path = drawn.size, drawn.path
 		page.QRCodes = append(page.QRCodes, code)
 	}
 	return nil
@@ -226,19 +241,18 @@ func (page *checkoutPage) askFor(amount models.Amount) error {
 func (page *checkoutPage) describe(c Checkout, missing models.Amount, isOver bool) error {
 	p := c.Payment
 	fill := values{
-		"Amount": page.Requested, "Requested": page.Requested, "Received": page.Language.Amount(p.AmountReceived),
-		"Missing": page.Language.Amount(missing),
+		"Amount": c.OnItsWay, "Requested": p.AmountRequested, "Received": p.AmountReceived, "Missing": missing,
 	}
 	var headline, advice string
 	page.Tone, headline, advice = textsOf(p, page.IsPart, isOver)
 	if headline == "h_pending" && c.OnItsWay > 0 {
-		headline, advice, fill["Amount"] = "h_seen", "a_seen", page.Language.Amount(c.OnItsWay)
+		headline, advice = "h_seen", "a_seen"
 	}
 	var err error
-	if page.Headline, err = page.text(headline, fill); err != nil {
+	if page.Headline, err = page.text(headline, nil); err != nil {
 		return err
 	}
-	if page.Advice, err = page.text(advice, fill); err != nil {
+	if page.Advice, err = page.parts(advice, fill); err != nil {
 		return err
 	}
 	notice := func(id string) {
@@ -330,6 +344,9 @@ func (c Checkout) estimate() (string, error) {
 	}
 	return c.Language.T("estimate", "N", int((left+time.Minute/2)/time.Minute))
 }
+
+// shortAddress returns the first and the last group of an address, as wallets shorten it.
+func shortAddress(groups []string) string { return groups[0] + "…" + groups[len(groups)-1] }
 
 // groupAddress splits an address into groups of four digits, which are easier to compare.
 func groupAddress(address string) []string {

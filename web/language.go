@@ -74,13 +74,66 @@ func (l Language) Amount(amount models.Amount) string {
 	return l.numbers.Sprintf("%d", int64(amount/models.USDT)) + l.decimal + fraction
 }
 
+// part is a piece of a text. A part with a Value is read as Text and copied as Value.
+type part struct{ Text, Value string }
+
+// Shown returns an amount that is read with the language's separators and copied without grouping.
+func (l Language) Shown(amount models.Amount) part {
+	return part{Text: l.Amount(amount), Value: amount.String()}
+}
+
+// parts returns a text in pieces. Amounts among its values are pieces of their own.
+func (l Language) parts(id string, fill values) ([]part, error) {
+	marks := values{}
+	for name := range fill {
+		marks[name] = "{" + name + "}"
+	}
+	text, err := l.text(id, marks)
+	if err != nil {
+		return nil, err
+	}
+	var parts []part
+	for text != "" {
+		before, rest, isFilled := strings.Cut(text, "{")
+		if before != "" {
+			parts = append(parts, part{Text: before})
+		}
+		if !isFilled {
+			break
+		}
+		var name string
+		name, text, _ = strings.Cut(rest, "}")
+		parts = append(parts, l.partOf(fill[name]))
+	}
+	return parts, nil
+}
+
+func (l Language) partOf(value any) part {
+	switch v := value.(type) {
+	case models.Amount:
+		return l.Shown(v)
+	case part:
+		return v
+	default:
+		return part{Text: fmt.Sprint(v)}
+	}
+}
+
+// Parts returns a text in pieces, for templates. The id is followed by alternating names and values.
+func (l Language) Parts(id string, pairs ...any) ([]part, error) { return l.parts(id, valuesOf(pairs)) }
+
 // T returns a text, for templates. The id is followed by alternating names and values.
 func (l Language) T(id string, pairs ...any) (string, error) {
+	return l.text(id, valuesOf(pairs))
+}
+
+// valuesOf returns the values of alternating names and values.
+func valuesOf(pairs []any) values {
 	fill := values{}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		fill[fmt.Sprint(pairs[i])] = pairs[i+1]
 	}
-	return l.text(id, fill)
+	return fill
 }
 
 // scriptTexts returns the texts for the page's script, by id. The script fills in placeholders such as {Name}.

@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"embed"
-	"encoding/json"
 	"html"
 	"io/fs"
 	"math"
@@ -105,7 +104,7 @@ func TestCheckout(t *testing.T) {
 		},
 		{
 			"reverted", paid(models.StatusPending, models.ExceptionReverted, 0), 0,
-			[]string{refresh, "reversed a transfer", "do not send it again for now"},
+			[]string{refresh, "reversed a transfer", "do not send it again", "when the time is up, contact the shop", "30 min"},
 			[]string{address},
 		},
 		{
@@ -162,7 +161,7 @@ func TestCheckout(t *testing.T) {
 			t.Parallel()
 			page := render(t, examplePayment(c.change), c.confirm)
 			for _, text := range c.has {
-				require.Contains(t, page, text)
+				require.Contains(t, page+readable(page), text)
 			}
 			for _, text := range append(c.hasNot, "alert(1)", "http://www.example", "<script>") {
 				require.NotContains(t, page, text)
@@ -197,7 +196,7 @@ func TestCheckoutShowsPendingTransfers(t *testing.T) {
 	for _, status := range models.Statuses() {
 		c := exampleCheckout(examplePayment(func(p *models.Payment) { p.Status = status }), 0)
 		c.OnItsWay = 50 * models.USDT
-		require.Equal(t, status == models.StatusPending, strings.Contains(renderCheckout(t, c), line), status)
+		require.Equal(t, status == models.StatusPending, strings.Contains(readable(renderCheckout(t, c)), line), status)
 	}
 	require.NotContains(t, render(t, examplePayment(func(*models.Payment) {}), 0), "was seen on the network")
 }
@@ -255,8 +254,16 @@ func TestAmountsAsTheLanguageGroupsThem(t *testing.T) {
 			require.Contains(t, readable(page), want[0], "%s %s", tag, status)
 			require.NotContains(t, readable(page), "987654", "%s %s", tag, status)
 			require.Equal(t, status == models.StatusPending, strings.Contains(page, `data-copy="987654.50"`))
+			require.Equal(t, strings.Count(readable(page), want[0]),
+				strings.Count(page, `<data value="987654.50"><bdi dir="ltr">`+want[0]+`</bdi></data>`)+titles(page, want[0]),
+				"%s %s: every amount that can be selected is copied without groups", tag, status)
 		}
 	}
+}
+
+// titles counts how often the page's title holds a text.
+func titles(page, text string) int {
+	return strings.Count(regexp.MustCompile("(?s)<title>.*</title>").FindString(page), text)
 }
 
 // A tab says what is to be paid or what became of it, and to whom.
@@ -274,6 +281,55 @@ func TestTitleOfTheCheckout(t *testing.T) {
 		c.Payment.IsTest = true
 		require.Contains(t, renderCheckout(t, c), "<title>This is a test · ")
 	}
+}
+
+// While a part is missing, the title asks for that part.
+func TestTitleWhileAPartIsMissing(t *testing.T) {
+	t.Parallel()
+	for tag, want := range map[string]string{"en": "Still to pay: 30.00 USDT", "de": "Noch zu zahlen: 30,00 USDT"} {
+		c := exampleCheckout(examplePayment(func(p *models.Payment) { p.Status, p.AmountReceived = models.StatusDetected, 20*models.USDT }), 1)
+		c.Language = FindLanguage(tag, "")
+		require.Contains(t, renderCheckout(t, c), "<title>"+want+"</title>")
+	}
+}
+
+// The page of a paid payment is a receipt: what was paid, when it was complete, and how. Nobody can print one of a test.
+func TestReceipt(t *testing.T) {
+	t.Parallel()
+	payment := examplePayment(func(p *models.Payment) {
+		p.Status, p.AmountReceived, p.TxHash = models.StatusPaid, 50*models.USDT, "0x12"
+	})
+	c := exampleCheckout(payment, 12)
+	c.PaidAt = time.Date(2026, 3, 12, 22, 10, 5, 0, time.UTC)
+	page := renderCheckout(t, c)
+	require.Contains(t, page, `<time datetime="2026-03-12T22:10:05Z">2026-03-12 22:10 UTC</time>`)
+	require.Contains(t, page, `<p class="total"><strong><data value="50.00">`)
+	require.Contains(t, page, "data-print")
+	require.Contains(t, page, `href="https://etherscan.io/tx/0x12"`)
+	c.Payment.IsTest = true
+	require.NotContains(t, renderCheckout(t, c), "data-print")
+	c.Payment.IsTest, c.PaidAt = false, time.Time{}
+	require.NotContains(t, renderCheckout(t, c), "<time")
+	c.Payment.Status = models.StatusConfirming
+	require.NotContains(t, renderCheckout(t, c), "total")
+}
+
+// After a reorg the page keeps the transaction and the clock.
+func TestCheckoutAfterAReorg(t *testing.T) {
+	t.Parallel()
+	c := exampleCheckout(examplePayment(func(p *models.Payment) { p.Exception = models.ExceptionReverted }), 0)
+	c.RemovedTx = "0x12"
+	page := renderCheckout(t, c)
+	require.Contains(t, page, `href="https://etherscan.io/tx/0x12"`)
+	require.Contains(t, page, `<strong id="countdown" role="timer">30 min<`)
+	c.Now = c.Payment.ExpiresAt
+	require.Contains(t, renderCheckout(t, c), `<strong id="countdown" role="timer">time is up<`)
+	c.Payment.Status = models.StatusExpired
+	page = renderCheckout(t, c)
+	require.Contains(t, page, `href="https://etherscan.io/tx/0x12"`)
+	require.NotContains(t, page, "countdown")
+	c.Payment.TxHash = "0x13"
+	require.NotContains(t, renderCheckout(t, c), "0x12", "the newest transaction counts")
 }
 
 // A messenger that shows a preview of the link gets a title that tells nothing about the payment.
@@ -295,28 +351,23 @@ func TestThePreviewOfACheckoutTellsNothing(t *testing.T) {
 // Whoever withdraws from an exchange reads what must arrive: the amount, or the part of it that is missing.
 func TestHelpForExchanges(t *testing.T) {
 	t.Parallel()
-	whole := render(t, examplePayment(func(*models.Payment) {}), 0)
-	require.Contains(t, whole, "<strong>Exactly 50.00 USDT must arrive here.</strong>")
-	part := render(t, examplePayment(func(p *models.Payment) {
+	whole := readable(render(t, examplePayment(func(*models.Payment) {}), 0))
+	require.Contains(t, whole, "Exactly 50.00 USDT must arrive here.")
+	part := readable(render(t, examplePayment(func(p *models.Payment) {
 		p.Status, p.AmountReceived = models.StatusConfirming, 49*models.USDT
-	}), 3)
-	require.Contains(t, part, "<strong>Exactly 1.00 USDT must arrive here.</strong>")
+	}), 3))
+	require.Contains(t, part, "Exactly 1.00 USDT must arrive here.")
 	for _, status := range []models.Status{models.StatusPaid, models.StatusExpired, models.StatusRejected} {
-		require.NotContains(t, render(t, examplePayment(func(p *models.Payment) { p.Status = status }), 0), "must arrive here")
+		require.NotContains(t, readable(render(t, examplePayment(func(p *models.Payment) { p.Status = status }), 0)), "must arrive here")
 	}
 }
+
+// placeholders are the values to be filled into a text.
+var placeholders = regexp.MustCompile(`{{\.(\w+)}}`)
 
 // Every language has every text, with the same placeholders, and every text is used.
 func TestLanguages(t *testing.T) {
 	t.Parallel()
-	placeholders := regexp.MustCompile(`{{\.(\w+)}}`)
-	read := func(tag string) map[string]string {
-		content, err := messageFiles.ReadFile("messages/" + tag + ".json")
-		require.NoError(t, err)
-		var texts map[string]string
-		require.NoError(t, json.Unmarshal(content, &texts))
-		return texts
-	}
 	valuesOf := func(text string) map[string]bool {
 		found := map[string]bool{}
 		for _, match := range placeholders.FindAllStringSubmatch(text, -1) {
@@ -324,9 +375,9 @@ func TestLanguages(t *testing.T) {
 		}
 		return found
 	}
-	english := read("en")
+	english := messagesOf(t, "en")
 	for _, l := range languages {
-		texts := read(l.Tag)
+		texts := messagesOf(t, l.Tag)
 		require.Len(t, texts, len(english), l.Tag)
 		for id, text := range english {
 			require.NotEmpty(t, texts[id], "%s %s", l.Tag, id)
@@ -399,6 +450,21 @@ func TestPaymentRequest(t *testing.T) {
 	require.Equal(t, []string{"0xf39F", "d6e5", "1aad", "88F6", "F4ce", "6aB8", "8272", "79cf", "fFb9", "2266"},
 		groupAddress(address))
 	require.Equal(t, address, strings.Join(groupAddress(address), ""))
+}
+
+// A phone opens its wallet by the same request as the QR code, and both say which recipient the wallet must show: a wallet
+// that takes a request's first address would send to the token's contract.
+func TestWhatAWalletMustShow(t *testing.T) {
+	t.Parallel()
+	page := render(t, examplePayment(func(p *models.Payment) { p.Status, p.AmountReceived = models.StatusDetected, 20*models.USDT }), 1)
+	require.Contains(t, html.UnescapeString(page), `href="ethereum:0xdAC17F958D2ee523a2206206994597C13D831ec7@1/transfer`+
+		`?address=0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266&uint256=30000000"`)
+	require.Equal(t, 2, strings.Count(readable(page), "Your wallet must show 0xf39F…2266 as the recipient."))
+	require.Less(t, strings.Index(page, `data-qr="address"`), strings.Index(page, `data-qr="request"`))
+	require.Regexp(t, `id="qr-address"[^>]* checked`, page)
+	for _, status := range []models.Status{models.StatusConfirming, models.StatusPaid, models.StatusExpired, models.StatusRejected} {
+		require.NotContains(t, render(t, examplePayment(func(p *models.Payment) { p.Status = status; p.AmountReceived = 50 * models.USDT }), 1), "ethereum:")
+	}
 }
 
 // No page has inline styles or scripts, because the policy would block them.

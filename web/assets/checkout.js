@@ -31,6 +31,7 @@
     const help = document.querySelector(".exchange");
     if (isHelped && help) help.open = true;
     setClock();
+    localize();
     const now = part("clock").dataset;
     document.title = [now.title, document.querySelector(".payee").textContent].filter(Boolean).join(" · ");
     if (now.headline !== headline) byId("announce").textContent = now.headline;
@@ -40,14 +41,28 @@
 
   // ---- the time left, by the server's clock
 
-  const dateFormat = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+  // Times are written as in the payer's country, if it speaks the page's language, and in the digits of every wallet.
+  const language = document.documentElement.lang;
+  const country = navigator.languages.find((tag) => tag.split("-")[0] === language) ?? language;
+  const timeFormat = (styles) => new Intl.DateTimeFormat(country, { ...styles, numberingSystem: "latn" });
+  const receiptFormat = timeFormat({ dateStyle: "long", timeStyle: "long" });
+
+  function untilText(end) {
+    const isToday = end.toDateString() === new Date().toDateString();
+    return fill("until", { Time: timeFormat(isToday ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" }).format(end) });
+  }
 
   function setClock() {
     const clock = part("clock").dataset;
     clockOffset = Number(clock.now) - Date.now();
     const until = byId("until");
-    if (until) until.textContent = fill("until", { Time: dateFormat.format(new Date(Number(clock.end) - clockOffset)) });
+    if (until) until.textContent = untilText(new Date(Number(clock.end) - clockOffset));
     tick();
+  }
+
+  // localize writes the times of a receipt in the payer's own time zone.
+  function localize() {
+    for (const node of document.querySelectorAll("time")) node.textContent = receiptFormat.format(new Date(node.dateTime));
   }
 
   function tick() {
@@ -113,9 +128,10 @@
   document.addEventListener("visibilitychange", () => { if (!document.hidden && !isDone()) { poll(); follow(); } });
   setInterval(() => { if (!isDone() && Date.now() - lastMessage > 45000) { startPolling(); } }, 15000);
 
-  // ---- copying
+  // ---- copying and printing
 
   document.addEventListener("click", async (event) => {
+    if (event.target.closest("[data-print]")) print();
     const button = event.target.closest("[data-copy]");
     if (!button) return;
     const isCopied = await copy(button.dataset.copy);
@@ -127,11 +143,15 @@
     setTimeout(() => { button.textContent = label; }, 1500);
   });
 
-  // An amount that is selected by hand is copied without its separators, as the button does.
+  // What is selected by hand is copied as the buttons do: with the value of each <data> in place of its text. The longest
+  // comes first, because it may contain a shorter one.
   document.addEventListener("copy", (event) => {
-    const shown = document.querySelector(".amount bdi");
-    if (!shown || String(getSelection()).trim() !== shown.textContent) return;
-    event.clipboardData.setData("text/plain", part("pay").dataset.amount);
+    const selection = getSelection();
+    const shown = [...document.querySelectorAll("data")].filter((node) => selection.containsNode(node, true));
+    if (!shown.length) return;
+    shown.sort((a, b) => b.textContent.length - a.textContent.length);
+    const copied = shown.reduce((text, node) => text.replaceAll(node.textContent, node.value), String(selection));
+    event.clipboardData.setData("text/plain", copied.trim());
     event.preventDefault();
   });
 
@@ -194,10 +214,12 @@
     }
   }
 
-  function say(text, tone, hash) {
+  // say shows a text. units are of the amount that stands for {Have} in it.
+  function say(text, tone, hash, units) {
     const line = byId("wallet-status");
     line.className = "alert " + (tone ?? "");
-    line.textContent = text;
+    const [before, after] = typeof units === "bigint" ? text.split("{Have}") : [text];
+    line.replaceChildren(before, ...(after === undefined ? [] : [amountNode(units), after]));
     const explorer = part("pay").dataset.explorer;
     if (hash && explorer) {
       const link = document.createElement("a");
@@ -211,7 +233,7 @@
   }
 
   class Refusal extends Error {}
-  const refuse = (id, values) => new Refusal(fill(id, values));
+  const refuse = (id) => new Refusal(texts[id]);
 
   async function pay(provider) {
     if (busy) return;
@@ -223,7 +245,7 @@
       say(texts.w_sent, "wait", hash);
       watchReceipt(provider, hash);
     } catch (error) {
-      say(error instanceof Refusal ? error.message : explain(error), "bad");
+      say(error instanceof Refusal ? error.message : explain(error), "bad", null, error?.cause);
     } finally {
       busy = false;
       drawWallets();
@@ -244,7 +266,7 @@
     say(texts.w_checking, "wait");
     const held = await ask("eth_call", { to: wanted.token, data: "0x70a08231" + from.slice(2).toLowerCase().padStart(64, "0") }, "latest");
     const have = BigInt(/^0x[0-9a-fA-F]+$/.test(held) ? held : 0);
-    if (have < BigInt(wanted.units)) throw refuse("w_usdt", { Have: usdt(have) });
+    if (have < BigInt(wanted.units)) throw new Refusal(texts.w_usdt, { cause: have });
     if (part("pay").dataset.call !== wanted.call) throw refuse("w_changed");
     say(texts.w_confirm, "wait");
     return ask("eth_sendTransaction", { from, to: wanted.token, data: wanted.call, value: "0x0" });
@@ -264,12 +286,17 @@
     }
   }
 
-  // Amounts look as those of the server: with the language's separators, in the digits of every wallet.
-  const amountFormat = new Intl.NumberFormat(document.documentElement.lang + "-u-nu-latn", { minimumFractionDigits: 2, maximumFractionDigits: 6, useGrouping: "always" });
+  // Amounts look as those of the server: with the language's separators.
+  const amountFormat = new Intl.NumberFormat(language, { numberingSystem: "latn", minimumFractionDigits: 2, maximumFractionDigits: 6, useGrouping: "always" });
 
-  function usdt(units) {
-    const fraction = String(units % 1000000n).padStart(6, "0");
-    return amountFormat.format(units / 1000000n + "." + fraction);
+  function amountNode(units) {
+    const node = document.createElement("data"), text = document.createElement("bdi");
+    const exact = units / 1000000n + "." + String(units % 1000000n).padStart(6, "0");
+    node.value = exact.replace(/0{1,4}$/, "");
+    text.dir = "ltr";
+    text.textContent = amountFormat.format(exact).replaceAll("\u202f", "\u00a0"); // the server's space in French
+    node.append(text);
+    return node;
   }
 
   const codeOf = (error) => Number(error?.code ?? error?.data?.originalError?.code);
@@ -312,6 +339,7 @@
 
   document.querySelector("main").tabIndex = -1;
   setClock();
+  localize();
   setInterval(tick, 1000);
   if (!isDone()) follow();
   dispatchEvent(new Event("eip6963:requestProvider"));

@@ -133,6 +133,8 @@ test('what a shop writes is shown as text, whatever it is', async () => {
 test('the QR codes say what they should', async () => {
   const payment = await create(50.25)
   const page = await open(`/payment/${payment.paymentId}`, { deviceScaleFactor: 3 })
+  assert.equal(await readQR(page.locator('[data-qr=address]')), payment.depositAddress, 'the code that every wallet reads comes first')
+  await page.getByText('With amount').click()
   const request = parse(await readQR(page.locator('[data-qr=request]')))
   assert.equal(request.scheme, 'ethereum')
   assert.equal(request.target_address.toLowerCase(), stack.tokenAddress.toLowerCase())
@@ -140,9 +142,37 @@ test('the QR codes say what they should', async () => {
   assert.equal(request.function_name, 'transfer')
   assert.equal(request.parameters.address, payment.depositAddress)
   assert.equal(BigInt(request.parameters.uint256), 50_250_000n)
-  await page.getByText('Address only').click()
-  assert.equal(await readQR(page.locator('[data-qr=address]')), payment.depositAddress)
+  const short = payment.depositAddress.slice(0, 6) + '…' + payment.depositAddress.slice(-4)
+  assert.equal(await page.locator('.qr .check').textContent(), `Your wallet must show ${short} as the recipient.`)
+  await page.locator('.qr .check data').click()
+  await page.keyboard.press('Control+c')
+  await copied(page, 'the whole address', payment.depositAddress)
   page.check()
+})
+
+test('a phone opens the wallet, and all that is needed to pay is in sight', async () => {
+  const payment = await create(1234.56, { description: 'Order A-17' })
+  const small = { ...phone, viewport: { width: 360, height: 640 } }
+  for (const locale of ['en', 'de', 'es', 'fr', 'pt', 'ar', 'zh']) {
+    const page = await open(`/payment/${payment.paymentId}?lang=${locale}`, small)
+    for (const part of ['.payee', '#countdown', '.amount data', '.network', '.amount [data-copy]', '#open-wallet', '.open .check', '.address', '.where [data-copy]', '.warning']) {
+      const box = await page.locator(part).first().boundingBox()
+      assert.ok(box && box.y + box.height <= 640, `${locale}: ${part} ends at ${box && box.y + box.height}`)
+    }
+    await shot(page, `checkout-fold-${locale}`, { fullPage: false })
+    if (locale !== 'en') { await page.context().close(); continue }
+    const request = parse(await page.locator('#open-wallet').getAttribute('href'))
+    assert.equal(request.target_address.toLowerCase(), stack.tokenAddress.toLowerCase())
+    assert.equal(request.parameters.address, payment.depositAddress)
+    assert.equal(BigInt(request.parameters.uint256), 1_234_560_000n)
+    assert.equal(Number(request.chain_id), stack.chainId)
+    await accessible(page, 'the first screen')
+    page.check()
+    await page.context().close()
+  }
+  const desktop = await open(`/payment/${payment.paymentId}`)
+  assert.equal(await desktop.locator('#open-wallet').isVisible(), false, 'a computer has no wallet app to open')
+  await desktop.getByText('add your exchange\'s fee').waitFor()
 })
 
 test('copying, the countdown and the keyboard', async () => {
@@ -161,9 +191,9 @@ test('copying, the countdown and the keyboard', async () => {
   const left = await page.locator('#countdown').textContent()
   assert.match(left, /^(1:00:00|59:\d\d)$/)
   await until('the clock runs', async () => await page.locator('#countdown').textContent() !== left)
-  await page.locator('#qr-request').focus()
+  await page.locator('#qr-address').focus()
   await page.keyboard.press('ArrowRight')
-  assert.equal(await page.locator('[data-qr=address]').isVisible(), true)
+  assert.equal(await page.locator('[data-qr=request]').isVisible(), true)
   page.check()
 })
 
@@ -178,6 +208,34 @@ test('an amount is read in groups and copied without them', async () => {
   await page.locator('.amount [data-copy]').click()
   await copied(page, 'what the button copies', '987654.50')
   page.check()
+})
+
+test('amounts are copied without groups wherever they stand', async () => {
+  const payment = await create(987654.5)
+  const poor = await account(10n ** 18n, 5_000_500_000n)
+  await transfer(payment.depositAddress, 2_000_500_000)
+  await mine()
+  for (const [locale, due, have] of [['en', '985,654.00', '5,000.50'], ['fr', '985\u00a0654,00', '5\u00a0000,50'], ['ar', '985,654.00', '5,000.50']]) {
+    const page = await open(`/payment/${payment.paymentId}?lang=${locale}`, {}, (page) => wallet(page, poor))
+    await page.locator('.exchange summary').click()
+    await page.locator('[data-wallet]').click()
+    await page.locator('#wallet-status data').waitFor()
+    const read = await page.locator('main').textContent()
+    assert.ok(read.split(due).length >= 5 && read.includes(have), `${locale}: the advice, the amount and the help say ${due}`)
+    await page.locator('.exchange data').first().click()
+    await page.keyboard.press('Control+c')
+    await copied(page, `${locale}: an amount in the help`, '985654.00')
+    await page.keyboard.press('Control+a')
+    await page.keyboard.press('Control+c')
+    const text = await until('everything is copied', async () => {
+      const text = await page.evaluate(() => navigator.clipboard.readText())
+      return text.length > 20 && text
+    })
+    assert.ok(text.split('985654.00').length >= 5 && text.includes('2000.50') && text.includes('5000.50'), text)
+    assert.doesNotMatch(text, /985\D654|5\D000|2\D000/, locale)
+    page.check()
+    await page.context().close()
+  }
 })
 
 test('the name of the network stays in one piece', async () => {
@@ -220,6 +278,7 @@ test('too little, the rest, and what is asked for in between', async () => {
   await transfer(payment.depositAddress, 20_000_000)
   await mine()
   await says(page, 'Part of the amount has arrived')
+  assert.match(await page.title(), /^Still to pay: 30\.00 USDT · ./)
   await page.getByRole('button', { name: 'Copy the amount' }).click()
   await copied(page, 'the missing amount', '30.00')
   await inEveryLook(`/payment/${payment.paymentId}`, 'part')
@@ -231,14 +290,63 @@ test('too little, the rest, and what is asked for in between', async () => {
   page.check()
 })
 
+test('a receipt says what was paid and when, and can be printed', async () => {
+  const payment = await create(1234.5, { description: 'Order A-17: two books and a record player' })
+  const path = `/payment/${payment.paymentId}`
+  const page = await open(path, { timezoneId: 'Asia/Tokyo' })
+  const cardWidth = () => page.locator('main').evaluate((node) => node.getBoundingClientRect().width)
+  const width = await cardWidth()
+  const hash = await transfer(payment.depositAddress, 1_234_500_000)
+  await mine()
+  await status(page, 'DETECTED')
+  assert.equal(await cardWidth(), width, 'the card keeps its width')
+  await mine(12)
+  await status(page, 'PAID')
+  assert.equal(await cardWidth(), width, 'the card keeps its width')
+  const largest = await page.evaluate(() => {
+    const walk = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT)
+    let largest = { size: 0 }
+    while (walk.nextNode()) {
+      const size = parseFloat(getComputedStyle(walk.currentNode.parentElement).fontSize)
+      if (walk.currentNode.data.trim() && size > largest.size) largest = { size, text: walk.currentNode.data }
+    }
+    return largest
+  })
+  assert.equal(largest.text, '1,234.50', 'the amount is the largest thing')
+  const paidAt = page.locator('time')
+  assert.ok(Math.abs(Date.parse(await paidAt.getAttribute('datetime')) - Date.now()) < 60_000)
+  assert.match(await paidAt.textContent(), /\d{4} at \d\d:\d\d:\d\d GMT\+9$/, 'in the payer\'s own time zone')
+  await page.getByText(hash).waitFor()
+  await page.evaluate(() => { window.printed = 0; window.print = () => { window.printed++ } })
+  await page.getByRole('button', { name: 'Print or save receipt' }).click()
+  assert.equal(await page.evaluate(() => window.printed), 1)
+  page.check()
+  for (const [locale, look] of [['en', {}], ['de', dark], ['ar', {}]]) {
+    const paper = await open(`${path}?lang=${locale}`, look)
+    await paper.emulateMedia({ media: 'print' })
+    await paper.setViewportSize({ width: 794, height: 1123 })
+    for (const part of ['.back', 'footer', 'nav']) assert.equal(await paper.locator(part).isVisible(), false, part)
+    for (const part of ['.payee', '.total', 'time', '.details code']) assert.equal(await paper.locator(part).first().isVisible(), true, part)
+    const ink = await paper.evaluate(() => [getComputedStyle(document.querySelector('.total')).color, getComputedStyle(document.querySelector('main')).backgroundColor])
+    assert.deepEqual(ink, ['rgb(21, 32, 28)', 'rgb(255, 255, 255)'], 'paper is white, whatever the screen is')
+    await shot(paper, `checkout-receipt-${locale}-print`)
+  }
+  const bare = await open(path, { javaScriptEnabled: false })
+  assert.equal(await bare.getByRole('button', { name: 'Print or save receipt' }).isVisible(), false, 'a button that does nothing')
+  assert.match(await bare.locator('time').textContent(), /^\d{4}-\d\d-\d\d \d\d:\d\d UTC$/)
+})
+
 test('a reorg takes the transfer away, and the page says so', async () => {
   const payment = await create(50)
   const page = await open(`/payment/${payment.paymentId}`)
-  await transfer(payment.depositAddress, 50_000_000)
+  const hash = await transfer(payment.depositAddress, 50_000_000)
   await mine(2)
   await status(page, 'CONFIRMING')
   await rpc('dev_reorg', 2, true)
   await says(page, 'The network reversed a transfer')
+  await page.getByText(hash).waitFor()
+  assert.match(await page.locator('#countdown').textContent(), /^5\d:\d\d$/, 'the clock runs on')
+  await page.getByText('If it has not returned when the time is up, contact the shop').waitFor()
   assert.equal(await page.locator('[data-call]').count(), 0, 'nobody is asked to pay again at once')
   await inEveryLook(`/payment/${payment.paymentId}`, 'reverted')
   page.check()
@@ -308,11 +416,11 @@ test('a wallet on another chain switches, and one that announces nothing is foun
 test('without JavaScript', async () => {
   const payment = await create(50)
   const page = await open(`/payment/${payment.paymentId}`, { javaScriptEnabled: false })
-  await page.getByText(payment.depositAddress.slice(0, 6)).waitFor()
+  await page.locator('.address', { hasText: payment.depositAddress.slice(0, 6) }).waitFor()
   assert.equal(await page.getByRole('button', { name: 'Copy the address' }).isVisible(), false, 'a button that does nothing')
-  assert.equal(await page.locator('[data-qr=request]').isVisible(), true)
-  await page.getByText('Address only').click()
   assert.equal(await page.locator('[data-qr=address]').isVisible(), true)
+  await page.getByText('With amount').click()
+  assert.equal(await page.locator('[data-qr=request]').isVisible(), true)
   await page.getByRole('button', { name: 'Pay from the test faucet' }).click()
   await page.getByText(/has sent the transfer|was seen on the network/).waitFor()
   await mine(13)
