@@ -103,6 +103,11 @@ screenshots: test-deps ## take the pictures of docs/screenshots again, from the 
 	PAYCOW_SCREENSHOTS=$(CURDIR)/bin/screenshots go test ./cmd/paycow -run TestPagesInABrowser -count=1
 	for picture in docs/screenshots/*.png; do cp "bin/screenshots/$${picture##*/}" "$$picture"; done
 
+.PHONY: lighthouse
+lighthouse: ## what Lighthouse says of the pages, speed included; on a machine that does nothing else
+	@scripts/test-deps cmd/paycow/testdata/lighthouse
+	PAYCOW_LIGHTHOUSE=1 go test ./cmd/paycow -run TestPagesInABrowser/lighthouse -count=1 -v
+
 .PHONY: verify
 verify: ## what is generated or downloaded is what it should be, and the slim build without C works
 	go mod verify
@@ -130,4 +135,4 @@ secrets: ## make the secrets that docker-compose.yml reads, if they are missing
 
 .PHONY: clean
 clean: ## delete what building and testing left here; the development stack's data in .paycow stays
-	rm -rf bin devstack/token/node_modules api/testdata/spectral/node_modules cmd/paycow/testdata/clients/node_modules cmd/paycow/testdata/browser/node_modules
+	rm -rf bin devstack/token/node_modules api/testdata/spectral/node_modules cmd/paycow/testdata/clients/node_modules cmd/paycow/testdata/browser/node_modules cmd/paycow/testdata/lighthouse/node_modules

@@ -16,20 +16,20 @@ const (
 	longAnswerEvery = 10 * time.Minute
 	// operatorsWithAnswers bounds the operators that are remembered.
 	operatorsWithAnswers = 1000
-	// slowAfter is how long a try may take before its endpoint counts as slow, and slowEndpoints bounds those that are
-	// remembered. Slow endpoints get no try within a workflow task.
-	slowAfter     = time.Second
-	slowEndpoints = 10_000
+	// slowAfter is how long a try may take before its endpoint counts as slow, and knownEndpoints bounds the endpoints
+	// that are remembered. Slow endpoints get no try within a workflow task.
+	slowAfter      = time.Second
+	knownEndpoints = 10_000
 )
 
 // answers decides how much of an endpoint's answer is kept, and remembers who takes long to give one.
 type answers struct {
 	byOperator *lru.Cache[string, *rate.Limiter]
-	slow       *lru.Cache[string, struct{}] // endpoints whose last try took long
+	slow       *lru.Cache[string, bool] // whether the last try of an endpoint took long
 }
 
 func newAnswers() answers {
-	return answers{byOperator: newCache[*rate.Limiter](operatorsWithAnswers), slow: newCache[struct{}](slowEndpoints)}
+	return answers{byOperator: newCache[*rate.Limiter](operatorsWithAnswers), slow: newCache[bool](knownEndpoints)}
 }
 
 func newCache[V any](size int) *lru.Cache[string, V] {
@@ -42,15 +42,17 @@ func newCache[V any](size int) *lru.Cache[string, V] {
 
 // took notes how long an endpoint's last try took.
 func (a answers) took(endpointID string, duration time.Duration) {
-	if duration > slowAfter {
-		a.slow.Add(endpointID, struct{}{})
-		return
-	}
-	a.slow.Remove(endpointID)
+	a.slow.Add(endpointID, duration > slowAfter)
 }
 
-// isSlow reports whether the last try of an endpoint from this process took long.
-func (a answers) isSlow(endpointID string) bool { return a.slow.Contains(endpointID) }
+// mayBeSlow reports whether an endpoint may take long: its last try from this process did, or there was none and the
+// last one from any process failed.
+func (a answers) mayBeSlow(endpointID string, isFailing bool) bool {
+	if isSlow, isKnown := a.slow.Get(endpointID); isKnown {
+		return isSlow
+	}
+	return isFailing
+}
 
 // kept returns the part of an answer to be kept. It counts an operator's long answers.
 func (a answers) kept(operatorID string, answer []byte) []byte {

@@ -94,8 +94,8 @@ func (a *Activities) takeTurn(ctx context.Context, job store.DeliveryJob) (done 
 		}
 		return func() { a.sends.end(operatorID) }, nil
 	}
-	if a.answers.isSlow(job.Delivery.EndpointID) {
-		return nil, errTakesLong("the endpoint's last answer took long")
+	if a.answers.mayBeSlow(job.Delivery.EndpointID, job.IsFailing) {
+		return nil, errTakesLong("the endpoint may take long to answer")
 	}
 	if !a.sends.begin(ctx, operatorID, quickSendsOfOperator, turnWait) {
 		return nil, errTakesLong(many + " of this operator")

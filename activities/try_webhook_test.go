@@ -271,3 +271,17 @@ func TestASlowEndpointIsNoLocalActivity(t *testing.T) {
 	require.NoError(t, err, "an ordinary activity has its turn")
 	require.NoError(t, locally(acts), "its last answer was quick")
 }
+
+// A process that has just started does not know how quickly an endpoint answers. One that fails gets an ordinary try first.
+func TestAFailingEndpointThatIsNotKnownIsNoLocalActivity(t *testing.T) {
+	t.Parallel()
+	acts, row := delivering(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	row.job.IsFailing = true
+	var later *temporal.ApplicationError
+	require.ErrorAs(t, locally(acts), &later)
+	require.Equal(t, "TakesLong", later.Type())
+	require.Empty(t, row.tries)
+	_, err := acts.TryWebhook(t.Context(), models.DeliveryInput{DeliveryID: "d"})
+	require.NoError(t, err)
+	require.NoError(t, locally(acts), "it fails, but at once")
+}

@@ -136,7 +136,7 @@ func TestEveryChangeRefusesOtherSites(t *testing.T) {
 	operator.must(http.StatusNoContent, http.MethodPost, "/api/operator/logout", nil)
 }
 
-// The session of an operator whose account is not active shows why, and nothing else.
+// The session of an operator whose account is not active shows why. One that is suspended reads, and changes nothing.
 func TestSessionsOfOperatorsWhoMayNot(t *testing.T) {
 	t.Parallel()
 	f := setup(t, withKey)
@@ -163,6 +163,10 @@ func TestSessionsOfOperatorsWhoMayNot(t *testing.T) {
 			{http.MethodPost, "/api/payment/" + p.ID + "/accept", nil},
 			{http.MethodPost, "/api/payment/create", fieldsOf{"amount": 5, "userId": "u", "network": "ERC20"}},
 		} {
+			if status == models.OperatorSuspended && call.method == http.MethodGet {
+				v.must(http.StatusOK, call.method, call.path, nil) // its money stays its own
+				continue
+			}
 			got := v.must(http.StatusForbidden, call.method, call.path, call.body)
 			require.Equal(t, code, parse[errorBody](t, got.body).Code, "%s %s", call.method, call.path)
 		}
@@ -174,6 +178,63 @@ func TestSessionsOfOperatorsWhoMayNot(t *testing.T) {
 		})
 		require.Equal(t, models.StatusPending, f.row(p.ID).Status)
 	}
+}
+
+// A suspended shop, by its session or with a key that has every scope, is refused each call of the router that changes
+// something, except those that keep its account safe. It reads everything.
+func TestASuspendedShopChangesNothing(t *testing.T) {
+	t.Parallel()
+	f := setup(t, withKey)
+	v := f.approved("suspended@example.org")
+	id := v.me().ID
+	key := f.key(id, models.Credential{Scopes: allScopes()})
+	f.exec("UPDATE operators SET status = ? WHERE id = ?", string(models.OperatorSuspended), id)
+	const revoke = "DELETE " + keyPath
+	account := []string{
+		revoke, "POST /api/account/password", "POST /api/operator/login", "POST /api/operator/logout",
+		"POST /api/operator/register", "POST /api/operator/password", "POST /api/operator/sessions/end",
+		"POST /api/operator/totp/start", "POST /api/operator/totp/enable", "POST /api/operator/totp/disable",
+		"POST /api/operator/totp/recovery-codes",
+	}
+	bodies := map[string]fieldsOf{
+		"POST /api/operator/credentials/rotate": {"password": goodPassword, "graceHours": 1},
+	}
+	refused := 0
+	for _, route := range f.server.router.Routes() {
+		name := route.Method + " " + route.Path
+		if !strings.HasPrefix(route.Path, "/api/") || strings.HasPrefix(route.Path, "/api/admin/") {
+			continue
+		}
+		path := strings.ReplaceAll(route.Path, ":id", models.NewID())
+		_, isForKeys := scopeOfCall[name]
+		if route.Method == http.MethodGet {
+			require.NotEqual(t, http.StatusForbidden, v.do(route.Method, path, nil).status, name)
+			if isForKeys {
+				require.NotEqual(t, http.StatusForbidden, f.call(key, route.Method, path, "").status, name)
+			}
+			continue
+		}
+		if slices.Contains(account, name) {
+			continue
+		}
+		body := bodies[name]
+		if body == nil {
+			body = fieldsOf{}
+		}
+		got := v.must(http.StatusForbidden, route.Method, path, body)
+		require.Equal(t, "account_suspended", parse[errorBody](t, got.body).Code, name)
+		if isForKeys {
+			got = f.call(key, route.Method, path, "{}")
+			require.Equal(t, "account_suspended", parse[errorBody](t, got.body).Code, name)
+		}
+		refused++
+	}
+	require.Greater(t, refused, 15)
+	leaked, other := f.key(id, models.Credential{Name: "leaked"}), f.key(id, models.Credential{Name: "other"})
+	v.must(http.StatusNoContent, http.MethodDelete, "/api/keys/"+leaked.APIKey, nil)
+	require.Equal(t, http.StatusNoContent, f.call(key, http.MethodDelete, "/api/keys/"+other.APIKey, "").status)
+	require.Equal(t, http.StatusUnauthorized, f.call(leaked, http.MethodGet, "/api/balance", "").status)
+	require.Equal(t, http.StatusUnauthorized, f.call(other, http.MethodGet, "/api/balance", "").status)
 }
 
 // A session cannot reach another operator's data. If the headers hold credentials, they count instead of the session.
@@ -705,4 +766,12 @@ func TestPasswordChangeEndsOtherBrowsers(t *testing.T) {
 	jar.SetCookies(address, []*http.Cookie{{Name: sessionCookie, Value: before}})
 	thief.client.Jar = jar
 	thief.must(http.StatusUnauthorized, http.MethodGet, "/api/operator/me", nil)
+}
+
+func allScopes() string {
+	var scopes []string
+	for _, scope := range models.Scopes() {
+		scopes = append(scopes, string(scope))
+	}
+	return strings.Join(scopes, " ")
 }

@@ -195,7 +195,8 @@ func TestOperatorsWay(t *testing.T) {
 	admin.must(http.StatusOK, http.MethodGet, "/api/admin/payment/"+p.ID, nil)
 
 	admin.must(http.StatusOK, http.MethodPost, "/api/admin/operators/"+id+"/suspend", fieldsOf{"reason": "complaints"})
-	require.Equal(t, http.StatusForbidden, f.call(account, http.MethodGet, "/api/payments", "").status)
+	require.Equal(t, http.StatusOK, f.call(account, http.MethodGet, "/api/payments", "").status)
+	require.Equal(t, http.StatusForbidden, f.call(account, http.MethodPost, createPath, `{}`).status)
 	operator.must(http.StatusUnauthorized, http.MethodGet, "/api/operator/me", nil)
 	operator.must(http.StatusOK, http.MethodPost, "/api/operator/login", fieldsOf{"email": newEmail, "password": goodPassword})
 	require.Equal(t, models.OperatorSuspended, operator.me().Status, "who is suspended may see why")

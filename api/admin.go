@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -65,13 +66,35 @@ func newAdminOperatorView(o store.ListedOperator) adminOperatorView {
 	}
 }
 
+var operatorColumns = []column{
+	{"id", "Operator id"},
+	{"name", "Name"},
+	{"email", "E-mail"},
+	{"emailVerified", "E-mail verified"},
+	{"website", "Website"},
+	{"status", "Status"},
+	{"statusReason", "Reason"},
+	{"createdAt", "Since (UTC)"},
+	{"payments", "Payments"},
+	{"volume", "Volume, USDT"},
+	{"unpaidRun", "Unpaid in a row"},
+}
+
+func (v adminOperatorView) cells() []string {
+	return []string{
+		v.ID, harmless(v.Name), harmless(v.Email), strconv.FormatBool(v.EmailVerified), harmless(v.Website),
+		string(v.Status), harmless(v.StatusReason), v.CreatedAt.String(), strconv.FormatInt(v.Payments, 10),
+		v.Volume.String(), strconv.FormatInt(v.UnpaidRun, 10),
+	}
+}
+
 func (s *Server) adminOperators(c *gin.Context) error {
-	query, err := parseQuery(c.Request.URL, "status", "search", "cursor", "limit")
+	query, err := parseQuery(c.Request.URL, "status", "search", "waiting", "cursor", "limit", csvStyle)
 	if err != nil {
 		return err
 	}
 	filter := store.OperatorFilter{
-		Status: models.OperatorStatus(query["status"]), Search: query["search"], Cursor: query["cursor"],
+		Status: models.OperatorStatus(query["status"]), Search: strings.TrimSpace(query["search"]),
 	}
 	known := []models.OperatorStatus{
 		models.OperatorPending, models.OperatorActive, models.OperatorSuspended,
@@ -80,19 +103,31 @@ func (s *Server) adminOperators(c *gin.Context) error {
 	if filter.Status != "" && !slices.Contains(known, filter.Status) {
 		return invalid("status", "invalid_parameter", "status must be one of %s.", listOf(known))
 	}
-	if filter.Limit, err = query.limit(); err != nil {
+	if text, isThere := query["waiting"]; isThere {
+		waiting, err := strconv.ParseBool(text)
+		if err != nil {
+			return invalid("waiting", "invalid_parameter", "waiting must be true or false.")
+		}
+		filter.Waiting = &waiting
+	}
+	limit, err := query.limit()
+	if err != nil {
 		return err
 	}
-	operators, next, err := s.Store.ListOperators(c.Request.Context(), filter)
-	if err != nil {
-		return fmt.Errorf("list the operators: %w", err)
+	page := func(ctx context.Context, cursor string, limit int) (rows []adminOperatorView, next string, err error) {
+		filter.Cursor, filter.Limit = cursor, limit
+		operators, next, err := s.Store.ListOperators(ctx, filter)
+		if err != nil {
+			return nil, "", fmt.Errorf("list the operators: %w", err)
+		}
+		rows = make([]adminOperatorView, len(operators))
+		for i, o := range operators {
+			rows[i] = newAdminOperatorView(o)
+		}
+		return rows, next, nil
 	}
-	views := make([]adminOperatorView, 0, len(operators))
-	for _, o := range operators {
-		views = append(views, newAdminOperatorView(o))
-	}
-	writeJSON(c, http.StatusOK, gin.H{"operators": views, "nextCursor": textOrNull(next)})
-	return nil
+	return writeList(s, c, list[adminOperatorView]{"operators", "operators.csv", operatorColumns, page}, query["cursor"],
+		limit)
 }
 
 // operatorChange is a change of an operator's status by an admin.
@@ -279,29 +314,33 @@ func (s *Server) adminPayments(c *gin.Context) error {
 		return err
 	}
 	filter.EveryOperator = true
-	ctx := c.Request.Context()
-	payments, next, err := s.Store.ListPayments(ctx, filter)
-	if err != nil {
-		return fmt.Errorf("list the payments: %w", err)
-	}
-	head, err := s.head(ctx, models.NetworkERC20)
-	if err != nil {
-		return err
-	}
 	emails := map[string]string{}
-	views := make([]adminPayment, 0, len(payments))
-	for _, p := range payments {
-		email, err := s.emailOfOperator(ctx, emails, p.OperatorID)
+	page := func(ctx context.Context, cursor string, limit int) (rows []adminPayment, next string, err error) {
+		filter.Cursor, filter.Limit = cursor, limit
+		listed, next, err := s.listPage(ctx, filter)
 		if err != nil {
-			return err
+			return nil, "", err
 		}
-		views = append(views, adminPayment{
-			s.newListedPayment(ctx, p, head), p.OperatorID, email,
-			s.temporalURL("workflows", models.PaymentWorkflowID(p.ID)),
-		})
+		rows = make([]adminPayment, len(listed))
+		for i, p := range listed {
+			email, err := s.emailOfOperator(ctx, emails, p.operatorID)
+			if err != nil {
+				return nil, "", err
+			}
+			rows[i] = adminPayment{p, p.operatorID, email, s.temporalURL("workflows", models.PaymentWorkflowID(p.ID))}
+		}
+		return rows, next, nil
 	}
-	writeJSON(c, http.StatusOK, gin.H{"payments": views, "nextCursor": textOrNull(next)})
-	return nil
+	return writeList(s, c, list[adminPayment]{"payments", "payments.csv", adminPaymentColumns, page}, filter.Cursor,
+		filter.Limit)
+}
+
+// adminPaymentColumns are those of an operator's list, and whose payment it is.
+var adminPaymentColumns = append(slices.Clone(paymentColumns),
+	column{"operatorId", "Operator id"}, column{"operatorEmail", "Operator"})
+
+func (p adminPayment) cells() []string {
+	return append(p.listedPayment.cells(), p.OperatorID, harmless(p.OperatorEmail))
 }
 
 func (s *Server) emailOfOperator(ctx context.Context, known map[string]string, id string) (string, error) {
@@ -470,32 +509,6 @@ func (s *Server) resolveAlarm(c *gin.Context) error {
 		return fmt.Errorf("resolve the alarm: %w", err)
 	}
 	c.Status(http.StatusNoContent)
-	return nil
-}
-
-func (s *Server) adminAudit(c *gin.Context) error {
-	query, err := parseQuery(c.Request.URL, "cursor", "actor", "action", "limit")
-	if err != nil {
-		return err
-	}
-	limit, err := query.limit()
-	if err != nil {
-		return err
-	}
-	entries, next, err := s.Store.ListAudit(c.Request.Context(), store.AuditFilter{
-		Actor: query["actor"], Action: query["action"], Cursor: query["cursor"], Limit: limit,
-	})
-	if err != nil {
-		return fmt.Errorf("read the audit log: %w", err)
-	}
-	views := make([]gin.H, 0, len(entries))
-	for _, e := range entries {
-		views = append(views, gin.H{
-			"id": e.ID, "at": instant(e.At), "actor": e.Actor, "action": e.Action, "subject": e.Subject,
-			"detail": e.Detail, "address": e.Address,
-		})
-	}
-	writeJSON(c, http.StatusOK, gin.H{"entries": views, "nextCursor": textOrNull(next)})
 	return nil
 }
 

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"paycow/internal/secrets"
 	"paycow/models"
+	"paycow/store"
 )
 
 // The number of attempts allowed in store.AttemptsWindow.
@@ -28,6 +30,9 @@ const (
 	// maxRegistrations are the applications of one network.
 	maxRegistrations = 20
 )
+
+// loginLimited is the action of the audit log when a limit of one account is reached.
+const loginLimited = "login_limited"
 
 // attempt is an attempt to log in, to register or to confirm an action.
 type attempt struct {
@@ -55,7 +60,7 @@ func networkCounter(network string) counter {
 
 func accountCounter(name string, limit int64, resets bool) counter {
 	return counter{
-		name: name, limit: limit, resets: resets, action: "login_limited", detail: "Too many attempts for this account.",
+		name: name, limit: limit, resets: resets, action: loginLimited, detail: "Too many attempts for this account.",
 	}
 }
 
@@ -144,7 +149,8 @@ func (s *Server) countAttempt(c *gin.Context, try attempt) error {
 			entry := models.AuditEntry{
 				Actor: models.ActorSystem, Action: counter.action, Detail: counter.detail, Address: c.ClientIP(),
 			}
-			if err := s.auditLimit(c, try, entry); err != nil {
+			kind, _, _ := strings.Cut(counter.name, ":")
+			if err := s.auditLimit(c, try, kind, entry); err != nil {
 				return err
 			}
 		}
@@ -169,10 +175,14 @@ func (s *Server) forgetAttempt(c *gin.Context, try attempt) error {
 	return nil
 }
 
-// auditLimit records, once per window, that a limit was reached, and for which account if it exists. The e-mail
-// address of an unknown account is not recorded, because people sometimes type their password there.
-func (s *Server) auditLimit(c *gin.Context, try attempt, entry models.AuditEntry) error {
-	account, err := s.Store.AccountByEmail(c.Request.Context(), try.role, try.email)
+// auditLimit records that a limit was reached, and for which account if it exists. The e-mail address of an unknown
+// account is not recorded, because people sometimes type their password there.
+//
+// An account has one such line in each window for each kind of counter. All networks and all unknown accounts have one
+// together, because a stranger can use any number of them.
+func (s *Server) auditLimit(c *gin.Context, try attempt, kind string, entry models.AuditEntry) error {
+	ctx := c.Request.Context()
+	account, err := s.Store.AccountByEmail(ctx, try.role, try.email)
 	switch {
 	case err == nil:
 		entry.Subject = string(try.role) + ":" + account.ID
@@ -183,7 +193,20 @@ func (s *Server) auditLimit(c *gin.Context, try attempt, entry models.AuditEntry
 	}
 	s.Log.WarnContext(c, "too many attempts to log in", "request_id", requestID(c), "account", entry.Subject, "address",
 		entry.Address)
-	if err := s.Store.Audit(c.Request.Context(), entry); err != nil {
+	name := "limited:" + kind + ":" + entry.Subject
+	if account.ID == "" || entry.Action != loginLimited {
+		name = "limited:unknown"
+		entry.Detail += fmt.Sprintf(" Further networks and unknown accounts in the next %d minutes are only in the process "+
+			"log.", int(store.AttemptsWindow.Minutes()))
+	}
+	lines, _, err := s.Store.CountAttempt(ctx, name)
+	if err != nil {
+		return fmt.Errorf("count the lines about limits: %w", err)
+	}
+	if lines > 1 {
+		return nil
+	}
+	if err := s.Store.Audit(ctx, entry); err != nil {
 		return fmt.Errorf("write the audit log: %w", err)
 	}
 	return nil

@@ -72,7 +72,7 @@ func (s *Server) checkout(ctx context.Context, id string, language web.Language)
 	case p.IsTest:
 	case p.Status == models.StatusPaid:
 		checkout.PaidAt, err = s.Store.PaidAt(ctx, p.ID)
-	case p.Exception == models.ExceptionReverted && p.TxHash == "":
+	case p.Exception == models.ExceptionReverted && p.TxHash == "" && p.Status != models.StatusRejected:
 		checkout.RemovedTx, err = s.Store.LastTransaction(ctx, p.ID)
 	}
 	return checkout, err

@@ -237,6 +237,9 @@ func TestCheckoutKeepsTheTransactionAfterAReorg(t *testing.T) {
 		s.Status, s.AmountReceived, s.TxHash, s.Exception = models.StatusPending, 0, "", models.ExceptionReverted
 	})
 	require.Contains(t, f.call(f.account, http.MethodGet, "/payment/"+p.ID, "").body, hexHash(7))
+	f.record(p.ID, func(s *models.PaymentState) { s.Status = models.StatusRejected })
+	require.NotContains(t, f.call(f.account, http.MethodGet, "/payment/"+p.ID, "").body, hexHash(7),
+		"a declined payment names no transaction that does not exist")
 }
 
 // The page of a paid payment says when it was paid.

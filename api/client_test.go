@@ -52,17 +52,19 @@ func TestTheClientMakesEveryCall(t *testing.T) {
 	require.Equal(t, "50.000001", full.JSON200.AmountRequested.String())
 	require.Equal(t, client.Metadata{"order": "A-17"}, full.JSON200.Metadata)
 	list, err := c.ListPaymentsWithResponse(ctx, &client.ListPaymentsParams{
-		Metadata: map[string]string{"order": "A-17"}, From: new(time.Now().Add(-time.Hour)), Limit: new(1),
+		Metadata: map[string]string{"order": "A-17"}, From: new(time.Now().Add(-time.Hour)), Limit: new(1), Totals: new(true),
 	})
 	note(list.HTTPResponse, err)
 	require.Len(t, list.JSON200.Payments, 1)
 	require.Equal(t, id, list.JSON200.Payments[0].ID)
+	require.Equal(t, "50.000001", list.JSON200.Totals.AmountRequested.String())
 	none, err := c.ListPaymentsWithResponse(ctx, &client.ListPaymentsParams{Metadata: map[string]string{"order": "A-18"}})
 	require.NoError(t, err)
 	require.Empty(t, none.JSON200.Payments)
 	rejected, err := c.RejectPaymentWithResponse(ctx, id, nil, client.RejectPaymentJSONRequestBody{Reason: "cancelled"})
 	note(rejected.HTTPResponse, err, id)
 	require.Equal(t, client.StatusREJECTED, rejected.JSON200.Status)
+	require.Equal(t, f.account.APIKey, *rejected.JSON200.Timeline[len(rejected.JSON200.Timeline)-1].DecidedBy)
 	late := f.short(f.account, models.ExceptionPaidLate).ID
 	accepted, err := c.AcceptPaymentWithResponse(ctx, late, nil, client.AcceptPaymentJSONRequestBody{})
 	note(accepted.HTTPResponse, err, late)

@@ -25,8 +25,8 @@ const maxCredentialBytes = 256
 // generated secret has this hash.
 var absentHash = secrets.HashSecret("")
 
-// authenticate admits operators whose account is active, by an API key that may be used for this call, or by a session.
-// Every cause of a 401 gets the same response.
+// authenticate admits operators whose account may make the call, by an API key that may be used for it, or by a
+// session. Every cause of a 401 gets the same response.
 func (s *Server) authenticate(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
 	defer cancel()
@@ -49,7 +49,7 @@ func (s *Server) admitKey(ctx context.Context, c *gin.Context) error {
 	if address, _ := netip.ParseAddr(c.ClientIP()); !key.AllowsAddress(address) {
 		return errNetworkNotAllowed
 	}
-	if err := mayUse(operator); err != nil {
+	if err := mayUse(operator, c); err != nil {
 		return err
 	}
 	if err := checkScope(key, c.Request.Method+" "+c.FullPath()); err != nil {
@@ -65,7 +65,7 @@ func (s *Server) admitKey(ctx context.Context, c *gin.Context) error {
 
 // admitPerson admits the operator who is logged in.
 func (s *Server) admitPerson(ctx context.Context, c *gin.Context) error {
-	who, operator, err := s.operatorOfSession(ctx, c.Request)
+	who, operator, err := s.operatorOfSession(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -86,11 +86,11 @@ func (s *Server) comesFromDashboard(r *http.Request) bool {
 }
 
 // operatorOfSession returns the logged-in operator. It refuses requests that another site made the browser send.
-func (s *Server) operatorOfSession(ctx context.Context, r *http.Request) (person, models.Operator, error) {
-	if err := s.crossOrigin.Check(r); err != nil {
+func (s *Server) operatorOfSession(ctx context.Context, c *gin.Context) (person, models.Operator, error) {
+	if err := s.crossOrigin.Check(c.Request); err != nil {
 		return person{}, models.Operator{}, errCrossOrigin.because(err)
 	}
-	who, err := s.personOf(ctx, r)
+	who, err := s.personOf(ctx, c.Request)
 	if err != nil {
 		return person{}, models.Operator{}, err
 	}
@@ -101,7 +101,7 @@ func (s *Server) operatorOfSession(ctx context.Context, r *http.Request) (person
 	if err != nil {
 		return person{}, models.Operator{}, fmt.Errorf("read the operator: %w", err)
 	}
-	return who, operator, mayUse(operator)
+	return who, operator, mayUse(operator, c)
 }
 
 // keyOf returns the API key whose credentials are in the headers, and its operator.
@@ -128,16 +128,23 @@ func (s *Server) keyOf(ctx context.Context, header http.Header) (models.Credenti
 	return credential, operator, nil
 }
 
-// mayUse returns an error unless the account is active.
-func mayUse(operator models.Operator) error {
+// mayUse returns an error unless the account is active, or is suspended and only reads or revokes a key: money that is
+// credited to a suspended shop is still its own, and its keys may have leaked.
+func mayUse(operator models.Operator, c *gin.Context) error {
 	refuse := func(code, msg string) error { return &failure{status: http.StatusForbidden, code: code, msg: msg} }
-	switch operator.Status {
-	case models.OperatorActive:
+	isRead := c.Request.Method == http.MethodGet // HEAD comes as GET
+	isRevocation := c.Request.Method == http.MethodDelete && c.FullPath() == keyPath
+	switch {
+	case operator.Status == models.OperatorActive,
+		operator.Status == models.OperatorSuspended && (isRead || isRevocation):
 		return nil
+	}
+	switch operator.Status {
 	case models.OperatorPending:
 		return refuse("account_pending", "This account is waiting for approval.")
 	case models.OperatorSuspended:
-		return refuse("account_suspended", "This account is suspended.")
+		return refuse("account_suspended",
+			"This account is suspended: it can read, and revoke its API keys, but change nothing else.")
 	default:
 		return refuse("account_rejected", "This account was not approved.")
 	}

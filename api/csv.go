@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -10,10 +11,72 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"paycow/store"
 )
 
 // row is a line of a CSV response.
 type row interface{ cells() []string }
+
+// column is a column of a CSV response: the name of the member in JSON, and what people call it.
+type column struct{ name, title string }
+
+// csvStyle is the parameter that says whom a CSV file is for.
+const csvStyle = "csv"
+
+// csvStyles are its values. The first is the default: the columns are named like the members in JSON. Spreadsheets get
+// names that people understand, and a byte order mark, by which they recognise UTF-8.
+var csvStyles = []string{"plain", "spreadsheet"}
+
+const byteOrderMark = "\ufeff"
+
+// csvHead returns what a CSV file begins with, before its header, and the header.
+func csvHead(c *gin.Context, columns []column) (mark string, header []string) {
+	forPeople := c.Query(csvStyle) == csvStyles[1]
+	header = make([]string, len(columns))
+	for i, column := range columns {
+		header[i] = column.name
+		if forPeople {
+			header[i] = column.title
+		}
+	}
+	if forPeople {
+		mark = byteOrderMark
+	}
+	return mark, header
+}
+
+// list is a list that is read page by page, as JSON or as a CSV file of all pages.
+type list[R row] struct {
+	name    string // of the member with the rows
+	file    string // the name of the CSV file
+	columns []column
+	page    func(ctx context.Context, cursor string, limit int) (rows []R, next string, err error)
+}
+
+// writeList responds with a page of a list from the cursor onwards, or with all pages as CSV if the client prefers
+// that.
+func writeList[R row](s *Server, c *gin.Context, l list[R], cursor string, limit int) error {
+	read := func(cursor string) (rows []R, next string, err error) {
+		ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
+		defer cancel()
+		return l.page(ctx, cursor, limit)
+	}
+	if wantsCSV(c) {
+		limit = maxListLimit // a small page would cost a query for a few rows
+		return streamCSV(s, c, l.file, l.columns, cursor, read)
+	}
+	rows, next, err := read(cursor)
+	if err != nil {
+		return err
+	}
+	answer := gin.H{l.name: rows, "nextCursor": textOrNull(next)}
+	if at, ok := store.SearchedTo(next); ok {
+		answer["searchedTo"] = instant(at)
+	}
+	writeJSON(c, http.StatusOK, answer)
+	return nil
+}
 
 // wantsCSV reports whether the client prefers CSV to JSON: whichever its Accept header names first.
 func wantsCSV(c *gin.Context) bool {
@@ -56,7 +119,7 @@ func beginCSV(c *gin.Context, filename string) {
 // of the list. If a later page fails, or the client reads too slowly, the connection is cut: a truncated file must not
 // look complete.
 func streamCSV[R row](
-	s *Server, c *gin.Context, filename string, columns []string, cursor string,
+	s *Server, c *gin.Context, filename string, columns []column, cursor string,
 	page func(cursor string) (rows []R, next string, err error),
 ) error {
 	if isHead(c.Request.Context()) {
@@ -74,9 +137,13 @@ func streamCSV[R row](
 		return err // nothing has been written, so this becomes an ordinary error response
 	}
 	beginCSV(c, filename)
+	mark, header := csvHead(c, columns)
+	if _, err := c.Writer.WriteString(mark); err != nil {
+		return fmt.Errorf("write the byte order mark: %w", err)
+	}
 	out := csv.NewWriter(c.Writer)
 	out.UseCRLF = true // RFC 4180
-	if err := out.Write(columns); err != nil {
+	if err := out.Write(header); err != nil {
 		return fmt.Errorf("write the CSV header: %w", err)
 	}
 	deadlines := http.NewResponseController(c.Writer)

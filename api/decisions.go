@@ -141,7 +141,7 @@ func (s *Server) viaOf(c *gin.Context) string {
 	if cookie, err := c.Request.Cookie(s.cookieName()); err == nil && s.comesFromDashboard(c.Request) {
 		return fmt.Sprintf("session %x", secrets.HashSessionToken(cookie.Value)[:6])
 	}
-	return "key " + c.GetHeader(headerAPIKey)
+	return models.ViaKey + c.GetHeader(headerAPIKey)
 }
 
 // errUndecided is returned while the payment's workflow has not carried out a decision.

@@ -157,3 +157,30 @@ func TestADecisionIsStoredBeforeItIsSignalled(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, stored[0].SettledAt, "carried out")
 }
+
+// The timeline says who rejected or accepted a payment.
+func TestTheTimelineSaysWhoDecided(t *testing.T) {
+	t.Parallel()
+	f := setup(t, withKey)
+	operator := f.approved(newEmail)
+	account := operator.credentials()
+	decider := func(id string) string {
+		t.Helper()
+		view := parse[views.OperatorPayment](t, f.call(account, http.MethodGet, "/api/payment/"+id, "").body)
+		require.Len(t, view.Timeline, 2)
+		require.Nil(t, view.Timeline[0].DecidedBy)
+		return textOrEmpty(view.Timeline[1].DecidedBy)
+	}
+	p := f.payment(account)
+	require.Equal(t, http.StatusOK, f.call(account, http.MethodPost, "/api/payment/"+p.ID+"/reject", `{"reason":"r"}`).status)
+	require.Equal(t, account.APIKey, decider(p.ID))
+	p = f.payment(account)
+	operator.must(http.StatusOK, http.MethodPost, "/api/payment/"+p.ID+"/reject", fieldsOf{"reason": "r"})
+	require.Equal(t, "dashboard", decider(p.ID))
+	p = f.payment(account)
+	require.NoError(t, f.engine.SignalReject(t.Context(), p, models.DecisionSignal{Reason: "by hand"}))
+	require.Equal(t, "temporal", decider(p.ID))
+	p = f.payment(account)
+	f.record(p.ID, func(s *models.PaymentState) { s.Status = models.StatusExpired })
+	require.Empty(t, decider(p.ID))
+}

@@ -64,6 +64,58 @@ func TestDocsPage(t *testing.T) {
 	require.Equal(t, http.StatusOK, f.public("/docs", "If-None-Match", `"other"`).status)
 }
 
+// docsPaths returns the path of every page of the documentation.
+func docsPaths(t *testing.T, f *fixture) []string {
+	t.Helper()
+	docs, err := f.server.docs()
+	require.NoError(t, err)
+	paths := docs.Paths()
+	require.Greater(t, len(paths), 100)
+	return paths
+}
+
+func TestDocsPages(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	for _, path := range docsPaths(t, f) {
+		page := f.public(path)
+		require.Equal(t, http.StatusOK, page.status, path)
+		require.Equal(t, web.ContentSecurityPolicy, page.header.Get("Content-Security-Policy"), path)
+	}
+	found := f.public("/docs/search?q=idempotency")
+	require.Equal(t, http.StatusOK, found.status)
+	require.Contains(t, found.body, `<a href="/docs/calls#idempotency">Idempotency</a>`)
+	for path, want := range map[string]string{
+		"/docs/": "/docs", "/docs/webhooks/": "/docs/webhooks", "/docs/search/?q=a+b": "/docs/search?q=a+b",
+		"/docs/reference/": "/docs/reference", "/docs/reference/createPayment/": "/docs/reference/createPayment",
+		"/docs/reference/schemas/Error/": "/docs/reference/schemas/Error",
+	} {
+		redirect := f.public(path)
+		require.Equal(t, http.StatusPermanentRedirect, redirect.status, path)
+		require.Equal(t, want, redirect.header.Get("Location"))
+	}
+	for _, path := range []string{
+		"/docs/nothing", "/docs/reference/nothing", "/docs/reference/schemas/nothing", "/docs/a/b/c/d", "/docs/docs-start.html",
+	} {
+		missing := f.public(path)
+		require.Equal(t, http.StatusNotFound, missing.status, path)
+		require.Contains(t, missing.body, `href="/"`, path)
+	}
+}
+
+// TestDocsSearchIsLimited limits the searches of a network, and nothing else of the documentation.
+func TestDocsSearchIsLimited(t *testing.T) {
+	t.Parallel()
+	f := setup(t, func(c *Config) { c.RatePerNetwork = 2 })
+	for range 2 {
+		require.Equal(t, http.StatusOK, f.public("/docs/search?q=payment").status)
+	}
+	refused := f.public("/docs/search?q=payment")
+	require.Equal(t, http.StatusTooManyRequests, refused.status)
+	require.NotEmpty(t, refused.header.Get("Retry-After"))
+	require.Equal(t, http.StatusOK, f.public("/docs/webhooks").status)
+}
+
 // Pages are compressed for clients that accept gzip. Responses of calls never are.
 func TestCompression(t *testing.T) {
 	t.Parallel()
@@ -101,7 +153,7 @@ func TestAssetRequests(t *testing.T) {
 func TestPublicPagesLinksResolve(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	for _, name := range []string{"/", "/docs"} {
+	for _, name := range append(docsPaths(t, f), "/", "/docs/search?q=payment") {
 		for _, found := range regexp.MustCompile(`(?:href|src)="(/[^"#]*)`).FindAllStringSubmatch(f.public(name).body, -1) {
 			got := f.public(html.UnescapeString(found[1]))
 			require.Contains(t, []int{http.StatusOK, http.StatusServiceUnavailable}, got.status, "%s leads to %s", name,
@@ -118,7 +170,10 @@ func TestDocsNameOnlyCallsThatExist(t *testing.T) {
 	for _, route := range f.server.router.Routes() {
 		known = append(known, regexp.MustCompile(`:\w+`).ReplaceAllString(route.Path, "{}"))
 	}
-	page := html.UnescapeString(f.public("/docs").body)
+	var page string
+	for _, path := range docsPaths(t, f) {
+		page += html.UnescapeString(f.public(path).body)
+	}
 	mentioned := regexp.MustCompile(`(?:http://paycow\.test|[\s>"'}])(/(?:api|payment)/[A-Za-z0-9/{}$_-]+)`).FindAllStringSubmatch(page, -1)
 	require.Greater(t, len(mentioned), 30)
 	for _, found := range mentioned {

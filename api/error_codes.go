@@ -105,7 +105,7 @@ var documentedErrors = []web.ErrorCode{
 	},
 	{
 		Status: http.StatusForbidden, Code: "account_suspended",
-		Meaning: "The account is suspended. Open payments continue.",
+		Meaning: "The account is suspended. It can read, and revoke its API keys. Open payments continue.",
 		Remedy:  "Contact the admin.",
 	},
 	{

@@ -32,6 +32,9 @@ var (
 	}
 )
 
+// keyPath is the path of one API key.
+const keyPath = "/api/keys/:id"
+
 // keyView is an API key as its operator sees it. It holds no secret.
 type keyView struct {
 	ID         string         `json:"id"`

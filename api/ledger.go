@@ -40,9 +40,15 @@ type ledgerList struct {
 	Test       bool         `json:"test,omitzero"`
 }
 
-var ledgerColumns = []string{
-	"id", "transactionId", "kind", "amount", "currency", "paymentId", "externalId",
-	"createdAt",
+var ledgerColumns = []column{
+	{"id", "Entry"},
+	{"transactionId", "Ledger transaction"},
+	{"kind", "Kind"},
+	{"amount", "Amount"},
+	{"currency", "Currency"},
+	{"paymentId", "Payment id"},
+	{"externalId", "Cause"},
+	{"createdAt", "Booked (UTC)"},
 }
 
 // ledgerView is an entry of an account, as an answer or a row of a CSV file.
@@ -57,7 +63,7 @@ func (l ledgerView) cells() []string {
 }
 
 func (s *Server) listLedger(c *gin.Context) error {
-	query, err := parseQuery(c.Request.URL, "cursor", "limit")
+	query, err := parseQuery(c.Request.URL, "cursor", "limit", csvStyle)
 	if err != nil {
 		return err
 	}

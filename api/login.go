@@ -9,6 +9,7 @@ import (
 
 	"paycow/internal/secrets"
 	"paycow/models"
+	"paycow/store"
 )
 
 var (
@@ -69,24 +70,10 @@ func (s *Server) login(role models.Role, next string) func(*gin.Context) error {
 			return err
 		}
 		if !ok || account.DisabledAt != nil {
-			s.logFailedLogin(c, role, account, "the e-mail address or the password is wrong")
-			return errLoginFailed
+			return s.noteFailedLogin(c, role, account, "the e-mail address or the password is wrong")
 		}
-		if account.HasTOTP() {
-			if code == "" {
-				return errTOTPRequired
-			}
-			coded := codeAttempt(account)
-			if err := s.countAttempt(c, coded); err != nil {
-				return err
-			}
-			if err := s.useCode(c, account, code); err != nil {
-				s.logFailedLogin(c, role, account, "the code is wrong")
-				return err
-			}
-			if err := s.forgetAttempt(c, coded); err != nil {
-				return err
-			}
+		if err := s.checkSecondFactor(c, account, code); err != nil {
+			return err
 		}
 		if err := s.beginSession(c, account); err != nil {
 			return err
@@ -100,15 +87,61 @@ func (s *Server) login(role models.Role, next string) func(*gin.Context) error {
 	}
 }
 
-// logFailedLogin leaves one line that names the account, if it exists, and where the attempt came from. What was typed
-// in as the e-mail address is not logged, because people sometimes type their password there.
-func (s *Server) logFailedLogin(c *gin.Context, role models.Role, account models.Account, reason string) {
-	subject := string(role) + ":unknown"
+// checkSecondFactor checks the code of an account that has a second factor; "" for no code.
+func (s *Server) checkSecondFactor(c *gin.Context, account models.Account, code string) error {
+	if !account.HasTOTP() {
+		return nil
+	}
+	if code == "" {
+		return errTOTPRequired
+	}
+	coded := codeAttempt(account)
+	if err := s.countAttempt(c, coded); err != nil {
+		return err
+	}
+	if err := s.useCode(c, account, code); isFailure(err, errLoginFailed.code) {
+		return s.noteFailedLogin(c, account.Role, account, "the code is wrong")
+	} else if err != nil {
+		return err
+	}
+	return s.forgetAttempt(c, coded)
+}
+
+// noteFailedLogin records a failed login in the log and in the audit log, and returns what the client gets to know.
+// What was typed in as the e-mail address is not recorded, because people sometimes type their password there.
+//
+// Attempts for one account are limited, and so are its lines in the audit log. Attempts for accounts that do not exist
+// get one line in each window, because anybody can make them. Both ways write once, so that the time of
+// the response does not reveal whether the account exists.
+func (s *Server) noteFailedLogin(c *gin.Context, role models.Role, account models.Account, reason string) error {
+	subject, tries := string(role)+":unknown", int64(1)
 	if account.ID != "" {
 		subject = string(role) + ":" + account.ID
 	}
 	s.Log.WarnContext(c, "login failed", "request_id", requestID(c), "account", subject, "address", c.ClientIP(),
 		"error", reason)
+	ctx := c.Request.Context()
+	if account.ID == "" {
+		var err error
+		if tries, _, err = s.Store.CountAttempt(ctx, "failed:unknown"); err != nil {
+			return fmt.Errorf("count the failed login: %w", err)
+		}
+	}
+	if tries > 1 {
+		return errLoginFailed
+	}
+	detail := "Login failed: " + reason + "."
+	if account.ID == "" {
+		detail = fmt.Sprintf("Login failed: no account has the e-mail address. Further ones in the next %d minutes are only "+
+			"in the process log.", int(store.AttemptsWindow.Minutes()))
+	}
+	err := s.Store.Audit(ctx, models.AuditEntry{
+		Actor: models.ActorUnknown, Action: "login_failed", Subject: subject, Detail: detail, Address: c.ClientIP(),
+	})
+	if err != nil {
+		return fmt.Errorf("write the audit log: %w", err)
+	}
+	return errLoginFailed
 }
 
 // beginSession ends the browser's current session, if any, and starts a new one with a new token.

@@ -144,7 +144,7 @@ func isKind(kind string, value any) bool {
 func isOfPages(path string) bool {
 	return strings.HasPrefix(path, "/assets/") || strings.HasPrefix(path, "/logos/") ||
 		strings.HasPrefix(path, "/payment/:id/") ||
-		strings.HasSuffix(path, ".html") || path == "/docs" || path == "/favicon.ico" || path == "/robots.txt"
+		strings.HasSuffix(path, ".html") || strings.HasPrefix(path, "/docs") || path == "/favicon.ico" || path == "/robots.txt"
 }
 
 // isOfPeople reports whether a call is for logged-in people. TestOpenAPIMatchesTheAnswersToPeople covers those.

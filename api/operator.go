@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -61,13 +62,26 @@ func (s *Server) me(c *gin.Context) error {
 	return nil
 }
 
-// activeOperator returns the logged-in operator, or a 403 unless its account is active.
+// refuseSuspended refuses what a suspended operator would change.
+func (s *Server) refuseSuspended(c *gin.Context) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
+	defer cancel()
+	operator, err := s.Store.Operator(ctx, personOfRequest(c).account.ID)
+	if err == nil && operator.Status == models.OperatorSuspended {
+		err = mayUse(operator, c)
+	}
+	if err != nil {
+		s.fail(c, err)
+	}
+}
+
+// activeOperator returns the logged-in operator, or a 403 unless its account may make the call.
 func (s *Server) activeOperator(c *gin.Context) (models.Operator, error) {
 	operator, err := s.Store.Operator(c.Request.Context(), personOfRequest(c).account.ID)
 	if err != nil {
 		return models.Operator{}, fmt.Errorf("read the operator: %w", err)
 	}
-	return operator, mayUse(operator)
+	return operator, mayUse(operator, c)
 }
 
 // settingsView holds the settings of an operator.

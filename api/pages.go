@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -104,18 +105,51 @@ func (*Server) openAPI(c *gin.Context) error {
 }
 
 // renderDocs renders the developer documentation, which New calls at most once.
-func (s *Server) renderDocs() (web.Page, error) {
+func (s *Server) renderDocs() (*web.Docs, error) {
 	return web.NewDocs(web.DocsConfig{
 		PublicURL: s.PublicURL, OpenAPI: openAPIDocument, Errors: documentedErrors,
 		Confirmations: s.Confirmations, Window: s.PaymentWindow, MaxAmount: s.MaxAmount,
 	})
 }
 
-// docsPage serves the developer documentation. Browsers keep it and revalidate it by its tag.
-func (s *Server) docsPage(c *gin.Context) error {
-	page, err := s.docs()
+// addDocs adds the routes of the developer documentation. Each search is work of its own, so searches are limited.
+func (s *Server) addDocs(router *gin.Engine) {
+	router.GET("/docs/search", s.limitNetwork, s.handle(s.searchDocs))
+	router.GET("/docs/search/", s.handle(leaveOutSlash))
+	for _, path := range []string{
+		"/docs", "/docs/:page", "/docs/reference", "/docs/reference/:page", "/docs/reference/schemas/:page",
+	} {
+		router.GET(path, s.handle(s.docsPage))
+		router.GET(path+"/", s.handle(leaveOutSlash))
+	}
+}
+
+// leaveOutSlash redirects to the same path without the slash at its end.
+func leaveOutSlash(c *gin.Context) error {
+	target := *c.Request.URL
+	target.Path, target.RawPath = strings.TrimSuffix(target.Path, "/"), ""
+	c.Redirect(http.StatusPermanentRedirect, target.RequestURI())
+	return nil
+}
+
+// searchDocs serves the page with what a search of the documentation has found.
+func (s *Server) searchDocs(c *gin.Context) error {
+	docs, err := s.docs()
 	if err != nil {
 		return err
+	}
+	return writePage(c, http.StatusOK, func(w io.Writer) error { return docs.WriteSearch(w, c.Query("q")) })
+}
+
+// docsPage serves a page of the developer documentation. Browsers keep it and revalidate it by its tag.
+func (s *Server) docsPage(c *gin.Context) error {
+	docs, err := s.docs()
+	if err != nil {
+		return err
+	}
+	page, ok := docs.Page(c.Request.URL.Path)
+	if !ok {
+		return errNoRoute
 	}
 	c.Header("Cache-Control", "no-cache")
 	c.Header("Content-Security-Policy", web.ContentSecurityPolicy)

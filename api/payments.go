@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -51,11 +52,13 @@ type listedPayment struct {
 	views.Payment
 	AmountCredited models.Amount `json:"amountCredited"`
 	views.Shop
+	operatorID string
 }
 
 func (s *Server) newListedPayment(ctx context.Context, p models.Payment, head uint64) listedPayment {
 	listed := listedPayment{
 		Payment: s.newPaymentView(ctx, p, head), AmountCredited: p.AmountCredited, Shop: views.NewShop(p),
+		operatorID: p.OperatorID,
 	}
 	if err := s.checkTerms(p); err != nil {
 		// One tampered row must not hide all others.
@@ -70,13 +73,72 @@ func (s *Server) newListedPayment(ctx context.Context, p models.Payment, head ui
 type paymentList struct {
 	Payments   []listedPayment `json:"payments"`
 	NextCursor *string         `json:"nextCursor"`
+	// SearchedTo is the creation of the oldest payment that a search has looked at for parts of words, if there are more.
+	SearchedTo *instant `json:"searchedTo,omitempty"`
+	// Totals are those of all pages, if they were asked for; null for too many payments.
+	Totals *paymentTotals `json:"totals,omitempty"`
 }
 
-var paymentColumns = []string{
-	"_id", "userId", "amountRequested", "amountReceived", "amountCredited", "currencyInfo", "depositAddress",
-	"depositNetwork",
-	"status", "exception", "confirmations", "paymentReference", "txHash", "createdAt", "expiresAt",
-	"description", "metadata",
+// paymentTotals are the number and the sums of payments. The zero value is written as null.
+type paymentTotals struct{ sums *totalsView }
+
+type totalsView struct {
+	Payments        int64         `json:"payments"`
+	AmountRequested models.Amount `json:"amountRequested"`
+	AmountReceived  models.Amount `json:"amountReceived"`
+	AmountCredited  models.Amount `json:"amountCredited"`
+}
+
+func (t paymentTotals) MarshalJSON() ([]byte, error) { return json.Marshal(t.sums) }
+
+// totalsOf returns the totals of a list of payments.
+func (s *Server) totalsOf(ctx context.Context, filter store.PaymentFilter) (*paymentTotals, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	sums, ok, err := s.Store.TotalPayments(ctx, filter)
+	if err != nil {
+		return nil, fmt.Errorf("total the payments: %w", err)
+	}
+	if !ok {
+		return &paymentTotals{}, nil
+	}
+	view := totalsView(sums)
+	return &paymentTotals{&view}, nil
+}
+
+// wantsTotals reports whether a list of payments is to have totals.
+func wantsTotals(c *gin.Context, filter store.PaymentFilter, isTest bool) (bool, error) {
+	switch c.Query("totals") {
+	case "", "false":
+		return false, nil
+	case "true":
+	default:
+		return false, invalid("totals", "invalid_parameter", "totals must be true or false.")
+	}
+	if filter.Search != "" || isTest {
+		return false, invalid("totals", "invalid_parameter", "There are no totals of a search, nor of test payments.")
+	}
+	return true, nil
+}
+
+var paymentColumns = []column{
+	{"_id", "Payment id"},
+	{"userId", "User"},
+	{"amountRequested", "Amount due"},
+	{"amountReceived", "Amount received"},
+	{"amountCredited", "Amount credited"},
+	{"currencyInfo", "Currency"},
+	{"depositAddress", "Deposit address"},
+	{"depositNetwork", "Network"},
+	{"status", "Status"},
+	{"exception", "Exception"},
+	{"confirmations", "Confirmations"},
+	{"paymentReference", "Reference"},
+	{"txHash", "Transaction"},
+	{"createdAt", "Created (UTC)"},
+	{"expiresAt", "Expires (UTC)"},
+	{"description", "Description"},
+	{"metadata", "Metadata"},
 }
 
 func (p listedPayment) cells() []string {
@@ -95,7 +157,7 @@ func (p listedPayment) cells() []string {
 }
 
 func (s *Server) listPayments(c *gin.Context) error {
-	filter, err := parsePaymentFilter(c.Request.URL, "metadata"+anyKey, metadataKey, "test")
+	filter, err := parsePaymentFilter(c.Request.URL, "metadata"+anyKey, metadataKey, "test", "totals")
 	if err != nil {
 		return err
 	}
@@ -104,9 +166,13 @@ func (s *Server) listPayments(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	withTotals, err := wantsTotals(c, filter, isTest)
+	if err != nil {
+		return err
+	}
 	read, columns := s.listPage, paymentColumns
 	if isTest {
-		read, columns = s.listTestPage, append(slices.Clone(columns), "test")
+		read, columns = s.listTestPage, append(slices.Clone(columns), column{"test", "Test payment"})
 	}
 	page := func(cursor string) (rows []listedPayment, next string, err error) {
 		ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
@@ -122,7 +188,16 @@ func (s *Server) listPayments(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(c, http.StatusOK, paymentList{Payments: payments, NextCursor: textOrNull(next)})
+	answer := paymentList{Payments: payments, NextCursor: textOrNull(next)}
+	if at, ok := store.SearchedTo(next); ok {
+		answer.SearchedTo = (*instant)(&at)
+	}
+	if withTotals {
+		if answer.Totals, err = s.totalsOf(c.Request.Context(), filter); err != nil {
+			return err
+		}
+	}
+	writeJSON(c, http.StatusOK, answer)
 	return nil
 }
 
@@ -149,8 +224,9 @@ func (s *Server) listPage(
 // accepts.
 func parsePaymentFilter(address *url.URL, more ...string) (store.PaymentFilter, error) {
 	query, err := parseQuery(address,
-		append([]string{"status", "exception", "userId", "reference", "search", "from", "to", "cursor", "limit"},
-			more...)...)
+		append([]string{
+			"status", "exception", "userId", "reference", "search", "match", "from", "to", "cursor", "limit", csvStyle,
+		}, more...)...)
 	if err != nil {
 		return store.PaymentFilter{}, err
 	}
@@ -158,6 +234,13 @@ func parsePaymentFilter(address *url.URL, more ...string) (store.PaymentFilter, 
 		Status: models.Status(query["status"]), Exception: models.Exception(query["exception"]),
 		UserID: query["userId"], Reference: query["reference"], Cursor: query["cursor"], OperatorID: query["operatorId"],
 		Search: normalSearch(query["search"]),
+	}
+	switch query["match"] {
+	case "", "exact":
+	case "part":
+		filter.Part = query["search"]
+	default:
+		return filter, invalid("match", "invalid_parameter", "match must be exact or part.")
 	}
 	if filter.Status != "" && !slices.Contains(models.Statuses(), filter.Status) {
 		return filter, invalid("status", "invalid_parameter", "status must be one of %s.", listOf(models.Statuses()))

@@ -46,6 +46,8 @@ func parseQuery(address *url.URL, known ...string) (parameters, error) {
 			return nil, invalid(name, "invalid_parameter", "%s must be given only once.", name)
 		case member != "", name == metadataKey:
 			query[name] = texts[0] // its reader checks it
+		case name == csvStyle && !slices.Contains(csvStyles, texts[0]):
+			return nil, invalid(name, "invalid_parameter", "%s must be one of %s.", name, listOf(csvStyles))
 		default:
 			if query[name], err = checkText("invalid_parameter", name, texts[0], 1, maxParameterRunes); err != nil {
 				return nil, err

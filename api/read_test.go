@@ -344,7 +344,7 @@ func TestListPagesAndFilters(t *testing.T) {
 	require.Equal(t, `attachment; filename="payments.csv"`, got.header.Get("Content-Disposition"))
 	rows, err := csv.NewReader(strings.NewReader(got.body)).ReadAll()
 	require.NoError(t, err)
-	require.Equal(t, paymentColumns, rows[0])
+	require.Equal(t, namesOf(paymentColumns), rows[0])
 	require.Len(t, rows, 7, "a CSV answer has every page")
 	require.Equal(t, ids[1], rows[1][0])
 	require.Equal(t, "50.00", rows[1][2])
@@ -402,4 +402,66 @@ func TestWantsCSV(t *testing.T) {
 		require.Equal(t, isCSV, strings.HasPrefix(got.header.Get("Content-Type"), "text/csv"), accept)
 		require.Equal(t, "Accept", got.header.Get("Vary"))
 	}
+}
+
+// A list says how many payments its filters select and what they add up to, if it is asked.
+func TestTotalsOfAList(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	first := f.payment(f.account)
+	f.payment(f.account)
+	f.payment(f.other)
+	f.record(first.ID, func(s *models.PaymentState) {
+		s.Status, s.AmountReceived = models.StatusDetected, 20*models.USDT
+	})
+	read := func(query string) string {
+		t.Helper()
+		got := f.call(f.account, http.MethodGet, "/api/payments?"+query, "")
+		require.Equal(t, http.StatusOK, got.status, got.body)
+		return got.body
+	}
+	require.Contains(t, read("limit=1&totals=true"),
+		`"totals":{"payments":2,"amountRequested":100.00,"amountReceived":20.00,"amountCredited":0.00}`)
+	require.Contains(t, read("status=DETECTED&totals=true"), `"totals":{"payments":1,"amountRequested":50.00`)
+	require.Contains(t, read("status=PAID&totals=true"), `"totals":{"payments":0,"amountRequested":0.00`)
+	require.NotContains(t, read("totals=false"), "totals")
+	for _, query := range []string{"totals=perhaps", "totals=true&search=x", "totals=true&test=true"} {
+		require.Equal(t, http.StatusBadRequest, f.call(f.account, http.MethodGet, "/api/payments?"+query, "").status, query)
+	}
+}
+
+// A search with match=part finds parts of words, in any case, of real and of test payments. Without it, a search finds
+// complete matches only, and its page is the only one.
+func TestSearchOverTheAPI(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	const digits = "00AA00aa00AA00aa00AA00aa00AA00aa00AA00aa"
+	admin := f.admin("admin@example.org")
+	for _, test := range []struct{ metadata, query string }{
+		{"", ""},
+		{`,"metadata":{"simulate":"rejected"}`, "&test=true"},
+	} {
+		body := `{"amount":1,"userId":"u","network":"ERC20","description":"Two Espresso Cups ` + digits + `"` + test.metadata + `}`
+		maker := f.account
+		if test.query != "" {
+			maker = f.testKey(f.account)
+		}
+		require.Equal(t, http.StatusOK, f.call(maker, http.MethodPost, createPath, body).status)
+		for search, want := range map[string]int{"espresso": 1, "SSO%20CU": 1, "%25": 0, "latte": 0, digits: 1} {
+			got := f.call(f.account, http.MethodGet, "/api/payments?match=part&search="+search+test.query, "")
+			require.Len(t, parse[paymentList](t, got.body).Payments, want, search+test.query)
+			require.NotContains(t, got.body, "searchedTo", "all payments were looked at")
+			for _, match := range []string{"", "&match=exact"} {
+				got = f.call(f.account, http.MethodGet, "/api/payments?search="+search+match+test.query, "")
+				require.Contains(t, got.body, `"payments":[],"nextCursor":null`, search+match+test.query)
+			}
+			if test.query == "" {
+				list := admin.must(http.StatusOK, http.MethodGet, "/api/admin/payments?match=part&search="+search, nil).body
+				require.Len(t, parse[paymentList](t, list).Payments, want, search)
+			}
+		}
+		exact := f.call(f.account, http.MethodGet, "/api/payments?search=u"+test.query, "")
+		require.Len(t, parse[paymentList](t, exact.body).Payments, 1)
+	}
+	require.Equal(t, http.StatusBadRequest, f.call(f.account, http.MethodGet, "/api/payments?match=some&search=u", "").status)
 }

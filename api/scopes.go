@@ -19,7 +19,7 @@ var scopeOfCall = map[string]models.Scope{
 	http.MethodGet + " /api/events":              models.ScopePaymentsRead,
 	http.MethodGet + " /api/keys":                models.ScopeKeysWrite,
 	http.MethodPost + " /api/keys":               models.ScopeKeysWrite,
-	http.MethodDelete + " /api/keys/:id":         models.ScopeKeysWrite,
+	http.MethodDelete + " " + keyPath:            models.ScopeKeysWrite,
 
 	http.MethodGet + " /api/webhook-endpoints":                       models.ScopePaymentsRead,
 	http.MethodPost + " /api/webhook-endpoints":                      models.ScopeWebhooksWrite,

@@ -140,7 +140,7 @@ type Server struct {
 	tests         *quota
 	endpointTests *quota
 	rates         *limiter
-	docs          func() (web.Page, error)
+	docs          func() (*web.Docs, error)
 	passwords     passwords
 
 	crossOrigin *http.CrossOriginProtection
@@ -208,7 +208,7 @@ func (s *Server) newRouter() *gin.Engine {
 	router.NoMethod(s.handle(refuseMethod))
 
 	router.GET("/", s.handle(s.home))
-	router.GET("/docs", s.handle(s.docsPage))
+	s.addDocs(router)
 	router.GET("/healthz", s.handle(s.healthz))
 	router.GET("/readyz", s.handle(s.readyz))
 	router.GET("/openapi.json", s.handle(s.openAPI))
@@ -236,7 +236,7 @@ func (s *Server) newRouter() *gin.Engine {
 	operator.GET("/ledger", s.stream(s.listLedger))
 	operator.GET("/keys", s.handle(s.listKeys))
 	operator.POST("/keys", s.handle(s.createKey))
-	operator.DELETE("/keys/:id", s.handle(s.revokeKey))
+	operator.DELETE(strings.TrimPrefix(keyPath, "/api"), s.handle(s.revokeKey))
 	operator.GET("/events", s.handle(s.listEvents))
 	s.routeWebhooks(operator)
 	s.routePeople(router)
@@ -274,20 +274,20 @@ func (s *Server) routePeople(router *gin.Engine) {
 	operator.POST("/credentials/reveal", s.handle(s.revealCredential))
 	operator.POST("/credentials/rotate", s.handle(s.rotateCredential))
 	operator.GET("/settings", s.handle(s.operatorSettings))
-	operator.PUT("/settings", s.handle(s.putOperatorSettings))
+	operator.PUT("/settings", s.refuseSuspended, s.handle(s.putOperatorSettings))
 	operator.GET("/tolerance", s.handle(s.tolerance))
-	operator.PUT("/tolerance", s.handle(s.putTolerance))
+	operator.PUT("/tolerance", s.refuseSuspended, s.handle(s.putTolerance))
 	operator.GET("/confirmations", s.handle(s.confirmations))
-	operator.PUT("/confirmations", s.handle(s.putConfirmations))
-	operator.PUT("/logo", s.handle(s.putLogo))
-	operator.DELETE("/logo", s.handle(s.removeLogo))
+	operator.PUT("/confirmations", s.refuseSuspended, s.handle(s.putConfirmations))
+	operator.PUT("/logo", s.refuseSuspended, s.handle(s.putLogo))
+	operator.DELETE("/logo", s.refuseSuspended, s.handle(s.removeLogo))
 	operator.GET("/stats", s.handle(s.operatorStats))
 	anyone.POST("/webhook-endpoints/:id/secret", s.loggedInAs(models.RoleOperator), s.handle(s.revealWebhookSecret))
 
 	account := anyone.Group("/admin", s.loggedInAs(models.RoleAdmin))
 	account.GET("/me", s.handle(s.adminMe))
 	admin := account.Group("", s.requireFactor)
-	admin.GET("/operators", s.handle(s.adminOperators))
+	admin.GET("/operators", s.stream(s.adminOperators))
 	for name := range operatorChanges {
 		admin.POST("/operators/:id/"+name, s.handle(s.changeOperator(name)))
 	}
@@ -303,12 +303,12 @@ func (s *Server) routePeople(router *gin.Engine) {
 	for name, change := range accessChanges(models.RoleAdmin) {
 		admin.POST("/admins/:id/"+name, s.handle(s.changeAccess(models.RoleAdmin, change)))
 	}
-	admin.GET("/payments", s.handle(s.adminPayments))
+	admin.GET("/payments", s.stream(s.adminPayments))
 	admin.GET("/payment/:id", s.handle(s.adminPayment))
 	admin.GET("/health", s.handle(s.adminHealth))
 	admin.GET("/alarms", s.handle(s.adminAlarms))
 	admin.POST("/alarms/:id/resolve", s.handle(s.resolveAlarm))
-	admin.GET("/audit", s.handle(s.adminAudit))
+	admin.GET("/audit", s.stream(s.adminAudit))
 
 	for _, group := range []*gin.RouterGroup{operator, account} {
 		group.POST("/password", s.handle(s.changePassword))

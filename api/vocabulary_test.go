@@ -2,6 +2,7 @@ package api
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"testing"
 
@@ -47,6 +48,18 @@ func textsOf[T ~string](words []T) (texts []string) {
 	return texts
 }
 
+// readFiles returns the files of a pattern, one after the other.
+func readFiles(t *testing.T, pattern string) (all string) {
+	t.Helper()
+	paths, err := filepath.Glob(pattern)
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	for _, path := range paths {
+		all += readFile(t, path)
+	}
+	return all
+}
+
 func readFile(t *testing.T, path string) string {
 	t.Helper()
 	content, err := os.ReadFile(path)
@@ -71,7 +84,7 @@ func TestEveryWordIsExplained(t *testing.T) {
 	}
 	script := readFile(t, "../web/assets/app.js")
 	dashboard, admin := readFile(t, "../web/templates/dashboard.html"), readFile(t, "../web/templates/admin.html")
-	docs, operations := readFile(t, "../web/templates/docs.html"), readFile(t, "../docs/operations.md")
+	docs, operations := readFiles(t, "../web/templates/docs-*.html"), readFile(t, "../docs/operations.md")
 
 	statuses := textsOf(models.Statuses())
 	require.ElementsMatch(t, statuses, members(t, script, "statuses"))

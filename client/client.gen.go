@@ -257,6 +257,12 @@ const (
 	WebhookEndpointChangeEventsPaymentReverted   WebhookEndpointChangeEvents = "payment.reverted"
 )
 
+// Defines values for ListLedgerParamsCSV.
+const (
+	ListLedgerParamsCSVPlain       ListLedgerParamsCSV = "plain"
+	ListLedgerParamsCSVSpreadsheet ListLedgerParamsCSV = "spreadsheet"
+)
+
 // Defines values for ListPaymentsParamsException.
 const (
 	ListPaymentsParamsExceptionACCEPTED          ListPaymentsParamsException = "ACCEPTED"
@@ -266,6 +272,18 @@ const (
 	ListPaymentsParamsExceptionREVERTED          ListPaymentsParamsException = "REVERTED"
 	ListPaymentsParamsExceptionUNDERPAID         ListPaymentsParamsException = "UNDERPAID"
 	ListPaymentsParamsExceptionUNDERPAIDACCEPTED ListPaymentsParamsException = "UNDERPAID_ACCEPTED"
+)
+
+// Defines values for ListPaymentsParamsMatch.
+const (
+	Exact ListPaymentsParamsMatch = "exact"
+	Part  ListPaymentsParamsMatch = "part"
+)
+
+// Defines values for ListPaymentsParamsCSV.
+const (
+	ListPaymentsParamsCSVPlain       ListPaymentsParamsCSV = "plain"
+	ListPaymentsParamsCSVSpreadsheet ListPaymentsParamsCSV = "spreadsheet"
 )
 
 // Balance `available` has been credited. `pending` has been seen on the chain but not credited yet.
@@ -800,6 +818,25 @@ type OperatorPaymentTest bool
 type PaymentList struct {
 	NextCursor *string         `json:"nextCursor"`
 	Payments   []ListedPayment `json:"payments"`
+
+	// SearchedTo Only in a search with `match=part` that has not looked at every payment: the `createdAt` of the oldest one that it has looked at.
+	SearchedTo *time.Time `json:"searchedTo,omitempty"`
+
+	// Totals Only if the request asks for it: the number of the payments on all pages, and their sums. `null` if there are more than 10,000.
+	Totals *PaymentTotals `json:"totals,omitempty"`
+}
+
+// PaymentTotals Only if the request asks for it: the number of the payments on all pages, and their sums. `null` if there are more than 10,000.
+type PaymentTotals struct {
+	// AmountCredited An amount in USDT, exact, with two to six decimals.
+	AmountCredited decimal.Decimal `json:"amountCredited"`
+
+	// AmountReceived An amount in USDT, exact, with two to six decimals.
+	AmountReceived decimal.Decimal `json:"amountReceived"`
+
+	// AmountRequested An amount in USDT, exact, with two to six decimals.
+	AmountRequested decimal.Decimal `json:"amountRequested"`
+	Payments        int             `json:"payments"`
 }
 
 // PublicPayment defines model for PublicPayment.
@@ -866,10 +903,13 @@ type TimelineEntry struct {
 	// AmountReceived An amount in USDT, exact, with two to six decimals.
 	AmountReceived decimal.Decimal `json:"amountReceived"`
 	At             time.Time       `json:"at"`
-	Exception      *Exception      `json:"exception"`
-	Reason         *string         `json:"reason"`
-	Status         Status          `json:"status"`
-	TxHash         *string         `json:"txHash"`
+
+	// DecidedBy Who rejected or accepted the payment with this entry: the API key, `dashboard` for a person who was logged in, or `temporal` for a signal sent by hand. `null` for any other entry, for a test payment, and where it is not known. Events from before this field existed lack it.
+	DecidedBy *string    `json:"decidedBy,omitempty"`
+	Exception *Exception `json:"exception"`
+	Reason    *string    `json:"reason"`
+	Status    Status     `json:"status"`
+	TxHash    *string    `json:"txHash"`
 }
 
 // Transfer defines model for Transfer.
@@ -998,12 +1038,18 @@ type ListEventsParams struct {
 
 // ListLedgerParams defines parameters for ListLedger.
 type ListLedgerParams struct {
+	// CSV Whom a CSV response is for. `plain` names its columns like the members in JSON. `spreadsheet` names them for people, and begins with a byte order mark.
+	CSV *ListLedgerParamsCSV `form:"csv,omitempty" json:"csv,omitempty"`
+
 	// Cursor The `nextCursor` of the previous page.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit The number of entries per page. A CSV response holds all pages.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 }
+
+// ListLedgerParamsCSV defines parameters for ListLedger.
+type ListLedgerParamsCSV string
 
 // CreatePaymentParams defines parameters for CreatePayment.
 type CreatePaymentParams struct {
@@ -1059,8 +1105,11 @@ type ListPaymentsParams struct {
 	// MetadataKey Return only payments that have this key in their metadata, whatever its value. Not together with `metadata`.
 	MetadataKey *string `form:"metadataKey,omitempty" json:"metadataKey,omitempty"`
 
-	// Search Return only payments with this id, reference, deposit address, transaction hash or userId.
+	// Search Return only payments with this id, reference, deposit address, transaction hash or userId. See also `match`.
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
+
+	// Match How `search` is compared. With `part`, also return payments whose reference, deposit address, transaction hash, userId, description or metadata contains it, in any case. Complete matches come first, from the whole history. For the others, each page looks at no more than 5,000 payments, newest first, so a page may be empty and have a `nextCursor` that leads further back.
+	Match *ListPaymentsParamsMatch `form:"match,omitempty" json:"match,omitempty"`
 
 	// From Return only payments created at or after this time.
 	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
@@ -1071,6 +1120,12 @@ type ListPaymentsParams struct {
 	// Test With `true`, return test payments instead of real ones. An API key for test payments always gets them.
 	Test *bool `form:"test,omitempty" json:"test,omitempty"`
 
+	// Totals `true` adds the totals of all pages. A search and test payments have none: 400.
+	Totals *bool `form:"totals,omitempty" json:"totals,omitempty"`
+
+	// CSV Whom a CSV response is for. `plain` names its columns like the members in JSON. `spreadsheet` names them for people, and begins with a byte order mark.
+	CSV *ListPaymentsParamsCSV `form:"csv,omitempty" json:"csv,omitempty"`
+
 	// Cursor The `nextCursor` of the previous page.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
@@ -1080,6 +1135,12 @@ type ListPaymentsParams struct {
 
 // ListPaymentsParamsException defines parameters for ListPayments.
 type ListPaymentsParamsException string
+
+// ListPaymentsParamsMatch defines parameters for ListPayments.
+type ListPaymentsParamsMatch string
+
+// ListPaymentsParamsCSV defines parameters for ListPayments.
+type ListPaymentsParamsCSV string
 
 // ListWebhookDeliveriesParams defines parameters for ListWebhookDeliveries.
 type ListWebhookDeliveriesParams struct {
@@ -1280,7 +1341,7 @@ type ClientInterface interface {
 
 	// RevokeKey Revoke an API key
 	//
-	// It stops working at once. Calls that it began before are carried out.
+	// It stops working at once. Calls that it began before are carried out. A suspended account can do this too.
 	//
 	// Corresponds with DELETE /api/keys/{id} (the `RevokeKey` operationId).
 	RevokeKey(ctx context.Context, id KeyID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1602,7 +1663,7 @@ func (c *Client) CreateKey(ctx context.Context, body CreateKeyJSONRequestBody, r
 
 // RevokeKey Revoke an API key
 //
-// It stops working at once. Calls that it began before are carried out.
+// It stops working at once. Calls that it began before are carried out. A suspended account can do this too.
 //
 // Corresponds with DELETE /api/keys/{id} (the `RevokeKey` operationId).
 func (c *Client) RevokeKey(ctx context.Context, id KeyID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2394,6 +2455,18 @@ func NewListLedgerRequest(server string, params *ListLedgerParams) (*http.Reques
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
 
+		if params.CSV != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "csv", *params.CSV, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Cursor != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -2808,6 +2881,18 @@ func NewListPaymentsRequest(server string, params *ListPaymentsParams) (*http.Re
 
 		}
 
+		if params.Match != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "match", *params.Match, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.From != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
@@ -2835,6 +2920,30 @@ func NewListPaymentsRequest(server string, params *ListPaymentsParams) (*http.Re
 		if params.Test != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "test", *params.Test, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Totals != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "totals", *params.Totals, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CSV != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "csv", *params.CSV, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -3552,7 +3661,7 @@ type ClientWithResponsesInterface interface {
 
 	// RevokeKeyWithResponse Revoke an API key
 	//
-	// It stops working at once. Calls that it began before are carried out.
+	// It stops working at once. Calls that it began before are carried out. A suspended account can do this too.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4405,7 +4514,7 @@ func (c *ClientWithResponses) CreateKeyWithResponse(ctx context.Context, body Cr
 
 // RevokeKeyWithResponse Revoke an API key
 //
-// It stops working at once. Calls that it began before are carried out.
+// It stops working at once. Calls that it began before are carried out. A suspended account can do this too.
 //
 // Returns a wrapper object for the known response body format(s).
 //

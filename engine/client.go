@@ -262,8 +262,12 @@ func (c *Client) startOptions(p models.Payment) client.StartWorkflowOptions {
 	attributes := []temporal.SearchAttributeUpdate{
 		paymentStatusKey.ValueSet(p.Status.String()),
 		operatorIDKey.ValueSet(p.OperatorID),
+		userIDKey.ValueSet(keyword(p.UserID)),
 		depositAddressKey.ValueSet(p.DepositAddress),
 		paymentReferenceKey.ValueSet(p.Reference),
+	}
+	if p.Exception != models.ExceptionNone {
+		attributes = append(attributes, paymentExceptionKey.ValueSet(string(p.Exception)))
 	}
 	if p.TxHash != "" {
 		attributes = append(attributes, txHashKey.ValueSet([]string{p.TxHash}))

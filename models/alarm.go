@@ -76,22 +76,3 @@ type Alarm struct {
 	ResolvedBy string // "admin:<e-mail>", "cli" or "system"
 	Resolution string // the note of whoever resolved it
 }
-
-// AuditEntry is one line of the audit log, the append-only record of who did what.
-type AuditEntry struct {
-	ID      int64 `gorm:"primaryKey"`
-	At      time.Time
-	Actor   string // "system", "cli", "temporal", "admin:<e-mail>" or "operator:<id>"
-	Action  string // a word such as "alarm_raised", "alarm_resolved", "credit_reversed", "token_paused"
-	Subject string // what was acted on: "payment:<id>", "alarm:<id>", "token"
-	Detail  string // one sentence
-	Address string // the actor's network address; "" for the program itself and its command line
-}
-
-// The actors that are not accounts: the program itself, whoever runs its commands, and whoever signals a workflow by
-// hand.
-const (
-	ActorSystem   = "system"
-	ActorCLI      = "cli"
-	ActorTemporal = "temporal"
-)

@@ -31,7 +31,7 @@ type PaymentDecision struct {
 	Version        int64    `gorm:"primaryKey"` // of the payment on which it was decided
 	Reason         string   // "" for none
 	Actor          string   // as in the audit log: "operator:<id>"
-	Via            string   // "key <API key>" or "session <the start of its hash>"
+	Via            string   // ViaKey and the API key, or "session " and the start of its hash
 	Address        string   // the actor's network address
 	AmountCredited Amount   // micro-USDT that were credited to the payment then
 	CreatedAt      time.Time
@@ -39,6 +39,9 @@ type PaymentDecision struct {
 	SettledAt      *time.Time // when it was carried out or became impossible; nil while the workflow is to be told
 	MAC            []byte     // proves that this program wrote the row
 }
+
+// ViaKey is what the Via of a decision begins with that was made with an API key.
+const ViaKey = "key "
 
 // Signal returns what the payment's workflow is told.
 func (d PaymentDecision) Signal() DecisionSignal {

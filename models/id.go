@@ -5,8 +5,11 @@ import (
 	"encoding/hex"
 )
 
+// IDDigits is the length of an id.
+const IDDigits = 24
+
 // NewID returns 24 lower-case hex digits from the system's random generator (96 bits).
-func NewID() string { return RandomHex(12) }
+func NewID() string { return RandomHex(IDDigits / 2) }
 
 // NewReference returns 16 lower-case hex digits from the system's random generator.
 func NewReference() string { return RandomHex(8) }

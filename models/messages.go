@@ -60,9 +60,6 @@ const (
 	SignalAccept      = "accept"    // DecisionSignal
 	QueryPaymentState = "state"     // answers PaymentState
 	QueryTransfers    = "transfers" // answers TransfersSignal: every transfer that the run knows of
-	// QueryTransfersOld is what QueryTransfers was called before. While an installation is being updated, a reconciliation
-	// of the old version asks for it. It can go with the release after the one that brought QueryTransfers.
-	QueryTransfersOld = "known"
 )
 
 // SignalRedeliver asks the WebhookDelivery workflow to deliver again. Its argument, a RedeliverSignal, may be left out.
@@ -71,6 +68,8 @@ const SignalRedeliver = "redeliver"
 // Names of the search attributes of the Payment workflow, for list filters in the Temporal UI.
 const (
 	AttributePaymentStatus    = "PaymentStatus"
+	AttributePaymentException = "PaymentException" // not set in the ordinary case
+	AttributeUserID           = "UserId"
 	AttributeOperatorID       = "OperatorId"
 	AttributeDepositAddress   = "DepositAddress"
 	AttributePaymentReference = "PaymentReference"

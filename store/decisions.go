@@ -75,6 +75,25 @@ func (s *Store) Decisions(ctx context.Context, paymentID string) ([]models.Payme
 	return decisions, wrap(err, "read a payment's decisions")
 }
 
+// decisionsOf returns the decisions on a payment, oldest first; none as long as no decision has taken effect. Via is ""
+// where no proof says who decided, as in rows from before decisions were stored.
+func (s *Store) decisionsOf(db *gorm.DB, p models.Payment) ([]models.PaymentDecision, error) {
+	if p.Decision == "" {
+		return nil, nil
+	}
+	var decisions []models.PaymentDecision
+	err := db.Where("payment_id = ? AND kind = ?", p.ID, p.Decision).Order("version").Find(&decisions).Error
+	if err != nil {
+		return nil, fmt.Errorf("read the decisions: %w", err)
+	}
+	for i, d := range decisions {
+		if !s.keys.CheckMAC(d.MAC, proofOfDecision, partsOfDecision(d)...) {
+			decisions[i].Via = ""
+		}
+	}
+	return decisions, nil
+}
+
 // acceptanceOf reports whether the payment's acceptance was stored when no more was credited than now: an acceptance of
 // 49 USDT is none of what a reorg left of them.
 func (s *Store) acceptanceOf(tx *gorm.DB, p models.Payment, credited models.Amount) (bool, error) {

@@ -22,7 +22,7 @@ func (s *Store) UsePublicURL(url string) { s.publicURL = url }
 // after is the payment as its row is now.
 func (s *Store) tell(tx *gorm.DB, before models.PaymentState, after models.Payment) error {
 	return s.tellSide(tx, after.OperatorID, before, after, func() (views.PaymentFacts, error) {
-		return paymentFacts(tx, after)
+		return s.paymentFacts(tx, after)
 	})
 }
 

@@ -137,9 +137,11 @@ func (s *Store) OperatorByEmail(ctx context.Context, email string) (models.Opera
 // OperatorFilter selects operators. Empty fields do not filter.
 type OperatorFilter struct {
 	Status models.OperatorStatus
-	Search string // part of the e-mail address or of the name, or an id
-	Cursor string // of the page before; "" for the first page
-	Limit  int
+	// Waiting selects those that wait for a decision if it is true, all others if it is false.
+	Waiting *bool
+	Search  string // part of the e-mail address or of the name, or an id
+	Cursor  string // of the page before; "" for the first page
+	Limit   int
 }
 
 // ListedOperator is an operator with figures of all its payments: Payments, Volume and UnpaidRun.
@@ -164,6 +166,9 @@ func (s *Store) ListOperators(
 	query := s.read(ctx)
 	if f.Status != "" {
 		query = query.Where("status = ?", f.Status)
+	}
+	if f.Waiting != nil { // written out, so that the databases use the index
+		query = query.Where(map[bool]string{true: "status = 'PENDING'", false: "status <> 'PENDING'"}[*f.Waiting])
 	}
 	if f.Search != "" {
 		pattern := "%" + escapeLike.Replace(f.Search) + "%"

@@ -12,11 +12,11 @@ import (
 
 // PaymentFacts returns the rows behind the full view of a payment, of which row is the payment's own.
 func (s *Store) PaymentFacts(ctx context.Context, row models.Payment) (views.PaymentFacts, error) {
-	facts, err := paymentFacts(s.read(ctx), row)
+	facts, err := s.paymentFacts(s.read(ctx), row)
 	return facts, wrap(err, "read what is known about a payment")
 }
 
-func paymentFacts(db *gorm.DB, p models.Payment) (views.PaymentFacts, error) {
+func (s *Store) paymentFacts(db *gorm.DB, p models.Payment) (views.PaymentFacts, error) {
 	facts := views.PaymentFacts{Payment: p, Required: required(p)}
 	var err error
 	if facts.Transfers, facts.Total, err = largestTransfers(db, p.ID, views.MaxRows); err != nil {
@@ -27,6 +27,9 @@ func paymentFacts(db *gorm.DB, p models.Payment) (views.PaymentFacts, error) {
 	}
 	if facts.Timeline, err = timelineOf(db, p.ID); err != nil {
 		return facts, fmt.Errorf("read the timeline: %w", err)
+	}
+	if facts.Decisions, err = s.decisionsOf(db, p); err != nil {
+		return facts, err
 	}
 	if facts.Ledger, err = largestEntries(db, p, views.MaxRows); err != nil {
 		return facts, fmt.Errorf("read the ledger entries: %w", err)

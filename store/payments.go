@@ -59,7 +59,10 @@ type PaymentFilter struct {
 	EveryOperator bool
 	// Search is a payment's id or reference, the operator's user id, a transaction hash or a deposit address (EIP-55
 	// form).
-	Search    string
+	Search string
+	// Part, unless it is empty, is the text as typed: payments are also found if it is a part of any of these but the id,
+	// or of the description or the metadata, in any case.
+	Part      string
 	Status    models.Status
 	Exception models.Exception
 	UserID    string
@@ -88,13 +91,32 @@ var metadataOrder = pageOrder[models.Payment]{
 	{sql: "m.payment_id", format: paymentOrder[1].format, parse: paymentOrder[1].parse},
 }
 
-// ListPayments returns a page of payments, newest first. nextCursor is "" on the last page. Returns
+// ListPayments returns a page of payments, newest first; of a search for a part, complete matches first. nextCursor is
+// "" on the last page. A page of a search for a part may be empty and lead on: see SearchedTo. Returns
 // models.ErrBadCursor.
 func (s *Store) ListPayments(
 	ctx context.Context,
 	f PaymentFilter,
 ) (payments []models.Payment, nextCursor string, err error) {
-	query, order := s.read(ctx), paymentOrder
+	query, order := s.listed(ctx, f)
+	if f.Search != "" && f.Part == "" {
+		query = query.Where("payments.id IN (?)", s.searched(ctx, f))
+	}
+	if f.Part == "" {
+		payments, nextCursor, err = readPage(query, order, newestFirst, f.Cursor, f.Limit)
+		return payments, nextCursor, wrap(err, "list payments")
+	}
+	payments, nextCursor, err = paymentSearch[models.Payment]{
+		filter: f, query: query, order: order, complete: s.searched(ctx, f),
+		payment: func(p models.Payment) models.Payment { return p },
+		load:    func(ids []string) ([]models.Payment, error) { return byID[models.Payment](s.read(ctx), ids) },
+	}.page()
+	return payments, nextCursor, wrap(err, "search payments")
+}
+
+// listed selects the payments of a filter other than by its search, in the order of their list.
+func (s *Store) listed(ctx context.Context, f PaymentFilter) (query *gorm.DB, order pageOrder[models.Payment]) {
+	query, order = s.read(ctx).Model(&models.Payment{}), paymentOrder
 	if f.MetadataKey != "" {
 		query = query.Joins("JOIN payment_metadata m ON m.payment_id = payments.id").
 			Where("m.operator_id = ? AND m.name = ?", f.OperatorID, f.MetadataKey)
@@ -106,11 +128,29 @@ func (s *Store) ListPayments(
 	if f.ofOneOperator() {
 		query = query.Where("payments.operator_id = ?", f.OperatorID)
 	}
-	if f.Search != "" {
-		query = query.Where("payments.id IN (?)", s.searched(ctx, f))
-	}
-	payments, nextCursor, err = readPage(f.restrict(query, order[0].sql), order, newestFirst, f.Cursor, f.Limit)
-	return payments, nextCursor, wrap(err, "list payments")
+	return f.restrict(query, order[0].sql), order
+}
+
+// PaymentTotals are the number and the sums of payments.
+type PaymentTotals struct {
+	Payments                                        int64
+	AmountRequested, AmountReceived, AmountCredited models.Amount // micro-USDT
+}
+
+// maxTotalled bounds what totals cost.
+const maxTotalled = 10_000
+
+// TotalPayments returns the totals of the payments that a filter selects, whatever its search. ok is false if there are
+// more than maxTotalled.
+func (s *Store) TotalPayments(ctx context.Context, f PaymentFilter) (totals PaymentTotals, ok bool, err error) {
+	query, order := s.listed(ctx, f)
+	some := query.Select("payments.amount_requested, payments.amount_received, payments.amount_credited").
+		Order(order[0].sql + " DESC, " + order[1].sql + " DESC").Limit(maxTotalled + 1)
+	err = s.read(ctx).Table("(?) AS listed", some).Select(`COUNT(*) AS payments,
+		CAST(COALESCE(SUM(amount_requested), 0) AS bigint) AS amount_requested,
+		CAST(COALESCE(SUM(amount_received), 0) AS bigint) AS amount_received,
+		CAST(COALESCE(SUM(amount_credited), 0) AS bigint) AS amount_credited`).Scan(&totals).Error
+	return totals, totals.Payments <= maxTotalled, wrap(err, "total payments")
 }
 
 // restrict adds to a query what selects payments by their own columns. createdAt is the one of their creation.

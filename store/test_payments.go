@@ -191,10 +191,19 @@ func (s *Store) ListTestPayments(
 		}
 		query = query.Where("EXISTS (?)", named)
 	}
-	if f.Search != "" {
+	query = f.restrict(query, "payments.created_at")
+	var rows []models.TestPayment
+	if f.Search != "" && f.Part == "" {
 		query = query.Where("payments.id IN (?)", s.searchedTests(ctx, f))
 	}
-	rows, nextCursor, err := readPage(f.restrict(query, "payments.created_at"), testOrder, newestFirst, f.Cursor, f.Limit)
+	if f.Part == "" {
+		rows, nextCursor, err = readPage(query, testOrder, newestFirst, f.Cursor, f.Limit)
+	} else {
+		rows, nextCursor, err = paymentSearch[models.TestPayment]{
+			filter: f, query: query, order: testOrder, complete: s.searchedTests(ctx, f), payment: models.TestPayment.Payment,
+			load: func(ids []string) ([]models.TestPayment, error) { return byID[models.TestPayment](s.read(ctx), ids) },
+		}.page()
+	}
 	for _, t := range rows {
 		if s.isProvenTest(ctx, t) {
 			payments = append(payments, t)

@@ -69,10 +69,11 @@ func (s *Store) WrittenDeliveries() <-chan struct{} { return s.delivered }
 type DeliveryJob struct {
 	Delivery models.WebhookDelivery
 	// Refusal is why nothing may be sent, in a sentence; "" if something may. The other fields are set only then.
-	Refusal string
-	URL     string
-	Body    []byte
-	Secrets []string // that sign it, the newest first
+	Refusal   string
+	URL       string
+	Body      []byte
+	Secrets   []string // that sign it, the newest first
+	IsFailing bool     // the endpoint's last try failed
 }
 
 // DeliveryJob returns what a delivery is to send. Returns models.ErrNotFound when there is no such delivery. The job of
@@ -96,7 +97,7 @@ func (s *Store) DeliveryJob(ctx context.Context, id string) (job DeliveryJob, er
 	if job.Body, err = json.Marshal(views.NewEventMessage(event)); err != nil {
 		return job, fmt.Errorf("write the body of a webhook: %w", err)
 	}
-	job.URL = endpoint.URL
+	job.URL, job.IsFailing = endpoint.URL, endpoint.FailingSince != nil
 	return job, nil
 }
 

@@ -156,6 +156,7 @@ func TestATryIsNotedWithWhatFollows(t *testing.T) {
 		row := f.answered(t, job, 500)
 		require.Equal(t, models.DeliveryPending, row.Status)
 		require.WithinRange(t, *row.NextTryAt, epoch.Add(4*time.Second), epoch.Add(6*time.Second))
+		require.True(t, f.job(t, d.ID).IsFailing)
 
 		// The same try, made by another process that was thought dead, changes nothing.
 		require.Equal(t, row.Tries, f.answered(t, job, 200).Tries)

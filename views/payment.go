@@ -1,6 +1,7 @@
 package views
 
 import (
+	"strings"
 	"time"
 
 	"paycow/models"
@@ -103,7 +104,16 @@ type TimelineEntry struct {
 	AmountCredited models.Amount    `json:"amountCredited"`
 	TxHash         *string          `json:"txHash"`
 	Reason         *string          `json:"reason"`
+	// DecidedBy says who rejected or accepted the payment with this entry: DecidedInDashboard, DecidedInTemporal or an API
+	// key. It is null for any other entry, and for a test payment.
+	DecidedBy *string `json:"decidedBy"`
 }
+
+// Who decides about a payment, if it is not an API key.
+const (
+	DecidedInDashboard = "dashboard" // a person who is logged in
+	DecidedInTemporal  = "temporal"  // a person who signals the workflow by hand
+)
 
 // MaxRows is how many transfers, ledger entries and lines of the timeline the full view of one payment holds: anybody
 // can send thousands of tiny transfers to an address.
@@ -123,6 +133,8 @@ type PaymentFacts struct {
 	Internal []models.Transfer // from addresses of this installation; never credited
 	Timeline []models.PaymentEvent
 	Ledger   []models.LedgerLine
+	// Decisions are what was decided about the payment, oldest first. Via is "" where it is not known who decided.
+	Decisions []models.PaymentDecision
 }
 
 // NewPayment returns the public fields of a payment.
@@ -158,6 +170,9 @@ func NewOperatorPayment(facts PaymentFacts, publicURL string, now time.Time) Ope
 	}
 	for _, entry := range facts.Timeline {
 		view.Timeline = append(view.Timeline, newTimelineEntry(entry))
+	}
+	for at, by := range facts.deciders() {
+		view.Timeline[at].DecidedBy = &by
 	}
 	for _, line := range facts.Ledger {
 		view.Ledger = append(view.Ledger, NewLedgerLine(line))
@@ -200,6 +215,59 @@ func newTimelineEntry(e models.PaymentEvent) TimelineEntry {
 		At: Instant(e.CreatedAt), Status: e.Status, Exception: e.Exception, AmountReceived: e.AmountReceived,
 		AmountCredited: e.AmountCredited, TxHash: textOrNull(e.TxHash), Reason: textOrNull(e.Reason),
 	}
+}
+
+// deciders returns who rejected or accepted the payment, by the index of the entry of the timeline with which that took
+// effect. Entries of which it is not known are left out.
+func (f PaymentFacts) deciders() map[int]string {
+	deciders := map[int]string{}
+	last := int64(0) // version with which an earlier decision took effect
+	for i := 1; i < len(f.Timeline) && !f.Payment.IsTest; i++ {
+		if !f.isDecided(f.Timeline[i]) || f.isDecided(f.Timeline[i-1]) {
+			continue
+		}
+		version := f.Timeline[i].Version
+		if by := f.decider(last, version); by != "" {
+			deciders[i] = by
+		}
+		last = version
+	}
+	return deciders
+}
+
+// isDecided reports whether an entry of the timeline shows the payment's decision.
+func (f PaymentFacts) isDecided(e models.PaymentEvent) bool {
+	switch f.Payment.Decision {
+	case models.DecisionReject:
+		return e.Status == models.StatusRejected
+	case models.DecisionAccept:
+		return e.Exception == models.ExceptionAccepted
+	default:
+		return false
+	}
+}
+
+// decider returns who made the newest decision on a version from one on and before another; "" if that is not known.
+func (f PaymentFacts) decider(from, before int64) (by string) {
+	isStored := false
+	for _, d := range f.Decisions {
+		if d.Kind != f.Payment.Decision {
+			continue
+		}
+		isStored = true
+		if d.Version < from || d.Version >= before {
+			continue
+		}
+		if key, isKey := strings.CutPrefix(d.Via, models.ViaKey); isKey {
+			by = key
+		} else if by = ""; d.Via != "" {
+			by = DecidedInDashboard
+		}
+	}
+	if !isStored && f.Payment.Decision == models.DecisionReject {
+		return DecidedInTemporal // only a rejection takes effect without a stored decision
+	}
+	return by
 }
 
 // LedgerLine is an entry in the operator's account.

@@ -1,6 +1,10 @@
 package web
 
-import "io"
+import (
+	"io"
+
+	"paycow/models"
+)
 
 // AppPage is a page of operators or admins. It is the same for everybody: its script fills it with the responses of
 // calls.
@@ -21,4 +25,6 @@ func AppPages() []AppPage {
 }
 
 // WriteAppPage writes a page of operators or admins.
-func WriteAppPage(w io.Writer, page AppPage) error { return write(w, string(page), nil) }
+func WriteAppPage(w io.Writer, page AppPage) error {
+	return write(w, string(page), struct{ AuditActions []models.AuditAction }{models.AuditActions()})
+}

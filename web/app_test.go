@@ -141,7 +141,7 @@ func TestAppScripts(t *testing.T) {
 		"app-charts.js": {PageDashboard},
 		"app-admin.js":  {PageAdmin}, "app-payment.js": {PageDashboard, PageAdmin},
 		"app-security.js": {PageDashboard, PageAdmin}, "app-keys.js": {PageDashboard, PageAdmin},
-		"app-webhooks.js": {PageDashboard},
+		"app-webhooks.js": {PageDashboard}, "app-balance.js": {PageDashboard},
 	}
 	named := regexp.MustCompile(`\$\('(?:#([a-z-]+)|\[(data-[a-z-]+(?:="[a-z-]+")?)\])'`)
 	for name, on := range pages {

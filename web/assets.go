@@ -6,8 +6,10 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"html/template"
 	"io/fs"
 	"mime"
+	"net/url"
 	"path"
 	"strings"
 )
@@ -58,6 +60,15 @@ func assetPath(name string) (string, error) {
 		return "", fmt.Errorf("no such asset: %q", name)
 	}
 	return asset.Path(), nil
+}
+
+// iconData returns the icon as a data URL, for pages that must load quickly.
+func iconData() template.URL {
+	icon := strings.ReplaceAll(string(NamedAsset("app-icon.svg").Content), `"`, "'")
+	for _, special := range []string{"%", "#", "<", ">"} {
+		icon = strings.ReplaceAll(icon, special, url.PathEscape(special))
+	}
+	return template.URL("data:image/svg+xml," + strings.TrimSpace(icon)) //nolint:gosec // of our own icon
 }
 
 func mustReadAssets() map[string]Asset {

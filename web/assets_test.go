@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"compress/gzip"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,6 +27,14 @@ func TestAssets(t *testing.T) {
 	_, err := assetPath("missing.css")
 	require.Error(t, err)
 	require.Contains(t, string(assets["checkout.css"].Content), "color-scheme", "a bundle begins with the base")
+}
+
+// Safari selects a whole amount or address only with its own prefix.
+func TestWholeAmountsAreSelectedInSafari(t *testing.T) {
+	t.Parallel()
+	css := string(assets["checkout.css"].Content)
+	require.Equal(t, 2, strings.Count(css, "user-select:all"))
+	require.Contains(t, css, "data,.address code{-webkit-user-select:all;user-select:all}")
 }
 
 // gzippedSize returns about the size of a page or an asset as it is sent, in bytes.

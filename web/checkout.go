@@ -19,7 +19,7 @@ type Checkout struct {
 	WindowEnd             time.Time // the end of the window, pauses included; zero means ExpiresAt
 	IsPaused              bool      // the token is paused, and the window with it
 	PaidAt                time.Time // when it became PAID; zero if it did not
-	RemovedTx             string    // the transaction that a reorg removed, if none is left; "" for none
+	RemovedTx             string    // the transaction that a reorg removed, if no other one stands; "" for none
 	// OnItsWay is the sum of pending transfers, in micro-USDT. It is shown until a transfer is in a block, and
 	// promises nothing.
 	OnItsWay  models.Amount
@@ -75,14 +75,16 @@ type checkoutPage struct {
 	ChainIDHex, Token, Call  string
 	RPCURL                   string
 	Due, Requested, Received models.Amount // Due is still to be sent
-	IsPart                   bool          // the amount to send is the missing part
-	Address                  string
-	AddressGroups            []string
-	Payee                    part         // the address in short, as wallets show it
-	Request                  template.URL // opens a wallet with the payment filled in (EIP-681)
-	QRCodes                  []qrPicture
-	ShowPay                  bool
-	HasFaucet                bool
+	// Of what a receipt is for, Credited is settled and Unconfirmed is not yet. Missing is what a reorg left open.
+	Credited, Unconfirmed, Missing models.Amount
+	IsPart                         bool // the amount to send is the missing part
+	Address                        string
+	AddressGroups                  []string
+	Payee                          part         // the address in short, as wallets show it
+	Request                        template.URL // opens a wallet with the payment filled in (EIP-681)
+	QRCodes                        []qrPicture
+	ShowPay                        bool
+	HasFaucet                      bool
 
 	IsReceipt                            bool   // it is paid: what was paid, when, and how
 	PaidAt, PaidText                     string // in ISO 8601 and for reading; "" if unknown
@@ -90,6 +92,7 @@ type checkoutPage struct {
 	Confirmations, RequiredConfirmations uint64
 	Estimate                             string
 	TxHash, TxURL                        string
+	IsRemoved                            bool // a reorg removed the transaction
 	ExplorerURL                          string
 	Reference                            string
 	Shop, LogoURL, Description           string
@@ -143,14 +146,18 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 		IsTest: c.Network.ChainID != mainnetChainID, ChainID: c.Network.ChainID,
 		ChainIDHex: fmt.Sprintf("0x%x", c.Network.ChainID),
 		Token:      c.Network.Token, RPCURL: c.Network.RPCURL, ExplorerURL: c.Network.ExplorerURL,
-		Requested: p.AmountRequested, Received: p.AmountReceived, Address: p.DepositAddress, Reference: p.Reference,
+		Requested: p.AmountRequested, Received: p.AmountReceived, Credited: p.AmountCredited,
+		Address: p.DepositAddress, Reference: p.Reference,
 		IsSimulated: p.IsTest, Shop: c.Shop, LogoURL: c.LogoURL, Description: p.Description,
 		IsPart: p.AmountReceived > 0 && missing > 0, Confirmations: c.Confirmations,
 		RequiredConfirmations: c.RequiredConfirmations,
 		ShowProgress:          p.TxHash != "" && missing == 0 && p.Status != models.StatusRejected,
-		TxHash:                cmp.Or(p.TxHash, c.RemovedTx),
-		NowMillis:             c.Now.UnixMilli(), EndMillis: end.UnixMilli(), EndText: end.UTC().Format(timeLayout),
+		TxHash:                cmp.Or(p.TxHash, c.RemovedTx), IsRemoved: p.TxHash == "",
+		NowMillis: c.Now.UnixMilli(), EndMillis: end.UnixMilli(), EndText: end.UTC().Format(timeLayout),
 		ReturnURL: p.ReturnURL, HasFaucet: c.HasFaucet, IsStopped: c.IsPaused, IsReceipt: p.Status == models.StatusPaid,
+	}
+	if page.IsReceipt {
+		page.Unconfirmed = max(0, p.AmountReceived-p.AmountCredited)
 	}
 	if !c.PaidAt.IsZero() {
 		page.PaidAt, page.PaidText = c.PaidAt.UTC().Format(time.RFC3339), c.PaidAt.UTC().Format(timeLayout)
@@ -162,16 +169,16 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 	if page.Texts, err = c.Language.textsAttribute(); err != nil {
 		return checkoutPage{}, err
 	}
-	if c.Network.ExplorerURL != "" && page.TxHash != "" && !p.IsTest {
-		page.TxURL = c.Network.ExplorerURL + "/tx/" + page.TxHash
-	}
 	isOver := !p.Status.IsFinal() && !c.IsPaused && !c.Now.Before(end)
 	if err := page.describe(c, missing, isOver); err != nil {
 		return checkoutPage{}, err
 	}
+	if c.Network.ExplorerURL != "" && page.TxHash != "" && !p.IsTest {
+		page.TxURL = c.Network.ExplorerURL + "/tx/" + page.TxHash
+	}
 	waits := !p.IsTest && !p.Status.IsFinal() && (p.Status == models.StatusPending || page.IsPart)
-	isReverted := p.Exception == models.ExceptionReverted
-	page.ShowPay, page.ShowTime = waits && !isOver && !isReverted, waits && (!isOver || isReverted)
+	page.ShowTime = waits && !isOver
+	page.ShowPay = page.ShowTime && p.Exception != models.ExceptionReverted && c.OnItsWay < missing
 	if page.Title, err = page.title(p.Status, missing); err != nil || p.Status.IsFinal() {
 		return page, err
 	}
@@ -245,8 +252,12 @@ func (page *checkoutPage) describe(c Checkout, missing models.Amount, isOver boo
 	}
 	var headline, advice string
 	page.Tone, headline, advice = textsOf(p, page.IsPart, isOver)
-	if headline == "h_pending" && c.OnItsWay > 0 {
+	switch {
+	case headline == "h_pending" && c.OnItsWay > 0:
 		headline, advice = "h_seen", "a_seen"
+	case headline == "h_reverted" && p.TxHash != "":
+		// A transfer still stands. It is not named, so that nobody takes it for the one that was removed.
+		page.TxHash, page.Missing = "", missing
 	}
 	var err error
 	if page.Headline, err = page.text(headline, nil); err != nil {
@@ -286,15 +297,17 @@ func textsOf(p models.Payment, isPart, isOver bool) (tone, headline, advice stri
 		return toneBad, "h_rejected", "a_after_reject"
 	case p.Status == models.StatusRejected:
 		return toneBad, "h_rejected", "a_rejected"
-	case p.Status == models.StatusExpired && p.Exception == models.ExceptionReverted:
-		return toneBad, "h_reverted", "a_reverted_end"
 	case p.Status == models.StatusExpired &&
 		(p.Exception == models.ExceptionPaidLate || p.AmountReceived >= p.Enough()):
 		return toneBad, "h_late", "a_late" // the exception is there once the transfer is credited
+	case p.Status == models.StatusExpired && p.Exception == models.ExceptionReverted:
+		return toneBad, "h_reverted", "a_reverted_end"
 	case p.Status == models.StatusExpired && p.AmountReceived > 0:
 		return toneBad, "h_underpaid", "a_underpaid"
 	case p.Status == models.StatusExpired:
 		return toneBad, "h_expired", "a_expired"
+	case p.Exception == models.ExceptionReverted && (p.Status == models.StatusPending || isPart) && isOver:
+		return toneWait, "h_reverted", "a_reverted_over"
 	case p.Exception == models.ExceptionReverted && (p.Status == models.StatusPending || isPart):
 		return toneWait, "h_reverted", "a_reverted"
 	case p.IsTest && p.Status == models.StatusPending:

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"embed"
 	"fmt"
 	"net/url"
@@ -22,7 +21,7 @@ const (
 	publishedHost = "https://paycow.net"
 )
 
-// DocsConfig is what the documentation page says about this installation.
+// DocsConfig is what the documentation says about this installation.
 type DocsConfig struct {
 	PublicURL     string
 	OpenAPI       []byte // the document from which the reference is generated
@@ -47,7 +46,7 @@ type Page struct {
 	Version string // changes when the content does
 }
 
-// Example is a complete program of the documentation page.
+// Example is a complete program of the documentation.
 type Example struct {
 	ID, Name string // of its language
 	File     string // file name of the program
@@ -137,8 +136,8 @@ func literalURL(address string) string {
 	return safe.String()
 }
 
-// docsPage is the content of the documentation page.
-type docsPage struct {
+// docsContent is what the templates of the documentation's pages read.
+type docsContent struct {
 	URL, Host     string
 	IsHTTPS       bool
 	Confirmations uint64
@@ -149,6 +148,10 @@ type docsPage struct {
 	Verifiers     []Example
 	Errors        []ErrorCode
 	Reference     reference
+	Call          operation  // of the page of a call
+	Schema        schemaView // of the page of a schema
+	Topics        []docsLink // every section of the guide, for the first page
+	Entries       []docsLink // every heading of the reference, for the first page
 	snippets      map[string]string
 }
 
@@ -156,7 +159,7 @@ type docsPage struct {
 type codeBlock struct{ Label, Text string }
 
 // Code returns a snippet with a label.
-func (p docsPage) Code(name, label string) (codeBlock, error) {
+func (p docsContent) Code(name, label string) (codeBlock, error) {
 	text, ok := p.snippets[name]
 	if !ok {
 		return codeBlock{}, fmt.Errorf("no such snippet: %q", name)
@@ -165,7 +168,7 @@ func (p docsPage) Code(name, label string) (codeBlock, error) {
 }
 
 // Answer returns the example response of a call from the OpenAPI document.
-func (p docsPage) Answer(operationID, label string) (codeBlock, error) {
+func (p docsContent) Answer(operationID, label string) (codeBlock, error) {
 	for _, group := range p.Reference.Groups {
 		for _, operation := range group.Operations {
 			if operation.ID == operationID && len(operation.Answers) > 0 && operation.Answers[0].Example != "" {
@@ -177,7 +180,7 @@ func (p docsPage) Answer(operationID, label string) (codeBlock, error) {
 }
 
 // Block returns a code block with a label.
-func (docsPage) Block(text, label string) codeBlock { return codeBlock{label, text} }
+func (docsContent) Block(text, label string) codeBlock { return codeBlock{label, text} }
 
 // choice is a choice of a language. Name is that of its radio buttons.
 type choice struct {
@@ -186,18 +189,17 @@ type choice struct {
 }
 
 // Choice returns the choice among the programs that verify a webhook, or that create a payment.
-func (p docsPage) Choice(name string) choice {
+func (p docsContent) Choice(name string) choice {
 	if name == "verify" {
 		return choice{name, p.Verifiers}
 	}
 	return choice{name, p.Examples}
 }
 
-// NewDocs renders the documentation page, which is the same for everybody.
-func NewDocs(config DocsConfig) (Page, error) {
+func (config DocsConfig) content() (docsContent, error) {
 	api, err := readReference(config.OpenAPI, config.PublicURL)
 	if err != nil {
-		return Page{}, fmt.Errorf("read the OpenAPI document: %w", err)
+		return docsContent{}, fmt.Errorf("read the OpenAPI document: %w", err)
 	}
 	address := literalURL(config.PublicURL)
 	host := address
@@ -206,21 +208,13 @@ func NewDocs(config DocsConfig) (Page, error) {
 	}
 	codes := slices.Clone(config.Errors)
 	slices.SortStableFunc(codes, func(a, b ErrorCode) int { return a.Status - b.Status })
-	return newPage("docs.html", docsPage{
+	return docsContent{
 		URL: address, Host: host, IsHTTPS: strings.HasPrefix(strings.ToLower(address), "https://"),
 		Confirmations: config.Confirmations, Window: span(config.Window), MaxAmount: config.MaxAmount.String(),
 		Currency: models.CurrencyUSDT,
 		Examples: Examples(config.PublicURL), Verifiers: Verifiers(),
 		Errors: codes, Reference: api, snippets: Snippets(config.PublicURL),
-	})
-}
-
-func newPage(name string, data any) (Page, error) {
-	var text bytes.Buffer
-	if err := write(&text, name, data); err != nil {
-		return Page{}, err
-	}
-	return Page{Content: text.Bytes(), Version: versionOf(text.Bytes())}, nil
+	}, nil
 }
 
 // span returns a duration in words.

@@ -14,7 +14,7 @@ import (
 //go:embed templates
 var files embed.FS
 
-var functions = template.FuncMap{"asset": assetPath, "prose": prose}
+var functions = template.FuncMap{"asset": assetPath, "iconData": iconData, "prose": prose}
 
 var templates = template.Must(template.New("").Funcs(functions).ParseFS(files, "templates/*.html"))
 

@@ -201,6 +201,21 @@ func TestCheckoutShowsPendingTransfers(t *testing.T) {
 	require.NotContains(t, render(t, examplePayment(func(*models.Payment) {}), 0), "was seen on the network")
 }
 
+// While all that is due is on its way, nobody is asked to send it again. While only a part is, the page still asks.
+func TestNobodyPaysTwiceWhileATransferIsOnItsWay(t *testing.T) {
+	t.Parallel()
+	c := exampleCheckout(examplePayment(func(*models.Payment) {}), 0)
+	for _, asks := range []string{"data-call", "ethereum:", "<svg", "data-copy", c.Payment.DepositAddress} {
+		c.OnItsWay = 49 * models.USDT
+		require.Contains(t, renderCheckout(t, c), asks)
+		c.OnItsWay = 50 * models.USDT
+		require.NotContains(t, renderCheckout(t, c), asks)
+	}
+	page := renderCheckout(t, c)
+	require.Equal(t, 1, titles(page, "Your payment is on its way"))
+	require.Contains(t, page, "countdown")
+}
+
 // Text from an operator or a shop never becomes markup or a link of another kind.
 func TestCheckoutEscapes(t *testing.T) {
 	t.Parallel()
@@ -297,14 +312,14 @@ func TestTitleWhileAPartIsMissing(t *testing.T) {
 func TestReceipt(t *testing.T) {
 	t.Parallel()
 	payment := examplePayment(func(p *models.Payment) {
-		p.Status, p.AmountReceived, p.TxHash = models.StatusPaid, 50*models.USDT, "0x12"
+		p.Status, p.AmountReceived, p.AmountCredited, p.TxHash = models.StatusPaid, 50*models.USDT, 50*models.USDT, "0x12"
 	})
 	c := exampleCheckout(payment, 12)
 	c.PaidAt = time.Date(2026, 3, 12, 22, 10, 5, 0, time.UTC)
 	page := renderCheckout(t, c)
 	require.Contains(t, page, `<time datetime="2026-03-12T22:10:05Z">2026-03-12 22:10 UTC</time>`)
 	require.Contains(t, page, `<p class="total"><strong><data value="50.00">`)
-	require.Contains(t, page, "data-print")
+	require.Contains(t, page, "data-print hidden>", "the script shows what needs it")
 	require.Contains(t, page, `href="https://etherscan.io/tx/0x12"`)
 	c.Payment.IsTest = true
 	require.NotContains(t, renderCheckout(t, c), "data-print")
@@ -314,22 +329,73 @@ func TestReceipt(t *testing.T) {
 	require.NotContains(t, renderCheckout(t, c), "total")
 }
 
-// After a reorg the page keeps the transaction and the clock.
+// A receipt is for what was credited. What arrived beyond that has a line of its own.
+func TestReceiptIsForWhatWasCredited(t *testing.T) {
+	t.Parallel()
+	c := exampleCheckout(examplePayment(func(p *models.Payment) {
+		p.Status, p.AmountReceived, p.AmountCredited = models.StatusPaid, 70*models.USDT, 50*models.USDT
+	}), 12)
+	const line = `<dt>Arrived, not confirmed yet</dt><dd><data value="20.00">`
+	page := renderCheckout(t, c)
+	require.Contains(t, page, `<p class="total"><strong><data value="50.00">`)
+	require.Contains(t, page, line)
+	c.Payment.AmountCredited = 70 * models.USDT
+	page = renderCheckout(t, c)
+	require.Contains(t, page, `<p class="total"><strong><data value="70.00">`)
+	require.NotContains(t, page, "not confirmed yet")
+}
+
+// A receipt from a test network says that it is for no real money.
+func TestReceiptNamesTheTestNetwork(t *testing.T) {
+	t.Parallel()
+	const badge = "Test network 11155111: no real money"
+	c := exampleCheckout(examplePayment(func(p *models.Payment) { p.Status = models.StatusPaid }), 12)
+	require.NotContains(t, renderCheckout(t, c), "Test network")
+	c.Network.ChainID = 11155111
+	require.Contains(t, renderCheckout(t, c), badge)
+	c.Payment.IsTest = true
+	require.NotContains(t, renderCheckout(t, c), badge, "a simulated payment has its own notice")
+}
+
+// After a reorg the page names the transaction that was removed, and keeps the clock until the time is up.
 func TestCheckoutAfterAReorg(t *testing.T) {
 	t.Parallel()
+	const removed, link = "<dt>Removed transaction</dt>", `href="https://etherscan.io/tx/0x12"`
 	c := exampleCheckout(examplePayment(func(p *models.Payment) { p.Exception = models.ExceptionReverted }), 0)
 	c.RemovedTx = "0x12"
 	page := renderCheckout(t, c)
-	require.Contains(t, page, `href="https://etherscan.io/tx/0x12"`)
+	require.Contains(t, page, link)
+	require.Contains(t, page, removed)
 	require.Contains(t, page, `<strong id="countdown" role="timer">30 min<`)
 	c.Now = c.Payment.ExpiresAt
-	require.Contains(t, renderCheckout(t, c), `<strong id="countdown" role="timer">time is up<`)
+	page = renderCheckout(t, c)
+	require.NotContains(t, page, "countdown")
+	require.NotContains(t, page, `id="until"`)
+	require.Contains(t, page, "and the time is up. It may still return by itself")
+	require.Contains(t, page, removed)
 	c.Payment.Status = models.StatusExpired
 	page = renderCheckout(t, c)
-	require.Contains(t, page, `href="https://etherscan.io/tx/0x12"`)
+	require.Contains(t, page, link)
 	require.NotContains(t, page, "countdown")
-	c.Payment.TxHash = "0x13"
-	require.NotContains(t, renderCheckout(t, c), "0x12", "the newest transaction counts")
+}
+
+// After a reorg of one part, the transfer that still stands is not taken for the removed one.
+func TestCheckoutAfterAReorgOfAPart(t *testing.T) {
+	t.Parallel()
+	for _, status := range []models.Status{models.StatusDetected, models.StatusExpired} {
+		c := exampleCheckout(examplePayment(func(p *models.Payment) {
+			p.Status, p.Exception, p.AmountReceived, p.TxHash = status, models.ExceptionReverted, 20*models.USDT, "0x13"
+		}), 1)
+		page := renderCheckout(t, c)
+		require.Contains(t, page, "The network reversed a transfer")
+		require.NotContains(t, page, "0x13")
+		require.Contains(t, page, `<dt>Missing</dt><dd><data value="30.00">`)
+		c.Payment.AmountReceived = 50 * models.USDT
+		page = renderCheckout(t, c)
+		require.Contains(t, page, "<dt>Transaction</dt>", "it is complete again")
+		require.Contains(t, page, "0x13")
+		require.NotContains(t, page, "<dt>Missing</dt>")
+	}
 }
 
 // A messenger that shows a preview of the link gets a title that tells nothing about the payment.
@@ -459,7 +525,7 @@ func TestWhatAWalletMustShow(t *testing.T) {
 	page := render(t, examplePayment(func(p *models.Payment) { p.Status, p.AmountReceived = models.StatusDetected, 20*models.USDT }), 1)
 	require.Contains(t, html.UnescapeString(page), `href="ethereum:0xdAC17F958D2ee523a2206206994597C13D831ec7@1/transfer`+
 		`?address=0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266&uint256=30000000"`)
-	require.Equal(t, 2, strings.Count(readable(page), "Your wallet must show 0xf39F…2266 as the recipient."))
+	require.Equal(t, 2, strings.Count(readable(page), "Your wallet must show 0xf39F…2266 as the recipient. If it shows another, cancel."))
 	require.Less(t, strings.Index(page, `data-qr="address"`), strings.Index(page, `data-qr="request"`))
 	require.Regexp(t, `id="qr-address"[^>]* checked`, page)
 	for _, status := range []models.Status{models.StatusConfirming, models.StatusPaid, models.StatusExpired, models.StatusRejected} {

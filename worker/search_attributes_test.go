@@ -15,7 +15,9 @@ import (
 func TestEngineRegistersWhatWorkflowsUpsert(t *testing.T) {
 	t.Parallel()
 	registered := engine.SearchAttributes()
-	for _, key := range []temporal.SearchAttributeKey{workflows.AttributePaymentStatus, workflows.AttributeTxHash} {
+	for _, key := range []temporal.SearchAttributeKey{
+		workflows.AttributePaymentStatus, workflows.AttributePaymentException, workflows.AttributeTxHash,
+	} {
 		require.Contains(t, registered, key.GetName())
 		require.Equal(t, registered[key.GetName()], key.GetValueType(), key.GetName())
 	}

@@ -19,9 +19,10 @@ func Payment(ctx workflow.Context, input models.PaymentInput) (models.PaymentRes
 	p := &payment{
 		id:        input.PaymentID,
 		rules:     rules.NewPayment(input),
-		transfers: workflow.GetSignalChannel(ctx, models.SignalTransfers),
-		rejects:   workflow.GetSignalChannel(ctx, models.SignalReject),
-		accepts:   workflow.GetSignalChannel(ctx, models.SignalAccept),
+		transfers: signalChannel(ctx, models.SignalTransfers, "The watcher reports transfers. Not for people."),
+		rejects: signalChannel(ctx, models.SignalReject,
+			"Reject the payment, unless it has ended before. Input: the reason, as a text in quotation marks."),
+		accepts: signalChannel(ctx, models.SignalAccept, "Accept an underpaid or late payment, which becomes PAID."),
 	}
 	if err := p.answerQueries(ctx); err != nil {
 		return models.PaymentResult{}, err
@@ -84,16 +85,24 @@ type payment struct {
 	timer     workflow.Future // fires when the expiry is to be checked; nil before it is needed
 }
 
+// signalChannel returns the channel of a signal, with what Temporal's web UI tells people about it.
+func signalChannel(ctx workflow.Context, name, description string) workflow.ReceiveChannel {
+	return workflow.GetSignalChannelWithOptions(ctx, name, workflow.SignalChannelOptions{Description: description})
+}
+
+// answerQueries sets the handlers of queries, with what Temporal's web UI tells people about them.
 func (p *payment) answerQueries(ctx workflow.Context) error {
-	err := workflow.SetQueryHandler(ctx, models.QueryPaymentState, func() (models.PaymentState, error) {
-		return p.rules.Recorded(), nil
-	})
-	if err != nil {
-		return fmt.Errorf("set the query handler: %w", err)
-	}
-	for _, name := range []string{models.QueryTransfers, models.QueryTransfersOld} {
-		err = workflow.SetQueryHandler(ctx, name, func() (models.TransfersSignal, error) { return p.rules.Transfers(), nil })
-		if err != nil {
+	state := func() (models.PaymentState, error) { return p.rules.Recorded(), nil }
+	transfers := func() (models.TransfersSignal, error) { return p.rules.Transfers(), nil }
+	for _, query := range []struct {
+		name, description string
+		handler           any
+	}{
+		{models.QueryPaymentState, "Where the payment stands: status, exception, what arrived and what was credited.", state},
+		{models.QueryTransfers, "Every transfer to the payment's address, with its block and its confirmations.", transfers},
+	} {
+		options := workflow.QueryHandlerOptions{Description: query.description}
+		if err := workflow.SetQueryHandlerWithOptions(ctx, query.name, query.handler, options); err != nil {
 			return fmt.Errorf("set the query handler: %w", err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	sdkpb "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
@@ -342,21 +343,31 @@ func TestFloodOfDust(t *testing.T) {
 	require.Equal(t, 20, largest)
 }
 
-// TestTransfersAreQueriedByBothNames covers the name that a reconciliation of an old version asks for.
-func TestTransfersAreQueriedByBothNames(t *testing.T) {
+// TestQueriesAndSignalsSayWhatTheyAreFor reads what Temporal's web UI offers to people.
+func TestQueriesAndSignalsSayWhatTheyAreFor(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	n := transfer(0, 50*models.USDT, time.Minute)
 	b.arrive(n, time.Minute)
 	b.run(testInput)
-	for _, name := range []string{"transfers", "known"} {
-		value, err := b.QueryWorkflow(name)
-		require.NoError(t, err, name)
-		var answer models.TransfersSignal
-		require.NoError(t, value.Get(&answer))
-		require.Len(t, answer.Transfers, 1, name)
-		require.Equal(t, n.TransferKey, answer.Transfers[0].TransferKey, name)
+	value, err := b.QueryWorkflow(models.QueryTransfers)
+	require.NoError(t, err)
+	var answer models.TransfersSignal
+	require.NoError(t, value.Get(&answer))
+	require.Len(t, answer.Transfers, 1)
+	require.Equal(t, n.TransferKey, answer.Transfers[0].TransferKey)
+
+	value, err = b.QueryWorkflow("__temporal_workflow_metadata")
+	require.NoError(t, err)
+	var metadata sdkpb.WorkflowMetadata
+	require.NoError(t, value.Get(&metadata))
+	described := map[string]bool{}
+	for _, definition := range append(metadata.Definition.QueryDefinitions, metadata.Definition.SignalDefinitions...) {
+		if !strings.HasPrefix(definition.Name, "__") {
+			described[definition.Name] = definition.Description != ""
+		}
 	}
+	require.Equal(t, map[string]bool{"state": true, "transfers": true, "reject": true, "accept": true}, described)
 }
 
 // TestHandTypedReason shows that a reason that no database accepts is cleaned before it is recorded.

@@ -13,9 +13,7 @@ import (
 	"net"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/ethereum/go-ethereum/crypto"
@@ -30,8 +28,6 @@ import (
 
 const (
 	devNamespace = "paycow"
-	// devReconcileEvery is shorter than an installation's default, so that a developer sees reports.
-	devReconcileEvery = time.Minute
 	// devMaxUnpaid is larger than an installation's default: no wallet looks for this money, and load tests pay nothing.
 	devMaxUnpaid = 200_000
 	// devRates is how many times the usual rate limits apply, for load tests.
@@ -93,7 +89,7 @@ var devFlags = map[string]string{
 // line for each wrong flag.
 func devSettings(cmd *cli.Command) (Settings, error) {
 	s := defaultSettings()
-	s.isDev, s.WatchMempool, s.ReconcileEvery = true, true, devReconcileEvery
+	s.isDev, s.WatchMempool = true, true
 	s.DatabaseURL, s.ChainID = "", 0 // found out later
 	s.MaxOpen, s.MaxTests = 0, 0     // load tests leave theirs open
 	for _, rate := range []*int{&s.RatePerKey, &s.RatePerNetwork, &s.RateOfStatus} {
@@ -299,52 +295,13 @@ func (d *dev) serve(ctx context.Context, started time.Time) error {
 		return errors.Join(err, listener.Close())
 	}
 	err = a.run(ctx, listener, true, func() {
-		if err := writeJSON(filepath.Join(d.dir, devFileName), d.file); err != nil {
-			d.log.ErrorContext(ctx, "cannot write "+devFileName, "error", err)
+		if err := d.writeFiles(); err != nil {
+			d.log.ErrorContext(ctx, "cannot write what the stack is reached with", "error", err)
 		}
-		d.greet(time.Since(started))
+		greet(d.out, d.file, greeting{
+			took: time.Since(started), node: d.node, dir: d.dir, isUsualDir: !d.cmd.IsSet("data-dir"), program: invocation(),
+		})
 	})
 	d.sayf("stopping")
 	return err
-}
-
-// greet prints where everything is and how to make the first payment.
-func (d *dev) greet(took time.Duration) {
-	table := tabwriter.NewWriter(d.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "\nPayCow is ready after %s.\n\n", took.Round(10*time.Millisecond))
-	fmt.Fprintf(table, "  API and pages\t%s\n", d.file.APIURL)
-	fmt.Fprintf(table, "  Temporal UI\t%s\n", d.file.TemporalUIURL)
-	chainID := strconv.FormatUint(d.file.ChainID, 10)
-	fmt.Fprintf(table, "  Ethereum RPC\t%s\t(chain %s, token %s)\n", d.node, chainID, d.file.TokenAddress)
-	fmt.Fprintf(table, "  Everything else\t%s\t(keys, credentials, accounts)\n", filepath.Join(d.dir, devFileName))
-	_ = table.Flush()
-	fmt.Fprintf(d.out, `
-To make a first payment, run in another terminal:
-
-  curl -X POST %s/api/payment/create -H 'Content-Type: application/json' \
-    -H 'x-api-key: %s' -H 'x-api-secret: %s' \
-    -d '{"amount": 50.00, "userId": "user_123456", "network": "ERC20"}'
-`, d.file.APIURL, d.file.Operator.APIKey, d.file.Operator.APISecret)
-	if d.file.FaucetKey != "" {
-		fmt.Fprintf(d.out, "  go run ./cmd/paycow pay <sessionId>%s\n", d.dataDirFlag())
-	} else {
-		fmt.Fprintln(d.out, "\nThen send that amount of the token to the deposit address.")
-	}
-	if d.file.Operator.TestAPIKey != "" {
-		fmt.Fprintf(d.out, `
-A key for test payments, whose outcome is simulated (%s/docs#test-mode):
-
-  x-api-key: %s
-  x-api-secret: %s
-`, d.file.APIURL, d.file.Operator.TestAPIKey, d.file.Operator.TestAPISecret)
-	}
-	fmt.Fprintln(d.out, "\nHere the admin needs no second factor. Every other command requires one.")
-	fmt.Fprintln(d.out)
-}
-
-func (d *dev) dataDirFlag() string {
-	if d.cmd.IsSet("data-dir") {
-		return " --data-dir " + d.dir
-	}
-	return ""
 }

@@ -17,6 +17,7 @@ import (
 const (
 	devDataDir      = ".paycow"
 	devFileName     = "dev.json"
+	devEnvName      = "dev.env"
 	devSecretsName  = "secrets.json"
 	devDatabaseName = "paycow.db"
 )
@@ -85,9 +86,11 @@ func (d *dev) prepareDirectory() error {
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return fmt.Errorf("--data-dir: %w", err)
 	}
-	// The last run's file is stale until everything is ready again.
-	if err := os.Remove(filepath.Join(d.dir, devFileName)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("--data-dir: %w", err)
+	// The last run's files are stale until everything is ready again.
+	for _, name := range []string{devFileName, devEnvName} {
+		if err := os.Remove(filepath.Join(d.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("--data-dir: %w", err)
+		}
 	}
 	content, err := os.ReadFile(path) //nolint:gosec // in the directory that the user named
 	switch {
@@ -144,14 +147,29 @@ func removeDevDirectory(dir, marker string) error {
 	return os.RemoveAll(dir)
 }
 
-// writeJSON replaces a file that holds secrets in one step, so that a reader never sees half of it.
+// writeFiles writes dev.json, and dev.env: the same credentials for a shell.
+func (d *dev) writeFiles() error {
+	env := fmt.Sprintf("export PAYCOW_URL='%s' PAYCOW_API_KEY='%s' PAYCOW_API_SECRET='%s'\n",
+		d.file.APIURL, d.file.Operator.APIKey, d.file.Operator.APISecret)
+	if err := replaceFile(filepath.Join(d.dir, devEnvName), []byte(env)); err != nil {
+		return err
+	}
+	return writeJSON(filepath.Join(d.dir, devFileName), d.file)
+}
+
+// writeJSON replaces a file by a value's JSON.
 func writeJSON(path string, value any) error {
 	content, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		return err
 	}
+	return replaceFile(path, append(content, '\n'))
+}
+
+// replaceFile replaces a file that holds secrets in one step, so that a reader never sees half of it.
+func replaceFile(path string, content []byte) error {
 	temporary := path + ".new"
-	if err := os.WriteFile(temporary, append(content, '\n'), 0o600); err != nil {
+	if err := os.WriteFile(temporary, content, 0o600); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return os.Rename(temporary, path)

@@ -36,7 +36,7 @@ func devSettingsOf(t *testing.T, args ...string) (s Settings, err error) {
 func TestDevSettings(t *testing.T) {
 	want := defaultSettings()
 	want.HTTPAddr, want.DatabaseURL, want.ChainID = "127.0.0.1:8080", "", 0
-	want.BlockTime, want.WatchMempool, want.ReconcileEvery, want.isDev = time.Second, true, time.Minute, true
+	want.BlockTime, want.WatchMempool, want.isDev = time.Second, true, true
 	want.LogLevel, want.MaxUnpaid, want.MaxOpen, want.MaxTests = slog.LevelWarn, devMaxUnpaid, 0, 0
 	want.RatePerKey, want.RatePerNetwork, want.RateOfStatus = 600_000, 1_200_000, 120_000
 	got, err := devSettingsOf(t)

@@ -74,6 +74,8 @@ func TestEveryEnding(t *testing.T) {
 		awaitFound(t, temporal, fmt.Sprintf(`PaymentStatus="CONFIRMING" AND TxHash=%q`, fee.Hash().Hex()), id)
 		awaitFound(t, temporal, fmt.Sprintf(`DepositAddress=%q`, paid.DepositAddress), id)
 		awaitFound(t, temporal, fmt.Sprintf(`PaymentReference=%q`, paid.Reference), id)
+		awaitFound(t, temporal, `UserId="user_123456" AND PaymentStatus="CONFIRMING" AND PaymentException IS NULL AND TxHash IN (`+
+			fmt.Sprintf("%q)", fee.Hash().Hex()), id)
 	})
 
 	for id, want := range map[string]string{
@@ -87,6 +89,12 @@ func TestEveryEnding(t *testing.T) {
 	s.await(accepted.SessionID, "PAID ACCEPTED")
 	s.await(late.SessionID, "EXPIRED PAID_LATE")
 	require.Equal(t, (50+51+20+49+50+50)*models.USDT, s.available())
+	for exception, id := range map[models.Exception]string{
+		models.ExceptionOverpaid: over.SessionID, models.ExceptionPaidLate: late.SessionID,
+		models.ExceptionAccepted: accepted.SessionID, models.ExceptionAfterReject: afterReject.SessionID,
+	} {
+		awaitFound(t, temporal, fmt.Sprintf("PaymentException=%q", exception), models.PaymentWorkflowID(id))
+	}
 
 	examine(t, temporal, map[string]created{
 		"paid": paid, "overpaid": over, "underpaid": under, "expired": expired, "paid_late": late, "rejected": rejected,

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync/atomic"
+	"time"
 
 	"go.temporal.io/server/common/log"
 	"go.temporal.io/server/common/log/tag"
@@ -19,13 +22,19 @@ type logAdapter struct {
 
 // phase is shared by all loggers of one engine.
 type phase struct {
-	// serving is false while the services are starting. They log dozens of warnings about refused connections then,
-	// which are dropped.
-	serving atomic.Bool
+	// serving is the time since when the services serve, nil while they are starting. They log dozens of warnings about
+	// refused connections then, which are dropped.
+	serving atomic.Pointer[time.Time]
 	// ended is true once Stop has been called. From then on everything is dropped: broken polls and lost connections
 	// are expected, and goroutines that Temporal leaves behind keep logging them.
 	ended atomic.Bool
 }
+
+// newNamespaceTime is for how long after the start a namespace may be missing without a warning.
+const newNamespaceTime = time.Minute
+
+// serve says that the services serve since then.
+func (p *phase) serve(since time.Time) { p.serving.Store(&since) }
 
 // knownNoise are warnings about things that are so on purpose.
 var knownNoise = map[string]bool{
@@ -61,9 +70,24 @@ func (l *logAdapter) Debug(string, ...tag.Tag) {}
 func (l *logAdapter) Info(string, ...tag.Tag)  {}
 
 func (l *logAdapter) Warn(msg string, tags ...tag.Tag) {
-	if l.phase.serving.Load() && !knownNoise[msg] {
-		l.write(slog.LevelWarn, msg, tags)
+	since := l.phase.serving.Load()
+	if since == nil || knownNoise[msg] {
+		return
 	}
+	// A new installation creates its namespace right after the start. Temporal's own worker for it asks before
+	// Temporal's caches have it.
+	if isOfMissingNamespace(tags) && time.Since(*since) < newNamespaceTime {
+		return
+	}
+	l.write(slog.LevelWarn, msg, tags)
+}
+
+// isOfMissingNamespace reports whether a warning is about a namespace that Temporal does not find.
+func isOfMissingNamespace(tags []tag.Tag) bool {
+	return slices.ContainsFunc(tags, func(t tag.Tag) bool {
+		text := fmt.Sprint(t.Value())
+		return strings.HasPrefix(text, "Namespace ") && strings.HasSuffix(text, " is not found.")
+	})
 }
 
 func (l *logAdapter) Error(msg string, tags ...tag.Tag) { l.write(slog.LevelError, msg, tags) }

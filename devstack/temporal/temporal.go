@@ -117,7 +117,7 @@ func (e *Server) start(ctx context.Context, cfg Config, addresses addresses, per
 	if err := waitServing(ctx, e.address, e.certs); err != nil {
 		return err
 	}
-	e.log.phase.serving.Store(true)
+	e.log.phase.serve(time.Now())
 	if cfg.UIAddr == "" {
 		return nil
 	}

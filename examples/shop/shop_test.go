@@ -287,7 +287,8 @@ func TestOneEventFromManySides(t *testing.T) {
 // Only what PayCow signed is taken.
 func TestWebhooks(t *testing.T) {
 	t.Parallel()
-	s := newShop(t)
+	s, log := newShop(t), &strings.Builder{}
+	s.log = slog.New(slog.NewTextHandler(log, nil))
 	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte("a key of 32 bytes for this test!"))
 	post := func(signWith, id string, event client.Event) int {
 		body, err := json.Marshal(event)
@@ -310,7 +311,9 @@ func TestWebhooks(t *testing.T) {
 	require.NoError(t, set(t.Context(), s.books.db, settingSecret, secret))
 	require.Equal(t, http.StatusBadRequest, post("whsec_QUJD", "e", event))
 	require.Empty(t, s.marks(t))
+	require.NotContains(t, log.String(), "verified")
 	require.Equal(t, http.StatusNoContent, post(secret, "e", event))
+	require.Contains(t, log.String(), `msg="a webhook is verified" type=payment.paid event=e`)
 	require.Equal(t, http.StatusNoContent, post(secret, "e", event), "a repeat is a success")
 	require.Equal(t, []string{"paid"}, s.marks(t))
 	require.NoError(t, s.books.db.Close())

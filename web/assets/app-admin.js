@@ -2,7 +2,7 @@
 (() => {
   'use strict';
   const {
-    $, $$, el, call, query, explain, fill, amount, time, badge, short, external, toast, ask, table, empty, Pager, bindFilters, views, isLoggedOut, alarmKinds,
+    $, $$, el, call, query, explain, fill, amount, time, badge, period, bindDownload, external, toast, ask, table, empty, searchedTo, Pager, bindFilters, views, isLoggedOut, alarmKinds,
     showPayment, clearPayment, paymentColumns, security, bindSession, confirmFields, confirmation, copy, showKeys, nameOfKey,
   } = window.paycow;
 
@@ -56,7 +56,7 @@
   // ---- Operators ----
 
   const operatorsList = listOf('operators');
-  const waitingPager = new Pager($('[data-waiting-pager]'), () => shown.load());
+  const waitingPager = new Pager($('[data-waiting-pager]'), () => shown.load(), 'waiting');
   const showOperatorFilters = bindFilters($('[data-filters]', operatorsList.root), 'operators');
   let operatorFilters = {};
 
@@ -64,7 +64,7 @@
     approve: { label: 'Approve', class: 'primary', done: 'approved', text: 'The account becomes active and receives its first API key and secret. Its owner gets a link to set a password.', required: false },
     reject: { label: 'Reject', class: 'danger', done: 'rejected', danger: true, text: 'The application is turned down. Whoever owns the e-mail address may apply again.', required: true },
     delete: { label: 'Delete', class: 'danger', done: 'deleted', danger: true, text: 'The application is deleted. Whoever owns the e-mail address may apply again.', isBare: true },
-    suspend: { label: 'Suspend', class: 'danger', done: 'suspended', danger: true, text: 'Its API key can create no new payments. Open payments continue and are credited. The operator sees your reason.', required: true },
+    suspend: { label: 'Suspend', class: 'danger', done: 'suspended', danger: true, text: 'It creates no new payments and changes nothing. It can still read its payments and balance: if its API keys have leaked, revoke them under “Access…”. Open payments continue and are credited. The operator sees your reason.', required: true },
     reactivate: { label: 'Reactivate', class: '', done: 'reactivated', text: 'The account can take payments again with its existing credentials.', required: false },
   };
   const possible = { PENDING: ['approve', 'reject'], ACTIVE: ['suspend'], SUSPENDED: ['reactivate'], REJECTED: [] };
@@ -183,20 +183,20 @@
     show(_, parameters) {
       showOperatorFilters(parameters);
       operatorFilters = { search: parameters.get('search') || '', status: parameters.get('status') || '' };
-      operatorsList.pager.reset();
-      waitingPager.reset();
+      operatorsList.pager.read(parameters);
+      waitingPager.read(parameters);
     },
     async load(isCurrent) {
       const [waiting, all] = await Promise.all([
-        call('GET', '/api/admin/operators' + query({ status: 'PENDING', cursor: waitingPager.cursor })),
-        call('GET', '/api/admin/operators' + query({ ...operatorFilters, cursor: operatorsList.pager.cursor })),
+        call('GET', '/api/admin/operators' + query({ waiting: 'true', search: operatorFilters.search, cursor: waitingPager.cursor })),
+        call('GET', '/api/admin/operators' + query({ ...operatorFilters, waiting: 'false', cursor: operatorsList.pager.cursor })),
       ]);
       if (!isCurrent()) return;
-      fill($('[data-waiting]'), JSON.stringify(waiting.operators), () => el('div', { class: 'card' }, waiting.operators.length
+      fill($('[data-waiting]'), JSON.stringify([waiting.operators, operatorFilters.search]), () => el('div', { class: 'card' }, waiting.operators.length
         ? waiting.operators.map((o) => el('div', { class: 'request' },
           el('div', {}, el('h3', {}, o.name), el('p', { class: 'muted' }, o.email, o.emailVerified ? '' : ' (unverified)', o.website ? ' · ' : '', website(o)), el('p', { class: 'muted' }, 'applied ', time(o.createdAt))),
           el('div', { class: 'actions' }, buttons(o))))
-        : empty('Nobody is waiting', 'New accounts appear here.')));
+        : operatorFilters.search ? empty('Nobody who is waiting matches') : empty('Nobody is waiting', 'New accounts appear here.')));
       waitingPager.show(waiting.nextCursor);
       fill(operatorsList.list, JSON.stringify(all.operators), () => (all.operators.length ? table('Operators', operatorColumns, all.operators) : empty('No operators', 'Nothing matches these filters.')));
       operatorsList.pager.show(all.nextCursor);
@@ -245,6 +245,7 @@
   const paymentsList = listOf('payments');
   const showPaymentFilters = bindFilters($('[data-filters]', paymentsList.root), 'payments');
   let paymentFilters = {};
+  let isSearched = false; // a search for parts reads much, so its result is not polled
   const workflow = (url, more) => (url ? external(url, 'Workflow', more) : el('span', { class: 'muted' }, '–'));
   const listColumns = [
     paymentColumns.amount, paymentColumns.status,
@@ -257,14 +258,17 @@
     show(_, parameters) {
       showPaymentFilters(parameters);
       paymentFilters = Object.fromEntries(['search', 'status', 'exception', 'operatorId'].map((name) => [name, parameters.get(name) || '']));
-      paymentsList.pager.reset();
+      paymentsList.pager.read(parameters);
     },
-    async load(isCurrent) {
-      const page = await call('GET', '/api/admin/payments' + query({ ...paymentFilters, cursor: paymentsList.pager.cursor, limit: 25 }));
+    async load(isCurrent, isPoll) {
+      if (isPoll && isSearched) return;
+      isSearched = false;
+      const page = await call('GET', '/api/admin/payments' + query({ ...paymentFilters, match: paymentFilters.search && 'part', cursor: paymentsList.pager.cursor, limit: 25 }));
       if (!isCurrent()) return;
+      isSearched = Boolean(paymentFilters.search);
       const isFiltered = Object.values(paymentFilters).some(Boolean);
-      fill(paymentsList.list, JSON.stringify([page.payments, isFiltered]), () => (page.payments.length ? table('Payments', listColumns, page.payments, { isLinked: true })
-        : isFiltered ? empty('Nothing matches', 'The search matches a complete reference, user, transaction, address or id.') : empty('No payments yet')));
+      fill(paymentsList.list, JSON.stringify([page.payments, isFiltered, page.searchedTo]), () => [page.payments.length ? table('Payments', listColumns, page.payments, { isLinked: true })
+        : isFiltered ? empty(page.searchedTo ? 'Nothing matches so far' : 'Nothing matches', page.searchedTo ? '' : 'The search looks for a part of the reference, user, description, metadata, transaction or address, or for a complete id.') : empty('No payments yet'), searchedTo(page)].filter(Boolean));
       paymentsList.pager.show(page.nextCursor);
     },
   };
@@ -326,7 +330,7 @@
 
   const alarmsList = listOf('alarms');
   const titleOf = (alarm) => alarmKinds[alarm.kind] || alarm.kind;
-  const openPager = new Pager($('[data-open-pager]'), () => shown.load());
+  const openPager = new Pager($('[data-open-pager]'), () => shown.load(), 'open');
 
   const openAlarm = (alarm) => el('article', { class: 'card alarm' + (alarm.haltsCrediting ? ' halts' : ''), 'aria-labelledby': 'alarm-' + alarm.id },
     el('div', { class: 'alarm-head' },
@@ -359,9 +363,9 @@
   ];
 
   const alarms = {
-    show() {
-      openPager.reset();
-      alarmsList.pager.reset();
+    show(_, parameters) {
+      openPager.read(parameters);
+      alarmsList.pager.read(parameters);
     },
     async load(isCurrent) {
       const [open, old] = await Promise.all([
@@ -385,24 +389,26 @@
   let auditFilters = {};
   const auditColumns = [
     { title: 'When', class: 'nowrap', cell: (entry) => time(entry.at, true) },
-    { title: 'Who', class: 'wrap wide', cell: (entry) => el('span', {}, about(entry.actor), entry.address ? el('span', { class: 'sub' }, entry.address) : '') },
-    { title: 'What', class: 'nowrap', cell: (entry) => el('code', {}, entry.action) },
-    { title: 'About', label: true, class: 'wrap', cell: (entry) => about(entry.subject) },
+    { title: 'Who', class: 'wrap wide', cell: (entry) => el('span', {}, entry.actorType === 'operator' && entry.actorName ? 'operator ' : '', named(entry.actor, entry.actorName), entry.actorType === 'operator' && entry.actorEmail ? el('span', { class: 'sub' }, entry.actorEmail) : '', entry.address ? el('span', { class: 'sub' }, entry.address) : '') },
+    { title: 'Action', class: 'wrap', cell: (entry) => el('strong', {}, entry.actionText) },
+    { title: 'About', label: true, class: 'wrap', cell: (entry) => named(entry.subject, entry.subjectName) },
     { title: 'Detail', class: 'wrap full', cell: (entry) => document.createTextNode(entry.detail || '') },
   ];
-  const about = (subject) => {
-    const [, kind, id] = /^([a-z]+):([0-9a-f]{24})$/.exec(subject || '') || [];
-    if (!id) return document.createTextNode(subject || '–');
-    const name = [kind + ' ', short(id)];
-    if (kind === 'payment') return el('a', { href: '#payment/' + id }, name);
-    return kind === 'operator' ? el('a', { href: '#operators' + query({ search: id }) }, name) : el('span', {}, name);
-  };
+  // named shows who or what an entry of the audit log names, with a link where there is a page about it.
+  function named(word, name) {
+    const [, kind, id] = /^([a-z]+):([0-9a-f]{24})$/.exec(word || '') || [];
+    if (!id) return document.createTextNode(name || word.replace(':', ' ') || '–');
+    const text = name || 'deleted ' + kind;
+    const look = { title: word };
+    if (kind === 'payment') return el('span', look, 'payment ', name ? el('a', { href: '#payment/' + id }, text) : el('code', {}, id));
+    return kind === 'operator' && name ? el('a', { ...look, href: '#operators' + query({ search: id }) }, text) : el('span', look, text);
+  }
 
   const audit = {
     show(_, parameters) {
       showAuditFilters(parameters);
-      auditFilters = { actor: parameters.get('actor') || '', action: parameters.get('action') || '' };
-      auditList.pager.reset();
+      auditFilters = { ...Object.fromEntries(['actor', 'action', 'subject'].map((name) => [name, parameters.get(name) || ''])), ...period(parameters) };
+      auditList.pager.read(parameters);
     },
     async load(isCurrent) {
       const page = await call('GET', '/api/admin/audit' + query({ ...auditFilters, cursor: auditList.pager.cursor }));
@@ -412,14 +418,20 @@
     },
   };
 
+  for (const [list, name, address] of [
+    [operatorsList, 'operators', () => ['/api/admin/operators', operatorFilters]],
+    [paymentsList, 'payments', () => ['/api/admin/payments', { ...paymentFilters, match: paymentFilters.search && 'part' }]],
+    [auditList, 'audit-log', () => ['/api/admin/audit', auditFilters]],
+  ]) bindDownload($('[data-csv]', list.root), name, address);
+
   // ---- Start ----
 
   // withGlance updates the counts along with the view. If the counts fail, the view is still shown.
   const withGlance = (view) => ({
     ...view,
-    load: async (isCurrent) => {
+    load: async (isCurrent, isPoll) => {
       const counts = glance().catch((error) => { if (isLoggedOut(error)) throw error; });
-      await view.load?.(isCurrent);
+      await view.load?.(isCurrent, isPoll);
       await counts;
     },
   });

@@ -2,8 +2,8 @@
 (() => {
   'use strict';
   const {
-    $, $$, el, call, send, query, explain, fill, amount, isZero, time, toast, copy, onSubmit, ask, table, empty, Pager, bindFilters, views,
-    badge, isLoggedOut, Failure, showPayment, clearPayment, paymentColumns, Chart, drawDays, security, bindSession, confirmFields, confirmation, copyable, showKeys, nameOfKey, webhooks,
+    $, $$, el, call, query, explain, fill, amount, isZero, time, dayStart, period, bindDownload, toast, copy, onSubmit, ask, table, empty, searchedTo, Pager, bindFilters, views,
+    badge, isLoggedOut, Failure, showPayment, clearPayment, paymentColumns, Chart, drawDays, security, bindSession, confirmFields, confirmation, copyable, showKeys, nameOfKey, webhooks, balance,
   } = window.paycow;
 
   const ready = bindSession('operator');
@@ -17,8 +17,8 @@
       if (place.matches('input')) place.value = text;
       else place.textContent = text;
     }
-    const isActive = me.status === 'ACTIVE';
-    for (const link of $$('[data-for]')) link.hidden = (link.dataset.for === 'active') !== isActive;
+    const standing = { ACTIVE: 'active', SUSPENDED: 'suspended' }[me.status] || 'waiting';
+    for (const link of $$('[data-for]')) link.hidden = !link.dataset.for.split(' ').includes(standing);
     guard.update(me.totpEnabled, me.recoveryCodesLeft);
   }
   const guard = security('operator', readMe);
@@ -35,7 +35,7 @@
       next: ['If you think this is a mistake, contact the admin of this installation and give your e-mail address.'],
     },
     SUSPENDED: {
-      headline: 'Your account is suspended', text: 'Its API key cannot create new payments. Nothing is lost: open payments continue, and whatever arrives is credited to your balance.',
+      headline: 'Your account is suspended', text: 'Its API key cannot create new payments. Nothing is lost: open payments continue, and whatever arrives is credited to your balance. You can still see your balance and your payments.',
       next: ['Contact the admin of this installation.', 'Once an admin reactivates the account, your existing credentials work again.'],
     },
   };
@@ -51,6 +51,16 @@
     showStanding();
   }
 
+  // watched is a view of a suspended operator, who sees the whole dashboard once the account is active again.
+  const watched = (view) => ({
+    ...view,
+    load: async (isCurrent) => {
+      await view.load(isCurrent);
+      await readMe();
+      if (me.status !== shownStatus) location.reload();
+    },
+  });
+
   function showStanding() {
     const standing = standings[me.status];
     if (!standing) return;
@@ -63,7 +73,8 @@
   }
 
   // An operator who is suspended while the dashboard is open sees the account's status.
-  window.paycow.onForbidden = () => readMe().then(() => { if (me.status !== 'ACTIVE') location.reload(); }, () => {});
+  let shownStatus;
+  window.paycow.onForbidden = () => readMe().then(() => { if (me.status !== shownStatus) location.reload(); }, () => {});
 
   // ---- Overview ----
 
@@ -102,8 +113,11 @@
       put('volume-note', `Credited in ${stats.days.length} days; ${totals.paid} of ${totals.created} payments paid`);
       put('conversion', totals.conversion === null ? '–' : percent(totals.conversion));
       put('conversion-note', `Of ${totals.paid + totals.expired + totals.rejected} ended payments; ${totals.open} open`);
+      const isNew = !recent.payments.length; // empty charts would say nothing
+      $('[data-begin]').hidden = !isNew || me.status !== 'ACTIVE';
+      for (const chart of $$('[data-charts]')) chart.hidden = isNew;
       const signature = JSON.stringify(stats.days);
-      if (fill($('[data-stat="table"]'), signature, () => table('Payments by day', dayColumns, [...stats.days].reverse()))) drawDays(charts, stats.days);
+      if (!isNew && fill($('[data-stat="table"]'), signature, () => table('Payments by day', dayColumns, [...stats.days].reverse()))) drawDays(charts, stats.days);
       fill($('[data-recent]'), JSON.stringify(recent.payments), () => (recent.payments.length
         ? table('Newest payments', recentColumns, recent.payments, { isLinked: true })
         : el('p', { class: 'empty' }, el('strong', {}, 'No payments yet'), 'Create the first one with the request under ', el('a', { href: '#credentials' }, 'Credentials'), '.')));
@@ -120,12 +134,13 @@
 
   const listColumns = [paymentColumns.amount, paymentColumns.status, paymentColumns.user, paymentColumns.reference, paymentColumns.created];
 
-  // dayStart returns the start of a day in the viewer's time zone.
-  function dayStart(text, later = 0) {
-    const [year, month, date] = text.split('-').map(Number);
-    const at = new Date(year, month - 1, date + later);
-    return Number.isNaN(at.getTime()) ? '' : at.toISOString();
-  }
+  // The totals of what the filters select are read when they change, and then once a minute.
+  const totals = $('[data-totals]', paymentsView);
+  let totalsAt = 0;
+  let isSearched = false; // a search for parts reads much, so its result is not polled
+  const showTotals = (sums) => (sums === null ? ['More than 10,000 payments. Choose a shorter period to see totals.'] : [
+    el('strong', {}, amount(sums.payments)), sums.payments === 1 ? ' payment' : ' payments', ' · due ', amount(sums.amountRequested), ' · received ', amount(sums.amountReceived), ' · credited ', amount(sums.amountCredited), ' USDT',
+  ]);
 
   const payments = {
     show(_, parameters) {
@@ -133,41 +148,65 @@
       const pick = (name) => parameters.get(name) || '';
       filters = {
         search: pick('search'), status: pick('status'), exception: pick('exception'),
-        test: pick('test'), from: pick('from') && dayStart(pick('from')), to: pick('to') && dayStart(pick('to'), 1),
+        test: pick('test'), ...period(parameters),
       };
-      pager.reset();
+      pager.read(parameters);
+      totalsAt = 0;
+      fill(totals, '', '');
     },
-    async load(isCurrent) {
-      const page = await call('GET', '/api/payments' + query({ ...filters, cursor: pager.cursor, limit: 25 }));
+    async load(isCurrent, isPoll) {
+      if (isPoll && isSearched) return;
+      isSearched = false;
+      const isNew = !filters.search && !filters.test && Date.now() - totalsAt > 60_000;
+      const page = await call('GET', '/api/payments' + query({ ...filters, match: filters.search && 'part', cursor: pager.cursor, limit: 25, totals: isNew && 'true' }));
       if (!isCurrent()) return;
+      isSearched = Boolean(filters.search);
+      if (isNew) {
+        totalsAt = Date.now();
+        fill(totals, JSON.stringify(page.totals), () => showTotals(page.totals));
+      }
       const { test, ...others } = filters;
       const isFiltered = Object.values(others).some(Boolean);
-      fill(list, JSON.stringify([page.payments, isFiltered, test]), () => (page.payments.length ? table('Payments', listColumns, page.payments, { isLinked: true })
-        : isFiltered ? empty('Nothing matches', 'The search matches a complete reference, user, transaction, address or id.') : test ? empty('No test payments', 'Make an API key for test payments, and create one with it. They are kept for 30 days.') : empty('No payments yet')));
+      fill(list, JSON.stringify([page.payments, isFiltered, test, page.searchedTo]), () => [page.payments.length ? table('Payments', listColumns, page.payments, { isLinked: true })
+        : isFiltered ? empty(page.searchedTo ? 'Nothing matches so far' : 'Nothing matches', page.searchedTo ? '' : 'The search looks for a part of the reference, user, description, metadata, transaction or address, or for a complete id.') : test ? empty('No test payments', 'Make an API key for test payments, and create one with it. They are kept for 30 days.') : empty('No payments yet'), searchedTo(page)].filter(Boolean));
       pager.show(page.nextCursor);
     },
   };
 
-  // The CSV holds everything that matches the filters, not only the visible page.
-  $('[data-csv]').addEventListener('click', async (event) => {
-    const button = event.currentTarget;
-    if (button.getAttribute('aria-busy')) return;
-    button.setAttribute('aria-busy', 'true');
-    try {
-      const answer = await send('GET', '/api/payments' + query({ ...filters, limit: 200 }), undefined, 'text/csv');
-      const url = URL.createObjectURL(await answer.blob());
-      const link = el('a', { href: url, download: `paycow-payments-${new Date().toISOString().slice(0, 10)}.csv` });
-      document.body.append(link);
-      link.click();
-      link.remove();
-      setTimeout(() => URL.revokeObjectURL(url), 60_000);
-      toast('The CSV was downloaded.');
-    } catch (error) {
-      if (isLoggedOut(error)) window.paycow.onLoggedOut();
-      else $('[data-page-error]').textContent = error instanceof Failure ? explain(error) : 'The download was cut off. Please try again.';
-    } finally {
-      button.removeAttribute('aria-busy');
-    }
+  bindDownload($('[data-csv]', paymentsView), 'payments', () => ['/api/payments', { ...filters, match: filters.search && 'part' }]);
+
+  // A request that is sent again, because its answer was lost, makes no second payment: it has the key it had before.
+  const createKeys = new Map(); // by what was asked for
+
+  $('[data-new-payment]').addEventListener('click', async () => {
+    let made;
+    await ask({
+      title: 'New payment', text: 'It gets a checkout page of its own. Send the page’s link to the payer.',
+      fields: [
+        { name: 'amount', label: 'Amount in USDT', required: true, maxlength: 20, inputmode: 'decimal', autocomplete: 'off' },
+        { name: 'userId', label: 'User', required: true, maxlength: 256, autocomplete: 'off', hint: 'Your own id for the payer or the order. Only you see it.' },
+        { name: 'description', label: 'Description', maxlength: 200, autocomplete: 'off', hint: 'The payer reads it on the checkout page.' },
+        { name: 'minutes', label: 'Minutes to pay', type: 'number', min: 5, max: 1440, step: 1, inputmode: 'numeric', hint: 'From 5 to 1440 (one day). Without it, the installation’s payment window applies.' },
+      ],
+      confirm: 'Create payment',
+      run: async ({ amount: wanted, userId, description, minutes }) => {
+        const order = {
+          amount: wanted.trim(), userId: userId.trim(), network: 'ERC20', ...(description.trim() && { description: description.trim() }), ...(minutes && { expiresIn: Math.round(Number(minutes) * 60) }),
+        };
+        const text = JSON.stringify(order);
+        if (!createKeys.has(text)) createKeys.set(text, crypto.getRandomValues(new Uint32Array(4)).join('-'));
+        try {
+          made = await call('POST', '/api/payment/create', order, { 'Idempotency-Key': createKeys.get(text) });
+        } catch (error) {
+          const isLost = error instanceof Failure && (!error.status || error.status >= 500);
+          throw isLost ? new Failure({ ...error, msg: error.message + ' The payment may have been created; check the list before you change anything.' }) : error;
+        }
+        createKeys.delete(text);
+      },
+    });
+    if (!made) return;
+    location.hash = '#payment/' + made.paymentId;
+    toast('Payment created. Copy its checkout link and send it to the payer.');
   });
 
   // ---- One payment ----
@@ -186,8 +225,8 @@
   };
 
   function write(found) {
-    const isOpen = !['PAID', 'EXPIRED', 'REJECTED'].includes(found.status);
-    const isAcceptable = found.status === 'EXPIRED' && ['UNDERPAID', 'PAID_LATE'].includes(found.exception);
+    const isOpen = me.status === 'ACTIVE' && !['PAID', 'EXPIRED', 'REJECTED'].includes(found.status);
+    const isAcceptable = me.status === 'ACTIVE' && found.status === 'EXPIRED' && ['UNDERPAID', 'PAID_LATE'].includes(found.exception);
     showPayment(found, {
       actions: [
         found.paymentUrl && isOpen && { label: 'Copy checkout link', run: () => copy(found.paymentUrl, 'Checkout link') },
@@ -285,10 +324,8 @@
       me.apiKey = answer.apiKey;
       showKey();
       showSecret(answer.apiSecret);
-      const old = $('[data-old-key]');
-      old.hidden = false;
-      old.replaceChildren(...(answer.oldValidUntil && new Date(answer.oldValidUntil) > new Date() ? ['New credentials created. The old ones work until ', time(answer.oldValidUntil, true), '.'] : ['New credentials created. The old ones no longer work.']));
-      toast('New credentials created.');
+      toast(Number(graceHours) ? 'New credentials created.' : 'New credentials created. The old ones no longer work.');
+      shown.load();
     },
   }));
 
@@ -296,6 +333,17 @@
     show() {
       hideSecret();
       showKey();
+    },
+    // load shows the keys that were replaced and still work.
+    async load(isCurrent) {
+      const { keys: all } = await call('GET', '/api/keys');
+      if (!isCurrent()) return;
+      const old = all.filter((key) => key.isReplaced && !key.name && new Date(key.expiresAt) > new Date());
+      const box = $('[data-old-key]');
+      box.hidden = !old.length;
+      fill(box, JSON.stringify(old), () => old.map((key) => el('div', { class: 'old-key' },
+        el('p', {}, 'The old key ', el('code', {}, key.apiKey), ' works until ', time(key.expiresAt, true), '. ', key.lastUsedAt ? el('span', {}, 'Last used ', time(key.lastUsedAt), '.') : 'It was never used.'),
+        el('p', {}, el('button', { type: 'button', class: 'button small danger', 'data-key': 'revoke' + key.id, onclick: () => revokeKey(key) }, 'Revoke the old key now')))));
     },
     leave: hideSecret,
   };
@@ -365,7 +413,7 @@
     toast(`${nameOfKey(key)} is revoked.`);
     await readMe();
     await shown.load();
-    if (!document.activeElement || document.activeElement === document.body) $('#api-keys-title').focus();
+    if (!document.activeElement || document.activeElement === document.body) $('[data-view]:not([hidden]) h1').focus();
   }
 
   // ---- Settings ----
@@ -505,7 +553,12 @@
     }
     ready();
     const account = { security: { load: guard.load, leave: guard.leave } };
-    shown = me.status === 'ACTIVE' ? views({ ...account, overview, payments, payment, credentials, keys, ...webhooks(() => me, () => shown.load()), settings }, 'overview')
-      : views({ ...account, status: { show: showStanding, load: loadStanding } }, 'status');
+    shownStatus = me.status;
+    const status = { show: showStanding, load: loadStanding };
+    const ledger = balance(() => shown.load());
+    $('[data-new-payment]').hidden = me.status !== 'ACTIVE';
+    shown = me.status === 'ACTIVE' ? views({ ...account, overview, payments, payment, balance: ledger, credentials, keys, ...webhooks(() => me, () => shown.load()), settings }, 'overview')
+      : me.status === 'SUSPENDED' ? views({ ...account, status, overview: watched(overview), payments: watched(payments), payment: watched(payment), balance: watched(ledger) }, 'status')
+        : views({ ...account, status }, 'status');
   })();
 })();

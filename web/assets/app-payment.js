@@ -38,13 +38,17 @@
     return rows.filter(Boolean).map(([name, value]) => [el('dt', {}, name), el('dd', {}, value)]);
   }
 
+  // deciders are who decides about a payment, other than an API key.
+  const deciders = { dashboard: 'by the operator, in the dashboard', temporal: 'with a signal in Temporal' };
+
   function timeline(events) {
     return events.map((event) => el('li', { class: event.exception === 'REVERTED' ? 'bad' : statuses[event.status]?.step || '' },
       el('p', {}, el('span', { class: 'what' }, event.status), event.exception ? el('span', {}, ' ', badge(event.exception, true)) : ''),
       el('p', { class: 'muted' }, time(event.at, true)),
       isZero(event.amountReceived) && isZero(event.amountCredited) ? '' : el('p', { class: 'muted' }, 'received ', usdt(event.amountReceived), isZero(event.amountCredited) ? '' : el('span', {}, ', credited ', usdt(event.amountCredited))),
       event.txHash ? el('p', { class: 'muted' }, short(event.txHash)) : '',
-      event.reason ? el('p', {}, '“', event.reason, '”') : ''));
+      event.reason ? el('p', {}, '“', event.reason, '”') : '',
+      event.decidedBy ? el('p', { class: 'muted' }, deciders[event.decidedBy] || el('span', {}, 'by API key ', el('code', {}, event.decidedBy))) : ''));
   }
 
   const transferColumns = [

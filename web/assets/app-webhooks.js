@@ -155,7 +155,7 @@
 
   // showSecret shows a secret until the dialog is closed.
   const showSecret = (text, note) => ask({
-    title: 'Signing secret', text: [note, copyable(text, 'Secret'), el('p', {}, el('a', { href: '/docs#webhook-verify' }, 'How to verify a webhook'))],
+    title: 'Signing secret', text: [note, copyable(text, 'Secret'), el('p', {}, el('a', { href: '/docs/webhooks#webhook-verify' }, 'How to verify a webhook'))],
     confirm: 'Close', isNotice: true, run: async () => {},
   });
 
@@ -304,7 +304,7 @@
       part('note').hidden = true;
       showFilters(parameters);
       status = parameters.get('status') || '';
-      pager.reset();
+      pager.read(parameters);
     },
     async load(isCurrent) {
       const endpoint = await call('GET', endpointPath(endpointID));

@@ -21,8 +21,8 @@
 
   const timeout = 30_000; // milliseconds
 
-  async function send(method, path, body, accept = 'application/json') {
-    const request = { method, headers: { Accept: accept }, credentials: 'same-origin', cache: 'no-store', redirect: 'error', signal: AbortSignal.timeout(timeout) };
+  async function send(method, path, body, headers, signal = AbortSignal.timeout(timeout)) {
+    const request = { method, headers: { Accept: 'application/json', ...headers }, credentials: 'same-origin', cache: 'no-store', redirect: 'error', signal };
     if (body instanceof Blob) {
       request.headers['Content-Type'] = body.type;
       request.body = body;
@@ -47,8 +47,8 @@
   }
 
   // call sends a request and returns the answer's body, undefined if there is none.
-  async function call(method, path, body) {
-    const answer = await send(method, path, body);
+  async function call(method, path, body, headers) {
+    const answer = await send(method, path, body, headers);
     let text;
     try {
       text = await answer.text();
@@ -60,7 +60,7 @@
 
   // query builds a query string from the parameters that are not empty.
   function query(parameters) {
-    const pairs = Object.entries(parameters).filter(([, value]) => value !== '' && value !== null && value !== undefined);
+    const pairs = Object.entries(parameters).filter(([, value]) => value !== '' && value !== null && value !== undefined && value !== false);
     return pairs.length ? '?' + new URLSearchParams(pairs) : '';
   }
 
@@ -143,6 +143,18 @@
     const exact = at.toISOString().replace('T', ' ').replace('Z', ' UTC');
     return el('time', { datetime: text, title: exact }, (isPrecise ? toTheSecond : toTheMinute).format(at));
   }
+
+  // dayStart returns the start of a day in the viewer's time zone.
+  function dayStart(text, later = 0) {
+    const [year, month, date] = text.split('-').map(Number);
+    const at = new Date(year, month - 1, date + later);
+    return Number.isNaN(at.getTime()) ? '' : at.toISOString();
+  }
+
+  // period returns the parameters of an API call for the days that a list's filters name, both included.
+  const period = (parameters) => ({
+    from: parameters.get('from') && dayStart(parameters.get('from')), to: parameters.get('to') && dayStart(parameters.get('to'), 1),
+  });
 
   const day = (date) => new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', timeZone: 'UTC' }).format(date);
 
@@ -233,6 +245,31 @@
     }
   }
 
+  // bindDownload makes a button download a whole list as a CSV file for spreadsheets, not only the visible page. address
+  // returns the list's address and its parameters.
+  function bindDownload(button, name, address) {
+    button.addEventListener('click', async () => {
+      if (button.getAttribute('aria-busy')) return;
+      button.setAttribute('aria-busy', 'true');
+      try {
+        const [path, parameters] = address();
+        const answer = await send('GET', path + query({ ...parameters, csv: 'spreadsheet', limit: 200 }), undefined, { Accept: 'text/csv' }, null); // a long list takes longer than a call may
+        const url = URL.createObjectURL(await answer.blob());
+        const link = el('a', { href: url, download: `paycow-${name}-${new Date().toISOString().slice(0, 10)}.csv` });
+        document.body.append(link);
+        link.click();
+        link.remove();
+        setTimeout(() => URL.revokeObjectURL(url), 60_000);
+        toast('The CSV was downloaded.');
+      } catch (error) {
+        if (isLoggedOut(error)) api.onLoggedOut?.();
+        else $('[data-page-error]').textContent = error instanceof Failure ? explain(error) : 'The download was cut off. Please try again.';
+      } finally {
+        button.removeAttribute('aria-busy');
+      }
+    });
+  }
+
   const copyable = (text, what, shown) => el('span', { class: 'copyable' }, shown || el('code', {}, text),
     el('button', { class: 'button small', type: 'button', 'data-key': 'copy ' + what, onclick: () => copy(text, what) }, 'Copy', el('span', { class: 'visually-hidden' }, ' ' + what.toLowerCase())));
 
@@ -275,6 +312,9 @@
 
   const inputsOf = (form) => $$('input,select,textarea', form).filter((input) => input.name && !input.disabled && !input.readOnly);
 
+  // inWords returns the API's sentence about a field with the field's label in place of its name in the API.
+  const inWords = (text, input) => (text.startsWith(input.name + ' ') ? labelOf(input) + text.slice(input.name.length) : text);
+
   // onSubmit validates a form, shows errors beside the fields, and runs one call at a time.
   function onSubmit(form, run) {
     let busy = false;
@@ -290,7 +330,7 @@
         return message;
       });
       if (wrong.length) {
-        alert.textContent = wrong.length === 1 ? complaint(wrong[0]) : `Please fix ${wrong.length} fields.`;
+        if (wrong.length > 1) alert.textContent = `Please fix ${wrong.length} fields.`;
         wrong[0].focus();
         return;
       }
@@ -307,10 +347,9 @@
         const text = explain(error);
         const input = error.field && inputs.find((other) => other.name === error.field);
         if (input) {
-          markField(input, text);
+          markField(input, inWords(text, input));
           input.focus();
-        }
-        alert.textContent = text;
+        } else alert.textContent = text;
       } finally {
         busy = false;
         button?.removeAttribute('aria-busy');
@@ -399,34 +438,53 @@
 
   const empty = (title, text = '') => el('p', { class: 'empty' }, el('strong', {}, title), text);
 
-  // Pager remembers the cursors of earlier pages, because a cursor leads only forwards.
+  // searchedTo says how far back a search for parts of words has looked. "Older" goes on from there.
+  const searchedTo = (page) => (page.searchedTo ? el('p', { class: 'empty' }, 'Searched back to ', time(page.searchedTo), '. “Older” searches further back. A complete reference, user, transaction, address or id is found at once.') : '');
+
+  // Pager keeps the page in the URL, so that it can be shared and survives a reload. A cursor leads only forwards, so the
+  // browser's history keeps the cursors of the pages before. Where they are not known, as behind a shared link, the way back
+  // leads to the first page.
   class Pager {
-    constructor(element, onChange, words = ['Newer', 'Older']) {
-      Object.assign(this, { element, onChange, words, before: [], cursor: '' });
+    constructor(element, onChange, name = 'page') {
+      Object.assign(this, { element, onChange, name, before: [], cursor: '' });
     }
 
-    reset() {
-      this.before = [];
-      this.cursor = '';
+    read(parameters) {
+      this.cursor = parameters.get(this.name) || '';
+      this.before = this.cursor ? history.state?.[this.name] || null : [];
     }
 
     show(next) {
-      fill(this.element, `${this.before.length} ${this.cursor} ${next}`, this.before.length || next ? [
-        el('button', { type: 'button', class: 'button', 'data-key': 'back', disabled: !this.before.length, onclick: () => this.go(() => { this.cursor = this.before.pop(); }) }, this.words[0]),
-        el('button', { type: 'button', class: 'button', 'data-key': 'on', disabled: !next, onclick: () => this.go(() => { this.before.push(this.cursor); this.cursor = next; }) }, this.words[1]),
+      const button = (key, text, disabled, run) => el('button', { type: 'button', class: 'button', 'data-key': key, disabled, onclick: run }, text);
+      fill(this.element, `${this.before?.length} ${this.cursor} ${next}`, this.cursor || next ? [
+        this.before ? button('back', 'Newer', !this.cursor, () => this.go(this.before.at(-1), this.before.slice(0, -1))) : button('back', 'Newest', false, () => this.go('', [])),
+        button('on', 'Older', !next, () => this.go(next, this.before && [...this.before, this.cursor])),
       ] : []);
     }
 
-    go(change) {
-      change();
+    go(cursor, before) {
+      const [path, search = ''] = location.hash.slice(1).split('?');
+      const parameters = new URLSearchParams(search);
+      parameters.set(this.name, cursor);
+      history.pushState({ ...history.state, [this.name]: before }, '', '#' + path + query(Object.fromEntries(parameters)));
+      Object.assign(this, { cursor, before });
       this.onChange();
     }
+  }
+
+  // checkPeriod says so beside the field if a period ends before it begins.
+  function checkPeriod(form) {
+    const [from, to] = ['from', 'to'].map((name) => $(`[name="${name}"]`, form));
+    const isRight = !from || !from.value || !to.value || from.value <= to.value;
+    if (to) markField(to, isRight ? '' : 'To must not be before From.');
+    return isRight;
   }
 
   // bindFilters keeps a list's filters in the URL, so that they can be shared and the back button works. view is the path of
   // the list, or a function that returns it.
   function bindFilters(form, view) {
     const apply = () => {
+      if (!checkPeriod(form)) return;
       const values = Object.fromEntries(inputsOf(form).map((input) => [input.name, input.value.trim()]));
       const target = '#' + (typeof view === 'function' ? view() : view) + query(values);
       if (target !== location.hash) location.hash = target;
@@ -442,7 +500,10 @@
       form.reset();
       apply();
     });
-    return (parameters) => inputsOf(form).forEach((input) => { input.value = parameters.get(input.name) || ''; });
+    return (parameters) => {
+      inputsOf(form).forEach((input) => { input.value = parameters.get(input.name) || ''; });
+      checkPeriod(form);
+    };
   }
 
   // ---- Views ----
@@ -450,7 +511,8 @@
   const pollEvery = 10_000;
 
   // views shows the section named by the URL: #name, #name/argument or #name?parameters. A view has
-  // show(argument, parameters), called when it is opened, and load(), called then and every ten seconds while it is visible.
+  // show(argument, parameters), called when it is opened, and load(isCurrent, isPoll), called then and every ten seconds while
+  // it is visible.
   function views(all, home) {
     const main = $('#main');
     const pageError = $('[data-page-error]');
@@ -461,12 +523,12 @@
     let timer;
     let opened = false;
 
-    async function load() {
+    async function load(isPoll) {
       clearTimeout(timer);
       const mine = ++generation;
       const isCurrent = () => mine === generation;
       try {
-        await all[current].load?.(isCurrent);
+        await all[current].load?.(isCurrent, isPoll === true);
         if (isCurrent()) pageError.textContent = '';
       } catch (error) {
         if (isLoggedOut(error)) {
@@ -476,7 +538,7 @@
         if (error.status === 403) api.onForbidden?.();
         if (isCurrent()) pageError.textContent = explain(error);
       }
-      if (isCurrent() && !document.hidden) timer = setTimeout(load, pollEvery);
+      if (isCurrent() && !document.hidden) timer = setTimeout(load, pollEvery, true);
     }
 
     function open() {
@@ -523,8 +585,8 @@
   }
 
   const api = {
-    Failure, parseJSON, send, call, query, explain, isLoggedOut, el, $, $$, fill, amount, isZero, time, day, short, badge,
-    statuses, exceptions, alarmKinds, statusBadges, external, toast, copy, copyable, onSubmit, ask, table, empty, Pager, bindFilters, views, onLoggedOut: null, onForbidden: null,
+    Failure, parseJSON, call, query, explain, isLoggedOut, el, $, $$, fill, amount, isZero, time, dayStart, period, day, short, badge, bindDownload,
+    statuses, exceptions, alarmKinds, statusBadges, external, toast, copy, copyable, onSubmit, ask, table, empty, searchedTo, Pager, bindFilters, views, onLoggedOut: null, onForbidden: null,
   };
   window.paycow = api;
 })();

@@ -32,6 +32,7 @@
     if (isHelped && help) help.open = true;
     setClock();
     localize();
+    showPrint();
     const now = part("clock").dataset;
     document.title = [now.title, document.querySelector(".payee").textContent].filter(Boolean).join(" · ");
     if (now.headline !== headline) byId("announce").textContent = now.headline;
@@ -42,8 +43,10 @@
   // ---- the time left, by the server's clock
 
   // Times are written as in the payer's country, if it speaks the page's language, and in the digits of every wallet.
+  // Some browsers name a language that is no valid tag, such as "en-US@posix".
   const language = document.documentElement.lang;
-  const country = navigator.languages.find((tag) => tag.split("-")[0] === language) ?? language;
+  const isTag = (tag) => { try { return Intl.getCanonicalLocales(tag).length > 0; } catch { return false; } };
+  const country = navigator.languages.find((tag) => tag.split("-")[0] === language && isTag(tag)) ?? language;
   const timeFormat = (styles) => new Intl.DateTimeFormat(country, { ...styles, numberingSystem: "latn" });
   const receiptFormat = timeFormat({ dateStyle: "long", timeStyle: "long" });
 
@@ -143,17 +146,41 @@
     setTimeout(() => { button.textContent = label; }, 1500);
   });
 
-  // What is selected by hand is copied as the buttons do: with the value of each <data> in place of its text. The longest
-  // comes first, because it may contain a shorter one.
+  function showPrint() {
+    for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;
+  }
+
+  // What is selected by hand is copied as the buttons do: with the value of each <data> in place of its text. A <data> of
+  // which only a piece is selected is selected as a whole. The longest comes first, because it may contain a shorter one.
   document.addEventListener("copy", (event) => {
+    if (document.activeElement instanceof HTMLTextAreaElement) return; // what a button copies is a value already
     const selection = getSelection();
-    const shown = [...document.querySelectorAll("data")].filter((node) => selection.containsNode(node, true));
-    if (!shown.length) return;
-    shown.sort((a, b) => b.textContent.length - a.textContent.length);
-    const copied = shown.reduce((text, node) => text.replaceAll(node.textContent, node.value), String(selection));
+    const ranges = Array.from({ length: selection.rangeCount }, (_, i) => selection.getRangeAt(i).cloneRange());
+    const touched = [...document.querySelectorAll("data")].filter((node) => ranges.some((range) => widen(range, node)));
+    if (!touched.length) return;
+    selection.removeAllRanges();
+    for (const range of ranges) selection.addRange(range);
+    touched.sort((a, b) => b.textContent.length - a.textContent.length);
+    const plain = String(selection);
+    const copied = touched.reduce((text, node) => text.replaceAll(node.textContent, node.value), plain);
+    if (copied === plain) return;
     event.clipboardData.setData("text/plain", copied.trim());
     event.preventDefault();
   });
+
+  // widen makes a range that has some of a node's text contain all of it, and reports whether it has some.
+  function widen(range, node) {
+    if (!range.intersectsNode(node)) return false;
+    const isCutBefore = node.contains(range.startContainer), isCutAfter = node.contains(range.endContainer);
+    const piece = document.createRange();
+    piece.selectNodeContents(node);
+    if (isCutBefore) piece.setStart(range.startContainer, range.startOffset);
+    if (isCutAfter) piece.setEnd(range.endContainer, range.endOffset);
+    if (!String(piece)) return false;
+    if (isCutBefore) range.setStartBefore(node);
+    if (isCutAfter) range.setEndAfter(node);
+    return true;
+  }
 
   async function copy(text) {
     try {
@@ -189,6 +216,8 @@
     const sent = sessionStorage.getItem(sentKey);
     box.hidden = !(canPay && wallets.size) && !byId("wallet-status").textContent;
     list.hidden = !canPay || sent !== null;
+    const open = document.querySelector(".open");
+    if (open) open.hidden = sent !== null;
     for (const [uuid, wallet] of wallets) {
       let button = list.querySelector(`[data-wallet="${CSS.escape(uuid)}"]`);
       if (!button) {
@@ -340,6 +369,7 @@
   document.querySelector("main").tabIndex = -1;
   setClock();
   localize();
+  showPrint();
   setInterval(tick, 1000);
   if (!isDone()) follow();
   dispatchEvent(new Event("eip6963:requestProvider"));

@@ -1,4 +1,4 @@
-// Copy buttons and the chosen language. The page is complete without this script.
+// Copy buttons, the chosen language and old links. The page is complete without this script.
 const announcement = document.getElementById('announce');
 const remembered = 'paycow.docs.language';
 
@@ -40,6 +40,17 @@ for (const input of languages) {
   });
 }
 
-// On narrow screens the contents start closed, so that the text comes first.
+// Old links name a part of the first page that has a page of its own now.
+function follow() {
+  const named = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+  const moved = named && named.matches('.index > li') && named.querySelector('a');
+  if (moved) location.replace(moved.href);
+}
+follow();
+addEventListener('hashchange', follow);
+
+// Without this script all lists stay open. With it, the text comes first on narrow screens; on wide ones the contents
+// have a column of their own. The page is drawn after this script (blocking="render"), so nothing moves.
 const contents = document.querySelector('.contents details');
-if (matchMedia('(max-width:60rem)').matches) contents.open = false;
+if (!matchMedia('(min-width:60.01rem)').matches) contents.open = false;
+for (const list of document.querySelectorAll('[aria-labelledby=topics] details')) list.open = false;

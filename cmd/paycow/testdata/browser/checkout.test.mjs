@@ -74,7 +74,9 @@ test('a wallet pays, and the page follows without being loaded again', async () 
   assert.deepEqual(how.sent.to.toLowerCase(), stack.tokenAddress.toLowerCase())
   assert.equal(await page.getByRole('button', { name: 'Pay with Test Wallet' }).isVisible(), false, 'nobody pays twice by accident')
   await page.getByText('was seen on the network').waitFor()
-  await shot(page, 'checkout-seen-desktop-light')
+  assert.equal(await page.locator('[data-call]').count(), 0, 'nobody is asked for what is on its way')
+  assert.match(await page.title(), /^Your payment is on its way · ./)
+  await inEveryLook(`/payment/${payment.paymentId}`, 'seen')
   await mine()
   await status(page, 'DETECTED')
   assert.equal(await headline(page), 'Payment found')
@@ -143,7 +145,7 @@ test('the QR codes say what they should', async () => {
   assert.equal(request.parameters.address, payment.depositAddress)
   assert.equal(BigInt(request.parameters.uint256), 50_250_000n)
   const short = payment.depositAddress.slice(0, 6) + '…' + payment.depositAddress.slice(-4)
-  assert.equal(await page.locator('.qr .check').textContent(), `Your wallet must show ${short} as the recipient.`)
+  assert.equal(await page.locator('.qr .check').textContent(), `Your wallet must show ${short} as the recipient. If it shows another, cancel.`)
   await page.locator('.qr .check data').click()
   await page.keyboard.press('Control+c')
   await copied(page, 'the whole address', payment.depositAddress)
@@ -153,11 +155,12 @@ test('the QR codes say what they should', async () => {
 test('a phone opens the wallet, and all that is needed to pay is in sight', async () => {
   const payment = await create(1234.56, { description: 'Order A-17' })
   const small = { ...phone, viewport: { width: 360, height: 640 } }
+  const below = []
   for (const locale of ['en', 'de', 'es', 'fr', 'pt', 'ar', 'zh']) {
     const page = await open(`/payment/${payment.paymentId}?lang=${locale}`, small)
     for (const part of ['.payee', '#countdown', '.amount data', '.network', '.amount [data-copy]', '#open-wallet', '.open .check', '.address', '.where [data-copy]', '.warning']) {
       const box = await page.locator(part).first().boundingBox()
-      assert.ok(box && box.y + box.height <= 640, `${locale}: ${part} ends at ${box && box.y + box.height}`)
+      if (!box || box.y + box.height > 640) below.push(`${locale}: ${part} ends at ${box && box.y + box.height}`)
     }
     await shot(page, `checkout-fold-${locale}`, { fullPage: false })
     if (locale !== 'en') { await page.context().close(); continue }
@@ -170,9 +173,33 @@ test('a phone opens the wallet, and all that is needed to pay is in sight', asyn
     page.check()
     await page.context().close()
   }
+  assert.deepEqual(below, [])
   const desktop = await open(`/payment/${payment.paymentId}`)
   assert.equal(await desktop.locator('#open-wallet').isVisible(), false, 'a computer has no wallet app to open')
-  await desktop.getByText('add your exchange\'s fee').waitFor()
+  await desktop.getByText('If your exchange deducts a fee, add it.').waitFor()
+})
+
+test('a long description hides on a phone until the payment is made', async () => {
+  const description = 'Order A-17: two books and a record player, sent to the house behind the old station, not before Friday'
+  const payment = await create(1234.56, { description })
+  const page = await open(`/payment/${payment.paymentId}`, { ...phone, viewport: { width: 360, height: 640 } })
+  await page.evaluate(() => { // a logo, which the demo shop has not
+    const logo = new Image(48, 48)
+    logo.src = document.querySelector('link[rel=icon]').href
+    logo.alt = ''
+    document.querySelector('.shop').prepend(logo)
+  })
+  const warning = await page.locator('.warning').boundingBox()
+  assert.ok(warning.y + warning.height <= 640, `the warning ends at ${warning.y + warning.height}`)
+  const lines = () => page.locator('.shop dd').nth(1).evaluate((node) => Math.round(node.clientHeight / parseFloat(getComputedStyle(node).lineHeight)))
+  assert.equal(await lines(), 1)
+  await accessible(page, 'a long description')
+  await shot(page, 'checkout-fold-description', { fullPage: false })
+  await transfer(payment.depositAddress, 1_234_560_000)
+  await mine()
+  await status(page, 'DETECTED')
+  assert.ok(await lines() > 1, 'nothing is cut off any more')
+  page.check()
 })
 
 test('copying, the countdown and the keyboard', async () => {
@@ -194,6 +221,55 @@ test('copying, the countdown and the keyboard', async () => {
   await page.locator('#qr-address').focus()
   await page.keyboard.press('ArrowRight')
   assert.equal(await page.locator('[data-qr=request]').isVisible(), true)
+  page.check()
+})
+
+test('a piece of an amount is copied as the whole value', async () => {
+  const payment = await create(987654.5)
+  const page = await open(`/payment/${payment.paymentId}?lang=de`)
+  await page.locator('.exchange summary').click()
+  const select = (from, to) => page.evaluate(([from, to]) => {
+    const text = document.querySelector('.exchange bdi').firstChild
+    const after = document.querySelector('.exchange strong').lastChild
+    const range = document.createRange()
+    range.setStart(text, from)
+    if (to) range.setEnd(text, to)
+    else range.setEnd(after, after.data.length)
+    getSelection().removeAllRanges()
+    getSelection().addRange(range)
+  }, [from, to])
+  await select(4, 0) // 654,50 USDT müssen ankommen.
+  await page.keyboard.press('Control+c')
+  await copied(page, 'the whole amount and what follows', '987654.50 USDT ankommen.')
+  await select('987.654,50'.length, 0)
+  await page.keyboard.press('Control+c')
+  await copied(page, 'what stands behind the amount', ' USDT ankommen.')
+  await select(2, 5)
+  await page.keyboard.press('Control+c')
+  await copied(page, 'the whole amount', '987654.50')
+  page.check()
+})
+
+test('a page without a clipboard API copies too', async () => {
+  const payment = await create(987654.5)
+  const page = await open(`/payment/${payment.paymentId}?lang=de`, {}, (page) => page.addInitScript(() => {
+    Object.defineProperty(navigator.clipboard, 'writeText', { value: () => Promise.reject(new Error('only on https')) })
+  }))
+  await page.locator('.amount [data-copy]').click()
+  await copied(page, 'the amount', '987654.50')
+  await page.locator('.where [data-copy]').click()
+  await copied(page, 'the address', payment.depositAddress)
+  page.check()
+})
+
+test('a browser that names an invalid language', async () => {
+  const payment = await create(50)
+  const page = await open(`/payment/${payment.paymentId}`, {}, (page) => page.addInitScript(() => {
+    Object.defineProperty(navigator, 'languages', { get: () => ['en-US@posix', 'en'] })
+  }))
+  await page.getByRole('button', { name: 'Copy the amount' }).click()
+  await copied(page, 'the amount', '50.00')
+  assert.match(await page.locator('#until').textContent(), /^until \d/)
   page.check()
 })
 
@@ -325,8 +401,8 @@ test('a receipt says what was paid and when, and can be printed', async () => {
     const paper = await open(`${path}?lang=${locale}`, look)
     await paper.emulateMedia({ media: 'print' })
     await paper.setViewportSize({ width: 794, height: 1123 })
-    for (const part of ['.back', 'footer', 'nav']) assert.equal(await paper.locator(part).isVisible(), false, part)
-    for (const part of ['.payee', '.total', 'time', '.details code']) assert.equal(await paper.locator(part).first().isVisible(), true, part)
+    for (const part of ['.back', '.button', 'footer', 'nav']) assert.equal(await paper.locator(part).first().isVisible(), false, part)
+    for (const part of ['.payee', '.total', '.receipt .badge', 'time', '.details code']) assert.equal(await paper.locator(part).first().isVisible(), true, part)
     const ink = await paper.evaluate(() => [getComputedStyle(document.querySelector('.total')).color, getComputedStyle(document.querySelector('main')).backgroundColor])
     assert.deepEqual(ink, ['rgb(21, 32, 28)', 'rgb(255, 255, 255)'], 'paper is white, whatever the screen is')
     await shot(paper, `checkout-receipt-${locale}-print`)
@@ -410,6 +486,22 @@ test('a wallet on another chain switches, and one that announces nothing is foun
   await page.getByText('Sent. Please do not pay again').waitFor()
   await mine(13)
   await status(page, 'PAID')
+  page.check()
+})
+
+test('after a browser wallet has sent, a phone offers no other wallet', async () => {
+  const payment = await create(5)
+  const page = await open(`/payment/${payment.paymentId}`, phone, async (page) => {
+    await wallet(page, rich)
+    await page.route('**/payment/*/events?*', (route) => route.abort()) // the page does not hear of the transfer
+    await page.route('**/payment/*', (route) => route.request().resourceType() === 'fetch' ? route.abort() : route.continue())
+  })
+  page.expected.push('ERR_FAILED')
+  assert.equal(await page.locator('#open-wallet').isVisible(), true)
+  await page.getByRole('button', { name: 'Pay with Test Wallet' }).click()
+  await page.getByText('Sent. Please do not pay again').waitFor()
+  assert.equal(await page.locator('#open-wallet').isVisible(), false)
+  await mine(13)
   page.check()
 })
 

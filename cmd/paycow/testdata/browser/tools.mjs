@@ -14,6 +14,7 @@ import { privateKeyToAccount, generatePrivateKey } from 'viem/accounts'
 const require = createRequire(import.meta.url)
 const axeSource = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
 
+export { chromium }
 export const stack = JSON.parse(readFileSync(process.env.PAYCOW_DEV_JSON, 'utf8'))
 export const api = stack.apiUrl
 
