@@ -104,7 +104,7 @@ screenshots: test-deps ## take the pictures of docs/screenshots again, from the 
 	for picture in docs/screenshots/*.png; do cp "bin/screenshots/$${picture##*/}" "$$picture"; done
 
 .PHONY: lighthouse
-lighthouse: ## what Lighthouse says of the pages, speed included; on a machine that does nothing else
+lighthouse: ## run Lighthouse on the pages that people see first; on a machine that does nothing else
 	@scripts/test-deps cmd/paycow/testdata/lighthouse
 	PAYCOW_LIGHTHOUSE=1 go test ./cmd/paycow -run TestPagesInABrowser/lighthouse -count=1 -v
 

@@ -103,12 +103,8 @@ func (s *Server) adminOperators(c *gin.Context) error {
 	if filter.Status != "" && !slices.Contains(known, filter.Status) {
 		return invalid("status", "invalid_parameter", "status must be one of %s.", listOf(known))
 	}
-	if text, isThere := query["waiting"]; isThere {
-		waiting, err := strconv.ParseBool(text)
-		if err != nil {
-			return invalid("waiting", "invalid_parameter", "waiting must be true or false.")
-		}
-		filter.Waiting = &waiting
+	if filter.Waiting, err = query.boolean("waiting"); err != nil {
+		return err
 	}
 	limit, err := query.limit()
 	if err != nil {
@@ -451,13 +447,9 @@ func (s *Server) adminAlarms(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	var open *bool
-	if text, isThere := query["open"]; isThere {
-		value, err := strconv.ParseBool(text)
-		if err != nil {
-			return invalid("open", "invalid_parameter", "open must be true or false.")
-		}
-		open = &value
+	open, err := query.boolean("open")
+	if err != nil {
+		return err
 	}
 	limit, err := query.limit()
 	if err != nil {

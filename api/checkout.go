@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"paycow/models"
+	"paycow/store"
 	"paycow/views"
 	"paycow/web"
 )
@@ -66,7 +67,7 @@ func (s *Server) checkout(ctx context.Context, id string, language web.Language)
 		if err != nil { // it is only a hint, so the page is shown without it
 			s.Log.WarnContext(ctx, "cannot read the pending transfers", "payment_id", p.ID, "error", err)
 		}
-		checkout.OnItsWay = sums[p.ID]
+		checkout.OnItsWay, checkout.IsExpected = sums[p.ID].Amount, s.isExpected(sums[p.ID])
 	}
 	switch {
 	case p.IsTest:
@@ -76,6 +77,15 @@ func (s *Server) checkout(ctx context.Context, id string, language web.Language)
 		checkout.RemovedTx, err = s.Store.LastTransaction(ctx, p.ID)
 	}
 	return checkout, err
+}
+
+// expectedFor is how long after a node held a pending transfer the page asks for no money: about 15 blocks. Then it asks
+// again, because the transfer may have failed or been dropped, and anybody can send one that never counts.
+const expectedFor = 3 * time.Minute
+
+// isExpected reports whether what is on its way to a payment may be in one of the next blocks.
+func (s *Server) isExpected(pending store.OnItsWay) bool {
+	return s.Clock().Sub(pending.SeenAt) < expectedFor
 }
 
 // languageOf returns the language chosen with ?lang=, else the one the browser prefers.

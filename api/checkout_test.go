@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -255,14 +256,25 @@ func TestCheckoutSaysWhenItWasPaid(t *testing.T) {
 // A pending transfer is shown on the page and counts nowhere.
 func TestCheckoutShowsAPendingTransfer(t *testing.T) {
 	t.Parallel()
-	f := setup(t)
+	var later atomic.Int64
+	f := setup(t, func(c *Config) { c.Clock = func() time.Time { return time.Now().Add(time.Duration(later.Load())) } })
 	p := f.payment(f.account)
 	require.NoError(t, f.store.NoteSeen(t.Context(), models.NetworkERC20, []models.SeenTransfer{
 		{TxHash: hexHash(1), To: p.DepositAddress, Amount: 50 * models.USDT},
 	}))
 	page := f.call(f.account, http.MethodGet, "/payment/"+p.ID, "").body
 	require.Contains(t, page, `A transfer of <data value="50.00"><bdi dir="ltr">50.00</bdi></data> USDT was seen on the network.`)
+	require.NotContains(t, page, "data-call", "nobody pays twice")
 	view := parse[views.PublicPayment](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body)
 	require.Equal(t, models.StatusPending, view.Status)
 	require.Zero(t, view.AmountReceived)
+	stamps, err := f.server.followers.stamps(t.Context(), []string{p.ID})
+	require.NoError(t, err)
+
+	// A transfer that is in no block for long may have failed: the page asks again, and those that are open learn of it.
+	later.Store(int64(expectedFor))
+	require.Contains(t, f.call(f.account, http.MethodGet, "/payment/"+p.ID, "").body, "data-call")
+	after, err := f.server.followers.stamps(t.Context(), []string{p.ID})
+	require.NoError(t, err)
+	require.NotEqual(t, stamps, after)
 }

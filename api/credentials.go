@@ -144,7 +144,7 @@ func mayUse(operator models.Operator, c *gin.Context) error {
 		return refuse("account_pending", "This account is waiting for approval.")
 	case models.OperatorSuspended:
 		return refuse("account_suspended",
-			"This account is suspended: it can read, and revoke its API keys, but change nothing else.")
+			"This account is suspended: it can read, revoke its API keys and secure its login, but change nothing else.")
 	default:
 		return refuse("account_rejected", "This account was not approved.")
 	}

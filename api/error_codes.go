@@ -105,7 +105,7 @@ var documentedErrors = []web.ErrorCode{
 	},
 	{
 		Status: http.StatusForbidden, Code: "account_suspended",
-		Meaning: "The account is suspended. It can read, and revoke its API keys. Open payments continue.",
+		Meaning: "The account is suspended. It can read, revoke its API keys and secure its login. Open payments continue.",
 		Remedy:  "Contact the admin.",
 	},
 	{

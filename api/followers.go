@@ -168,7 +168,7 @@ func (f *followers) stamps(ctx context.Context, ids []string) (map[string]string
 	for _, p := range rows {
 		end, isPaused := s.window(ctx, p)
 		stamps[p.ID] = fmt.Sprint(p.Version, min(models.Confirmations(head, p.LastBlock), s.requiredConfirmations(p)),
-			onTheirWay[p.ID], end.UnixMilli(), isPaused, s.Clock().Before(end))
+			onTheirWay[p.ID].Amount, s.isExpected(onTheirWay[p.ID]), end.UnixMilli(), isPaused, s.Clock().Before(end))
 	}
 	missing := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, found := stamps[id]; return found })
 	if len(missing) == 0 {

@@ -69,8 +69,11 @@ func (s *Server) login(role models.Role, next string) func(*gin.Context) error {
 		if err != nil {
 			return err
 		}
-		if !ok || account.DisabledAt != nil {
+		if !ok {
 			return s.noteFailedLogin(c, role, account, "the e-mail address or the password is wrong")
+		}
+		if account.DisabledAt != nil {
+			return s.noteFailedLogin(c, role, account, "the password is right, but the account is disabled")
 		}
 		if err := s.checkSecondFactor(c, account, code); err != nil {
 			return err

@@ -114,6 +114,19 @@ func (q parameters) instant(name string) (time.Time, error) {
 	return at.UTC(), nil
 }
 
+// boolean returns a parameter that is true or false, nil if it is not there.
+func (q parameters) boolean(name string) (*bool, error) {
+	text, isThere := q[name]
+	if !isThere {
+		return nil, nil //nolint:nilnil // not there is neither of the two
+	}
+	if text != "true" && text != "false" {
+		return nil, invalid(name, "invalid_parameter", "%s must be true or false.", name)
+	}
+	value := text == "true"
+	return &value, nil
+}
+
 // span returns the parameters from and to, zero where there is no bound.
 func (q parameters) span() (from, to time.Time, err error) {
 	if from, err = q.instant("from"); err != nil {

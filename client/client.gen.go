@@ -1038,7 +1038,7 @@ type ListEventsParams struct {
 
 // ListLedgerParams defines parameters for ListLedger.
 type ListLedgerParams struct {
-	// CSV Whom a CSV response is for. `plain` names its columns like the members in JSON. `spreadsheet` names them for people, and begins with a byte order mark.
+	// CSV The style of a CSV response. `plain` names its columns like the members in JSON. `spreadsheet` names them for people, and begins with a byte order mark.
 	CSV *ListLedgerParamsCSV `form:"csv,omitempty" json:"csv,omitempty"`
 
 	// Cursor The `nextCursor` of the previous page.
@@ -1123,7 +1123,7 @@ type ListPaymentsParams struct {
 	// Totals `true` adds the totals of all pages. A search and test payments have none: 400.
 	Totals *bool `form:"totals,omitempty" json:"totals,omitempty"`
 
-	// CSV Whom a CSV response is for. `plain` names its columns like the members in JSON. `spreadsheet` names them for people, and begins with a byte order mark.
+	// CSV The style of a CSV response. `plain` names its columns like the members in JSON. `spreadsheet` names them for people, and begins with a byte order mark.
 	CSV *ListPaymentsParamsCSV `form:"csv,omitempty" json:"csv,omitempty"`
 
 	// Cursor The `nextCursor` of the previous page.

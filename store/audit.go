@@ -57,9 +57,9 @@ func (s *Store) ListAudit(
 		if err != nil {
 			return nil, "", wrap(err, "find who is in the audit log")
 		}
-		actors := pluck(accounts, models.Account.Actor)
-		if len(actors) == 0 {
-			actors = []string{f.Who}
+		actors := append(pluck(accounts, models.Account.Actor), f.Who)
+		if isID(f.Who) { // of an operator whose row may be gone
+			actors = append(actors, models.Account{Role: models.RoleOperator, ID: f.Who}.Actor())
 		}
 		query = query.Where("actor IN ?", actors) // one actor as a rule, so the index gives the order
 	}
@@ -110,7 +110,11 @@ func (s *Store) accountsCalled(ctx context.Context, name string) (accounts []mod
 	return accounts, nil
 }
 
-// subjectsCalled returns the subjects that a text means: the text itself if it names neither an account nor a payment.
+// isID reports whether a text has the length of an id of ours.
+func isID(text string) bool { return len(text) == models.IDDigits }
+
+// subjectsCalled returns the subjects that a text means: the text itself, and the accounts and payments that it names,
+// whether their rows are still there or not.
 func (s *Store) subjectsCalled(ctx context.Context, name string) ([]string, error) {
 	accounts, err := s.accountsCalled(ctx, name)
 	if err != nil {
@@ -127,10 +131,12 @@ func (s *Store) subjectsCalled(ctx context.Context, name string) ([]string, erro
 			subjects = append(subjects, "payment:"+id)
 		}
 	}
-	if len(subjects) == 0 {
-		subjects = []string{name}
+	if isID(name) { // of something whose row may be gone
+		for _, kind := range []string{string(models.RoleOperator), string(models.RoleAdmin), "payment"} {
+			subjects = append(subjects, kind+":"+name)
+		}
 	}
-	return subjects, nil
+	return append(subjects, name), nil
 }
 
 // AuditName is what people call an actor or a subject of the audit log.

@@ -50,10 +50,15 @@ func (s *Store) NoteSeen(ctx context.Context, network string, seen []models.Seen
 	return wrap(err, "note pending transfers")
 }
 
-// OnTheirWay returns for each of the payments the sum of its pending transfers, in micro-USDT. Payments without any are
-// left out.
-func (s *Store) OnTheirWay(ctx context.Context, paymentIDs []string) (map[string]models.Amount, error) {
-	sums := map[string]models.Amount{}
+// OnItsWay are the pending transfers to a payment.
+type OnItsWay struct {
+	Amount models.Amount // their sum, in micro-USDT
+	SeenAt time.Time     // when a node last held one of them
+}
+
+// OnTheirWay returns what is on its way to each of the payments. Payments without any are left out.
+func (s *Store) OnTheirWay(ctx context.Context, paymentIDs []string) (map[string]OnItsWay, error) {
+	sums := map[string]OnItsWay{}
 	for batch := range slices.Chunk(paymentIDs, batchRows) {
 		var seen []models.SeenTransaction
 		err := s.read(ctx).Where("payment_id IN ? AND "+stillOnItsWay, batch, s.now().Add(-seenFor)).Find(&seen).Error
@@ -61,7 +66,12 @@ func (s *Store) OnTheirWay(ctx context.Context, paymentIDs []string) (map[string
 			return nil, wrap(err, "read pending transfers")
 		}
 		for _, transaction := range seen {
-			sums[transaction.PaymentID] = sums[transaction.PaymentID].AddSaturating(transaction.Amount)
+			sum := sums[transaction.PaymentID]
+			sum.Amount = sum.Amount.AddSaturating(transaction.Amount)
+			if transaction.SeenAt.After(sum.SeenAt) {
+				sum.SeenAt = transaction.SeenAt
+			}
+			sums[transaction.PaymentID] = sum
 		}
 	}
 	return sums, nil

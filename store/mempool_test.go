@@ -22,14 +22,16 @@ func TestSeenOnTheirWay(t *testing.T) {
 			{TxHash: txHash(3), To: "0xSomebody", Amount: 5},
 			{TxHash: txHash(4), From: other.DepositAddress, To: p.DepositAddress, Amount: 5}, // a sweep
 		}))
-		sums := func() map[string]models.Amount {
+		sums := func() map[string]OnItsWay {
 			found, err := f.OnTheirWay(ctx, []string{p.ID, other.ID})
 			require.NoError(t, err)
 			return found
 		}
-		require.Equal(t, map[string]models.Amount{p.ID: 50 * models.USDT}, sums())
+		require.Equal(t, map[string]OnItsWay{p.ID: {Amount: 50 * models.USDT, SeenAt: now}}, sums())
+		seen := now
+		now = now.Add(time.Minute)
 		f.mine(t, "main", transferTo(p, 1, 20*models.USDT, models.BlockRef{}))
-		require.Equal(t, map[string]models.Amount{p.ID: 30 * models.USDT}, sums())
+		require.Equal(t, map[string]OnItsWay{p.ID: {Amount: 30 * models.USDT, SeenAt: seen}}, sums())
 		now = now.Add(seenFor + time.Second)
 		require.Empty(t, sums())
 	})

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"gorm.io/gorm"
 
 	"paycow/models"
@@ -52,8 +53,7 @@ func (s paymentSearch[T]) page() (rows []T, nextCursor string, err error) {
 		}
 		cursor = ""
 	}
-	complete := pluck(rows, func(row T) string { return s.payment(row).ID })
-	ids, next, more, err := s.parts(cursor, limit-len(rows), complete)
+	ids, next, more, err := s.parts(cursor, limit-len(rows))
 	if err != nil {
 		return nil, "", err
 	}
@@ -71,11 +71,16 @@ func (s paymentSearch[T]) page() (rows []T, nextCursor string, err error) {
 
 // parts returns the ids of payments of which a text contains what is searched, at most limit, from the cursor on. It
 // leaves out complete matches. more says that there are payments that it has not looked at, from next on.
-func (s paymentSearch[T]) parts(
-	cursor string, limit int, complete []string,
-) (ids []string, next string, more bool, err error) {
+func (s paymentSearch[T]) parts(cursor string, limit int) (ids []string, next string, more bool, err error) {
 	if limit == 0 {
 		return nil, cursor, true, nil
+	}
+	// A hash may be that of any transfer of a payment. All other complete matches are in the payment's own columns.
+	var complete []string
+	if len(s.filter.Search) == len(common.Hash{}.Hex()) {
+		if err := s.complete.Scan(&complete).Error; err != nil {
+			return nil, "", false, err
+		}
 	}
 	wanted, bytes := strings.ToLower(s.filter.Part), 0
 	for looked := 0; looked < maxSearched && bytes < maxSearchedBytes; looked += searchedBatch {
@@ -137,7 +142,7 @@ func hasPart(p models.Payment, wanted string) bool {
 	return slices.ContainsFunc([]string{p.Reference, p.UserID, p.Description, p.TxHash, p.DepositAddress}, has)
 }
 
-// isComplete reports whether the payment is among the complete matches.
+// isComplete reports whether one of the payment's own columns is what is searched.
 func isComplete(p models.Payment, searched string) bool {
 	return slices.Contains([]string{p.ID, p.Reference, p.UserID, p.TxHash, p.DepositAddress}, searched)
 }

@@ -28,8 +28,8 @@ func TestSearchByPartsOfWords(t *testing.T) {
 		longer := add(2, func(in *NewPayment) { in.UserID = "Hannah@example.org" })
 		described := add(3, func(in *NewPayment) { in.Description = "Größe XL für ANNA" })
 		noted := add(4, func(in *NewPayment) { in.Metadata = models.Metadata{"customer": "Joanna"} })
-		other := add(5, func(*NewPayment) {})
-		f.mine(t, "main", transferTo(other, 7, 50*models.USDT, models.BlockRef{}))
+		other := add(5, func(in *NewPayment) { in.Description = "of " + txHash(8) })
+		f.mine(t, "main", transferTo(other, 7, 50*models.USDT, models.BlockRef{}), transferTo(other, 8, models.USDT, models.BlockRef{}))
 
 		search := func(filter PaymentFilter) (ids []string) {
 			t.Helper()
@@ -57,6 +57,9 @@ func TestSearchByPartsOfWords(t *testing.T) {
 		require.Equal(t, []string{noted.ID}, search(PaymentFilter{Search: "ann", MetadataKey: "customer"}))
 		require.Equal(t, []string{noted.ID, described.ID}, search(PaymentFilter{Search: "anna", From: described.CreatedAt}))
 		require.Empty(t, search(PaymentFilter{Search: other.ID[1:]}), "an id is found as a whole only")
+		for limit := range 3 {
+			require.Equal(t, []string{other.ID}, search(PaymentFilter{Search: txHash(8), Limit: limit}), "a complete match is no part")
+		}
 		everybody, _, err := f.ListPayments(ctx, PaymentFilter{EveryOperator: true, Search: "hannah", Part: "hannah"})
 		require.NoError(t, err)
 		require.Len(t, everybody, 1)
@@ -128,7 +131,7 @@ func TestTotalsAreBounded(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()
 		old := f.create(t)
-		rows := make([]models.Payment, maxTotalled)
+		rows := make([]models.Payment, maxTotalled+10)
 		for i := range rows {
 			rows[i] = old
 			rows[i].ID, rows[i].Reference = models.NewID(), models.NewReference()
@@ -136,10 +139,11 @@ func TestTotalsAreBounded(t *testing.T) {
 			rows[i].CreatedAt = old.CreatedAt.Add(time.Duration(i+1) * time.Second)
 		}
 		require.NoError(t, f.writer.CreateInBatches(&rows, 200).Error)
-		_, ok, err := f.TotalPayments(ctx, PaymentFilter{OperatorID: f.operator.ID})
+		totals, ok, err := f.TotalPayments(ctx, PaymentFilter{OperatorID: f.operator.ID})
 		require.NoError(t, err)
 		require.False(t, ok)
-		totals, ok, err := f.TotalPayments(ctx, PaymentFilter{OperatorID: f.operator.ID, From: rows[0].CreatedAt})
+		require.EqualValues(t, maxTotalled+1, totals.Payments, "no more are read")
+		totals, ok, err = f.TotalPayments(ctx, PaymentFilter{OperatorID: f.operator.ID, From: rows[10].CreatedAt})
 		require.NoError(t, err)
 		require.True(t, ok)
 		require.EqualValues(t, maxTotalled, totals.Payments)

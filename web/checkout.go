@@ -21,11 +21,12 @@ type Checkout struct {
 	PaidAt                time.Time // when it became PAID; zero if it did not
 	RemovedTx             string    // the transaction that a reorg removed, if no other one stands; "" for none
 	// OnItsWay is the sum of pending transfers, in micro-USDT. It is shown until a transfer is in a block, and
-	// promises nothing.
-	OnItsWay  models.Amount
-	Now       time.Time
-	BlockTime time.Duration // usual time between blocks; 0 if unknown
-	Refresh   time.Duration // how often the page reloads without JavaScript
+	// promises nothing. While IsExpected, they may be in one of the next blocks, and the page asks for no money.
+	OnItsWay   models.Amount
+	IsExpected bool
+	Now        time.Time
+	BlockTime  time.Duration // usual time between blocks; 0 if unknown
+	Refresh    time.Duration // how often the page reloads without JavaScript
 
 	Shop    string // the operator's name
 	LogoURL string // of the shop's logo, on this origin; "" for none
@@ -178,7 +179,7 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 	}
 	waits := !p.IsTest && !p.Status.IsFinal() && (p.Status == models.StatusPending || page.IsPart)
 	page.ShowTime = waits && !isOver
-	page.ShowPay = page.ShowTime && p.Exception != models.ExceptionReverted && c.OnItsWay < missing
+	page.ShowPay = page.ShowTime && p.Exception != models.ExceptionReverted && !c.IsExpected
 	if page.Title, err = page.title(p.Status, missing); err != nil || p.Status.IsFinal() {
 		return page, err
 	}

@@ -32,11 +32,10 @@ type docsSection struct {
 
 // docsResults is the content of the page with the results of a search.
 type docsResults struct {
-	Query   string
-	Words   int  // how many words were looked for
-	IsShort bool // whether the query has words that were not
-	Found   []docsResult
-	Count   int // of all results, of which Found has the best
+	Query string
+	IsCut bool // whether the query has words that were not
+	Found []docsResult
+	Count int // of all results, of which Found has the best
 }
 
 type docsResult struct {
@@ -130,14 +129,13 @@ func (d *divider) finish() {
 // title, then those with more of them, the guide before the reference.
 func search(sections []docsSection, query string) (results docsResults) {
 	if letters := []rune(query); len(letters) > maxQuery {
-		query, results.IsShort = string(letters[:maxQuery]), true
+		query, results.IsCut = string(letters[:maxQuery]), true
 	}
 	words := strings.Fields(strings.ToLower(query))
 	results.Query = strings.Join(strings.Fields(query), " ")
 	if len(words) > maxQueryWords {
-		words, results.IsShort = words[:maxQueryWords], true
+		words, results.IsCut = words[:maxQueryWords], true
 	}
-	results.Words = len(words)
 	if len(words) == 0 {
 		return results
 	}

@@ -24,7 +24,7 @@ type qrCode struct {
 	path string // of an SVG, with one unit for each module
 }
 
-// keptCodes bounds the QR codes that are kept: two for each of the payments that are looked at most. Each takes about
+// keptCodes bounds the QR codes that are kept: two for each of the payments that were looked at last. Each takes about
 // 7 kB.
 const keptCodes = 1000
 

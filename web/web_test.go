@@ -201,14 +201,14 @@ func TestCheckoutShowsPendingTransfers(t *testing.T) {
 	require.NotContains(t, render(t, examplePayment(func(*models.Payment) {}), 0), "was seen on the network")
 }
 
-// While all that is due is on its way, nobody is asked to send it again. While only a part is, the page still asks.
+// While a transfer is expected in one of the next blocks, nobody is asked to send more. Later the page asks again.
 func TestNobodyPaysTwiceWhileATransferIsOnItsWay(t *testing.T) {
 	t.Parallel()
 	c := exampleCheckout(examplePayment(func(*models.Payment) {}), 0)
 	for _, asks := range []string{"data-call", "ethereum:", "<svg", "data-copy", c.Payment.DepositAddress} {
-		c.OnItsWay = 49 * models.USDT
+		c.OnItsWay, c.IsExpected = 50*models.USDT, false
 		require.Contains(t, renderCheckout(t, c), asks)
-		c.OnItsWay = 50 * models.USDT
+		c.IsExpected = true
 		require.NotContains(t, renderCheckout(t, c), asks)
 	}
 	page := renderCheckout(t, c)

@@ -296,7 +296,7 @@ func (d *dev) serve(ctx context.Context, started time.Time) error {
 	}
 	err = a.run(ctx, listener, true, func() {
 		if err := d.writeFiles(); err != nil {
-			d.log.ErrorContext(ctx, "cannot write what the stack is reached with", "error", err)
+			d.log.ErrorContext(ctx, "cannot write the connection files", "error", err)
 		}
 		greet(d.out, d.file, greeting{
 			took: time.Since(started), node: d.node, dir: d.dir, isUsualDir: !d.cmd.IsSet("data-dir"), program: invocation(),

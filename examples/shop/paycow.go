@@ -52,7 +52,7 @@ func (s *shop) receive(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err == nil {
-		s.log.Info("a webhook is verified", "type", event.Type, "event", event.ID)
+		s.log.Info("webhook verified", "type", event.Type, "event", event.ID)
 		err = s.take(ctx, event)
 	}
 	if err != nil {

@@ -313,7 +313,7 @@ func TestWebhooks(t *testing.T) {
 	require.Empty(t, s.marks(t))
 	require.NotContains(t, log.String(), "verified")
 	require.Equal(t, http.StatusNoContent, post(secret, "e", event))
-	require.Contains(t, log.String(), `msg="a webhook is verified" type=payment.paid event=e`)
+	require.Contains(t, log.String(), `msg="webhook verified" type=payment.paid event=e`)
 	require.Equal(t, http.StatusNoContent, post(secret, "e", event), "a repeat is a success")
 	require.Equal(t, []string{"paid"}, s.marks(t))
 	require.NoError(t, s.books.db.Close())

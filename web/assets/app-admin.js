@@ -64,7 +64,7 @@
     approve: { label: 'Approve', class: 'primary', done: 'approved', text: 'The account becomes active and receives its first API key and secret. Its owner gets a link to set a password.', required: false },
     reject: { label: 'Reject', class: 'danger', done: 'rejected', danger: true, text: 'The application is turned down. Whoever owns the e-mail address may apply again.', required: true },
     delete: { label: 'Delete', class: 'danger', done: 'deleted', danger: true, text: 'The application is deleted. Whoever owns the e-mail address may apply again.', isBare: true },
-    suspend: { label: 'Suspend', class: 'danger', done: 'suspended', danger: true, text: 'It creates no new payments and changes nothing. It can still read its payments and balance: if its API keys have leaked, revoke them under “Access…”. Open payments continue and are credited. The operator sees your reason.', required: true },
+    suspend: { label: 'Suspend', class: 'danger', done: 'suspended', danger: true, text: 'It creates no new payments and changes nothing but its API keys, which it can revoke. It can still read its payments and balance: if its API keys have leaked, revoke them under “Access…”. Open payments continue and are credited. The operator sees your reason.', required: true },
     reactivate: { label: 'Reactivate', class: '', done: 'reactivated', text: 'The account can take payments again with its existing credentials.', required: false },
   };
   const possible = { PENDING: ['approve', 'reject'], ACTIVE: ['suspend'], SUSPENDED: ['reactivate'], REJECTED: [] };

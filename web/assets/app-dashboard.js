@@ -35,8 +35,8 @@
       next: ['If you think this is a mistake, contact the admin of this installation and give your e-mail address.'],
     },
     SUSPENDED: {
-      headline: 'Your account is suspended', text: 'Its API key cannot create new payments. Nothing is lost: open payments continue, and whatever arrives is credited to your balance. You can still see your balance and your payments.',
-      next: ['Contact the admin of this installation.', 'Once an admin reactivates the account, your existing credentials work again.'],
+      headline: 'Your account is suspended', text: 'Its API key cannot create new payments. Nothing is lost: open payments continue, and whatever arrives is credited to your balance. You can still see your balance and your payments, and revoke API keys.',
+      next: ['Contact the admin of this installation.', 'Once an admin reactivates the account, your existing credentials can create payments again.'],
     },
   };
 
@@ -54,8 +54,8 @@
   // watched is a view of a suspended operator, who sees the whole dashboard once the account is active again.
   const watched = (view) => ({
     ...view,
-    load: async (isCurrent) => {
-      await view.load(isCurrent);
+    load: async (isCurrent, isPoll) => {
+      await view.load(isCurrent, isPoll);
       await readMe();
       if (me.status !== shownStatus) location.reload();
     },
@@ -120,7 +120,7 @@
       if (!isNew && fill($('[data-stat="table"]'), signature, () => table('Payments by day', dayColumns, [...stats.days].reverse()))) drawDays(charts, stats.days);
       fill($('[data-recent]'), JSON.stringify(recent.payments), () => (recent.payments.length
         ? table('Newest payments', recentColumns, recent.payments, { isLinked: true })
-        : el('p', { class: 'empty' }, el('strong', {}, 'No payments yet'), 'Create the first one with the request under ', el('a', { href: '#credentials' }, 'Credentials'), '.')));
+        : empty('No payments yet')));
     },
   };
 
@@ -168,14 +168,16 @@
       const { test, ...others } = filters;
       const isFiltered = Object.values(others).some(Boolean);
       fill(list, JSON.stringify([page.payments, isFiltered, test, page.searchedTo]), () => [page.payments.length ? table('Payments', listColumns, page.payments, { isLinked: true })
-        : isFiltered ? empty(page.searchedTo ? 'Nothing matches so far' : 'Nothing matches', page.searchedTo ? '' : 'The search looks for a part of the reference, user, description, metadata, transaction or address, or for a complete id.') : test ? empty('No test payments', 'Make an API key for test payments, and create one with it. They are kept for 30 days.') : empty('No payments yet'), searchedTo(page)].filter(Boolean));
+        : isFiltered ? empty(page.searchedTo ? 'Nothing matches so far' : 'Nothing matches', page.searchedTo ? '' : 'The search looks for a part of the reference, user, description, metadata, transaction or address, or for a complete id.') : test ? empty('No test payments', 'Create an API key for test payments, then a payment with it. They are kept for 30 days.') : empty('No payments yet'), searchedTo(page)].filter(Boolean));
       pager.show(page.nextCursor);
     },
   };
 
   bindDownload($('[data-csv]', paymentsView), 'payments', () => ['/api/payments', { ...filters, match: filters.search && 'part' }]);
 
-  // A request that is sent again, because its answer was lost, makes no second payment: it has the key it had before.
+  // A request that is sent again within ten minutes, because its answer was lost, makes no second payment: it has the key that
+  // it had before. Later the same order is a new one.
+  const sameOrderFor = 600_000;
   const createKeys = new Map(); // by what was asked for
 
   $('[data-new-payment]').addEventListener('click', async () => {
@@ -194,9 +196,9 @@
           amount: wanted.trim(), userId: userId.trim(), network: 'ERC20', ...(description.trim() && { description: description.trim() }), ...(minutes && { expiresIn: Math.round(Number(minutes) * 60) }),
         };
         const text = JSON.stringify(order);
-        if (!createKeys.has(text)) createKeys.set(text, crypto.getRandomValues(new Uint32Array(4)).join('-'));
+        if (!(Date.now() - createKeys.get(text)?.at < sameOrderFor)) createKeys.set(text, { at: Date.now(), key: crypto.getRandomValues(new Uint32Array(4)).join('-') });
         try {
-          made = await call('POST', '/api/payment/create', order, { 'Idempotency-Key': createKeys.get(text) });
+          made = await call('POST', '/api/payment/create', order, { 'Idempotency-Key': createKeys.get(text).key });
         } catch (error) {
           const isLost = error instanceof Failure && (!error.status || error.status >= 500);
           throw isLost ? new Failure({ ...error, msg: error.message + ' The payment may have been created; check the list before you change anything.' }) : error;
@@ -355,6 +357,7 @@
 
   const keys = {
     show() {
+      keyForm.hidden = me.status !== 'ACTIVE';
       const box = $('[data-key-code]', keyForm);
       box.hidden = !me.totpEnabled;
       $('input', box).disabled = !me.totpEnabled;
@@ -362,7 +365,7 @@
     async load(isCurrent) {
       const { keys: all } = await call('GET', '/api/keys');
       if (!isCurrent()) return;
-      showKeys(keysList, all, (key) => [...(key.isReplaced ? [] : [['Rotate', '', rotateKey]]), ['Revoke', 'danger', revokeKey]]);
+      showKeys(keysList, all, (key) => [...(key.isReplaced || me.status !== 'ACTIVE' ? [] : [['Rotate', '', rotateKey]]), ['Revoke', 'danger', revokeKey]]);
     },
     leave: () => keyForm.reset(),
   };
@@ -558,7 +561,7 @@
     const ledger = balance(() => shown.load());
     $('[data-new-payment]').hidden = me.status !== 'ACTIVE';
     shown = me.status === 'ACTIVE' ? views({ ...account, overview, payments, payment, balance: ledger, credentials, keys, ...webhooks(() => me, () => shown.load()), settings }, 'overview')
-      : me.status === 'SUSPENDED' ? views({ ...account, status, overview: watched(overview), payments: watched(payments), payment: watched(payment), balance: watched(ledger) }, 'status')
+      : me.status === 'SUSPENDED' ? views({ ...account, status, overview: watched(overview), payments: watched(payments), payment: watched(payment), balance: watched(ledger), keys: watched(keys) }, 'status')
         : views({ ...account, status }, 'status');
   })();
 })();

@@ -511,8 +511,8 @@
   const pollEvery = 10_000;
 
   // views shows the section named by the URL: #name, #name/argument or #name?parameters. A view has
-  // show(argument, parameters), called when it is opened, and load(isCurrent, isPoll), called then and every ten seconds while
-  // it is visible.
+  // show(argument, parameters), called when it is opened, and load(isCurrent, isPoll), called then, and as a poll every
+  // ten seconds while it is visible and when the page is seen again.
   function views(all, home) {
     const main = $('#main');
     const pageError = $('[data-page-error]');
@@ -576,9 +576,9 @@
     window.addEventListener('hashchange', open);
     document.addEventListener('visibilitychange', () => {
       if (document.hidden) clearTimeout(timer);
-      else load();
+      else load(true);
     });
-    window.addEventListener('online', load);
+    window.addEventListener('online', () => load(true));
     open();
     main.setAttribute('aria-busy', 'false');
     return { load, show: open };

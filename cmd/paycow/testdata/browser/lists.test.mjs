@@ -271,6 +271,26 @@ test('a suspended shop reads its balance and its payments', async () => {
   assert.equal(await view(shop, 'payments').getByRole('button', { name: 'New payment' }).count(), 0)
   await to(shop, 'Balance').click()
   await view(shop, 'balance').getByText('1234.50').first().waitFor()
+
+  // A search for parts is made once: neither the poll nor the way back to the page repeats it.
+  await to(shop, 'Payments').click()
+  await view(shop, 'payments').getByLabel('Search').fill('ayer-5')
+  await view(shop, 'payments').getByRole('button', { name: 'Search' }).click()
+  await until('only what matches is shown', async () => await view(shop, 'payments').locator('tbody tr').count() === 10)
+  let [searches, polls] = [0, 0]
+  shop.on('request', (request) => {
+    if (request.url().includes('/api/payments?')) searches++
+    if (request.url().endsWith('/api/operator/me')) polls++
+  })
+  await shop.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+  await until('the page polls', async () => polls > 1)
+  assert.equal(searches, 0)
+
+  // Its keys may have leaked: it can revoke them, and nothing else.
+  await to(shop, 'Keys').click()
+  await view(shop, 'keys').getByRole('button', { name: /^Revoke/ }).first().waitFor()
+  assert.equal(await view(shop, 'keys').getByRole('button', { name: /^(Rotate|Create key)/ }).count(), 0)
+  await everyLook(shop, 'dashboard-suspended-keys')
   assert.deepEqual([(await call('/api/balance')).status, (await call('/api/payment/create', 'POST', { amount: 1, userId: 'u', network: 'ERC20' })).status], [200, 403])
   await row.getByRole('button', { name: /^Reactivate/ }).click()
   await admin.getByRole('dialog').getByRole('button', { name: 'Reactivate' }).click()
