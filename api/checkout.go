@@ -79,8 +79,8 @@ func (s *Server) checkout(ctx context.Context, id string, language web.Language)
 	return checkout, err
 }
 
-// expectedFor is how long after a node held a pending transfer the page asks for no money: about 15 blocks. Then it asks
-// again, because the transfer may have failed or been dropped, and anybody can send one that never counts.
+// expectedFor is how long after a node held a pending transfer the page asks for no money: about 15 blocks. Then it
+// asks again, because the transfer may have failed or been dropped, and anybody can send one that never counts.
 const expectedFor = 3 * time.Minute
 
 // isExpected reports whether what is on its way to a payment may be in one of the next blocks.

@@ -594,7 +594,7 @@ func operatorCalls() []request {
 func (t Target) refusedAccount(inactive Inactive) []badCase {
 	sentences := map[string]string{
 		"account_pending":   "This account is waiting for approval.",
-		"account_suspended": "This account is suspended: it can read, and revoke its API keys, but change nothing else.",
+		"account_suspended": "This account is suspended: it can read, revoke its API keys and secure its login, but change nothing else.",
 		"account_rejected":  "This account was not approved.",
 	}
 	var cases []badCase
