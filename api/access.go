@@ -78,7 +78,7 @@ func (s *Server) changeAccess(role models.Role, change accessChange) func(*gin.C
 // aboutAccount returns an entry of the audit log for an admin's action on an account.
 func aboutAccount(c *gin.Context, account models.Account, action, detail string) models.AuditEntry {
 	entry := auditOf(c, personOfRequest(c).account, action, "%s", detail)
-	entry.Subject = string(account.Role) + ":" + account.ID
+	entry.Subject = account.Subject()
 	return entry
 }
 
@@ -110,11 +110,12 @@ func unlockAccount(s *Server, c *gin.Context, account models.Account) (gin.H, er
 }
 
 func disableAdmin(disabled bool) accessChange {
-	action, detail := "admin_enabled", "Enabled the admin."
+	action, detail := "admin_enabled", "Enabled the admin %s."
 	if disabled {
-		action, detail = "admin_disabled", "Disabled the admin; all sessions ended."
+		action, detail = "admin_disabled", "Disabled the admin %s; all sessions ended."
 	}
 	return func(s *Server, c *gin.Context, account models.Account) (gin.H, error) {
+		detail := fmt.Sprintf(detail, account.Email)
 		err := s.Store.SetAdminDisabled(c.Request.Context(), account.ID, disabled, aboutAccount(c, account, action, detail))
 		if errors.Is(err, models.ErrNotPossible) {
 			return nil, errLastAdmin

@@ -86,6 +86,7 @@ func TestEveryCallIsForItsRole(t *testing.T) {
 	}{
 		{"/api/admin/", "admins_only", 16, operator},
 		{"/api/operator/", "operators_only", 10, admin},
+		{"/api/team", "operators_only", 5, admin},
 	} {
 		routes := f.routesUnder(side.prefix)
 		require.GreaterOrEqual(t, len(routes), side.least)
@@ -111,7 +112,7 @@ func TestEveryChangeRefusesOtherSites(t *testing.T) {
 	checked := 0
 	for _, v := range []*visitor{operator, admin, f.visitor()} {
 		for _, route := range f.server.router.Routes() {
-			isPeoples := strings.HasPrefix(route.Path, "/api/operator/") || strings.HasPrefix(route.Path, "/api/admin/")
+			isPeoples := isOfPeople(route.Path)
 			if route.Method == http.MethodGet || !isPeoples &&
 				(!strings.HasPrefix(route.Path, "/api/payment") || v != operator) {
 				continue
@@ -191,7 +192,7 @@ func TestASuspendedShopChangesNothing(t *testing.T) {
 	f.exec("UPDATE operators SET status = ? WHERE id = ?", string(models.OperatorSuspended), id)
 	const revoke = "DELETE " + keyPath
 	account := []string{
-		revoke, "POST /api/account/password", "POST /api/operator/login", "POST /api/operator/logout",
+		revoke, "DELETE /api/team/:id", "POST /api/account/password", "POST /api/operator/login", "POST /api/operator/logout",
 		"POST /api/operator/register", "POST /api/operator/password", "POST /api/operator/sessions/end",
 		"POST /api/operator/totp/start", "POST /api/operator/totp/enable", "POST /api/operator/totp/disable",
 		"POST /api/operator/totp/recovery-codes",

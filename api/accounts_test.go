@@ -673,6 +673,20 @@ func TestAdminsSeeHealthAndAlarms(t *testing.T) {
 	require.Equal(t, []string{string(models.NodeOK), string(models.NodeLying)},
 		[]string{after.Nodes[0].State, after.Nodes[1].State})
 	require.Equal(t, int64(1), after.Queues.Unstarted)
+	for query, step := range map[string]int64{"": 720, "?hours=1": 60, "?hours=5": 180, "?hours=48": 1440} {
+		history := parse[healthHistoryView](t,
+			admin.must(http.StatusOK, http.MethodGet, "/api/admin/health/history"+query, nil).body)
+		require.Equal(t, step, history.StepSeconds, query)
+		require.LessOrEqual(t, time.Time(history.To).Sub(time.Time(history.From)).Seconds(), float64(120*step), query)
+		require.Len(t, history.Watcher, 1)
+		require.NotNil(t, history.Watcher[0].LagSeconds)
+		require.Nil(t, history.Watcher[0].LatencyMillis)
+		require.Len(t, history.Nodes, 2)
+		require.Equal(t, "https://node.internal", history.Nodes[0].Name)
+		require.Nil(t, history.Nodes[0].Points[0].LagSeconds, "no block of it is known")
+		require.Zero(t, *history.Nodes[0].Points[0].LatencyMillis)
+		require.False(t, time.Now().Before(time.Time(history.Nodes[0].Points[0].At)))
+	}
 	require.NoError(t, f.store.Raise(t.Context(), models.Alarm{
 		Network: models.NetworkERC20, Kind: models.AlarmReorgBelowFinality, Message: "deep",
 	}))

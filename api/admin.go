@@ -192,6 +192,8 @@ func (s *Server) changeOperator(name string) func(*gin.Context) error {
 			return conflict("changed_meanwhile", "A newer application has replaced the one that you saw.")
 		case errors.Is(err, models.ErrNotFound):
 			return errUnknownOperator.because(err)
+		case errors.Is(err, models.ErrAlreadyExists):
+			return errEmailTaken
 		case errors.Is(err, models.ErrNotPossible):
 			return conflict("not_possible",
 				fmt.Sprintf("Only an operator that is %s can be changed in this way; this one is %s.",
@@ -250,13 +252,21 @@ func (s *Server) sendApprovalLink(c *gin.Context, operator models.Operator) (*ap
 	if s.Mail == nil {
 		return &approvalLink{URL: &link}, nil
 	}
-	err = s.Mail(c.Request.Context(), operator.Email, "Your PayCow account is approved", approvalText(operator.Name, link))
-	if err != nil {
-		s.Log.WarnContext(c, "cannot send the approval", "request_id", requestID(c), "operator_id", operator.ID, "error", err)
-		problem := "The mail server did not take the message."
-		return &approvalLink{URL: &link, MailProblem: &problem}, nil
+	mailedTo, problem := s.mailLink(c, operator.ID, operator.Email, "Your PayCow account is approved",
+		approvalText(operator.Name, link))
+	if problem != nil {
+		return &approvalLink{URL: &link, MailProblem: problem}, nil
 	}
-	return &approvalLink{MailedTo: &operator.Email}, nil
+	return &approvalLink{MailedTo: mailedTo}, nil
+}
+
+// mailLink mails a link and returns to whom, or why it was not mailed.
+func (s *Server) mailLink(c *gin.Context, operatorID, to, subject, text string) (mailedTo, problem *string) {
+	if err := s.Mail(c.Request.Context(), to, subject, text); err != nil {
+		s.Log.WarnContext(c, "cannot send a link", "request_id", requestID(c), "operator_id", operatorID, "error", err)
+		return nil, new("The mail server did not take the message.")
+	}
+	return &to, nil
 }
 
 // approvalText is the message with the link. It contains nothing that somebody who registered another person's address

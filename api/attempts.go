@@ -29,10 +29,15 @@ const (
 	maxAttemptsFromAnywhere = 100
 	// maxRegistrations are the applications of one network.
 	maxRegistrations = 20
+	// maxInvitations are the links that one operator sends to its team. They go to any e-mail address.
+	maxInvitations = 20
 )
 
-// loginLimited is the action of the audit log when a limit of one account is reached.
-const loginLimited = "login_limited"
+// The actions of the audit log when a limit of one account is reached.
+const (
+	loginLimited      = "login_limited"
+	invitationLimited = "invitation_limited"
+)
 
 // attempt is an attempt to log in, to register or to confirm an action.
 type attempt struct {
@@ -87,6 +92,9 @@ func (s *Server) loginAttempt(c *gin.Context, role models.Role, email string, ac
 
 // The names of an account's counters. One network's counter of logins adds "@" and the network.
 func accountCounterName(role models.Role, email string) string {
+	if role == models.RoleMember { // members log in where operators do
+		role = models.RoleOperator
+	}
 	sum := sha256.Sum256([]byte(email))
 	return "account:" + string(role) + ":" + hex.EncodeToString(sum[:16])
 }
@@ -122,6 +130,14 @@ func registration(c *gin.Context, email string) attempt {
 	return attempt{role: models.RoleOperator, email: email, counters: []counter{{
 		name: "register:" + networkOf(c.ClientIP()), limit: maxRegistrations, action: "registration_limited",
 		detail: "Too many registrations from this network address.",
+	}}}
+}
+
+// invitation returns the attempt to send a link to a member. A successful one counts too.
+func invitation(account models.Account) attempt {
+	return attempt{role: account.Role, email: account.Email, counters: []counter{{
+		name: "invite:" + account.OperatorID, limit: maxInvitations, action: invitationLimited,
+		detail: "Too many invitations to the team.",
 	}}}
 }
 
@@ -185,7 +201,7 @@ func (s *Server) auditLimit(c *gin.Context, try attempt, kind string, entry mode
 	account, err := s.Store.AccountByEmail(ctx, try.role, try.email)
 	switch {
 	case err == nil:
-		entry.Subject = string(try.role) + ":" + account.ID
+		entry.Subject = account.Subject()
 	case errors.Is(err, models.ErrNotFound):
 		entry.Subject = string(try.role) + ":unknown"
 	default:
@@ -194,7 +210,7 @@ func (s *Server) auditLimit(c *gin.Context, try attempt, kind string, entry mode
 	s.Log.WarnContext(c, "too many attempts to log in", "request_id", requestID(c), "account", entry.Subject, "address",
 		entry.Address)
 	name := "limited:" + kind + ":" + entry.Subject
-	if account.ID == "" || entry.Action != loginLimited {
+	if account.ID == "" || entry.Action != loginLimited && entry.Action != invitationLimited {
 		name = "limited:unknown"
 		entry.Detail += fmt.Sprintf(" Further networks and unknown accounts in the next %d minutes are only in the process "+
 			"log.", int(store.AttemptsWindow.Minutes()))

@@ -35,7 +35,7 @@ func newAuditView(e models.AuditEntry, names map[string]store.AuditName) auditVi
 	switch models.Role(kind) {
 	case models.RoleOperator:
 		who = names[e.Actor]
-	case models.RoleAdmin:
+	case models.RoleMember, models.RoleAdmin:
 	default:
 		who.Email = ""
 	}

@@ -182,6 +182,12 @@ func reordersText(r rune) bool {
 
 // seconds returns an optional field that must be a whole number of seconds; 0 if it is not there.
 func (f fields) seconds(name string, minimum, maximum time.Duration) (time.Duration, error) {
+	number, err := f.wholeNumber(name, int64(minimum/time.Second), int64(maximum/time.Second))
+	return time.Duration(number) * time.Second, err
+}
+
+// wholeNumber returns an optional field that must be a whole number; 0 if it is not there.
+func (f fields) wholeNumber(name string, minimum, maximum int64) (int64, error) {
 	raw, isThere := f[name]
 	if !isThere {
 		return 0, nil
@@ -191,11 +197,10 @@ func (f fields) seconds(name string, minimum, maximum time.Duration) (time.Durat
 	}
 	// A float holds every number in the range exactly.
 	number, err := strconv.ParseFloat(string(raw), 64)
-	if err != nil || number != math.Trunc(number) || number < minimum.Seconds() || number > maximum.Seconds() {
-		return 0, invalid(name, "invalid_field", "%s must be a whole number from %d to %d.", name,
-			minimum/time.Second, maximum/time.Second)
+	if err != nil || number != math.Trunc(number) || number < float64(minimum) || number > float64(maximum) {
+		return 0, invalid(name, "invalid_field", "%s must be a whole number from %d to %d.", name, minimum, maximum)
 	}
-	return time.Duration(number) * time.Second, nil
+	return int64(number), nil
 }
 
 // metadata returns an optional field that must be an object of strings.

@@ -70,6 +70,18 @@ func TestTheClientMakesEveryCall(t *testing.T) {
 	note(accepted.HTTPResponse, err, late)
 	require.Equal(t, client.StatusPAID, accepted.JSON200.Status)
 
+	link, err := c.CreatePaymentLinkWithResponse(ctx, nil, client.NewPaymentLink{Amount: order.Amount, Description: "Tea"})
+	note(link.HTTPResponse, err)
+	require.Equal(t, "50.000001", link.JSON201.Amount.String())
+	links, err := c.ListPaymentLinksWithResponse(ctx, &client.ListPaymentLinksParams{Limit: new(1)})
+	note(links.HTTPResponse, err)
+	require.Equal(t, link.JSON201.ID, links.JSON200.Links[0].ID)
+	shown, err := c.ReadPaymentLinkWithResponse(ctx, link.JSON201.ID)
+	note(shown.HTTPResponse, err, link.JSON201.ID)
+	ended, err := c.DisablePaymentLinkWithResponse(ctx, link.JSON201.ID)
+	note(ended.HTTPResponse, err, link.JSON201.ID)
+	require.NotNil(t, ended.JSON200.DisabledAt)
+
 	balance, err := c.GetBalanceWithResponse(ctx)
 	note(balance.HTTPResponse, err)
 	require.True(t, balance.JSON200.Pending.IsZero())

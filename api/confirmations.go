@@ -40,7 +40,7 @@ func (s *Server) newConfirmationsView(steps models.ConfirmationSteps, isAltered 
 // confirmations shows the steps that count. Steps that somebody changed are shown as none, so that they can be set
 // again.
 func (s *Server) confirmations(c *gin.Context) error {
-	operator, err := s.Store.Operator(c.Request.Context(), personOfRequest(c).account.ID)
+	operator, err := s.Store.Operator(c.Request.Context(), personOfRequest(c).account.OperatorID)
 	if err != nil {
 		return fmt.Errorf("read the operator: %w", err)
 	}
@@ -75,9 +75,9 @@ func (s *Server) putConfirmations(c *gin.Context) error {
 	if len(steps) > 0 {
 		set = steps.String()
 	}
-	entry := auditOf(c, who.account, "confirmations_set", "Set the confirmations by amount: %s; else %d.",
+	entry := auditOfOperator(c, who.account, "confirmations_set", "Set the confirmations by amount: %s; else %d.",
 		set, s.Confirmations)
-	err = s.Store.SetConfirmations(c.Request.Context(), who.account.ID, steps, s.Confirmations, entry)
+	err = s.Store.SetConfirmations(c.Request.Context(), who.account.OperatorID, steps, s.Confirmations, entry)
 	if err != nil {
 		return fmt.Errorf("set the confirmations: %w", err)
 	}

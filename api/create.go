@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -99,15 +100,20 @@ func (s *Server) createPayment(c *gin.Context) error {
 	if err != nil {
 		return createFailure(err)
 	}
-	if payment.WorkflowStartedAt == nil {
-		// Repeated calls notify too: the process that committed the row may have died before it did.
-		s.Starter.Notify(payment)
-	}
-	if err := s.checkHandedOut(c.Request.Context(), payment); err != nil {
+	if err := s.handOut(c.Request.Context(), payment); err != nil {
 		return err
 	}
 	s.writeCreated(c, payment, s.windowEnd(c.Request.Context(), payment), isNew)
 	return nil
+}
+
+// handOut lets a payment's workflow start, and returns an error if its address must not be shown.
+func (s *Server) handOut(ctx context.Context, payment models.Payment) error {
+	if payment.WorkflowStartedAt == nil {
+		// Repeated calls notify too: the process that committed the row may have died before it did.
+		s.Starter.Notify(payment)
+	}
+	return s.checkHandedOut(ctx, payment)
 }
 
 // windowOf returns the time from a new payment's creation to its expiry.
@@ -157,7 +163,7 @@ func (s *Server) createOrRepeat(
 	}
 	if refused == nil {
 		var done func()
-		if done, refused = s.takeQuotas(ctx, wanted.OperatorID, bounds); refused == nil {
+		if done, refused = s.takeQuotas(ctx, wanted, bounds); refused == nil {
 			defer done()
 			return s.Store.CreatePayment(ctx, wanted, s.Addresses.Address)
 		}
@@ -241,8 +247,11 @@ func (s *Server) parseOrder(body fields, operator models.Operator) (wanted order
 	if wanted.Network, err = body.only("network", models.NetworkERC20, "unsupported_network"); err != nil {
 		return order{}, err
 	}
-	if wanted.ReturnURL, err = s.returnURL(body, operator); err != nil {
+	if wanted.ReturnURL, err = s.returnURL(body); err != nil {
 		return order{}, err
+	}
+	if !allowsReturn(operator, wanted.ReturnURL) {
+		return order{}, errReturnNotAllowed
 	}
 	if wanted, err = wanted.withOptional(body); err != nil {
 		return order{}, err
@@ -276,8 +285,8 @@ func (o order) withOptional(body fields) (_ order, err error) {
 	return o, err
 }
 
-// returnURL reads the address that the checkout page links back to. Its origin must be one that the operator allows.
-func (s *Server) returnURL(body fields, operator models.Operator) (string, error) {
+// returnURL reads the address that the checkout page links back to; "" if it is not there. See allowsReturn.
+func (s *Server) returnURL(body fields) (string, error) {
 	if _, isThere := body["returnUrl"]; !isThere {
 		return "", nil
 	}
@@ -285,16 +294,18 @@ func (s *Server) returnURL(body fields, operator models.Operator) (string, error
 	if err != nil {
 		return "", err
 	}
-	address, err := s.shopURL("returnUrl", text)
-	if err != nil {
-		return "", err
-	}
-	if !slices.Contains(operator.Origins(), originOf(address)) {
-		return "", invalid("returnUrl", "return_url_not_allowed",
-			"returnUrl must be at one of the origins allowed in the dashboard's settings.")
-	}
-	return text, nil
+	_, err = s.shopURL("returnUrl", text)
+	return text, err
 }
+
+// allowsReturn reports whether the operator allows the origin of a return URL; "" is allowed.
+func allowsReturn(operator models.Operator, returnURL string) bool {
+	address, err := url.Parse(returnURL)
+	return err == nil && (returnURL == "" || slices.Contains(operator.Origins(), originOf(address)))
+}
+
+var errReturnNotAllowed = invalid("returnUrl", "return_url_not_allowed",
+	"returnUrl must be at one of the origins allowed in the dashboard's settings.")
 
 // parseAmount reads the amount from the text of a JSON number, or of a string containing one, never through a float.
 // The maximum is checked later, because it applies to new payments only; here it is for messages.

@@ -63,7 +63,7 @@ func (s *Server) admitKey(ctx context.Context, c *gin.Context) error {
 	return nil
 }
 
-// admitPerson admits the operator who is logged in.
+// admitPerson admits the operator, or the member of its team, who is logged in.
 func (s *Server) admitPerson(ctx context.Context, c *gin.Context) error {
 	who, operator, err := s.operatorOfSession(ctx, c)
 	if err != nil {
@@ -85,7 +85,8 @@ func (s *Server) comesFromDashboard(r *http.Request) bool {
 	return err == nil && len(r.Header.Values(headerAPIKey)) == 0 && len(r.Header.Values(headerAPISecret)) == 0
 }
 
-// operatorOfSession returns the logged-in operator. It refuses requests that another site made the browser send.
+// operatorOfSession returns who is logged in, and for which operator. It refuses requests that another site made the
+// browser send.
 func (s *Server) operatorOfSession(ctx context.Context, c *gin.Context) (person, models.Operator, error) {
 	if err := s.crossOrigin.Check(c.Request); err != nil {
 		return person{}, models.Operator{}, errCrossOrigin.because(err)
@@ -94,10 +95,10 @@ func (s *Server) operatorOfSession(ctx context.Context, c *gin.Context) (person,
 	if err != nil {
 		return person{}, models.Operator{}, err
 	}
-	if who.account.Role != models.RoleOperator {
-		return person{}, models.Operator{}, errOperators
+	if err := mayCall(who.account, models.RoleOperator, c); err != nil {
+		return person{}, models.Operator{}, err
 	}
-	operator, err := s.Store.Operator(ctx, who.account.ID)
+	operator, err := s.Store.Operator(ctx, who.account.OperatorID)
 	if err != nil {
 		return person{}, models.Operator{}, fmt.Errorf("read the operator: %w", err)
 	}

@@ -159,6 +159,11 @@ var documentedErrors = []web.ErrorCode{
 		Remedy:  "Check the id.",
 	},
 	{
+		Status: http.StatusNotFound, Code: "link_not_found",
+		Meaning: "The payment link does not exist, was dropped for its age, or belongs to another operator.",
+		Remedy:  "Check the id.",
+	},
+	{
 		Status: http.StatusNotFound, Code: "not_found",
 		Meaning: "The path does not exist.",
 		Remedy:  "Check the path.",
@@ -182,6 +187,11 @@ var documentedErrors = []web.ErrorCode{
 		Status: http.StatusConflict, Code: "too_many_endpoints",
 		Meaning: "The account has as many webhook endpoints as it can have.",
 		Remedy:  "Delete one that is not used.",
+	},
+	{
+		Status: http.StatusConflict, Code: "too_many_links",
+		Meaning: "The account has reached its limit of usable payment links.",
+		Remedy:  "Disable one that is not needed.",
 	},
 	{
 		Status: http.StatusConflict, Code: "overlap_running",

@@ -168,22 +168,13 @@ func (s *Server) fail(c *gin.Context, err error) {
 }
 
 func (s *Server) failPage(c *gin.Context, f *failure) {
-	problem := web.Problem{Title: pageTitle(f.status), Message: f.msg, RequestID: requestID(c)}
-	err := writePage(c, f.status, func(w io.Writer) error { return web.WriteProblem(w, problem) })
+	problem := web.Problem{Status: f.status, Code: f.code, Message: f.msg, RequestID: requestID(c)}
+	err := s.writeTranslated(c, f.status, func(w io.Writer, l web.Language) error {
+		return web.WriteProblem(w, l, problem)
+	})
 	if err != nil {
 		s.Log.ErrorContext(c, "cannot render the error page", "request_id", requestID(c), "error", err)
 		c.Status(f.status)
-	}
-}
-
-func pageTitle(status int) string {
-	switch {
-	case status == http.StatusNotFound:
-		return "Not found"
-	case status >= http.StatusInternalServerError:
-		return "Please try again later"
-	default:
-		return "This did not work"
 	}
 }
 

@@ -240,9 +240,15 @@ func (f *fixture) call(account apitest.Account, method, path, body string, heade
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	response, err := client.Do(request)
 	require.NoError(f, err)
+	return readAnswer(f, response)
+}
+
+// readAnswer reads a response to its end.
+func readAnswer(t testing.TB, response *http.Response) answer {
+	t.Helper()
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	require.NoError(f, err)
+	require.NoError(t, err)
 	return answer{response.StatusCode, response.Header, string(text)}
 }
 

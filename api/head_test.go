@@ -37,7 +37,9 @@ func TestHeadWhereverGet(t *testing.T) {
 			for _, name := range []string{"Content-Type", "Content-Encoding", "ETag", "Cache-Control", "Vary", "Content-Security-Policy"} {
 				require.Equal(t, get.header.Get(name), head.header.Get(name), "%s %s", path, name)
 			}
-			if length := head.header.Get("Content-Length"); length != "" {
+			// The page about an error names its request, and so it is compressed to another length.
+			isErrorPage := get.status != http.StatusOK && coding != "identity"
+			if length := head.header.Get("Content-Length"); length != "" && !isErrorPage {
 				require.Equal(t, get.header.Get("Content-Length"), length, path)
 			}
 			if get.status == http.StatusOK {

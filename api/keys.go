@@ -147,15 +147,8 @@ func (s *Server) limitsOf(body fields) (limits models.Credential, err error) {
 			return models.Credential{}, err
 		}
 	}
-	if raw, isThere := body["expiresAt"]; isThere {
-		at, err := time.Parse(time.RFC3339, textOf(raw))
-		if err != nil || !at.After(s.Clock()) || at.Year() > lastYear {
-			return models.Credential{}, invalid("expiresAt", "invalid_field",
-				"expiresAt must be a time in the future such as 2030-03-12T22:30:00Z (RFC 3339), before the year %d.",
-				lastYear+1)
-		}
-		at = at.UTC().Truncate(time.Millisecond)
-		limits.ExpiresAt = &at
+	if limits.ExpiresAt, err = s.futureTime(body, "expiresAt"); err != nil {
+		return models.Credential{}, err
 	}
 	if limits.Test, err = body.flag("test"); err != nil {
 		return models.Credential{}, err
@@ -169,8 +162,37 @@ func (s *Server) limitsOf(body fields) (limits models.Credential, err error) {
 	return limits, nil
 }
 
-// lastYear is the last in which a key can expire.
+// lastYear is the last in which a key or a link can expire.
 const lastYear = 2199
+
+// futureTime returns an optional field that must be a time in the future; nil if it is not there.
+func (s *Server) futureTime(body fields, name string) (*time.Time, error) {
+	at, err := body.time(name)
+	if err == nil && at != nil && !at.After(s.Clock()) {
+		return nil, notFuture(name)
+	}
+	return at, err
+}
+
+// time returns an optional field that must be a time, in the end one in the future; nil if it is not there.
+func (f fields) time(name string) (*time.Time, error) {
+	raw, isThere := f[name]
+	if !isThere {
+		return nil, nil //nolint:nilnil // there need not be one
+	}
+	at, err := time.Parse(time.RFC3339, textOf(raw))
+	if err != nil || at.Year() > lastYear {
+		return nil, notFuture(name)
+	}
+	at = at.UTC().Truncate(time.Millisecond)
+	return &at, nil
+}
+
+// notFuture refuses what is no time in the future.
+func notFuture(name string) *failure {
+	return invalid(name, "invalid_field",
+		"%s must be a time in the future such as 2030-03-12T22:30:00Z (RFC 3339), before the year %d.", name, lastYear+1)
+}
 
 // textOf returns the text of a JSON string, "" for any other value.
 func textOf(raw jsontext.Value) string {
@@ -247,16 +269,27 @@ func (s *Server) revokeKey(c *gin.Context) error {
 
 // listKeysOfOperator lists an operator's API keys for admins.
 func (s *Server) listKeysOfOperator(c *gin.Context) error {
+	operator, err := s.operatorOfPath(c)
+	if err != nil {
+		return err
+	}
+	return s.writeKeys(c, operator.ID)
+}
+
+// operatorOfPath returns the operator whose id is in the path.
+func (s *Server) operatorOfPath(c *gin.Context) (models.Operator, error) {
 	id := c.Param("id")
 	if !isLowerHex(id, 24) {
-		return errUnknownOperator
+		return models.Operator{}, errUnknownOperator
 	}
-	if _, err := s.Store.Operator(c.Request.Context(), id); errors.Is(err, models.ErrNotFound) {
-		return errUnknownOperator.because(err)
-	} else if err != nil {
-		return fmt.Errorf("read the operator: %w", err)
+	operator, err := s.Store.Operator(c.Request.Context(), id)
+	if errors.Is(err, models.ErrNotFound) {
+		return models.Operator{}, errUnknownOperator.because(err)
 	}
-	return s.writeKeys(c, id)
+	if err != nil {
+		return models.Operator{}, fmt.Errorf("read the operator: %w", err)
+	}
+	return operator, nil
 }
 
 // revokeKeyOfOperator is what an admin does to one API key of an operator.
@@ -281,6 +314,9 @@ func auditOfKey(c *gin.Context, action, detail string) models.AuditEntry {
 	if maker, isKey := keyOfRequest(c); isKey {
 		detail += " It was asked for with the API key " + maker.APIKey + "."
 	}
-	account := models.Account{Role: models.RoleOperator, ID: operatorOfRequest(c).ID}
-	return auditOf(c, account, action, "%s", detail)
+	account := models.Account{Role: models.RoleOperator, ID: operatorOfRequest(c).ID, OperatorID: operatorOfRequest(c).ID}
+	if who, ok := c.Get(keyPerson); ok {
+		account = who.(person).account //nolint:forcetypeassert // only sessions set it
+	}
+	return auditOfOperator(c, account, action, "%s", detail)
 }

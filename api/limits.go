@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"paycow/models"
+	"paycow/store"
 )
 
 // limits bound the payments that an operator can create.
@@ -46,13 +47,18 @@ func override[T any](value, own *T) {
 	}
 }
 
-// takeQuotas allows one payment; the caller calls done once it is created.
-func (s *Server) takeQuotas(ctx context.Context, operatorID string, bounds limits) (done func(), err error) {
-	doneUnpaid, err := s.unpaid.take(ctx, operatorID, bounds.MaxUnpaid)
+// takeQuotas allows one payment; the caller calls done once it is created. Anybody can make payments through a link. So
+// none is made while half of the payments that the operator may have open are, which leaves the rest to its own server,
+// and the store bounds how many of one link are unpaid.
+func (s *Server) takeQuotas(ctx context.Context, wanted store.NewPayment, bounds limits) (done func(), err error) {
+	if wanted.LinkID != "" {
+		return s.linkOpen.take(ctx, wanted.OperatorID, (bounds.MaxOpen+1)/2) // 0 stays any number
+	}
+	doneUnpaid, err := s.unpaid.take(ctx, wanted.OperatorID, bounds.MaxUnpaid)
 	if err != nil {
 		return nil, err
 	}
-	doneOpen, err := s.open.take(ctx, operatorID, bounds.MaxOpen)
+	doneOpen, err := s.open.take(ctx, wanted.OperatorID, bounds.MaxOpen)
 	if err != nil {
 		doneUnpaid()
 		return nil, err

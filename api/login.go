@@ -119,7 +119,7 @@ func (s *Server) checkSecondFactor(c *gin.Context, account models.Account, code 
 func (s *Server) noteFailedLogin(c *gin.Context, role models.Role, account models.Account, reason string) error {
 	subject, tries := string(role)+":unknown", int64(1)
 	if account.ID != "" {
-		subject = string(role) + ":" + account.ID
+		subject = account.Subject()
 	}
 	s.Log.WarnContext(c, "login failed", "request_id", requestID(c), "account", subject, "address", c.ClientIP(),
 		"error", reason)
@@ -154,7 +154,9 @@ func (s *Server) beginSession(c *gin.Context, account models.Account) error {
 		old = secrets.HashSessionToken(cookie.Value)
 	}
 	token, hash := secrets.NewSessionToken()
-	session := models.Session{TokenHash: hash, Address: c.ClientIP()}
+	session := models.Session{
+		TokenHash: hash, Address: c.ClientIP(), IsNewDevice: s.knownDevice(c, account) == "",
+	}
 	err := s.Store.CreateSession(c.Request.Context(), account, session, old,
 		auditOf(c, account, "logged_in", "Logged in."))
 	if errors.Is(err, models.ErrNotFound) {

@@ -48,8 +48,8 @@ func (s *Server) putLogo(c *gin.Context) error {
 	}
 	who := personOfRequest(c)
 	sum := sha256.Sum256(content)
-	logo := models.Logo{OperatorID: who.account.ID, Version: hex.EncodeToString(sum[:16]), Content: content}
-	if err := s.Store.SetLogo(c.Request.Context(), logo, auditOf(c, who.account, "logo_changed",
+	logo := models.Logo{OperatorID: who.account.OperatorID, Version: hex.EncodeToString(sum[:16]), Content: content}
+	if err := s.Store.SetLogo(c.Request.Context(), logo, auditOfOperator(c, who.account, "logo_changed",
 		"Changed the logo on the checkout page.")); err != nil {
 		return fmt.Errorf("store the logo: %w", err)
 	}
@@ -59,8 +59,8 @@ func (s *Server) putLogo(c *gin.Context) error {
 
 func (s *Server) removeLogo(c *gin.Context) error {
 	who := personOfRequest(c)
-	if err := s.Store.RemoveLogo(c.Request.Context(), who.account.ID, auditOf(c, who.account, "logo_removed",
-		"Removed the logo from the checkout page.")); err != nil {
+	if err := s.Store.RemoveLogo(c.Request.Context(), who.account.OperatorID, auditOfOperator(c, who.account,
+		"logo_removed", "Removed the logo from the checkout page.")); err != nil {
 		return fmt.Errorf("remove the logo: %w", err)
 	}
 	c.Status(http.StatusNoContent)

@@ -149,6 +149,7 @@ func (d document) checkSettings(
 	try(v, 400, http.MethodPut, settings, fieldsOf{"name": "Shop", "returnOrigins": []string{"http://shop.example"}})
 	try(v, 200, http.MethodGet, settings, nil)
 	tryTolerance(v, try)
+	tryNotifications(v, try)
 	tryConfirmations(v, try)
 	for _, c := range []struct {
 		content     []byte

@@ -99,11 +99,11 @@ func (s *Server) isDecision(c *gin.Context) bool {
 
 // actorOf names who made the request, as the audit log does; "" for nobody who is known.
 func actorOf(c *gin.Context) string {
+	if who, ok := c.Get(keyPerson); ok {
+		return who.(person).account.Actor() //nolint:forcetypeassert // only sessions set it
+	}
 	if id := operatorID(c); id != "" {
 		return models.Account{Role: models.RoleOperator, ID: id}.Actor()
-	}
-	if who, ok := c.Get(keyPerson); ok {
-		return who.(person).account.Actor() //nolint:forcetypeassert // only loggedInAs sets it
 	}
 	return ""
 }

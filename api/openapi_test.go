@@ -143,14 +143,14 @@ func isKind(kind string, value any) bool {
 // isOfPages reports whether a route is for PayCow's own pages only, and so not part of the API.
 func isOfPages(path string) bool {
 	return strings.HasPrefix(path, "/assets/") || strings.HasPrefix(path, "/logos/") ||
-		strings.HasPrefix(path, "/payment/:id/") ||
+		strings.HasPrefix(path, "/payment/:id/") || strings.HasPrefix(path, linkPath) ||
 		strings.HasSuffix(path, ".html") || strings.HasPrefix(path, "/docs") || path == "/favicon.ico" || path == "/robots.txt"
 }
 
 // isOfPeople reports whether a call is for logged-in people. TestOpenAPIMatchesTheAnswersToPeople covers those.
 func isOfPeople(path string) bool {
 	return strings.HasPrefix(path, "/api/operator/") || strings.HasPrefix(path, "/api/admin/") ||
-		strings.HasPrefix(path, "/api/account/") || strings.HasSuffix(path, "/secret")
+		strings.HasPrefix(path, "/api/account/") || strings.HasPrefix(path, "/api/team") || strings.HasSuffix(path, "/secret")
 }
 
 func TestOpenAPINamesEveryRouteAndNoOther(t *testing.T) {
@@ -212,6 +212,8 @@ func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 	late := f.short(f.account, models.ExceptionPaidLate)
 	open := f.payment(f.account)
 	keys := f.key(f.operatorID(f.account), models.Credential{Scopes: "keys:write"})
+	link := f.link(f.account, "")
+	through := f.browser(link.ID).pays()
 	endpoint := f.endpoint(f.account, "")
 	delivery := f.testDelivery(f.account, endpoint.ID)
 	checked := map[string]bool{}
@@ -240,6 +242,12 @@ func TestOpenAPIMatchesTheAnswers(t *testing.T) {
 		{http.MethodGet, "/api/balance", "", "", 200},
 		{http.MethodGet, "/api/ledger", "", "", 200},
 		{http.MethodGet, "/api/events", "", "", 200},
+		{http.MethodPost, "/api/payment-links", "", `{"amount":5,"description":"Tea","maxUses":1}`, 201},
+		{http.MethodPost, "/api/payment-links", "", `{"amount":5}`, 400},
+		{http.MethodGet, "/api/payment-links", "", "", 200},
+		{http.MethodGet, "/api/payment-links/{id}", link.ID, "", 200},
+		{http.MethodGet, "/api/payment/{id}", through.ID, "", 200},
+		{http.MethodPost, "/api/payment-links/{id}/disable", link.ID, "", 200},
 		{http.MethodPost, "/api/webhook-endpoints", "", `{"url":"https://shop.example/hook"}`, 201},
 		{http.MethodPost, "/api/webhook-endpoints", "", `{"url":"https://127.0.0.1/hook"}`, 400},
 		{http.MethodGet, "/api/webhook-endpoints", "", "", 200},
@@ -328,7 +336,7 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 			path = strings.ReplaceAll(template, "{id}", ids[0])
 		}
 		if len(ids) > 1 {
-			path = strings.ReplaceAll(path, "{key}", ids[1])
+			path = strings.NewReplacer("{key}", ids[1], "{member}", ids[1]).Replace(path)
 		}
 		got := v.must(status, method, path, body)
 		if at := strings.IndexByte(template, '?'); at >= 0 {
@@ -389,6 +397,7 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 	endpoint := parse[newEndpointView](t, operator.must(201, post, "/api/webhook-endpoints", fieldsOf{"url": "https://shop.example/"}).body)
 	try(operator, 200, post, "/api/webhook-endpoints/{id}/secret", password, endpoint.ID)
 	try(operator, 403, post, "/api/webhook-endpoints/{id}/secret", fieldsOf{"password": "wrong"}, endpoint.ID)
+	checkTeam(t, f, operator, admin, id, try)
 	operator.order()
 	try(operator, 200, get, "/api/operator/stats", nil)
 	f.record(operator.order().ID, func(s *models.PaymentState) { s.Status = models.StatusPaid })
@@ -438,6 +447,8 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 	}
 	link := parse[map[string]string](t, try(admin, 200, post, "/api/admin/operators/{id}/password-link", newPassword, id).body)["url"]
 	_, token, _ := strings.Cut(link, "#")
+	// Together, all these confirmations would be too many for one network.
+	require.NoError(t, f.store.ForgetAttempts(t.Context(), networkCounter("127.0.0.1").name))
 	try(stranger, 403, post, "/api/account/password", fieldsOf{"token": "x", "newPassword": "another long password"})
 	try(stranger, 200, post, "/api/account/password", fieldsOf{"token": token, "newPassword": "another long password"})
 	try(operator, 200, post, "/api/operator/login", fieldsOf{"email": newEmail, "password": "another long password"})
@@ -447,6 +458,8 @@ func TestOpenAPIMatchesTheAnswersToPeople(t *testing.T) {
 	try(admin, 200, get, "/api/admin/payment/{id}", nil, p.ID)
 	try(admin, 404, get, "/api/admin/payment/{id}", nil, models.NewID())
 	try(admin, 200, get, "/api/admin/health", nil)
+	try(admin, 200, get, "/api/admin/health/history?hours=48", nil)
+	try(admin, 400, get, "/api/admin/health/history?hours=49", nil)
 	try(admin, 200, get, "/api/admin/alarms", nil)
 	try(admin, 204, post, "/api/admin/alarms/{id}/resolve", fieldsOf{"resolution": "looked"}, "1")
 	try(admin, 404, post, "/api/admin/alarms/{id}/resolve", fieldsOf{"resolution": "looked"}, "1")
@@ -487,6 +500,36 @@ func (d document) checkAnswer(t *testing.T, method, template string, got answer)
 	var value any
 	require.NoError(t, json.Unmarshal([]byte(got.body), &value), name)
 	d.check(t, name, document(described).at(t, "content", "application/json", "schema"), value)
+}
+
+// checkTeam checks the answers about an operator's team.
+func checkTeam(
+	t *testing.T, f *fixture, owner, admin *visitor, operatorID string,
+	try func(*visitor, int, string, string, fieldsOf, ...string) answer,
+) {
+	t.Helper()
+	get, post, password := http.MethodGet, http.MethodPost, fieldsOf{"password": goodPassword}
+	invitation := fieldsOf{"email": "books@example.org", "role": "accountant", "password": goodPassword}
+	made := parse[invited](t, try(owner, 201, post, "/api/team", invitation).body)
+	try(owner, 409, post, "/api/team", invitation)
+	try(owner, 400, post, "/api/team", fieldsOf{})
+	try(owner, 200, get, "/api/team", nil)
+	try(owner, 200, post, "/api/team/{id}/link", password, made.Member.ID)
+	try(owner, 404, post, "/api/team/{id}/link", password, models.NewID())
+	change := fieldsOf{"role": "developer", "password": goodPassword}
+	try(owner, 200, http.MethodPatch, "/api/team/{id}", change, made.Member.ID)
+	try(owner, 404, http.MethodPatch, "/api/team/{id}", change, models.NewID())
+	member, id := owner.joined("member@example.org", models.MemberAccountant)
+	try(member, 403, get, "/api/team", nil)
+	try(member, 200, get, "/api/operator/me", nil)
+	try(owner, 204, http.MethodDelete, "/api/team/{id}", nil, id)
+	try(owner, 404, http.MethodDelete, "/api/team/{id}", nil, id)
+	try(admin, 200, get, "/api/admin/operators/{id}/members", nil, operatorID)
+	try(admin, 404, get, "/api/admin/operators/{id}/members", nil, models.NewID())
+	remove := "/api/admin/operators/{id}/members/{member}/remove"
+	try(admin, 200, post, remove, password, operatorID, made.Member.ID)
+	try(admin, 404, post, remove, password, operatorID, made.Member.ID)
+	f.exec("DELETE FROM login_attempts") // of one network there are only so many
 }
 
 // checkAccess checks the answers to an admin who changes the access of an operator and of another admin.

@@ -17,7 +17,8 @@ import (
 // meView is the operator's own account. It holds no secret.
 type meView struct {
 	ID           string                `json:"id"`
-	Email        string                `json:"email"`
+	Email        string                `json:"email"` // of the person's own login
+	Role         models.MemberRole     `json:"role"`
 	Name         string                `json:"name"`
 	Website      string                `json:"website"`
 	Status       models.OperatorStatus `json:"status"`
@@ -35,12 +36,13 @@ type meView struct {
 func (s *Server) me(c *gin.Context) error {
 	who := personOfRequest(c)
 	ctx := c.Request.Context()
-	operator, err := s.Store.Operator(ctx, who.account.ID)
+	operator, err := s.Store.Operator(ctx, who.account.OperatorID)
 	if err != nil {
 		return fmt.Errorf("read the operator: %w", err)
 	}
 	view := meView{
-		ID: operator.ID, Email: operator.Email, Name: operator.Name, Website: operator.Website, Status: operator.Status,
+		ID: operator.ID, Email: who.account.Email, Role: who.account.MemberRole, Name: operator.Name,
+		Website: operator.Website, Status: operator.Status,
 		StatusReason: operator.StatusReason,
 		TOTPEnabled:  who.account.HasTOTP(), RecoveryCodesLeft: s.recoveryCodesLeft(c, who.account),
 		CreatedAt: instant(operator.CreatedAt), PublicURL: s.PublicURL,
@@ -53,9 +55,9 @@ func (s *Server) me(c *gin.Context) error {
 		return err
 	}
 	credential, err := s.Store.CurrentCredential(ctx, operator.ID)
-	if err == nil {
+	if err == nil && who.account.MemberRole != models.MemberAccountant {
 		view.APIKey = &credential.APIKey
-	} else if !errors.Is(err, models.ErrNotFound) {
+	} else if err != nil && !errors.Is(err, models.ErrNotFound) {
 		return fmt.Errorf("read the credential: %w", err)
 	}
 	writeJSON(c, http.StatusOK, view)
@@ -66,7 +68,7 @@ func (s *Server) me(c *gin.Context) error {
 func (s *Server) refuseSuspended(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
 	defer cancel()
-	operator, err := s.Store.Operator(ctx, personOfRequest(c).account.ID)
+	operator, err := s.Store.Operator(ctx, personOfRequest(c).account.OperatorID)
 	if err == nil && operator.Status == models.OperatorSuspended {
 		err = mayUse(operator, c)
 	}
@@ -77,7 +79,7 @@ func (s *Server) refuseSuspended(c *gin.Context) {
 
 // activeOperator returns the logged-in operator, or a 403 unless its account may make the call.
 func (s *Server) activeOperator(c *gin.Context) (models.Operator, error) {
-	operator, err := s.Store.Operator(c.Request.Context(), personOfRequest(c).account.ID)
+	operator, err := s.Store.Operator(c.Request.Context(), personOfRequest(c).account.OperatorID)
 	if err != nil {
 		return models.Operator{}, fmt.Errorf("read the operator: %w", err)
 	}
@@ -92,7 +94,7 @@ type settingsView struct {
 }
 
 func (s *Server) operatorSettings(c *gin.Context) error {
-	operator, err := s.Store.Operator(c.Request.Context(), personOfRequest(c).account.ID)
+	operator, err := s.Store.Operator(c.Request.Context(), personOfRequest(c).account.OperatorID)
 	if err != nil {
 		return fmt.Errorf("read the operator: %w", err)
 	}
@@ -142,9 +144,9 @@ func (s *Server) putOperatorSettings(c *gin.Context) error {
 	if err := s.confirmOrigins(c, who, body, strings.Join(origins, "\n")); err != nil {
 		return err
 	}
-	entry := auditOf(c, who.account, "settings_changed", "Changed the settings; payers may return to %d origins.",
+	entry := auditOfOperator(c, who.account, "settings_changed", "Changed the settings; payers may return to %d origins.",
 		len(origins))
-	if err := s.Store.SetOperatorSettings(c.Request.Context(), who.account.ID, name, website,
+	if err := s.Store.SetOperatorSettings(c.Request.Context(), who.account.OperatorID, name, website,
 		strings.Join(origins, "\n"), entry); err != nil {
 		return fmt.Errorf("store the settings: %w", err)
 	}
@@ -158,7 +160,7 @@ func (s *Server) confirmOrigins(c *gin.Context, who person, body fields, origins
 	if !who.account.HasTOTP() {
 		return nil
 	}
-	operator, err := s.Store.Operator(c.Request.Context(), who.account.ID)
+	operator, err := s.Store.Operator(c.Request.Context(), who.account.OperatorID)
 	if err != nil {
 		return fmt.Errorf("read the operator: %w", err)
 	}

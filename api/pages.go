@@ -46,6 +46,29 @@ func writePage(c *gin.Context, status int, render func(io.Writer) error, vary ..
 	return nil
 }
 
+// languageCookie remembers the language that somebody chose on a page, for a year.
+const (
+	languageCookie       = "paycow_language"
+	languageCookieMaxAge = 365 * 24 * time.Hour
+)
+
+// writeTranslated renders and sends a page in the language chosen with ?lang=, which a cookie remembers unless it is an
+// error page, else in the remembered one, else in the one the browser prefers.
+func (s *Server) writeTranslated(c *gin.Context, status int, render func(io.Writer, web.Language) error) error {
+	chosen, isChosen := web.LanguageOf(c.Query("lang"))
+	switch {
+	case isChosen && status == http.StatusOK:
+		http.SetCookie(c.Writer, &http.Cookie{ //nolint:gosec // it holds no secret, and may come over http
+			Name: languageCookie, Value: chosen.Tag, Path: "/", MaxAge: int(languageCookieMaxAge.Seconds()),
+			HttpOnly: true, Secure: s.isHTTPS, SameSite: http.SameSiteLaxMode,
+		})
+	case !isChosen:
+		remembered, _ := c.Cookie(languageCookie) // "" if there is none
+		chosen = web.FindLanguage(remembered, c.GetHeader("Accept-Language"))
+	}
+	return writePage(c, status, func(w io.Writer) error { return render(w, chosen) }, "Accept-Language", "Cookie")
+}
+
 // serveContent sends content that does not change while the process runs, and answers conditional and range requests.
 // The tag is weak, because it is the same for the plain and the compressed form.
 func serveContent(c *gin.Context, contentType, tag string, content []byte) {
@@ -62,7 +85,9 @@ const homeWait = time.Second
 // home serves the front page. It says to everybody whether the installation is ready, and to nobody why not.
 func (s *Server) home(c *gin.Context) error {
 	home := web.Home{IsReady: s.isReadyWithin(c.Request.Context(), homeWait)}
-	return writePage(c, http.StatusOK, func(w io.Writer) error { return web.WriteHome(w, home) })
+	return s.writeTranslated(c, http.StatusOK, func(w io.Writer, l web.Language) error {
+		return web.WriteHome(w, l, home)
+	})
 }
 
 // addAppPages serves the pages of operators and admins. The pages are the same for everybody: their scripts fill them
@@ -70,7 +95,9 @@ func (s *Server) home(c *gin.Context) error {
 func (s *Server) addAppPages(router gin.IRoutes) {
 	for _, page := range web.AppPages() {
 		router.GET("/"+string(page), s.handle(func(c *gin.Context) error {
-			return writePage(c, http.StatusOK, func(w io.Writer) error { return web.WriteAppPage(w, page) })
+			return s.writeTranslated(c, http.StatusOK, func(w io.Writer, l web.Language) error {
+				return web.WriteAppPage(w, l, page)
+			})
 		}))
 	}
 }

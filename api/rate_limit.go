@@ -124,19 +124,42 @@ const (
 	limitOfNetwork = "network"
 	limitOfSite    = "site"
 	limitOfStatus  = "status"
+
+	limitOfLinks    = "links"
+	limitOfLinkSite = "links-site"
 )
 
 // limitNetwork limits the requests of a network address: an IPv4 address or an IPv6 /64, and a whole IPv6 /48.
 func (s *Server) limitNetwork(c *gin.Context) {
-	s.limit(c, rateLimit{limitOfNetwork, s.RatePerNetwork}, networkOf(c.ClientIP()))
-	if site := siteOf(c.ClientIP()); site != "" && !c.IsAborted() {
-		s.limit(c, rateLimit{limitOfSite, networksPerSite * s.RatePerNetwork}, site)
+	if refused := s.overAddressLimit(c, rateLimit{limitOfNetwork, s.RatePerNetwork}, limitOfSite); refused != nil {
+		s.fail(c, refused)
 	}
+}
+
+// overAddressLimit counts a request of a network address, and of its IPv6 /48, which may make networksPerSite times as
+// many. Returns nil for one that is admitted.
+func (s *Server) overAddressLimit(c *gin.Context, limit rateLimit, ofSite string) *failure {
+	refused := s.overLimit(c, limit, networkOf(c.ClientIP()))
+	if site := siteOf(c.ClientIP()); site != "" && refused == nil {
+		refused = s.overLimit(c, rateLimit{ofSite, networksPerSite * limit.requests}, site)
+	}
+	return refused
 }
 
 // limitStatus limits the public calls for the status of payments.
 func (s *Server) limitStatus(c *gin.Context) {
 	s.limit(c, rateLimit{limitOfStatus, s.RateOfStatus}, networkOf(c.ClientIP()))
+}
+
+// linkPaymentsPerNetwork is how many payments a minute a network address may make through links.
+const linkPaymentsPerNetwork = 10
+
+// overLinkLimit limits the payments that a network address makes through links, unless nothing limits its requests.
+func (s *Server) overLinkLimit(c *gin.Context) *failure {
+	if s.RatePerNetwork == 0 {
+		return nil
+	}
+	return s.overAddressLimit(c, rateLimit{limitOfLinks, linkPaymentsPerNetwork}, limitOfLinkSite)
 }
 
 // limitKey limits the requests with an API key, and those of an operator's dashboard. It comes after authenticate: who
@@ -149,29 +172,37 @@ func (s *Server) limitKey(c *gin.Context) {
 	s.limit(c, rateLimit{limitOfKey, s.RatePerKey}, subject)
 }
 
-// limit admits a request of a client or answers it with 429. The RateLimit fields follow
-// draft-ietf-httpapi-ratelimit-headers-10. If the count cannot be had, the request goes on.
+// limit admits a request of a client or answers it with 429.
 func (s *Server) limit(c *gin.Context, limit rateLimit, client string) {
+	if refused := s.overLimit(c, limit, client); refused != nil {
+		s.fail(c, refused)
+	}
+}
+
+// overLimit counts a request of a client. Returns nil for one that is admitted. The RateLimit fields follow
+// draft-ietf-httpapi-ratelimit-headers-10. If the count cannot be had, the request goes on.
+func (s *Server) overLimit(c *gin.Context, limit rateLimit, client string) *failure {
 	if limit.requests == 0 {
-		return
+		return nil
 	}
 	ok, left, reset, err := s.rates.take(c.Request.Context(), limit.name+":"+client, limit.requests)
 	if errors.Is(err, errNotCounted) {
-		return
+		return nil
 	}
 	if err != nil {
 		s.Log.WarnContext(c, "cannot count a request for its rate limit", "request_id", requestID(c), "error", err)
-		return
+		return nil
 	}
 	seconds := secondsUp(reset)
 	header := c.Writer.Header()
 	header.Add(headerRateLimitPolicy, fmt.Sprintf("%q;q=%d;w=%d", limit.name, limit.requests, secondsUp(limitWindow)))
 	header.Add(headerRateLimit, fmt.Sprintf("%q;r=%d;t=%d", limit.name, left, seconds))
-	if !ok {
-		s.fail(c, &failure{
-			status: http.StatusTooManyRequests, code: "too_many_requests", retryAfter: reset,
-			msg: fmt.Sprintf("Too many requests: at most %d a minute are allowed.", limit.requests),
-		})
+	if ok {
+		return nil
+	}
+	return &failure{
+		status: http.StatusTooManyRequests, code: "too_many_requests", retryAfter: reset,
+		msg: fmt.Sprintf("Too many requests: at most %d a minute are allowed.", limit.requests),
 	}
 }
 

@@ -44,7 +44,7 @@ func (s *Server) revealCredential(c *gin.Context) error {
 	if err != nil {
 		return fmt.Errorf("open the secret of %s: %w", credential.APIKey, err)
 	}
-	if err := s.Store.Audit(c.Request.Context(), auditOf(c, who.account, "secret_revealed",
+	if err := s.Store.Audit(c.Request.Context(), auditOfOperator(c, who.account, "secret_revealed",
 		"Revealed the secret of %s.", credential.APIKey)); err != nil {
 		return fmt.Errorf("write the audit log: %w", err)
 	}
@@ -117,7 +117,7 @@ func (s *Server) rotateCredential(c *gin.Context) error {
 	}
 	next.Name = current.Name
 	until := s.Clock().Add(time.Duration(hours) * time.Hour).UTC().Truncate(time.Millisecond)
-	entry := auditOf(c, who.account, "credential_rotated", "%s replaces %s, which works until %s.", next.APIKey,
+	entry := auditOfOperator(c, who.account, "credential_rotated", "%s replaces %s, which works until %s.", next.APIKey,
 		current.APIKey, until.Format(time.RFC3339))
 	if current.APIKey == "" {
 		entry.Detail = next.APIKey + " is the main API key after the last one was revoked."

@@ -76,7 +76,8 @@ type Config struct {
 	// MaxTests is how many test payments an operator may create in 24 hours, and how many test events it may ask for on
 	// each side, real and test; 0 = any number.
 	MaxTests int
-	// MaxUnpaid is how many payments in a row an operator may create of which none receives anything; 0 = any number.
+	// MaxUnpaid is how many payments in a row an operator may create, other than through links, of which none receives
+	// anything; 0 = any number.
 	MaxUnpaid int
 	// RatePerKey, RatePerNetwork and RateOfStatus are how many requests a minute an API key may make, a network address,
 	// and a network address for the public status of payments; 0 = any number.
@@ -137,6 +138,7 @@ type Server struct {
 	exports       *budget // CSV files
 	unpaid        *quota
 	open          *quota
+	linkOpen      *quota // for payments through links
 	tests         *quota
 	endpointTests *quota
 	rates         *limiter
@@ -176,6 +178,7 @@ func newServer(config Config, hash func(password string) string) *Server {
 	s.exports = newBudget(maxExports, maxExportsPerNetwork)
 	s.unpaid = s.newUnpaidQuota()
 	s.open = s.newQuota(s.Store.OpenCount, errTooManyOpen) // each has a workflow of its own
+	s.linkOpen = s.newQuota(s.Store.OpenCount, errTooManyOpen)
 	// Tests end within seconds, so nothing else keeps them from filling the disk that real payments need.
 	s.tests = s.newQuota(s.Store.TestCountOfDay, errTooManyTests)
 	s.endpointTests = s.newQuota(s.Store.TestDeliveriesOfDay, errTooManyTests)
@@ -225,6 +228,9 @@ func (s *Server) newRouter() *gin.Engine {
 		payer.POST("/:id/faucet", s.sameOrigin, s.handle(s.payFromFaucet))
 	}
 	payer.GET("/data/:id", s.limitStatus, s.handle(s.publicPayment))
+	link := router.Group(linkPath, s.limitNetwork)
+	link.GET("/:id", s.handle(s.linkPage))
+	link.POST("/:id", s.sameOrigin, s.handle(s.useLink))
 
 	operator := router.Group("/api", s.limitNetwork, s.authenticate, s.limitKey)
 	operator.POST(strings.TrimPrefix(createPath, "/api"), s.handle(s.createPayment))
@@ -238,6 +244,11 @@ func (s *Server) newRouter() *gin.Engine {
 	operator.POST("/keys", s.handle(s.createKey))
 	operator.DELETE(strings.TrimPrefix(keyPath, "/api"), s.handle(s.revokeKey))
 	operator.GET("/events", s.handle(s.listEvents))
+	links := operator.Group("/payment-links", s.refuseTestKey)
+	links.GET("", s.handle(s.listLinks))
+	links.POST("", s.handle(s.createLink))
+	links.GET("/:id", s.handle(s.readLink))
+	links.POST("/:id/disable", s.handle(s.disableLink))
 	s.routeWebhooks(operator)
 	s.routePeople(router)
 	return router
@@ -275,6 +286,8 @@ func (s *Server) routePeople(router *gin.Engine) {
 	operator.POST("/credentials/rotate", s.handle(s.rotateCredential))
 	operator.GET("/settings", s.handle(s.operatorSettings))
 	operator.PUT("/settings", s.refuseSuspended, s.handle(s.putOperatorSettings))
+	operator.GET("/notifications", s.handle(s.notifications))
+	operator.PUT("/notifications", s.refuseSuspended, s.handle(s.putNotifications))
 	operator.GET("/tolerance", s.handle(s.tolerance))
 	operator.PUT("/tolerance", s.refuseSuspended, s.handle(s.putTolerance))
 	operator.GET("/confirmations", s.handle(s.confirmations))
@@ -282,6 +295,7 @@ func (s *Server) routePeople(router *gin.Engine) {
 	operator.PUT("/logo", s.refuseSuspended, s.handle(s.putLogo))
 	operator.DELETE("/logo", s.refuseSuspended, s.handle(s.removeLogo))
 	operator.GET("/stats", s.handle(s.operatorStats))
+	s.routeTeam(anyone)
 	anyone.POST("/webhook-endpoints/:id/secret", s.loggedInAs(models.RoleOperator), s.handle(s.revealWebhookSecret))
 
 	account := anyone.Group("/admin", s.loggedInAs(models.RoleAdmin))
@@ -299,6 +313,9 @@ func (s *Server) routePeople(router *gin.Engine) {
 	admin.GET("/operators/:id/keys", s.handle(s.listKeysOfOperator))
 	admin.POST("/operators/:id/keys/:key/revoke",
 		s.handle(s.changeAccess(models.RoleOperator, revokeKeyOfOperator)))
+	admin.GET("/operators/:id/members", s.handle(s.listMembersOfOperator))
+	admin.POST("/operators/:id/members/:member/remove",
+		s.handle(s.changeAccess(models.RoleOperator, removeMemberOfOperator)))
 	admin.GET("/admins", s.handle(s.adminAccounts))
 	for name, change := range accessChanges(models.RoleAdmin) {
 		admin.POST("/admins/:id/"+name, s.handle(s.changeAccess(models.RoleAdmin, change)))
@@ -306,6 +323,7 @@ func (s *Server) routePeople(router *gin.Engine) {
 	admin.GET("/payments", s.stream(s.adminPayments))
 	admin.GET("/payment/:id", s.handle(s.adminPayment))
 	admin.GET("/health", s.handle(s.adminHealth))
+	admin.GET("/health/history", s.handle(s.healthHistory))
 	admin.GET("/alarms", s.handle(s.adminAlarms))
 	admin.POST("/alarms/:id/resolve", s.handle(s.resolveAlarm))
 	admin.GET("/audit", s.stream(s.adminAudit))

@@ -28,7 +28,7 @@ var (
 	}
 )
 
-// person is a logged-in operator or admin.
+// person is somebody who is logged in: an operator, a member of its team, or an admin.
 type person struct {
 	account   models.Account
 	tokenHash []byte
@@ -61,23 +61,33 @@ func (s *Server) sameOrigin(c *gin.Context) {
 	}
 }
 
-// loggedInAs admits people who are logged in with this role.
+// loggedInAs admits people who are logged in with this role. Members act for their operator, as far as their own role
+// in the team allows.
 func (s *Server) loggedInAs(role models.Role) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
 		defer cancel()
 		who, err := s.personOf(ctx, c.Request)
-		switch {
-		case err != nil:
-			s.fail(c, err)
-		case who.account.Role != role && role == models.RoleAdmin:
-			s.fail(c, errAdminsOnly)
-		case who.account.Role != role:
-			s.fail(c, errOperators)
-		default:
-			c.Set(keyPerson, who)
+		if err == nil {
+			err = mayCall(who.account, role, c)
 		}
+		if err != nil {
+			s.fail(c, err)
+			return
+		}
+		c.Set(keyPerson, who)
 	}
+}
+
+// mayCall returns a 403 unless a person may make a call that is for this role.
+func mayCall(account models.Account, role models.Role, c *gin.Context) error {
+	if role == models.RoleOperator {
+		return checkRole(account, c.Request.Method+" "+c.FullPath())
+	}
+	if account.Role != role {
+		return errAdminsOnly
+	}
+	return nil
 }
 
 // personOf returns the person to whom the request's session belongs.
@@ -107,7 +117,14 @@ func personOfRequest(c *gin.Context) person { return c.MustGet(keyPerson).(perso
 // auditOf returns an entry of the audit log for an action of a person on its own account.
 func auditOf(c *gin.Context, account models.Account, action, detail string, args ...any) models.AuditEntry {
 	return models.AuditEntry{
-		Actor: account.Actor(), Action: action, Subject: string(account.Role) + ":" + account.ID,
+		Actor: account.Actor(), Action: action, Subject: account.Subject(),
 		Detail: fmt.Sprintf(detail, args...), Address: c.ClientIP(),
 	}
+}
+
+// auditOfOperator returns an entry of the audit log for what a person does to the operator for whom they act.
+func auditOfOperator(c *gin.Context, account models.Account, action, detail string, args ...any) models.AuditEntry {
+	entry := auditOf(c, account, action, detail, args...)
+	entry.Subject = models.Account{Role: models.RoleOperator, ID: account.OperatorID}.Subject()
+	return entry
 }

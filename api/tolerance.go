@@ -30,7 +30,7 @@ func newToleranceView(t models.Tolerance) (view toleranceView) {
 }
 
 func (s *Server) tolerance(c *gin.Context) error {
-	operator, err := s.Store.Operator(c.Request.Context(), personOfRequest(c).account.ID)
+	operator, err := s.Store.Operator(c.Request.Context(), personOfRequest(c).account.OperatorID)
 	if err != nil {
 		return fmt.Errorf("read the operator: %w", err)
 	}
@@ -60,9 +60,9 @@ func (s *Server) putTolerance(c *gin.Context) error {
 		}
 		return bound.String() + unit
 	}
-	entry := auditOf(c, who.account, "tolerance_set", "Set the tolerance: amount %s, percentage %s.",
+	entry := auditOfOperator(c, who.account, "tolerance_set", "Set the tolerance: amount %s, percentage %s.",
 		describe(view.Amount, " "+models.CurrencyUSDT), describe(view.Percent, " %"))
-	if err := s.Store.SetTolerance(c.Request.Context(), who.account.ID, wanted, entry); err != nil {
+	if err := s.Store.SetTolerance(c.Request.Context(), who.account.OperatorID, wanted, entry); err != nil {
 		return fmt.Errorf("set the tolerance: %w", err)
 	}
 	writeJSON(c, http.StatusOK, view)

@@ -27,7 +27,7 @@ func options(t *testing.T, page, id string) (values []string) {
 	t.Helper()
 	body := regexp.MustCompile(`<select id="` + id + `"[^>]*>(.*?)</select>`).FindStringSubmatch(page)
 	require.NotNil(t, body, "%s is not on the page", id)
-	for _, found := range regexp.MustCompile(`<option>([A-Z_]+)</option>`).FindAllStringSubmatch(body[1], -1) {
+	for _, found := range regexp.MustCompile(`<option(?: value="|>)([A-Z_]+)`).FindAllStringSubmatch(body[1], -1) {
 		values = append(values, found[1])
 	}
 	return values

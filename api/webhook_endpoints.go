@@ -409,7 +409,7 @@ func (s *Server) revealWebhookSecret(c *gin.Context) error {
 	if err != nil {
 		return fmt.Errorf("open the secret of a webhook endpoint: %w", err)
 	}
-	if err := s.Store.Audit(c.Request.Context(), auditOf(c, who.account, "webhook_secret_revealed",
+	if err := s.Store.Audit(c.Request.Context(), auditOfOperator(c, who.account, "webhook_secret_revealed",
 		"Revealed the secret of the webhook endpoint %s.", id)); err != nil {
 		return fmt.Errorf("write the audit log: %w", err)
 	}

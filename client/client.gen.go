@@ -196,6 +196,25 @@ const (
 	OperatorPaymentTestTrue OperatorPaymentTest = true
 )
 
+// Defines values for PaymentLinkCurrency.
+const (
+	PaymentLinkCurrencyUSDT PaymentLinkCurrency = "USDT"
+)
+
+// Defines values for PaymentLinkNetwork.
+const (
+	PaymentLinkNetworkERC20 PaymentLinkNetwork = "ERC20"
+)
+
+// Defines values for PaymentLinkStatus.
+const (
+	PaymentLinkStatusACTIVE   PaymentLinkStatus = "ACTIVE"
+	PaymentLinkStatusALTERED  PaymentLinkStatus = "ALTERED"
+	PaymentLinkStatusDISABLED PaymentLinkStatus = "DISABLED"
+	PaymentLinkStatusEXPIRED  PaymentLinkStatus = "EXPIRED"
+	PaymentLinkStatusUSEDUP   PaymentLinkStatus = "USED_UP"
+)
+
 // Defines values for PublicPaymentCurrencyInfo.
 const (
 	PublicPaymentCurrencyInfoUSDT PublicPaymentCurrencyInfo = "USDT"
@@ -656,6 +675,9 @@ type ListedPayment struct {
 	Exception   *Exception `json:"exception"`
 	ExpiresAt   time.Time  `json:"expiresAt"`
 
+	// LinkID The payment link through which the payment was made; null for none.
+	LinkID *string `json:"linkId,omitempty"`
+
 	// Metadata What you keep with the payment for yourself: at most 20 strings. Keys have 1 to 40 characters, values at most 500, without control characters. Payers do not see it.
 	Metadata              Metadata `json:"metadata"`
 	PaymentReference      string   `json:"paymentReference"`
@@ -734,6 +756,33 @@ type NewPaymentCurrency string
 // NewPaymentNetwork defines model for NewPayment.Network.
 type NewPaymentNetwork string
 
+// NewPaymentLink defines model for NewPaymentLink.
+type NewPaymentLink struct {
+	// ActiveUntil When the link stops taking payments. Without it, the link does not expire.
+	ActiveUntil *time.Time `json:"activeUntil,omitempty"`
+
+	// Amount The amount in USDT: greater than 0, with at most 6 decimals, and at most the installation's maximum. A JSON number or a string containing one. It is parsed as decimal text, never as a float.
+	Amount decimal.Decimal `json:"amount"`
+
+	// Description What the payments are for. Payers read it on the page of the link and on the checkout page. No control characters, and none that reorder text.
+	Description string `json:"description"`
+
+	// ExpiresIn How many seconds the payer has, from the creation of a payment. Without it, the installation's payment window counts.
+	ExpiresIn *int `json:"expiresIn,omitempty"`
+
+	// MaxUses How many payments can be made through the link; 1 for a link that can be used once. A payment that ends without having received anything does not count. Without it, any number.
+	MaxUses *int `json:"maxUses,omitempty"`
+
+	// Metadata What you keep with the payment for yourself: at most 20 strings. Keys have 1 to 40 characters, values at most 500, without control characters. Payers do not see it.
+	Metadata *Metadata `json:"metadata,omitempty"`
+
+	// ReturnURL The page that the checkout links back to: an https URL at one of the origins allowed in the dashboard's settings.
+	ReturnURL *string `json:"returnUrl,omitempty"`
+
+	// UserID Your own id for the user or the order, for all payments of the link. Payers can read it. Without it, the link has a `userId` of its own, which is `link_` and 24 digits and is not the link's id.
+	UserID *string `json:"userId,omitempty"`
+}
+
 // NewWebhookEndpoint defines model for NewWebhookEndpoint.
 type NewWebhookEndpoint struct {
 	Description *string `json:"description,omitempty"`
@@ -781,6 +830,9 @@ type OperatorPayment struct {
 	ExpiresAt   time.Time     `json:"expiresAt"`
 	Ledger      []LedgerEntry `json:"ledger"`
 
+	// LinkID The payment link through which the payment was made; null for none. Events from before there were links do not have it.
+	LinkID *string `json:"linkId,omitempty"`
+
 	// Metadata What you keep with the payment for yourself: at most 20 strings. Keys have 1 to 40 characters, values at most 500, without control characters. Payers do not see it.
 	Metadata              Metadata  `json:"metadata"`
 	PaymentReference      string    `json:"paymentReference"`
@@ -813,6 +865,63 @@ type OperatorPaymentDepositNetwork string
 
 // OperatorPaymentTest True for a test payment. Absent for real payments.
 type OperatorPaymentTest bool
+
+// PaymentLink defines model for PaymentLink.
+type PaymentLink struct {
+	// ActiveUntil null for a link that does not expire.
+	ActiveUntil *time.Time `json:"activeUntil"`
+
+	// Amount An amount in USDT, exact, with two to six decimals.
+	Amount      decimal.Decimal     `json:"amount"`
+	CreatedAt   time.Time           `json:"createdAt"`
+	Currency    PaymentLinkCurrency `json:"currency"`
+	Description string              `json:"description"`
+	DisabledAt  *time.Time          `json:"disabledAt"`
+
+	// ExpiresIn In seconds; null for the installation's payment window.
+	ExpiresIn *int   `json:"expiresIn"`
+	ID        string `json:"id"`
+
+	// MaxUses null for any number.
+	MaxUses *int `json:"maxUses"`
+
+	// Metadata What you keep with the payment for yourself: at most 20 strings. Keys have 1 to 40 characters, values at most 500, without control characters. Payers do not see it.
+	Metadata Metadata           `json:"metadata"`
+	Network  PaymentLinkNetwork `json:"network"`
+
+	// OpenPayments How many of its payments are open. With `uses`, they are at most `maxUses`, unless money came late.
+	OpenPayments int     `json:"openPayments"`
+	ReturnURL    *string `json:"returnUrl"`
+
+	// Status ALTERED: the link's row in the database was not written by PayCow, so it cannot be used.
+	Status PaymentLinkStatus `json:"status"`
+
+	// URL The page of the link. Whoever knows it can create payments.
+	URL string `json:"url"`
+
+	// UserID The `userId` of the link's payments.
+	UserID string `json:"userId"`
+
+	// Uses How many of its payments have ended and received something. They count, even if they were not PAID.
+	Uses int `json:"uses"`
+}
+
+// PaymentLinkCurrency defines model for PaymentLink.Currency.
+type PaymentLinkCurrency string
+
+// PaymentLinkNetwork defines model for PaymentLink.Network.
+type PaymentLinkNetwork string
+
+// PaymentLinkList defines model for PaymentLinkList.
+type PaymentLinkList struct {
+	Links []PaymentLink `json:"links"`
+
+	// NextCursor null on the last page.
+	NextCursor *string `json:"nextCursor"`
+}
+
+// PaymentLinkStatus ALTERED: the link's row in the database was not written by PayCow, so it cannot be used.
+type PaymentLinkStatus string
 
 // PaymentList defines model for PaymentList.
 type PaymentList struct {
@@ -1012,6 +1121,9 @@ type KeyID = string
 // PaymentID defines model for PaymentId.
 type PaymentID = string
 
+// PaymentLinkID defines model for PaymentLinkId.
+type PaymentLinkID = string
+
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
 	// Type Return only events of this type.
@@ -1050,6 +1162,21 @@ type ListLedgerParams struct {
 
 // ListLedgerParamsCSV defines parameters for ListLedger.
 type ListLedgerParamsCSV string
+
+// ListPaymentLinksParams defines parameters for ListPaymentLinks.
+type ListPaymentLinksParams struct {
+	// Cursor The `nextCursor` of the previous page.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit The number of links per page.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// CreatePaymentLinkParams defines parameters for CreatePaymentLink.
+type CreatePaymentLinkParams struct {
+	// IdempotencyKey 1 to 255 printable ASCII characters. For 30 days, a request with the same key and an equivalent body returns the same link.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
 
 // CreatePaymentParams defines parameters for CreatePayment.
 type CreatePaymentParams struct {
@@ -1177,6 +1304,10 @@ var successes = map[string][]int{
 	"POST /api/keys":                                    {201},
 	"DELETE /api/keys/{id}":                             {204},
 	"GET /api/ledger":                                   {200},
+	"GET /api/payment-links":                            {200},
+	"POST /api/payment-links":                           {201},
+	"GET /api/payment-links/{id}":                       {200},
+	"POST /api/payment-links/{id}/disable":              {200},
 	"POST /api/payment/create":                          {200},
 	"GET /api/payment/{id}":                             {200},
 	"POST /api/payment/{id}/accept":                     {200},
@@ -1198,6 +1329,9 @@ var successes = map[string][]int{
 
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = NewKey
+
+// CreatePaymentLinkJSONRequestBody defines body for CreatePaymentLink for application/json ContentType.
+type CreatePaymentLinkJSONRequestBody = NewPaymentLink
 
 // CreatePaymentJSONRequestBody defines body for CreatePayment for application/json ContentType.
 type CreatePaymentJSONRequestBody = NewPayment
@@ -1352,6 +1486,45 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/ledger (the `ListLedger` operationId).
 	ListLedger(ctx context.Context, params *ListLedgerParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPaymentLinks List the payment links
+	//
+	// Newest first. A link is kept for a year after it has ended.
+	//
+	// Corresponds with GET /api/payment-links (the `ListPaymentLinks` operationId).
+	ListPaymentLinks(ctx context.Context, params *ListPaymentLinksParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreatePaymentLinkWithBody Create a payment link
+	//
+	// Whoever opens its `url` sees your shop, the description and the amount, and can create a payment with one button. Reading the page creates nothing. Each payment is an ordinary one, with the terms of the link. An API key for test payments cannot create links.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/payment-links (the `CreatePaymentLink` operationId).
+	CreatePaymentLinkWithBody(ctx context.Context, params *CreatePaymentLinkParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreatePaymentLink Create a payment link
+	//
+	// Whoever opens its `url` sees your shop, the description and the amount, and can create a payment with one button. Reading the page creates nothing. Each payment is an ordinary one, with the terms of the link. An API key for test payments cannot create links.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/payment-links (the `CreatePaymentLink` operationId).
+	CreatePaymentLink(ctx context.Context, params *CreatePaymentLinkParams, body CreatePaymentLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadPaymentLink Read a payment link
+	//
+	// As in the list of links.
+	//
+	// Corresponds with GET /api/payment-links/{id} (the `ReadPaymentLink` operationId).
+	ReadPaymentLink(ctx context.Context, id PaymentLinkID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DisablePaymentLink Disable a payment link
+	//
+	// No payment can be created through it any more, and this cannot be undone. Its open payments go on. Disabling it again changes nothing.
+	//
+	// Corresponds with POST /api/payment-links/{id}/disable (the `DisablePaymentLink` operationId).
+	DisablePaymentLink(ctx context.Context, id PaymentLinkID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreatePaymentWithBody Create a payment
 	//
@@ -1685,6 +1858,95 @@ func (c *Client) RevokeKey(ctx context.Context, id KeyID, reqEditors ...RequestE
 // Corresponds with GET /api/ledger (the `ListLedger` operationId).
 func (c *Client) ListLedger(ctx context.Context, params *ListLedgerParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListLedgerRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPaymentLinks List the payment links
+//
+// Newest first. A link is kept for a year after it has ended.
+//
+// Corresponds with GET /api/payment-links (the `ListPaymentLinks` operationId).
+func (c *Client) ListPaymentLinks(ctx context.Context, params *ListPaymentLinksParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPaymentLinksRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreatePaymentLinkWithBody Create a payment link
+//
+// Whoever opens its `url` sees your shop, the description and the amount, and can create a payment with one button. Reading the page creates nothing. Each payment is an ordinary one, with the terms of the link. An API key for test payments cannot create links.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/payment-links (the `CreatePaymentLink` operationId).
+func (c *Client) CreatePaymentLinkWithBody(ctx context.Context, params *CreatePaymentLinkParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePaymentLinkRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreatePaymentLink Create a payment link
+//
+// Whoever opens its `url` sees your shop, the description and the amount, and can create a payment with one button. Reading the page creates nothing. Each payment is an ordinary one, with the terms of the link. An API key for test payments cannot create links.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/payment-links (the `CreatePaymentLink` operationId).
+func (c *Client) CreatePaymentLink(ctx context.Context, params *CreatePaymentLinkParams, body CreatePaymentLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePaymentLinkRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadPaymentLink Read a payment link
+//
+// As in the list of links.
+//
+// Corresponds with GET /api/payment-links/{id} (the `ReadPaymentLink` operationId).
+func (c *Client) ReadPaymentLink(ctx context.Context, id PaymentLinkID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadPaymentLinkRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DisablePaymentLink Disable a payment link
+//
+// No payment can be created through it any more, and this cannot be undone. Its open payments go on. Disabling it again changes nothing.
+//
+// Corresponds with POST /api/payment-links/{id}/disable (the `DisablePaymentLink` operationId).
+func (c *Client) DisablePaymentLink(ctx context.Context, id PaymentLinkID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDisablePaymentLinkRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -2498,6 +2760,195 @@ func NewListLedgerRequest(server string, params *ListLedgerParams) (*http.Reques
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListPaymentLinksRequest constructs an http.Request for the ListPaymentLinks method
+func NewListPaymentLinksRequest(server string, params *ListPaymentLinksParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/payment-links")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreatePaymentLinkRequest calls the generic CreatePaymentLink builder with application/json body
+func NewCreatePaymentLinkRequest(server string, params *CreatePaymentLinkParams, body CreatePaymentLinkJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreatePaymentLinkRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreatePaymentLinkRequestWithBody constructs an http.Request for the CreatePaymentLink method, with any body, and a specified content type
+func NewCreatePaymentLinkRequestWithBody(server string, params *CreatePaymentLinkParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/payment-links")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewReadPaymentLinkRequest constructs an http.Request for the ReadPaymentLink method
+func NewReadPaymentLinkRequest(server string, id PaymentLinkID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/payment-links/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDisablePaymentLinkRequest constructs an http.Request for the DisablePaymentLink method
+func NewDisablePaymentLinkRequest(server string, id PaymentLinkID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/payment-links/%s/disable", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -3677,6 +4128,51 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/ledger (the `ListLedger` operationId).
 	ListLedgerWithResponse(ctx context.Context, params *ListLedgerParams, reqEditors ...RequestEditorFn) (*ListLedgerResponse, error)
 
+	// ListPaymentLinksWithResponse List the payment links
+	//
+	// Newest first. A link is kept for a year after it has ended.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/payment-links (the `ListPaymentLinks` operationId).
+	ListPaymentLinksWithResponse(ctx context.Context, params *ListPaymentLinksParams, reqEditors ...RequestEditorFn) (*ListPaymentLinksResponse, error)
+
+	// CreatePaymentLinkWithBodyWithResponse Create a payment link
+	//
+	// Whoever opens its `url` sees your shop, the description and the amount, and can create a payment with one button. Reading the page creates nothing. Each payment is an ordinary one, with the terms of the link. An API key for test payments cannot create links.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/payment-links (the `CreatePaymentLink` operationId).
+	CreatePaymentLinkWithBodyWithResponse(ctx context.Context, params *CreatePaymentLinkParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePaymentLinkResponse, error)
+
+	// CreatePaymentLinkWithResponse Create a payment link
+	//
+	// Whoever opens its `url` sees your shop, the description and the amount, and can create a payment with one button. Reading the page creates nothing. Each payment is an ordinary one, with the terms of the link. An API key for test payments cannot create links.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/payment-links (the `CreatePaymentLink` operationId).
+	CreatePaymentLinkWithResponse(ctx context.Context, params *CreatePaymentLinkParams, body CreatePaymentLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePaymentLinkResponse, error)
+
+	// ReadPaymentLinkWithResponse Read a payment link
+	//
+	// As in the list of links.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/payment-links/{id} (the `ReadPaymentLink` operationId).
+	ReadPaymentLinkWithResponse(ctx context.Context, id PaymentLinkID, reqEditors ...RequestEditorFn) (*ReadPaymentLinkResponse, error)
+
+	// DisablePaymentLinkWithResponse Disable a payment link
+	//
+	// No payment can be created through it any more, and this cannot be undone. Its open payments go on. Disabling it again changes nothing.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/payment-links/{id}/disable (the `DisablePaymentLink` operationId).
+	DisablePaymentLinkWithResponse(ctx context.Context, id PaymentLinkID, reqEditors ...RequestEditorFn) (*DisablePaymentLinkResponse, error)
+
 	// CreatePaymentWithBodyWithResponse Create a payment
 	//
 	// The payment gets a deposit address and a checkout page of its own. With an `Idempotency-Key`, a repeated request makes no second payment.
@@ -4042,6 +4538,98 @@ func (r ListLedgerResponse) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r ListLedgerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type ListPaymentLinksResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PaymentLinkList
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPaymentLinksResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPaymentLinksResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type CreatePaymentLinkResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *PaymentLink
+}
+
+// Status returns HTTPResponse.Status
+func (r CreatePaymentLinkResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreatePaymentLinkResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type ReadPaymentLinkResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PaymentLink
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadPaymentLinkResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadPaymentLinkResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type DisablePaymentLinkResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PaymentLink
+}
+
+// Status returns HTTPResponse.Status
+func (r DisablePaymentLinkResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DisablePaymentLinkResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -4540,6 +5128,81 @@ func (c *ClientWithResponses) ListLedgerWithResponse(ctx context.Context, params
 		return nil, err
 	}
 	return ParseListLedgerResponse(rsp)
+}
+
+// ListPaymentLinksWithResponse List the payment links
+//
+// Newest first. A link is kept for a year after it has ended.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/payment-links (the `ListPaymentLinks` operationId).
+func (c *ClientWithResponses) ListPaymentLinksWithResponse(ctx context.Context, params *ListPaymentLinksParams, reqEditors ...RequestEditorFn) (*ListPaymentLinksResponse, error) {
+	rsp, err := c.ListPaymentLinks(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPaymentLinksResponse(rsp)
+}
+
+// CreatePaymentLinkWithBodyWithResponse Create a payment link
+//
+// Whoever opens its `url` sees your shop, the description and the amount, and can create a payment with one button. Reading the page creates nothing. Each payment is an ordinary one, with the terms of the link. An API key for test payments cannot create links.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/payment-links (the `CreatePaymentLink` operationId).
+func (c *ClientWithResponses) CreatePaymentLinkWithBodyWithResponse(ctx context.Context, params *CreatePaymentLinkParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePaymentLinkResponse, error) {
+	rsp, err := c.CreatePaymentLinkWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreatePaymentLinkResponse(rsp)
+}
+
+// CreatePaymentLinkWithResponse Create a payment link
+//
+// Whoever opens its `url` sees your shop, the description and the amount, and can create a payment with one button. Reading the page creates nothing. Each payment is an ordinary one, with the terms of the link. An API key for test payments cannot create links.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/payment-links (the `CreatePaymentLink` operationId).
+func (c *ClientWithResponses) CreatePaymentLinkWithResponse(ctx context.Context, params *CreatePaymentLinkParams, body CreatePaymentLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePaymentLinkResponse, error) {
+	rsp, err := c.CreatePaymentLink(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreatePaymentLinkResponse(rsp)
+}
+
+// ReadPaymentLinkWithResponse Read a payment link
+//
+// As in the list of links.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/payment-links/{id} (the `ReadPaymentLink` operationId).
+func (c *ClientWithResponses) ReadPaymentLinkWithResponse(ctx context.Context, id PaymentLinkID, reqEditors ...RequestEditorFn) (*ReadPaymentLinkResponse, error) {
+	rsp, err := c.ReadPaymentLink(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadPaymentLinkResponse(rsp)
+}
+
+// DisablePaymentLinkWithResponse Disable a payment link
+//
+// No payment can be created through it any more, and this cannot be undone. Its open payments go on. Disabling it again changes nothing.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/payment-links/{id}/disable (the `DisablePaymentLink` operationId).
+func (c *ClientWithResponses) DisablePaymentLinkWithResponse(ctx context.Context, id PaymentLinkID, reqEditors ...RequestEditorFn) (*DisablePaymentLinkResponse, error) {
+	rsp, err := c.DisablePaymentLink(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDisablePaymentLinkResponse(rsp)
 }
 
 // CreatePaymentWithBodyWithResponse Create a payment
@@ -5075,6 +5738,110 @@ func ParseListLedgerResponse(rsp *http.Response) (*ListLedgerResponse, error) {
 
 	case rsp.StatusCode == 200:
 		// Content-type (text/csv) unsupported
+
+	}
+
+	return response, nil
+}
+
+// ParseListPaymentLinksResponse parses an HTTP response from a ListPaymentLinksWithResponse call
+func ParseListPaymentLinksResponse(rsp *http.Response) (*ListPaymentLinksResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPaymentLinksResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PaymentLinkList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreatePaymentLinkResponse parses an HTTP response from a CreatePaymentLinkWithResponse call
+func ParseCreatePaymentLinkResponse(rsp *http.Response) (*CreatePaymentLinkResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreatePaymentLinkResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest PaymentLink
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadPaymentLinkResponse parses an HTTP response from a ReadPaymentLinkWithResponse call
+func ParseReadPaymentLinkResponse(rsp *http.Response) (*ReadPaymentLinkResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadPaymentLinkResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PaymentLink
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDisablePaymentLinkResponse parses an HTTP response from a DisablePaymentLinkWithResponse call
+func ParseDisablePaymentLinkResponse(rsp *http.Response) (*DisablePaymentLinkResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DisablePaymentLinkResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PaymentLink
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	}
 

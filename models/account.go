@@ -8,13 +8,19 @@ type Role string
 // The roles.
 const (
 	RoleOperator Role = "operator"
+	RoleMember   Role = "member" // of an operator's team
 	RoleAdmin    Role = "admin"
 )
 
-// Account is what logging in needs to know about an operator or an admin.
+// Account is what logging in needs to know about an operator, a member of its team, or an admin.
 type Account struct {
-	Role         Role `gorm:"-"`
-	ID           string
+	Role Role `gorm:"-"`
+	ID   string
+	// OperatorID is the operator for whom the person acts: an operator's own id, "" for an admin. MemberRole is what the
+	// person may do for it. A member's count only with the proof MAC.
+	OperatorID   string     `gorm:"->"`
+	MemberRole   MemberRole `gorm:"->;column:role"`
+	MAC          []byte     `gorm:"->"`
 	Email        string
 	PasswordHash string // Argon2id in PHC string form; "" when nobody can log in
 	// DisabledAt is when an admin was disabled, nil if the account may log in.
@@ -29,6 +35,7 @@ type PasswordLink struct {
 	AccountID string
 	CreatedAt time.Time
 	ExpiresAt time.Time
+	MAC       []byte // proves that this program wrote the row: it covers token, role, account and end
 }
 
 // PasswordLinkLifetime is how long a link for a password can be used.
@@ -59,11 +66,14 @@ func RecoveryOwner(role Role, accountID string) string {
 
 // Actor returns the account's name in the audit log.
 func (a Account) Actor() string {
-	if a.Role == RoleAdmin {
-		return "admin:" + a.Email
+	if a.Role == RoleAdmin || a.Role == RoleMember {
+		return string(a.Role) + ":" + a.Email
 	}
 	return "operator:" + a.ID
 }
+
+// Subject returns the account as what an entry of the audit log is about.
+func (a Account) Subject() string { return string(a.Role) + ":" + a.ID }
 
 // Session is one browser's login.
 type Session struct {
@@ -75,6 +85,8 @@ type Session struct {
 	ExpiresAt time.Time // however often it is used
 	Address   string    // the network address that logged in
 	MAC       []byte    // proves that this program wrote the row: it covers token, role and account
+	// IsNewDevice says of a session that begins that its browser has not logged in to the account before.
+	IsNewDevice bool `gorm:"-"`
 }
 
 // How long a session lives: without being used, and in total.

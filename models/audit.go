@@ -9,7 +9,7 @@ import (
 type AuditEntry struct {
 	ID      int64 `gorm:"primaryKey"`
 	At      time.Time
-	Actor   string // "system", "unknown", "cli", "temporal", "admin:<e-mail>" or "operator:<id>"
+	Actor   string // "system", "unknown", "cli", "temporal", "admin:<e-mail>", "member:<e-mail>" or "operator:<id>"
 	Action  string // one of AuditActions
 	Subject string // what was acted on: "payment:<id>", "alarm:<id>", "token"
 	Detail  string // one sentence
@@ -37,7 +37,7 @@ func ActorName(actor string) string {
 	case ActorTemporal:
 		return "Temporal, by hand"
 	}
-	return strings.TrimPrefix(actor, string(RoleAdmin)+":")
+	return strings.TrimPrefix(strings.TrimPrefix(actor, string(RoleAdmin)+":"), string(RoleMember)+":")
 }
 
 // AuditAction is an action of the audit log with its words.
@@ -64,12 +64,14 @@ func AuditActions() []AuditAction {
 		{"confirmations_set", "Confirmations by amount changed"},
 		{"credit_reversed", "Credit reversed after a reorg"},
 		{"internal_movement", "Internal transfer left uncredited"},
+		{"invitation_limited", "Invitation blocked: too many from an operator"},
 		{"logged_in", "Logged in"},
 		{"login_limited", "Login blocked: too many attempts for an account"},
 		{"address_limited", "Login blocked: too many attempts from an address"},
 		{"login_failed", "Login failed"},
 		{"logo_changed", "Logo changed"},
 		{"logo_removed", "Logo removed"},
+		{"notifications_changed", "Notifications changed"},
 		{"operator_approved", "Operator approved"},
 		{"operator_created", "Operator created"},
 		{"operator_limits_set", "Operator limits changed"},
@@ -80,12 +82,17 @@ func AuditActions() []AuditAction {
 		{"password_link_made", "Password link created"},
 		{"password_set_by_link", "Password set with a link"},
 		{"payment_accepted", "Payment accepted"},
+		{"payment_link_created", "Payment link created"},
+		{"payment_link_disabled", "Payment link disabled"},
 		{"payment_rejected", "Payment rejected"},
 		{"recovery_code_used", "Recovery code used"},
 		{"recovery_codes_replaced", "Recovery codes replaced"},
 		{"registration_limited", "Registration blocked: too many from an address"},
 		{"sessions_ended", "Sessions ended"},
 		{"settings_changed", "Settings changed"},
+		{"member_invited", "Team member invited"},
+		{"member_removed", "Team member removed"},
+		{"member_role_changed", "Team member’s role changed"},
 		{"token_event", "Token event"},
 		{"token_event_disproved", "Token event disproved"},
 		{"token_followed", "Token upgrade followed"},

@@ -36,9 +36,18 @@ type Operator struct {
 	// ConfirmationSteps count only with their proof; see the store's ConfirmationsOf. Only SetConfirmations writes them.
 	ConfirmationSteps    ConfirmationSteps `gorm:"->"`
 	ConfirmationStepsMAC []byte            `gorm:"->;column:confirmation_steps_mac"`
-	SecondFactor         `gorm:"embedded"`
-	CreatedAt            time.Time
-	UpdatedAt            time.Time
+	// Notify counts only with its proof; see the store's NotificationsOf. Only SetNotifications writes them.
+	Notify       NotificationSettings `gorm:"embedded;embeddedPrefix:notify_"`
+	NotifyMAC    []byte               `gorm:"->;column:notify_mac"`
+	SecondFactor `gorm:"embedded"`
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
+// IsReplaceable reports whether this is an application whose owner has never been there, so that it keeps nobody from
+// using its e-mail address.
+func (o Operator) IsReplaceable() bool {
+	return o.EmailVerifiedAt == nil && (o.Status == OperatorPending || o.Status == OperatorRejected)
 }
 
 // Limits bound the payments that an operator can create. nil means that the installation's setting counts.

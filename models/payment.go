@@ -30,6 +30,7 @@ type Payment struct {
 	ReturnURL       string    // https URL at the shop to which the checkout page leads back; "" for none
 	Description     string    // what the payment is for, shown to the payer; "" for none
 	Metadata        Metadata  // what the shop keeps with the payment, shown to nobody else
+	LinkID          string    // of the payment link through which it was made; "" for none
 
 	// CreatedAfter is the number of the newest block that had been read when the payment was created, and CreatedRewinds
 	// how often the cursor had gone back by then. A transfer up to that block never pays the payment; see the store's

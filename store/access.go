@@ -138,28 +138,38 @@ func (s *Store) SetAdminDisabled(ctx context.Context, id string, disabled bool, 
 func (s *Store) PutPasswordLink(ctx context.Context, link models.PasswordLink, entry models.AuditEntry) error {
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		link.CreatedAt, link.ExpiresAt = s.now(), toMillis(link.ExpiresAt)
+		link.MAC = s.keys.MAC(proofOfPasswordLink, partsOfPasswordLink(link)...)
 		if err := tx.Where("expires_at <= ?", s.now()).Delete(&models.PasswordLink{}).Error; err != nil {
 			return err
 		}
 		err := tx.Clauses(clause.OnConflict{
 			Columns:   []clause.Column{{Name: "role"}, {Name: "account_id"}},
-			DoUpdates: clause.AssignmentColumns([]string{"token_hash", "created_at", "expires_at"}),
+			DoUpdates: clause.AssignmentColumns([]string{"token_hash", "created_at", "expires_at", "mac"}),
 		}).Create(&link).Error
 		if err != nil {
 			return err
+		}
+		if link.Role == models.RoleMember { // an invitation is kept as long as its link
+			account := models.Account{Role: link.Role, ID: link.AccountID}
+			if err := changeOne(tx, account, map[string]any{"updated_at": s.now()}); err != nil {
+				return err
+			}
 		}
 		return s.audit(tx, entry)
 	})
 	return wrap(err, "store a link for a password")
 }
 
-// PasswordLink returns the account that a link is for. Returns models.ErrNotFound when the link is unknown, was used or
-// has expired.
+// PasswordLink returns the account that a link is for. Returns models.ErrNotFound when the link is unknown, was used,
+// has expired or was changed.
 func (s *Store) PasswordLink(ctx context.Context, tokenHash []byte) (models.Account, error) {
 	var link models.PasswordLink
 	err := s.read(ctx).Where("token_hash = ? AND expires_at > ?", tokenHash, s.now()).Take(&link).Error
 	if err != nil {
 		return models.Account{}, wrap(err, "read a link for a password")
+	}
+	if !s.keys.CheckMAC(link.MAC, proofOfPasswordLink, partsOfPasswordLink(link)...) {
+		return models.Account{}, fmt.Errorf("check a link for a password: %w", models.ErrNotFound)
 	}
 	return s.AccountByID(ctx, link.Role, link.AccountID)
 }

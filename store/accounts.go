@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -12,19 +14,29 @@ import (
 
 // tableOf returns the table of a role's accounts.
 func tableOf(role models.Role) string {
-	if role == models.RoleAdmin {
+	switch role {
+	case models.RoleAdmin:
 		return "admins"
+	case models.RoleMember:
+		return "members"
+	case models.RoleOperator:
 	}
 	return "operators"
 }
 
-// AccountByEmail returns the account with an e-mail address in the form of models.NormalEmail. Returns
-// models.ErrNotFound.
+// AccountByEmail returns the account with an e-mail address in the form of models.NormalEmail. For models.RoleOperator
+// it may be a member of an operator's team: an address has one login. Returns models.ErrNotFound.
 func (s *Store) AccountByEmail(ctx context.Context, role models.Role, email string) (models.Account, error) {
+	if role == models.RoleOperator { // an operator beside a member has only applied, and cannot log in
+		account, err := s.account(ctx, models.RoleMember, "email = ?", email)
+		if !errors.Is(err, models.ErrNotFound) {
+			return account, err
+		}
+	}
 	return s.account(ctx, role, "email = ?", email)
 }
 
-// AccountByID returns an account. Returns models.ErrNotFound.
+// AccountByID returns an account. Returns models.ErrNotFound, also for a member whose row this program did not write.
 func (s *Store) AccountByID(ctx context.Context, role models.Role, id string) (models.Account, error) {
 	return s.account(ctx, role, "id = ?", id)
 }
@@ -32,8 +44,21 @@ func (s *Store) AccountByID(ctx context.Context, role models.Role, id string) (m
 func (s *Store) account(ctx context.Context, role models.Role, where, value string) (models.Account, error) {
 	account := models.Account{}
 	err := s.read(ctx).Table(tableOf(role)).Where(where, value).Take(&account).Error
-	account.Role = role
-	return account, wrap(err, "read an account")
+	if err != nil {
+		return models.Account{}, wrap(err, "read an account")
+	}
+	switch account.Role = role; role {
+	case models.RoleOperator:
+		account.OperatorID, account.MemberRole = account.ID, models.MemberOwner
+	case models.RoleMember:
+		if !s.isMember(account) {
+			s.log.ErrorContext(ctx, "a member of a team was not written by this program; it cannot log in",
+				"member_id", account.ID, "operator_id", account.OperatorID)
+			return models.Account{}, fmt.Errorf("check a member: %w", models.ErrNotFound)
+		}
+	case models.RoleAdmin:
+	}
+	return account, nil
 }
 
 // CreateAdmin stores an admin and writes the audit log. It is for the program's command line. Returns
@@ -41,6 +66,9 @@ func (s *Store) account(ctx context.Context, role models.Role, where, value stri
 func (s *Store) CreateAdmin(ctx context.Context, admin models.Admin) error {
 	admin.CreatedAt, admin.UpdatedAt = s.orNow(admin.CreatedAt), s.orNow(admin.UpdatedAt)
 	err := s.write(ctx, func(tx *gorm.DB) error {
+		if _, taken, err := s.memberWith(tx, admin.Email); err != nil || taken {
+			return cmp.Or(err, models.ErrAlreadyExists)
+		}
 		if err := tx.Create(&admin).Error; err != nil {
 			return err
 		}

@@ -110,7 +110,7 @@ func (s *Store) reserveAddressIndexes(ctx context.Context, key string) (first, e
 }
 
 // UnpaidRun returns how many payments the operator has created since the last one that received money. It counts no
-// further than limit.
+// further than limit, and not those through links: strangers create them, and unpaidOfLink bounds them.
 func (s *Store) UnpaidRun(ctx context.Context, operatorID string, limit int) (int, error) {
 	var funded []models.Payment
 	err := s.read(ctx).Select("created_at").Where("operator_id = ? AND amount_received > 0", operatorID).
@@ -118,7 +118,7 @@ func (s *Store) UnpaidRun(ctx context.Context, operatorID string, limit int) (in
 	if err != nil {
 		return 0, wrap(err, "read an operator's last funded payment")
 	}
-	later := s.read(ctx).Model(&models.Payment{}).Where("operator_id = ?", operatorID)
+	later := s.read(ctx).Model(&models.Payment{}).Where("operator_id = ? AND link_id = ''", operatorID)
 	if len(funded) > 0 {
 		later = later.Where("created_at > ?", funded[0].CreatedAt)
 	}
@@ -133,7 +133,8 @@ func (s *Store) OpenCount(ctx context.Context, operatorID string, limit int) (in
 	return count, wrap(err, "count an operator's open payments")
 }
 
-// unpaidRunOfAll is UnpaidRun for the payments of all operators. It looks at the newest ones only.
+// unpaidRunOfAll is UnpaidRun for the payments of all operators, also those through links. It looks at the newest ones
+// only.
 func (s *Store) unpaidRunOfAll(ctx context.Context) (int64, error) {
 	newest := s.read(ctx).Model(&models.Payment{}).Select("created_at, amount_received").
 		Order("created_at DESC, id DESC").Limit(maxUnpaidShown)

@@ -17,10 +17,14 @@ func (s *Store) Audit(ctx context.Context, entry models.AuditEntry) error {
 	return s.write(ctx, func(tx *gorm.DB) error { return s.audit(tx, entry) })
 }
 
+// audit appends a line to the audit log, and writes the notice for those who are to be told of it.
 func (s *Store) audit(tx *gorm.DB, entry models.AuditEntry) error {
 	entry.At = s.now()
 	if err := tx.Table("audit_log").Create(&entry).Error; err != nil {
 		return fmt.Errorf("write the audit log: %w", err)
+	}
+	if notice, ok := noticeOf(entry); ok {
+		return s.notify(tx, notice)
 	}
 	return nil
 }
@@ -58,6 +62,9 @@ func (s *Store) ListAudit(
 			return nil, "", wrap(err, "find who is in the audit log")
 		}
 		actors := append(pluck(accounts, models.Account.Actor), f.Who)
+		if strings.Contains(f.Who, "@") { // of a member who may be removed
+			actors = append(actors, models.Account{Role: models.RoleMember, Email: strings.ToLower(f.Who)}.Actor())
+		}
 		if isID(f.Who) { // of an operator whose row may be gone
 			actors = append(actors, models.Account{Role: models.RoleOperator, ID: f.Who}.Actor())
 		}
@@ -95,7 +102,7 @@ func (s *Store) auditAround(ctx context.Context, at time.Time) *gorm.DB {
 
 // accountsCalled returns the accounts with an e-mail address or an id, of any role.
 func (s *Store) accountsCalled(ctx context.Context, name string) (accounts []models.Account, err error) {
-	for _, role := range []models.Role{models.RoleOperator, models.RoleAdmin} {
+	for _, role := range []models.Role{models.RoleOperator, models.RoleMember, models.RoleAdmin} {
 		var found []models.Account
 		err := s.read(ctx).Table(tableOf(role)).Select("id, email").Where("email = ? OR id = ?", strings.ToLower(name), name).
 			Find(&found).Error
@@ -120,7 +127,19 @@ func (s *Store) subjectsCalled(ctx context.Context, name string) ([]string, erro
 	if err != nil {
 		return nil, err
 	}
-	subjects := pluck(accounts, func(a models.Account) string { return string(a.Role) + ":" + a.ID })
+	subjects := pluck(accounts, models.Account.Subject)
+	for _, account := range accounts {
+		if account.Role != models.RoleOperator {
+			continue
+		}
+		members, err := s.Members(ctx, account.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range members { // what is done to a member's login is about its operator too
+			subjects = append(subjects, models.Account{Role: models.RoleMember, ID: m.ID}.Subject())
+		}
+	}
 	for _, table := range []string{"payments", "test_payments"} {
 		var ids []string
 		err := s.read(ctx).Table(table).Where("reference = ? OR id = ?", name, name).Pluck("id", &ids).Error
@@ -132,7 +151,9 @@ func (s *Store) subjectsCalled(ctx context.Context, name string) ([]string, erro
 		}
 	}
 	if isID(name) { // of something whose row may be gone
-		for _, kind := range []string{string(models.RoleOperator), string(models.RoleAdmin), "payment"} {
+		for _, kind := range []string{
+			string(models.RoleOperator), string(models.RoleMember), string(models.RoleAdmin), "payment",
+		} {
 			subjects = append(subjects, kind+":"+name)
 		}
 	}
@@ -146,7 +167,7 @@ type AuditName struct {
 }
 
 // AuditNames returns what people call the actors and subjects of entries: the names of operators, the e-mail addresses
-// of admins and the references of payments. What has no such name, or is deleted, is left out.
+// of members and admins and the references of payments. What has no such name, or is deleted, is left out.
 func (s *Store) AuditNames(ctx context.Context, entries []models.AuditEntry) (map[string]AuditName, error) {
 	ids := map[string][]string{}
 	for _, entry := range entries {
@@ -160,6 +181,7 @@ func (s *Store) AuditNames(ctx context.Context, entries []models.AuditEntry) (ma
 	for _, source := range []struct{ kind, table, columns string }{
 		{"operator", "operators", "name, email"},
 		{"admin", "admins", "email AS name"},
+		{"member", "members", "email AS name"},
 		{"payment", "payments", "reference AS name"},
 		{"payment", "test_payments", "reference AS name"},
 	} {

@@ -30,6 +30,7 @@ type NewPayment struct {
 	ReturnURL       string // "" for none
 	Description     string // "" for none
 	Metadata        models.Metadata
+	LinkID          string // of the payment link through which it is made; "" for none
 	IdempotencyKey  string // "" for none
 	RequestHash     []byte // SHA-256 over the meaning of the request's body; only with a key
 }
@@ -41,7 +42,8 @@ type NewPayment struct {
 // created is false when the idempotency key had already created a payment; that payment is returned. Any number of
 // calls with one key may run at once: the key is inserted first, so all but one wait at its unique index and then read
 // the payment of the call that won. Returns models.ErrIdempotencyMismatch when the key was used with another
-// RequestHash, models.ErrAlreadyExists when the id or the reference belongs to another payment, and models.ErrRestored.
+// RequestHash, models.ErrAlreadyExists when the id or the reference belongs to another payment, models.ErrRestored, and
+// models.ErrNotPossible when the payment's link allows no other one now.
 func (s *Store) CreatePayment(
 	ctx context.Context, in NewPayment, derive func(index uint32) (string, error),
 ) (p models.Payment, created bool, err error) {
@@ -95,7 +97,7 @@ func (s *Store) createAtNextAddress(
 		DepositAddress: address, AddressIndex: index,
 		CreatedAt: in.CreatedAt, ExpiresAt: in.ExpiresAt, UpdatedAt: in.CreatedAt,
 		Confirmations: cmp.Or(in.Confirmations, models.DefaultConfirmations), ReturnURL: in.ReturnURL,
-		Description: in.Description, Metadata: in.Metadata,
+		Description: in.Description, Metadata: in.Metadata, LinkID: in.LinkID,
 		PaymentState: models.PaymentState{Status: models.StatusPending, Version: 1},
 	}
 	err = s.write(ctx, func(tx *gorm.DB) error {
@@ -111,10 +113,13 @@ func (s *Store) createAtNextAddress(
 				return err
 			}
 		}
+		if err := useLink(tx, made); err != nil {
+			return err
+		}
 		p, err = s.insertPayment(tx, made, accountKey)
 		return err
 	})
-	if errors.Is(err, models.ErrIdempotencyMismatch) || (err == nil && !created) {
+	if errors.Is(err, models.ErrIdempotencyMismatch) || errors.Is(err, models.ErrNotPossible) || (err == nil && !created) {
 		s.addresses.putBack(index)
 	}
 	if err != nil {

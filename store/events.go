@@ -21,9 +21,13 @@ func (s *Store) UsePublicURL(url string) { s.publicURL = url }
 // have locked is locked already: the counter of the operator's events is the last row that a transaction waits for.
 // after is the payment as its row is now.
 func (s *Store) tell(tx *gorm.DB, before models.PaymentState, after models.Payment) error {
-	return s.tellSide(tx, after.OperatorID, before, after, func() (views.PaymentFacts, error) {
+	err := s.tellSide(tx, after.OperatorID, before, after, func() (views.PaymentFacts, error) {
 		return s.paymentFacts(tx, after)
 	})
+	if err != nil {
+		return err
+	}
+	return s.notifyOfException(tx, before, after)
 }
 
 // tellSide is tell for one side of the operator; facts returns what the events show.

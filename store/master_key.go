@@ -230,8 +230,9 @@ func (s *Store) provePayments(ctx context.Context, payments []models.Payment, de
 // open stays as it is. It returns how many rows changed and how many could not be.
 func (s *Store) Rekey(ctx context.Context) (changed, left int, err error) {
 	for _, pass := range []func(context.Context) (int, int, error){
-		s.rekeyPayments, s.rekeyDecisions, s.rekeyCredentials, s.rekeySessions, s.rekeyFactors, s.rekeyOwnAddresses,
-		s.rekeyWebhookEndpoints, s.rekeyDeliveries, s.rekeyOperators, s.rekeyTestPayments,
+		s.rekeyPayments, s.rekeyDecisions, s.rekeyCredentials, s.rekeySessions, s.rekeyFactors, s.rekeyMembers,
+		s.rekeyOwnAddresses, s.rekeyWebhookEndpoints, s.rekeyDeliveries, s.rekeyOperators, s.rekeyTestPayments,
+		s.rekeyPaymentLinks,
 	} {
 		did, not, err := pass(ctx)
 		changed, left = changed+did, left+not
@@ -277,6 +278,9 @@ var operatorProofs = []struct {
 	}},
 	{"confirmation_steps_mac", proofOfSteps, func(o models.Operator) ([]byte, []string) {
 		return o.ConfirmationStepsMAC, partsOfSteps(o.ID, o.ConfirmationSteps)
+	}},
+	{"notify_mac", proofOfNotify, func(o models.Operator) ([]byte, []string) {
+		return o.NotifyMAC, partsOfNotifications(o.ID, o.Notify)
 	}},
 }
 
@@ -447,10 +451,10 @@ func (s *Store) rekeySessions(ctx context.Context) (changed, left int, err error
 	return changed, left, nil
 }
 
-// rekeyFactors seals the second factors of operators and admins again. A factor that changed meanwhile is left to the
-// process that changed it.
+// rekeyFactors seals the second factors of operators, members and admins again. A factor that changed meanwhile is left
+// to the process that changed it.
 func (s *Store) rekeyFactors(ctx context.Context) (changed, left int, err error) {
-	for _, role := range []models.Role{models.RoleOperator, models.RoleAdmin} {
+	for _, role := range []models.Role{models.RoleOperator, models.RoleMember, models.RoleAdmin} {
 		var accounts []models.Account
 		if err := s.read(ctx).Table(tableOf(role)).Order("id").Find(&accounts).Error; err != nil {
 			return changed, left, fmt.Errorf("read second factors: %w", err)

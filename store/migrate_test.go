@@ -149,6 +149,8 @@ func TestModelsMatchColumns(t *testing.T) {
 			models.LedgerTransaction{},
 			models.LedgerEntry{},
 			models.Session{},
+			models.Member{},
+			models.PasswordLink{},
 			models.LoginAttempt{},
 			models.PaymentDecision{},
 			keyState{},
@@ -159,6 +161,10 @@ func TestModelsMatchColumns(t *testing.T) {
 			models.WebhookDelivery{},
 			models.WebhookAttempt{},
 			models.TestPayment{},
+			models.HealthSample{},
+			models.Notice{},
+			models.Mail{},
+			models.PaymentLink{},
 		} {
 			parsed, err := schema.Parse(model, &sync.Map{}, f.writer.NamingStrategy)
 			require.NoError(t, err)

@@ -9,7 +9,7 @@ import (
 	"paycow/models"
 )
 
-// PutNodeHealth replaces what is known of a network's nodes.
+// PutNodeHealth replaces what is known of a network's nodes, and notes it in the history of the chain's health.
 func (s *Store) PutNodeHealth(ctx context.Context, network string, nodes []models.NodeHealth) error {
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		if err := tx.Where("network = ?", network).Delete(&models.NodeHealth{}).Error; err != nil {
@@ -25,7 +25,10 @@ func (s *Store) PutNodeHealth(ctx context.Context, network string, nodes []model
 			rows[i] = node
 		}
 		// While one worker hands the chain over to another, both may write: the later report stands.
-		return tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&rows).Error
+		if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&rows).Error; err != nil {
+			return err
+		}
+		return s.sampleHealth(tx, network, rows)
 	})
 	return wrap(err, "store the nodes' health")
 }

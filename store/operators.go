@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,6 +22,9 @@ func (s *Store) CreateOperator(ctx context.Context, operator models.Operator, cr
 		operator.EmailVerifiedAt = &operator.CreatedAt // whoever runs the command answers for it
 	}
 	err := s.write(ctx, func(tx *gorm.DB) error {
+		if _, taken, err := s.memberWith(tx, operator.Email); err != nil || taken {
+			return cmp.Or(err, models.ErrAlreadyExists)
+		}
 		if err := tx.Create(&operator).Error; err != nil {
 			return err
 		}
@@ -54,6 +58,16 @@ func (s *Store) RegisterOperator(
 	operator.Status, operator.CreatedAt, operator.UpdatedAt = models.OperatorPending, s.now(), s.now()
 	operator.PasswordHash, operator.EmailVerifiedAt = "", nil
 	err = s.write(ctx, func(tx *gorm.DB) error {
+		isNew = false
+		if member, taken, err := s.memberWith(tx, operator.Email); err != nil {
+			return err
+		} else if taken && member.PasswordHash != "" {
+			return s.audit(tx, models.AuditEntry{
+				Actor: models.ActorSystem, Action: "operator_registered_again", Subject: "operator:" + member.OperatorID,
+				Detail:  "Somebody registered " + member.Email + ", a member of this operator's team; nothing was changed.",
+				Address: address,
+			})
+		}
 		made := tx.Clauses(clause.OnConflict{
 			Columns: []clause.Column{{Name: "email"}},
 			DoUpdates: clause.AssignmentColumns([]string{
@@ -194,9 +208,10 @@ func (s *Store) ListOperators(
 var escapeLike = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
 
 // ChangeOperator moves an operator from one of the statuses in from to another, with the admin's reason, and writes the
-// audit log. credential, unless it is nil, becomes the operator's first one. A suspended operator is logged out
-// everywhere; it can log in again and see why. applied is when the application was made that the admin has seen, nil
-// for any. Returns models.ErrNotFound, ErrNotPossible, or ErrChangedMeanwhile when another application has replaced it.
+// audit log. credential, unless it is nil, becomes the operator's first one. A suspended operator and its team are
+// logged out everywhere; they can log in again and see why. applied is when the application was made that the admin has
+// seen, nil for any. Returns models.ErrNotFound, ErrNotPossible, ErrChangedMeanwhile when another application has
+// replaced it, or ErrAlreadyExists when its e-mail address became a team member's.
 func (s *Store) ChangeOperator(
 	ctx context.Context, id string, from []models.OperatorStatus, to models.OperatorStatus, reason string,
 	applied *time.Time, credential *models.Credential, entry models.AuditEntry,
@@ -213,6 +228,11 @@ func (s *Store) ChangeOperator(
 		if !slices.Contains(from, operator.Status) {
 			return models.ErrNotPossible
 		}
+		if to == models.OperatorActive {
+			if err := s.freeAddress(tx, operator.Email); err != nil {
+				return err
+			}
+		}
 		operator.Status, operator.StatusReason, operator.UpdatedAt = to, reason, s.now()
 		err := tx.Model(&models.Operator{}).Where("id = ?", id).
 			UpdateColumns(map[string]any{"status": to, "status_reason": reason, "updated_at": operator.UpdatedAt}).Error
@@ -226,6 +246,9 @@ func (s *Store) ChangeOperator(
 		}
 		if to == models.OperatorSuspended {
 			if err := endSessions(tx, models.Account{Role: models.RoleOperator, ID: id}, nil); err != nil {
+				return err
+			}
+			if err := endMembersSessions(tx, id); err != nil {
 				return err
 			}
 		}

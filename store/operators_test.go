@@ -25,7 +25,8 @@ func TestOperators(t *testing.T) {
 		operator.EmailVerifiedAt = &kept // by whoever created it
 		// None: empty or null, as the database has it.
 		operator.SecondFactor, operator.ToleranceMAC = gotOperator.SecondFactor, gotOperator.ToleranceMAC
-		operator.ConfirmationStepsMAC = gotOperator.ConfirmationStepsMAC
+		operator.ConfirmationStepsMAC, operator.NotifyMAC = gotOperator.ConfirmationStepsMAC, gotOperator.NotifyMAC
+		operator.Notify = models.NotificationSettings{Security: true, Exceptions: true}
 		require.False(t, gotOperator.HasTOTP())
 		require.Equal(t, operator, gotOperator)
 		require.True(t, f.keys.IsCurrent(gotCredential.SecretMAC))

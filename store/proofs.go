@@ -40,23 +40,29 @@ func (noKeys) Reseal(_ string, sealed []byte) ([]byte, error) { return sealed, m
 
 // The purposes of proofs. A proof for one is none for another.
 const (
-	proofOfPayment    = "payment"
-	proofOfDecision   = "decision"
-	proofOfCredential = "credential"
-	proofOfSession    = "session"
-	proofOfKeyState   = "master key"
-	proofOfOwnAddress = "own address"
-	proofOfEndpoint   = "webhook endpoint"
-	proofOfDelivery   = "webhook delivery"
-	proofOfTolerance  = "tolerance"
-	proofOfSteps      = "confirmation steps"
-	proofOfTest       = "test payment"
+	proofOfPayment      = "payment"
+	proofOfDecision     = "decision"
+	proofOfCredential   = "credential"
+	proofOfSession      = "session"
+	proofOfPasswordLink = "password link row"
+	proofOfMember       = "member"
+	proofOfKeyState     = "master key"
+	proofOfOwnAddress   = "own address"
+	proofOfEndpoint     = "webhook endpoint"
+	proofOfDelivery     = "webhook delivery"
+	proofOfTolerance    = "tolerance"
+	proofOfSteps        = "confirmation steps"
+	proofOfTest         = "test payment"
+	proofOfNotice       = "notice"
+	proofOfMail         = "mail"
+	proofOfLink         = "payment link"
+	proofOfNotify       = "notifications"
 )
 
 // termsOf is what a payment's proof covers: whose money the address receives, how much is owed, how much less is
 // enough, until when, how many confirmations its transfers need, where the payer goes from the checkout page, what the
-// payment is for in the words that the payer reads, by what the shop knows the order, and after which block it was
-// created. What was added later is left out where it is empty, so that the proofs of older rows hold.
+// payment is for in the words that the payer reads, by what the shop knows the order, after which block it was created,
+// and through which link. What was added later is left out where it is empty, so that the proofs of older rows hold.
 func termsOf(p models.Payment) []string {
 	terms := []string{
 		p.ID, p.OperatorID, p.Network, p.Currency, strconv.FormatUint(uint64(p.AddressIndex), 10), p.DepositAddress,
@@ -78,6 +84,9 @@ func termsOf(p models.Payment) []string {
 	if p.CreatedAfter > 0 {
 		terms = append(terms, "created after", strconv.FormatUint(p.CreatedAfter, 10),
 			strconv.FormatUint(p.CreatedRewinds, 10))
+	}
+	if p.LinkID != "" {
+		terms = append(terms, "link", p.LinkID)
 	}
 	return terms
 }
@@ -123,16 +132,16 @@ func partsOfSession(session models.Session) []string {
 }
 
 // CheckTerms returns models.ErrPaymentAltered unless this program wrote the payment's row: its address, index, amount,
-// operator, window, confirmations, return URL, description, metadata and the block that it was created after belong
-// together.
+// operator, window, confirmations, return URL, description, metadata, link and the block that it was created after
+// belong together.
 func (s *Store) CheckTerms(p models.Payment) error {
 	if s.keys.CheckMAC(p.MAC, proofOfPayment, termsOf(p)...) {
 		return nil
 	}
 	return fmt.Errorf("payment %s: address %s, index %d, amount %s, tolerance %s, end %s, %d confirmations, return URL, "+
-		"description, metadata and block %d are not those it was created with: %w", p.ID, p.DepositAddress, p.AddressIndex,
-		p.AmountRequested, p.Tolerance, p.ExpiresAt.UTC().Format(time.RFC3339), p.Confirmations, p.CreatedAfter,
-		models.ErrPaymentAltered)
+		"description, metadata, link and block %d are not those it was created with: %w", p.ID, p.DepositAddress,
+		p.AddressIndex, p.AmountRequested, p.Tolerance, p.ExpiresAt.UTC().Format(time.RFC3339), p.Confirmations,
+		p.CreatedAfter, models.ErrPaymentAltered)
 }
 
 // CheckAddress returns models.ErrPaymentAltered unless the payment passes CheckTerms and its address is the one that

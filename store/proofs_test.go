@@ -272,6 +272,8 @@ func TestRekey(t *testing.T) {
 		require.NoError(t, f.SetTolerance(ctx, "real", tolerance, did("tolerance_set")))
 		steps := models.ConfirmationSteps{{From: models.USDT, Confirmations: 64}}
 		require.NoError(t, f.SetConfirmations(ctx, "real", steps, 12, did("confirmations_set")))
+		quiet := models.NotificationSettings{Exceptions: true}
+		require.NoError(t, f.SetNotifications(ctx, "real", quiet, did("notifications_changed")))
 
 		require.ErrorIs(t, f.UseMasterKey(ctx, ringOf(2), nil), models.ErrMasterKey, "another key refuses to start")
 		both := ringOf(2, 1)
@@ -282,7 +284,7 @@ func TestRekey(t *testing.T) {
 		changed, left, err := f.Rekey(ctx)
 		require.NoError(t, err)
 		require.Zero(t, left)
-		require.Equal(t, 2+1+1+1+3+1+2+2, changed, "payments, decision, key, session, factors and recovery codes, treasury, settings, state")
+		require.Equal(t, 2+1+1+1+3+1+3+2, changed, "payments, decision, key, session, factors and recovery codes, treasury, settings, state")
 		changed, left, err = f.Rekey(ctx)
 		require.NoError(t, err)
 		require.Zero(t, changed+left, "a repeat changes nothing")

@@ -59,15 +59,20 @@ func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table strin
 			"events", "operator_id LIKE '%:test' AND created_at < ?", "id", models.TestPaymentLifetime,
 			protected(models.TestPaymentLifetime),
 		},
+		{"notices", "at < ?", "id", noticesKept, nil},
+		{"mails", "created_at < ?", "id", mailsKept, nil},
 		{"test_payments", "created_at < ?", "id", models.TestPaymentLifetime, nil},
+		{"payment_links", "open_payments = 0 AND " + linkEnd + " < ?", "id", models.PaymentLinkLifetime, nil},
 		{"alarms", "resolved_at IS NOT NULL AND resolved_at < ?", "id", ages.Alarms, nil},
 		{
 			"operators", "email_verified_at IS NULL AND status IN ('PENDING', 'REJECTED') AND created_at < ?", "id",
 			models.RegistrationLifetime, nil,
 		},
+		{"members", "password_hash = '' AND updated_at < ?", "id", models.PasswordLinkLifetime, nil},
 		{"sessions", "expires_at < ?", "token_hash", endedKept, nil},
 		{"login_attempts", "begun_at < ?", "subject", endedKept, nil},
 		{"request_counts", "begun_at < ?", "subject", requestsKept, nil},
+		{"health_samples", "minute < ?", "network, minute, node", models.HealthKept, minuteOf(now.Add(-models.HealthKept))},
 		{"seen_transactions", "seen_at < ?", "payment_id, tx_hash", seenFor, nil},
 		{"account_days", "day < ?", "account, day, shard", figuresKept, oldDay},
 		{"payment_days", "day < ?", "operator_id, day, status, shard", figuresKept, oldDay},
@@ -90,6 +95,9 @@ func (s *Store) DropOld(ctx context.Context, ages Ages, onBatch func(table strin
 			if err != nil {
 				failures = append(failures, wrap(err, "drop old rows of "+part.table))
 				break
+			}
+			if part.table == "notices" && dropped > 0 {
+				s.log.ErrorContext(ctx, "notices were in no mail for three days; they are dropped", "count", dropped)
 			}
 			onBatch(part.table)
 			if dropped < dropBatch {

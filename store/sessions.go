@@ -34,6 +34,16 @@ func (s *Store) CreateSession(
 		if err := s.beginSession(tx, account, session); err != nil {
 			return err
 		}
+		if session.IsNewDevice {
+			err := s.notify(tx, models.Notice{
+				Account: account.Subject(), Kind: models.NoticeSecurity,
+				Text: "Somebody logged in with a browser that had not logged in before, from the network address " +
+					session.Address + ".",
+			})
+			if err != nil {
+				return err
+			}
+		}
 		return s.audit(tx, entry)
 	})
 	return wrap(err, "create a session")

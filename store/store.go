@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/time/rate"
 	"gorm.io/gorm"
 
 	"paycow/internal/retry"
@@ -28,15 +29,17 @@ type Store struct {
 	engine engine
 	// writer and reader are the same pool on Postgres. On SQLite the writer is a single connection and the reader a pool
 	// of its own, so that reads do not wait for writes.
-	writer    *gorm.DB
-	reader    *gorm.DB
-	log       *slog.Logger
-	addresses *addressAllocator
-	now       func() time.Time
-	keys      Keys // see UseMasterKey
-	space     *spaceProbe
-	publicURL string        // see UsePublicURL
-	delivered chan struct{} // see WrittenDeliveries
+	writer       *gorm.DB
+	reader       *gorm.DB
+	log          *slog.Logger
+	addresses    *addressAllocator
+	now          func() time.Time
+	keys         Keys // see UseMasterKey
+	space        *spaceProbe
+	publicURL    string          // see UsePublicURL
+	delivered    chan struct{}   // see WrittenDeliveries
+	alteredLinks *rate.Sometimes // see checkLink
+	mails        bool            // see UseMail
 }
 
 // engine is the kind of database.
@@ -52,7 +55,7 @@ const (
 func Open(ctx context.Context, databaseURL string, log *slog.Logger) (*Store, error) {
 	s := &Store{
 		space: new(spaceProbe), log: log, keys: noKeys{}, now: func() time.Time { return toMillis(time.Now()) },
-		delivered: make(chan struct{}, 1),
+		delivered: make(chan struct{}, 1), alteredLinks: &rate.Sometimes{Interval: alteredLinksLogged},
 	}
 	var err error
 	switch {

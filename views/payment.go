@@ -40,11 +40,12 @@ type PublicPayment struct {
 type Shop struct {
 	Description *string         `json:"description"`
 	Metadata    models.Metadata `json:"metadata"`
+	LinkID      *string         `json:"linkId"` // the payment link through which the payment was made
 }
 
 // NewShop returns what the shop attached to a payment.
 func NewShop(p models.Payment) Shop {
-	view := Shop{Description: textOrNull(p.Description), Metadata: p.Metadata}
+	view := Shop{Description: textOrNull(p.Description), Metadata: p.Metadata, LinkID: textOrNull(p.LinkID)}
 	if view.Metadata == nil {
 		view.Metadata = models.Metadata{}
 	}

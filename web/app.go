@@ -25,6 +25,6 @@ func AppPages() []AppPage {
 }
 
 // WriteAppPage writes a page of operators or admins.
-func WriteAppPage(w io.Writer, page AppPage) error {
-	return write(w, string(page), struct{ AuditActions []models.AuditAction }{models.AuditActions()})
+func WriteAppPage(w io.Writer, l Language, page AppPage) error {
+	return writeIn(w, l, string(page), struct{ AuditActions []models.AuditAction }{models.AuditActions()})
 }

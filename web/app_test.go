@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"strings"
@@ -14,8 +15,13 @@ import (
 
 func renderApp(t *testing.T, page AppPage) string {
 	t.Helper()
+	return renderAppIn(t, languages[0], page)
+}
+
+func renderAppIn(t *testing.T, l Language, page AppPage) string {
+	t.Helper()
 	var text bytes.Buffer
-	require.NoError(t, WriteAppPage(&text, page))
+	require.NoError(t, WriteAppPage(&text, l, page))
 	return text.String()
 }
 
@@ -56,16 +62,17 @@ func elements(t *testing.T, page string) []element {
 // Every page of operators and admins has what browsers and screen readers need.
 func TestAppPages(t *testing.T) {
 	t.Parallel()
-	for _, page := range AppPages() {
-		t.Run(string(page), func(t *testing.T) {
+	for i := range len(AppPages()) * len(languages) {
+		page, l := AppPages()[i/len(languages)], languages[i%len(languages)]
+		t.Run(string(page)+" "+l.Tag, func(t *testing.T) {
 			t.Parallel()
-			text := renderApp(t, page)
-			require.True(t, strings.HasPrefix(text, "<!doctype html>\n<html lang=\"en\">"))
+			text := renderAppIn(t, l, page)
+			require.True(t, strings.HasPrefix(text, fmt.Sprintf("<!doctype html>\n<html lang=%q dir=%q>", l.Tag, l.Dir)))
 			require.Regexp(t, `<title>[^<]+ · PayCow</title>`, text)
 			require.NotRegexp(t, `<style|\sstyle=|\son[a-z]+=|<script(?: [^>]*)?>[^<]|javascript:`, text,
 				"the policy drops what stands in the page")
 			require.NotRegexp(t, `(?:src|href|action)="(?:[a-z]+:)?//`, text, "nothing comes from another origin")
-			require.Less(t, gzippedSize(t, []byte(text)), 8<<10, "the page must stay small")
+			require.Less(t, gzippedSize(t, []byte(text)), 9<<10, "the page must stay small")
 
 			ids := map[string]bool{}
 			labels := map[string]bool{}
@@ -138,10 +145,12 @@ func TestAppScripts(t *testing.T) {
 	t.Parallel()
 	pages := map[string][]AppPage{
 		"app.js": AppPages(), "app-entry.js": {PageLogin, PageRegister, PagePassword}, "app-dashboard.js": {PageDashboard},
-		"app-charts.js": {PageDashboard},
-		"app-admin.js":  {PageAdmin}, "app-payment.js": {PageDashboard, PageAdmin},
+		"app-charts.js": {PageDashboard, PageAdmin}, "app-health.js": {PageAdmin},
+		"app-admin.js": {PageAdmin}, "app-payment.js": {PageDashboard, PageAdmin},
 		"app-security.js": {PageDashboard, PageAdmin}, "app-keys.js": {PageDashboard, PageAdmin},
 		"app-webhooks.js": {PageDashboard}, "app-balance.js": {PageDashboard},
+		"app-notifications.js": {PageDashboard},
+		"app-team.js":          {PageDashboard, PageAdmin},
 	}
 	named := regexp.MustCompile(`\$\('(?:#([a-z-]+)|\[(data-[a-z-]+(?:="[a-z-]+")?)\])'`)
 	for name, on := range pages {

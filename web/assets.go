@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -93,6 +94,10 @@ func mustReadAssets() map[string]Asset {
 		found[name] = Asset{Name: name, Version: versionOf(content), ContentType: contentType(name), Content: content}
 		return nil
 	})
+	for _, l := range languages {
+		asset, failure := l.textsAsset()
+		found[asset.Name], err = asset, errors.Join(err, failure)
+	}
 	if err != nil {
 		panic(err) // the files are embedded, so an error means a broken build
 	}

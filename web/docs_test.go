@@ -56,7 +56,7 @@ func searchPage(t *testing.T, d *Docs, query string) string {
 func homePage(t *testing.T) string {
 	t.Helper()
 	var page bytes.Buffer
-	require.NoError(t, WriteHome(&page, Home{}))
+	require.NoError(t, WriteHome(&page, languages[0], Home{}))
 	return page.String()
 }
 
@@ -81,7 +81,7 @@ func TestPublicPagesHoldNothingInlineAndLoadNothingFromElsewhere(t *testing.T) {
 			page, name)
 		for _, found := range regexp.MustCompile(`\s(?:src|href|action|srcset|poster|data)="([^"]*)"`).FindAllStringSubmatch(page, -1) {
 			address := found[1]
-			require.Truef(t, strings.HasPrefix(address, "#") || strings.HasPrefix(address, "/") &&
+			require.Truef(t, strings.HasPrefix(address, "#") || strings.HasPrefix(address, "?lang=") || strings.HasPrefix(address, "/") &&
 				!strings.HasPrefix(address, "//") ||
 				strings.HasPrefix(address, "data:image/svg+xml,"), "%s: %s", name, address)
 		}
@@ -224,7 +224,7 @@ func TestPublicPagesStructure(t *testing.T) {
 		require.Equal(t, 1, strings.Count(page, "<h1"), name)
 		require.Equal(t, 1, strings.Count(page, "<main id=\"content\""), name)
 		require.Contains(t, page, `<a class="skip-link" href="#content">`, name)
-		require.Contains(t, page, `<html lang="en">`, name)
+		require.Contains(t, page, `<html lang="en"`, name)
 		for _, tag := range regexp.MustCompile(`<pre[^>]*>|<div class="scroll[^>]*>`).FindAllString(page, -1) {
 			require.Regexp(t, `tabindex="0" role="group" aria-label="[^"]+"`, tag, name)
 		}

@@ -56,27 +56,39 @@ func containsAny(text, forms string) bool {
 	return false
 }
 
-// The seven languages use one word for one thing: those of docs/checkout-glossary.md.
+// The seven languages use one word for one thing: those of docs/glossary.md.
 func TestTranslationsFollowTheGlossary(t *testing.T) {
 	t.Parallel()
-	tables := tablesOf(t, "../docs/checkout-glossary.md")
+	tables := tablesOf(t, "../docs/glossary.md")
 	require.Len(t, tables, 2)
 	words, unwanted := tables[0], tables[1]
 	require.Len(t, unwanted, 1)
 	english := messagesOf(t, "en")
 	for _, l := range languages[1:] {
-		texts := messagesOf(t, l.Tag)
+		texts, appTexts := messagesOf(t, l.Tag), appTextsOf(t, l.Tag)
+		var pairs [][2]string // of English words and a translation
+		for id, text := range english {
+			pairs = append(pairs, [2]string{placeholders.ReplaceAllString(text, ""), texts[id]})
+		}
+		for key, translation := range appTexts {
+			for _, text := range variants(t, l.Tag, key, translation) {
+				pairs = append(pairs, [2]string{notProse.ReplaceAllString(key, ""), text})
+			}
+		}
 		for _, word := range words {
-			has := regexp.MustCompile(`(?i)\b` + word["English"] + `s?\b`)
+			has := regexp.MustCompile(`(?i)\b` + word["English"] + `(e?s)?\b`)
 			used := 0
-			for id, text := range english {
-				if !has.MatchString(placeholders.ReplaceAllString(text, "")) {
-					continue
+			check := func(english, translation string) {
+				if !has.MatchString(english) {
+					return
 				}
 				used++
-				if !containsAny(texts[id], word[l.Tag]) {
-					t.Errorf("%s %s: %q is missing for %q in %q", l.Tag, id, word[l.Tag], word["English"], texts[id])
+				if !containsAny(translation, word[l.Tag]) {
+					t.Errorf("%s: %q is missing for %q in %q", l.Tag, word[l.Tag], word["English"], translation)
 				}
+			}
+			for _, pair := range pairs {
+				check(pair[0], pair[1])
 			}
 			require.Positive(t, used, "no text says %q", word["English"])
 		}
@@ -84,10 +96,20 @@ func TestTranslationsFollowTheGlossary(t *testing.T) {
 			if l.Tag == "zh" {
 				require.NotRegexp(t, "[,;:]", text, "%s: Chinese has punctuation of its own", id)
 			}
-			if containsAny(text, unwanted[0][l.Tag]) {
-				t.Errorf("%s %s: not these words: %q in %q", l.Tag, id, unwanted[0][l.Tag], text)
+			checkUnwanted(t, l.Tag, text, unwanted[0][l.Tag])
+		}
+		for key, translation := range appTexts {
+			for _, text := range variants(t, l.Tag, key, translation) {
+				checkUnwanted(t, l.Tag, text, unwanted[0][l.Tag])
 			}
 		}
+	}
+}
+
+func checkUnwanted(t *testing.T, tag, text, words string) {
+	t.Helper()
+	if containsAny(text, words) {
+		t.Errorf("%s: not these words: %q in %q", tag, words, text)
 	}
 }
 

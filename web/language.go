@@ -13,19 +13,21 @@ import (
 	"paycow/models"
 )
 
-// The checkout page's texts, one file per language: messages/<tag>.json. Placeholders in {{ }} are filled in by the
-// program. A text that a file does not have is shown in English.
+// The texts, two files per language: messages/<tag>.json for the checkout page, whose placeholders in {{ }} are filled
+// in by the program, and messages/app.<tag>.json for the other pages. A text that a file does not have is shown in
+// English.
 //
 //go:embed messages
 var messageFiles embed.FS
 
-// Language is a language of the checkout page.
+// Language is a language of the pages.
 type Language struct {
 	Tag  string // such as "de"
 	Name string // in the language itself
 	Dir  string // "ltr" or "rtl"
 
-	texts   *i18n.Localizer
+	texts   *i18n.Localizer // of the checkout page
+	app     appTexts        // of the other pages
 	numbers *message.Printer
 	decimal string // what comes before a fraction
 }
@@ -46,13 +48,21 @@ var languageMatcher = newLanguageMatcher()
 // FindLanguage returns the language with the chosen tag, else the best match for the Accept-Language header (RFC
 // 4647), else English.
 func FindLanguage(chosen, acceptLanguage string) Language {
-	for _, l := range languages {
-		if l.Tag == chosen {
-			return l
-		}
+	if l, ok := LanguageOf(chosen); ok {
+		return l
 	}
 	_, index := language.MatchStrings(languageMatcher, acceptLanguage)
 	return languages[index]
+}
+
+// LanguageOf returns the language with a tag. ok is false if there is none.
+func LanguageOf(tag string) (l Language, ok bool) {
+	for _, l := range languages {
+		if l.Tag == tag {
+			return l, true
+		}
+	}
+	return Language{}, false
 }
 
 // values holds the values to fill into a text, by name.
@@ -177,6 +187,13 @@ func mustReadLanguages(known []Language) []Language {
 	for i := range known {
 		// The files are embedded, so an error means a broken build.
 		if _, err := bundle.LoadMessageFileFS(messageFiles, "messages/"+known[i].Tag+".json"); err != nil {
+			panic(err)
+		}
+		content, err := messageFiles.ReadFile("messages/app." + known[i].Tag + ".json")
+		if err != nil {
+			panic(err)
+		}
+		if err := json.Unmarshal(content, &known[i].app); err != nil {
 			panic(err)
 		}
 	}

@@ -14,7 +14,12 @@ import (
 //go:embed templates
 var files embed.FS
 
-var functions = template.FuncMap{"asset": assetPath, "iconData": iconData, "prose": prose}
+// functions are what templates can call. mustTranslate replaces those of the language.
+var functions = template.FuncMap{
+	"asset": assetPath, "iconData": iconData, "prose": prose, "languages": Languages,
+	"t": languages[0].translate, "word": languages[0].translate, "markup": languages[0].markup,
+	"language": func() Language { return languages[0] },
+}
 
 var templates = template.Must(template.New("").Funcs(functions).ParseFS(files, "templates/*.html"))
 
@@ -26,13 +31,17 @@ const ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 
 
 // Problem is the content of the error page.
 type Problem struct {
-	Title     string
-	Message   string
+	Status    int    // of the answer
+	Code      string // of the error
+	Message   string // in English; shown if the language has no text for the code
 	RequestID string
 }
 
 // WriteProblem writes the error page.
-func WriteProblem(w io.Writer, p Problem) error { return write(w, "problem.html", p) }
+func WriteProblem(w io.Writer, l Language, p Problem) error {
+	p.Message = l.errorText(p.Code, p.Message)
+	return writeIn(w, l, "problem.html", p)
+}
 
 // Home is the content of the front page.
 type Home struct {
@@ -40,12 +49,15 @@ type Home struct {
 }
 
 // WriteHome writes the front page.
-func WriteHome(w io.Writer, home Home) error { return write(w, "home.html", home) }
+func WriteHome(w io.Writer, l Language, home Home) error { return writeIn(w, l, "home.html", home) }
 
-// write renders into memory first, so that a failing template never leaves half a page.
-func write(w io.Writer, name string, data any) error {
+// write writes a page in English, or in the language of its data.
+func write(w io.Writer, name string, data any) error { return writeIn(w, languages[0], name, data) }
+
+// writeIn renders into memory first, so that a failing template never leaves half a page.
+func writeIn(w io.Writer, l Language, name string, data any) error {
 	var page bytes.Buffer
-	if err := templates.ExecuteTemplate(&page, name, data); err != nil {
+	if err := templatesOf[l.Tag].ExecuteTemplate(&page, name, data); err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
 	_, err := page.WriteTo(w)

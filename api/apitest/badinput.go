@@ -48,6 +48,7 @@ func BadInput(t *testing.T, target Target) {
 	cases = append(cases, target.badDecisions(open, foreign)...)
 	cases = append(cases, target.badKeys()...)
 	cases = append(cases, target.badEndpoints()...)
+	cases = append(cases, target.badLinks()...)
 	cases = append(cases, target.badTests(open)...)
 	for _, inactive := range target.Inactive {
 		cases = append(cases, target.refusedAccount(inactive)...)

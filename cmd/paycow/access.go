@@ -85,7 +85,7 @@ func changeAccess(
 // byCommand returns an entry of the audit log for what was done to an account on the command line.
 func byCommand(account models.Account, action, detail string) models.AuditEntry {
 	return models.AuditEntry{
-		Actor: models.ActorCLI, Action: action, Subject: string(account.Role) + ":" + account.ID, Detail: detail,
+		Actor: models.ActorCLI, Action: action, Subject: account.Subject(), Detail: detail,
 	}
 }
 
@@ -107,7 +107,11 @@ func unlock(ctx context.Context, _ Settings, db *store.Store, account models.Acc
 }
 
 func revokeKeys(ctx context.Context, _ Settings, db *store.Store, account models.Account) (string, error) {
-	revoked, err := db.RevokeCredentials(ctx, account.ID, byCommand(account, "keys_revoked", "Revoked all API keys."))
+	if account.Role == models.RoleMember {
+		return "", errors.New("API keys belong to the shop and not to its members; give the e-mail address of its owner")
+	}
+	operator := models.Account{Role: models.RoleOperator, ID: account.OperatorID}
+	revoked, err := db.RevokeCredentials(ctx, operator.ID, byCommand(operator, "keys_revoked", "Revoked all API keys."))
 	return fmt.Sprintf("%d API keys of %s are revoked.", revoked, account.Email), err
 }
 
@@ -128,12 +132,12 @@ func makePasswordLink(ctx context.Context, s Settings, db *store.Store, account 
 }
 
 func setDisabled(disabled bool) func(context.Context, Settings, *store.Store, models.Account) (string, error) {
-	action, detail, done := "admin_enabled", "Enabled the admin.", "can log in again."
+	action, detail, done := "admin_enabled", "Enabled the admin %s.", "can log in again."
 	if disabled {
-		action, detail, done = "admin_disabled", "Disabled the admin; all sessions ended.", "can no longer log in."
+		action, detail, done = "admin_disabled", "Disabled the admin %s; all sessions ended.", "can no longer log in."
 	}
 	return func(ctx context.Context, _ Settings, db *store.Store, account models.Account) (string, error) {
-		err := db.SetAdminDisabled(ctx, account.ID, disabled, byCommand(account, action, detail))
+		err := db.SetAdminDisabled(ctx, account.ID, disabled, byCommand(account, action, fmt.Sprintf(detail, account.Email)))
 		if errors.Is(err, models.ErrNotPossible) {
 			return "", errors.New("the last admin who is enabled cannot be disabled; create another one first")
 		}

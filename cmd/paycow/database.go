@@ -18,6 +18,9 @@ func openStore(ctx context.Context, s Settings, log *slog.Logger) (*store.Store,
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	db.UsePublicURL(s.PublicURL)
+	if s.sendsMails() {
+		db.UseMail()
+	}
 	return db, nil
 }
 

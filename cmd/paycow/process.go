@@ -119,6 +119,7 @@ func (a *app) run(ctx context.Context, listener net.Listener, withWorker bool, r
 	group.Go(func() error { a.watchForRestores(ctx); return nil })
 	group.Go(func() error { engine.NewDecisions(a.store, a.engine, a.log).Run(ctx); return nil })
 	group.Go(func() error { engine.NewTestPayments(a.store, a.log).Run(ctx); return nil })
+	group.Go(func() error { return a.runMails(ctx) })
 	group.Go(func() error { return a.serveMetrics(ctx) })
 	if listener != nil {
 		group.Go(func() error { return a.serveAPI(ctx, listener) })

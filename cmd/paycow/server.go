@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"paycow/api"
-	"paycow/internal/mail"
 )
 
 // shutdownTimeout bounds how long running requests may take to end.
@@ -25,7 +24,7 @@ func (a *app) serveAPI(ctx context.Context, listener net.Listener) error {
 	if a.settings.BlockTime == 0 {
 		lagLimit = never // blocks are made on request, so their age means nothing
 	}
-	send, err := a.settings.mailer()
+	send, err := a.settings.approvalMailer()
 	if err != nil {
 		return err
 	}
@@ -49,18 +48,6 @@ func (a *app) serveAPI(ctx context.Context, listener net.Listener) error {
 	})
 	listener = boundConnections(listener, a.settings.TrustedProxies)
 	return serveHTTP(ctx, listener, server.Handler(), a.log, server.EndStreams)
-}
-
-// mailer returns what sends mails, nil without a mail server.
-func (s *Settings) mailer() (func(ctx context.Context, to, subject, text string) error, error) {
-	if s.SMTPURL == "" {
-		return nil, nil //nolint:nilnil // no mail server is no error
-	}
-	sender, err := mail.New(s.SMTPURL, s.MailFrom)
-	if err != nil {
-		return nil, fmt.Errorf("PAYCOW_SMTP_URL and PAYCOW_MAIL_FROM: %w", err)
-	}
-	return sender.Send, nil
 }
 
 // serveMetrics serves /metrics on PAYCOW_METRICS_ADDR until ctx ends. Without that setting it only waits.

@@ -156,7 +156,7 @@ func (s *Settings) generalTable() []setting {
 		},
 		{
 			name: "SMTP_URL", secret: true, set: text(&s.SMTPURL),
-			help: "mail server, as smtps://user:password@host or smtp://...; without it admins pass links on themselves",
+			help: "mail server, as smtps://user:password@host or smtp://...; without it no mails are sent",
 		},
 		{
 			name: "MAIL_FROM", set: text(&s.MailFrom), help: "sender of mails, such as PayCow <pay@example.com>",

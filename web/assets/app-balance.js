@@ -1,23 +1,20 @@
 // The operator's balance and the ledger entries behind it.
 (() => {
   'use strict';
-  const { $, el, call, query, fill, amount, time, bindDownload, short, copyable, table, empty, Pager } = window.paycow;
-
-  const kinds = { CREDIT: ['good', 'Credit'], REVERSAL: ['bad', 'Reversal'] };
-  const kindOf = (entry) => kinds[entry.kind] || ['', entry.kind];
+  const { $, el, t, badge, call, query, fill, amount, time, bindDownload, short, copyable, table, empty, Pager } = window.paycow;
 
   // causeOf returns the transaction that an entry is about.
   function causeOf(entry) {
     const hash = /0x[0-9a-f]{64}/.exec(entry.externalId)?.[0];
-    return hash ? copyable(hash, 'Transaction', short(hash)) : el('span', {}, entry.externalId);
+    return hash ? copyable(hash, t('Transaction'), short(hash)) : el('code', {}, entry.externalId);
   }
 
   const columns = [
-    { title: 'Amount', class: 'nowrap', cell: (entry) => el('strong', {}, amount(entry.amount), ' USDT') },
-    { title: 'Kind', cell: (entry) => el('span', { class: 'badge ' + kindOf(entry)[0] }, kindOf(entry)[1]) },
-    { title: 'Booked', label: true, class: 'nowrap', cell: (entry) => time(entry.createdAt, true) },
-    { title: 'Payment', label: true, cell: (entry) => el('a', { href: '#payment/' + entry.paymentId }, el('code', {}, short(entry.paymentId))) },
-    { title: 'Transaction', label: true, class: 'wrap full', cell: causeOf },
+    { title: t('Amount'), class: 'nowrap', cell: (entry) => el('strong', {}, amount(entry.amount), ' USDT') },
+    { title: t('Kind'), cell: (entry) => badge(entry.kind) },
+    { title: t('Booked'), label: true, class: 'nowrap', cell: (entry) => time(entry.createdAt, true) },
+    { title: t('Payment'), label: true, cell: (entry) => el('a', { href: '#payment/' + entry.paymentId }, el('code', {}, short(entry.paymentId))) },
+    { title: t('Transaction'), label: true, class: 'wrap full', cell: causeOf },
   ];
 
   // balance returns the view. reload loads it again.
@@ -37,8 +34,8 @@
         if (!isCurrent()) return;
         put('available', String(sums.available));
         put('pending', String(sums.pending));
-        fill($('[data-list]', view), JSON.stringify(page.entries), () => (page.entries.length ? table('Ledger entries', columns, page.entries)
-          : empty('No entries yet', 'Each transfer is credited once it has all its confirmations.')));
+        fill($('[data-list]', view), JSON.stringify(page.entries), () => (page.entries.length ? table(t('Ledger entries'), columns, page.entries)
+          : empty(t('No entries yet'), t('Each transfer is credited once it has all its confirmations.'))));
         pager.show(page.nextCursor);
       },
     };

@@ -1,14 +1,14 @@
-// Charts by day. Each canvas has a text alternative, and a table holds the same figures.
+// Charts. Each canvas has a text alternative. Those by day have a table with the same figures, too.
 (() => {
   'use strict';
-  const { $, el, amount, day } = window.paycow;
+  const { $, el, t, locale, percent, grouped, amount, day } = window.paycow;
   const uPlot = window.uPlot;
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const dateOf = (seconds) => new Date(seconds * 1000);
 
   // compact abbreviates a number for an axis.
-  const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
+  const compact = new Intl.NumberFormat(locale, { notation: 'compact', maximumFractionDigits: 1 });
 
   function axes(left, right) {
     const common = { stroke: colour('--soft'), font: '12px system-ui,sans-serif', ticks: { show: false } };
@@ -86,7 +86,9 @@
 
     const best = days.reduce((a, b) => (Number(b.volume) > Number(a.volume) ? b : a));
     const hasVolume = Number(best.volume) > 0;
-    charts.volume.set(`Volume by day from ${first} to ${last}. ${hasVolume ? `Highest on ${day(new Date(best.date + 'T00:00:00Z'))} with ${best.volume} USDT.` : 'Nothing was received.'} The figures are in the table below.`, (box) => ({
+    charts.volume.set([
+      t('Volume by day from {first} to {last}.', { first, last }), hasVolume ? t('Highest on {day} with {amount} USDT.', { day: day(new Date(best.date + 'T00:00:00Z')), amount: grouped(best.volume) }) : t('Nothing was received.'), t('The figures are in the table below.'),
+    ].join(' '), (box) => ({
       data: [x, days.map((d) => Number(d.volume))], // floats are exact enough for the height of a bar
       options: {
         cursor, axes: axes((v) => compact.format(v)),
@@ -99,21 +101,21 @@
     const rate = (d) => (d.ended ? (d.paid / d.ended) * 100 : null); // what is still open does not count yet
     const created = days.reduce((sum, d) => sum + d.created, 0);
     const paid = days.reduce((sum, d) => sum + d.paid, 0);
-    charts.conversion.set(`Payments by day from ${first} to ${last}: ${created} created, ${paid} paid. The figures are in the table below.`, (box) => ({
+    charts.conversion.set(t('Payments by day from {first} to {last}: {created} created, {paid} paid.', { first, last, created, paid }) + ' ' + t('The figures are in the table below.'), (box) => ({
       data: [x, days.map((d) => d.created || null), days.map((d) => d.paid || null), days.map(rate)],
       options: {
-        cursor, axes: axes((v) => (Number.isInteger(v) ? compact.format(v) : ''), (v) => v + '%'),
+        cursor, axes: axes((v) => (Number.isInteger(v) ? compact.format(v) : ''), (v) => percent(v / 100)),
         scales: { x: dayScale, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 5] }, rate: { range: [0, 104] } },
         series: [{},
           { fill: colour('--line'), stroke: colour('--edge'), width: 1, paths: bars(0.7), points: { show: false } },
           { fill: colour('--accent'), stroke: colour('--accent'), width: 0, paths: bars(0.7), points: { show: false } },
           { scale: 'rate', stroke: colour('--wait'), width: 2, spanGaps: true, points: { show: true, size: 6, fill: colour('--card') } },
         ],
-        hooks: { setCursor: [tip(box, (i) => [headline(i), `${days[i].created} created; ${days[i].paid} of ${days[i].ended} that ended were paid`, days[i].ended ? ` (${Math.round(rate(days[i]))}%)` : ''])] },
+        hooks: { setCursor: [tip(box, (i) => [headline(i), t('{created} created; {paid} of {ended} that ended were paid', days[i]), days[i].ended ? ` (${percent(rate(days[i]) / 100)})` : ''])] },
       },
     }));
-    legend($('[data-chart="conversion"]'), [['', 'Created'], ['key-paid', 'Paid'], ['key-rate', 'Conversion']]);
+    legend($('[data-chart="conversion"]'), [['', t('Created')], ['key-paid', t('Paid')], ['key-rate', t('Conversion')]]);
   }
 
-  Object.assign(window.paycow, { Chart, drawDays });
+  Object.assign(window.paycow, { Chart, drawDays, chartParts: { colour, compact, cursor, tip } });
 })();

@@ -1,7 +1,7 @@
 // Logging in and registering.
 (() => {
   'use strict';
-  const { $, $$, call, onSubmit, Failure } = window.paycow;
+  const { $, $$, t, call, onSubmit, Failure } = window.paycow;
 
   const register = $('#register-form');
   if (register) {
@@ -10,7 +10,7 @@
       register.reset();
       register.hidden = true;
       $('#register-done').hidden = false;
-      document.title = 'Application received · PayCow';
+      document.title = t('Application received') + ' · PayCow';
       $('#register-done-title').focus();
     });
   }
@@ -19,6 +19,7 @@
   if (link) {
     const token = location.hash.slice(1);
     history.replaceState(null, '', location.pathname); // nobody reads it over a shoulder, and it stays out of the history
+    for (const language of $$('.language-choice a')) language.hash = token; // it is needed in every language
     onSubmit(link, async ({ newPassword }) => {
       const { next } = await call('POST', '/api/account/password', { token: token || 'missing', newPassword });
       location.replace(/^\/login\.html(\?admin)?$/.test(next) ? next : '/login.html');
@@ -31,12 +32,12 @@
   const role = parameters.has('admin') ? 'admin' : 'operator';
   for (const part of $$('[data-who]')) part.hidden = part.dataset.who !== role;
   if (role === 'admin') {
-    $('#login-title').textContent = 'Log in as admin';
-    document.title = 'Log in as admin · PayCow';
+    $('#login-title').textContent = t('Log in as admin');
+    document.title = t('Log in as admin') + ' · PayCow';
   }
   const notice = $('[data-notice]');
   if (parameters.has('ended')) {
-    notice.textContent = 'Your session has ended. Please log in again.';
+    notice.textContent = t('Your session has ended. Please log in again.');
     notice.hidden = false;
   }
 
@@ -46,10 +47,10 @@
     code.disabled = name !== 'code';
     code.value = '';
     code.inputMode = 'numeric';
-    $('label[for=code]').textContent = 'Six-digit code';
+    $('label[for=code]').textContent = t('Six-digit code');
     $('[data-recover]').hidden = false;
     notice.hidden = true;
-    $('[data-submit]').textContent = name === 'code' ? 'Continue' : 'Log in';
+    $('[data-submit]').textContent = name === 'code' ? t('Continue') : t('Log in');
     (name === 'code' ? code : $('#email')).focus();
   }
   $('[data-again]').addEventListener('click', () => {
@@ -67,7 +68,7 @@
   $('[data-recover]').addEventListener('click', () => {
     code.inputMode = 'text';
     code.value = '';
-    $('label[for=code]').textContent = 'Recovery code';
+    $('label[for=code]').textContent = t('Recovery code');
     $('[data-recover]').hidden = true;
     code.focus();
   });
@@ -82,7 +83,7 @@
         return;
       }
       if (error instanceof Failure && error.code === 'login_failed') {
-        const text = values.code ? 'This code is wrong or was already used. Wait for the next one.' : 'The e-mail address or the password is wrong.';
+        const text = values.code ? t('This code is wrong or was already used. Wait for the next one.') : t('The e-mail address or the password is wrong.');
         code.value = '';
         (values.code ? code : $('#password')).focus();
         throw new Failure({ ...error, msg: text });

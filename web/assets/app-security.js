@@ -1,7 +1,7 @@
 // Password and second factor. Operators and admins have the same calls under different paths.
 (() => {
   'use strict';
-  const { $, el, call, onSubmit, ask, copy, toast, fill, table, time, explain } = window.paycow;
+  const { $, el, t, call, onSubmit, ask, copy, toast, fill, table, time, explain } = window.paycow;
   const part = (name) => $(`[data-totp="${name}"]`);
 
   // security sets up the section for a role. It calls reload after a change, which reads the account again.
@@ -10,7 +10,7 @@
     onSubmit($('#password-form'), async ({ currentPassword, newPassword }) => {
       await call('POST', path + '/password', { currentPassword, newPassword });
       $('#password-form').reset();
-      toast('Password changed. All other sessions have ended.');
+      toast(t('Password changed. All other sessions have ended.'));
     });
 
     let isEnabled = false;
@@ -19,7 +19,7 @@
       for (const name of ['off', 'setup', 'on']) part(name).hidden = name !== step;
       const state = part('badge');
       state.className = 'badge ' + (isEnabled ? 'good' : '');
-      state.textContent = isEnabled ? 'On' : 'Off';
+      state.textContent = isEnabled ? t('On') : t('Off');
       if (step !== 'setup') { // do not keep the key in the page
         secret = '';
         part('secret').textContent = '';
@@ -32,18 +32,18 @@
     const sessionsList = $('[data-sessions]');
     async function showSessions() {
       const { sessions } = await call('GET', path + '/sessions');
-      fill(sessionsList, JSON.stringify(sessions), () => table('Sessions', [
-        { title: 'From', class: 'wrap', cell: (s) => el('span', {}, s.address || '–', s.isCurrent ? el('span', { class: 'sub' }, 'this browser') : '') },
-        { title: 'Last used', label: true, cell: (s) => time(s.seenAt) },
-        { title: 'Since', label: true, cell: (s) => time(s.createdAt) },
-        { title: 'End', isQuiet: true, cell: (s) => (s.isCurrent ? '' : el('button', { type: 'button', class: 'button small', onclick: () => endSession(s.id) }, 'Log out', el('span', { class: 'visually-hidden' }, ' there'))) },
+      fill(sessionsList, JSON.stringify(sessions), () => table(t('Sessions'), [
+        { title: t('Network address'), class: 'wrap', cell: (s) => el('span', {}, s.address || '–', s.isCurrent ? el('span', { class: 'sub' }, t('this browser')) : '') },
+        { title: t('Last used'), label: true, cell: (s) => time(s.seenAt) },
+        { title: t('Since'), label: true, cell: (s) => time(s.createdAt) },
+        { title: t('Log out'), isQuiet: true, cell: (s) => (s.isCurrent ? '' : el('button', { type: 'button', class: 'button small', onclick: () => endSession(s.id) }, t('Log out'), el('span', { class: 'visually-hidden' }, ' ' + t('there')))) },
       ], sessions));
       $('[data-end-sessions]').disabled = sessions.length < 2;
     }
     async function endSession(id) {
       try {
         await call('POST', path + '/sessions/end', id ? { id } : {});
-        toast(id ? 'Logged out there.' : 'Logged out everywhere else.');
+        toast(id ? t('Logged out there.') : t('Logged out everywhere else.'));
         await showSessions();
       } catch (error) {
         if (window.paycow.isLoggedOut(error)) window.paycow.onLoggedOut();
@@ -53,9 +53,9 @@
     $('[data-end-sessions]').addEventListener('click', () => endSession());
 
     part('start').addEventListener('click', () => ask({
-      title: 'Set up two-step login', text: 'Enter your password first.',
-      fields: [{ name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password', required: true, maxlength: 256 }],
-      confirm: 'Continue',
+      title: t('Set up two-step login'), text: t('Enter your password first.'),
+      fields: [{ name: 'password', label: t('Password'), type: 'password', autocomplete: 'current-password', required: true, maxlength: 256 }],
+      confirm: t('Continue'),
       run: async ({ password }) => {
         const answer = await call('POST', path + '/totp/start', { password });
         secret = answer.secret;
@@ -64,7 +64,7 @@
         show('setup');
       },
     }).then((isDone) => { if (isDone) $('#totp-code').focus(); }));
-    part('copy').addEventListener('click', () => copy(secret, 'Key'));
+    part('copy').addEventListener('click', () => copy(secret, t('Key')));
     part('cancel').addEventListener('click', () => {
       show('off');
       part('start').focus();
@@ -74,7 +74,7 @@
       const list = part('codes');
       list.replaceChildren(...codes.map((code) => el('li', {}, el('code', {}, code))));
       part('recovery').hidden = false;
-      part('copy-codes').onclick = () => copy(codes.join('\n'), 'Recovery codes');
+      part('copy-codes').onclick = () => copy(codes.join('\n'), t('Recovery codes'));
       part('recovery').focus();
     }
     function hideCodes() {
@@ -90,13 +90,13 @@
     onSubmit(part('setup'), async ({ code }) => {
       const { recoveryCodes } = await call('POST', path + '/totp/enable', { code: code.trim(), recoveryCodes: true });
       update(true, recoveryCodes.length);
-      toast('Two-step login is on.');
+      toast(t('Two-step login is on.'));
       showCodes(recoveryCodes);
     });
     part('new-codes').addEventListener('click', () => ask({
-      title: 'Replace the recovery codes?', text: 'The codes that you have now will stop working.',
+      title: t('Replace the recovery codes?'), text: t('The codes that you have now will stop working.'),
       fields: [passwordField, codeField],
-      confirm: 'Replace',
+      confirm: t('Replace'),
       run: async ({ password, code }) => {
         const { recoveryCodes } = await call('POST', path + '/totp/recovery-codes', { password, code: code.trim() });
         update(true, recoveryCodes.length);
@@ -104,22 +104,22 @@
       },
     }));
     part('disable').addEventListener('click', () => ask({
-      title: 'Turn off two-step login?', text: 'Logging in will then take only your password.',
+      title: t('Turn off two-step login?'), text: t('Logging in will then take only your password.'),
       fields: [passwordField, codeField],
-      confirm: 'Turn off', danger: true,
+      confirm: t('Turn off'), danger: true,
       run: async ({ password, code }) => {
         await call('POST', path + '/totp/disable', { password, code: code.trim() });
         update(false);
         hideCodes();
-        toast('Two-step login is off.');
+        toast(t('Two-step login is off.'));
         await reload();
       },
     }).then((isDone) => { if (isDone) part('start').focus(); }));
 
     function update(enabled, codesLeft = 0) {
       part('codes-left').textContent = codesLeft
-        ? `You have ${codesLeft} recovery ${codesLeft === 1 ? 'code' : 'codes'} left, for the day the app is lost.`
-        : 'You have no recovery codes. With them you can log in on the day the app is lost.';
+        ? t('You have {count} recovery codes left, for the day the app is lost.', { count: codesLeft })
+        : t('You have no recovery codes. With them you can log in on the day the app is lost.');
       if (enabled === isEnabled && !part('setup').hidden) return; // setup is in progress
       isEnabled = enabled;
       show(enabled ? 'on' : 'off');
@@ -134,13 +134,13 @@
     };
   }
 
-  const passwordField = { name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password', required: true, maxlength: 256 };
+  const passwordField = { name: 'password', label: t('Password'), type: 'password', autocomplete: 'current-password', required: true, maxlength: 256 };
   // A recovery code goes where a code of the app goes.
-  const codeField = { name: 'code', label: 'Code from the app, or a recovery code', autocomplete: 'one-time-code', maxlength: 40, required: true, class: 'code' };
+  const codeField = { name: 'code', label: t('Code from the app, or a recovery code'), autocomplete: 'one-time-code', maxlength: 40, required: true, class: 'code' };
 
   // confirmFields asks for what the account's owner confirms an action with.
   const confirmFields = (me) => [
-    { ...passwordField, label: 'Your password' },
+    { ...passwordField, label: t('Your password') },
     ...(me.totpEnabled ? [codeField] : []),
   ];
   const confirmation = ({ password, code }) => ({ password, ...(code && { code: code.trim() }) });

@@ -2,7 +2,7 @@
 (() => {
   'use strict';
   const {
-    $, $$, el, call, query, explain, fill, time, badge, toast, copyable, ask, table, empty, short, Pager, bindFilters, isLoggedOut, Failure,
+    $, $$, el, t, parts, percent, call, query, explain, fill, time, badge, toast, copyable, ask, table, empty, short, Pager, bindFilters, isLoggedOut, Failure,
     confirmFields, confirmation,
   } = window.paycow;
   const part = (name) => $(`[data-webhook="${name}"]`);
@@ -11,17 +11,20 @@
 
   // The types of events that an endpoint can choose. A Go test compares them with package models.
   const eventTypes = {
-    'payment.detected': 'a transfer was seen',
-    'payment.confirming': 'the full amount has its first confirmations',
-    'payment.paid': 'paid: deliver on this event',
-    'payment.expired': 'the time has passed',
-    'payment.rejected': 'you rejected it',
-    'payment.exception': 'too little, too much, late, or after it was rejected',
-    'payment.reverted': 'a reorg removed a transfer',
-    'payment.accepted': 'you accepted what arrived',
-    'endpoint.disabled': 'PayCow disabled an endpoint',
+    'payment.detected': t('a transfer was seen'),
+    'payment.confirming': t('the full amount has its first confirmations'),
+    'payment.paid': t('paid: deliver on this event'),
+    'payment.expired': t('the time has passed'),
+    'payment.rejected': t('you rejected it'),
+    'payment.exception': t('too little, too much, late, or after it was rejected'),
+    'payment.reverted': t('a reorg removed a transfer'),
+    'payment.accepted': t('you accepted what arrived'),
+    'endpoint.disabled': t('PayCow disabled an endpoint'),
   };
   const everything = '*';
+
+  // recorded shows what the server has recorded, which is in English.
+  const recorded = (text) => el('bdi', { lang: 'en' }, text);
 
   // ---- The fields of an endpoint ----
 
@@ -41,7 +44,7 @@
     words.value = description ?? '';
     const box = (value, text) => el('label', { for: `${id}-${value}` },
       el('input', { type: 'checkbox', name: 'events', id: `${id}-${value}`, value, checked: events.includes(value) }), el('span', {}, text));
-    const all = box(everything, 'All events, also those of later versions');
+    const all = box(everything, t('All events, also those of later versions'));
     const some = Object.entries(eventTypes).map(([name, text]) => box(name, [el('code', {}, name), ' ', text]));
     const isAll = () => $('input', all).checked;
     const list = el('div', { class: 'choices field' }, some);
@@ -50,13 +53,13 @@
     update();
     const test = el('input', { type: 'checkbox', name: 'test', id: `${id}-test` });
     const node = el('div', { class: 'form' },
-      field('url', 'URL', address, 'Where PayCow sends the events. It must be reachable from the internet by https.'),
-      el('fieldset', { class: 'field choices' }, el('legend', {}, 'Events'), all, list),
-      field('description', [el('span', {}, 'Description '), el('span', { class: 'muted' }, '(optional)')], words),
-      isNew ? el('div', { class: 'field choices' }, el('label', { for: test.id }, test, el('span', {}, 'For test payments only. This cannot be changed later.'))) : '');
+      field('url', t('URL'), address, t('Where PayCow sends the events. It must be reachable from the internet by https.')),
+      el('fieldset', { class: 'field choices' }, el('legend', {}, t('Events')), all, list),
+      field('description', [el('span', {}, t('Description'), ' '), el('span', { class: 'muted' }, t('(optional)'))], words),
+      isNew ? el('div', { class: 'field choices' }, el('label', { for: test.id }, test, el('span', {}, t('For test payments only. This cannot be changed later.')))) : '');
     const read = () => {
       const chosen = isAll() ? [everything] : $$('input', list).filter((input) => input.checked).map((input) => input.value);
-      if (!chosen.length) throw new Failure({ msg: 'Choose at least one type of event.' });
+      if (!chosen.length) throw new Failure({ msg: t('Choose at least one type of event.') });
       return { url: address.value.trim(), events: chosen, description: words.value.trim(), ...(test.checked && { test: true }) };
     };
     return { node, read };
@@ -66,42 +69,42 @@
 
   const stateOf = (endpoint) => (!endpoint.enabled ? 'DISABLED' : endpoint.failingSince ? 'FAILING' : 'ENABLED');
   const badges = (endpoint) => el('span', { class: 'badges' }, badge(stateOf(endpoint)), endpoint.test ? badge('TEST', true) : '');
-  const eventsOf = (endpoint) => (endpoint.events.includes(everything) ? 'All events' : endpoint.events.join(', '));
+  const eventsOf = (endpoint) => (endpoint.events.includes(everything) ? t('All events') : endpoint.events.join(', '));
   const lastOf = (delivery) => delivery.attempts.at(-1);
-  const outcome = (attempt) => (attempt.status ? `answered ${attempt.status}` : attempt.error || 'no answer');
+  const outcome = (attempt) => (attempt.status ? t('answered {status}', { status: attempt.status }) : attempt.error || t('no answer'));
 
   const endpointColumns = [
-    { title: 'Endpoint', class: 'wrap full', cell: (e) => el('span', {}, el('a', { class: 'row-link', href: '#webhook/' + e.id }, e.url), e.description ? el('span', { class: 'sub' }, el('bdi', {}, e.description)) : '') },
-    { title: 'State', cell: (e) => el('span', {}, badges(e), e.enabled && e.failingSince ? el('span', { class: 'sub' }, 'since ', time(e.failingSince)) : el('span', { class: 'sub' }, e.disabledReason || '')) },
-    { title: 'Events', label: true, class: 'wrap', cell: (e) => document.createTextNode(eventsOf(e)) },
-    { title: 'Delivered in 7 days', label: true, class: 'number', cell: (e) => document.createTextNode(successOf(e)) },
+    { title: t('Endpoint'), class: 'wrap full', cell: (e) => el('span', {}, el('a', { class: 'row-link', href: '#webhook/' + e.id }, el('bdi', {}, e.url)), e.description ? el('span', { class: 'sub' }, el('bdi', {}, e.description)) : '') },
+    { title: t('State'), cell: (e) => el('span', {}, badges(e), e.enabled && e.failingSince ? el('span', { class: 'sub' }, parts('since {time}', { time: time(e.failingSince) })) : el('span', { class: 'sub' }, recorded(e.disabledReason || ''))) },
+    { title: t('Events'), label: true, class: 'wrap', cell: (e) => el('bdi', {}, eventsOf(e)) },
+    { title: t('Delivered in 7 days'), label: true, class: 'number', cell: (e) => document.createTextNode(successOf(e)) },
   ];
 
   // successOf returns which part of the deliveries that ended in the last days succeeded.
   function successOf({ recent }) {
     const ended = recent ? recent.delivered + recent.parked : 0;
-    return ended ? `${Math.floor((recent.delivered * 1000) / ended) / 10}% of ${ended}` : '–';
+    return ended ? t('{percent} of {ended}', { percent: percent(Math.floor((recent.delivered * 1000) / ended) / 1000), ended }) : '–';
   }
 
   const deliveryColumns = [
-    { title: 'Event', class: 'wrap full', cell: (d) => el('span', {}, el('a', { class: 'row-link', href: '#delivery/' + d.id }, d.eventType), el('span', { class: 'sub' }, short(d.eventId))) },
-    { title: 'Status', cell: (d) => badge(d.status) },
-    { title: 'Last try', label: true, class: 'wrap', cell: (d) => (lastOf(d) ? el('span', {}, time(lastOf(d).at), el('span', { class: 'sub' }, `${d.attempts.length}: ${outcome(lastOf(d))}`)) : document.createTextNode('None yet')) },
-    { title: 'Next try', label: true, cell: (d) => time(d.nextAttemptAt) },
-    { title: 'Change', isQuiet: true, cell: (d) => redeliverButton(d) },
+    { title: t('Event'), class: 'wrap full', cell: (d) => el('span', {}, el('a', { class: 'row-link', href: '#delivery/' + d.id }, el('bdi', {}, d.eventType)), el('span', { class: 'sub' }, short(d.eventId))) },
+    { title: t('Status'), cell: (d) => badge(d.status) },
+    { title: t('Last try'), label: true, class: 'wrap', cell: (d) => (lastOf(d) ? el('span', {}, time(lastOf(d).at), el('span', { class: 'sub' }, `${d.attempts.length}: `, el('bdi', {}, outcome(lastOf(d))))) : document.createTextNode(t('None yet'))) },
+    { title: t('Next try'), label: true, cell: (d) => time(d.nextAttemptAt) },
+    { title: t('Change'), isQuiet: true, cell: (d) => redeliverButton(d) },
   ];
 
   const attemptColumns = [
-    { title: 'Try', class: 'nowrap', cell: (a) => el('strong', {}, time(a.at, true)) },
-    { title: 'Result', cell: (a) => el('span', { class: `badge ${a.status >= 200 && a.status < 300 ? 'good' : 'bad'}` }, a.status ? String(a.status) : 'NO ANSWER') },
-    { title: 'Duration', label: true, class: 'nowrap', cell: (a) => document.createTextNode(`${a.durationMs} ms`) },
-    { title: 'Answer', label: true, class: 'wrap full', cell: answerOf },
+    { title: t('Try'), class: 'nowrap', cell: (a) => el('strong', {}, time(a.at, true)) },
+    { title: t('Result'), cell: (a) => el('span', { class: `badge ${a.status >= 200 && a.status < 300 ? 'good' : 'bad'}` }, a.status ? String(a.status) : t('NO ANSWER')) },
+    { title: t('Duration'), label: true, class: 'nowrap', cell: (a) => document.createTextNode(t('{count} ms', { count: a.durationMs })) },
+    { title: t('Answer'), label: true, class: 'wrap full', cell: answerOf },
   ];
 
   function answerOf(attempt) {
     const text = attempt.answer || '';
-    return el('div', {}, attempt.error ? el('p', {}, attempt.error) : '',
-      text ? el('details', {}, el('summary', {}, 'Show the answer'), code(text, 'Answer of the endpoint')) : attempt.error ? '' : el('span', { class: 'muted' }, 'Empty'));
+    return el('div', {}, attempt.error ? el('p', {}, recorded(attempt.error)) : '',
+      text ? el('details', {}, el('summary', {}, t('Show the answer')), code(text, t('Answer of the endpoint'))) : attempt.error ? '' : el('span', { class: 'muted' }, t('Empty')));
   }
 
   const code = (text, name) => el('pre', { class: 'code-block', tabindex: '0', role: 'region', 'aria-label': name }, el('code', {}, text));
@@ -140,7 +143,7 @@
   // redeliverButton sends an event again, or at once if it waits for its next try.
   function redeliverButton(delivery, look = 'small') {
     if (isDue(delivery)) return document.createTextNode('');
-    return button(delivery.status === 'PENDING' ? 'Try now' : 'Redeliver', () => redeliver(delivery), look, `${delivery.eventType} ${delivery.eventId}`);
+    return button(delivery.status === 'PENDING' ? t('Try now') : t('Redeliver'), () => redeliver(delivery), look, `${delivery.eventType} ${delivery.eventId}`);
   }
 
   // isDue reports whether the next try is about to be made.
@@ -148,26 +151,26 @@
 
   async function redeliver(delivery) {
     await call('POST', deliveryPath(delivery.id) + '/redeliver');
-    toast('It is sent again.');
+    toast(t('It is sent again.'));
     watch();
     await reload();
   }
 
   // showSecret shows a secret until the dialog is closed.
   const showSecret = (text, note) => ask({
-    title: 'Signing secret', text: [note, copyable(text, 'Secret'), el('p', {}, el('a', { href: '/docs/webhooks#webhook-verify' }, 'How to verify a webhook'))],
-    confirm: 'Close', isNotice: true, run: async () => {},
+    title: t('Signing secret'), text: [note, copyable(text, t('Secret')), el('p', {}, el('a', { href: '/docs/webhooks#webhook-verify' }, t('How to verify a webhook')))],
+    confirm: t('Close'), isNotice: true, run: async () => {},
   });
 
   async function addEndpoint() {
     const fields = endpointFields();
     let made;
     await ask({
-      title: 'Add an endpoint', text: [fields.node], confirm: 'Add endpoint',
+      title: t('Add an endpoint'), text: [fields.node], confirm: t('Add endpoint'),
       run: async () => { made = await call('POST', '/api/webhook-endpoints', fields.read()); },
     });
     if (!made) return;
-    await showSecret(made.secret, 'Your server verifies webhooks with this secret. You can see it again later with your password.');
+    await showSecret(made.secret, t('Your server verifies webhooks with this secret. You can see it again later with your password.'));
     location.hash = '#webhook/' + made.id;
   }
 
@@ -179,62 +182,62 @@
     async change(endpoint) {
       const fields = endpointFields(endpoint);
       await ask({
-        title: 'Change this endpoint', text: [fields.node], confirm: 'Save',
+        title: t('Change this endpoint'), text: [fields.node], confirm: t('Save'),
         run: async () => {
           await call('PATCH', endpointPath(endpoint.id), fields.read());
-          toast('Saved.');
+          toast(t('Saved.'));
         },
       });
     },
     async enable(endpoint) {
       await call('PATCH', endpointPath(endpoint.id), { enabled: true });
-      toast('Enabled.');
+      toast(t('Enabled.'));
     },
     async disable(endpoint) {
       await ask({
-        title: 'Disable this endpoint?', text: 'No events are sent to it until you enable it. Deliveries that wait for their next try are parked.',
-        confirm: 'Disable', danger: true,
+        title: t('Disable this endpoint?'), text: t('No events are sent to it until you enable it. Deliveries that wait for their next try are parked.'),
+        confirm: t('Disable'), danger: true,
         run: async () => {
           await call('PATCH', endpointPath(endpoint.id), { enabled: false });
-          toast('Disabled.');
+          toast(t('Disabled.'));
         },
       });
     },
     async redeliverFailed(endpoint) {
       await ask({
-        title: 'Redeliver what failed', text: 'Every parked delivery of this endpoint since then is sent again.',
-        fields: [{ name: 'since', label: 'Since', type: 'datetime-local', required: true, value: localTime(new Date(Date.now() - 7 * 86_400_000)), hint: 'In your time zone.' }],
-        confirm: 'Redeliver',
+        title: t('Redeliver what failed'), text: t('Every parked delivery of this endpoint since then is sent again.'),
+        fields: [{ name: 'since', label: t('Since'), type: 'datetime-local', required: true, value: localTime(new Date(Date.now() - 7 * 86_400_000)), hint: t('In your time zone.') }],
+        confirm: t('Redeliver'),
         run: async ({ since }) => {
           const { count, more } = await call('POST', endpointPath(endpoint.id) + '/redeliver-failed', { since: new Date(since).toISOString() });
-          toast((count === 1 ? '1 delivery is sent again.' : `${count} deliveries are sent again.`) + (more ? ' There are more: repeat this.' : ''));
+          toast(t('{count} deliveries are sent again.', { count }) + (more ? ' ' + t('There are more: repeat this.') : ''));
         },
       });
     },
     reveal: (endpoint) => ask({
-      title: 'Show the signing secret', text: 'Enter your password.', fields: confirmFields(account()), confirm: 'Show',
+      title: t('Show the signing secret'), text: t('Enter your password.'), fields: confirmFields(account()), confirm: t('Show'),
       run: async (values) => {
         const { secret } = await call('POST', endpointPath(endpoint.id) + '/secret', confirmation(values));
-        setTimeout(() => showSecret(secret, 'Keep it on your server.'));
+        setTimeout(() => showSecret(secret, t('Keep it on your server.')));
       },
     }),
     async rotate(endpoint) {
       let made;
       await ask({
-        title: 'Rotate the signing secret?', text: 'While both secrets are valid, each webhook carries a signature by either, so your server can switch at any time.',
-        fields: [{ name: 'overlapHours', label: 'Hours until the old secret ends', type: 'number', min: 0, max: 168, step: 1, value: '24', required: true, inputmode: 'numeric', hint: `0 to 168 (one week). Choose 0 if the old secret may have leaked. ${endpoint.oldSecretUntil ? 'Only 0 is possible now, because the secret before also signs: it ends both.' : ''}` }],
-        confirm: 'Rotate', danger: true,
+        title: t('Rotate the signing secret?'), text: t('While both secrets are valid, each webhook carries a signature by either, so your server can switch at any time.'),
+        fields: [{ name: 'overlapHours', label: t('Hours until the old secret ends'), type: 'number', min: 0, max: 168, step: 1, value: '24', required: true, inputmode: 'numeric', hint: t('0 to 168 (one week). Choose 0 if the old secret may have leaked.') + (endpoint.oldSecretUntil ? ' ' + t('Only 0 is possible now, because the secret before also signs: it ends both.') : '') }],
+        confirm: t('Rotate'), danger: true,
         run: async ({ overlapHours }) => { made = await call('POST', endpointPath(endpoint.id) + '/rotate-secret', { overlapHours: Number(overlapHours) }); },
       });
-      if (made) await showSecret(made.secret, 'This is the new secret. Your server needs it before the old one ends.');
+      if (made) await showSecret(made.secret, t('This is the new secret. Your server needs it before the old one ends.'));
     },
     async remove(endpoint) {
       const isDone = await ask({
-        title: 'Delete this endpoint?', text: ['No more events are sent to it. This cannot be undone.', el('p', {}, el('code', {}, endpoint.url))],
-        confirm: 'Delete', danger: true, run: () => call('DELETE', endpointPath(endpoint.id)),
+        title: t('Delete this endpoint?'), text: [t('No more events are sent to it. This cannot be undone.'), el('p', {}, el('code', {}, endpoint.url))],
+        confirm: t('Delete'), danger: true, run: () => call('DELETE', endpointPath(endpoint.id)),
       });
       if (!isDone) return;
-      toast('Deleted.');
+      toast(t('Deleted.'));
       location.hash = '#webhooks';
     },
   };
@@ -265,34 +268,34 @@
     note.className = 'alert ' + (endpoint.enabled ? 'wait' : 'bad');
     note.hidden = endpoint.enabled ? !endpoint.failingSince : !endpoint.disabledReason;
     fill(note, signature, endpoint.enabled
-      ? ['Deliveries have failed since ', time(endpoint.failingSince), '. They are tried again for 72 hours.'] : ['PayCow disabled this endpoint. ', endpoint.disabledReason || '']);
+      ? parts('Deliveries have failed since {time}. They are tried again for 72 hours.', { time: time(endpoint.failingSince) }) : [t('PayCow disabled this endpoint.'), ' ', recorded(endpoint.disabledReason || '')]);
     fill(part('actions'), signature, () => [
-      endpoint.enabled ? button('Send a test event', then(actions.test), 'primary') : button('Enable', then(actions.enable), 'primary'),
-      button('Change', then(actions.change)),
-      endpoint.enabled ? button('Disable', then(actions.disable)) : '',
-      button('Delete', then(actions.remove), 'danger'),
+      endpoint.enabled ? button(t('Send a test event'), then(actions.test), 'primary') : button(t('Enable'), then(actions.enable), 'primary'),
+      button(t('Change'), then(actions.change)),
+      endpoint.enabled ? button(t('Disable'), then(actions.disable)) : '',
+      button(t('Delete'), then(actions.remove), 'danger'),
     ].filter(Boolean));
     fill(part('facts'), signature, () => rows([
-      ['URL', copyable(endpoint.url, 'URL')],
-      endpoint.description && ['Description', el('bdi', {}, endpoint.description)],
-      ['Events', eventsOf(endpoint)],
-      endpoint.test && ['Kind', 'For test payments only'],
-      ['Delivered in 7 days', successOf(endpoint)],
-      ['Added', time(endpoint.createdAt)],
-      ['Id', copyable(endpoint.id, 'Endpoint id')],
+      [t('URL'), copyable(endpoint.url, t('URL'))],
+      endpoint.description && [t('Description'), el('bdi', {}, endpoint.description)],
+      [t('Events'), el('bdi', {}, eventsOf(endpoint))],
+      endpoint.test && [t('Kind'), t('For test payments only')],
+      [t('Delivered in 7 days'), successOf(endpoint)],
+      [t('Added'), time(endpoint.createdAt)],
+      [t('Id'), copyable(endpoint.id, t('Endpoint id'))],
     ]));
     const isRotating = endpoint.oldSecretUntil && new Date(endpoint.oldSecretUntil) > new Date();
     fill(part('secret'), signature + isRotating, () => [
-      isRotating ? el('p', { class: 'alert wait' }, 'The old secret signs too, until ', time(endpoint.oldSecretUntil), '.') : '',
-      el('div', { class: 'actions' }, button('Show the secret', then(actions.reveal)), button('Rotate', then(actions.rotate), '', 'the secret')),
+      isRotating ? el('p', { class: 'alert wait' }, parts('The old secret signs too, until {time}.', { time: time(endpoint.oldSecretUntil) })) : '',
+      el('div', { class: 'actions' }, button(t('Show the secret'), then(actions.reveal)), button(t('Rotate'), then(actions.rotate), '', t('the secret'))),
     ].filter(Boolean));
-    fill(part('redeliver'), endpoint.id + endpoint.enabled, () => (!endpoint.enabled ? [] : [button('Redeliver what failed', then(actions.redeliverFailed), 'small')]));
+    fill(part('redeliver'), endpoint.id + endpoint.enabled, () => (!endpoint.enabled ? [] : [button(t('Redeliver what failed'), then(actions.redeliverFailed), 'small')]));
   }
 
   function writeDeliveries(page) {
     fill(part('deliveries'), JSON.stringify([page.deliveries, page.deliveries.map(isDue), status]), () => (page.deliveries.length
-      ? table('Deliveries', deliveryColumns, page.deliveries, { isLinked: true })
-      : status ? empty('Nothing matches') : empty('No deliveries yet', 'They appear here once an event has happened, or when you send a test event.')));
+      ? table(t('Deliveries'), deliveryColumns, page.deliveries, { isLinked: true })
+      : status ? empty(t('Nothing matches')) : empty(t('No deliveries yet'), t('They appear here once an event has happened, or when you send a test event.'))));
     pager.show(page.nextCursor);
   }
 
@@ -340,21 +343,21 @@
     fill(part('delivery-badge'), delivery.status, badge(delivery.status));
     fill(part('delivery-actions'), delivery.status + isDue(delivery), () => [redeliverButton(delivery, '')]);
     fill(part('delivery-facts'), signature, () => rows([
-      ['Event', delivery.eventType],
-      delivery.test && ['Kind', 'For test payments only'],
-      ['Event id', copyable(delivery.eventId, 'Event id')],
-      payment && ['Payment', el('a', { href: '#payment/' + payment }, payment)],
-      ['Endpoint', delivery.request.url ? el('a', { href: '#webhook/' + delivery.endpointId }, delivery.request.url) : 'deleted'],
-      ['Created', time(delivery.createdAt, true)],
-      delivery.nextAttemptAt && ['Next try', time(delivery.nextAttemptAt, true)],
-      delivery.parkedReason && ['Why it is parked', delivery.parkedReason],
+      [t('Event'), el('bdi', {}, delivery.eventType)],
+      delivery.test && [t('Kind'), t('For test payments only')],
+      [t('Event id'), copyable(delivery.eventId, t('Event id'))],
+      payment && [t('Payment'), el('a', { href: '#payment/' + payment }, el('code', {}, payment))],
+      [t('Endpoint'), delivery.request.url ? el('a', { href: '#webhook/' + delivery.endpointId }, el('bdi', {}, delivery.request.url)) : t('deleted')],
+      [t('Created'), time(delivery.createdAt, true)],
+      delivery.nextAttemptAt && [t('Next try'), time(delivery.nextAttemptAt, true)],
+      delivery.parkedReason && [t('Why it is parked'), recorded(delivery.parkedReason)],
     ]));
-    fill(part('attempts'), signature, () => (delivery.attempts.length ? table('Tries', attemptColumns, [...delivery.attempts].reverse())
-      : empty('No try yet', 'The first one is made within a moment.')));
+    fill(part('attempts'), signature, () => (delivery.attempts.length ? table(t('Tries'), attemptColumns, [...delivery.attempts].reverse())
+      : empty(t('No try yet'), t('The first one is made within a moment.'))));
     const headers = Object.entries(delivery.request.headers).map(([name, value]) => `${name}: ${value}`).join('\n');
     fill(part('request'), JSON.stringify(delivery.request), () => [
-      headers ? code(headers, 'Headers of the newest try') : '',
-      delivery.request.body ? code(indented(delivery.request.body), 'Body') : el('p', { class: 'muted' }, 'The event is no longer stored.'),
+      headers ? code(headers, t('Headers of the newest try')) : '',
+      delivery.request.body ? code(indented(delivery.request.body), t('Body')) : el('p', { class: 'muted' }, t('The event is no longer stored.')),
     ].filter(Boolean));
   }
 
@@ -387,8 +390,8 @@
           const sides = await Promise.all(['false', 'true'].map((test) => call('GET', '/api/webhook-endpoints' + query({ test }))));
           const endpoints = sides.flatMap((side) => side.endpoints);
           if (isCurrent()) fill(part('endpoints'), JSON.stringify(endpoints), () => (endpoints.length
-            ? table('Endpoints', endpointColumns, endpoints, { isLinked: true })
-            : empty('No endpoints yet', 'Add one, and PayCow tells your server when a payment changes.')));
+            ? table(t('Endpoints'), endpointColumns, endpoints, { isLinked: true })
+            : empty(t('No endpoints yet'), t('Add one, and PayCow tells your server when a payment changes.'))));
         },
       },
       webhook: endpointView,

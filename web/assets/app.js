@@ -2,6 +2,7 @@
 // Answers are inserted as text, never as markup.
 (() => {
   'use strict';
+  const { locale, t, parts, word, grouped, percent, errorText } = window.paycowLanguage;
 
   // ---- Calls ----
 
@@ -34,14 +35,14 @@
     try {
       answer = await fetch(path, request);
     } catch {
-      throw new Failure({ msg: 'PayCow did not answer. Please check your connection and try again.' });
+      throw new Failure({ msg: t('PayCow did not answer. Please check your connection and try again.') });
     }
     if (answer.ok) return answer;
     let said = {};
     try { said = JSON.parse(await answer.text()); } catch { /* a proxy's page instead of JSON */ }
     throw new Failure({
       status: answer.status, code: said.code || 'http_' + answer.status, field: said.field, requestId: said.requestId,
-      msg: said.msg || `The server answered with ${answer.status}. Please try again later.`,
+      msg: errorText(said.code, said.msg) || t('The server answered with {status}. Please try again later.', { status: answer.status }),
       retryAfter: Number(answer.headers.get('Retry-After')) || 0,
     });
   }
@@ -53,9 +54,27 @@
     try {
       text = await answer.text();
     } catch {
-      throw new Failure({ msg: 'The answer was cut off. Please try again.' });
+      throw new Failure({ msg: t('The answer was cut off. Please try again.') });
     }
     return text === '' ? undefined : parseJSON(text);
+  }
+
+  // createOnce creates something by POST. A request that is sent again within ten minutes, because its answer was lost, creates
+  // nothing more: it has the key that it had before. Later the same body is a new one. hint is added where it may have worked.
+  const sameFor = 600_000;
+  const createKeys = new Map(); // by what was asked for
+  async function createOnce(path, body, hint) {
+    const text = path + JSON.stringify(body);
+    if (!(Date.now() - createKeys.get(text)?.at < sameFor)) createKeys.set(text, { at: Date.now(), key: crypto.getRandomValues(new Uint32Array(4)).join('-') });
+    let made;
+    try {
+      made = await call('POST', path, body, { 'Idempotency-Key': createKeys.get(text).key });
+    } catch (error) {
+      const isLost = error instanceof Failure && (!error.status || error.status >= 500);
+      throw isLost ? new Failure({ ...error, msg: `${error.message} ${hint}` }) : error;
+    }
+    createKeys.delete(text);
+    return made;
   }
 
   // query builds a query string from the parameters that are not empty.
@@ -68,18 +87,18 @@
   function explain(error) {
     if (!(error instanceof Failure)) {
       console.error(error);
-      return 'Something went wrong on this page. Please reload it.';
+      return t('Something went wrong on this page. Please reload it.');
     }
     let text = error.message;
-    if (error.status === 429 && error.retryAfter) text += ` Try again in ${span(error.retryAfter)}.`;
-    if (error.status >= 500 && error.requestId) text += ` (request ${error.requestId})`;
+    if (error.status === 429 && error.retryAfter) text += ' ' + t('Try again in {time}.', { time: span(error.retryAfter) });
+    if (error.status >= 500 && error.requestId) text += ' ' + t('(request {id})', { id: error.requestId });
     return text;
   }
 
   function span(seconds) {
-    if (seconds < 90) return `${seconds} seconds`;
-    if (seconds < 5400) return `${Math.round(seconds / 60)} minutes`;
-    return `${Math.round(seconds / 3600)} hours`;
+    if (seconds < 90) return t('{count} seconds', { count: seconds });
+    if (seconds < 5400) return t('{count} minutes', { count: Math.round(seconds / 60) });
+    return t('{count} hours', { count: Math.round(seconds / 3600) });
   }
 
   const isLoggedOut = (error) => error instanceof Failure && error.status === 401 && (error.code === 'not_logged_in' || error.code === 'unauthorized');
@@ -116,22 +135,35 @@
     return true;
   }
 
-  // amount shows the digits exactly as received. Groups of three are set apart by CSS spacing, so copying yields the plain number.
-  function amount(text) {
-    const digits = String(text);
-    const [, sign, whole, rest] = /^([-+]?)(\d+)(.*)$/.exec(digits) || ['', '', '', digits];
-    const node = el('span', { class: 'amount' }, sign);
-    const first = whole.length % 3 || 3;
-    if (whole) node.append(whole.slice(0, first));
-    for (let i = first; i < whole.length; i += 3) node.append(el('span', { class: 'g' }, whole.slice(i, i + 3)));
-    node.append(rest);
-    return node;
+  // amount shows the digits exactly as received, with the separators of the language. What is copied is the plain number.
+  const amount = (digits) => el('data', { class: 'amount', value: digits, dir: 'ltr' }, grouped(digits));
+  document.addEventListener('copy', (event) => {
+    const text = String(getSelection());
+    const known = new Map($$('data').filter((node) => getSelection().containsNode(node, true)).map((node) => [node.textContent, node.value]));
+    if (!known.size) return;
+    // In one pass, the longest first: one amount may be a part of another, or of what another became.
+    const patterns = [...known.keys()].sort((a, b) => b.length - a.length).map((amount) => amount.replace(/[^\d]/g, (mark) => (/\s/.test(mark) ? '\\s' : '\\' + mark)));
+    const plain = text.replace(new RegExp(patterns.join('|'), 'g'), (amount) => known.get(amount) ?? known.get([...known.keys()].find((other) => other.replace(/\s/g, ' ') === amount.replace(/\s/g, ' '))));
+    if (plain === text) return;
+    event.clipboardData.setData('text/plain', plain);
+    event.preventDefault();
+  });
+
+  // decimal returns a number as the API reads it, whether it was typed with a point or with a comma. It returns '' if it can be
+  // read as two numbers: 1.234 is more than a thousand in some languages.
+  function decimal(text) {
+    const [, whole, fraction] = /^(\d+)[.,](\d+)$/.exec(text.trim()) ?? [];
+    if (!whole) return text.trim();
+    return fraction.length === 3 && /^[1-9]\d{0,2}$/.test(whole) ? '' : `${whole}.${fraction}`;
   }
+
+  const twoReadings = (text) => t('{text} can be read as two numbers. Write {whole} or {decimal}.', { text: text.trim(), whole: text.trim().replace(/[.,]/, ''), decimal: text.trim().replace(',', '.') + '0' });
+
+  // typed returns a number of the API as a form shows it, so that decimal reads it.
+  const typed = (digits) => (digits && !decimal(digits) ? digits + '0' : digits ?? '');
 
   const isZero = (text) => /^[-+]?[0.]*$/.test(String(text));
 
-  // Dates are in English. Their order follows the browser's language if that is a kind of English.
-  const locale = /^en\b/i.test(navigator.language) ? navigator.language : 'en-GB';
   const toTheMinute = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
   const toTheSecond = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' });
 
@@ -169,44 +201,44 @@
     PAID: { tone: 'good', step: 'good' }, EXPIRED: { tone: '', step: 'bad' }, REJECTED: { tone: 'bad', step: 'bad' },
   };
   const exceptions = {
-    UNDERPAID: { tone: 'bad', alert: 'wait', text: 'Less than the amount arrived in time. What arrived was credited.' },
-    OVERPAID: { tone: 'wait', alert: 'wait', text: 'More than the amount arrived. All of it was credited.' },
-    PAID_LATE: { tone: 'wait', alert: 'wait', text: 'The transfer arrived after the payment had expired. It was credited.' },
-    REVERTED: { tone: 'bad', alert: 'bad', text: 'A chain reorganisation removed a transfer that had been reported. If it had been credited, the ledger holds the reversal.' },
-    ACCEPTED: { tone: 'good', alert: 'good', text: 'This payment was short or late, and was accepted.' },
-    UNDERPAID_ACCEPTED: { tone: 'good', alert: 'good', text: 'A little less than the amount arrived, within your tolerance. What arrived was credited.' },
-    AFTER_REJECT: { tone: 'bad', alert: 'bad', text: 'A transfer arrived after the payment was rejected. It was credited; agree with the payer on what to refund.' },
+    UNDERPAID: { tone: 'bad', alert: 'wait', text: t('Less than the amount arrived in time. What arrived was credited.') },
+    OVERPAID: { tone: 'wait', alert: 'wait', text: t('More than the amount arrived. All of it was credited.') },
+    PAID_LATE: { tone: 'wait', alert: 'wait', text: t('The transfer arrived after the payment had expired. It was credited.') },
+    REVERTED: { tone: 'bad', alert: 'bad', text: t('A chain reorganisation removed a transfer that had been reported. If it had been credited, the ledger holds the reversal.') },
+    ACCEPTED: { tone: 'good', alert: 'good', text: t('This payment was short or late, and was accepted.') },
+    UNDERPAID_ACCEPTED: { tone: 'good', alert: 'good', text: t('A little less than the amount arrived, within your tolerance. What arrived was credited.') },
+    AFTER_REJECT: { tone: 'bad', alert: 'bad', text: t('A transfer arrived after the payment was rejected. It was credited; agree with the payer on what to refund.') },
   };
   const nodeStates = {
     OK: { tone: 'good' }, SLOW: { tone: 'wait' }, ERRORING: { tone: 'bad' }, RATE_LIMITED: { tone: 'wait' }, STALE: { tone: 'wait' },
     SYNCING: { tone: 'wait' }, FORKED: { tone: 'bad' }, WRONG_CHAIN: { tone: 'bad' }, LYING: { tone: 'bad' },
   };
   const alarmKinds = {
-    NODE_LYING: 'A node contradicts the others',
-    NODE_WRONG_CHAIN: 'A node follows the wrong chain',
-    QUORUM_MISSING: 'Too few nodes agree',
-    BLOCK_DOUBTFUL: 'No node gives a believable answer for a block',
-    TRANSFER_MISSED: 'A transfer was missed at first',
-    TRANSFER_DISPROVED: 'A stored transfer does not exist',
-    REORG_BELOW_FINALITY: 'A final block was replaced',
-    RECEIPTS_UNDECODABLE: 'This version cannot check the receipts of a block',
-    AMOUNT_TOO_LARGE: 'A transfer is too large to be real',
-    TOKEN_PAUSED: 'The token is paused',
-    TOKEN_FEE_CHANGED: 'The token charges a fee',
-    TOKEN_DEPRECATED: 'The token moved to another contract',
-    ADDRESS_BLACKLISTED: 'A deposit address is blacklisted',
-    FUNDS_DESTROYED: 'The issuer destroyed funds',
-    BOOKS_DIFFER: 'Reconciliation found a difference',
-    PAYMENT_ALTERED: 'A payment’s row was changed or planted',
-    EARLY_TRANSFER: 'A transfer is older than its payment',
-    DATABASE_RESTORED: 'The database was restored to an earlier moment',
-    CLOCK_SKEW: 'A clock is wrong',
-    CREDIT_CONTRADICTED: 'A credited transfer is not on the chain',
+    NODE_LYING: t('A node contradicts the others'),
+    NODE_WRONG_CHAIN: t('A node follows the wrong chain'),
+    QUORUM_MISSING: t('Too few nodes agree'),
+    BLOCK_DOUBTFUL: t('No node gives a believable answer for a block'),
+    TRANSFER_MISSED: t('A transfer was missed at first'),
+    TRANSFER_DISPROVED: t('A stored transfer does not exist'),
+    REORG_BELOW_FINALITY: t('A final block was replaced'),
+    RECEIPTS_UNDECODABLE: t('This version cannot check the receipts of a block'),
+    AMOUNT_TOO_LARGE: t('A transfer is too large to be real'),
+    TOKEN_PAUSED: t('The token is paused'),
+    TOKEN_FEE_CHANGED: t('The token charges a fee'),
+    TOKEN_DEPRECATED: t('The token moved to another contract'),
+    ADDRESS_BLACKLISTED: t('A deposit address is blacklisted'),
+    FUNDS_DESTROYED: t('The issuer destroyed funds'),
+    BOOKS_DIFFER: t('Reconciliation found a difference'),
+    PAYMENT_ALTERED: t('A payment’s row was changed or planted'),
+    EARLY_TRANSFER: t('A transfer is older than its payment'),
+    DATABASE_RESTORED: t('The database was restored to an earlier moment'),
+    CLOCK_SKEW: t('A clock is wrong'),
+    CREDIT_CONTRADICTED: t('A credited transfer is not on the chain'),
   };
-  const otherTones = { ACTIVE: 'good', SUSPENDED: 'bad', CREDITED: 'good', REMOVED: 'bad', ENABLED: 'good', FAILING: 'wait', DISABLED: 'bad', DELIVERED: 'good', PARKED: 'bad', TEST: 'wait' };
+  const otherTones = { ACTIVE: 'good', SUSPENDED: 'bad', CREDITED: 'good', REMOVED: 'bad', ENABLED: 'good', FAILING: 'wait', DISABLED: 'bad', DELIVERED: 'good', PARKED: 'bad', TEST: 'wait', INVITED: 'wait', ALTERED: 'bad', USED_UP: '', CREDIT: 'good', REVERSAL: 'bad' };
 
-  const toneOf = (word) => (statuses[word] || exceptions[word] || nodeStates[word])?.tone ?? otherTones[word] ?? '';
-  const badge = (word, isOutline = false) => el('span', { class: `badge ${toneOf(word)}${isOutline ? ' outline' : ''}` }, word.replaceAll('_', ' '));
+  const toneOf = (name) => (statuses[name] || exceptions[name] || nodeStates[name])?.tone ?? otherTones[name] ?? '';
+  const badge = (name, isOutline = false) => el('span', { class: `badge ${toneOf(name)}${isOutline ? ' outline' : ''}` }, word(name));
   const statusBadges = (payment) => el('span', { class: 'badges' }, badge(payment.status), payment.exception ? badge(payment.exception, true) : '', payment.test ? badge('TEST', true) : '');
 
   // external returns a link to another tool, such as Temporal's web UI.
@@ -239,9 +271,9 @@
         before?.focus();
         if (!done) throw new Error('not copied');
       }
-      toast(`${what} copied.`);
+      toast(t('{what} copied.', { what }));
     } catch {
-      toast('Your browser does not allow copying. Please select the text and copy it.');
+      toast(t('Your browser does not allow copying. Please select the text and copy it.'));
     }
   }
 
@@ -260,10 +292,10 @@
         link.click();
         link.remove();
         setTimeout(() => URL.revokeObjectURL(url), 60_000);
-        toast('The CSV was downloaded.');
+        toast(t('The CSV was downloaded.'));
       } catch (error) {
         if (isLoggedOut(error)) api.onLoggedOut?.();
-        else $('[data-page-error]').textContent = error instanceof Failure ? explain(error) : 'The download was cut off. Please try again.';
+        else $('[data-page-error]').textContent = error instanceof Failure ? explain(error) : t('The download was cut off. Please try again.');
       } finally {
         button.removeAttribute('aria-busy');
       }
@@ -271,27 +303,28 @@
   }
 
   const copyable = (text, what, shown) => el('span', { class: 'copyable' }, shown || el('code', {}, text),
-    el('button', { class: 'button small', type: 'button', 'data-key': 'copy ' + what, onclick: () => copy(text, what) }, 'Copy', el('span', { class: 'visually-hidden' }, ' ' + what.toLowerCase())));
+    el('button', { class: 'button small', type: 'button', 'data-key': 'copy ' + what, onclick: () => copy(text, what) }, t('Copy'), el('span', { class: 'visually-hidden' }, ' ' + what)));
 
   // ---- Forms ----
 
   function complaint(input) {
     const { validity } = input;
     const label = labelOf(input);
-    if (validity.valueMissing) return `${label} is required.`;
-    if (validity.typeMismatch && input.type === 'email') return 'Enter an e-mail address such as name@example.com.';
-    if (validity.typeMismatch && input.type === 'url') return 'Enter a URL that begins with https://.';
-    if (validity.badInput && input.type.startsWith('date')) return `${label} is not complete.`;
-    if (validity.tooShort) return `${label} must have at least ${input.minLength} characters; it has ${input.value.length}.`;
-    if (validity.patternMismatch) return `${label} must be ${input.maxLength} digits.`;
-    if (validity.rangeUnderflow || validity.rangeOverflow || validity.stepMismatch || validity.badInput) return `${label} must be a whole number from ${input.min} to ${input.max}.`;
+    if (validity.valueMissing) return t('{label} is required.', { label });
+    if (validity.typeMismatch && input.type === 'email') return t('Enter an e-mail address such as name@example.com.');
+    if (validity.typeMismatch && input.type === 'url') return t('Enter a URL that begins with https://.');
+    if (validity.badInput && input.type.startsWith('date')) return t('{label} is not complete.', { label });
+    if (validity.tooShort) return t('{label} must have at least {least} characters; it has {count}.', { label, least: input.minLength, count: input.value.length });
+    if (validity.patternMismatch) return t('{label} must be {count} digits.', { label, count: input.maxLength });
+    if (input.inputMode === 'decimal' && input.value.trim() && !decimal(input.value)) return twoReadings(input.value);
+    if (validity.rangeUnderflow || validity.rangeOverflow || validity.stepMismatch || validity.badInput) return t('{label} must be a whole number from {min} to {max}.', { label, min: input.min, max: input.max });
     return validity.valid ? '' : input.validationMessage;
   }
 
   const labelOf = (input) => {
     const label = input.labels?.[0]?.cloneNode(true);
     label?.querySelectorAll('.muted').forEach((part) => part.remove());
-    return label?.textContent.trim() || 'This';
+    return label?.textContent.trim() || t('This field');
   };
 
   function markField(input, message) {
@@ -330,7 +363,7 @@
         return message;
       });
       if (wrong.length) {
-        if (wrong.length > 1) alert.textContent = `Please fix ${wrong.length} fields.`;
+        if (wrong.length > 1) alert.textContent = t('Please fix {count} fields.', { count: wrong.length });
         wrong[0].focus();
         return;
       }
@@ -338,7 +371,7 @@
       busy = true;
       button?.setAttribute('aria-busy', 'true');
       try {
-        await run(Object.fromEntries(inputs.map((input) => [input.name, input.value])));
+        await run(Object.fromEntries(inputs.map((input) => [input.name, input.inputMode === 'decimal' ? decimal(input.value) : input.value])));
       } catch (error) {
         if (isLoggedOut(error) && api.onLoggedOut) {
           api.onLoggedOut();
@@ -364,11 +397,11 @@
   function setShown(button, isShown) {
     const input = document.getElementById(button.dataset.show);
     input.type = isShown ? 'text' : 'password';
-    $('[data-word]', button).textContent = isShown ? 'Hide' : 'Show';
+    $('[data-word]', button).textContent = isShown ? t('Hide') : t('Show');
   }
   document.addEventListener('click', (event) => {
     const button = event.target.closest('[data-show]');
-    if (button) setShown(button, $('[data-word]', button).textContent === 'Show');
+    if (button) setShown(button, document.getElementById(button.dataset.show).type === 'password');
   });
   document.addEventListener('submit', (event) => $$('[data-show]', event.target).forEach((button) => setShown(button, false)), true);
 
@@ -384,9 +417,9 @@
         : field.options ? el('select', common, field.options.map(([value, label]) => el('option', { value }, label)))
         : el('input', { ...common, type: field.type || 'text', autocomplete: field.autocomplete, min: field.min, max: field.max, step: field.step, inputmode: field.inputmode, pattern: field.pattern, class: field.class });
       if (!field.options) input.value = field.value ?? '';
-      return el('div', { class: 'field' }, el('label', { for: fieldID }, field.label, field.required ? '' : el('span', { class: 'muted' }, ' (optional)')),
+      return el('div', { class: 'field' }, el('label', { for: fieldID }, field.label, field.required ? '' : el('span', { class: 'muted' }, ' ' + t('(optional)'))),
         field.type === 'password' ? el('div', { class: 'password' }, input, el('button', { type: 'button', class: 'show', 'data-show': fieldID, 'aria-controls': fieldID },
-          el('span', { 'data-word': true }, 'Show'), el('span', { class: 'visually-hidden' }, ' password'))) : input,
+          el('span', { 'data-word': true }, t('Show')), el('span', { class: 'visually-hidden' }, ' ' + t('password')))) : input,
         field.hint ? el('p', { class: 'hint', id: fieldID + '-hint' }, field.hint) : '');
     });
     const form = el('form', { method: 'post', novalidate: true },
@@ -395,7 +428,7 @@
       el('div', { class: 'alert bad', role: 'alert', 'data-error': true }),
       rows,
       el('div', { class: 'actions' },
-        isNotice ? '' : el('button', { type: 'button', class: 'button', onclick: () => dialog.close() }, 'Cancel'),
+        isNotice ? '' : el('button', { type: 'button', class: 'button', onclick: () => dialog.close() }, t('Cancel')),
         el('button', { type: 'submit', class: 'button primary' + (danger ? ' danger' : '') }, confirm)));
     const dialog = el('dialog', { 'aria-labelledby': id + '-title' }, form);
     document.body.append(dialog);
@@ -428,7 +461,7 @@
     // A table that scrolls sideways must be reachable by keyboard.
     new ResizeObserver(() => {
       const isWide = box.scrollWidth > box.clientWidth;
-      for (const [name, value] of Object.entries({ tabindex: '0', role: 'region', 'aria-label': caption + ', table' })) {
+      for (const [name, value] of Object.entries({ tabindex: '0', role: 'region', 'aria-label': t('{name}, table', { name: caption }) })) {
         if (isWide) box.setAttribute(name, value);
         else box.removeAttribute(name);
       }
@@ -439,7 +472,8 @@
   const empty = (title, text = '') => el('p', { class: 'empty' }, el('strong', {}, title), text);
 
   // searchedTo says how far back a search for parts of words has looked. "Older" goes on from there.
-  const searchedTo = (page) => (page.searchedTo ? el('p', { class: 'empty' }, 'Searched back to ', time(page.searchedTo), '. “Older” searches further back. A complete reference, user, transaction, address or id is found at once.') : '');
+  const searchedTo = (page) => (page.searchedTo ? el('p', { class: 'empty' },
+    parts('Searched back to {time}. “Older” searches further back. A complete reference, user, transaction, address or id is found at once.', { time: time(page.searchedTo) })) : '');
 
   // Pager keeps the page in the URL, so that it can be shared and survives a reload. A cursor leads only forwards, so the
   // browser's history keeps the cursors of the pages before. Where they are not known, as behind a shared link, the way back
@@ -457,8 +491,8 @@
     show(next) {
       const button = (key, text, disabled, run) => el('button', { type: 'button', class: 'button', 'data-key': key, disabled, onclick: run }, text);
       fill(this.element, `${this.before?.length} ${this.cursor} ${next}`, this.cursor || next ? [
-        this.before ? button('back', 'Newer', !this.cursor, () => this.go(this.before.at(-1), this.before.slice(0, -1))) : button('back', 'Newest', false, () => this.go('', [])),
-        button('on', 'Older', !next, () => this.go(next, this.before && [...this.before, this.cursor])),
+        this.before ? button('back', t('Newer'), !this.cursor, () => this.go(this.before.at(-1), this.before.slice(0, -1))) : button('back', t('Newest'), false, () => this.go('', [])),
+        button('on', t('Older'), !next, () => this.go(next, this.before && [...this.before, this.cursor])),
       ] : []);
     }
 
@@ -476,7 +510,7 @@
   function checkPeriod(form) {
     const [from, to] = ['from', 'to'].map((name) => $(`[name="${name}"]`, form));
     const isRight = !from || !from.value || !to.value || from.value <= to.value;
-    if (to) markField(to, isRight ? '' : 'To must not be before From.');
+    if (to) markField(to, isRight ? '' : t('To must not be before From.'));
     return isRight;
   }
 
@@ -585,8 +619,8 @@
   }
 
   const api = {
-    Failure, parseJSON, call, query, explain, isLoggedOut, el, $, $$, fill, amount, isZero, time, dayStart, period, day, short, badge, bindDownload,
-    statuses, exceptions, alarmKinds, statusBadges, external, toast, copy, copyable, onSubmit, ask, table, empty, searchedTo, Pager, bindFilters, views, onLoggedOut: null, onForbidden: null,
+    Failure, parseJSON, call, createOnce, query, explain, isLoggedOut, el, $, $$, fill, amount, decimal, twoReadings, typed, isZero, time, dayStart, period, day, short, badge, bindDownload,
+    locale, t, parts, word, percent, grouped, statuses, exceptions, alarmKinds, statusBadges, external, toast, copy, copyable, onSubmit, ask, table, empty, searchedTo, Pager, bindFilters, views, onLoggedOut: null, onForbidden: null,
   };
   window.paycow = api;
 })();

@@ -51,8 +51,8 @@
   const receiptFormat = timeFormat({ dateStyle: "long", timeStyle: "long" });
 
   function untilText(end) {
-    const isToday = end.toDateString() === new Date().toDateString();
-    return fill("until", { Time: timeFormat(isToday ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" }).format(end) });
+    const isSoon = end - new Date() < 12 * 3_600_000; // then the time alone says which day
+    return fill("until", { Time: timeFormat(isSoon ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" }).format(end) });
   }
 
   function setClock() {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test, after } from 'node:test'
-import { accessible, api, close, everyLook, logIn, mine, open, stack, transfer, until } from './tools.mjs'
+import { accessible, api, close, everyLanguage, everyLook, logIn, mine, open, openView, pseudo, sameEverywhere, stack, transfer, unwrapped, until } from './tools.mjs'
 
 after(close)
 
@@ -17,6 +17,7 @@ const order = async (more) => {
   assert.equal(answer.status, 200)
   return (await answer.json()).paymentId
 }
+const poll = (page) => page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
 const table = async (page, button) => {
   const download = page.waitForEvent('download')
   await button.click()
@@ -241,7 +242,7 @@ test('a payment made in the dashboard is paid and stands in the ledger', async (
   await view(shop, 'payment').getByText('PAID', { exact: true }).first().waitFor()
   await to(shop, 'Balance').click()
   const ledger = view(shop, 'balance')
-  await ledger.getByText('1234.50').first().waitFor()
+  await ledger.getByText('1,234.50').first().waitFor()
   await ledger.getByRole('cell', { name: 'Credit' }).first().waitFor()
   await everyLook(shop, 'dashboard-balance')
   const [head, entry] = await table(shop, ledger.getByRole('button', { name: 'Download CSV' }))
@@ -249,6 +250,81 @@ test('a payment made in the dashboard is paid and stands in the ledger', async (
   assert.match(entry, /CREDIT,1234.50,USDT/)
   await ledger.getByRole('link', { name: made._id.slice(0, 6) }).first().click()
   await view(shop, 'payment').getByText('A teapot').waitFor()
+})
+
+test('an owner invites an accountant, who sees payments and no button', async () => {
+  const dialog = () => shop.getByRole('dialog')
+  const confirm = async (button) => {
+    await dialog().getByLabel('Your password', { exact: true }).fill(password)
+    await dialog().getByRole('button', { name: button, exact: true }).click()
+  }
+  await to(shop, 'Team').click()
+  await view(shop, 'team').getByText('Nobody else').waitFor()
+  await shop.getByRole('button', { name: 'Invite a member' }).click()
+  await dialog().getByLabel('E-mail').fill('accounts@shop.example')
+  await dialog().getByLabel('Role').selectOption('accountant')
+  await accessible(shop, 'the invitation')
+  await confirm('Invite')
+  await dialog().getByRole('heading', { name: 'Link for accounts@shop.example' }).waitFor()
+  await everyLook(shop, 'dashboard-team-link')
+  const link = await dialog().locator('code').textContent()
+  await dialog().getByRole('button', { name: 'Done' }).click()
+  const row = view(shop, 'team').getByRole('row').filter({ hasText: 'accounts@shop.example' })
+  await row.getByText('INVITED').waitFor()
+  await everyLook(shop, 'dashboard-team')
+
+  const secret = 'books that always balance'
+  const member = await open(link.slice(api.length))
+  member.expected.push('401', '403')
+  await member.getByLabel('New password', { exact: true }).fill(secret)
+  await member.getByRole('button', { name: 'Set the password' }).click()
+  await member.waitForURL('**/login.html*')
+  await logIn(member, 'accounts@shop.example', secret)
+  await member.waitForURL('**/dashboard.html*')
+  await to(member, 'Payments').click()
+  await view(member, 'payments').getByText('payer-59').waitFor()
+  await member.locator('.who').getByText('accounts@shop.example').waitFor()
+  const shownLinks = () => member.getByRole('navigation', { name: 'Dashboard' }).getByRole('link').allTextContents()
+  assert.deepEqual(await shownLinks(), ['Overview', 'Payments', 'Payment links', 'Balance', 'Security'])
+  assert.equal(await view(member, 'payments').getByRole('button', { name: 'New payment' }).count(), 0)
+  await view(member, 'payments').getByRole('row').filter({ hasText: 'payer-59' }).getByRole('link').first().click()
+  await view(member, 'payment').getByText('payer-59').waitFor()
+  await view(member, 'payment').getByText('PENDING').first().waitFor() // its owner could reject it
+  assert.equal(await view(member, 'payment').getByRole('button', { name: /^(Reject|Accept)/ }).count(), 0)
+  for (const hidden of ['team', 'keys', 'credentials', 'webhooks', 'settings']) {
+    await member.goto(`${api}/dashboard.html#${hidden}`)
+    await view(member, 'overview').waitFor()
+  }
+  await everyLook(member, 'dashboard-accountant')
+
+  // A developer sees keys and webhooks; the change has ended the session.
+  await poll(shop)
+  await row.getByText('INVITED').waitFor({ state: 'detached' })
+  await row.getByRole('button', { name: /^Change role/ }).click()
+  await confirm('Change role')
+  await row.getByText('Developer').waitFor()
+  await poll(member)
+  await member.waitForURL('**/login.html*')
+  await logIn(member, 'accounts@shop.example', secret)
+  await member.waitForURL('**/dashboard.html*')
+  await to(member, 'Webhooks').waitFor()
+  assert.deepEqual(await shownLinks(), ['Overview', 'Payments', 'Payment links', 'Balance', 'Credentials', 'Keys', 'Webhooks', 'Security'])
+  await to(member, 'Keys').click()
+  await member.getByRole('button', { name: 'Create key' }).waitFor()
+
+  // The admin sees the team, and removes the member.
+  await to(admin, /^Operators/).click()
+  await view(admin, 'operators').getByRole('row').filter({ hasText: email }).getByRole('link', { name: /^Team/ }).click()
+  await view(admin, 'team').getByRole('row').filter({ hasText: 'accounts@shop.example' }).waitFor()
+  await everyLook(admin, 'admin-team')
+  await view(admin, 'team').getByRole('button', { name: /^Remove/ }).click()
+  await admin.getByRole('dialog').getByLabel('Your password', { exact: true }).fill(stack.admin.password)
+  await admin.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
+  await view(admin, 'team').getByText('Nobody else').waitFor()
+  await poll(member)
+  await member.waitForURL('**/login.html*')
+  await to(admin, /^Operators/).click()
+  member.check()
 })
 
 test('a suspended shop reads its balance and its payments', async () => {
@@ -270,7 +346,7 @@ test('a suspended shop reads its balance and its payments', async () => {
   await to(shop, 'Payments').click()
   assert.equal(await view(shop, 'payments').getByRole('button', { name: 'New payment' }).count(), 0)
   await to(shop, 'Balance').click()
-  await view(shop, 'balance').getByText('1234.50').first().waitFor()
+  await view(shop, 'balance').getByText('1,234.50').first().waitFor()
 
   // A search for parts is made once: neither the poll nor the way back to the page repeats it.
   await to(shop, 'Payments').click()
@@ -282,7 +358,7 @@ test('a suspended shop reads its balance and its payments', async () => {
     if (request.url().includes('/api/payments?')) searches++
     if (request.url().endsWith('/api/operator/me')) polls++
   })
-  await shop.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+  await poll(shop)
   await until('the page polls', async () => polls > 1)
   assert.equal(searches, 0)
 
@@ -297,4 +373,98 @@ test('a suspended shop reads its balance and its payments', async () => {
   await to(shop, 'Credentials').waitFor({ timeout: 30_000 }) // by itself
   shop.check()
   admin.check()
+})
+
+test('the admin page in seven languages', async () => {
+  const payment = await order({ userId: 'reader' })
+  const { operators } = await (await admin.request.get(api + '/api/admin/operators?waiting=false')).json()
+  const { id } = operators.find((one) => one.email === email)
+  const invited = await shop.evaluate(async (body) => (await fetch('/api/team', { method: 'POST', headers: { 'content-type': 'application/json' }, body })).status,
+    JSON.stringify({ email: 'books@shop.example', role: 'accountant', password }))
+  assert.equal(invited, 201)
+  const views = ['operators', 'payments', 'payment/' + payment, 'health', 'alarms', 'audit', 'admins', 'security', 'keys/' + id, 'team/' + id]
+  await everyLanguage(admin, '/admin.html', 'admin', views)
+  await pseudo(admin, 'de')
+  await admin.goto(api + '/admin.html?lang=de')
+  for (const name of views) {
+    await openView(admin, name)
+    assert.deepEqual(await unwrapped(admin, 'de', sameEverywhere), [], name)
+  }
+  await openView(admin, 'operators')
+  for (const what of ['access', 'limits', 'suspend']) { // the dialogs
+    await admin.locator(`[data-key^="${what}"]`).first().click()
+    assert.deepEqual(await unwrapped(admin, 'de', sameEverywhere), [], what)
+    await admin.keyboard.press('Escape')
+  }
+  await openView(admin, 'team/' + id)
+  await view(admin, 'team').locator('button').first().click()
+  assert.deepEqual(await unwrapped(admin, 'de', sameEverywhere), [], 'removing a member')
+  await admin.keyboard.press('Escape')
+  admin.check()
+})
+
+test('the dashboard in seven languages', async () => {
+  const { payments } = await (await shop.request.get(api + '/api/payments?search=order-77')).json()
+  for (const more of [{ maxUses: 3, userId: 'reader' }, { activeUntil: new Date(Date.now() + 1e8).toISOString() }]) {
+    assert.equal((await call('/api/payment-links', 'POST', { amount: 12.5, description: 'Invoice 118', ...more })).status, 201)
+  }
+  const views = ['overview', 'payments', 'payment/' + payments[0]._id, 'links', 'balance', 'credentials', 'keys', 'webhooks', 'team', 'settings', 'security']
+  await everyLanguage(shop, '/dashboard.html', 'dashboard', views)
+  await pseudo(shop, 'de')
+  await shop.goto(api + '/dashboard.html?lang=de')
+  for (const name of views) {
+    await openView(shop, name)
+    assert.deepEqual(await unwrapped(shop, 'de', sameEverywhere), [], name)
+  }
+  await openView(shop, 'payments')
+  await shop.locator('[data-new-payment]').click()
+  assert.deepEqual(await unwrapped(shop, 'de', sameEverywhere), [], 'a new payment')
+  await shop.keyboard.press('Escape')
+
+  // The dialogs of links, of the team and of notifications.
+  const look = async (button, what) => {
+    await button.click()
+    await shop.getByRole('dialog').waitFor()
+    assert.deepEqual(await unwrapped(shop, 'de', sameEverywhere), [], what)
+  }
+  await openView(shop, 'links')
+  await look(shop.locator('[data-new-link]'), 'a new link')
+  await shop.keyboard.press('Escape')
+  await look(view(shop, 'links').locator('button.danger').first(), 'disabling a link')
+  await shop.getByRole('dialog').locator('[type=submit]').click()
+  await shop.getByRole('dialog').waitFor({ state: 'detached' })
+  await shop.getByText('⟦DEAKTIVIERT⟧').waitFor()
+  await openView(shop, 'team')
+  const member = view(shop, 'team').getByRole('row').filter({ hasText: 'books@shop.example' })
+  for (const i of [0, 2]) {
+    await look(member.locator('button').nth(i), `a member's dialog ${i}`)
+    await shop.keyboard.press('Escape')
+  }
+  await look(member.locator('button').nth(1), 'a new link for a member')
+  await shop.getByRole('dialog').locator('[name=password]').fill(password)
+  await shop.getByRole('dialog').locator('[type=submit]').click()
+  await shop.getByRole('dialog').locator('code').waitFor()
+  assert.deepEqual(await unwrapped(shop, 'de', sameEverywhere), [], 'the link of a member')
+  await shop.getByRole('dialog').locator('[type=submit]').click()
+  await look(shop.locator('[data-invite]'), 'an invitation')
+  await shop.keyboard.press('Escape')
+  await openView(shop, 'settings')
+  await look(shop.locator('#notifications-form [type=submit]'), 'changing the notifications')
+  await shop.keyboard.press('Escape')
+
+  await openView(shop, 'payments')
+  await shop.locator('[data-new-payment]').click()
+  // 1.234 is a thousand and more where the page writes 1.234,50, and little more than one for the API.
+  const dialog = shop.getByRole('dialog')
+  await dialog.locator('[name=amount]').fill('1.234')
+  await dialog.locator('[name=userId]').fill('typist')
+  await dialog.locator('[type=submit]').click()
+  assert.match(await dialog.locator('[id$=amount-error]').innerText(), /1234.*1\.2340/)
+  await dialog.locator('[name=amount]').fill('1234,5')
+  const sent = shop.waitForRequest((request) => request.url().endsWith('/api/payment/create'))
+  await dialog.locator('[type=submit]').click()
+  assert.equal((await sent).postDataJSON().amount, '1234.5')
+  await until('the payment is open', () => shop.url().includes('#payment/'))
+  assert.equal(new URL(shop.url()).search, '', 'the address chooses no language for others')
+  shop.check()
 })

@@ -1,7 +1,7 @@
 // The pages that need no account: the front page, the documentation and a page that is not there.
 import assert from 'node:assert/strict'
 import { test, after } from 'node:test'
-import { api, close, create, everyLook, open } from './tools.mjs'
+import { accessible, api, close, create, everyLook, languages, open, pseudo, shot, unwrapped } from './tools.mjs'
 
 after(close)
 
@@ -23,6 +23,55 @@ test('the front page and a page that is not there', async () => {
     if (path.startsWith('/payment')) await everyLook(page, 'missing')
     await page.getByRole('link', { name: 'front page' }).click()
     await page.waitForURL(api + '/')
+  }
+  page.check()
+})
+
+test('the pages without an account in seven languages', async () => {
+  const page = await open('/', {}, (page) => page.expected.push('404', '403'))
+  const isShot = process.env.PAYCOW_SCREENSHOTS
+  for (const [i, language] of languages.entries()) {
+    for (const [j, [path, name]] of [['/', 'home'], ['/login.html', 'login'], ['/register.html', 'register'], ['/password.html', 'password'], ['/nothing', 'missing']].entries()) {
+      if ((i + j) % 2 && !isShot) continue
+      await page.goto(`${api}${path}?lang=${language}`)
+      assert.equal(await page.locator('html').getAttribute('dir'), language === 'ar' ? 'rtl' : 'ltr')
+      await accessible(page, `${name} in ${language}`)
+      if (isShot && ['de', 'ar', 'zh'].includes(language)) {
+        await shot(page, `${name}-${language}`)
+        await page.setViewportSize(phone)
+        await shot(page, `${name}-${language}-phone`)
+        await page.setViewportSize({ width: 1280, height: 900 })
+      }
+    }
+  }
+
+  await page.goto(api + '/?lang=zh')
+
+  // A choice is remembered, and keeps the rest of the address.
+  await page.goto(api + '/login.html?admin')
+  assert.equal(await page.locator('html').getAttribute('lang'), 'zh')
+  await page.getByRole('link', { name: 'Deutsch' }).click()
+  await page.getByRole('heading', { name: 'Als Admin anmelden' }).waitFor()
+  await page.goto(api + '/password.html#token')
+  await page.getByRole('link', { name: 'Español' }).click()
+  await page.getByRole('heading', { name: 'Establecer una contraseña' }).waitFor()
+  await page.getByLabel('Nueva contraseña').fill('a long enough password')
+  const sent = page.waitForRequest('**/api/account/password')
+  await page.getByRole('button', { name: 'Establecer la contraseña' }).click()
+  assert.equal((await sent).postDataJSON().token, 'token')
+  await page.getByText('Este enlace ya se usó').waitFor() // the API's error in the page's language
+  page.check()
+})
+
+test('no text of the pages without an account stays in English', async () => {
+  const page = await open('/', { locale: 'de-AT' }, (page) => pseudo(page, 'de'))
+  const names = /^(PayCow|OpenAPI|https:\/\/|.* · PayCow)$/
+  assert.deepEqual(await unwrapped(page, 'de', names), [])
+  for (const path of ['/login.html', '/login.html?admin&ended', '/register.html', '/password.html']) {
+    await page.goto(api + path)
+    await page.locator('[type=submit]').click() // every field says what is wrong with it
+    await page.locator('.field-error').first().waitFor()
+    assert.deepEqual(await unwrapped(page, 'de', names), [], path)
   }
   page.check()
 })

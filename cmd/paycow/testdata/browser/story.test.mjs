@@ -14,7 +14,7 @@ after(close)
 const phone = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true }
 const password = 'a long enough passphrase'
 // to opens a section by the navigation.
-const to = (page, name) => page.getByRole('navigation', { name: /Dashboard|Administration/ }).getByRole('link', { name })
+const to = (page, name) => page.getByRole('navigation', { name: /Dashboard|Administration/ }).getByRole('link', { name, exact: true })
 const view = (page, name) => page.locator(`section[data-view=${name}]`)
 
 test('from the application to the balance', async () => {
@@ -93,7 +93,7 @@ test('from the application to the balance', async () => {
   await to(operator, 'Credentials').click()
   assert.equal((await operator.locator('[data-api-key]').textContent()).trim(), key)
   // So does every other order of sections: each one follows each other one.
-  const sections = ['Overview', 'Payments', 'Balance', 'Credentials', 'Keys', 'Webhooks', 'Settings', 'Security']
+  const sections = ['Overview', 'Payments', 'Payment links', 'Balance', 'Credentials', 'Keys', 'Webhooks', 'Settings', 'Security']
   for (const one of sections) {
     for (const other of sections.filter((name) => name !== one)) {
       for (const name of [one, other]) {
@@ -158,8 +158,73 @@ test('from the application to the balance', async () => {
     await admin.waitForTimeout(500)
     await everyLook(admin, 'admin-' + name.toLowerCase().replace(' ', '-'))
   }
+
+  // The charts of the health view say in words what they show.
+  await to(admin, /^Health/).click()
+  await admin.getByRole('img', { name: /^Age of the newest block in the last 24 hours\. Chain watcher: \d+ s last, \d+ s at most\. ws:/ }).waitFor()
+  await admin.getByText('1 hour', { exact: true }).click()
+  await admin.getByRole('img', { name: /^Latency of the nodes in the last hour\. ws:.*: \d+ ms last, \d+ ms at most\.$/ }).waitFor()
+
   await to(admin, /^Audit log/).click()
   await view(admin, 'audit').getByText('a shop that we know').first().waitFor()
+
+  // The operator makes a link for one payment. A payer opens it, pays, and it is used up.
+  await to(operator, 'Payment links').click()
+  const links = view(operator, 'links')
+  await links.getByText('No payment links yet').waitFor()
+  await everyLook(operator, 'dashboard-no-links')
+  await links.getByRole('button', { name: 'New payment link' }).click()
+  await operator.getByRole('dialog').getByLabel('Amount in USDT').fill('12.5')
+  await operator.getByRole('dialog').getByLabel('Description').fill('Invoice 2026-117')
+  await operator.getByRole('dialog').getByLabel('User').fill('reader_8')
+  await everyLook(operator, 'dashboard-new-link')
+  await operator.getByRole('dialog').getByRole('button', { name: 'Create link' }).click()
+  const linkRow = links.getByRole('row', { name: /Invoice 2026-117/ })
+  await linkRow.getByText('0 of 1').waitFor()
+  await linkRow.getByRole('button', { name: /^Copy/ }).click()
+  const url = await linkRow.getByRole('link').getAttribute('href')
+  await copied(operator, 'the link', url)
+  await payer.goto(api + new URL(url).pathname)
+  await everyLook(payer, 'link')
+  await payer.goto(api + new URL(url).pathname + '?lang=ar')
+  await accessible(payer, 'link in Arabic')
+  await shot(payer, 'link-arabic')
+  await payer.getByRole('link', { name: 'English' }).click()
+  await operator.reload()
+  await linkRow.getByText('0 of 1').waitFor()
+  assert.equal(await linkRow.getByText(/^\d+ open$/).count(), 0, 'nothing is created before a payer presses the button')
+  await payer.getByRole('button', { name: 'Pay 12.50 USDT' }).tap()
+  await payer.waitForURL('**/payment/*')
+  await operator.reload()
+  await linkRow.getByText('1 open').waitFor()
+  const checkout = new URL(payer.url()).pathname
+  const second = await open(new URL(url).pathname, { javaScriptEnabled: false })
+  await second.getByText('A payment through this link is under way.').waitFor()
+  await payer.goto(api + new URL(url).pathname) // leads back to the open payment
+  assert.equal(new URL(payer.url()).pathname, checkout)
+  await payer.getByRole('button', { name: 'Pay with Test Wallet' }).tap()
+  await payer.getByText('Sent. Please do not pay again').waitFor()
+  await mine(12)
+  await payer.locator('[data-part=clock][data-status=PAID]').waitFor({ state: 'attached', timeout: 60_000 })
+  payer.check()
+  await second.reload()
+  await second.getByText('This link has been used already.').waitFor()
+  await shot(second, 'link-used')
+  second.check()
+  await operator.reload()
+  await linkRow.getByText('USED UP').waitFor()
+  await linkRow.getByText('1 of 1').waitFor()
+  await links.getByRole('button', { name: 'New payment link' }).click()
+  await operator.getByRole('dialog').getByLabel('Amount in USDT').fill('5')
+  await operator.getByRole('dialog').getByLabel('Description').fill('Donation')
+  await operator.getByRole('dialog').getByLabel('How many payments').fill('')
+  await operator.getByRole('dialog').getByRole('button', { name: 'Create link' }).click()
+  const donation = links.getByRole('row', { name: /Donation/ })
+  await donation.getByText('ACTIVE').waitFor()
+  await everyLook(operator, 'dashboard-links')
+  await donation.getByRole('button', { name: /^Disable/ }).click()
+  await operator.getByRole('dialog').getByRole('button', { name: 'Disable' }).click()
+  await donation.getByText('DISABLED').waitFor()
 
   // The shop gets limits of its own.
   await to(admin, /^Operators/).click()
@@ -168,7 +233,7 @@ test('from the application to the balance', async () => {
   const dialog = admin.getByRole('dialog')
   await dialog.getByText('Setting: 0.01').waitFor()
   admin.expected.push('400')
-  await dialog.getByLabel('Smallest amount').fill('2,50')
+  await dialog.getByLabel('Smallest amount').fill('2x50')
   await dialog.getByRole('button', { name: 'Save' }).click()
   await dialog.getByText('must be an amount').waitFor()
   await dialog.getByLabel('Smallest amount').fill('2.5')
@@ -336,6 +401,17 @@ test('rejecting a payment, settings and the second factor', async () => {
   content.check()
   await page.goto(`${api}/dashboard.html#settings`)
   await until('the settings are there', async () => !await page.getByLabel('Return origins').isDisabled())
+
+  // Notifications: the password confirms what is told by mail.
+  const exceptions = page.getByLabel('Payments that need attention')
+  assert.equal(await exceptions.isChecked(), true)
+  await exceptions.uncheck()
+  await page.getByRole('button', { name: 'Set the notifications' }).click()
+  await page.getByRole('dialog').getByLabel('Your password').fill(stack.operator.password)
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+  await page.getByText('Saved.').first().waitFor()
+  await page.reload()
+  await until('the notifications are kept', async () => !await exceptions.isChecked())
 
   // Confirmations by amount: steps below the installation's number are refused, and a payment above a step waits longer.
   const steps = page.getByLabel('Steps')

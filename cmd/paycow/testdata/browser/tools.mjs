@@ -207,3 +207,70 @@ export async function until(what, look, seconds = 60) {
 export async function copied(page, what, text) {
   await until(`${what} is copied`, async () => await page.evaluate(() => navigator.clipboard.readText()) === text)
 }
+
+// The languages of the pages, as their choice offers them.
+export const languages = ['en', 'de', 'es', 'fr', 'pt', 'ar', 'zh']
+
+// sameEverywhere matches what is the same in every language: names of products, ids, and words for developers.
+export const sameEverywhere = /^(PayCow|Temporal|https:\/\/|\W*USDT\W*|[0-9a-f]{16}|[0-9a-f]{24}|[a-z]+\.[a-z]+ \S+)$/
+
+// pseudo puts the texts that scripts show into brackets. unwrapped then returns what a page shows that is neither such a text
+// nor one of the language's catalogue, so that nothing stays in English unnoticed.
+const catalogue = (tag) => JSON.parse(readFileSync(new URL(`../../../../web/messages/app.${tag}.json`, import.meta.url), 'utf8'))
+const texts = (tag) => Object.values(catalogue(tag)).flatMap((text) => (typeof text === 'string' ? [text] : Object.values(text)))
+
+export async function pseudo(page, tag) {
+  const wrap = (text) => (typeof text === 'string' ? `⟦${text}⟧` : Object.fromEntries(Object.entries(text).map(([form, one]) => [form, `⟦${one}⟧`])))
+  const wrapped = Object.fromEntries(Object.entries(catalogue(tag)).map(([key, text]) => [key, wrap(text)]))
+  await page.route(`**/app-texts.${tag}.js`, (route) => route.fulfill({ contentType: 'text/javascript', body: `window.paycowTexts = ${JSON.stringify(wrapped)};` }))
+}
+
+export async function unwrapped(page, tag, exceptions) {
+  const known = texts(tag).map((text) => text.split(/<[^>]*>/)).flat().map((text) => text.trim()).filter(Boolean)
+  const shown = await page.evaluate(() => {
+    const found = []
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    let open = 0
+    while (walk.nextNode()) {
+      const node = walk.currentNode
+      const before = open
+      for (const letter of node.data) open += letter === '⟦' ? 1 : letter === '⟧' ? -1 : 0
+      const isOwn = node.parentElement.closest('code,data,time,bdi,script,noscript,[lang]:not(html),[data-me]') // user data, and names in their own language
+      if (!isOwn && before === 0 && !node.data.includes('⟦')) found.push(node.data.trim())
+    }
+    for (const element of document.querySelectorAll('[aria-label],[placeholder],[alt]')) {
+      for (const name of ['aria-label', 'placeholder', 'alt']) found.push((element.getAttribute(name) ?? '').trim())
+    }
+    return found.filter((text) => !text.includes('⟦'))
+  })
+  return [...new Set(shown)].filter((text) => /\p{Letter}/u.test(text) && !known.includes(text) && !exceptions.test(text))
+}
+
+// openView shows a view of an app page and waits for its content.
+export async function openView(page, name) {
+  await page.evaluate((hash) => { location.hash = hash }, name)
+  await page.locator(`[data-view="${name.split(/[/?]/)[0]}"]:not([hidden])`).waitFor()
+  await page.waitForLoadState('networkidle')
+}
+
+// everyLanguage looks at views of an app page in each language but English, which other tests look at. A language looks at a
+// quarter of them, and at all for screenshots.
+export async function everyLanguage(page, path, name, views) {
+  for (const [i, language] of languages.slice(1).entries()) {
+    await page.goto(`${api}${path}?lang=${language}`)
+    assert.equal(await page.locator('html').getAttribute('lang'), language)
+    const isShot = process.env.PAYCOW_SCREENSHOTS && ['de', 'ar', 'zh'].includes(language)
+    for (const [j, view] of views.entries()) {
+      if (j % 4 !== i % 4 && !isShot) continue
+      await openView(page, view)
+      const what = `${name}-${view.split(/[/?]/)[0]}-${language}`
+      await accessible(page, what)
+      if (!isShot) continue
+      await shot(page, what)
+      await page.setViewportSize({ width: 360, height: 740 })
+      await accessible(page, what + '-phone')
+      await shot(page, what + '-phone')
+      await page.setViewportSize({ width: 1280, height: 900 })
+    }
+  }
+}

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { createServer } from 'node:http'
 import { test, after, before } from 'node:test'
-import { accessible, call, close, copied, create, everyLook, logIn, open, stack, until } from './tools.mjs'
+import { accessible, api, call, close, copied, create, everyLook, logIn, open, openView, pseudo, sameEverywhere, stack, until, unwrapped } from './tools.mjs'
 import { Webhook, WebhookVerificationError } from 'standardwebhooks'
 
 // shop is the operator's server. It keeps what arrives and answers with shop.status.
@@ -180,6 +180,18 @@ test('an endpoint, from its first event to its end', async () => {
   await row.getByText('Orders').waitFor()
   await everyLook(page, 'webhooks')
   await row.getByRole('link').click()
+
+  // Nothing about an endpoint or a delivery stays in English, but the names of events and what the server has recorded.
+  const endpoint = new URL(page.url()).hash.slice(1)
+  await pseudo(page, 'de')
+  await page.goto(api + '/dashboard.html?lang=de')
+  await openView(page, endpoint)
+  assert.deepEqual(await unwrapped(page, 'de', sameEverywhere), [], 'an endpoint')
+  await openView(page, (await inView(page, 'webhook').locator('tbody a').first().getAttribute('href')).slice(1))
+  assert.deepEqual(await unwrapped(page, 'de', sameEverywhere), [], 'a delivery')
+  await page.goto(api + '/dashboard.html?lang=en')
+  await openView(page, endpoint)
+
   await page.getByRole('button', { name: 'Delete' }).click()
   await accessible(page, 'the question before deleting')
   await dialog(page).getByRole('button', { name: 'Delete' }).click()
