@@ -28,6 +28,9 @@ func NodeStates() []NodeState {
 // IsUsable reports whether the answers of a node in this state count.
 func (s NodeState) IsUsable() bool { return s == NodeOK || s == NodeSlow }
 
+// IsAnswering reports whether a node in this state answers calls, so that its latency means something.
+func (s NodeState) IsAnswering() bool { return s != NodeErroring && s != NodeRateLimited }
+
 // NodeHealth is what the worker that watches the chain last knew about a node.
 type NodeHealth struct {
 	Network string `gorm:"primaryKey"`

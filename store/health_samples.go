@@ -31,10 +31,13 @@ func (s *Store) sampleHealth(tx *gorm.DB, network string, nodes []models.NodeHea
 	}
 	samples := []models.HealthSample{{Network: network, Minute: minuteOf(now), LagMillis: lag(cursor.BlockTime)}}
 	for _, node := range nodes {
-		samples = append(samples, models.HealthSample{
+		sample := models.HealthSample{
 			Network: network, Node: node.Name, Minute: minuteOf(now), LagMillis: lag(node.HeadTime),
-			LatencyMillis: &node.LatencyMillis,
-		})
+		}
+		if node.State.IsAnswering() { // else it is what it was when the node answered last
+			sample.LatencyMillis = &node.LatencyMillis
+		}
+		samples = append(samples, sample)
 	}
 	worst := func(column string) clause.Expr {
 		kept, news := "health_samples."+column, "excluded."+column

@@ -13,8 +13,8 @@
     { title: t('Amount'), class: 'nowrap', cell: (link) => el('strong', {}, amount(link.amount), ' USDT') },
     { title: t('Status'), cell: (link) => badge(link.status) },
     { title: t('Uses'), label: true, class: 'nowrap', cell: (link) => el('span', {}, usesOf(link)) },
-    { title: t('Until'), label: true, class: 'nowrap', cell: (link) => (link.activeUntil ? time(link.activeUntil) : document.createTextNode(t('No end'))) },
-    { title: t('Created'), label: true, class: 'nowrap', cell: (link) => time(link.createdAt) },
+    { title: t('Until'), label: true, cell: (link) => (link.activeUntil ? time(link.activeUntil) : document.createTextNode(t('No end'))) },
+    { title: t('Created'), label: true, cell: (link) => time(link.createdAt) },
   ];
 
   async function create() {
