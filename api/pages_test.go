@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -49,4 +50,14 @@ func TestErrorsAreInTheLanguageOfTheirReader(t *testing.T) {
 	require.Contains(t, page.body, "Keine Zahlung hat diese ID.")
 	answer := f.call(f.account, http.MethodGet, "/api/payment/000000000000000000000000", "", "Accept-Language", "de")
 	require.Contains(t, answer.body, "No payment has this id.")
+}
+
+// Where the installation is reached over https, the choice of a language is not sent over http.
+func TestTheLanguageCookieIsForHTTPS(t *testing.T) {
+	t.Parallel()
+	f := setup(t, func(c *Config) {
+		c.PublicURL, c.TrustedProxies = "https://paycow.test", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
+	got := f.call(f.account, http.MethodGet, "/login.html?lang=ar", "", "X-Forwarded-Proto", "https")
+	require.Contains(t, got.header.Get("Set-Cookie"), "; Secure")
 }

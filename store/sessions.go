@@ -37,7 +37,7 @@ func (s *Store) CreateSession(
 		if session.IsNewDevice {
 			err := s.notify(tx, models.Notice{
 				Account: account.Subject(), Kind: models.NoticeSecurity,
-				Text: "Somebody logged in with a browser that had not logged in before, from the network address " +
+				Text: "Somebody logged in from a new browser, at the network address " +
 					session.Address + ".",
 			})
 			if err != nil {

@@ -52,7 +52,7 @@ func accessCommands(role models.Role) []*cli.Command {
 			Name: change.name, Usage: change.usage,
 			Flags: append(settingFlags(), emailFlag("the account's e-mail address")),
 			Action: func(ctx context.Context, cmd *cli.Command) error {
-				return withStore(ctx, cmd, func(s Settings, db *store.Store) error {
+				return changeAccounts(ctx, cmd, func(s Settings, db *store.Store) error {
 					return changeAccess(ctx, s, db, role, cmd.String("email"), change, cmd.Root().Writer)
 				}, change.needed...)
 			},

@@ -16,6 +16,7 @@ func TestAccessCommands(t *testing.T) {
 	db := newTestStore(t)
 	keys, err := secrets.NewKeyring(make([]byte, 32))
 	require.NoError(t, err)
+	require.NoError(t, db.UseMasterKey(t.Context(), keys, nil))
 	s := Settings{PublicURL: "https://pay.example.com", MasterKey: make([]byte, 32)}
 	credential, _, err := createOperator(t.Context(), db, keys, "shop@example.org", "Shop", "")
 	require.NoError(t, err)
@@ -41,6 +42,15 @@ func TestAccessCommands(t *testing.T) {
 			require.Contains(t, out, email)
 		}
 	}
+	operator, err := db.OperatorByEmail(t.Context(), "shop@example.org")
+	require.NoError(t, err)
+	require.NoError(t, db.CreateMember(t.Context(), models.Member{
+		ID: models.NewID(), OperatorID: operator.ID, Email: "books@example.org", Role: models.MemberDeveloper,
+	}, models.AuditEntry{Actor: models.ActorCLI, Action: "member_invited"}))
+	_, err = run(models.RoleOperator, "books@example.org", accessChange{do: unlock})
+	require.NoError(t, err)
+	_, err = run(models.RoleOperator, "books@example.org", accessChange{do: revokeKeys})
+	require.ErrorContains(t, err, "belong to the shop", "a member who leaves must not stop the shop")
 	_, err = run(models.RoleAdmin, "root@example.org", accessChange{do: setDisabled(true)})
 	require.ErrorContains(t, err, "the last admin")
 	_, err = run(models.RoleAdmin, "shop@example.org", accessChange{do: unlock})

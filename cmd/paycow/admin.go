@@ -30,7 +30,7 @@ func adminCommand(in *os.File) *cli.Command {
 				if err != nil {
 					return fmt.Errorf("%q is %w", cmd.String("email"), err)
 				}
-				return withStore(ctx, cmd, func(_ Settings, db *store.Store) error {
+				return changeAccounts(ctx, cmd, func(_ Settings, db *store.Store) error {
 					if _, err := db.AdminByEmail(ctx, email); err == nil {
 						return errAdminExists(email)
 					} else if !errors.Is(err, models.ErrNotFound) {

@@ -44,6 +44,14 @@ func TestAdminCreate(t *testing.T) {
 	out, err := run("a long enough password\nand more\n", "admin", "create", "--email", "Admin@Example.org")
 	require.NoError(t, err, out)
 	require.NotContains(t, out, "a long enough password")
+	const nobody = "Nobody is told of this by mail: that needs PAYCOW_SMTP_URL"
+	require.Contains(t, out, nobody)
+	t.Setenv("PAYCOW_SMTP_URL", "smtp://localhost")
+	t.Setenv("PAYCOW_MAIL_FROM", "pay@example.org")
+	t.Setenv("PAYCOW_MASTER_KEY", strings.Repeat("ab", 32))
+	out, err = run("a long enough password\n", "admin", "create", "--email", "second@example.org")
+	require.NoError(t, err, out)
+	require.NotContains(t, out, nobody)
 	out, err = run("another long password\n", "admin", "create", "--email", "admin@example.org")
 	require.Error(t, err)
 	require.Contains(t, out, "already")
@@ -57,5 +65,5 @@ func TestAdminCreate(t *testing.T) {
 	require.True(t, ok)
 	entries, _, err := db.ListAudit(t.Context(), store.AuditFilter{Action: "admin_created"})
 	require.NoError(t, err)
-	require.Len(t, entries, 1)
+	require.Len(t, entries, 2)
 }

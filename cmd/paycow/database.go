@@ -55,6 +55,22 @@ func withStore(
 	return errors.Join(call(s, db), db.Close())
 }
 
+// changeAccounts is withStore for a command that changes an account. It says so if nobody is told of that by mail.
+func changeAccounts(
+	ctx context.Context, cmd *cli.Command, call func(s Settings, db *store.Store) error, needed ...string,
+) error {
+	return withStore(ctx, cmd, func(s Settings, db *store.Store) error {
+		if err := call(s, db); err != nil {
+			return err
+		}
+		if !s.sendsMails() || len(s.MasterKey) == 0 {
+			fmt.Fprintln(cmd.Root().ErrWriter,
+				"Nobody is told of this by mail: that needs PAYCOW_SMTP_URL, PAYCOW_MAIL_FROM and PAYCOW_MASTER_KEY.")
+		}
+		return nil
+	}, needed...)
+}
+
 func migrateCommand() *cli.Command {
 	return &cli.Command{
 		Name: "migrate", Usage: "bring the database's schema up to date; safe to repeat", Flags: settingFlags(),
