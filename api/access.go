@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -126,9 +127,19 @@ func disableAdmin(disabled bool) accessChange {
 
 // makePasswordLink makes a link with which the account's owner sets a password. The admin passes it on.
 func makePasswordLink(s *Server, c *gin.Context, account models.Account) (gin.H, error) {
+	url, expiresAt, err := s.newPasswordLink(c, account)
+	if err != nil {
+		return nil, err
+	}
+	return gin.H{"url": url, "expiresAt": instant(expiresAt)}, nil
+}
+
+// newPasswordLink makes a link with which an account sets its password, and returns its address and its end. Returns
+// models.ErrNotFound when the account is gone.
+func (s *Server) newPasswordLink(c *gin.Context, account models.Account) (url string, expiresAt time.Time, err error) {
 	token, hash, err := secrets.NewLinkToken(s.MasterKey)
 	if err != nil {
-		return nil, fmt.Errorf("make a link: %w", err)
+		return "", time.Time{}, fmt.Errorf("make a link: %w", err)
 	}
 	link := models.PasswordLink{
 		TokenHash: hash, Role: account.Role, AccountID: account.ID, ExpiresAt: s.Clock().Add(models.PasswordLinkLifetime),
@@ -136,9 +147,9 @@ func makePasswordLink(s *Server, c *gin.Context, account models.Account) (gin.H,
 	err = s.Store.PutPasswordLink(c.Request.Context(), link,
 		aboutAccount(c, account, "password_link_made", "Made a link to set a password."))
 	if err != nil {
-		return nil, err
+		return "", time.Time{}, err
 	}
-	return gin.H{"url": PasswordLinkURL(s.PublicURL, token), "expiresAt": instant(link.ExpiresAt)}, nil
+	return PasswordLinkURL(s.PublicURL, token), link.ExpiresAt, nil
 }
 
 // PasswordLinkURL returns the address of the page that takes a new password. The token is in its fragment, which

@@ -244,11 +244,10 @@ type approvalLink struct {
 // e-mail address belongs to whoever uses it; where that is not possible, the admin passes it on.
 func (s *Server) sendApprovalLink(c *gin.Context, operator models.Operator) (*approvalLink, error) {
 	account := models.Account{Role: models.RoleOperator, ID: operator.ID, Email: operator.Email}
-	made, err := makePasswordLink(s, c, account)
+	link, _, err := s.newPasswordLink(c, account)
 	if err != nil {
 		return nil, err
 	}
-	link, _ := made["url"].(string)
 	if s.Mail == nil {
 		return &approvalLink{URL: &link}, nil
 	}

@@ -22,7 +22,7 @@ func (s *Server) newNotificationsView(wanted models.NotificationSettings) notifi
 }
 
 func (s *Server) notifications(c *gin.Context) error {
-	operator, err := s.Store.Operator(c.Request.Context(), personOfRequest(c).account.ID)
+	operator, err := s.Store.Operator(c.Request.Context(), personOfRequest(c).account.OperatorID)
 	if err != nil {
 		return fmt.Errorf("read the operator: %w", err)
 	}
@@ -54,10 +54,10 @@ func (s *Server) putNotifications(c *gin.Context) error {
 		return err
 	}
 	onOrOff := map[bool]string{true: "on", false: "off"}
-	entry := auditOf(c, who.account, "notifications_changed",
+	entry := auditOfOperator(c, who.account, "notifications_changed",
 		"Changed the mails about this account. Security: %s. Payment exceptions: %s.",
 		onOrOff[wanted.Security], onOrOff[wanted.Exceptions])
-	if err := s.Store.SetNotifications(c.Request.Context(), who.account.ID, wanted, entry); err != nil {
+	if err := s.Store.SetNotifications(c.Request.Context(), who.account.OperatorID, wanted, entry); err != nil {
 		return fmt.Errorf("store what the operator is told by mail: %w", err)
 	}
 	writeJSON(c, http.StatusOK, s.newNotificationsView(wanted))

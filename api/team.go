@@ -186,16 +186,14 @@ func (s *Server) writeMemberLink(c *gin.Context, status int, operator models.Ope
 	if err != nil {
 		return fmt.Errorf("read the member: %w", err)
 	}
-	made, err := makePasswordLink(s, c, account)
+	url, expiresAt, err := s.newPasswordLink(c, account)
 	if errors.Is(err, models.ErrNotFound) {
 		return errUnknownMember.because(err) // removed meanwhile
 	}
 	if err != nil {
 		return err
 	}
-	link := memberLink{}
-	url, _ := made["url"].(string)
-	link.ExpiresAt, _ = made["expiresAt"].(instant)
+	link := memberLink{ExpiresAt: instant(expiresAt)}
 	if s.Mail == nil {
 		link.URL = &url
 	} else {

@@ -9,7 +9,7 @@ type MemberRole string
 const (
 	MemberOwner      MemberRole = "owner"
 	MemberDeveloper  MemberRole = "developer"  // reads; manages API keys and webhooks
-	MemberAccountant MemberRole = "accountant" // reads payments, balance, ledger and events
+	MemberAccountant MemberRole = "accountant" // reads payments, payment links, balance, ledger and events
 )
 
 // MemberRoles returns the roles that an owner can give.

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,8 +65,8 @@ func (s *Store) account(ctx context.Context, role models.Role, where, value stri
 func (s *Store) CreateAdmin(ctx context.Context, admin models.Admin) error {
 	admin.CreatedAt, admin.UpdatedAt = s.orNow(admin.CreatedAt), s.orNow(admin.UpdatedAt)
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		if _, taken, err := s.memberWith(tx, admin.Email); err != nil || taken {
-			return cmp.Or(err, models.ErrAlreadyExists)
+		if err := s.freeAddress(tx, admin.Email); err != nil {
+			return err
 		}
 		if err := tx.Create(&admin).Error; err != nil {
 			return err

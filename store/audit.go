@@ -61,12 +61,15 @@ func (s *Store) ListAudit(
 		if err != nil {
 			return nil, "", wrap(err, "find who is in the audit log")
 		}
-		actors := append(pluck(accounts, models.Account.Actor), f.Who)
-		if strings.Contains(f.Who, "@") { // of a member who may be removed
-			actors = append(actors, models.Account{Role: models.RoleMember, Email: strings.ToLower(f.Who)}.Actor())
-		}
-		if isID(f.Who) { // of an operator whose row may be gone
-			actors = append(actors, models.Account{Role: models.RoleOperator, ID: f.Who}.Actor())
+		actors := pluck(accounts, models.Account.Actor)
+		if len(actors) == 0 { // what acts without an account, or somebody whose row is gone
+			actors = []string{f.Who}
+			if strings.Contains(f.Who, "@") {
+				actors = append(actors, models.Account{Role: models.RoleMember, Email: strings.ToLower(f.Who)}.Actor())
+			}
+			if isID(f.Who) {
+				actors = append(actors, models.Account{Role: models.RoleOperator, ID: f.Who}.Actor())
+			}
 		}
 		query = query.Where("actor IN ?", actors) // one actor as a rule, so the index gives the order
 	}
@@ -117,8 +120,10 @@ func (s *Store) accountsCalled(ctx context.Context, name string) (accounts []mod
 	return accounts, nil
 }
 
-// isID reports whether a text has the length of an id of ours.
-func isID(text string) bool { return len(text) == models.IDDigits }
+// isID reports whether a text may be an id of ours.
+func isID(text string) bool {
+	return len(text) == models.IDDigits && strings.Trim(text, "0123456789abcdef") == ""
+}
 
 // subjectsCalled returns the subjects that a text means: the text itself, and the accounts and payments that it names,
 // whether their rows are still there or not.

@@ -19,7 +19,7 @@ var mailTexts = map[models.NoticeKind]mailText{
 	models.NoticeAccount: {subject: "Your account", where: "/dashboard.html"},
 	models.NoticeSecurity: {
 		subject: "Security of your account", where: "/dashboard.html#security",
-		advice: "If this was not you, change your password, log out everywhere and revoke your API keys.",
+		advice: "If this was not you, change your password and log out everywhere.",
 	},
 	models.NoticeExceptions: {
 		subject: "Payments that need attention", where: "/dashboard.html#payments",
@@ -66,6 +66,9 @@ func (s *Store) message(group noticeGroup, name string, notices []models.Notice)
 	}
 	if words.advice != "" {
 		body.WriteString(words.advice + "\n")
+	}
+	if isShop && group.Kind == models.NoticeSecurity {
+		body.WriteString("Revoke API keys that somebody may have seen.\n")
 	}
 	fmt.Fprintf(&body, "More: %s%s\n", s.publicURL, words.where)
 	if isShop {

@@ -69,12 +69,12 @@ func TestNoticesAreComplete(t *testing.T) {
 	for _, action := range models.AuditActions() {
 		actions = append(actions, action.Name)
 	}
-	for action, kind := range noticesOf {
+	for action, kind := range noticeKinds {
 		require.Contains(t, actions, action)
 		require.Contains(t, models.NoticeKinds(), kind)
 	}
 	for _, action := range actions {
-		_, isTold := noticesOf[action]
+		_, isTold := noticeKinds[action]
 		require.NotEqual(t, isTold, slices.Contains(toldToNobody, action), "%s: is it told to somebody or to nobody?", action)
 	}
 }
@@ -109,7 +109,7 @@ func TestMailsAboutAccounts(t *testing.T) {
 		require.Len(t, admins, 2, "a disabled admin gets no mails")
 		for _, mail := range admins {
 			require.Equal(t, "PayCow: Admins (4)", mail.Subject)
-			require.Contains(t, mail.Text, "Admin created. b@admin.example was made an admin. It was done by Command line.\n")
+			require.Contains(t, mail.Text, "Admin created. b@admin.example was made an admin. It was done on the command line.\n")
 			require.Contains(t, mail.Text, "Admin disabled. Disabled gone@admin.example. It was done by a@admin.example.\n")
 		}
 
@@ -385,6 +385,21 @@ func TestMailsOfForgedRows(t *testing.T) {
 		require.NoError(t, f.writer.Exec("UPDATE mails SET recipient = 'thief@example.org' WHERE sent_at IS NULL").Error)
 		require.Empty(t, f.sendMails(t))
 		later(24 * time.Hour)
+		require.Empty(t, f.sendMails(t))
+
+		// A notice goes to nobody else, and an old mail or notice not again.
+		f.act(t, subject, "key_created", subject, "Made the API key pk_4.")
+		require.NoError(t, f.writer.Exec("UPDATE notices SET account = 'admin:all'").Error)
+		require.Empty(t, f.sendMails(t))
+		later(time.Hour)
+		f.act(t, subject, "key_created", subject, "Made the API key pk_5.")
+		require.NoError(t, f.writer.Exec("UPDATE notices SET at = ?", f.now().Add(-time.Hour)).Error)
+		require.Empty(t, f.sendMails(t))
+		later(time.Hour)
+		f.act(t, subject, "key_created", subject, "Made the API key pk_6.")
+		require.Len(t, f.sendMails(t), 1)
+		later(mailsKept / 2)
+		require.NoError(t, f.writer.Exec("UPDATE mails SET sent_at = NULL, created_at = ?, next_try_at = ?", f.now(), f.now()).Error)
 		require.Empty(t, f.sendMails(t))
 	})
 }

@@ -145,25 +145,26 @@ func endMembersSessions(tx *gorm.DB, operatorID string) error {
 	return nil
 }
 
-// freeAddress ends an invitation that nobody has accepted, because the operator with the address is approved: a shop
-// cannot keep another one out by inviting its address. Returns models.ErrAlreadyExists when a member has the address.
+// freeAddress ends an invitation that nobody has accepted, because an operator or an admin gets its address: a shop cannot
+// keep anybody out by inviting. Returns models.ErrAlreadyExists when a member has the address.
 func (s *Store) freeAddress(tx *gorm.DB, email string) error {
 	member, taken, err := s.memberWith(tx, email)
 	if err != nil || !taken {
 		return err
 	}
-	if member.PasswordHash != "" {
-		return models.ErrAlreadyExists
+	ended := tx.Where("id = ? AND password_hash = ''", member.ID).Delete(&models.Member{})
+	if ended.Error != nil {
+		return fmt.Errorf("delete an invitation: %w", ended.Error)
 	}
-	if err := tx.Where("id = ?", member.ID).Delete(&models.Member{}).Error; err != nil {
-		return fmt.Errorf("delete an invitation: %w", err)
+	if ended.RowsAffected == 0 { // it was accepted, perhaps a moment ago
+		return models.ErrAlreadyExists
 	}
 	if err := dropPasswordLink(tx, models.Account{Role: models.RoleMember, ID: member.ID}); err != nil {
 		return err
 	}
 	return s.audit(tx, models.AuditEntry{
 		Actor: models.ActorSystem, Action: "member_removed", Subject: "operator:" + member.OperatorID,
-		Detail: fmt.Sprintf("Ended the invitation of %s: the address is that of a shop that was approved.", member.Email),
+		Detail: fmt.Sprintf("Ended the invitation of %s: the address got a login of its own.", member.Email),
 	})
 }
 

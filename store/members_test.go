@@ -98,6 +98,15 @@ func TestAnAlteredLinkIsNone(t *testing.T) {
 			_, err = f.PasswordLink(ctx, hash)
 			require.ErrorIs(t, err, models.ErrNotFound, forged)
 		}
+		// Nor does the link of the owner take the token of somebody else.
+		mine := []byte("mine")
+		require.NoError(t, f.PutPasswordLink(ctx, models.PasswordLink{
+			TokenHash: []byte("the owner's"), Role: owner.Role, AccountID: owner.ID, ExpiresAt: f.now().Add(time.Hour),
+		}, did("link")))
+		require.NoError(t, f.writer.Model(&models.PasswordLink{}).Where("account_id = ?", owner.ID).
+			UpdateColumn("token_hash", mine).Error)
+		_, err := f.PasswordLink(ctx, mine)
+		require.ErrorIs(t, err, models.ErrNotFound)
 	})
 }
 
@@ -137,6 +146,14 @@ func TestOneAddressHasOneLogin(t *testing.T) {
 		require.NoError(t, f.CreateAdmin(ctx, admin))
 		require.ErrorIs(t, f.invite(t, owner.ID, admin.Email, models.MemberDeveloper), models.ErrAlreadyExists)
 		require.ErrorIs(t, f.CreateAdmin(ctx, models.Admin{ID: models.NewID(), Email: "books@example.org"}), models.ErrAlreadyExists)
+		for _, email := range []string{"next-admin@example.org", "next-shop@example.org"} {
+			require.NoError(t, f.invite(t, owner.ID, email, models.MemberDeveloper))
+		}
+		require.NoError(t, f.CreateAdmin(ctx, models.Admin{ID: models.NewID(), Email: "next-admin@example.org"}))
+		require.NoError(t, f.CreateOperator(ctx, models.Operator{
+			ID: models.NewID(), Email: "next-shop@example.org", Status: models.OperatorActive,
+		}, nil))
+		require.Equal(t, models.RoleOperator, f.account(t, "next-shop@example.org").Role)
 
 		require.True(t, register("new@example.org"), "a stranger applies in the name of somebody else")
 		applicant, err := f.OperatorByEmail(ctx, "new@example.org")

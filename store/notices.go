@@ -18,9 +18,9 @@ func (s *Store) UseMail() { s.mails = true }
 // SendsMail reports whether notices are written.
 func (s *Store) SendsMail() bool { return s.mails }
 
-// noticesOf names the actions of the audit log that somebody is told of. An approval is not among them: it has a mail
+// noticeKinds names the actions of the audit log that somebody is told of. An approval is not among them: it has a mail
 // of its own, with a link that no row holds.
-var noticesOf = map[string]models.NoticeKind{
+var noticeKinds = map[string]models.NoticeKind{
 	"operator_suspended":   models.NoticeAccount,
 	"operator_reactivated": models.NoticeAccount,
 	// Whoever took over an account would switch its mails off: the last one says so.
@@ -60,26 +60,37 @@ var noticesOf = map[string]models.NoticeKind{
 
 // noticeOf returns the notice of an entry of the audit log. ok is false if nobody is told of it.
 func noticeOf(entry models.AuditEntry) (notice models.Notice, ok bool) {
-	kind, ok := noticesOf[entry.Action]
+	kind, ok := noticeKinds[entry.Action]
 	notice = models.Notice{Account: entry.Subject, Kind: kind, Text: models.AuditText(entry.Action) + ". " + entry.Detail}
 	switch kind {
 	case models.NoticeApplications, models.NoticeAlarms:
 		notice.Account = models.AllAdmins
 	case models.NoticeAdmins:
 		notice.Account = models.AllAdmins
-		notice.Text += " It was done by " + models.ActorName(entry.Actor) + "."
+		notice.Text += " It was done " + byActor(entry.Actor) + "."
 	case models.NoticeAccount:
 		notice.Text = accountText(entry)
 	case models.NoticeSecurity, models.NoticeExceptions:
 		isMember := strings.HasPrefix(entry.Actor, string(models.RoleMember)+":")
 		if isMember {
-			notice.Text += " It was done by " + models.ActorName(entry.Actor) + "."
+			notice.Text += " It was done " + byActor(entry.Actor) + "."
 		}
 		if (isMember || entry.Actor == entry.Subject) && entry.Address != "" { // an operator does not learn where admins are
 			notice.Text += " It came from the network address " + entry.Address + "."
 		}
 	}
 	return notice, ok
+}
+
+// byActor says who did something, as the end of a sentence.
+func byActor(actor string) string {
+	switch actor {
+	case models.ActorCLI:
+		return "on the command line"
+	case models.ActorTemporal:
+		return "by hand in Temporal"
+	}
+	return "by " + models.ActorName(actor)
 }
 
 // accountText returns what an operator is told of a change of its account.

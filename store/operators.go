@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -22,8 +21,8 @@ func (s *Store) CreateOperator(ctx context.Context, operator models.Operator, cr
 		operator.EmailVerifiedAt = &operator.CreatedAt // whoever runs the command answers for it
 	}
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		if _, taken, err := s.memberWith(tx, operator.Email); err != nil || taken {
-			return cmp.Or(err, models.ErrAlreadyExists)
+		if err := s.freeAddress(tx, operator.Email); err != nil {
+			return err
 		}
 		if err := tx.Create(&operator).Error; err != nil {
 			return err

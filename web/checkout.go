@@ -179,7 +179,8 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 	}
 	waits := !p.IsTest && !p.Status.IsFinal() && (p.Status == models.StatusPending || page.IsPart)
 	page.ShowTime = waits && !isOver
-	page.ShowPay = page.ShowTime && p.Exception != models.ExceptionReverted && !c.IsExpected
+	isComing := c.IsExpected && c.OnItsWay >= missing // all of it: a part must not hide how to pay the rest
+	page.ShowPay = page.ShowTime && p.Exception != models.ExceptionReverted && !isComing
 	if page.Title, err = page.title(p.Status, missing); err != nil || p.Status.IsFinal() {
 		return page, err
 	}

@@ -201,7 +201,8 @@ func TestCheckoutShowsPendingTransfers(t *testing.T) {
 	require.NotContains(t, render(t, examplePayment(func(*models.Payment) {}), 0), "was seen on the network")
 }
 
-// While a transfer is expected in one of the next blocks, nobody is asked to send more. Later the page asks again.
+// While all that is due is expected in one of the next blocks, nobody is asked to send more. A part, or dust, hides nothing,
+// and later the page asks again.
 func TestNobodyPaysTwiceWhileATransferIsOnItsWay(t *testing.T) {
 	t.Parallel()
 	c := exampleCheckout(examplePayment(func(*models.Payment) {}), 0)
@@ -209,6 +210,11 @@ func TestNobodyPaysTwiceWhileATransferIsOnItsWay(t *testing.T) {
 		c.OnItsWay, c.IsExpected = 50*models.USDT, false
 		require.Contains(t, renderCheckout(t, c), asks)
 		c.IsExpected = true
+		for _, part := range []models.Amount{1, 50*models.USDT - 1} {
+			c.OnItsWay = part
+			require.Contains(t, renderCheckout(t, c), asks)
+		}
+		c.OnItsWay = 50 * models.USDT
 		require.NotContains(t, renderCheckout(t, c), asks)
 	}
 	page := renderCheckout(t, c)

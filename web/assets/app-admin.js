@@ -108,7 +108,7 @@
     'password-link': [t('Create a link to set a password')],
     'remove-totp': [t('Remove a lost second factor'), (name) => t('{name} is without a second factor, and logged out everywhere.', { name })],
     unlock: [t('Unlock after too many attempts to log in'), (name) => t('{name} is unlocked.', { name })],
-    'revoke-keys': [t('Revoke all API keys'), (name) => t('{name} is without an API key.', { name })],
+    'revoke-keys': [t('Revoke all API keys'), (name) => t('All API keys of {name} are revoked.', { name })],
     disable: [t('Disable'), (name) => t('{name} is disabled, and logged out everywhere.', { name })],
     enable: [t('Enable'), (name) => t('{name} is enabled.', { name })],
   };

@@ -69,7 +69,7 @@
         if (!isCurrent()) return;
         fill($('[data-list]', view), JSON.stringify(page.links), () => (page.links.length
           ? table(t('Payment links'), [...columns, { title: t('Change'), isQuiet: true, class: 'full', cell: (link) => el('div', { class: 'actions' }, actions(link)) }], page.links)
-          : empty(t('No payment links yet'), t('Create one to take a payment without a program: by e-mail, in a message or on a page.'))));
+          : empty(t('No payment links yet'), t('Create one to take a payment without writing code: by e-mail, in a message or on a page.'))));
         pager.show(page.nextCursor);
       },
     };

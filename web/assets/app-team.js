@@ -33,12 +33,12 @@
     const invite = $('[data-invite]', view);
     const path = (member) => '/api/team/' + encodeURIComponent(member.id);
 
-    // showLink shows a link that the owner can pass on.
+    // showLink says who got a link, and shows it if the owner is to pass it on.
     const showLink = ({ member, link }) => ask({
       title: t('Link for {name}', { name: member.email }),
-      text: [link.mailedTo ? parts('It was mailed to {address}.', { address: link.mailedTo }) : link.mailProblem ? parts('It was not mailed: {reason}', { reason: el('bdi', { lang: 'en' }, link.mailProblem) }) : '',
-        link.url && t('Pass it on in a way that nobody else reads.'),
-        t('With it the person sets a password. It works once, for 24 hours, and is not shown here again.'),
+      text: [link.mailedTo ? parts('It was mailed to {address}.', { address: link.mailedTo }) : link.mailProblem ? parts('It was not mailed: {reason}', { reason: el('bdi', { lang: 'en' }, link.mailProblem) }) : t('Pass it on in a way that nobody else reads.'),
+        link.mailProblem ? t('Try again later with “New link”.') : t('With it the person sets a password. It works once, for 24 hours.'),
+        link.url && t('It is not shown here again.'),
         link.url && copyable(link.url, t('Link'))].filter(Boolean),
       confirm: t('Done'), isNotice: true, run: async () => {},
     });

@@ -160,7 +160,7 @@
   const twoReadings = (text) => t('{text} can be read as two numbers. Write {whole} or {decimal}.', { text: text.trim(), whole: text.trim().replace(/[.,]/, ''), decimal: text.trim().replace(',', '.') + '0' });
 
   // typed returns a number of the API as a form shows it, so that decimal reads it.
-  const typed = (digits) => (digits && !decimal(digits) ? digits + '0' : digits ?? '');
+  const typed = (digits) => (digits === null || digits === undefined ? '' : decimal(String(digits)) || digits + '0');
 
   const isZero = (text) => /^[-+]?[0.]*$/.test(String(text));
 
