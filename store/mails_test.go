@@ -360,6 +360,7 @@ func TestMailsAboutExceptions(t *testing.T) {
 // What is in a shop's name stays in one line, and rows that this program did not write are never sent.
 func TestMailsOfForgedRows(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
+		thief := f.person(t, "thief@example.org")
 		later := f.withMail()
 		require.NoError(t, f.writer.Exec("UPDATE operators SET name = ?", "Shop\r\nBcc: thief@example.org").Error)
 		subject := "operator:" + f.operator.ID
@@ -389,7 +390,6 @@ func TestMailsOfForgedRows(t *testing.T) {
 
 		// A notice goes to nobody else, and an old mail or notice not again.
 		f.act(t, subject, "key_created", subject, "Made the API key pk_4.")
-		thief := f.person(t, "thief@example.org")
 		require.NoError(t, f.writer.Exec("UPDATE notices SET account = ?", thief.Subject()).Error)
 		require.Empty(t, f.sendMails(t))
 		later(time.Hour)
