@@ -237,6 +237,7 @@ test('from the application to the balance', async () => {
   await dialog.getByRole('button', { name: 'Save' }).click()
   await dialog.getByText('must be an amount').waitFor()
   await dialog.getByLabel('Smallest amount').fill('2.5')
+  await dialog.getByLabel('Open payments at most').fill('200')
   await everyLook(admin, 'admin-limits')
   await dialog.getByRole('button', { name: 'Save' }).click()
   await admin.getByText('The limits of Bookshop are saved').waitFor()
@@ -244,7 +245,9 @@ test('from the application to the balance', async () => {
   assert.match((await (await order(2)).json()).msg, /at least 2.50 USDT/)
   await limits()
   assert.equal(await dialog.getByLabel('Smallest amount').inputValue(), '2.50')
+  assert.equal(await dialog.getByLabel('Open payments at most').inputValue(), '200')
   await dialog.getByLabel('Smallest amount').fill('')
+  await dialog.getByLabel('Open payments at most').fill('')
   await dialog.getByRole('button', { name: 'Save' }).click()
   await until('the setting counts again', async () => (await order(2)).status === 200)
 
