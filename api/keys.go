@@ -174,8 +174,8 @@ func (s *Server) futureTime(body fields, name string) (*time.Time, error) {
 	return at, err
 }
 
-// time returns an optional field, a time in the form of RFC 3339; nil if it is not there. Its refusal asks for a time in
-// the future, which its callers demand.
+// time returns an optional field, a time in the form of RFC 3339; nil if it is not there. Its refusal asks for a time
+// in the future, which its callers demand.
 func (f fields) time(name string) (*time.Time, error) {
 	raw, isThere := f[name]
 	if !isThere {

@@ -93,8 +93,10 @@ func TestIdempotencyKeysOfLinks(t *testing.T) {
 	again := create(f.account, `{ "description": "Tea", "amount": "5.00" }`)
 	require.Equal(t, first.body, again.body)
 	require.Equal(t, "true", again.header.Get("Idempotent-Replayed"))
-	for _, more := range []string{`"amount":6`, `"amount":5,"userId":"u"`, `"amount":5,"maxUses":1`, `"amount":5,"expiresIn":300`, `"amount":5,"metadata":{"k":"v"}`,
-		`"amount":5,"returnUrl":"https://shop.example/"`, `"amount":5,"activeUntil":"2100-01-01T00:00:00Z"`} {
+	for _, more := range []string{
+		`"amount":6`, `"amount":5,"userId":"u"`, `"amount":5,"maxUses":1`, `"amount":5,"expiresIn":300`, `"amount":5,"metadata":{"k":"v"}`,
+		`"amount":5,"returnUrl":"https://shop.example/"`, `"amount":5,"activeUntil":"2100-01-01T00:00:00Z"`,
+	} {
 		got := create(f.account, `{"description":"Tea",`+more+`}`)
 		require.Equal(t, http.StatusUnprocessableEntity, got.status, more)
 	}

@@ -57,19 +57,9 @@ func (s *Store) ListAudit(
 ) (entries []models.AuditEntry, nextCursor string, err error) {
 	query := s.read(ctx).Table("audit_log")
 	if f.Who != "" {
-		accounts, err := s.accountsCalled(ctx, f.Who)
+		actors, err := s.actorsCalled(ctx, f.Who)
 		if err != nil {
 			return nil, "", wrap(err, "find who is in the audit log")
-		}
-		actors := pluck(accounts, models.Account.Actor)
-		if len(actors) == 0 { // what acts without an account, or somebody whose row is gone
-			actors = []string{f.Who}
-			if strings.Contains(f.Who, "@") {
-				actors = append(actors, models.Account{Role: models.RoleMember, Email: strings.ToLower(f.Who)}.Actor())
-			}
-			if isID(f.Who) {
-				actors = append(actors, models.Account{Role: models.RoleOperator, ID: f.Who}.Actor())
-			}
 		}
 		query = query.Where("actor IN ?", actors) // one actor as a rule, so the index gives the order
 	}
@@ -118,6 +108,23 @@ func (s *Store) accountsCalled(ctx context.Context, name string) (accounts []mod
 		}
 	}
 	return accounts, nil
+}
+
+// actorsCalled returns the actors that a text means. If no account is called so, these are what acts without one, and
+// whoever may have been called so and is gone.
+func (s *Store) actorsCalled(ctx context.Context, name string) ([]string, error) {
+	accounts, err := s.accountsCalled(ctx, name)
+	if err != nil || len(accounts) > 0 {
+		return pluck(accounts, models.Account.Actor), err
+	}
+	actors := []string{name}
+	if strings.Contains(name, "@") {
+		actors = append(actors, models.Account{Role: models.RoleMember, Email: strings.ToLower(name)}.Actor())
+	}
+	if isID(name) {
+		actors = append(actors, models.Account{Role: models.RoleOperator, ID: name}.Actor())
+	}
+	return actors, nil
 }
 
 // isID reports whether a text may be an id of ours.

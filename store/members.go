@@ -145,8 +145,8 @@ func endMembersSessions(tx *gorm.DB, operatorID string) error {
 	return nil
 }
 
-// freeAddress ends an invitation that nobody has accepted, because an operator or an admin gets its address: a shop cannot
-// keep anybody out by inviting. Returns models.ErrAlreadyExists when a member has the address.
+// freeAddress ends an invitation that nobody has accepted, because an operator or an admin gets its address: a shop
+// cannot keep anybody out by inviting. Returns models.ErrAlreadyExists when a member has the address.
 func (s *Store) freeAddress(tx *gorm.DB, email string) error {
 	member, taken, err := s.memberWith(tx, email)
 	if err != nil || !taken {
