@@ -104,6 +104,7 @@ func TestCallsPerBlockDoNotGrowWithPayments(t *testing.T) {
 	const blocks, payments = 30, 1000
 	proxy := &countingProxy{}
 	in := setupInstallation(t, func(chainURL string) string { return proxy.start(t, chainURL) })
+	in.env = append(in.env, fmt.Sprintf("PAYCOW_MAX_UNPAID=%d", 2*payments))
 	in.serve("serve")
 	in.awaitReady()
 	measure := func() map[string]int {

@@ -37,6 +37,10 @@ import (
 // asProgram makes the test binary behave as paycow itself, so that the tests start, kill and restart the real program.
 const asProgram = "PAYCOW_TEST_AS_PROGRAM"
 
+// quickProgram names a paycow binary without the race detector, for tests of the pages; the test binary itself if it is
+// not set.
+const quickProgram = "PAYCOW_TEST_QUICK_PROGRAM"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
@@ -53,7 +57,11 @@ func program(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	cmd := exec.Command(self, args...)
+	return programAt(self, args...)
+}
+
+func programAt(path string, args ...string) *exec.Cmd {
+	cmd := exec.Command(path, args...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd
@@ -65,6 +73,7 @@ type stack struct {
 	t    testing.TB
 	dir  string
 	args []string
+	path string // of the program; the test binary if it is empty
 	file devFile
 	cmd  *exec.Cmd
 	// ended is closed once cmd has ended and its ProcessState may be read.
@@ -93,7 +102,14 @@ func (o *output) String() string {
 // startStack runs `paycow dev` on free ports with these further arguments.
 func startStack(t testing.TB, args ...string) *stack {
 	t.Helper()
-	s := &stack{t: t, dir: t.TempDir(), args: args}
+	return (&stack{t: t, args: args}).run()
+}
+
+// run gives the stack a directory, starts it, and ends it with the test.
+func (s *stack) run() *stack {
+	t := s.t
+	t.Helper()
+	s.dir = t.TempDir()
 	t.Cleanup(func() {
 		s.kill()
 		if t.Failed() {
@@ -126,7 +142,11 @@ func (s *stack) start() {
 	if err := os.Remove(path); err != nil {
 		require.ErrorIs(s.t, err, os.ErrNotExist)
 	}
-	s.cmd = program(s.t, args...)
+	if s.path == "" {
+		s.cmd = program(s.t, args...)
+	} else {
+		s.cmd = programAt(s.path, args...)
+	}
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	require.NoError(s.t, s.cmd.Start())
 	s.ended = make(chan struct{})
