@@ -103,6 +103,10 @@ screenshots: test-deps ## take the pictures of docs/screenshots again, from the 
 	PAYCOW_SCREENSHOTS=$(CURDIR)/bin/screenshots go test ./cmd/paycow -run TestPagesInABrowser -count=1
 	for picture in docs/screenshots/*.png; do cp "bin/screenshots/$${picture##*/}" "$$picture"; done
 
+.PHONY: looks
+looks: test-deps ## check the accessibility of every page in every language, at two widths, in light and dark
+	PAYCOW_EVERY_LOOK=1 go test ./cmd/paycow -run TestPagesInABrowser -count=1 -timeout 60m
+
 .PHONY: lighthouse
 lighthouse: ## run Lighthouse on the pages that people see first; on a machine that does nothing else
 	@scripts/test-deps cmd/paycow/testdata/lighthouse

@@ -403,6 +403,23 @@ test('the admin page in seven languages', async () => {
   admin.check()
 })
 
+test('nothing moves while the dashboard loads', async () => {
+  const page = await shop.context().newPage()
+  await page.setViewportSize({ width: 412, height: 823 })
+  await page.addInitScript(() => {
+    window.moved = 0
+    new PerformanceObserver((list) => { for (const entry of list.getEntries()) window.moved += entry.value }).observe({ type: 'layout-shift', buffered: true })
+  })
+  // The scripts and the answers come one by one, as over a slow line.
+  await page.route('**', async (route) => { await new Promise((resolve) => setTimeout(resolve, 100)); await route.continue() })
+  await page.goto(api + '/dashboard.html')
+  await view(page, 'overview').locator('[data-stat=volume]').getByText(/\d/).waitFor()
+  await page.waitForLoadState('networkidle')
+  const moved = await page.evaluate(() => window.moved)
+  assert.ok(moved < 0.1, `cumulative layout shift is ${moved}`)
+  await page.close()
+})
+
 test('the dashboard in seven languages', async () => {
   const { payments } = await (await shop.request.get(api + '/api/payments?search=order-77')).json()
   for (const more of [{ maxUses: 3, userId: 'reader' }, { activeUntil: new Date(Date.now() + 1e8).toISOString() }]) {

@@ -109,14 +109,31 @@ export async function logIn(page, email, secret) {
   await page.getByRole('button', { name: 'Log in' }).click()
 }
 
-// A page has two widths and two colour schemes. Each of them is looked at once; screenshots are taken of all four.
+export const isEveryLook = Boolean(process.env.PAYCOW_EVERY_LOOK)
+
+// A page has two widths and two colour schemes. Each of them is looked at once; all four with PAYCOW_EVERY_LOOK and for
+// screenshots.
 const looks = [
   ['desktop-light', { width: 1280, height: 900 }, 'light'], ['phone-dark', { width: 360, height: 740 }, 'dark'],
   ['desktop-dark', { width: 1280, height: 900 }, 'dark'], ['phone-light', { width: 360, height: 740 }, 'light'],
-].slice(0, process.env.PAYCOW_SCREENSHOTS ? 4 : 2)
+].slice(0, process.env.PAYCOW_SCREENSHOTS || isEveryLook ? 4 : 2)
 
-// everyLook shows a page that is open at phone and desktop width, light and dark.
+// everyLook shows a page that is open at phone and desktop width, light and dark; a page for payers in each language with
+// PAYCOW_EVERY_LOOK.
 export async function everyLook(page, name) {
+  const { pathname } = new URL(page.url())
+  if (isEveryLook && /^\/pay(ment)?\//.test(pathname)) {
+    for (const language of languages) {
+      const other = await page.context().newPage()
+      await other.goto(`${api}${pathname}?lang=${language}`, { waitUntil: 'networkidle' })
+      await looksOf(other, `${name}-${language}`)
+      await other.close()
+    }
+  }
+  await looksOf(page, name)
+}
+
+async function looksOf(page, name) {
   const was = page.viewportSize()
   for (const [look, size, colorScheme] of looks) {
     await page.setViewportSize(size)
@@ -254,23 +271,19 @@ export async function openView(page, name) {
 }
 
 // everyLanguage looks at views of an app page in each language but English, which other tests look at. A language looks at a
-// quarter of them, and at all for screenshots.
+// quarter of them. With PAYCOW_EVERY_LOOK it looks at all of them, at two widths, in light and dark; for screenshots at all of
+// three languages.
 export async function everyLanguage(page, path, name, views) {
   for (const [i, language] of languages.slice(1).entries()) {
     await page.goto(`${api}${path}?lang=${language}`)
     assert.equal(await page.locator('html').getAttribute('lang'), language)
     const isShot = process.env.PAYCOW_SCREENSHOTS && ['de', 'ar', 'zh'].includes(language)
     for (const [j, view] of views.entries()) {
-      if (j % 4 !== i % 4 && !isShot) continue
+      if (j % 4 !== i % 4 && !isShot && !isEveryLook) continue
       await openView(page, view)
       const what = `${name}-${view.split(/[/?]/)[0]}-${language}`
-      await accessible(page, what)
-      if (!isShot) continue
-      await shot(page, what)
-      await page.setViewportSize({ width: 360, height: 740 })
-      await accessible(page, what + '-phone')
-      await shot(page, what + '-phone')
-      await page.setViewportSize({ width: 1280, height: 900 })
+      if (isShot || isEveryLook) await everyLook(page, what)
+      else await accessible(page, what)
     }
   }
 }

@@ -54,6 +54,17 @@ test('the tour', async () => {
   await shop.goto(`${api}/dashboard.html#payment/${payment.paymentId}`)
   await shop.getByRole('heading', { name: 'Ledger entries' }).waitFor()
   await picture(shop, 'payment')
+  const made = async (path, body) => shop.evaluate(async ([path, body]) => (await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body })).status, [path, JSON.stringify(body)])
+  for (const link of [{ amount: 25, description: 'Membership 2027' }, { amount: 480, description: 'Invoice 2026-117', userId: 'Studio North', maxUses: 1 }]) {
+    assert.equal(await made('/api/payment-links', link), 201)
+  }
+  await shop.goto(`${api}/dashboard.html#links`)
+  await shop.getByText('Membership 2027').waitFor()
+  await picture(shop, 'links')
+  assert.equal(await made('/api/team', { email: 'books@shop.example', role: 'accountant', password: stack.operator.password }), 201)
+  await shop.goto(`${api}/dashboard.html#team`)
+  await shop.getByText('books@shop.example').waitFor()
+  await picture(shop, 'team')
 
   // The admin.
   const admin = await open('/admin.html', { viewport: screen }, (page) => page.expected.push('401'))
