@@ -59,11 +59,11 @@ test('the tour', async () => {
     assert.equal(await made('/api/payment-links', link), 201)
   }
   await shop.goto(`${api}/dashboard.html#links`)
-  await shop.getByText('Membership 2027').waitFor()
+  await shop.getByRole('link', { name: 'Membership 2027' }).waitFor()
   await picture(shop, 'links')
   assert.equal(await made('/api/team', { email: 'books@shop.example', role: 'accountant', password: stack.operator.password }), 201)
   await shop.goto(`${api}/dashboard.html#team`)
-  await shop.getByText('books@shop.example').waitFor()
+  await shop.getByRole('row', { name: /books@shop.example/ }).waitFor()
   await picture(shop, 'team')
 
   // The admin.
