@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"paycow/models"
+	"paycow/rules"
 )
 
 // Client starts, signals and queries workflows.
@@ -40,14 +41,18 @@ func NewClient(c client.Client, settings ClientSettings) *Client {
 }
 
 // StartPayment starts the payment's workflow. It returns nil if the workflow was started before: an id can be started
-// only once.
+// only once. The workflow gets its first task when its expiry is to be checked, so a payment that nobody pays costs the
+// workers nothing before. A signal ends that delay, but only one that is sent as signal does, with a start: see
+// https://docs.temporal.io/workflow-execution/timers-delays#delay-workflow-execution.
 func (c *Client) StartPayment(ctx context.Context, p models.Payment) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	options := c.startOptions(p)
 	options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
 	options.WorkflowExecutionErrorWhenAlreadyStarted = true
-	_, err := c.temporal.ExecuteWorkflow(ctx, options, models.WorkflowPayment, c.input(p))
+	input := c.input(p)
+	options.StartDelay, options.StaticDetails = rules.Opening(input, time.Now())
+	_, err := c.temporal.ExecuteWorkflow(ctx, options, models.WorkflowPayment, input)
 	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
 		return nil
 	}
@@ -72,6 +77,8 @@ func (c *Client) SignalAccept(ctx context.Context, p models.Payment, decision mo
 	return c.signal(ctx, p, models.SignalAccept, decision)
 }
 
+// signal sends a signal together with a start, because a signal alone would wait for the end of a start delay. The start
+// has no delay of its own.
 func (c *Client) signal(ctx context.Context, p models.Payment, name string, payload any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -85,11 +92,12 @@ func (c *Client) signal(ctx context.Context, p models.Payment, name string, payl
 	return nil
 }
 
-// QueryState queries the payment's workflow for its state. It returns models.ErrNotFound if no such workflow exists.
+// QueryState queries the payment's workflow for its state. It returns models.ErrNotFound if no such workflow exists, or
+// if it has not begun.
 func (c *Client) QueryState(ctx context.Context, paymentID string) (models.PaymentState, error) {
 	var state models.PaymentState
 	value, err := c.temporal.QueryWorkflow(ctx, models.PaymentWorkflowID(paymentID), "", models.QueryPaymentState)
-	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
+	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok || hasNotBegun(err) {
 		return state, models.ErrNotFound
 	}
 	if err != nil {
@@ -99,6 +107,12 @@ func (c *Client) QueryState(ctx context.Context, paymentID string) (models.Payme
 		return state, fmt.Errorf("read the query's answer: %w", err)
 	}
 	return state, nil
+}
+
+// hasNotBegun reports whether a query failed because the workflow's code has not run, or cannot run.
+func hasNotBegun(err error) bool {
+	_, ok := errors.AsType[*serviceerror.WorkflowNotReady](err)
+	return ok
 }
 
 // Ping returns an error unless Temporal answers.
@@ -237,13 +251,16 @@ func (c *Client) Resume(ctx context.Context, p models.Payment) error {
 	return nil
 }
 
-// KnownTransfers queries a payment's workflow for the transfers it knows. It returns models.ErrNotFound if no such
-// workflow exists.
+// KnownTransfers queries a payment's workflow for the transfers it knows: none if it has not begun. It returns
+// models.ErrNotFound if no such workflow exists.
 func (c *Client) KnownTransfers(ctx context.Context, paymentID string) ([]models.TransferNotice, error) {
 	var known models.TransfersSignal
 	value, err := c.temporal.QueryWorkflow(ctx, models.PaymentWorkflowID(paymentID), "", models.QueryTransfers)
 	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 		return nil, models.ErrNotFound
+	}
+	if hasNotBegun(err) {
+		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("query the workflow: %w", err)

@@ -94,6 +94,18 @@ func (p *Payment) Details(effect Effect) string {
 	return text + p.describeTransfers() + "\n" + p.describeEffect(state, effect) + "\n"
 }
 
+// Opening returns how long a new payment has nothing to do unless a transfer or a decision arrives, 0 if it is to begin at
+// once, and the Markdown that the Temporal UI shows for it: what the payment asks for, which stays true to its end.
+func Opening(input models.PaymentInput, now time.Time) (idle time.Duration, details string) {
+	p := NewPayment(input)
+	if wait, isWait := p.Next(now).(Wait); isWait {
+		idle = max(wait.Until.Sub(now), 0)
+	}
+	return idle, fmt.Sprintf("Asks for **%s %s** at %#q (%s) until **%s**, reference %#q.\n\nThe workflow begins when a "+
+		"transfer or a decision arrives, or when the time is over. Until then the payment is PENDING.\n",
+		input.Currency, input.AmountRequested, input.DepositAddress, input.Network, instant(p.windowEnd()), input.Reference)
+}
+
 // describeTransfers returns the table of the transfers, "" when there are none.
 func (p *Payment) describeTransfers() string {
 	if p.crowd != nil {

@@ -29,7 +29,7 @@ var historiesDir = flag.String("write-histories", "", "folder to write the recor
 
 // Limits of a history, in events, which are what an installation pays for.
 const (
-	maxEventsPaid    = 40
+	maxEventsPaid    = 29
 	maxEventsExpired = 12
 )
 
@@ -47,16 +47,31 @@ func TestEveryEnding(t *testing.T) {
 
 	s.must(http.MethodPost, "/api/payment/"+afterReject.SessionID+"/reject", `{"reason":"out of stock"}`, nil)
 	s.send(afterReject.DepositAddress, 50*models.USDT)
-	// The same by hand: a signal with no payload at all.
+	// The same by hand: a signal with no payload at all, which waits for the end of the window since nothing has arrived.
 	_, err := temporal.WorkflowService().SignalWorkflowExecution(t.Context(), &workflowservice.SignalWorkflowExecutionRequest{
 		Namespace: s.file.TemporalNamespace, SignalName: models.SignalReject,
 		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: models.PaymentWorkflowID(rejected.SessionID)},
 	})
 	require.NoError(t, err)
-	s.await(rejected.SessionID, "REJECTED")
-	code, answer, err := s.call(http.MethodPost, "/api/payment/"+rejected.SessionID+"/reject", `{"reason":"again"}`, nil)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusConflict, code, answer)
+	for id, want := range map[string]string{expired.SessionID: "0 tasks", afterReject.SessionID: "some"} {
+		t.Run("a task before the end of the window: "+want, func(t *testing.T) {
+			tasks := 0
+			events := temporal.GetWorkflowHistory(t.Context(), models.PaymentWorkflowID(id), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+			for events.HasNext() {
+				event, err := events.Next()
+				require.NoError(t, err)
+				if event.EventType == enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED {
+					tasks++
+				}
+			}
+			require.Equal(t, want == "some", tasks > 0, "%d tasks", tasks)
+			var details string
+			described, err := temporal.DescribeWorkflowExecution(t.Context(), models.PaymentWorkflowID(id), "")
+			require.NoError(t, err)
+			require.NoError(t, converter.GetDefaultDataConverter().FromPayload(described.ExecutionConfig.UserMetadata.Details, &details))
+			require.Contains(t, details, "Asks for **USDT 50.00**")
+		})
+	}
 
 	s.await(paid.SessionID, "CONFIRMING")
 	t.Run("the engine shows an open payment", func(t *testing.T) {
@@ -80,10 +95,13 @@ func TestEveryEnding(t *testing.T) {
 
 	for id, want := range map[string]string{
 		paid.SessionID: "PAID", over.SessionID: "PAID OVERPAID", under.SessionID: "EXPIRED UNDERPAID", expired.SessionID: "EXPIRED",
-		late.SessionID: "EXPIRED", accepted.SessionID: "EXPIRED UNDERPAID", afterReject.SessionID: "REJECTED AFTER_REJECT",
+		late.SessionID: "EXPIRED", rejected.SessionID: "REJECTED", accepted.SessionID: "EXPIRED UNDERPAID", afterReject.SessionID: "REJECTED AFTER_REJECT",
 	} {
 		s.await(id, want)
 	}
+	code, answer, err := s.call(http.MethodPost, "/api/payment/"+rejected.SessionID+"/reject", `{"reason":"again"}`, nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusConflict, code, answer)
 	s.send(late.DepositAddress, 50*models.USDT)
 	s.must(http.MethodPost, "/api/payment/"+accepted.SessionID+"/accept", `{"reason":"close enough"}`, nil)
 	s.await(accepted.SessionID, "PAID ACCEPTED")
