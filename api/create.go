@@ -187,7 +187,7 @@ func (s *Server) mayCreate(
 		err, now = errClockBehind.because(err), s.Clock()
 	case err != nil:
 		now = s.Clock()
-	case s.pausesOf(ctx, wanted.Network).token.Unfollowed != "":
+	case s.lastChain(ctx, wanted.Network).token.Unfollowed != "":
 		err = errTokenDeprecated
 	default:
 		err = bounds.check(wanted.AmountRequested)
