@@ -136,6 +136,7 @@ func setupFloor(b *testing.B) (f *fixture, floor string) {
 	plain := httptest.NewServer(f.server.Handler()) // the fixture's own checks every answer
 	b.Cleanup(plain.Close)
 	f.url = plain.URL
+	f.store.UseCredentialCache() // as New does
 
 	db, err := sql.Open("pgx", database)
 	require.NoError(b, err)

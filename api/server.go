@@ -151,7 +151,10 @@ type Server struct {
 }
 
 // New returns a server with this configuration.
-func New(config Config) *Server { return newServer(config, secrets.HashPassword) }
+func New(config Config) *Server {
+	config.Store.UseCredentialCache()
+	return newServer(config, secrets.HashPassword)
+}
 
 func newServer(config Config, hash func(password string) string) *Server {
 	config.PublicURL = strings.TrimRight(config.PublicURL, "/")
