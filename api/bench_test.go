@@ -137,6 +137,7 @@ func setupFloor(b *testing.B) (f *fixture, floor string) {
 	b.Cleanup(plain.Close)
 	f.url = plain.URL
 	f.store.UseCredentialCache() // as New does
+	f.server.chain.lifetime, f.server.states.patience = chainLifetime, queryPatience
 
 	db, err := sql.Open("pgx", database)
 	require.NoError(b, err)

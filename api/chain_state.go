@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"paycow/models"
+	"paycow/store"
 )
 
 // chainLifetime is how long a process uses what it has read about the chain, because every poll of a payment needs it.
@@ -21,6 +22,7 @@ type chainState struct {
 	readTo time.Time // the time of that block
 	pauses []models.Pause
 	token  models.TokenCondition
+	clock  store.AgreedClock
 }
 
 // chainReader reads the state of the chain, at most once in its lifetime and once at a time for each network. It is
@@ -111,5 +113,11 @@ func (s *Server) readChain(ctx context.Context, network string) (chainState, err
 		return chainState{}, err
 	}
 	token, err := s.Store.TokenCondition(ctx, network)
-	return chainState{head: cursor.BlockNumber, readTo: cursor.BlockTime, pauses: pauses, token: token}, err
+	if err != nil {
+		return chainState{}, err
+	}
+	clock, err := s.Store.AgreedClock(ctx, network)
+	return chainState{
+		head: cursor.BlockNumber, readTo: cursor.BlockTime, pauses: pauses, token: token, clock: clock,
+	}, err
 }

@@ -114,7 +114,8 @@ func (s *Server) keyOf(ctx context.Context, header http.Header) (models.Credenti
 			errUnauthorized.because(errors.New("a credential header is missing, empty, repeated or malformed"))
 	}
 	// With a wrong secret, a cached key takes as long as an unknown one.
-	if credential, operator, ok := s.Store.CachedCredential(apiKey); ok && secrets.MatchesHash(secret, credential.SecretHash) {
+	credential, operator, isCached := s.Store.CachedCredential(apiKey)
+	if isCached && secrets.MatchesHash(secret, credential.SecretHash) {
 		return credential, operator, nil
 	}
 	credential, operator, err := s.Store.Credential(ctx, apiKey)

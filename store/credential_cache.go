@@ -67,7 +67,9 @@ func (c *credentialCache) begin() (changes uint64, until time.Time) {
 }
 
 // keep remembers what was read, unless something has changed since the read began.
-func (c *credentialCache) keep(credential models.Credential, operator models.Operator, changes uint64, until time.Time) {
+func (c *credentialCache) keep(
+	credential models.Credential, operator models.Operator, changes uint64, until time.Time,
+) {
 	if c == nil {
 		return
 	}
