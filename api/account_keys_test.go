@@ -20,7 +20,9 @@ func (k madeUpKey) Address(index uint32) (string, error) {
 // derived again before they are shown, each at its own index, and no other address passes.
 func TestAddressesOfEarlierAccountKeysStayValid(t *testing.T) {
 	t.Parallel()
-	s := New(Config{Addresses: madeUpKey("new"), PreviousAddresses: []Addresses{madeUpKey("older"), madeUpKey("old")}})
+	s := newServer(Config{
+		Addresses: madeUpKey("new"), PreviousAddresses: []Addresses{madeUpKey("older"), madeUpKey("old")},
+	}, cheapHash)
 	for _, key := range []madeUpKey{"new", "old", "older"} {
 		address, _ := key.Address(7)
 		require.NoError(t, s.checkAddress(models.Payment{ID: "p", DepositAddress: address, AddressIndex: 7}), key)

@@ -16,6 +16,7 @@ import (
 // floor-ratio is how many checkout pages are loaded in the time of one static page; the goal is 0.2 at least.
 func BenchmarkCheckout(b *testing.B) {
 	f := setup(b)
+	f.server.chain.lifetime = chainLifetime
 	p := f.started(f.account)
 	ours := httptest.NewServer(f.server.Handler())
 	b.Cleanup(ours.Close)

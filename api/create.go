@@ -100,18 +100,24 @@ func (s *Server) createPayment(c *gin.Context) error {
 	if err != nil {
 		return createFailure(err)
 	}
-	if err := s.handOut(c.Request.Context(), payment); err != nil {
+	if err := s.handOut(c.Request.Context(), payment, isNew); err != nil {
 		return err
 	}
 	s.writeCreated(c, payment, s.windowEnd(c.Request.Context(), payment), isNew)
 	return nil
 }
 
-// handOut lets a payment's workflow start, and returns an error if its address must not be shown.
-func (s *Server) handOut(ctx context.Context, payment models.Payment) error {
+// handOut lets a payment's workflow start, and returns an error if its address must not be shown. A payment that this
+// call has made is not read from the database, so nobody can have changed it.
+func (s *Server) handOut(ctx context.Context, payment models.Payment, isNew bool) error {
 	if payment.WorkflowStartedAt == nil {
 		// Repeated calls notify too: the process that committed the row may have died before it did.
 		s.Starter.Notify(payment)
+	}
+	if isNew {
+		s.addresses.Add(payment.AddressIndex, payment.DepositAddress)
+		s.handedOut.Add(handedOutKey(payment), payment.AddressIndex)
+		return nil
 	}
 	return s.checkHandedOut(ctx, payment)
 }
@@ -187,7 +193,7 @@ func (s *Server) mayCreate(
 		err, now = errClockBehind.because(err), s.Clock()
 	case err != nil:
 		now = s.Clock()
-	case s.pausesOf(ctx, wanted.Network).token.Unfollowed != "":
+	case s.lastChain(ctx, wanted.Network).token.Unfollowed != "":
 		err = errTokenDeprecated
 	default:
 		err = bounds.check(wanted.AmountRequested)
@@ -204,7 +210,11 @@ func (s *Server) paymentTime(ctx context.Context, network string, limit time.Dur
 	if s.OwnClock {
 		limit = math.MaxInt64
 	}
-	return s.Store.PaymentTime(ctx, network, s.Clock(), limit)
+	known, err := s.chain.current(ctx, network)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return known.clock.PaymentTime(s.Clock(), limit)
 }
 
 // check returns an error unless a payment may be of that amount.

@@ -113,6 +113,11 @@ func (s *Server) keyOf(ctx context.Context, header http.Header) (models.Credenti
 		return models.Credential{}, models.Operator{},
 			errUnauthorized.because(errors.New("a credential header is missing, empty, repeated or malformed"))
 	}
+	// With a wrong secret, a cached key takes as long as an unknown one.
+	credential, operator, isCached := s.Store.CachedCredential(apiKey)
+	if isCached && secrets.MatchesHash(secret, credential.SecretHash) {
+		return credential, operator, nil
+	}
 	credential, operator, err := s.Store.Credential(ctx, apiKey)
 	isKnown := err == nil
 	if err != nil && !errors.Is(err, models.ErrNotFound) {

@@ -120,7 +120,7 @@ type fixture struct {
 	server  *Server
 	url     string
 	store   *store.Store
-	path    string // of the database
+	path    string // of the SQLite database
 	engine  *fakeEngine
 	starter *fakeStarter
 	log     *syncBuffer
@@ -167,16 +167,24 @@ func cheapHash(password string) string {
 
 func setup(t testing.TB, change ...func(*Config)) *fixture {
 	t.Helper()
+	path := filepath.Join(t.TempDir(), "api.db")
+	f := setupOn(t, "sqlite:"+path, change...)
+	f.path = path
+	return f
+}
+
+// setupOn is setup with the database at a URL.
+func setupOn(t testing.TB, databaseURL string, change ...func(*Config)) *fixture {
+	t.Helper()
 	log := &syncBuffer{}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	path := filepath.Join(t.TempDir(), "api.db")
-	db, err := store.Open(t.Context(), "sqlite:"+path, logger)
+	db, err := store.Open(t.Context(), databaseURL, logger)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	require.NoError(t, db.Migrate(t.Context()))
 	require.NoError(t, db.UseMasterKey(t.Context(), masterKey, nil))
 	db.UsePublicURL("http://paycow.test")
-	f := &fixture{TB: t, store: db, path: path, engine: &fakeEngine{store: db}, starter: &fakeStarter{}, log: log}
+	f := &fixture{TB: t, store: db, engine: &fakeEngine{store: db}, starter: &fakeStarter{}, log: log}
 	config := Config{
 		Store: db, Engine: f.engine, Starter: f.starter, Addresses: fakeAddresses{}, PublicURL: "http://paycow.test/",
 		Log: logger, TestAddresses: fakeTestAddresses{},
@@ -186,6 +194,8 @@ func setup(t testing.TB, change ...func(*Config)) *fixture {
 		c(&config)
 	}
 	f.server = newServer(config, cheapHash)
+	f.server.chain.lifetime = 0                 // tests see what they write at once,
+	f.server.states.patience = 2 * queryTimeout // and what they let workflows answer
 	listener := httptest.NewServer(answers.handler(t, f.server.Handler()))
 	t.Cleanup(listener.Close)
 	f.url = listener.URL

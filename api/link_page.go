@@ -170,7 +170,7 @@ func (s *Server) useLink(c *gin.Context) error {
 		c.Redirect(http.StatusSeeOther, s.PublicURL+linkPath+link.ID+"?lang="+languageOf(c).Tag) // an old page was sent again
 		return nil
 	}
-	if err := s.handOut(ctx, payment); err != nil {
+	if err := s.handOut(ctx, payment, isNew); err != nil {
 		return err
 	}
 	http.SetCookie(c.Writer, &http.Cookie{ //nolint:gosec // as of setSession

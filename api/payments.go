@@ -339,7 +339,7 @@ func (s *Server) checkHandedOut(ctx context.Context, p models.Payment) error {
 		s.reportAltered(ctx, p)
 		return err
 	}
-	key := p.ID + p.DepositAddress
+	key := handedOutKey(p)
 	if index, ok := s.handedOut.Get(key); ok && index == p.AddressIndex {
 		return nil // the table is append-only
 	}
@@ -352,6 +352,8 @@ func (s *Server) checkHandedOut(ctx context.Context, p models.Payment) error {
 	s.handedOut.Add(key, p.AddressIndex)
 	return nil
 }
+
+func handedOutKey(p models.Payment) string { return p.ID + p.DepositAddress }
 
 // reportAltered raises the alarm for a payment once.
 func (s *Server) reportAltered(ctx context.Context, p models.Payment) {

@@ -133,7 +133,7 @@ type Server struct {
 	// handedOut holds the addresses that the append-only table confirmed, with their indexes, by payment and address.
 	handedOut     *lru.Cache[string, uint32]
 	ready         readiness
-	pauses        pauseCache
+	chain         *chainReader
 	followers     *followers
 	exports       *budget // CSV files
 	unpaid        *quota
@@ -151,7 +151,10 @@ type Server struct {
 }
 
 // New returns a server with this configuration.
-func New(config Config) *Server { return newServer(config, secrets.HashPassword) }
+func New(config Config) *Server {
+	config.Store.UseCredentialCache()
+	return newServer(config, secrets.HashPassword)
+}
 
 func newServer(config Config, hash func(password string) string) *Server {
 	config.PublicURL = strings.TrimRight(config.PublicURL, "/")
@@ -174,6 +177,7 @@ func newServer(config Config, hash func(password string) string) *Server {
 		addresses: newCache[uint32, string](addressCacheEntries), handedOut: newCache[string, uint32](addressCacheEntries),
 		isHTTPS: strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
 	}
+	s.chain = newChainReader(s.readChain)
 	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.exports = newBudget(maxExports, maxExportsPerNetwork)
 	s.unpaid = s.newUnpaidQuota()

@@ -3,10 +3,8 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,8 +15,13 @@ import (
 )
 
 const (
-	// queryTimeout is how long a reader waits for a workflow's answer before it falls back to the row.
+	// queryPatience is how long a reader waits for a workflow's answer before the row answers. The answer then serves the
+	// next reader.
+	queryPatience = 25 * time.Millisecond
+	// queryTimeout is how long a workflow has to answer.
 	queryTimeout = time.Second
+	// maxQueries is how many workflows a process asks at a time. Beyond it, rows answer.
+	maxQueries = 64
 	// queryPause is how long workflows are not queried after the engine has failed, so that reads stay fast during an
 	// outage.
 	queryPause = 2 * time.Second
@@ -31,6 +34,8 @@ type stateReader struct {
 	log         *slog.Logger
 	known       *lru.Cache[string, knownState]
 	inFlight    singleflight.Group
+	asking      chan struct{} // holds a value for each workflow that is being asked
+	patience    time.Duration
 	pausedUntil atomic.Int64 // unix nanoseconds
 }
 
@@ -41,7 +46,10 @@ type knownState struct {
 }
 
 func newStateReader(engine Engine, log *slog.Logger) *stateReader {
-	return &stateReader{engine: engine, log: log, known: newCache[string, knownState](stateCacheEntries)}
+	return &stateReader{
+		engine: engine, log: log, known: newCache[string, knownState](stateCacheEntries),
+		asking: make(chan struct{}, maxQueries), patience: queryPatience,
+	}
 }
 
 // current returns the newest known state of a payment, never older than the given row.
@@ -59,58 +67,90 @@ func (r *stateReader) current(ctx context.Context, row models.Payment) models.Pa
 	return known.state
 }
 
-// ask queries the workflow. Concurrent callers share one query.
-func (r *stateReader) ask(ctx context.Context, row models.Payment) (knownState, bool) {
+// ask queries the workflow. Concurrent callers share one query. ok is false if there is no answer in time.
+func (r *stateReader) ask(ctx context.Context, row models.Payment) (known knownState, ok bool) {
 	if time.Now().UnixNano() < r.pausedUntil.Load() {
 		return knownState{}, false
 	}
-	answer, err, _ := r.inFlight.Do(row.ID+"/"+strconv.FormatInt(row.Version, 10), func() (any, error) {
+	// All waiting callers share the query, so it must not end when the first of them disconnects.
+	ctx = context.WithoutCancel(ctx)
+	answer := r.inFlight.DoChan(row.ID+"/"+strconv.FormatInt(row.Version, 10), func() (any, error) {
 		if known, ok := r.known.Get(row.ID); ok && known.askedAt >= row.Version {
 			return known, nil // another query finished in the meantime
 		}
-		// All waiting callers share the query, so it must not end when the first of them disconnects.
-		queryCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryTimeout)
-		defer cancel()
-		state, err := r.engine.QueryState(queryCtx, row.ID)
-		if errors.Is(err, models.ErrNotFound) {
-			state, err = row.PaymentState, nil
+		select {
+		case r.asking <- struct{}{}:
+			defer func() { <-r.asking }()
+			return r.query(ctx, row)
+		default:
+			return knownState{}, errTooManyQueries
 		}
-		if err != nil {
-			r.pausedUntil.Store(time.Now().Add(queryPause).UnixNano())
-			r.log.WarnContext(ctx, "cannot query the workflow; using the row", "payment_id", row.ID, "error", err)
-			return knownState{}, err
-		}
-		known := knownState{state: state, askedAt: row.Version}
-		r.known.Add(row.ID, known)
-		return known, nil
 	})
-	if err != nil {
+	patience := time.NewTimer(r.patience)
+	defer patience.Stop()
+	select {
+	case result := <-answer:
+		known, ok = result.Val.(knownState)
+		return known, ok && result.Err == nil
+	case <-patience.C:
 		return knownState{}, false
 	}
-	return answer.(knownState), true
 }
 
-// live returns a payment with its newest state, and the newest block number read on its network. The block is read
-// last, so that the confirmations shown are never fewer than those the state is based on.
+var errTooManyQueries = errors.New("too many workflows are being asked")
+
+// query asks the workflow and keeps its answer.
+func (r *stateReader) query(ctx context.Context, row models.Payment) (knownState, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	state, err := r.engine.QueryState(ctx, row.ID)
+	if errors.Is(err, models.ErrNotFound) {
+		state, err = row.PaymentState, nil
+	}
+	if err != nil {
+		r.pausedUntil.Store(time.Now().Add(queryPause).UnixNano())
+		r.log.WarnContext(ctx, "cannot query the workflow; using the row", "payment_id", row.ID, "error", err)
+		return knownState{}, err
+	}
+	known := knownState{state: state, askedAt: row.Version}
+	r.known.Add(row.ID, known)
+	return known, nil
+}
+
+// live returns a payment with its newest state, and the newest block number read on its network. The confirmations
+// shown are never fewer than those the state is based on: if the block is too old for the state, it is read anew.
 func (s *Server) live(ctx context.Context, row models.Payment) (p models.Payment, head uint64, err error) {
 	if err := s.checkHandedOut(ctx, row); err != nil {
 		return models.Payment{}, 0, err
 	}
 	row.PaymentState = s.states.current(ctx, row)
 	head, err = s.head(ctx, row.Network)
+	if err == nil && head < s.leastHead(row) {
+		var now chainState
+		now, err = s.chain.since(ctx, row.Network, time.Now())
+		head = now.head
+	}
 	return row, head, err
 }
 
-// head returns the newest block number read, 0 before the first one.
+// leastHead returns the block that must have been read before a payment can have its state.
+func (s *Server) leastHead(p models.Payment) uint64 {
+	switch {
+	case p.LastBlock == 0:
+		return 0
+	case p.Status == models.StatusConfirming:
+		return p.LastBlock + models.ConfirmingFrom - 1
+	case p.Status == models.StatusPaid:
+		return p.LastBlock + s.requiredConfirmations(p) - 1
+	default:
+		return p.LastBlock
+	}
+}
+
+// head returns the newest block number read, 0 before the first one. It is at most chainLifetime old.
 func (s *Server) head(ctx context.Context, network string) (uint64, error) {
-	cursor, err := s.Store.Cursor(ctx, network)
-	if errors.Is(err, models.ErrNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("read the chain cursor: %w", err)
-	}
-	return cursor.BlockNumber, nil
+	known, err := s.chain.current(ctx, network)
+	return known.head, err
 }
 
 // requiredConfirmations returns the number that the payment was created with. A changed setting applies to new
@@ -120,23 +160,6 @@ func (s *Server) requiredConfirmations(p models.Payment) uint64 {
 		return s.Confirmations
 	}
 	return p.Confirmations
-}
-
-// pausesLifetime is how long the token's pauses are cached, because every poll of a payment needs them.
-const pausesLifetime = time.Second
-
-// pauseCache caches the token's pauses by network.
-type pauseCache struct {
-	mutex  sync.Mutex
-	byName map[string]tokenPauses
-}
-
-// tokenPauses are the token's pauses as far as the chain has been read.
-type tokenPauses struct {
-	pauses []models.Pause
-	readTo time.Time // the time of the block at the cursor
-	token  models.TokenCondition
-	at     time.Time // when they were read from the database
 }
 
 // windowEnd returns the end of a payment's window, which a pause of the token extends. If the pauses cannot be read,
@@ -152,39 +175,6 @@ func (s *Server) window(ctx context.Context, p models.Payment) (end time.Time, i
 	if p.IsTest {
 		return p.ExpiresAt, false
 	}
-	known := s.pausesOf(ctx, p.Network)
+	known := s.lastChain(ctx, p.Network)
 	return models.WindowEnd(p.CreatedAt, p.ExpiresAt, known.pauses, known.readTo)
-}
-
-func (s *Server) pausesOf(ctx context.Context, network string) tokenPauses {
-	s.pauses.mutex.Lock()
-	defer s.pauses.mutex.Unlock()
-	known, ok := s.pauses.byName[network]
-	if ok && time.Since(known.at) < pausesLifetime {
-		return known
-	}
-	now, err := s.readPauses(ctx, network)
-	if err != nil {
-		s.Log.WarnContext(ctx, "cannot read the token's pauses", "network", network, "error", err)
-		return known
-	}
-	if s.pauses.byName == nil {
-		s.pauses.byName = map[string]tokenPauses{}
-	}
-	s.pauses.byName[network] = now
-	return now
-}
-
-// readPauses reads the cursor before the pauses, so that it is never past an end of a pause that was not read.
-func (s *Server) readPauses(ctx context.Context, network string) (tokenPauses, error) {
-	cursor, err := s.Store.Cursor(ctx, network)
-	if err != nil && !errors.Is(err, models.ErrNotFound) {
-		return tokenPauses{}, fmt.Errorf("read the chain cursor: %w", err)
-	}
-	pauses, err := s.Store.Pauses(ctx, network)
-	if err != nil {
-		return tokenPauses{}, err
-	}
-	token, err := s.Store.TokenCondition(ctx, network)
-	return tokenPauses{pauses: pauses, readTo: cursor.BlockTime, token: token, at: time.Now()}, err
 }

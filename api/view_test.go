@@ -51,9 +51,6 @@ func TestExpiryShownIsMovedByAPause(t *testing.T) {
 	stamp := ""
 	requireEnd := func(extension time.Duration, isPaused, isNew bool) {
 		t.Helper()
-		f.server.pauses.mutex.Lock()
-		f.server.pauses.byName = nil
-		f.server.pauses.mutex.Unlock()
 		want := p.ExpiresAt.Add(extension)
 		view := parse[views.PublicPayment](t, f.call(f.account, http.MethodGet, "/payment/data/"+p.ID, "").body)
 		require.WithinDuration(t, want, time.Time(view.ExpiresAt), 0)

@@ -91,6 +91,7 @@ func (s *Store) AdminByEmail(ctx context.Context, email string) (models.Admin, e
 func (s *Store) changeAccount(
 	ctx context.Context, account models.Account, changes map[string]any, entry models.AuditEntry,
 ) error {
+	defer s.credentials.empty()
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		if err := changeOne(tx, account, changes); err != nil {
 			return err

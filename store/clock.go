@@ -39,13 +39,15 @@ func (s *Store) databaseTime(db *gorm.DB) (time.Time, error) {
 	return toMillis(now), err
 }
 
-// PaymentTime returns the time that a payment made now is created at. It is the database's, so that a process whose
-// clock is wrong makes no payment that ends too early or that the watcher overlooks; SQLite has no clock, so own, the
-// process's, counts. Returns models.ErrClockBehind when the block that the quorum agreed on is later by more than the
-// limit: the payment's window would be that much shorter, or over.
-func (s *Store) PaymentTime(
-	ctx context.Context, network string, own time.Time, limit time.Duration,
-) (time.Time, error) {
+// AgreedClock is the database's clock as it was read, and the time of the block that the quorum agreed on then.
+type AgreedClock struct {
+	now    *time.Time // nil for a database that has no clock
+	readAt time.Time  // by the process's clock, which counts on from there
+	agreed *time.Time // nil before the first block
+}
+
+// AgreedClock reads the database's clock and the time of the agreed block.
+func (s *Store) AgreedClock(ctx context.Context, network string) (AgreedClock, error) {
 	read := struct {
 		Now        *time.Time
 		AgreedTime *time.Time
@@ -55,15 +57,23 @@ func (s *Store) PaymentTime(
 		query = strings.Replace(query, "NULL", "clock_timestamp()", 1)
 	}
 	if err := s.read(ctx).Raw(query, network).Scan(&read).Error; err != nil {
-		return time.Time{}, wrap(err, "read the database's clock and the agreed block")
+		return AgreedClock{}, wrap(err, "read the database's clock and the agreed block")
 	}
+	return AgreedClock{read.Now, time.Now(), read.AgreedTime}, nil
+}
+
+// PaymentTime returns the time that a payment made now is created at. It is the database's, so that a process whose
+// clock is wrong makes no payment that ends too early or that the watcher overlooks; SQLite has no clock, so own, the
+// process's, counts. Returns models.ErrClockBehind when the block that the quorum agreed on is later by more than the
+// limit: the payment's window would be that much shorter, or over.
+func (c AgreedClock) PaymentTime(own time.Time, limit time.Duration) (time.Time, error) {
 	now := own
-	if read.Now != nil {
-		now = *read.Now
+	if c.now != nil {
+		now = c.now.Add(time.Since(c.readAt)) // by the monotonic clock
 	}
-	if read.AgreedTime != nil && read.AgreedTime.Sub(now) > limit {
+	if c.agreed != nil && c.agreed.Sub(now) > limit {
 		return time.Time{}, fmt.Errorf("%w: it is %s there, and the agreed block is of %s", models.ErrClockBehind,
-			now.UTC().Format(time.RFC3339), read.AgreedTime.UTC().Format(time.RFC3339))
+			now.UTC().Format(time.RFC3339), c.agreed.UTC().Format(time.RFC3339))
 	}
 	return toMillis(now), nil
 }

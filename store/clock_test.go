@@ -14,15 +14,28 @@ import (
 func TestPaymentTime(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()
+		paymentTime := func(network string, own time.Time) (time.Time, error) {
+			clock, err := f.AgreedClock(ctx, network)
+			require.NoError(t, err)
+			return clock.PaymentTime(own, models.MaxClockSkew)
+		}
 		for _, wrong := range []time.Duration{0, -2 * time.Hour, 10 * time.Minute, 48 * time.Hour} {
 			own := time.Now().Add(wrong)
-			at, err := f.PaymentTime(ctx, "another network, without blocks", own, models.MaxClockSkew)
+			at, err := paymentTime("another network, without blocks", own)
 			require.NoError(t, err)
 			if f.engine == enginePostgres {
 				require.WithinDuration(t, time.Now(), at, 10*time.Second, "the process's clock does not count")
 			} else {
 				require.Equal(t, toMillis(own), at)
 			}
+		}
+		if f.engine == enginePostgres {
+			clock, err := f.AgreedClock(ctx, models.NetworkERC20)
+			require.NoError(t, err)
+			clock.readAt = clock.readAt.Add(-time.Minute)
+			at, err := clock.PaymentTime(time.Now(), time.Hour)
+			require.NoError(t, err)
+			require.WithinDuration(t, time.Now().Add(time.Minute), at, 10*time.Second, "the clock that was read goes on")
 		}
 		skew, err := f.ClockSkew(ctx)
 		require.NoError(t, err)
@@ -33,9 +46,9 @@ func TestPaymentTime(t *testing.T) {
 		to := block(101, "main")
 		to.Time = ahead
 		require.NoError(t, f.Advance(ctx, models.NetworkERC20, batch(f.tip, to, 101, nil)))
-		_, err = f.PaymentTime(ctx, models.NetworkERC20, ahead.Add(-models.MaxClockSkew-time.Second), models.MaxClockSkew)
+		_, err = paymentTime(models.NetworkERC20, ahead.Add(-models.MaxClockSkew-time.Second))
 		require.ErrorIs(t, err, models.ErrClockBehind)
-		_, err = f.PaymentTime(ctx, models.NetworkERC20, ahead.Add(-models.MaxClockSkew+2*time.Second), models.MaxClockSkew)
+		_, err = paymentTime(models.NetworkERC20, ahead.Add(-models.MaxClockSkew+2*time.Second))
 		if f.engine == enginePostgres {
 			require.ErrorIs(t, err, models.ErrClockBehind)
 		} else {

@@ -162,12 +162,25 @@ func (s *Store) insertPayment(tx *gorm.DB, p models.Payment, accountKey string) 
 	address := models.DepositAddress{
 		Address: p.DepositAddress, PaymentID: p.ID, Index: p.AddressIndex, XPub: accountKey, CreatedAt: p.CreatedAt,
 	}
-	for _, row := range []any{&p, &line, &address} {
-		if err := tx.Create(row).Error; err != nil {
-			return p, err
-		}
+	if err := s.insertTogether(tx, &p, &line, &address); err != nil {
+		return p, err
 	}
 	return p, insertMetadata(tx, p)
+}
+
+// insertTogether inserts rows of three tables. On Postgres it is one statement, because each costs a round trip.
+func (s *Store) insertTogether(tx *gorm.DB, first, second, third any) error {
+	if s.engine != enginePostgres {
+		for _, row := range []any{first, second, third} {
+			if err := tx.Create(row).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	insert := func(row any) *gorm.DB { return tx.Session(&gorm.Session{DryRun: true}).Create(row) }
+	// Foreign keys between the rows are checked when the statement ends.
+	return tx.Exec("WITH first AS (?), second AS (?) ?", insert(first), insert(second), insert(third)).Error
 }
 
 // insertMetadata makes a payment's metadata searchable.

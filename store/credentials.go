@@ -14,6 +14,7 @@ import (
 // revoked, past its time, or was not created by this program.
 func (s *Store) Credential(ctx context.Context, apiKey string) (models.Credential, models.Operator, error) {
 	var credential models.Credential
+	changes, until := s.credentials.begin()
 	err := s.valid(s.read(ctx)).Where("api_key = ?", apiKey).Take(&credential).Error
 	if err != nil {
 		return models.Credential{}, models.Operator{}, wrap(err, "read a credential")
@@ -27,6 +28,7 @@ func (s *Store) Credential(ctx context.Context, apiKey string) (models.Credentia
 	if err := s.read(ctx).Where("id = ?", credential.OperatorID).Take(&operator).Error; err != nil {
 		return models.Credential{}, models.Operator{}, wrap(err, "read a credential's operator")
 	}
+	s.credentials.keep(credential, operator, changes, until)
 	return credential, operator, nil
 }
 
@@ -51,6 +53,7 @@ func (s *Store) NoteKeyUse(ctx context.Context, credential models.Credential) er
 	err := s.writer.WithContext(ctx).Model(&models.Credential{}).
 		Where("api_key = ? AND (last_used_at IS NULL OR last_used_at <= ?)", credential.APIKey, now.Add(-seenEvery)).
 		UpdateColumn("last_used_at", now).Error
+	s.credentials.empty() // or each use of the key would write while it is cached
 	return wrap(err, "note the use of an API key")
 }
 
@@ -117,6 +120,7 @@ func (s *Store) OwnCredential(ctx context.Context, operatorID, apiKey string) (m
 // maker is the API key with which the change was asked for, "" for a person; it must still be valid. Returns
 // models.ErrNotFound if it is not.
 func (s *Store) changeKeys(ctx context.Context, side, maker string, change func(tx *gorm.DB) error) error {
+	defer s.credentials.empty()
 	operatorID, _ := models.OperatorOfSide(side)
 	return s.write(ctx, func(tx *gorm.DB) error {
 		// The operator's row, because there may be no credential to lock.

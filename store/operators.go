@@ -105,6 +105,7 @@ func (s *Store) RegisterOperator(
 // credential, which nobody has seen, and writes the audit log. Returns models.ErrNotFound, and models.ErrNotPossible
 // for any other operator.
 func (s *Store) DeleteRegistration(ctx context.Context, id string, entry models.AuditEntry) error {
+	defer s.credentials.empty()
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		var operator models.Operator
 		if err := tx.Clauses(rowLock).Where("id = ?", id).Take(&operator).Error; err != nil {
@@ -215,6 +216,7 @@ func (s *Store) ChangeOperator(
 	ctx context.Context, id string, from []models.OperatorStatus, to models.OperatorStatus, reason string,
 	applied *time.Time, credential *models.Credential, entry models.AuditEntry,
 ) (models.Operator, error) {
+	defer s.credentials.empty()
 	var operator models.Operator
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		operator = models.Operator{}

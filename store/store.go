@@ -33,6 +33,7 @@ type Store struct {
 	reader       *gorm.DB
 	log          *slog.Logger
 	addresses    *addressAllocator
+	credentials  *credentialCache // see UseCredentialCache; nil without
 	now          func() time.Time
 	keys         Keys // see UseMasterKey
 	space        *spaceProbe
