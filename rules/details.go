@@ -102,7 +102,8 @@ func Opening(input models.PaymentInput, now time.Time) (idle time.Duration, deta
 		idle = max(wait.Until.Sub(now), 0)
 	}
 	return idle, fmt.Sprintf("Asks for **%s %s** at %#q (%s) until **%s**, reference %#q.\n\nThe workflow begins when a "+
-		"transfer or a decision arrives, or when the time is over. Until then the payment is PENDING.\n",
+		"transfer arrives, when the payment is rejected in PayCow, or when its time is up. Until then the payment is "+
+		"PENDING, and a signal sent by hand waits.\n",
 		input.Currency, input.AmountRequested, input.DepositAddress, input.Network, instant(p.windowEnd()), input.Reference)
 }
 

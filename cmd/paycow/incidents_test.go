@@ -14,8 +14,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	sdkworker "go.temporal.io/sdk/worker"
@@ -264,6 +266,58 @@ func TestAPaymentStartsOnce(t *testing.T) {
 	last, err := c.DescribeWorkflowExecution(t.Context(), models.PaymentWorkflowID(p.ID), "")
 	require.NoError(t, err)
 	require.Equal(t, first.WorkflowExecutionInfo.Execution.RunId, last.WorkflowExecutionInfo.Execution.RunId, "there is no second run")
+	t.Run("an unpaid payment needs no task", func(t *testing.T) { unpaidNeedsNoTask(t, c, starter) })
+}
+
+// unpaidNeedsNoTask looks at payments that nobody has paid: their workflows have no task until a signal comes or the time is
+// up. No worker runs, so the tasks stay where they are.
+func unpaidNeedsNoTask(t *testing.T, c client.Client, starter *engine.Client) {
+	t.Helper()
+	start := func(window time.Duration) models.Payment {
+		now := time.Now().UTC()
+		p := models.Payment{
+			ID: models.NewID(), Currency: models.CurrencyUSDT, AmountRequested: 50 * models.USDT, UserID: "user",
+			DepositAddress: "0x52908400098527886E0F7030069857D2E4169EE7", CreatedAt: now, ExpiresAt: now.Add(window),
+			PaymentState: models.PaymentState{Status: models.StatusPending, Version: 1},
+		}
+		require.NoError(t, starter.StartPayment(t.Context(), p))
+		return p
+	}
+	hasTask := func(p models.Payment) bool {
+		events := c.GetWorkflowHistory(t.Context(), models.PaymentWorkflowID(p.ID), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+		for events.HasNext() {
+			event, err := events.Next()
+			require.NoError(t, err)
+			if event.EventType == enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED {
+				return true
+			}
+		}
+		return false
+	}
+	paid, rejected, unpaid := start(time.Hour), start(time.Hour), start(time.Hour)
+	soon, past := start(2*time.Second), start(-time.Second)
+	require.True(t, hasTask(past), "a payment whose time is up has no delay")
+	require.NoError(t, starter.SignalTransfers(t.Context(), paid, models.TransfersSignal{}))
+	require.True(t, hasTask(paid), "a transfer ends the delay")
+	require.NoError(t, starter.SignalReject(t.Context(), rejected, models.DecisionSignal{Reason: "why"}))
+	require.True(t, hasTask(rejected), "a rejection ends the delay")
+	require.Eventually(t, func() bool { return hasTask(soon) }, 20*time.Second, 100*time.Millisecond, "the end of the window ends the delay")
+	require.False(t, hasTask(unpaid))
+
+	asked := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	_, err := starter.QueryState(ctx, unpaid.ID)
+	require.ErrorIs(t, err, models.ErrNotFound, "its row is the newest")
+	known, err := starter.KnownTransfers(ctx, unpaid.ID)
+	require.NoError(t, err)
+	require.Empty(t, known)
+	require.Less(t, time.Since(asked), 2*time.Second, "a reader does not wait for the answer")
+	described, err := c.DescribeWorkflowExecution(t.Context(), models.PaymentWorkflowID(unpaid.ID), "")
+	require.NoError(t, err)
+	var details string
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayload(described.ExecutionConfig.UserMetadata.Details, &details))
+	require.Contains(t, details, "Asks for **USDT 50.00** at `"+unpaid.DepositAddress+"`")
 }
 
 // TestIncidents plays every incident on a real Temporal server, and replays its history. With -write-histories the
