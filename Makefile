@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 # What stands alone: everything without the development stack. Quick to build and to test.
-ALONE = $(shell go list ./... | grep -Ev '^paycow/(devstack|cmd)(/|$$)')
+ALONE = $(shell go list ./... | grep -Ev '^paycow/(devstack|cmd|bench)(/|$$)')
 
 .PHONY: help
 help: ## list every target
@@ -77,7 +77,7 @@ mutants: ## break each guard on purpose and run the tests that should notice (ON
 FUZZTIME ?= 30s
 .PHONY: fuzz
 fuzz: ## each fuzz target for a while (FUZZTIME=30s)
-	@set -e; for package in $$(go list ./... | grep -Ev '^paycow/(devstack|cmd)(/|$$)'); do \
+	@set -e; for package in $$(go list ./... | grep -Ev '^paycow/(devstack|cmd|bench)(/|$$)'); do \
 		for target in $$(go test -run '^$$' -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
 		done; \
@@ -92,11 +92,16 @@ RUNS ?= 50
 EVENTS ?= 10000
 PAYMENTS ?= 200
 .PHONY: bench
-bench: ## the benchmarks, payments beside each misbehaving node (RUNS=50 of each), webhooks in a burst (EVENTS=10000) and beside bad endpoints (PAYMENTS=200)
+bench: ## all figures against their floors, written to docs/performance.md; then the benchmarks, payments beside each misbehaving node (RUNS=50 of each), webhooks in a burst (EVENTS=10000) and beside bad endpoints (PAYMENTS=200)
+	go test ./bench -run TestFigures -count=1 -timeout 0 -v -args -figures full
 	go test -run '^$$' -bench . -benchmem $(ALONE)
 	go test -run '^$$' -bench AWildNodeBesideOthers -benchtime $(RUNS)x -timeout 0 ./devstack/realnode
 	go test -run '^$$' -bench WebhookBurst -benchtime $(EVENTS)x -timeout 0 ./cmd/paycow
 	go test -run '^$$' -bench EndpointsBesideBadOnes -benchtime $(PAYMENTS)x -timeout 0 ./cmd/paycow
+
+.PHONY: bench-quick
+bench-quick: ## the figures against their floors, with shorter measurements; they are written to bin/bench-quick.out only
+	@mkdir -p bin && set -o pipefail && go test ./bench -run TestFigures -count=1 -timeout 0 -v -args -figures quick | tee bin/bench-quick.out
 
 .PHONY: screenshots
 screenshots: test-deps ## take the pictures of docs/screenshots again, from the tests in the browser; all of them stay in bin/screenshots

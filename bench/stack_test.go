@@ -1,0 +1,203 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"paycow/chain"
+	"paycow/devstack/localchain"
+	"paycow/internal/pgtest"
+)
+
+// startWithin bounds how long a process may need until it answers.
+const startWithin = 2 * time.Minute
+
+// bench is what all figures share: one Postgres with fsync, one local chain, and the program, built from this tree.
+type bench struct {
+	t        *testing.T
+	postgres *pgtest.Server
+	chain    *localchain.Chain
+	program  string
+	http     *http.Client
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{t: t, program: filepath.Join(t.TempDir(), "paycow")}
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", b.program, "../cmd/paycow")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+	b.postgres = pgtest.StartDurable(t)
+	b.chain, err = localchain.Start(t.Context(), localchain.Config{Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.chain.Close()) })
+	b.http = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	return b
+}
+
+// run starts a program, which ends with the test. What it prints is shown if the test fails.
+func (b *bench) run(what, program string, args []string, env ...string) (pid int) {
+	b.t.Helper()
+	log, err := os.Create(filepath.Join(b.t.TempDir(), "log"))
+	require.NoError(b.t, err)
+	cmd := exec.CommandContext(context.WithoutCancel(b.t.Context()), program, args...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // it does not outlive a killed bench
+	require.NoError(b.t, cmd.Start())
+	b.t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		late := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+		_ = cmd.Wait()
+		late.Stop()
+		_ = log.Close()
+		if content, err := os.ReadFile(log.Name()); err == nil && b.t.Failed() {
+			b.t.Logf("%s said:\n%s", what, content)
+		}
+	})
+	return cmd.Process.Pid
+}
+
+// processorTime returns the processor time of a process so far. Linux counts it in hundredths of seconds.
+func processorTime(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	require.NoError(t, err)
+	_, after, _ := strings.Cut(string(content), ") ") // the name before it may contain spaces
+	fields := strings.Fields(after)
+	require.Greater(t, len(fields), 12)
+	total := time.Duration(0)
+	for _, field := range fields[11:13] { // of the program, of the kernel for it
+		ticks, err := strconv.ParseInt(field, 10, 64)
+		require.NoError(t, err)
+		total += time.Duration(ticks) * 10 * time.Millisecond
+	}
+	return total
+}
+
+func (b *bench) awaitHTTP(url string) {
+	b.t.Helper()
+	for deadline := time.Now().Add(startWithin); ; time.Sleep(50 * time.Millisecond) {
+		_, err := b.get(url)
+		if err == nil {
+			return
+		}
+		require.True(b.t, time.Now().Before(deadline), "%s does not answer: %v", url, err)
+	}
+}
+
+// get reads a page. Anything but 200 is an error.
+func (b *bench) get(url string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	return b.do(request)
+}
+
+func (b *bench) post(url, body, key, secret string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("X-Api-Key", key)
+	request.Header.Set("X-Api-Secret", secret)
+	return b.do(request)
+}
+
+func (b *bench) do(request *http.Request) ([]byte, error) {
+	response, err := b.http.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %d %s", request.URL.Path, response.StatusCode, content)
+	}
+	return content, err
+}
+
+// installation is a running PayCow with an operator in it.
+type installation struct {
+	*bench
+	url, key, secret string
+	db               *pgxpool.Pool // to look at
+	pid              int
+	idle             float64 // cores that the program used before it had payments to carry
+}
+
+// install runs a command of the program on a database of its own, without limits.
+func (b *bench) install(args ...string) *installation {
+	b.t.Helper()
+	xpub, err := chain.NewDevXPub([]byte("a seed of the bench, 32 bytes ok"))
+	require.NoError(b.t, err)
+	address, database := freeAddress(b.t), b.postgres.NewDatabase(b.t)
+	in := &installation{bench: b, url: "http://" + address}
+	env := []string{
+		"PAYCOW_DATABASE_URL=" + database, "PAYCOW_TEMPORAL_ADDRESS=" + freeAddress(b.t),
+		"PAYCOW_ETH_RPC_URLS=" + b.chain.WSURL(), fmt.Sprintf("PAYCOW_CHAIN_ID=%d", b.chain.ChainID()),
+		"PAYCOW_TOKEN_ADDRESS=" + b.chain.TokenAddress().Hex(), "PAYCOW_XPUB=" + xpub,
+		"PAYCOW_HTTP_ADDR=" + address, "PAYCOW_PUBLIC_URL=" + in.url,
+		"PAYCOW_MASTER_KEY=" + strings.Repeat("5a", 32), "PAYCOW_BLOCK_TIME=1s", "PAYCOW_LOG_LEVEL=error",
+		"PAYCOW_PAYMENT_WINDOW=6h", "PAYCOW_MAX_OPEN=0", "PAYCOW_MAX_UNPAID=0",
+		"PAYCOW_RATE_PER_CREDENTIAL=0", "PAYCOW_RATE_PER_NETWORK=0", "PAYCOW_RATE_OF_STATUS=0",
+	}
+	once := func(args ...string) string {
+		cmd := exec.CommandContext(b.t.Context(), b.program, args...)
+		cmd.Env = append(os.Environ(), env...)
+		out, err := cmd.Output()
+		require.NoError(b.t, err, "%v: %s", args, out)
+		return string(out)
+	}
+	once("migrate")
+	out := once("operator", "create", "--email", "shop@example.com")
+	_, err = fmt.Sscanf(out, "x-api-key: %s\nx-api-secret: %s\n", &in.key, &in.secret)
+	require.NoError(b.t, err, out)
+	in.db, err = pgxpool.New(b.t.Context(), database)
+	require.NoError(b.t, err)
+	b.t.Cleanup(in.db.Close)
+	in.pid = b.run(strings.Join(args, " "), b.program, args, env...)
+	b.awaitHTTP(in.url + "/healthz")
+	return in
+}
+
+// payment is a payment that was created.
+type payment struct {
+	ID      string `json:"sessionId"`
+	Address string `json:"depositAddress"`
+}
+
+func (in *installation) create() (p payment, err error) {
+	content, err := in.post(in.url+"/api/payment/create", `{"amount":5,"userId":"user_123456","network":"ERC20"}`,
+		in.key, in.secret)
+	if err == nil {
+		err = json.Unmarshal(content, &p)
+	}
+	return p, err
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
