@@ -77,8 +77,8 @@ func (c *Client) SignalAccept(ctx context.Context, p models.Payment, decision mo
 	return c.signal(ctx, p, models.SignalAccept, decision)
 }
 
-// signal sends a signal together with a start, because a signal alone would wait for the end of a start delay. The start
-// has no delay of its own.
+// signal sends a signal together with a start, because a signal alone would wait for the end of a start delay. The
+// start has no delay of its own.
 func (c *Client) signal(ctx context.Context, p models.Payment, name string, payload any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -94,8 +94,8 @@ func (p *Payment) Details(effect Effect) string {
 	return text + p.describeTransfers() + "\n" + p.describeEffect(state, effect) + "\n"
 }
 
-// Opening returns how long a new payment has nothing to do unless a transfer or a decision arrives, 0 if it is to begin at
-// once, and the Markdown that the Temporal UI shows for it: what the payment asks for, which stays true to its end.
+// Opening returns how long a new payment has nothing to do unless a transfer or a decision arrives, 0 if it is to begin
+// at once, and the Markdown that the Temporal UI shows for it: what the payment asks for, which stays true to its end.
 func Opening(input models.PaymentInput, now time.Time) (idle time.Duration, details string) {
 	p := NewPayment(input)
 	if wait, isWait := p.Next(now).(Wait); isWait {
