@@ -3,7 +3,7 @@
 //
 //   - An order has one payment, whatever crashes between the order and the payment.
 //   - An order is marked paid once, however often PayCow tells of it, and whenever one of the two is killed.
-//   - What no webhook told is read from the list of events.
+//   - Anything that webhooks missed is read from the list of events.
 package main
 
 import (
@@ -85,7 +85,7 @@ func run(ctx context.Context, log *slog.Logger, args []string) error {
 	database := flags.String("database", "", "SQLite file with the orders (default shop.db, with -test shop-test.db)")
 	webhookURL := flags.String("webhook-url", "", "where PayCow reaches POST /webhooks (default: at -listen)")
 	devFile := flags.String("dev", "", "take address and credentials from this file of paycow dev, .paycow/dev.json")
-	isTest := flags.Bool("test", false, "take test payments, which are no money, as if they were; with -dev, make them")
+	isTest := flags.Bool("test", false, "take test payments, which involve no money, as if they were real; with -dev, make them")
 	pause := flags.Duration("catch-up", time.Minute, "how often to read the list of events")
 	if err := flags.Parse(args); err != nil {
 		return err

@@ -28,7 +28,7 @@ type product struct {
 var products = map[string]product{
 	"mug":   {"A mug with a cow on it", decimal.RequireFromString("12.50")},
 	"shirt": {"A shirt with a cow on it", decimal.RequireFromString("25")},
-	"cow":   {"A cow of wood", decimal.RequireFromString("99.99")},
+	"cow":   {"A wooden cow", decimal.RequireFromString("99.99")},
 }
 
 // orderIDs are what rand.Text makes.

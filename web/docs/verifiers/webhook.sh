@@ -17,7 +17,7 @@ key=$(printf %s "${PAYCOW_WEBHOOK_SECRET#whsec_}" | openssl base64 -d -A | od -A
 [ "${#key}" -ge 48 ] || refuse 'the secret is missing or too short'
 id=$HTTP_WEBHOOK_ID
 timestamp=$HTTP_WEBHOOK_TIMESTAMP
-case $timestamp in '' | 0* | *[!0-9]* | ?????????????*) refuse 'the timestamp is no number' ;; esac
+case $timestamp in '' | 0* | *[!0-9]* | ?????????????*) refuse 'the timestamp is not a number' ;; esac
 age=$(($(date +%s) - timestamp))
 [ "${age#-}" -le "$tolerance_seconds" ] || refuse 'the timestamp is too far from now'
 
