@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -60,11 +61,13 @@ func (r *chainReader) since(ctx context.Context, network string, earliest time.T
 		}
 		// All waiting callers share the read, so it must not end when the first of them disconnects. One that began too
 		// early for this caller is followed by another one.
-		done := r.reading.DoChan(network, func() (any, error) {
+		done := r.reading.DoChan(network, func() (_ any, err error) {
+			defer recovered(&err)
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 			defer cancel()
 			at := time.Now()
-			state, err := r.read(ctx, network)
+			var state chainState
+			state, err = r.read(ctx, network)
 			if err == nil {
 				r.keep(network, knownChain{state, at})
 			}
@@ -78,6 +81,14 @@ func (r *chainReader) since(ctx context.Context, network string, earliest time.T
 		case <-ctx.Done():
 			return known.chainState, fmt.Errorf("wait for the state of the chain: %w", ctx.Err())
 		}
+	}
+}
+
+// recovered turns a panic into an error. What several callers wait for runs in a goroutine of its own, in which a panic
+// would end the process.
+func recovered(err *error) {
+	if cause := recover(); cause != nil {
+		*err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
 	}
 }
 

@@ -36,7 +36,16 @@ func TestConfirmationsFitTheStateBesideACachedBlock(t *testing.T) {
 	require.EqualValues(t, 1, shown(), "the block is cached")
 	f.record(p.ID, func(s *models.PaymentState) { s.Status = models.StatusConfirming })
 	require.EqualValues(t, 2, shown())
-	f.moveChain(102, 112)
+
+	// What an operator reads is of the newest block.
+	f.moveChain(102, 103)
+	require.EqualValues(t, 2, shown(), "the block is cached")
+	require.Contains(t, f.call(f.account, http.MethodGet, "/api/payments", "").body, `"confirmations":3`)
+	f.moveChain(103, 104)
+	require.EqualValues(t, 3, shown(), "the block is cached")
+	require.Contains(t, f.call(f.account, http.MethodGet, "/api/payment/"+p.ID, "").body, `"confirmations":4`)
+
+	f.moveChain(104, 112)
 	f.record(p.ID, func(s *models.PaymentState) { s.Status = models.StatusPaid })
 	require.EqualValues(t, 12, shown())
 }
@@ -106,6 +115,7 @@ func TestASlowWorkflowHoldsNobodyUp(t *testing.T) {
 		return newer, nil
 	})
 	require.Equal(t, models.StatusPending, states.current(t.Context(), p).Status)
+	require.Eventually(t, func() bool { return len(states.asking) == 1 }, 5*time.Second, time.Millisecond)
 	for range cap(states.asking) - 1 {
 		states.asking <- struct{}{}
 	}

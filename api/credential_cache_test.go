@@ -19,7 +19,7 @@ func TestACachedKeyIsRefusedOnceItIsRevoked(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	f.store.UseCredentialCache()
-	elsewhere := f.otherProcess()
+	elsewhere, otherStore := f.otherProcess()
 	status := func(url string, account string, secret string) int {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/api/balance", nil)
 		require.NoError(t, err)
@@ -40,6 +40,10 @@ func TestACachedKeyIsRefusedOnceItIsRevoked(t *testing.T) {
 	}
 	_, _, ok := f.store.CachedCredential(key)
 	require.True(t, ok)
+	require.Eventually(t, func() bool {
+		_, _, isCached := otherStore.CachedCredential(key)
+		return status(elsewhere, key, secret) == http.StatusOK && isCached
+	}, 10*time.Second, time.Millisecond, "the other process keeps the key, too")
 
 	_, err := f.store.RevokeCredentials(t.Context(), f.operatorID(f.account),
 		models.AuditEntry{Actor: "t", Action: "keys_revoked"})
@@ -49,8 +53,8 @@ func TestACachedKeyIsRefusedOnceItIsRevoked(t *testing.T) {
 		store.CredentialLifetime+2*time.Second, 10*time.Millisecond) // two seconds are for a busy machine
 }
 
-// otherProcess returns the URL of another API on the fixture's database, as New makes it.
-func (f *fixture) otherProcess() string {
+// otherProcess returns the URL and the store of another API on the fixture's database, as New makes it.
+func (f *fixture) otherProcess() (string, *store.Store) {
 	f.Helper()
 	db, err := store.Open(f.Context(), "sqlite:"+f.path, slog.New(slog.DiscardHandler))
 	require.NoError(f, err)
@@ -60,7 +64,7 @@ func (f *fixture) otherProcess() string {
 	config.Store = db
 	listener := httptest.NewServer(New(config).Handler())
 	f.Cleanup(listener.Close)
-	return listener.URL
+	return listener.URL, db
 }
 
 // TestAChangeOfAnOperatorCountsAtOnce: what an admin decides about an operator whose key is cached counts for the next

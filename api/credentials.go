@@ -113,7 +113,7 @@ func (s *Server) keyOf(ctx context.Context, header http.Header) (models.Credenti
 		return models.Credential{}, models.Operator{},
 			errUnauthorized.because(errors.New("a credential header is missing, empty, repeated or malformed"))
 	}
-	// With a wrong secret, a cached key takes as long as an unknown one.
+	// With a wrong secret, a cached key takes as long as one that is not cached.
 	credential, operator, isCached := s.Store.CachedCredential(apiKey)
 	if isCached && secrets.MatchesHash(secret, credential.SecretHash) {
 		return credential, operator, nil

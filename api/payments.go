@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/gin-gonic/gin"
@@ -209,10 +210,12 @@ func (s *Server) listPage(
 	if err != nil {
 		return nil, "", fmt.Errorf("list the payments: %w", err)
 	}
-	head, err := s.head(ctx, models.NetworkERC20)
+	// The block is read after the rows, so that the confirmations shown fit their states.
+	known, err := s.chain.since(ctx, models.NetworkERC20, time.Now())
 	if err != nil {
 		return nil, "", err
 	}
+	head := known.head
 	rows = make([]listedPayment, len(payments))
 	for i, p := range payments {
 		rows[i] = s.newListedPayment(ctx, p, head)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"paycow/models"
 	"paycow/views"
@@ -49,6 +50,12 @@ func (s *Server) readOperatorView(ctx context.Context, row models.Payment) (view
 	if facts.Payment, facts.Head, err = s.live(ctx, row); err != nil {
 		return views.OperatorPayment{}, err
 	}
+	// A transfer may be in a newer block than the payment's state shows.
+	known, err := s.chain.since(ctx, row.Network, time.Now())
+	if err != nil {
+		return views.OperatorPayment{}, err
+	}
+	facts.Head = known.head
 	facts.Required, facts.WindowEnd = s.requiredConfirmations(row), s.windowEnd(ctx, row)
 	return views.NewOperatorPayment(facts, s.PublicURL, s.Clock()), nil
 }

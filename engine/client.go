@@ -51,7 +51,11 @@ func (c *Client) StartPayment(ctx context.Context, p models.Payment) error {
 	options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
 	options.WorkflowExecutionErrorWhenAlreadyStarted = true
 	input := c.input(p)
-	options.StartDelay, options.StaticDetails = rules.Opening(input, time.Now())
+	now := time.Now()
+	if now.Before(p.CreatedAt) { // this machine's clock is behind
+		now = p.CreatedAt
+	}
+	options.StartDelay, options.StaticDetails = rules.Opening(input, now)
 	_, err := c.temporal.ExecuteWorkflow(ctx, options, models.WorkflowPayment, input)
 	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
 		return nil
@@ -97,7 +101,9 @@ func (c *Client) signal(ctx context.Context, p models.Payment, name string, payl
 func (c *Client) QueryState(ctx context.Context, paymentID string) (models.PaymentState, error) {
 	var state models.PaymentState
 	value, err := c.temporal.QueryWorkflow(ctx, models.PaymentWorkflowID(paymentID), "", models.QueryPaymentState)
-	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok || hasNotBegun(err) {
+	_, isMissing := errors.AsType[*serviceerror.NotFound](err)
+	_, hasNotBegun := errors.AsType[*serviceerror.WorkflowNotReady](err)
+	if isMissing || hasNotBegun {
 		return state, models.ErrNotFound
 	}
 	if err != nil {
@@ -107,12 +113,6 @@ func (c *Client) QueryState(ctx context.Context, paymentID string) (models.Payme
 		return state, fmt.Errorf("read the query's answer: %w", err)
 	}
 	return state, nil
-}
-
-// hasNotBegun reports whether a query failed because the workflow's code has not run, or cannot run.
-func hasNotBegun(err error) bool {
-	_, ok := errors.AsType[*serviceerror.WorkflowNotReady](err)
-	return ok
 }
 
 // Ping returns an error unless Temporal answers.
@@ -251,16 +251,13 @@ func (c *Client) Resume(ctx context.Context, p models.Payment) error {
 	return nil
 }
 
-// KnownTransfers queries a payment's workflow for the transfers it knows: none if it has not begun. It returns
-// models.ErrNotFound if no such workflow exists.
+// KnownTransfers queries a payment's workflow for the transfers it knows. It returns models.ErrNotFound if no such
+// workflow exists, and another error if it has not begun.
 func (c *Client) KnownTransfers(ctx context.Context, paymentID string) ([]models.TransferNotice, error) {
 	var known models.TransfersSignal
 	value, err := c.temporal.QueryWorkflow(ctx, models.PaymentWorkflowID(paymentID), "", models.QueryTransfers)
 	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
 		return nil, models.ErrNotFound
-	}
-	if hasNotBegun(err) {
-		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("query the workflow: %w", err)

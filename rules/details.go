@@ -95,13 +95,14 @@ func (p *Payment) Details(effect Effect) string {
 }
 
 // Opening returns how long a new payment has nothing to do unless a transfer or a decision arrives, 0 if it is to begin
-// at once, and the Markdown that the Temporal UI shows for it: what the payment asks for, which stays true to its end.
+// at once, and the Markdown that the Temporal UI shows for it: what the payment asks for.
 func Opening(input models.PaymentInput, now time.Time) (idle time.Duration, details string) {
 	p := NewPayment(input)
 	if wait, isWait := p.Next(now).(Wait); isWait {
 		idle = max(wait.Until.Sub(now), 0)
 	}
-	return idle, fmt.Sprintf("Asks for **%s %s** at %#q (%s) until **%s**, reference %#q.\n\nThe workflow begins when a "+
+	return idle, fmt.Sprintf("Asks for **%s %s** at %#q (%s) until **%s**, reference %#q. The "+
+		"time is longer if the token is paused.\n\nThe workflow begins when a "+
 		"transfer arrives, when the payment is rejected in PayCow, or when its time is up. Until then the payment is "+
 		"PENDING, and a signal sent by hand waits.\n",
 		input.Currency, input.AmountRequested, input.DepositAddress, input.Network, instant(p.windowEnd()), input.Reference)

@@ -80,6 +80,16 @@ func (c *credentialCache) keep(
 	}
 }
 
+// forget drops a key whose row has changed in nothing that decides.
+func (c *credentialCache) forget(apiKey string) {
+	if c == nil {
+		return
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.entries.Remove(apiKey)
+}
+
 // empty forgets everything. It is called after each change of a key or an operator, also after one that failed: the
 // database may have made it.
 func (c *credentialCache) empty() {

@@ -53,7 +53,7 @@ func (s *Store) NoteKeyUse(ctx context.Context, credential models.Credential) er
 	err := s.writer.WithContext(ctx).Model(&models.Credential{}).
 		Where("api_key = ? AND (last_used_at IS NULL OR last_used_at <= ?)", credential.APIKey, now.Add(-seenEvery)).
 		UpdateColumn("last_used_at", now).Error
-	s.credentials.empty() // or each use of the key would write while it is cached
+	s.credentials.forget(credential.APIKey) // or each use of the key would write while it is cached
 	return wrap(err, "note the use of an API key")
 }
 

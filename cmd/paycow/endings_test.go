@@ -53,26 +53,6 @@ func TestEveryEnding(t *testing.T) {
 		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: models.PaymentWorkflowID(rejected.SessionID)},
 	})
 	require.NoError(t, err)
-	for id, want := range map[string]string{expired.SessionID: "0 tasks", afterReject.SessionID: "some"} {
-		t.Run("a task before the end of the window: "+want, func(t *testing.T) {
-			tasks := 0
-			events := temporal.GetWorkflowHistory(t.Context(), models.PaymentWorkflowID(id), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-			for events.HasNext() {
-				event, err := events.Next()
-				require.NoError(t, err)
-				if event.EventType == enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED {
-					tasks++
-				}
-			}
-			require.Equal(t, want == "some", tasks > 0, "%d tasks", tasks)
-			var details string
-			described, err := temporal.DescribeWorkflowExecution(t.Context(), models.PaymentWorkflowID(id), "")
-			require.NoError(t, err)
-			require.NoError(t, converter.GetDefaultDataConverter().FromPayload(described.ExecutionConfig.UserMetadata.Details, &details))
-			require.Contains(t, details, "Asks for **USDT 50.00**")
-		})
-	}
-
 	s.await(paid.SessionID, "CONFIRMING")
 	t.Run("the engine shows an open payment", func(t *testing.T) {
 		id := models.PaymentWorkflowID(paid.SessionID)
