@@ -85,7 +85,7 @@ func run(ctx context.Context, log *slog.Logger, args []string) error {
 	database := flags.String("database", "", "SQLite file with the orders (default shop.db, with -test shop-test.db)")
 	webhookURL := flags.String("webhook-url", "", "where PayCow reaches POST /webhooks (default: at -listen)")
 	devFile := flags.String("dev", "", "take address and credentials from this file of paycow dev, .paycow/dev.json")
-	isTest := flags.Bool("test", false, "take test payments, which involve no money, as if they were real; with -dev, make them")
+	isTest := flags.Bool("test", false, "take test payments, which involve no money, as real ones; with -dev, make them")
 	pause := flags.Duration("catch-up", time.Minute, "how often to read the list of events")
 	if err := flags.Parse(args); err != nil {
 		return err
