@@ -1475,7 +1475,7 @@ type ClientInterface interface {
 
 	// RevokeKey Revoke an API key
 	//
-	// It stops working at once. Calls that it began before are carried out. A suspended account can do this too.
+	// It stops working within a second. Calls that it began before are carried out. A suspended account can do this too.
 	//
 	// Corresponds with DELETE /api/keys/{id} (the `RevokeKey` operationId).
 	RevokeKey(ctx context.Context, id KeyID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1836,7 +1836,7 @@ func (c *Client) CreateKey(ctx context.Context, body CreateKeyJSONRequestBody, r
 
 // RevokeKey Revoke an API key
 //
-// It stops working at once. Calls that it began before are carried out. A suspended account can do this too.
+// It stops working within a second. Calls that it began before are carried out. A suspended account can do this too.
 //
 // Corresponds with DELETE /api/keys/{id} (the `RevokeKey` operationId).
 func (c *Client) RevokeKey(ctx context.Context, id KeyID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4112,7 +4112,7 @@ type ClientWithResponsesInterface interface {
 
 	// RevokeKeyWithResponse Revoke an API key
 	//
-	// It stops working at once. Calls that it began before are carried out. A suspended account can do this too.
+	// It stops working within a second. Calls that it began before are carried out. A suspended account can do this too.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5102,7 +5102,7 @@ func (c *ClientWithResponses) CreateKeyWithResponse(ctx context.Context, body Cr
 
 // RevokeKeyWithResponse Revoke an API key
 //
-// It stops working at once. Calls that it began before are carried out. A suspended account can do this too.
+// It stops working within a second. Calls that it began before are carried out. A suspended account can do this too.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -233,7 +233,7 @@
 
   async function revokeKey(key) {
     await ask({
-      title: t('Revoke {name}?', { name: nameOfKey(key) }), text: [t('It stops working at once. This cannot be undone. Recorded in the audit log with your name.'), el('p', {}, el('code', {}, key.apiKey))],
+      title: t('Revoke {name}?', { name: nameOfKey(key) }), text: [t('It stops working within a second. This cannot be undone. Recorded in the audit log with your name.'), el('p', {}, el('code', {}, key.apiKey))],
       fields: confirmFields(me), confirm: t('Revoke'), danger: true,
       run: async (values) => {
         await call('POST', `${keysPath()}/${encodeURIComponent(key.id)}/revoke`, confirmation(values));

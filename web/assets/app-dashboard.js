@@ -395,7 +395,7 @@
 
   async function revokeKey(key) {
     const isDone = await ask({
-      title: t('Revoke {name}?', { name: nameOfKey(key) }), text: [t('It stops working at once. This cannot be undone.'), el('p', {}, el('code', {}, key.apiKey))],
+      title: t('Revoke {name}?', { name: nameOfKey(key) }), text: [t('It stops working within a second. This cannot be undone.'), el('p', {}, el('code', {}, key.apiKey))],
       confirm: t('Revoke'), danger: true,
       run: () => call('DELETE', '/api/keys/' + encodeURIComponent(key.id)),
     });
