@@ -39,16 +39,22 @@ func TestAfterAnIncident(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, useKey(), "at once")
 	require.Equal(t, map[string]int{"revoked": 0}, parse[map[string]int](t, act(http.StatusOK, "revoke-keys").body))
 
-	// The owner makes a new key, and of several attempts at once one counts.
+	// The owner makes a new key, and of several attempts at once one counts. They may also come one after the other.
 	rotate := fieldsOf{"password": goodPassword, "graceHours": 0}
 	made := make([]int, 4)
-	var rotating sync.WaitGroup
-	for i := range made {
-		rotating.Go(func() { made[i] = owner.do(http.MethodPost, "/api/operator/credentials/rotate", rotate).status })
+	for range 10 {
+		var rotating sync.WaitGroup
+		for i := range made {
+			rotating.Go(func() { made[i] = owner.do(http.MethodPost, "/api/operator/credentials/rotate", rotate).status })
+		}
+		rotating.Wait()
+		slices.Sort(made)
+		require.Equal(t, http.StatusOK, made[0], made)
+		if made[3] != http.StatusOK {
+			break
+		}
 	}
-	rotating.Wait()
-	slices.Sort(made)
-	require.Equal(t, http.StatusOK, made[0], made)
+	require.Equal(t, http.StatusConflict, made[3], made)
 	keys = parse[map[string]string](t, owner.must(http.StatusOK, http.MethodPost, "/api/operator/credentials/reveal",
 		fieldsOf{"password": goodPassword}).body)
 	require.Equal(t, http.StatusOK, useKey())
