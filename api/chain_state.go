@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -31,6 +32,7 @@ type chainState struct {
 type chainReader struct {
 	read     func(ctx context.Context, network string) (chainState, error)
 	lifetime time.Duration
+	log      *slog.Logger
 	reading  singleflight.Group
 
 	mutex sync.Mutex
@@ -43,8 +45,10 @@ type knownChain struct {
 	at time.Time
 }
 
-func newChainReader(read func(ctx context.Context, network string) (chainState, error)) *chainReader {
-	return &chainReader{read: read, lifetime: chainLifetime, known: map[string]knownChain{}}
+func newChainReader(
+	read func(ctx context.Context, network string) (chainState, error), log *slog.Logger,
+) *chainReader {
+	return &chainReader{read: read, lifetime: chainLifetime, log: log, known: map[string]knownChain{}}
 }
 
 // current returns the state, no older than its lifetime; with an error, the last known one.
@@ -62,7 +66,7 @@ func (r *chainReader) since(ctx context.Context, network string, earliest time.T
 		// All waiting callers share the read, so it must not end when the first of them disconnects. One that began too
 		// early for this caller is followed by another one.
 		done := r.reading.DoChan(network, func() (_ any, err error) {
-			defer recovered(&err)
+			defer recovered(ctx, r.log, &err)
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 			defer cancel()
 			at := time.Now()
@@ -84,11 +88,12 @@ func (r *chainReader) since(ctx context.Context, network string, earliest time.T
 	}
 }
 
-// recovered turns a panic into an error. What several callers wait for runs in a goroutine of its own, in which a panic
-// would end the process.
-func recovered(err *error) {
+// recovered logs a panic and turns it into an error. What several callers wait for runs in a goroutine of its own, in
+// which a panic would end the process.
+func recovered(ctx context.Context, log *slog.Logger, err *error) {
 	if cause := recover(); cause != nil {
-		*err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		log.ErrorContext(ctx, "panic", "error", fmt.Sprint(cause), "stack", string(debug.Stack()))
+		*err = fmt.Errorf("panic: %v", cause)
 	}
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -60,7 +61,7 @@ func TestTheChainIsReadOnceForAll(t *testing.T) {
 			return chainState{}, errors.New("the database is away")
 		}
 		return chainState{head: uint64(reads.Add(1))}, nil
-	})
+	}, slog.New(slog.DiscardHandler))
 	reader.lifetime = time.Hour
 	var group sync.WaitGroup
 	for range 100 {
@@ -98,6 +99,11 @@ func TestTheChainIsReadOnceForAll(t *testing.T) {
 	state, err = reader.since(t.Context(), "n", time.Now())
 	require.NoError(t, err, "who gives up takes the answer from nobody")
 	require.EqualValues(t, 4, state.head)
+
+	reader.read = func(context.Context, string) (chainState, error) { panic("a bug") }
+	state, err = reader.since(t.Context(), "n", time.Now())
+	require.ErrorContains(t, err, "a bug", "and the process lives")
+	require.EqualValues(t, 4, state.head)
 }
 
 // TestASlowWorkflowHoldsNobodyUp: the row answers, and the workflow's answer serves the next reader.
@@ -125,4 +131,13 @@ func TestASlowWorkflowHoldsNobodyUp(t *testing.T) {
 	require.Eventually(t, func() bool { return states.current(t.Context(), p).Status == models.StatusDetected },
 		5*time.Second, time.Millisecond)
 	require.EqualValues(t, 1, f.engine.queries.Load())
+
+	for range cap(states.asking) - 1 {
+		<-states.asking
+	}
+	states.patience = 5 * time.Second
+	f.engine.onQuery(func(context.Context, string) (models.PaymentState, error) { panic("a bug") })
+	other := f.started(f.account)
+	require.Equal(t, other.PaymentState, states.current(t.Context(), other), "the row answers, and the process lives")
+	require.Empty(t, states.asking)
 }

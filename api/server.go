@@ -177,7 +177,7 @@ func newServer(config Config, hash func(password string) string) *Server {
 		addresses: newCache[uint32, string](addressCacheEntries), handedOut: newCache[string, uint32](addressCacheEntries),
 		isHTTPS: strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
 	}
-	s.chain = newChainReader(s.readChain)
+	s.chain = newChainReader(s.readChain, s.Log)
 	s.followers, s.passwords = newFollowers(s), newPasswords(hash)
 	s.exports = newBudget(maxExports, maxExportsPerNetwork)
 	s.unpaid = s.newUnpaidQuota()

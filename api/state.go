@@ -75,7 +75,7 @@ func (r *stateReader) ask(ctx context.Context, row models.Payment) (known knownS
 	// All waiting callers share the query, so it must not end when the first of them disconnects.
 	ctx = context.WithoutCancel(ctx)
 	answer := r.inFlight.DoChan(row.ID+"/"+strconv.FormatInt(row.Version, 10), func() (_ any, err error) {
-		defer recovered(&err)
+		defer recovered(ctx, r.log, &err)
 		if known, ok := r.known.Get(row.ID); ok && known.askedAt >= row.Version {
 			return known, nil // another query finished in the meantime
 		}

@@ -47,15 +47,13 @@ func (s *Server) readOperatorView(ctx context.Context, row models.Payment) (view
 	if err != nil {
 		return views.OperatorPayment{}, fmt.Errorf("read the rows of the payment: %w", err)
 	}
+	// A transfer may be in a newer block than the payment's state shows, so live finds the chain as it is now.
+	if _, err := s.chain.since(ctx, row.Network, time.Now()); err != nil {
+		return views.OperatorPayment{}, err
+	}
 	if facts.Payment, facts.Head, err = s.live(ctx, row); err != nil {
 		return views.OperatorPayment{}, err
 	}
-	// A transfer may be in a newer block than the payment's state shows.
-	known, err := s.chain.since(ctx, row.Network, time.Now())
-	if err != nil {
-		return views.OperatorPayment{}, err
-	}
-	facts.Head = known.head
 	facts.Required, facts.WindowEnd = s.requiredConfirmations(row), s.windowEnd(ctx, row)
 	return views.NewOperatorPayment(facts, s.PublicURL, s.Clock()), nil
 }

@@ -62,6 +62,10 @@ func TestCachedCredentials(t *testing.T) {
 			require.False(t, isCached(), name)
 		}
 
+		read()
+		require.NoError(t, f.NoteKeyUse(ctx, models.Credential{APIKey: "pk_another"}))
+		require.True(t, isCached(), "the use of another key")
+
 		changes, until := f.credentials.begin()
 		f.credentials.empty()
 		f.credentials.keep(key, models.Operator{ID: key.OperatorID}, changes, until)
