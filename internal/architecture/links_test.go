@@ -29,7 +29,7 @@ func TestLinksAndPicturesExist(t *testing.T) {
 		if filepath.Ext(path) != ".md" {
 			return nil
 		}
-		text, err := os.ReadFile(path) //nolint:gosec // a document of the repository
+		text, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
