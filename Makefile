@@ -120,15 +120,15 @@ lighthouse: ## run Lighthouse on the pages that people see first; on a machine t
 .PHONY: verify
 verify: ## what is generated or downloaded is what it should be, and the slim build without C works
 	go mod verify
-	go test -run 'Artefacts|Compiler' ./devstack/token
+	go test -run 'Artefacts|Compiler' ./contracts/... ./devstack/token
 	go test -run Compose ./internal/deploy
 	@mkdir -p bin && tool=$$(scripts/tool oapi-codegen) && cd client && "$$tool" -config generate.yaml -o ../bin/client.out ../api/openapi.json
 	@cmp bin/client.out client/client.gen.go || { echo 'client/client.gen.go is out of date: make client' >&2; exit 1; }
 	CGO_ENABLED=0 go build -tags slim -trimpath -o bin/paycow-slim ./cmd/paycow
 
 .PHONY: generate
-generate: ## compile the test token and make its Go bindings again (needs node and npm)
-	devstack/token/generate.sh
+generate: ## compile the contracts and the test token and make their Go bindings again (needs node and npm)
+	for folder in contracts contracts/contracttest devstack/token; do internal/solidity/generate.sh $$folder || exit 1; done
 
 .PHONY: client
 client: ## make the Go client (client/client.gen.go) again from api/openapi.json

@@ -2,4 +2,4 @@
 // The token behaves as USDT does on mainnet, odd parts included, see TestUSDT.sol.
 package token
 
-//go:generate ./generate.sh
+//go:generate ../../internal/solidity/generate.sh .

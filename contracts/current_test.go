@@ -1,0 +1,24 @@
+package contracts
+
+import (
+	"testing"
+
+	"github.com/ethereum/go-ethereum/accounts/abi/bind/v2"
+
+	"paycow/internal/solidity"
+)
+
+var sources = map[string]*bind.MetaData{
+	"Vault":   &VaultMetaData,
+	"Sweeper": &SweeperMetaData,
+}
+
+func TestArtefactsAndBindingsBelongToTheSources(t *testing.T) {
+	t.Parallel()
+	solidity.RequireCurrent(t, sources)
+}
+
+func TestCompilerMakesTheCommittedArtefacts(t *testing.T) {
+	t.Parallel()
+	solidity.RequireReproducible(t, sources)
+}
