@@ -85,7 +85,7 @@ func readNewPassword(ctx context.Context, in *os.File, prompt io.Writer) (string
 	if !term.IsTerminal(int(in.Fd())) {
 		line, err := bufio.NewReader(io.LimitReader(in, secrets.MaxPasswordBytes+2)).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
-			return "", fmt.Errorf("read the password: %w", err)
+			return "", fmt.Errorf("read what was typed: %w", err)
 		}
 		return strings.TrimRight(line, "\r\n"), nil
 	}
@@ -112,7 +112,7 @@ func readHidden(ctx context.Context, in *os.File) (string, error) {
 	fd := int(in.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
-		return "", fmt.Errorf("read the password: %w", err)
+		return "", fmt.Errorf("read what was typed: %w", err)
 	}
 	type line struct {
 		text []byte
@@ -126,7 +126,7 @@ func readHidden(ctx context.Context, in *os.File) (string, error) {
 	select {
 	case got := <-read:
 		if got.err != nil {
-			return "", fmt.Errorf("read the password: %w", got.err)
+			return "", fmt.Errorf("read what was typed: %w", got.err)
 		}
 		return string(got.text), nil
 	case <-ctx.Done():

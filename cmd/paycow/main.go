@@ -50,6 +50,7 @@ func newProgram(in *os.File, stdout, stderr io.Writer) *cli.Command {
 		Commands: append([]*cli.Command{
 			serveCommand(), apiCommand(), workerCommand(), migrateCommand(), operatorCommand(), adminCommand(in),
 			settingsCommand(), rescanCommand(), reconcileCommand(), addressesCommand(), rekeyCommand(), alarmsCommand(),
+			vaultCommand(in),
 		}, devCommands()...),
 	}
 	_ = program.Walk(func(cmd *cli.Command) error {
