@@ -37,10 +37,10 @@ type Engine interface {
 	Ping(ctx context.Context) error
 }
 
-// Starter is notified of a payment whose row was committed, so that its workflow starts at once. Notify never blocks
-// and may drop a payment, because the row itself is the outbox.
+// Starter is notified when a payment was committed, so that its workflow starts soon. Notify never blocks. The row
+// itself is the outbox.
 type Starter interface {
-	Notify(payment models.Payment)
+	Notify()
 }
 
 // Addresses derives deposit addresses, in EIP-55 form. The same index always yields the same address.

@@ -220,28 +220,6 @@ func timelineOf(db *gorm.DB, paymentID string) ([]models.PaymentEvent, error) {
 	return lines, err
 }
 
-// UnstartedPayments returns the outbox, oldest first: payments created before the given time whose workflow is not
-// known to have been started.
-func (s *Store) UnstartedPayments(ctx context.Context, createdBefore time.Time, limit int) ([]models.Payment, error) {
-	var payments []models.Payment
-	err := s.read(ctx).Where("workflow_started_at IS NULL AND created_at < ?", ceilMillis(createdBefore)).
-		Order("created_at, id").Limit(limit).Find(&payments).Error
-	return payments, wrap(err, "read the payments to start")
-}
-
-// MarkStarted notes that the workflows of these payments have been started. A time noted before stays.
-func (s *Store) MarkStarted(ctx context.Context, paymentIDs []string, at time.Time) error {
-	for batch := range slices.Chunk(paymentIDs, batchRows) {
-		// UpdateColumn leaves updated_at alone: it is the time of the payment's last change of state.
-		err := s.writer.WithContext(ctx).Model(&models.Payment{}).Where("id IN ? AND workflow_started_at IS NULL", batch).
-			UpdateColumn("workflow_started_at", toMillis(at)).Error
-		if err != nil {
-			return wrap(err, "note started workflows")
-		}
-	}
-	return nil
-}
-
 // OpenPayments returns payments of a network that have not ended and were created before the given time, in the order
 // of their ids, from the first id after the given one.
 func (s *Store) OpenPayments(
