@@ -263,8 +263,8 @@ func (f *fixture) fill(t testing.TB, many int) {
 	require.NoError(t, f.writer.CreateInBatches(entriesOf(payments), 200).Error)
 	require.NoError(t, f.writer.CreateInBatches(transfers, 200).Error)
 	require.NoError(t, f.writer.Table("audit_log").CreateInBatches(entries, 200).Error)
-	require.NoError(t, f.writer.Transaction(func(tx *gorm.DB) error {
-		for i := 0; i < many; i += 250 {
+	for i := 0; i < many; i += 250 {
+		require.NoError(t, f.writer.Transaction(func(tx *gorm.DB) error {
 			var values []string
 			for j := i; j < i+250; j++ {
 				id, at := "fill"+fmt.Sprint(j), payments[j].CreatedAt
@@ -288,9 +288,9 @@ func (f *fixture) fill(t testing.TB, many int) {
 			if err := tx.Exec("INSERT INTO ledger_transactions (id, external_id, kind, payment_id, created_at) VALUES " + strings.Join(values, ", ")).Error; err != nil {
 				return err
 			}
-		}
-		return nil
-	}))
+			return nil
+		}))
+	}
 	if f.engine == enginePostgres { // which does that by itself; nobody does it for SQLite
 		require.NoError(t, f.writer.Exec("ANALYZE").Error)
 	}

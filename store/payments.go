@@ -2,7 +2,12 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"reflect"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"gorm.io/gorm"
@@ -13,10 +18,33 @@ import (
 
 // Payment returns a payment, whichever operator's it is. Returns models.ErrNotFound.
 func (s *Store) Payment(ctx context.Context, id string) (models.Payment, error) {
-	var p models.Payment
-	err := s.read(ctx).Where("id = ?", id).Take(&p).Error
+	p, err := s.polledPayment(ctx, id)
 	return p, wrap(err, "read a payment")
 }
+
+// polledPayment reads a payment as GORM does, without the statement that GORM makes for each call and the values that
+// it copies: checkout pages and shops poll it.
+func (s *Store) polledPayment(ctx context.Context, id string) (p models.Payment, err error) {
+	pool, err := s.reader.DB()
+	if err != nil {
+		return p, err
+	}
+	row := reflect.ValueOf(&p).Elem()
+	fields := make([]any, 0, len(parseCreateTables().payment.DBNames))
+	for _, name := range parseCreateTables().payment.DBNames {
+		field := parseCreateTables().payment.FieldsByDBName[name]
+		fields = append(fields, field.ReflectValueOf(ctx, row).Addr().Interface())
+	}
+	err = pool.QueryRowContext(ctx, polledStatement(), id).Scan(fields...)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = gorm.ErrRecordNotFound
+	}
+	return p, err
+}
+
+var polledStatement = sync.OnceValue(func() string {
+	return "SELECT " + strings.Join(parseCreateTables().payment.DBNames, ", ") + " FROM payments WHERE id = $1"
+})
 
 // OperatorPayment returns a payment of an operator. Returns models.ErrNotFound also when it is another operator's.
 func (s *Store) OperatorPayment(ctx context.Context, operatorID, id string) (models.Payment, error) {
