@@ -34,39 +34,40 @@ func knownArguments(p models.Payment, accountKey string) []any {
 	}
 }
 
-// createTables are the tables of createStatement, in its order. The one of idempotency keys is left out without a key.
-type createTables struct{ key, payment, line, address *schema.Schema }
+// The tables of createStatement, as GORM knows them.
+var (
+	keySchema     = schemaOf(models.IdempotencyKey{})
+	paymentSchema = schemaOf(models.Payment{})
+	lineSchema    = schemaOf(models.PaymentEvent{})
+	addressSchema = schemaOf(models.DepositAddress{})
+)
 
-var parseCreateTables = sync.OnceValue(func() (t createTables) {
-	parse := func(row any) *schema.Schema {
-		parsed, err := schema.Parse(row, &sync.Map{}, schema.NamingStrategy{})
-		if err != nil {
-			panic(err) // only for a model that cannot be stored
-		}
-		return parsed
+func schemaOf(row any) *schema.Schema {
+	table, err := schema.Parse(row, &sync.Map{}, schema.NamingStrategy{})
+	if err != nil {
+		panic(err) // only for a model that cannot be stored
 	}
-	return createTables{
-		parse(models.IdempotencyKey{}), parse(models.Payment{}), parse(models.PaymentEvent{}), parse(models.DepositAddress{}),
-	}
-})
+	return table
+}
 
 // createStatement creates a payment and everything that belongs to it, for Postgres, if the cursor's place is the given
 // one and nothing that knownAtCreation tells stands against it. It returns how many payments it has created.
-func (t createTables) createStatement(withKey bool) string {
+func createStatement(withKey bool) string {
 	var sql strings.Builder
 	sql.WriteString(`WITH fit AS (SELECT 1 FROM (` + knownAtCreation + `) AS known
 		WHERE NOT is_used AND NOT is_restored AND block_number = ? AND rewinds = ?)`)
 	from := "fit"
 	if withKey {
-		sql.WriteString(`, key AS (` + insertFrom(t.key, from) + ` ON CONFLICT (operator_id, idempotency_key)
+		sql.WriteString(`, key AS (` + insertFrom(keySchema, from) + ` ON CONFLICT (operator_id, idempotency_key)
 			DO UPDATE SET request_hash = excluded.request_hash, payment_id = excluded.payment_id,
 				created_at = excluded.created_at
 			WHERE idempotency_keys.created_at < ? RETURNING 1)`)
 		from = "key"
 	}
-	sql.WriteString(`, payment AS (` + insertFrom(t.payment, from) + ` RETURNING id, operator_id, created_at, metadata),
-		line AS (` + insertFrom(t.line, "payment") + `),
-		address AS (` + insertFrom(t.address, "payment") + `),
+	sql.WriteString(`,
+		payment AS (` + insertFrom(paymentSchema, from) + ` RETURNING id, operator_id, created_at, metadata),
+		line AS (` + insertFrom(lineSchema, "payment") + `),
+		address AS (` + insertFrom(addressSchema, "payment") + `),
 		entries AS (INSERT INTO payment_metadata (operator_id, name, value, created_at, payment_id)
 			SELECT operator_id, entry.key, entry.value, created_at, id
 			FROM payment CROSS JOIN jsonb_each_text(metadata::jsonb) AS entry)
@@ -74,10 +75,7 @@ func (t createTables) createStatement(withKey bool) string {
 	return sql.String()
 }
 
-var (
-	createWithKey    = sync.OnceValue(func() string { return parseCreateTables().createStatement(true) })
-	createWithoutKey = sync.OnceValue(func() string { return parseCreateTables().createStatement(false) })
-)
+var createWithKey, createWithoutKey = createStatement(true), createStatement(false)
 
 // insertFrom inserts a row, whose values are parameters, for each row of what it selects from.
 func insertFrom(table *schema.Schema, from string) string {
@@ -106,16 +104,16 @@ func (s *Store) createAtOnce(
 		return p, false, nil
 	}
 	p = s.proven(p, *expected)
-	tables, statement := parseCreateTables(), createWithoutKey()
+	statement := createWithoutKey
 	arguments := append(knownArguments(p, accountKey), expected.BlockNumber, expected.Rewinds)
 	if in.IdempotencyKey != "" {
-		statement = createWithKey()
-		arguments = append(arguments, valuesOf(ctx, tables.key, idempotencyKeyOf(in))...)
+		statement = createWithKey
+		arguments = append(arguments, valuesOf(ctx, keySchema, idempotencyKeyOf(in))...)
 		arguments = append(arguments, keysInForceSince(in))
 	}
-	arguments = append(arguments, valuesOf(ctx, tables.payment, p)...)
-	arguments = append(arguments, valuesOf(ctx, tables.line, timelineLine(p.ID, p.PaymentState, p.CreatedAt))...)
-	arguments = append(arguments, valuesOf(ctx, tables.address, depositAddressOf(p, accountKey))...)
+	arguments = append(arguments, valuesOf(ctx, paymentSchema, p)...)
+	arguments = append(arguments, valuesOf(ctx, lineSchema, timelineLine(p.ID, p.PaymentState, p.CreatedAt))...)
+	arguments = append(arguments, valuesOf(ctx, addressSchema, depositAddressOf(p, accountKey))...)
 	var rows int64
 	err = s.writer.WithContext(ctx).Raw(statement, arguments...).Row().Scan(&rows)
 	if err != nil && isRetryable(err) {

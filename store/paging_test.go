@@ -210,22 +210,28 @@ func TestPagesReadThroughIndexes(t *testing.T) {
 				}
 			}
 		}
-		// Each index is paid for with each payment, so each has a statement that reads it. Not counted are the keys, what
-		// installations need that are older than the proofs, and of two that fit equally well the one that was not chosen.
-		list, notChosen := "SELECT indexname FROM pg_indexes WHERE tablename = 'payments'", "payments_by_exception"
-		if f.engine == engineSQLite {
-			list = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'payments' AND sql IS NOT NULL"
-			notChosen = "payments_open"
-		}
-		var indexes []string
-		require.NoError(t, f.read(ctx).Raw(list).Scan(&indexes).Error)
-		exempt := []string{"payments_pkey", "payments_reference_key", "payments_without_mac", notChosen}
-		for _, index := range indexes {
-			if !slices.Contains(exempt, index) {
-				require.Regexp(t, index+`\b`, plans.String(), "no statement reads it")
-			}
-		}
+		f.requireIndexesRead(t, plans.String())
 	})
+}
+
+// requireIndexesRead checks that plans read each index of payments, because each is paid for with each payment. Not
+// counted are the keys, what installations need that are older than the proofs, and of two that fit equally well the one
+// that was not chosen.
+func (f *fixture) requireIndexesRead(t *testing.T, plans string) {
+	t.Helper()
+	list, notChosen := "SELECT indexname FROM pg_indexes WHERE tablename = 'payments'", "payments_by_exception"
+	if f.engine == engineSQLite {
+		list = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'payments' AND sql IS NOT NULL"
+		notChosen = "payments_open"
+	}
+	var indexes []string
+	require.NoError(t, f.read(t.Context()).Raw(list).Scan(&indexes).Error)
+	exempt := []string{"payments_pkey", "payments_reference_key", "payments_without_mac", notChosen}
+	for _, index := range indexes {
+		if !slices.Contains(exempt, index) {
+			require.Regexp(t, index+`\b`, plans, "no statement reads it")
+		}
+	}
 }
 
 // plan is how the database would run a statement. Postgres must read through indexes if it can: it reads a large part of a

@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"gorm.io/gorm"
@@ -30,21 +29,18 @@ func (s *Store) polledPayment(ctx context.Context, id string) (p models.Payment,
 		return p, err
 	}
 	row := reflect.ValueOf(&p).Elem()
-	fields := make([]any, 0, len(parseCreateTables().payment.DBNames))
-	for _, name := range parseCreateTables().payment.DBNames {
-		field := parseCreateTables().payment.FieldsByDBName[name]
-		fields = append(fields, field.ReflectValueOf(ctx, row).Addr().Interface())
+	fields := make([]any, len(paymentSchema.DBNames))
+	for i, name := range paymentSchema.DBNames {
+		fields[i] = paymentSchema.FieldsByDBName[name].ReflectValueOf(ctx, row).Addr().Interface()
 	}
-	err = pool.QueryRowContext(ctx, polledStatement(), id).Scan(fields...)
+	err = pool.QueryRowContext(ctx, polledStatement, id).Scan(fields...)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = gorm.ErrRecordNotFound
 	}
 	return p, err
 }
 
-var polledStatement = sync.OnceValue(func() string {
-	return "SELECT " + strings.Join(parseCreateTables().payment.DBNames, ", ") + " FROM payments WHERE id = $1"
-})
+var polledStatement = "SELECT " + strings.Join(paymentSchema.DBNames, ", ") + " FROM payments WHERE id = $1"
 
 // OperatorPayment returns a payment of an operator. Returns models.ErrNotFound also when it is another operator's.
 func (s *Store) OperatorPayment(ctx context.Context, operatorID, id string) (models.Payment, error) {
