@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -43,6 +44,13 @@ func (s *fakeStarter) set(change func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change()
+}
+
+// counts returns how often each payment was started.
+func (s *fakeStarter) counts() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.starts)
 }
 
 // setup returns a store with unstarted payments that are old enough to be swept, and an engine.
@@ -95,7 +103,7 @@ func TestANotifiedPaymentStartsSoon(t *testing.T) {
 		o.Notify()
 		time.Sleep(200 * time.Millisecond)
 		synctest.Wait()
-		require.Equal(t, map[string]int{"a": 1}, starter.starts)
+		require.Equal(t, map[string]int{"a": 1}, starter.counts())
 	})
 }
 
@@ -191,6 +199,27 @@ func (r *startRows) MarkStarted(_ context.Context, ids []string, _ time.Time) er
 	return nil
 }
 
+// left returns how many rows are still there.
+func (r *startRows) left() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.waiting)
+}
+
+// sweeps returns how many rows each call has taken.
+func (r *startRows) sweeps() []int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.taken)
+}
+
+// hear lets rows be noted again.
+func (r *startRows) hear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.deaf = false
+}
+
 func newFakeStarter() *fakeStarter {
 	return &fakeStarter{starts: map[string]int{}, refused: map[string]bool{}}
 }
@@ -219,15 +248,15 @@ func TestAKillBetweenStartAndNote(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 		kill()
 		ended.Wait()
-		require.Equal(t, map[string]int{"a": 1, "b": 1, "c": 1}, starter.starts)
-		rows.deaf = false
+		require.Equal(t, map[string]int{"a": 1, "b": 1, "c": 1}, starter.counts())
+		rows.hear()
 		runInBubble(t, rows, starter)
 		time.Sleep(25 * time.Second)
-		require.Len(t, rows.waiting, 3, "they may still be under way")
+		require.Equal(t, 3, rows.left(), "they may still be under way")
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		require.Empty(t, rows.waiting)
-		require.Equal(t, map[string]int{"a": 2, "b": 2, "c": 2}, starter.starts)
+		require.Zero(t, rows.left())
+		require.Equal(t, map[string]int{"a": 2, "b": 2, "c": 2}, starter.counts())
 	})
 }
 
@@ -249,15 +278,15 @@ func TestStartersGiveWay(t *testing.T) {
 		}
 		synctest.Wait()
 		create(20 * time.Second)
-		require.Empty(t, starter.starts)
+		require.Empty(t, starter.counts())
 		time.Sleep(200 * time.Millisecond)
 		synctest.Wait()
-		require.Len(t, starter.starts, created, "all, as soon as no more are created")
+		require.Len(t, starter.counts(), created, "all, as soon as no more are created")
 		before := created
 		create(29 * time.Second)
-		require.Len(t, starter.starts, before)
+		require.Len(t, starter.counts(), before)
 		create(2 * time.Second)
-		require.Greater(t, len(starter.starts), before+sweepTaken, "more than one sweep")
+		require.Greater(t, len(starter.counts()), before+sweepTaken, "more than one sweep")
 	})
 }
 
@@ -273,14 +302,14 @@ func TestASweepTakesLittleWhileTemporalIsAway(t *testing.T) {
 		runInBubble(t, rows, starter)
 		time.Sleep(2500 * time.Millisecond)
 		synctest.Wait()
-		require.Equal(t, []int{sweepTaken, 2, 2}, rows.taken)
-		require.Equal(t, 6, starter.calls)
+		require.Equal(t, []int{sweepTaken, 2, 2}, rows.sweeps())
+		starter.set(func() { require.Equal(t, 6, starter.calls) })
 		starter.set(func() { starter.away = false })
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		require.Len(t, starter.starts, sweepTaken-4, "all that nobody has taken")
+		require.Len(t, starter.counts(), sweepTaken-4, "all that nobody has taken")
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
-		require.Empty(t, rows.waiting)
+		require.Zero(t, rows.left())
 	})
 }
