@@ -34,15 +34,11 @@ func (s *Server) checkoutPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	operator, err := s.Store.Operator(c.Request.Context(), checkout.Payment.OperatorID)
-	if err != nil {
-		return fmt.Errorf("read the operator: %w", err)
-	}
-	logo, err := s.logoOf(c.Request.Context(), operator.ID)
+	shop, err := s.shopOf(c.Request.Context(), checkout.Payment.OperatorID)
 	if err != nil {
 		return err
 	}
-	checkout.Shop, checkout.LogoURL = operator.Name, textOrEmpty(logo.LogoURL)
+	checkout.Shop, checkout.LogoURL = shop.name, shop.logoURL
 	_, checkout.FaucetSent = c.GetQuery("sent")
 	c.Header("Content-Language", checkout.Language.Tag)
 	return writePage(c, http.StatusOK, func(w io.Writer) error { return web.WriteCheckout(w, checkout) },

@@ -110,11 +110,8 @@ func (s *Server) createPayment(c *gin.Context) error {
 // handOut lets a payment's workflow start, and returns an error if its address must not be shown. A payment that this
 // call has made is not read from the database, so nobody can have changed it.
 func (s *Server) handOut(ctx context.Context, payment models.Payment, isNew bool) error {
-	if payment.WorkflowStartedAt == nil {
-		// Repeated calls notify too: the process that committed the row may have died before it did.
-		s.Starter.Notify(payment)
-	}
 	if isNew {
+		s.Starter.Notify()
 		s.addresses.Add(payment.AddressIndex, payment.DepositAddress)
 		s.handedOut.Add(handedOutKey(payment), payment.AddressIndex)
 		return nil

@@ -53,6 +53,7 @@ func (s *Server) putLogo(c *gin.Context) error {
 		"Changed the logo on the checkout page.")); err != nil {
 		return fmt.Errorf("store the logo: %w", err)
 	}
+	s.shops.Remove(logo.OperatorID)
 	writeJSON(c, http.StatusOK, newLogoView(logo.Version))
 	return nil
 }
@@ -63,6 +64,7 @@ func (s *Server) removeLogo(c *gin.Context) error {
 		"logo_removed", "Removed the logo from the checkout page.")); err != nil {
 		return fmt.Errorf("remove the logo: %w", err)
 	}
+	s.shops.Remove(who.account.OperatorID)
 	c.Status(http.StatusNoContent)
 	return nil
 }

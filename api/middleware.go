@@ -47,31 +47,37 @@ func (s *Server) stream(h func(*gin.Context) error) gin.HandlerFunc {
 	}
 }
 
+// usualHeaders are the headers that every response carries, unless its handler sets them differently.
+var usualHeaders = []struct{ name, value string }{
+	{"X-Content-Type-Options", "nosniff"},
+	{"X-Frame-Options", "DENY"},
+	{"Referrer-Policy", "no-referrer"}, // the path of a payment's page is a capability
+	{"Cache-Control", "no-store"},
+	{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+	{"Cross-Origin-Opener-Policy", "same-origin"},
+	// No other site may embed a response, also not as an image or a script.
+	{"Cross-Origin-Resource-Policy", "same-origin"},
+	{"Permissions-Policy", "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), " +
+		"microphone=(), payment=(), usb=()"},
+}
+
 // identify gives the request an id and the headers that every response carries, and logs it when it is done.
 func (s *Server) identify(c *gin.Context) {
 	begin := time.Now()
 	id := models.NewReference()
 	c.Set(keyRequestID, id)
-	for name, value := range map[string]string{
-		"X-Request-Id":               id,
-		"X-Content-Type-Options":     "nosniff",
-		"X-Frame-Options":            "DENY",
-		"Referrer-Policy":            "no-referrer", // the path of a payment's page is a capability
-		"Cache-Control":              "no-store",
-		"Content-Security-Policy":    "default-src 'none'; frame-ancestors 'none'",
-		"Cross-Origin-Opener-Policy": "same-origin",
-		// No other site may embed a response, also not as an image or a script.
-		"Cross-Origin-Resource-Policy": "same-origin",
-		"Permissions-Policy": "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), " +
-			"microphone=(), payment=(), usb=()",
-	} {
-		c.Header(name, value)
+	c.Header("X-Request-Id", id)
+	for _, header := range usualHeaders {
+		c.Header(header.name, header.value)
 	}
 	c.Next()
 	// A failed request has a line of its own.
 	level, status := slog.LevelDebug, c.Writer.Status()
 	if s.isDecision(c) && status < http.StatusBadRequest {
 		level = slog.LevelInfo
+	}
+	if !s.Log.Enabled(c, level) {
+		return
 	}
 	s.Log.Log(c, level, "request",
 		append(requestAttributes(c), "status", status, "duration_ms", time.Since(begin).Milliseconds())...)

@@ -150,6 +150,7 @@ func (s *Server) putOperatorSettings(c *gin.Context) error {
 		strings.Join(origins, "\n"), entry); err != nil {
 		return fmt.Errorf("store the settings: %w", err)
 	}
+	s.shops.Remove(who.account.OperatorID)
 	writeJSON(c, http.StatusOK, settingsView{Name: name, Website: website, ReturnOrigins: origins})
 	return nil
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"compress/gzip"
 	_ "embed"
 	"io"
 	"net/http"
@@ -18,10 +19,13 @@ const htmlType = "text/html; charset=utf-8"
 
 // compressed negotiates the content coding of pages and assets with the client. Answers of calls are not compressed:
 // some hold a secret next to text that the caller chose, and their length would reveal it.
-var compressed = newCompressor()
+var compressed = newCompressor(gzip.DefaultCompression)
 
-func newCompressor() func(http.Handler) http.HandlerFunc {
-	wrap, err := gzhttp.NewWrapper(gzhttp.EnableZstd(false))
+// compressedFast is compressed for pages that are made for one reader: the work is done for each load again.
+var compressedFast = newCompressor(gzip.BestSpeed)
+
+func newCompressor(level int) func(http.Handler) http.HandlerFunc {
+	wrap, err := gzhttp.NewWrapper(gzhttp.EnableZstd(false), gzhttp.CompressionLevel(level))
 	if err != nil {
 		panic(err) // only for options that contradict each other
 	}
@@ -39,7 +43,7 @@ func writePage(c *gin.Context, status int, render func(io.Writer) error, vary ..
 	for _, name := range vary {
 		c.Writer.Header().Add("Vary", name)
 	}
-	compressed(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	compressedFast(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
 		_, _ = page.WriteTo(w) // an error means that the client has gone
 	})).ServeHTTP(c.Writer, c.Request)

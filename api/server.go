@@ -37,10 +37,10 @@ type Engine interface {
 	Ping(ctx context.Context) error
 }
 
-// Starter is notified of a payment whose row was committed, so that its workflow starts at once. Notify never blocks
-// and may drop a payment, because the row itself is the outbox.
+// Starter is notified when a payment was committed, so that its workflow starts soon. Notify never blocks. The row
+// itself is the outbox.
 type Starter interface {
-	Notify(payment models.Payment)
+	Notify()
 }
 
 // Addresses derives deposit addresses, in EIP-55 form. The same index always yields the same address.
@@ -119,6 +119,7 @@ type Config struct {
 const (
 	stateCacheEntries   = 16384
 	addressCacheEntries = 16384
+	shopCacheEntries    = 4096
 )
 
 // createPath is the path of the call that creates a payment.
@@ -132,6 +133,7 @@ type Server struct {
 	addresses *lru.Cache[uint32, string]
 	// handedOut holds the addresses that the append-only table confirmed, with their indexes, by payment and address.
 	handedOut     *lru.Cache[string, uint32]
+	shops         *lru.Cache[string, shop] // by operator
 	ready         readiness
 	chain         *chainReader
 	followers     *followers
@@ -175,6 +177,7 @@ func newServer(config Config, hash func(password string) string) *Server {
 	s := &Server{
 		Config: config, states: newStateReader(config.Engine, config.Log),
 		addresses: newCache[uint32, string](addressCacheEntries), handedOut: newCache[string, uint32](addressCacheEntries),
+		shops:   newCache[string, shop](shopCacheEntries),
 		isHTTPS: strings.HasPrefix(strings.ToLower(config.PublicURL), "https://"),
 	}
 	s.chain = newChainReader(s.readChain, s.Log)

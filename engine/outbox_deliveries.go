@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"paycow/models"
 )
@@ -14,8 +15,8 @@ type DeliveryOutboxStore interface {
 	TakeUnstartedDeliveries(ctx context.Context, limit int) (deliveries []models.WebhookDelivery, more bool, err error)
 	// WrittenDeliveries is ready when this process has written deliveries lately. They may not be committed yet.
 	WrittenDeliveries() <-chan struct{}
-	// MarkDeliveryStarted notes that the workflow of a delivery knows of the delivery's round.
-	MarkDeliveryStarted(ctx context.Context, d models.WebhookDelivery) error
+	// MarkDeliveriesStarted notes that the workflows of deliveries know of the deliveries' rounds.
+	MarkDeliveriesStarted(ctx context.Context, deliveries []models.WebhookDelivery) error
 }
 
 // DeliveryStarter starts the workflow of a webhook delivery, or signals it if the delivery's round is not the first. It
@@ -24,13 +25,19 @@ type DeliveryStarter interface {
 	StartDelivery(ctx context.Context, d models.WebhookDelivery) error
 }
 
+// deliveryPatience makes webhooks prompt.
+var deliveryPatience = patience{calm: 20 * time.Millisecond, most: 20 * time.Millisecond}
+
 // DeliveryOutbox starts and signals the workflows of webhook deliveries: those that its process wrote almost at once,
 // those of others within a second.
 type DeliveryOutbox = Outbox[models.WebhookDelivery]
 
 // NewDeliveryOutbox returns the outbox of webhook deliveries. It starts nothing before Run.
 func NewDeliveryOutbox(store DeliveryOutboxStore, starter DeliveryStarter, log *slog.Logger) *DeliveryOutbox {
-	return newOutbox(deliveryRows{store: store, starter: starter}, log)
+	return &DeliveryOutbox{
+		rows: deliveryRows{store: store, starter: starter}, news: store.WrittenDeliveries(),
+		patience: deliveryPatience, log: log,
+	}
 }
 
 type deliveryRows struct {
@@ -41,17 +48,16 @@ type deliveryRows struct {
 func (deliveryRows) kind() string                       { return "webhook deliveries" }
 func (deliveryRows) id(d models.WebhookDelivery) string { return d.ID }
 
-func (r deliveryRows) written() <-chan struct{} { return r.store.WrittenDeliveries() }
-
-func (r deliveryRows) left(
+func (r deliveryRows) take(
 	ctx context.Context, limit int,
-) (left []models.WebhookDelivery, more bool, err error) {
+) (taken []models.WebhookDelivery, more bool, err error) {
 	return r.store.TakeUnstartedDeliveries(ctx, limit)
 }
 
 func (r deliveryRows) start(ctx context.Context, d models.WebhookDelivery) error {
-	if err := r.starter.StartDelivery(ctx, d); err != nil {
-		return err
-	}
-	return r.store.MarkDeliveryStarted(ctx, d)
+	return r.starter.StartDelivery(ctx, d)
+}
+
+func (r deliveryRows) note(ctx context.Context, started []models.WebhookDelivery) error {
+	return r.store.MarkDeliveriesStarted(ctx, started)
 }

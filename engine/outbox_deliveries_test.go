@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -34,15 +35,12 @@ func (r *deliveryRows) TakeUnstartedDeliveries(_ context.Context, limit int) ([]
 	return append([]models.WebhookDelivery(nil), taken...), len(taken) < len(r.waiting), nil
 }
 
-func (r *deliveryRows) MarkDeliveryStarted(_ context.Context, d models.WebhookDelivery) error {
+func (r *deliveryRows) MarkDeliveriesStarted(_ context.Context, started []models.WebhookDelivery) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i, row := range r.waiting {
-		if row.ID == d.ID {
-			r.waiting = append(r.waiting[:i:i], r.waiting[i+1:]...)
-			return nil
-		}
-	}
+	r.waiting = slices.DeleteFunc(r.waiting, func(row models.WebhookDelivery) bool {
+		return slices.ContainsFunc(started, func(d models.WebhookDelivery) bool { return d.ID == row.ID })
+	})
 	return nil
 }
 

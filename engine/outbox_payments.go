@@ -10,8 +10,10 @@ import (
 
 // PaymentOutboxStore is what the outbox of payments needs of the database.
 type PaymentOutboxStore interface {
-	// UnstartedPayments returns the oldest payments first.
-	UnstartedPayments(ctx context.Context, createdBefore time.Time, limit int) ([]models.Payment, error)
+	// TakeUnstartedPayments returns payments that wait for their workflow, the oldest first, and keeps other processes
+	// from taking them for a while. more is true if there are further ones.
+	TakeUnstartedPayments(ctx context.Context, limit int) (payments []models.Payment, more bool, err error)
+	// MarkStarted notes that the workflows of these payments have started.
 	MarkStarted(ctx context.Context, paymentIDs []string, at time.Time) error
 }
 
@@ -20,15 +22,31 @@ type PaymentStarter interface {
 	StartPayment(ctx context.Context, p models.Payment) error
 }
 
-// sweepAge is the age of the payments that a sweep starts: the process that created a younger one is still starting it.
-const sweepAge = 10 * time.Second
+// paymentPatience lets the starters give way to calls that create payments. A payment that receives money, or is
+// decided on, meanwhile is started by the signal of that.
+var paymentPatience = patience{calm: 100 * time.Millisecond, most: 30 * time.Second}
 
-// PaymentOutbox starts the workflows of payments: of a new one at once, by the process that created it.
-type PaymentOutbox = Outbox[models.Payment]
+// PaymentOutbox starts the workflows of payments: those of its process once no more are being created, those of others
+// within a second.
+type PaymentOutbox struct {
+	Outbox[models.Payment]
+	written chan struct{}
+}
 
 // NewPaymentOutbox returns the outbox of payments. It starts nothing before Run.
 func NewPaymentOutbox(store PaymentOutboxStore, starter PaymentStarter, log *slog.Logger) *PaymentOutbox {
-	return newOutbox(paymentRows{store: store, starter: starter}, log)
+	written := make(chan struct{}, 1)
+	return &PaymentOutbox{Outbox[models.Payment]{
+		rows: paymentRows{store: store, starter: starter}, news: written, patience: paymentPatience, log: log,
+	}, written}
+}
+
+// Notify tells the outbox that a payment has been committed. It never blocks.
+func (o *PaymentOutbox) Notify() {
+	select {
+	case o.written <- struct{}{}:
+	default: // it knows already
+	}
 }
 
 type paymentRows struct {
@@ -37,17 +55,20 @@ type paymentRows struct {
 }
 
 func (paymentRows) kind() string               { return "payments" }
-func (paymentRows) written() <-chan struct{}   { return nil }
 func (paymentRows) id(p models.Payment) string { return p.ID }
 
-func (r paymentRows) left(ctx context.Context, limit int) (left []models.Payment, more bool, err error) {
-	left, err = r.store.UnstartedPayments(ctx, time.Now().Add(-sweepAge), limit)
-	return left, len(left) == limit, err
+func (r paymentRows) take(ctx context.Context, limit int) (taken []models.Payment, more bool, err error) {
+	return r.store.TakeUnstartedPayments(ctx, limit)
 }
 
 func (r paymentRows) start(ctx context.Context, p models.Payment) error {
-	if err := r.starter.StartPayment(ctx, p); err != nil {
-		return err
+	return r.starter.StartPayment(ctx, p)
+}
+
+func (r paymentRows) note(ctx context.Context, started []models.Payment) error {
+	ids := make([]string, len(started))
+	for i, p := range started {
+		ids[i] = p.ID
 	}
-	return r.store.MarkStarted(ctx, []string{p.ID}, time.Now())
+	return r.store.MarkStarted(ctx, ids, time.Now())
 }

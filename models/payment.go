@@ -44,7 +44,7 @@ type Payment struct {
 	// MAC proves that this program wrote the row: it covers the terms that the store's termsOf lists.
 	MAC []byte
 
-	// WorkflowStartedAt is nil until the payment's workflow is known to have been started. Such rows are the outbox.
+	// WorkflowStartedAt is nil until the payment's workflow is known to have been started.
 	WorkflowStartedAt *time.Time
 
 	// IsTest is true for what TestPayment.Payment returns. No row of a payment has it.

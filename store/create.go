@@ -100,6 +100,9 @@ func (s *Store) createAtNextAddress(
 		Description: in.Description, Metadata: in.Metadata, LinkID: in.LinkID,
 		PaymentState: models.PaymentState{Status: models.StatusPending, Version: 1},
 	}
+	if p, created, err = s.createAtOnce(ctx, made, accountKey, in); created || err != nil {
+		return p, created, err
+	}
 	err = s.write(ctx, func(tx *gorm.DB) error {
 		created = true
 		if in.IdempotencyKey != "" {
@@ -131,56 +134,41 @@ func (s *Store) createAtNextAddress(
 // insertPayment proves a new payment and writes it. Returns an *addressUsedError.
 func (s *Store) insertPayment(tx *gorm.DB, p models.Payment, accountKey string) (models.Payment, error) {
 	var known struct {
-		BlockNumber, Rewinds uint64
-		IsUsed, IsRestored   bool
+		After              createdAfter `gorm:"embedded"`
+		IsUsed, IsRestored bool
 	}
-	err := tx.Raw(`SELECT COALESCE((SELECT block_number FROM chain_cursors WHERE network = @network), 0) AS block_number,
-			COALESCE((SELECT rewinds FROM chain_cursors WHERE network = @network), 0) AS rewinds,
-			EXISTS (SELECT 1 FROM deposit_addresses WHERE address = @address)
-				OR EXISTS (SELECT 1 FROM own_addresses WHERE address = @address)
-				OR EXISTS (SELECT 1 FROM sweeps WHERE to_address = @address)
-				OR EXISTS (SELECT 1 FROM sweeps WHERE from_address = @address)
-				OR EXISTS (SELECT 1 FROM forgotten_addresses WHERE address = @address)
-				OR EXISTS (SELECT 1 FROM address_counters WHERE name = @counter AND closed_below > @index) AS is_used,
-			EXISTS (SELECT 1 FROM alarms WHERE network = @network AND kind = @restored AND resolved_at IS NULL) AS is_restored`,
-		map[string]any{
-			"network": p.Network, "address": p.DepositAddress, "counter": counterOf(accountKey), "index": p.AddressIndex,
-			"restored": models.AlarmDatabaseRestored,
-		}).Scan(&known).Error
+	err := tx.Raw(knownAtCreation, knownArguments(p, accountKey)...).Scan(&known).Error
 	if err != nil {
 		return p, fmt.Errorf("read the chain cursor and what is known of the address: %w", err)
 	}
+	s.createdAfter.Store(&known.After)
 	if known.IsRestored {
 		return p, models.ErrRestored
 	}
 	if known.IsUsed {
 		return p, &addressUsedError{p.DepositAddress, p.AddressIndex}
 	}
-	p.CreatedAfter, p.CreatedRewinds = known.BlockNumber, known.Rewinds
-	p.MAC = s.keys.MAC(proofOfPayment, termsOf(p)...)
-	line := timelineLine(p.ID, p.PaymentState, p.CreatedAt)
-	address := models.DepositAddress{
-		Address: p.DepositAddress, PaymentID: p.ID, Index: p.AddressIndex, XPub: accountKey, CreatedAt: p.CreatedAt,
-	}
-	if err := s.insertTogether(tx, &p, &line, &address); err != nil {
-		return p, err
+	p = s.proven(p, known.After)
+	line, address := timelineLine(p.ID, p.PaymentState, p.CreatedAt), depositAddressOf(p, accountKey)
+	for _, row := range []any{&p, &line, &address} {
+		if err := tx.Create(row).Error; err != nil {
+			return p, err
+		}
 	}
 	return p, insertMetadata(tx, p)
 }
 
-// insertTogether inserts rows of three tables. On Postgres it is one statement, because each costs a round trip.
-func (s *Store) insertTogether(tx *gorm.DB, first, second, third any) error {
-	if s.engine != enginePostgres {
-		for _, row := range []any{first, second, third} {
-			if err := tx.Create(row).Error; err != nil {
-				return err
-			}
-		}
-		return nil
+// proven returns a new payment with its place in the chain and its proof.
+func (s *Store) proven(p models.Payment, after createdAfter) models.Payment {
+	p.CreatedAfter, p.CreatedRewinds = after.BlockNumber, after.Rewinds
+	p.MAC = s.keys.MAC(proofOfPayment, termsOf(p)...)
+	return p
+}
+
+func depositAddressOf(p models.Payment, accountKey string) models.DepositAddress {
+	return models.DepositAddress{
+		Address: p.DepositAddress, PaymentID: p.ID, Index: p.AddressIndex, XPub: accountKey, CreatedAt: p.CreatedAt,
 	}
-	insert := func(row any) *gorm.DB { return tx.Session(&gorm.Session{DryRun: true}).Create(row) }
-	// Foreign keys between the rows are checked when the statement ends.
-	return tx.Exec("WITH first AS (?), second AS (?) ?", insert(first), insert(second), insert(third)).Error
 }
 
 // insertMetadata makes a payment's metadata searchable.
@@ -200,13 +188,7 @@ func insertMetadata(tx *gorm.DB, p models.Payment) error {
 // insertKey claims an idempotency key for the new payment. first is false when the key is already in force. A key past
 // its lifetime counts as absent and is taken over; the row's lock lets one of several callers succeed.
 func insertKey(tx *gorm.DB, in NewPayment) (first bool, err error) {
-	key := models.IdempotencyKey{
-		OperatorID:  in.OperatorID,
-		Key:         in.IdempotencyKey,
-		RequestHash: in.RequestHash,
-		PaymentID:   in.ID,
-		CreatedAt:   in.CreatedAt,
-	}
+	key := idempotencyKeyOf(in)
 	result := tx.Clauses(clause.OnConflict{
 		Columns:   []clause.Column{{Name: "operator_id"}, {Name: "idempotency_key"}},
 		DoUpdates: clause.AssignmentColumns([]string{"request_hash", "payment_id", "created_at"}),
@@ -215,6 +197,13 @@ func insertKey(tx *gorm.DB, in NewPayment) (first bool, err error) {
 		}},
 	}).Create(&key)
 	return result.RowsAffected == 1, result.Error
+}
+
+func idempotencyKeyOf(in NewPayment) models.IdempotencyKey {
+	return models.IdempotencyKey{
+		OperatorID: in.OperatorID, Key: in.IdempotencyKey, RequestHash: in.RequestHash, PaymentID: in.ID,
+		CreatedAt: in.CreatedAt,
+	}
 }
 
 // PaymentOfKey returns the payment that the idempotency key created, without creating one. Returns models.ErrNotFound

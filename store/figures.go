@@ -36,7 +36,7 @@ type DayFigures struct {
 }
 
 // NetworkFigures counts the payments and transfers of a network. It sets Payments, ByStatus, Unstarted,
-// Uncredited and UnpaidRun; the last one is that of all networks.
+// Uncredited and UnpaidRun; Unstarted and UnpaidRun are those of all networks.
 func (s *Store) NetworkFigures(ctx context.Context, network string) (Figures, error) {
 	figures := Figures{ByStatus: map[models.Status]int64{}}
 	var counts []struct {
@@ -52,10 +52,8 @@ func (s *Store) NetworkFigures(ctx context.Context, network string) (Figures, er
 		figures.ByStatus[c.Status] = c.Count
 		figures.Payments += c.Count
 	}
-	err = s.read(ctx).Model(&models.Payment{}).Where("workflow_started_at IS NULL AND network = ?", network).
-		Count(&figures.Unstarted).Error
-	if err != nil {
-		return figures, wrap(err, "count the payments to start")
+	if figures.Unstarted, err = s.countUnstarted(ctx); err != nil {
+		return figures, err
 	}
 	// The partial index transfers_uncredited holds exactly these.
 	err = s.read(ctx).Model(&models.Transfer{}).Where("canonical AND credited_amount = 0").
@@ -71,9 +69,9 @@ func (s *Store) NetworkFigures(ctx context.Context, network string) (Figures, er
 // Unstarted, Unsignalled and UnpaidRun.
 func (s *Store) QueueFigures(ctx context.Context, head uint64) (Figures, error) {
 	var figures Figures
-	err := s.read(ctx).Model(&models.Payment{}).Where("workflow_started_at IS NULL").Count(&figures.Unstarted).Error
-	if err != nil {
-		return figures, wrap(err, "count the payments to start")
+	var err error
+	if figures.Unstarted, err = s.countUnstarted(ctx); err != nil {
+		return figures, err
 	}
 	err = s.read(ctx).Model(&models.Transfer{}).Where("signal_due_at <= ?", head).Count(&figures.Unsignalled).Error
 	if err != nil {

@@ -34,7 +34,7 @@ func TestDeliveryFigures(t *testing.T) {
 		_, d := f.sentTo(t, f.operator)
 		at = epoch.Add(time.Minute)
 		is(DeliveryFigures{Unstarted: 1, Waiting: 1, Late: time.Minute})
-		require.NoError(t, f.MarkDeliveryStarted(t.Context(), d))
+		require.NoError(t, f.MarkDeliveriesStarted(t.Context(), []models.WebhookDelivery{d}))
 		is(DeliveryFigures{Waiting: 1, Late: time.Minute})
 		f.answered(t, f.job(t, d.ID), 500)
 		is(DeliveryFigures{Waiting: 1})

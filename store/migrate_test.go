@@ -138,6 +138,7 @@ func TestModelsMatchColumns(t *testing.T) {
 			models.Credential{},
 			models.Admin{},
 			models.Payment{},
+			paymentStart{},
 			models.PaymentEvent{},
 			models.DepositAddress{},
 			models.MetadataEntry{},

@@ -2,7 +2,11 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -13,10 +17,30 @@ import (
 
 // Payment returns a payment, whichever operator's it is. Returns models.ErrNotFound.
 func (s *Store) Payment(ctx context.Context, id string) (models.Payment, error) {
-	var p models.Payment
-	err := s.read(ctx).Where("id = ?", id).Take(&p).Error
+	p, err := s.polledPayment(ctx, id)
 	return p, wrap(err, "read a payment")
 }
+
+// polledPayment reads a payment as GORM does, without the statement that GORM makes for each call and the values that
+// it copies: checkout pages and shops poll it.
+func (s *Store) polledPayment(ctx context.Context, id string) (p models.Payment, err error) {
+	pool, err := s.reader.DB()
+	if err != nil {
+		return p, err
+	}
+	row := reflect.ValueOf(&p).Elem()
+	fields := make([]any, len(paymentSchema.DBNames))
+	for i, name := range paymentSchema.DBNames {
+		fields[i] = paymentSchema.FieldsByDBName[name].ReflectValueOf(ctx, row).Addr().Interface()
+	}
+	err = pool.QueryRowContext(ctx, polledStatement, id).Scan(fields...)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = gorm.ErrRecordNotFound
+	}
+	return p, err
+}
+
+var polledStatement = "SELECT " + strings.Join(paymentSchema.DBNames, ", ") + " FROM payments WHERE id = $1"
 
 // OperatorPayment returns a payment of an operator. Returns models.ErrNotFound also when it is another operator's.
 func (s *Store) OperatorPayment(ctx context.Context, operatorID, id string) (models.Payment, error) {
@@ -218,28 +242,6 @@ func timelineOf(db *gorm.DB, paymentID string) ([]models.PaymentEvent, error) {
 	err := db.Where("payment_id = ?", paymentID).Order("version DESC").Limit(views.MaxRows).Find(&lines).Error
 	slices.Reverse(lines)
 	return lines, err
-}
-
-// UnstartedPayments returns the outbox, oldest first: payments created before the given time whose workflow is not
-// known to have been started.
-func (s *Store) UnstartedPayments(ctx context.Context, createdBefore time.Time, limit int) ([]models.Payment, error) {
-	var payments []models.Payment
-	err := s.read(ctx).Where("workflow_started_at IS NULL AND created_at < ?", ceilMillis(createdBefore)).
-		Order("created_at, id").Limit(limit).Find(&payments).Error
-	return payments, wrap(err, "read the payments to start")
-}
-
-// MarkStarted notes that the workflows of these payments have been started. A time noted before stays.
-func (s *Store) MarkStarted(ctx context.Context, paymentIDs []string, at time.Time) error {
-	for batch := range slices.Chunk(paymentIDs, batchRows) {
-		// UpdateColumn leaves updated_at alone: it is the time of the payment's last change of state.
-		err := s.writer.WithContext(ctx).Model(&models.Payment{}).Where("id IN ? AND workflow_started_at IS NULL", batch).
-			UpdateColumn("workflow_started_at", toMillis(at)).Error
-		if err != nil {
-			return wrap(err, "note started workflows")
-		}
-	}
-	return nil
 }
 
 // OpenPayments returns payments of a network that have not ended and were created before the given time, in the order

@@ -353,40 +353,6 @@ func TestGarbageCursors(t *testing.T) {
 	})
 }
 
-func TestOutbox(t *testing.T) {
-	onBoth(t, func(t *testing.T, f *fixture) {
-		ctx := t.Context()
-		var ids []string
-		for i := range 5 {
-			in := f.newPayment()
-			in.CreatedAt = epoch.Add(time.Duration(-i) * time.Second)
-			p, _, err := f.CreatePayment(ctx, in, derive)
-			require.NoError(t, err)
-			ids = append([]string{p.ID}, ids...)
-		}
-		outbox := func(before time.Time, limit int) (got []string) {
-			payments, err := f.UnstartedPayments(ctx, before, limit)
-			require.NoError(t, err)
-			for _, p := range payments {
-				got = append(got, p.ID)
-			}
-			return got
-		}
-		require.Equal(t, ids, outbox(epoch.Add(time.Hour), 100), "oldest first")
-		require.Equal(t, ids[:2], outbox(epoch.Add(time.Hour), 2))
-		require.Equal(t, ids[:4], outbox(epoch, 100), "created before")
-
-		at := epoch.Add(time.Minute + 999)
-		require.NoError(t, f.MarkStarted(ctx, nil, at))
-		require.NoError(t, f.MarkStarted(ctx, []string{ids[0], ids[3], "nobody"}, at))
-		require.NoError(t, f.MarkStarted(ctx, ids[:1], at.Add(time.Hour)))
-		require.Equal(t, []string{ids[1], ids[2], ids[4]}, outbox(epoch.Add(time.Hour), 100))
-		started := f.payment(t, ids[0])
-		require.Equal(t, epoch.Add(time.Minute), *started.WorkflowStartedAt, "the first time stays")
-		require.Equal(t, started.CreatedAt, started.UpdatedAt, "the state was not touched")
-	})
-}
-
 // What an operator looks for is found among its own payments only; admins find everybody's.
 func TestSearchStaysWithTheOperator(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {

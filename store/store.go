@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -41,6 +42,8 @@ type Store struct {
 	delivered    chan struct{}   // see WrittenDeliveries
 	alteredLinks *rate.Sometimes // see checkLink
 	mails        bool            // see UseMail
+	// createdAfter is where the last creation has found the cursor; nil before the first.
+	createdAfter *atomic.Pointer[createdAfter]
 }
 
 // engine is the kind of database.
@@ -56,7 +59,8 @@ const (
 func Open(ctx context.Context, databaseURL string, log *slog.Logger) (*Store, error) {
 	s := &Store{
 		space: new(spaceProbe), log: log, keys: noKeys{}, now: func() time.Time { return toMillis(time.Now()) },
-		delivered: make(chan struct{}, 1), alteredLinks: &rate.Sometimes{Interval: alteredLinksLogged},
+		createdAfter: new(atomic.Pointer[createdAfter]),
+		delivered:    make(chan struct{}, 1), alteredLinks: &rate.Sometimes{Interval: alteredLinksLogged},
 	}
 	var err error
 	switch {

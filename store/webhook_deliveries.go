@@ -469,11 +469,22 @@ func (s *Store) unstartedQuery() string {
 		LIMIT ?`
 }
 
-// MarkDeliveryStarted notes that the workflow of a delivery knows of the round in which the caller has seen it.
-func (s *Store) MarkDeliveryStarted(ctx context.Context, d models.WebhookDelivery) error {
-	err := s.writer.WithContext(ctx).Model(&models.WebhookDelivery{}).Where("id = ? AND round = ?", d.ID, d.Round).
-		UpdateColumn("start_after", nil).Error
-	return wrap(err, "note a started delivery")
+// MarkDeliveriesStarted notes that the workflows of deliveries know of the rounds in which the caller has seen them.
+func (s *Store) MarkDeliveriesStarted(ctx context.Context, deliveries []models.WebhookDelivery) error {
+	ofRound := map[int][]string{}
+	for _, d := range deliveries {
+		ofRound[d.Round] = append(ofRound[d.Round], d.ID)
+	}
+	for round, ids := range ofRound {
+		for batch := range slices.Chunk(ids, batchRows) {
+			err := s.writer.WithContext(ctx).Model(&models.WebhookDelivery{}).
+				Where("id IN ? AND round = ?", batch, round).UpdateColumn("start_after", nil).Error
+			if err != nil {
+				return wrap(err, "note started deliveries")
+			}
+		}
+	}
+	return nil
 }
 
 // ReviveDeliveries puts deliveries back into the outbox whose try is long overdue: their workflow may be lost, as when

@@ -274,7 +274,7 @@ func TestRedelivery(t *testing.T) {
 		_, err = f.Redeliver(ctx, f.addOperator(t).ID, d.ID)
 		require.ErrorIs(t, err, models.ErrNotFound)
 
-		require.NoError(t, f.MarkDeliveryStarted(ctx, d))
+		require.NoError(t, f.MarkDeliveriesStarted(ctx, []models.WebhookDelivery{d}))
 		stale := f.job(t, d.ID)
 		f.answered(t, stale, 500)
 		row, err := f.Redeliver(ctx, f.operator.ID, d.ID)
@@ -282,7 +282,7 @@ func TestRedelivery(t *testing.T) {
 		require.Equal(t, 2, row.Round, "the next try is not due yet")
 		require.Zero(t, row.Tries)
 		require.Equal(t, at, *row.StartAfter)
-		require.NoError(t, f.MarkDeliveryStarted(ctx, d), "that was the round before")
+		require.NoError(t, f.MarkDeliveriesStarted(ctx, []models.WebhookDelivery{d}), "that was the round before")
 		taken, _, err := f.TakeUnstartedDeliveries(ctx, 10)
 		require.NoError(t, err)
 		require.Len(t, taken, 1, "so the outbox still has this one")
@@ -403,7 +403,7 @@ func TestDeliveriesAreTakenFromTheOutbox(t *testing.T) {
 		for id, times := range total {
 			require.Equal(t, 1, times, id)
 		}
-		require.NoError(t, f.MarkDeliveryStarted(ctx, late))
+		require.NoError(t, f.MarkDeliveriesStarted(ctx, []models.WebhookDelivery{late}))
 		f.now = func() time.Time { return epoch.Add(2 * time.Minute) }
 		all := map[string]bool{}
 		for {
@@ -471,7 +471,7 @@ func TestLostDeliveriesAreRevived(t *testing.T) {
 		at := epoch
 		f.now = func() time.Time { return at }
 		_, d := f.sentTo(t, f.operator)
-		require.NoError(t, f.MarkDeliveryStarted(ctx, d))
+		require.NoError(t, f.MarkDeliveriesStarted(ctx, []models.WebhookDelivery{d}))
 		at = epoch.Add(14 * time.Minute)
 		revived, err := f.ReviveDeliveries(ctx)
 		require.NoError(t, err)
@@ -483,7 +483,7 @@ func TestLostDeliveriesAreRevived(t *testing.T) {
 		taken, _, err := f.TakeUnstartedDeliveries(ctx, 10)
 		require.NoError(t, err)
 		require.Len(t, taken, 1)
-		require.NoError(t, f.MarkDeliveryStarted(ctx, d))
+		require.NoError(t, f.MarkDeliveriesStarted(ctx, []models.WebhookDelivery{d}))
 		f.answered(t, f.job(t, d.ID), 500)
 		revived, err = f.ReviveDeliveries(ctx)
 		require.NoError(t, err)

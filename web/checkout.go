@@ -61,9 +61,8 @@ const (
 // checkoutPage is the content of the checkout page. The template only lays it out.
 type checkoutPage struct {
 	Language
-	Languages []Language
-	ID        string
-	Texts     string // for the script, as JSON
+	ID    string
+	Texts string // for the script, as JSON
 
 	Title                    string // of the page, without the shop
 	Status, Tone, Headline   string
@@ -127,7 +126,7 @@ func writeCheckout(w io.Writer, name string, c Checkout) error {
 	if err != nil {
 		return fmt.Errorf("payment %s: %w", c.Payment.ID, err)
 	}
-	return write(w, name, page)
+	return writeIn(w, page.Language, name, page)
 }
 
 func newCheckoutPage(c Checkout) (checkoutPage, error) {
@@ -143,7 +142,8 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 		missing = 0 // what is short is within the shop's tolerance
 	}
 	page := checkoutPage{
-		Language: c.Language, Languages: languages, ID: p.ID, Status: p.Status.String(), IsFinal: p.Status.IsFinal(),
+		Language: c.Language, ID: p.ID, Texts: c.Language.script,
+		Status: p.Status.String(), IsFinal: p.Status.IsFinal(),
 		IsTest: c.Network.ChainID != mainnetChainID, ChainID: c.Network.ChainID,
 		ChainIDHex: fmt.Sprintf("0x%x", c.Network.ChainID),
 		Token:      c.Network.Token, RPCURL: c.Network.RPCURL, ExplorerURL: c.Network.ExplorerURL,
@@ -166,12 +166,9 @@ func newCheckoutPage(c Checkout) (checkoutPage, error) {
 	if back, err := url.Parse(p.ReturnURL); err == nil {
 		page.ReturnHost = back.Host
 	}
-	var err error
-	if page.Texts, err = c.Language.textsAttribute(); err != nil {
-		return checkoutPage{}, err
-	}
 	isOver := !p.Status.IsFinal() && !c.IsPaused && !c.Now.Before(end)
-	if err := page.describe(c, missing, isOver); err != nil {
+	err := page.describe(c, missing, isOver)
+	if err != nil {
 		return checkoutPage{}, err
 	}
 	if c.Network.ExplorerURL != "" && page.TxHash != "" && !p.IsTest {

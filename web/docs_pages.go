@@ -140,7 +140,7 @@ func (p *docsPage) render(content docsContent) error {
 		}
 	}
 	var text bytes.Buffer
-	if err := write(&text, p.name, content); err != nil {
+	if err := writeIn(&text, languages[0], p.name, content); err != nil {
 		return err
 	}
 	p.body = text.String()
@@ -218,7 +218,7 @@ func (d *Docs) layOut(page *docsPage, layout docsLayout) ([]byte, error) {
 		layout.Contents = append(layout.Contents, link)
 	}
 	var text bytes.Buffer
-	err := write(&text, "docs.html", layout)
+	err := writeIn(&text, languages[0], "docs.html", layout)
 	return text.Bytes(), err
 }
 
@@ -241,7 +241,7 @@ func (d *Docs) Paths() (paths []string) {
 func (d *Docs) WriteSearch(w io.Writer, query string) error {
 	results := search(d.found, query)
 	var body bytes.Buffer
-	if err := write(&body, "docs-search.html", results); err != nil {
+	if err := writeIn(&body, languages[0], "docs-search.html", results); err != nil {
 		return err
 	}
 	page := &docsPage{Path: "/docs/search", Title: "Search", body: body.String()}

@@ -28,6 +28,7 @@ type Language struct {
 
 	texts   *i18n.Localizer // of the checkout page
 	app     appTexts        // of the other pages
+	script  string          // the texts of the checkout page's script as JSON, for a data attribute
 	numbers *message.Printer
 	decimal string // what comes before a fraction
 }
@@ -199,6 +200,10 @@ func mustReadLanguages(known []Language) []Language {
 	}
 	for i := range known {
 		known[i].texts = i18n.NewLocalizer(bundle, known[i].Tag)
+		var err error
+		if known[i].script, err = known[i].textsAttribute(); err != nil {
+			panic(err)
+		}
 		known[i].numbers = message.NewPrinter(language.MustParse(known[i].Tag + "-u-nu-latn"))
 		known[i].decimal = strings.Trim(known[i].numbers.Sprintf("%.1f", 0.5), "05")
 	}

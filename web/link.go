@@ -38,9 +38,8 @@ type LinkPage struct {
 type linkPage struct {
 	Language
 	LinkPage
-	Languages []Language
-	Title     string
-	IsTest    bool // the network is a test network
+	Title  string
+	IsTest bool // the network is a test network
 }
 
 // WriteLinkPage writes the page of a payment link.
@@ -48,12 +47,12 @@ func WriteLinkPage(w io.Writer, l LinkPage) error {
 	if l.Language.texts == nil {
 		l.Language = languages[0]
 	}
-	page := linkPage{Language: l.Language, LinkPage: l, Languages: languages, IsTest: l.ChainID != mainnetChainID}
+	page := linkPage{Language: l.Language, LinkPage: l, IsTest: l.ChainID != mainnetChainID}
 	var err error
 	if page.Title, err = page.title(); err != nil {
 		return err
 	}
-	return write(w, "link.html", page)
+	return writeIn(w, page.Language, "link.html", page)
 }
 
 // title returns what a tab and a preview of the link say.

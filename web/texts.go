@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"regexp"
 	"strings"
 )
 
@@ -64,7 +65,58 @@ func mustTranslate() map[string]*template.Template {
 
 // templates returns the templates with the language's texts.
 func (l Language) templates() *template.Template {
-	return template.Must(templates.Clone()).Funcs(template.FuncMap{
+	own := template.Must(templates.Clone()).Funcs(template.FuncMap{
 		"t": l.translate, "word": l.translate, "markup": l.markup, "language": func() Language { return l },
 	})
+	for _, name := range payerTemplates {
+		template.Must(own.New(name).Parse(l.written(name)))
+	}
+	return own
+}
+
+// payerTemplates are the templates of the pages for payers, which are rendered for each payer anew.
+var payerTemplates = []string{"checkout.html", "link.html"}
+
+// fixedPart is what such a template writes in the same way on each page of a language.
+var fixedPart = regexp.MustCompile(
+	`{{(?:\.T "(\w+)"|asset "([\w.-]+)"|(iconData)|(template "checkout-languages" \.))}}`)
+
+// written returns the source of a template with its fixed parts written into it, because a template takes far longer to
+// evaluate a part than to copy it. They stand in elements and in quoted attributes, so one way to escape them fits.
+func (l Language) written(name string) string {
+	source, err := files.ReadFile("templates/" + name)
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return fixedPart.ReplaceAllStringFunc(string(source), func(action string) string {
+		var text string
+		var err error
+		switch of := fixedPart.FindStringSubmatch(action); {
+		case of[1] != "":
+			text, err = l.T(of[1])
+		case of[2] != "":
+			text, err = assetPath(of[2])
+		case of[3] != "":
+			text = string(iconData())
+		default:
+			var choice strings.Builder
+			err = template.Must(templates.Clone()).ExecuteTemplate(&choice, "checkout-languages", languageChoice{l, languages})
+			return mustText(choice.String(), err)
+		}
+		return template.HTMLEscapeString(mustText(text, err))
+	})
+}
+
+// languageChoice is what the template checkout-languages needs of a page.
+type languageChoice struct {
+	Language
+	Languages []Language
+}
+
+// mustText returns a text of the program itself.
+func mustText(text string, err error) string {
+	if err != nil {
+		panic(err) // templates and texts are embedded
+	}
+	return text
 }

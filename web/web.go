@@ -51,10 +51,8 @@ type Home struct {
 // WriteHome writes the front page.
 func WriteHome(w io.Writer, l Language, home Home) error { return writeIn(w, l, "home.html", home) }
 
-// write writes a page in English, or in the language of its data.
-func write(w io.Writer, name string, data any) error { return writeIn(w, languages[0], name, data) }
-
-// writeIn renders into memory first, so that a failing template never leaves half a page.
+// writeIn writes a page in a language. It renders into memory first, so that a failing template never leaves half a
+// page.
 func writeIn(w io.Writer, l Language, name string, data any) error {
 	var page bytes.Buffer
 	if err := templatesOf[l.Tag].ExecuteTemplate(&page, name, data); err != nil {
