@@ -36,19 +36,27 @@ type bundle struct {
 	operator string
 	cursor   models.BlockRef
 	made     int
-	path     string // of the database
+	path     string        // of the database
+	rounds   chan struct{} // gets a value after each round of signals
 }
 
 type fakeEngine struct {
 	mu      sync.Mutex
 	fail    func(paymentID string) error
+	hang    bool // a signal takes until the caller gives up
+	slow    time.Duration
 	signals map[string][]models.TransferNotice
 	running map[string]bool
 	resumed []string
 	known   map[string][]models.TransferNotice // what workflows know, nil = what they were signalled
 }
 
-func (e *fakeEngine) SignalTransfers(_ context.Context, p models.Payment, signal models.TransfersSignal) error {
+func (e *fakeEngine) SignalTransfers(ctx context.Context, p models.Payment, signal models.TransfersSignal) error {
+	if e.hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	time.Sleep(e.slow)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.fail != nil {
@@ -109,11 +117,11 @@ func setup(t *testing.T) *bundle {
 	keys, err := secrets.NewKeyring(make([]byte, secrets.MasterKeyBytes))
 	require.NoError(t, err)
 	require.NoError(t, db.UseMasterKey(t.Context(), keys, nil))
-	b := &bundle{t: t, store: db, engine: &fakeEngine{signals: map[string][]models.TransferNotice{}}, verifier: &fakeVerifier{}, operator: models.NewID(), path: path}
+	b := &bundle{t: t, store: db, engine: &fakeEngine{signals: map[string][]models.TransferNotice{}}, verifier: &fakeVerifier{}, operator: models.NewID(), path: path, rounds: make(chan struct{}, 1)}
 	require.NoError(t, db.CreateOperator(t.Context(), models.Operator{ID: b.operator, Email: "shop@example.com", Status: models.OperatorActive}, nil))
 	b.Activities = activities.New(activities.Dependencies{
 		Payments: db, Crowds: db, Signals: db, Verifier: b.verifier, Engine: b.engine,
-		Watcher: b,
+		Watcher: b, Expiries: afterSignals{b.rounds},
 	}, activities.Settings{Network: models.NetworkERC20}, quiet)
 	b.cursor = block(100)
 	require.NoError(t, db.InitCursor(t.Context(), models.NetworkERC20, b.cursor, 100))
@@ -170,7 +178,17 @@ func (b *bundle) environment(activity any) *testsuite.TestActivityEnvironment {
 	return env
 }
 
-// progress runs FollowChain for one report of the follower at the cursor and returns its error.
+// afterSignals has no expiry that is due. It is asked after each round of signals.
+type afterSignals struct{ rounds chan struct{} }
+
+func (s afterSignals) DueExpiries(context.Context, string, int) ([]store.DueExpiry, bool, error) {
+	s.rounds <- struct{}{}
+	return nil, false, nil
+}
+
+func (afterSignals) MarkExpiriesWoken(context.Context, []store.DueExpiry) error { return nil }
+
+// progress runs FollowChain for one report of the follower at the cursor, until what is due was signalled.
 func (b *bundle) progress() {
 	b.t.Helper()
 	ctx, cancel := context.WithCancel(b.t.Context())
@@ -178,6 +196,7 @@ func (b *bundle) progress() {
 	env.SetWorkerStopChannel(stopped(ctx))
 	b.watch = func(runCtx context.Context, onProgress func(context.Context, chain.Progress) error) error {
 		require.NoError(b.t, onProgress(runCtx, chain.Progress{Cursor: b.cursor, Head: b.cursor.Number, Proven: true, Reached: true}))
+		<-b.rounds
 		cancel()
 		<-runCtx.Done()
 		return runCtx.Err()
