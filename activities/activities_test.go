@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/log"
@@ -443,4 +444,44 @@ func TestExpiryWaitsForTheChain(t *testing.T) {
 	result, err = b.ExpirePayment(t.Context(), input)
 	require.NoError(t, err)
 	require.True(t, result.ScannedPast && result.Recorded)
+}
+
+// Within workflow tasks only so many credits wait for nodes at a time. The others are refused at once, and wait in Temporal.
+func TestQuickCreditsAreBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := b.payment()
+	b.mine(transferTo(p, 1))
+	for range 11 {
+		b.mine()
+	}
+	snapshot, err := b.LoadPayment(t.Context(), p.ID)
+	require.NoError(t, err)
+	input := models.CreditInput{PaymentID: p.ID, Credits: snapshot.Transfers}
+	b.verifier.slow = map[string]bool{input.Credits[0].TxHash: true}
+	var mu sync.Mutex
+	var refused, answered int
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	var group sync.WaitGroup
+	for range activities.QuickCredits + 10 {
+		env := suite.NewTestActivityEnvironment()
+		group.Go(func() {
+			value, err := env.ExecuteLocalActivity(b.CreditPayment, input)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				assert.ErrorContains(t, err, "many credits are under way")
+				refused++
+				return
+			}
+			var result models.CreditResult
+			assert.NoError(t, value.Get(&result))
+			assert.Len(t, result.Unverified, 1)
+			answered++
+		})
+	}
+	group.Wait()
+	require.Equal(t, 10, refused)
+	require.Equal(t, activities.QuickCredits, answered)
 }
