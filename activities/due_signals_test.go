@@ -155,6 +155,7 @@ func TestSignalsAreNotedTogether(t *testing.T) {
 		engine := &fakeEngine{signals: map[string][]models.TransferNotice{}, slow: time.Millisecond}
 		followQueue(t, queue, engine)(101)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		require.Empty(t, queue.due)
 		require.Len(t, engine.signals, 700)
 		for _, notices := range engine.signals {
