@@ -28,9 +28,11 @@ type Activities struct {
 	sender     WebhookSender
 	sends      sends
 	answers    answers
-	settings   Settings
-	worker     string // tells this process from others
-	log        *slog.Logger
+	// quickCredits holds a value for each CreditPayment that runs as a local activity.
+	quickCredits chan struct{}
+	settings     Settings
+	worker       string // tells this process from others
+	log          *slog.Logger
 }
 
 // Settings are the values that the activities work with.
@@ -83,6 +85,8 @@ func New(parts Dependencies, settings Settings, log *slog.Logger) *Activities {
 		settings:   settings,
 		worker:     models.NewID(),
 		log:        log,
+
+		quickCredits: make(chan struct{}, QuickCredits),
 	}
 }
 

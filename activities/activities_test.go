@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/log"
@@ -36,19 +37,27 @@ type bundle struct {
 	operator string
 	cursor   models.BlockRef
 	made     int
-	path     string // of the database
+	path     string        // of the database
+	rounds   chan struct{} // gets a value after each round of signals
 }
 
 type fakeEngine struct {
 	mu      sync.Mutex
 	fail    func(paymentID string) error
+	hang    bool // a signal takes until the caller gives up
+	slow    time.Duration
 	signals map[string][]models.TransferNotice
 	running map[string]bool
 	resumed []string
 	known   map[string][]models.TransferNotice // what workflows know, nil = what they were signalled
 }
 
-func (e *fakeEngine) SignalTransfers(_ context.Context, p models.Payment, signal models.TransfersSignal) error {
+func (e *fakeEngine) SignalTransfers(ctx context.Context, p models.Payment, signal models.TransfersSignal) error {
+	if e.hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	time.Sleep(e.slow)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.fail != nil {
@@ -109,11 +118,11 @@ func setup(t *testing.T) *bundle {
 	keys, err := secrets.NewKeyring(make([]byte, secrets.MasterKeyBytes))
 	require.NoError(t, err)
 	require.NoError(t, db.UseMasterKey(t.Context(), keys, nil))
-	b := &bundle{t: t, store: db, engine: &fakeEngine{signals: map[string][]models.TransferNotice{}}, verifier: &fakeVerifier{}, operator: models.NewID(), path: path}
+	b := &bundle{t: t, store: db, engine: &fakeEngine{signals: map[string][]models.TransferNotice{}}, verifier: &fakeVerifier{}, operator: models.NewID(), path: path, rounds: make(chan struct{}, 1)}
 	require.NoError(t, db.CreateOperator(t.Context(), models.Operator{ID: b.operator, Email: "shop@example.com", Status: models.OperatorActive}, nil))
 	b.Activities = activities.New(activities.Dependencies{
 		Payments: db, Crowds: db, Signals: db, Verifier: b.verifier, Engine: b.engine,
-		Watcher: b,
+		Watcher: b, Expiries: afterSignals{b.rounds},
 	}, activities.Settings{Network: models.NetworkERC20}, quiet)
 	b.cursor = block(100)
 	require.NoError(t, db.InitCursor(t.Context(), models.NetworkERC20, b.cursor, 100))
@@ -170,7 +179,17 @@ func (b *bundle) environment(activity any) *testsuite.TestActivityEnvironment {
 	return env
 }
 
-// progress runs FollowChain for one report of the follower at the cursor and returns its error.
+// afterSignals has no expiry that is due. It is asked after each round of signals.
+type afterSignals struct{ rounds chan struct{} }
+
+func (s afterSignals) DueExpiries(context.Context, string, int) ([]store.DueExpiry, bool, error) {
+	s.rounds <- struct{}{}
+	return nil, false, nil
+}
+
+func (afterSignals) MarkExpiriesWoken(context.Context, []store.DueExpiry) error { return nil }
+
+// progress runs FollowChain for one report of the follower at the cursor, until what is due was signalled.
 func (b *bundle) progress() {
 	b.t.Helper()
 	ctx, cancel := context.WithCancel(b.t.Context())
@@ -178,6 +197,7 @@ func (b *bundle) progress() {
 	env.SetWorkerStopChannel(stopped(ctx))
 	b.watch = func(runCtx context.Context, onProgress func(context.Context, chain.Progress) error) error {
 		require.NoError(b.t, onProgress(runCtx, chain.Progress{Cursor: b.cursor, Head: b.cursor.Number, Proven: true, Reached: true}))
+		<-b.rounds
 		cancel()
 		<-runCtx.Done()
 		return runCtx.Err()
@@ -424,4 +444,44 @@ func TestExpiryWaitsForTheChain(t *testing.T) {
 	result, err = b.ExpirePayment(t.Context(), input)
 	require.NoError(t, err)
 	require.True(t, result.ScannedPast && result.Recorded)
+}
+
+// Within workflow tasks only so many credits wait for nodes at a time. The others are refused at once, and wait in Temporal.
+func TestQuickCreditsAreBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := b.payment()
+	b.mine(transferTo(p, 1))
+	for range 11 {
+		b.mine()
+	}
+	snapshot, err := b.LoadPayment(t.Context(), p.ID)
+	require.NoError(t, err)
+	input := models.CreditInput{PaymentID: p.ID, Credits: snapshot.Transfers}
+	b.verifier.slow = map[string]bool{input.Credits[0].TxHash: true}
+	var mu sync.Mutex
+	var refused, answered int
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	var group sync.WaitGroup
+	for range activities.QuickCredits + 10 {
+		env := suite.NewTestActivityEnvironment()
+		group.Go(func() {
+			value, err := env.ExecuteLocalActivity(b.CreditPayment, input)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				assert.ErrorContains(t, err, "many credits are under way")
+				refused++
+				return
+			}
+			var result models.CreditResult
+			assert.NoError(t, value.Get(&result))
+			assert.Len(t, result.Unverified, 1)
+			answered++
+		})
+	}
+	group.Wait()
+	require.Equal(t, 10, refused)
+	require.Equal(t, activities.QuickCredits, answered)
 }

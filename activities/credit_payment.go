@@ -8,6 +8,9 @@ import (
 	"slices"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
 	"paycow/chain"
 	"paycow/models"
 )
@@ -19,6 +22,10 @@ const verifyConcurrency = 4
 // waits for the next attempt, and what is can still be booked.
 const verifyShare = 70
 
+// QuickCredits is how many CreditPayment a process runs at a time within workflow tasks. A worker must have room for
+// more local activities, so that states are recorded while nodes let credits wait.
+const QuickCredits = 32
+
 // CreditPayment reads each transfer to be credited, and each whose credit is to be reversed, from the chain again. Then
 // it books credits and reversals, together with the state that follows, in one transaction. When one of them cannot be
 // verified now, or an alarm stops crediting, or the newest blocks are gone, nothing is booked: the result says which
@@ -26,7 +33,18 @@ const verifyShare = 70
 //
 // Whom the transfers must have paid, how deep they must be and how much is at stake is the row's: the input may come
 // from anybody who reaches Temporal.
+//
+// As a local activity it refuses when many are under way.
 func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput) (models.CreditResult, error) {
+	if isLocal(ctx) {
+		select {
+		case a.quickCredits <- struct{}{}:
+			defer func() { <-a.quickCredits }()
+		default:
+			return models.CreditResult{}, temporal.NewApplicationErrorWithOptions("many credits are under way", "TakesLong",
+				temporal.ApplicationErrorOptions{Category: temporal.ApplicationErrorCategoryBenign})
+		}
+	}
 	payment, received, err := a.payee(ctx, input.PaymentID)
 	if err != nil {
 		return models.CreditResult{}, classify(err)
@@ -59,6 +77,11 @@ func (a *Activities) CreditPayment(ctx context.Context, input models.CreditInput
 		a.logBooking(ctx, input)
 	}
 	return result, nil
+}
+
+// isLocal reports whether an activity runs within a workflow task.
+func isLocal(ctx context.Context) bool {
+	return activity.IsActivity(ctx) && activity.GetInfo(ctx).IsLocalActivity
 }
 
 // payee returns the payment that the transfers must have paid, and what they come to. Its address must be the one that

@@ -6,21 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
-	"golang.org/x/sync/errgroup"
 
 	"paycow/chain"
 	"paycow/models"
-	"paycow/store"
-)
-
-const (
-	// signalBatch is how many payments with due signals are read at once.
-	signalBatch = 500
-	// signalConcurrency is how many signals are sent at the same time.
-	signalConcurrency = 8
 )
 
 // ChainWatcher brings a network's transfers from the chain into the database.
@@ -29,15 +19,6 @@ type ChainWatcher interface {
 	// onProgress after each commit at the head of the chain, and at least every few seconds; everything up to the
 	// reported cursor is committed. An error of onProgress is logged and ends nothing.
 	Watch(ctx context.Context, onProgress func(context.Context, chain.Progress) error) error
-}
-
-// SignalStore knows which transfers are due to be signalled to their payments' workflows.
-type SignalStore interface {
-	DueSignals(ctx context.Context, network string, head uint64, limit int) ([]store.DueSignal, error)
-	MarkSignalled(ctx context.Context, transfers []models.Transfer, head, required uint64) error
-	DeferSignals(ctx context.Context, transfers []models.Transfer, until uint64) error
-	// NoteWork notes that the chain is read and payments are signalled.
-	NoteWork(ctx context.Context, network string) error
 }
 
 // Engine reaches the workflows of payments.
@@ -56,7 +37,8 @@ type Engine interface {
 }
 
 // FollowChain watches the network's chain for input.RunSeconds and signals the payments concerned after each commit.
-// Due signals are read from the database, so a crash between commit and signal repeats a signal and loses none.
+// The follower does not wait for the signals. Due signals are read from the database, so a crash between commit and
+// signal repeats a signal and loses none.
 //
 // A follower that makes no progress gives the network back, so that another worker tries: see lease.
 func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInput) error {
@@ -76,18 +58,23 @@ func (a *Activities) FollowChain(ctx context.Context, input models.ChainWatchInp
 	}()
 	held := newLease(lostBefore(ctx, a.worker))
 	broken := held.watch(runCtx, cancel)
-	progressed := make(chan struct{}, 1)
-	go a.wakeExpiries(runCtx, progressed)
+	reports := make(chan chain.Progress, 1)
+	signalled := make(chan struct{})
+	go func() {
+		defer close(signalled)
+		a.signalPayments(runCtx, held, reports)
+	}()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- a.watcher.Watch(runCtx, func(ctx context.Context, progress chain.Progress) error {
-			a.report(ctx, held, progress)
-			select {
-			case progressed <- struct{}{}:
-			default: // the expiries of the report before are still being woken
-			}
+		err := a.watcher.Watch(runCtx, func(ctx context.Context, progress chain.Progress) error {
+			held.noteProgress(progress)
+			held.heartbeat(ctx, Heartbeat{Cursor: progress.Cursor, Head: progress.Head})
+			replace(reports, progress)
 			return nil
 		})
+		cancel()
+		<-signalled
+		ended <- err
 	}()
 	err := awaitEnd(runCtx, ended)
 	switch {
@@ -130,26 +117,8 @@ func runTime(ctx context.Context, input models.ChainWatchInput) time.Duration {
 	return run
 }
 
-// report tells Temporal and the payments how far the chain has been read.
-func (a *Activities) report(ctx context.Context, held *lease, progress chain.Progress) {
-	cursor := progress.Cursor
-	held.noteProgress(progress)
-	held.heartbeat(ctx, Heartbeat{Cursor: cursor, Head: progress.Head})
-	err := a.signalDue(ctx, held, cursor.Number)
-	held.noteSignals(err)
-	if err != nil && ctx.Err() == nil {
-		// Reading the chain goes on: due signals stay due.
-		a.log.WarnContext(ctx, "cannot signal the payments yet", "block", cursor.Number, "error", err)
-	}
-	if err == nil && progress.Reached && held.takeWork() {
-		if err := a.signals.NoteWork(ctx, a.settings.Network); err != nil && ctx.Err() == nil {
-			a.log.WarnContext(ctx, "cannot note that the chain is watched", "error", err)
-		}
-	}
-}
-
-// awaitEnd waits for the watcher's end. A watcher that does not end within a few seconds after ctx did hangs; another
-// one must not wait for it, and two do no harm.
+// awaitEnd waits for the end of watching and signalling. What does not end within a few seconds after ctx did hangs;
+// another worker must not wait for it, and two do no harm.
 func awaitEnd(ctx context.Context, ended <-chan error) error {
 	select {
 	case err := <-ended:
@@ -183,70 +152,4 @@ type Heartbeat struct {
 	LostBy string `json:"lostBy,omitempty"`
 	// Signalling is the id of the payment that is being signalled, if there is one.
 	Signalling string `json:"signalling,omitempty"`
-}
-
-// signalDue signals to every payment the transfers that are due when the chain has been read up to head. A payment that
-// cannot be signalled does not hold up the others; an error of the engine that concerns all of them ends the round.
-func (a *Activities) signalDue(ctx context.Context, held *lease, head uint64) error {
-	for {
-		due, err := a.signals.DueSignals(ctx, a.settings.Network, head, signalBatch)
-		if err != nil {
-			return fmt.Errorf("read the due signals: %w", err)
-		}
-		group, groupCtx := errgroup.WithContext(ctx)
-		group.SetLimit(signalConcurrency)
-		for _, d := range due {
-			group.Go(func() error {
-				err := a.signalPayment(groupCtx, held, d, head)
-				if err == nil || engineIsAway(err) {
-					return err
-				}
-				a.log.ErrorContext(ctx, "cannot signal the payment", "payment_id", d.Payment.ID, "block", head, "error",
-					err)
-				// It moves behind the others, so that no number of such payments can keep them from being signalled.
-				if d.Crowd != nil {
-					return a.crowds.DeferCrowd(groupCtx, d.Payment.ID, head+1)
-				}
-				return a.signals.DeferSignals(groupCtx, d.Transfers, head+1)
-			})
-		}
-		if err := group.Wait(); err != nil {
-			return err
-		}
-		if len(due) == 0 {
-			return nil
-		}
-	}
-}
-
-// engineIsAway reports whether a call failed for a reason that concerns every payment.
-func engineIsAway(err error) bool {
-	var unavailable *serviceerror.Unavailable
-	var deadline *serviceerror.DeadlineExceeded
-	return errors.As(err, &unavailable) || errors.As(err, &deadline) || errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, context.Canceled)
-}
-
-func (a *Activities) signalPayment(ctx context.Context, held *lease, due store.DueSignal, head uint64) error {
-	signal := models.TransfersSignal{Crowd: due.Crowd, WindowEnd: due.WindowEnd, WindowAsOf: due.WindowAsOf}
-	for _, transfer := range due.Transfers {
-		signal.Transfers = append(signal.Transfers, transfer.Notice(head, due.LastBefore))
-	}
-	if err := a.engine.SignalTransfers(ctx, due.Payment, signal); err != nil {
-		return fmt.Errorf("signal payment %s: %w", due.Payment.ID, err)
-	}
-	if err := a.markSignalled(ctx, due, head); err != nil {
-		return fmt.Errorf("mark payment %s as signalled: %w", due.Payment.ID, err)
-	}
-	// Working through a backlog takes longer than the heartbeat timeout.
-	held.noteWork()
-	held.heartbeat(ctx, Heartbeat{Signalling: due.Payment.ID, Head: head})
-	return nil
-}
-
-func (a *Activities) markSignalled(ctx context.Context, due store.DueSignal, head uint64) error {
-	if due.Crowd != nil {
-		return a.crowds.MarkCrowdSignalled(ctx, due.Payment.ID, *due.Crowd)
-	}
-	return a.signals.MarkSignalled(ctx, due.Transfers, head, due.Payment.Confirmations)
 }

@@ -49,6 +49,7 @@ type lease struct {
 	reached    bool      // a node and the database have answered
 	progressAt time.Time // zero before the first progress
 	failingAt  time.Time // since when due signals have failed; zero when they do not
+	sentAt     time.Time // the last signal, or the beginning, of the round under way; zero between rounds
 	why        error
 	workedAt   time.Time // when it was last noted that everything works
 
@@ -107,7 +108,8 @@ func (l *lease) reason() error {
 		l.why = errNoContact
 	case time.Since(last) > l.limit():
 		l.why = errNoProgress
-	case !l.failingAt.IsZero() && time.Since(l.failingAt) > progressLimit:
+	case !l.failingAt.IsZero() && time.Since(l.failingAt) > progressLimit,
+		!l.sentAt.IsZero() && time.Since(l.sentAt) > progressLimit:
 		l.why = errNoSignals
 	}
 	return l.why
@@ -130,17 +132,24 @@ func (l *lease) noteProgress(progress chain.Progress) {
 	}
 }
 
-// noteWork notes that a payment was signalled.
-func (l *lease) noteWork() {
+// beginSignals notes that signalling what is due begins. Each payment that is signalled is progress of it, and none of
+// reading the chain.
+func (l *lease) beginSignals() { l.setSentAt(time.Now()) }
+
+// noteSignal notes that a payment was signalled.
+func (l *lease) noteSignal() { l.setSentAt(time.Now()) }
+
+func (l *lease) setSentAt(at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.progressAt = time.Now()
+	l.sentAt = at
 }
 
-// noteSignals notes the outcome of signalling what is due.
-func (l *lease) noteSignals(err error) {
+// endSignals notes the outcome of signalling what is due.
+func (l *lease) endSignals(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.sentAt = time.Time{}
 	switch {
 	case err == nil:
 		l.failingAt = time.Time{}

@@ -135,10 +135,22 @@ func TestABlindFollowerGivesTheChainBack(t *testing.T) {
 			watch:  func(context.Context, func(context.Context, chain.Progress) error) error { <-hang; return nil },
 			within: 30 * time.Second, says: "reaches no Ethereum node",
 		},
-		"the report hangs": {
+		"reading what is due hangs": {
 			watch:   reporting(func(time.Duration) chain.Progress { return working }),
 			signals: dueSignals{hang: hang},
-			within:  4 * time.Minute, says: "reads nothing",
+			within:  4 * time.Minute, says: "cannot signal",
+		},
+		"the engine hangs": {
+			watch:  reporting(func(time.Duration) chain.Progress { return working }),
+			engine: &fakeEngine{hang: true},
+			within: 4 * time.Minute, says: "cannot signal",
+		},
+		"it signals and reads nothing": {
+			watch: reporting(func(time.Duration) chain.Progress {
+				return chain.Progress{Cursor: block(100), Head: 105, Reached: true}
+			}),
+			engine: &fakeEngine{signals: map[string][]models.TransferNotice{}, slow: time.Second},
+			within: 4 * time.Minute, says: "reads nothing",
 		},
 		"the engine refuses every signal": {
 			watch:  reporting(func(time.Duration) chain.Progress { return working }),

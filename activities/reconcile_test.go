@@ -39,7 +39,7 @@ func books(t *testing.T) (*bundle, *fakeBalances) {
 	balances := &fakeBalances{of: map[common.Address]int64{}}
 	b.Activities = activities.New(activities.Dependencies{
 		Payments: b.store, Signals: b.store, Verifier: b.verifier, Engine: b.engine, Watcher: b,
-		Books: b.store, Balances: balances, Alarms: b.store,
+		Books: b.store, Balances: balances, Alarms: b.store, Expiries: afterSignals{b.rounds},
 	}, activities.Settings{Network: models.NetworkERC20, Confirmations: 12}, slog.New(slog.DiscardHandler))
 	return b, balances
 }

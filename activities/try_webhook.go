@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"paycow/internal/webhooks"
@@ -88,7 +87,7 @@ func (a *Activities) TryWebhook(ctx context.Context, input models.DeliveryInput)
 func (a *Activities) takeTurn(ctx context.Context, job store.DeliveryJob) (done func(), err error) {
 	const ofAll, many = "", "many deliveries are under way"
 	operatorID, _ := models.OperatorOfSide(job.Delivery.OperatorID)
-	if !activity.IsActivity(ctx) || !activity.GetInfo(ctx).IsLocalActivity {
+	if !isLocal(ctx) {
 		if !a.sends.begin(ctx, operatorID, sendsOfOperator, 0) {
 			return nil, errTakesLong(many + " of this operator")
 		}

@@ -157,7 +157,7 @@ func (sim *simulation) carryOut(ctx context.Context, r *run, effect rules.Effect
 		}
 		r.rules.ApplyRecordResult(effect, result)
 	case rules.Credit:
-		result, err := act.CreditPayment(ctx, effect.Input)
+		result, err := sim.credit(ctx, effect.Input)
 		if err != nil {
 			return false
 		}
@@ -190,6 +190,18 @@ func (sim *simulation) carryOut(ctx context.Context, r *run, effect rules.Effect
 		r.rules.ApplyScanResult(effect, result)
 	}
 	return true
+}
+
+// credit makes a quick attempt and, when that books nothing, an ordinary one.
+func (sim *simulation) credit(ctx context.Context, input models.CreditInput) (models.CreditResult, error) {
+	act := sim.process.activities
+	if !input.Await {
+		result, err := act.CreditPayment(ctx, input)
+		if err == nil && len(result.Unverified) == 0 {
+			return result, nil
+		}
+	}
+	return act.CreditPayment(ctx, input)
 }
 
 func (sim *simulation) expire(ctx context.Context, r *run, input models.ExpireInput) (result models.ExpireResult, err error) {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -104,55 +105,97 @@ func (s *Store) dueTransfers(ctx context.Context, network string, head uint64, l
 	return signals, nil
 }
 
-// MarkSignalled notes that these transfers were signalled to a workflow with the head at the given block number, and
-// when they are due again: at the transfer's next milestone, and after the last one with growing pauses until the
+// MarkSignalled notes that these transfers were signalled to their workflows with the head at the given block number,
+// and when they are due again: at the transfer's next milestone, and after the last one with growing pauses until the
 // ledger agrees with the chain. A transfer that changed since it was read stays due.
 func (s *Store) MarkSignalled(ctx context.Context, transfers []models.Transfer, head, required uint64) error {
-	err := s.eachOfRevision(ctx, transfers, func(row *gorm.DB, t models.Transfer) error {
-		var reached uint64
-		// A signal that the engine accepted can still be lost with the run that got it (terminated by hand, an engine
-		// restored from a backup), so the transfer is due again until the ledger agrees with the chain.
-		dueAt := head + max(required, models.Confirmations(head, t.BlockNumber))
-		if t.Canonical {
-			reached = models.LastMilestone(models.Confirmations(head, t.BlockNumber), required)
-			if next, ok := models.NextMilestone(reached, required); ok {
-				dueAt = t.BlockNumber + next - 1
+	alike := map[signalMark][]models.Transfer{}
+	for _, t := range transfers {
+		mark := markOf(t, head, required)
+		alike[mark] = append(alike[mark], t)
+	}
+	err := s.writeRevisions(ctx, transfers, func(tx *gorm.DB) error {
+		for mark, marked := range alike {
+			err := eachBatch(tx, marked, func(rows *gorm.DB) error {
+				return rows.UpdateColumns(map[string]any{
+					"signalled_confirmations": mark.reached, "updated_at": s.now(),
+					"signal_due_at": gorm.Expr(`CASE WHEN credited_amount = (CASE WHEN canonical THEN amount ELSE 0 END)
+						THEN NULL ELSE CAST(? AS bigint) END`, mark.dueAt),
+				}).Error
+			})
+			if err != nil {
+				return err
 			}
 		}
-		return row.UpdateColumns(map[string]any{
-			"signalled_confirmations": reached, "updated_at": s.now(),
-			"signal_due_at": gorm.Expr(`CASE WHEN credited_amount = (CASE WHEN canonical THEN amount ELSE 0 END)
-				THEN NULL ELSE CAST(? AS bigint) END`, dueAt),
-		}).Error
+		return nil
 	})
 	return wrap(err, "note signalled transfers")
+}
+
+// signalMark is what is noted of a transfer that was signalled. It is the same for most transfers of a block.
+type signalMark struct {
+	reached uint64 // the last milestone that was signalled, in confirmations
+	dueAt   uint64 // the block number at which the transfer is due again
+}
+
+func markOf(t models.Transfer, head, required uint64) signalMark {
+	confirmations := models.Confirmations(head, t.BlockNumber)
+	// A signal that the engine accepted can still be lost with the run that got it (terminated by hand, an engine
+	// restored from a backup), so the transfer is due again until the ledger agrees with the chain.
+	mark := signalMark{dueAt: head + max(required, confirmations)}
+	if t.Canonical {
+		mark.reached = models.LastMilestone(confirmations, required)
+		if next, ok := models.NextMilestone(mark.reached, required); ok {
+			mark.dueAt = t.BlockNumber + next - 1
+		}
+	}
+	return mark
 }
 
 // DeferSignals puts transfers whose payment could not be signalled behind the others, until the head reaches a block
 // number. Otherwise a batch full of payments that always fail would keep all others from being signalled.
 func (s *Store) DeferSignals(ctx context.Context, transfers []models.Transfer, until uint64) error {
-	err := s.eachOfRevision(ctx, transfers, func(row *gorm.DB, _ models.Transfer) error {
-		return row.Where("signal_due_at < ?", until).UpdateColumn("signal_due_at", until).Error
+	err := s.writeRevisions(ctx, transfers, func(tx *gorm.DB) error {
+		return eachBatch(tx, transfers, func(rows *gorm.DB) error {
+			return rows.Where("signal_due_at < ?", until).UpdateColumn("signal_due_at", until).Error
+		})
 	})
 	return wrap(err, "defer signals")
 }
 
-// eachOfRevision calls change for each transfer in lockOrder, in one transaction. row selects the transfer's row if it
-// still has the transfer's revision.
-func (s *Store) eachOfRevision(
-	ctx context.Context, transfers []models.Transfer, change func(row *gorm.DB, t models.Transfer) error,
-) error {
+// writeRevisions calls fn in a transaction that has locked the rows of the transfers, of any number of payments, in
+// lockOrder.
+func (s *Store) writeRevisions(ctx context.Context, transfers []models.Transfer, fn func(tx *gorm.DB) error) error {
 	if len(transfers) == 0 {
 		return nil
 	}
-	ordered := slices.SortedFunc(slices.Values(transfers), compareByLockOrder)
 	return s.write(ctx, func(tx *gorm.DB) error {
-		for _, t := range ordered {
-			row := rowOf(tx, t.TransferKey, t.PaymentID).Where("revision = ?", t.Revision)
-			if err := change(row, t); err != nil {
-				return fmt.Errorf("change transfer %s: %w", t.TransferKey, err)
-			}
+		err := eachBatch(tx, slices.SortedFunc(slices.Values(transfers), compareByLockOrder), func(rows *gorm.DB) error {
+			var locked []models.Transfer
+			return rows.Clauses(rowLock).Select("chain_id").Order(lockOrder).Find(&locked).Error
+		})
+		if err != nil {
+			return fmt.Errorf("lock the transfers: %w", err)
 		}
-		return nil
+		return fn(tx)
 	})
+}
+
+// eachBatch calls fn for batches of the transfers. rows selects those of a batch that still have the transfer's
+// revision. Chain and hash alone use the primary key.
+func eachBatch(tx *gorm.DB, transfers []models.Transfer, fn func(rows *gorm.DB) error) error {
+	for batch := range slices.Chunk(transfers, batchRows) {
+		chains, hashes, revisions := map[uint64]bool{}, map[string]bool{}, make([]string, len(batch))
+		for i, t := range batch {
+			chains[t.ChainID], hashes[t.TxHash] = true, true
+			revisions[i] = fmt.Sprintf("%s %s %d", t.TransferKey, t.PaymentID, t.Revision)
+		}
+		rows := tx.Model(&models.Transfer{}).
+			Where("chain_id IN ? AND tx_hash IN ?", slices.Sorted(maps.Keys(chains)), slices.Sorted(maps.Keys(hashes))).
+			Where(keyOfTransferRow+" || ' ' || payment_id || ' ' || CAST(revision AS text) IN ?", revisions)
+		if err := fn(rows); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -109,3 +109,28 @@ func TestDueSignalsGroupAndLimit(t *testing.T) {
 		}
 	})
 }
+
+// One call notes what was signalled to many payments: each transfer has its own milestone, and one that changed since stays
+// due.
+func TestSignalsOfManyPaymentsAreNotedTogether(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		old, recent, changed := f.create(t), f.create(t), f.create(t)
+		f.mine(t, "main", transferTo(old, 1, 5, models.BlockRef{}), transferTo(changed, 2, 5, models.BlockRef{}))
+		f.mine(t, "main", transferTo(recent, 3, 5, models.BlockRef{}))
+		stale := f.transfer(t, changed.ID)
+		stale.Revision--
+		head := f.tip.Number
+		require.NoError(t, f.MarkSignalled(t.Context(),
+			[]models.Transfer{f.transfer(t, recent.ID), stale, f.transfer(t, old.ID)}, head, 12))
+		for id, want := range map[string]struct{ reached, due uint64 }{
+			old.ID: {models.ConfirmingFrom, head - 1 + 11}, recent.ID: {1, head + 1}, changed.ID: {0, head - 1},
+		} {
+			row := f.transfer(t, id)
+			require.Equal(t, want.reached, row.SignalledConfirmations)
+			require.Equal(t, want.due, *row.SignalDueAt)
+		}
+		require.NoError(t, f.DeferSignals(t.Context(), []models.Transfer{f.transfer(t, changed.ID), f.transfer(t, old.ID)}, head+3))
+		require.Equal(t, head+3, *f.transfer(t, changed.ID).SignalDueAt)
+		require.Equal(t, head-1+11, *f.transfer(t, old.ID).SignalDueAt, "later is not moved to earlier")
+	})
+}

@@ -43,7 +43,10 @@ func New(c client.Client, acts *activities.Activities) (*Worker, <-chan error) {
 // Start begins to poll. After an error it can be called again.
 func (w *Worker) Start() error {
 	for queue, options := range map[string]worker.Options{
-		models.TaskQueue: {MaxConcurrentActivityExecutionSize: 64, MaxConcurrentLocalActivityExecutionSize: 64},
+		models.TaskQueue: {
+			MaxConcurrentActivityExecutionSize:      64,
+			MaxConcurrentLocalActivityExecutionSize: 2 * activities.QuickCredits,
+		},
 		models.TaskQueueChain: {
 			MaxConcurrentActivityExecutionSize: 4,
 			MaxConcurrentActivityTaskPollers:   2, MaxConcurrentWorkflowTaskPollers: 2,

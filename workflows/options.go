@@ -20,6 +20,16 @@ func localOptions(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
+// quickOptions are for one short attempt at an effect that may have to wait for something outside. The workflow takes
+// no signal meanwhile.
+func quickOptions(summary string) workflow.LocalActivityOptions {
+	return workflow.LocalActivityOptions{
+		ScheduleToCloseTimeout: 2 * time.Second,
+		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 1},
+		Summary:                summary,
+	}
+}
+
 // activityOptions are for effects that may have to wait for something outside. Attempts are not limited, and they do
 // not add to the history.
 func activityOptions(ctx workflow.Context, summary string) workflow.Context {

@@ -185,8 +185,22 @@ func (p *payment) record(ctx workflow.Context, effect rules.Record) error {
 	return nil
 }
 
-// credit books what the chain shows. The activity verifies each transfer again.
+// credit books what the chain shows. The activity verifies each transfer again. Usually a node answers at once, so the
+// first attempt is a local activity. When that one books nothing because it failed or could not verify a transfer in
+// its short time, an ordinary activity takes over, which may wait.
 func (p *payment) credit(ctx workflow.Context, effect rules.Credit) error {
+	if !effect.Input.Await && isCreditQuick(ctx) {
+		var result models.CreditResult
+		quick := workflow.WithLocalActivityOptions(ctx, quickOptions(effect.Summary()))
+		err := workflow.ExecuteLocalActivity(quick, models.ActivityCreditPayment, effect.Input).Get(ctx, &result)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil && len(result.Unverified) == 0 {
+			p.rules.ApplyCreditResult(effect, result)
+			return nil
+		}
+	}
 	result, done, err := patiently[models.CreditResult](
 		activityOptions(ctx, effect.Summary()), p, models.ActivityCreditPayment, effect.Input,
 	)

@@ -2,11 +2,13 @@ package workflows
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	sdkpb "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/sdk/activity"
@@ -328,10 +330,10 @@ func TestFloodOfDust(t *testing.T) {
 		dust = append(dust, b.db.Put(n))
 	}
 	largest := 0
-	b.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, args converter.EncodedValues) {
-		var input models.CreditInput
+	b.SetOnLocalActivityStartedListener(func(info *activity.Info, _ context.Context, args []any) {
 		if info.ActivityType.Name == models.ActivityCreditPayment {
-			require.NoError(t, args.Get(&input))
+			input, ok := args[0].(models.CreditInput)
+			require.True(t, ok)
 			largest = max(largest, len(input.Credits))
 		}
 	})
@@ -485,4 +487,45 @@ func TestARunThatContinuesKnowsWhatTheRowHolds(t *testing.T) {
 	require.Positive(t, loaded)
 	require.Equal(t, models.StatusPaid, state.Status)
 	require.Equal(t, 50*models.USDT, state.AmountCredited)
+}
+
+// TestACreditIsUsuallyQuick: one local attempt, and an ordinary activity only when that books nothing.
+func TestACreditIsUsuallyQuick(t *testing.T) {
+	t.Parallel()
+	away, unverified := errors.New("no node answers"), models.CreditResult{Unverified: []models.UnverifiedTransfer{{Reason: "too few nodes agree"}}}
+	for name, c := range map[string]struct {
+		fails    bool                // the quick attempt does
+		answers  models.CreditResult // what it answers, if it does and books nothing
+		ordinary int
+	}{
+		"it books":       {},
+		"it fails":       {fails: true, ordinary: 1},
+		"it cannot tell": {answers: unverified, ordinary: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			var quick, ordinary int
+			b.OnActivity(models.ActivityCreditPayment, mock.Anything, mock.Anything).Return(
+				func(ctx context.Context, input models.CreditInput) (models.CreditResult, error) {
+					if !activity.GetInfo(ctx).IsLocalActivity {
+						ordinary++
+						return b.db.CreditPayment(ctx, input)
+					}
+					quick++
+					switch {
+					case c.fails:
+						return models.CreditResult{}, away
+					case len(c.answers.Unverified) > 0:
+						c.answers.Unverified[0].TransferKey = input.Credits[0].TransferKey
+						return c.answers, nil
+					}
+					return b.db.CreditPayment(ctx, input)
+				})
+			b.arrive(transfer(0, 50*models.USDT, time.Minute), time.Minute)
+			require.Equal(t, models.StatusPaid, b.run(testInput).Status)
+			require.Equal(t, 1, quick)
+			require.Equal(t, c.ordinary, ordinary)
+		})
+	}
 }

@@ -55,7 +55,7 @@ func TestHistoriesStaySmall(t *testing.T) {
 	versions, err := filepath.Glob(filepath.Join("testdata", "histories", "*"))
 	require.NoError(t, err)
 	newest := versions[len(versions)-1]
-	for file, limit := range map[string]int{"paid_1.json": 29, "expired_1.json": 12} {
+	for file, limit := range map[string]int{"paid_1.json": 22, "expired_1.json": 7} {
 		content, err := os.ReadFile(filepath.Join(newest, file))
 		require.NoError(t, err)
 		history, err := client.HistoryFromJSON(strings.NewReader(string(content)), client.HistoryJSONOptions{})

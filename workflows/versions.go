@@ -9,3 +9,8 @@ import "go.temporal.io/sdk/workflow"
 func isExceptionSearchable(ctx workflow.Context) bool {
 	return workflow.GetVersion(ctx, "exception-searchable", workflow.DefaultVersion, 1) >= 1
 }
+
+// isCreditQuick reports whether the run tries to book transfers with a local activity first.
+func isCreditQuick(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, "credit-quick", workflow.DefaultVersion, 1) >= 1
+}

@@ -29,8 +29,8 @@ var historiesDir = flag.String("write-histories", "", "folder to write the recor
 
 // Limits of a history, in events, which are what an installation pays for.
 const (
-	maxEventsPaid    = 29
-	maxEventsExpired = 12
+	maxEventsPaid    = 22
+	maxEventsExpired = 7
 )
 
 // TestEveryEnding brings payments to each of their ends on the real stack, with real transfers, timers, signals and reorgs,

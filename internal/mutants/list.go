@@ -325,7 +325,7 @@ var mutants = []Mutant{
 
 	// What is sent.
 	{
-		Name: "a transfer counts as signalled before it is", File: "activities/follow_chain.go",
+		Name: "a transfer counts as signalled before it is", File: "activities/due_signals.go",
 		Old: "if err := a.engine.SignalTransfers(ctx, due.Payment, signal); err != nil {",
 		New: "_ = a.signals.MarkSignalled(ctx, due.Transfers, head, due.Payment.Confirmations)\n" +
 			"\tif err := a.engine.SignalTransfers(ctx, due.Payment, signal); err != nil {", Tests: ofActivity,
