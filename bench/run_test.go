@@ -20,7 +20,10 @@ import (
 	"paycow/devstack/localchain"
 )
 
-var figuresFlag = flag.String("figures", "", "what to measure: quick, or full, which writes docs/performance.md")
+var (
+	figuresFlag = flag.String("figures", "", "how long to measure: quick, or full, which writes docs/performance.md")
+	rowsFlag    = flag.String("rows", "", "the groups of figures to measure, separated by commas; all if it is empty")
+)
 
 const (
 	documentFile = "../docs/performance.md"
@@ -37,14 +40,25 @@ type size struct {
 	length time.Duration // of each measurement of a rate
 	burst  int           // payments that are created before the waits are measured
 	paid   []int         // payments that are paid in one block
+	open   int           // payments that are open beside those that are measured
 }
 
 var sizes = map[string]size{
-	"quick": {length: 2 * time.Second, burst: 500, paid: []int{10, 50}},
-	"full":  {length: 15 * time.Second, burst: 2500, paid: []int{10, 50, 200}},
+	"quick": {length: time.Second, burst: 500, paid: []int{10, 50}, open: 5000},
+	"full":  {length: 10 * time.Second, burst: 2500, paid: []int{10, 50, 200}, open: 100_000},
 }
 
-// TestFigures measures all figures if it is asked to. It fails when something does not work, never because a figure is
+// groups are what can be measured alone, in the order of the tables.
+var groups = []struct {
+	name    string
+	measure func(b *bench, s size) []Figure
+}{
+	{"api", (*bench).ofAPI},
+	{"stack", (*bench).ofStack},
+	{"history", (*bench).ofHistory},
+}
+
+// TestFigures measures figures if it is asked to. It fails when something does not work, never because a figure is
 // worse than its goal.
 func TestFigures(t *testing.T) {
 	if *figuresFlag == "" {
@@ -52,35 +66,61 @@ func TestFigures(t *testing.T) {
 	}
 	s, known := sizes[*figuresFlag]
 	require.True(t, known, "-figures is quick or full")
+	order, asked := groupNames(), strings.FieldsFunc(*rowsFlag, func(r rune) bool { return r == ',' })
+	for _, name := range asked {
+		require.Contains(t, order, name, "-rows names groups")
+	}
 	b := newBench(t)
-	floors := b.startFloors()
-	r := Report{Machine: machine(), Date: time.Now().UTC().Truncate(time.Second), Commit: commit(t), Command: "make bench"}
+	run := Run{Machine: machine(), Date: time.Now().UTC().Truncate(time.Second), Commit: commit(t), Command: "make bench"}
+	if len(asked) > 0 {
+		run.Command += " ROWS=" + *rowsFlag
+	}
+	r := &Report{}
 	// One after the other: what runs beside a measurement takes its time.
-	t.Run("api alone", func(t *testing.T) { r.Figures = append(r.Figures, b.in(t).ofAPI(s, floors)...) })
-	t.Run("whole stack", func(t *testing.T) { r.Figures = append(r.Figures, b.in(t).ofStack(s, floors)...) })
+	for _, group := range groups {
+		if len(asked) > 0 && !slices.Contains(asked, group.name) {
+			continue
+		}
+		t.Run(group.name, func(t *testing.T) {
+			begin := time.Now()
+			r.Groups = append(r.Groups, Group{Name: group.name, Run: run, Figures: group.measure(b.in(t), s)})
+			t.Logf("measured in %s", time.Since(begin).Round(time.Second))
+		})
+	}
 	require.False(t, t.Failed())
 	fmt.Println(r.Text())
 	earlier, err := Read(figuresFile)
 	require.NoError(t, err)
 	if earlier != nil {
-		fmt.Printf("Moved by more than 20 %% since commit %s:\n%s\n", earlier.Commit, strings.Join(r.Moved(earlier), "\n"))
+		fmt.Printf("Moved by more than 20 %% since the figures in %s:\n%s\n", figuresFile,
+			strings.Join(r.Moved(earlier), "\n"))
 	}
 	if *figuresFlag == "full" {
-		write(t, &r)
+		write(t, r.over(earlier, order))
 	}
 }
 
-// in returns the same parts for a subtest, whose end ends what it starts.
+func groupNames() (names []string) {
+	for _, group := range groups {
+		names = append(names, group.name)
+	}
+	return names
+}
+
+// in returns the same parts for a subtest, whose end ends what it starts. It gets a chain of its own, because blocks that
+// are made quickly move the chain's clock ahead.
 func (b *bench) in(t *testing.T) *bench {
 	t.Helper()
 	copied := *b
 	copied.t = t
+	copied.startChain()
 	return &copied
 }
 
 // ofAPI measures the API process without an engine: nothing but requests uses the processor.
-func (b *bench) ofAPI(s size, floors string) (figures []Figure) {
+func (b *bench) ofAPI(s size) (figures []Figure) {
 	b.t.Helper()
+	floors := b.startFloors()
 	in := b.install("api")
 	for _, connections := range []int{8, 32} {
 		figures = append(figures, in.creates("API alone", connections, s, floors, 0.45))
@@ -89,8 +129,9 @@ func (b *bench) ofAPI(s size, floors string) (figures []Figure) {
 }
 
 // ofStack measures everything in one process, with the engine's state on the same Postgres.
-func (b *bench) ofStack(s size, floors string) (figures []Figure) {
+func (b *bench) ofStack(s size) (figures []Figure) {
 	b.t.Helper()
+	floors := b.startFloors()
 	in := b.install("serve", "--embedded", "--data-dir", b.t.TempDir())
 	in.awaitPayment()
 	time.Sleep(settle)
