@@ -15,6 +15,9 @@ import (
 // passwordOfAll is the password of the accounts that log in.
 const passwordOfAll = "correct horse battery staple"
 
+// noReconciliation keeps a reconciliation from starting the workflows that filled databases lack.
+const noReconciliation = "PAYCOW_RECONCILE_EVERY=24h"
+
 // flat is by how much a figure may differ from the one without payments when it should not depend on them: by what
 // counts as moved.
 var flat = Goal{Limit: 1 + movedBy, AtMost: true}

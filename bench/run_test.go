@@ -16,8 +16,6 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/stretchr/testify/require"
-
-	"paycow/devstack/localchain"
 )
 
 var (
@@ -30,7 +28,6 @@ const (
 	figuresFile  = "../docs/performance.json"
 
 	confirmations = 12
-	usdt          = 1_000_000
 	paidWithin    = 3 * time.Minute
 	settle        = 3 * time.Second // after which a stack that has little to do has done it
 )
@@ -41,11 +38,22 @@ type size struct {
 	burst  int           // payments that are created before the waits are measured
 	paid   []int         // payments that are paid in one block
 	open   int           // payments that are open beside those that are measured
+
+	callsAt   []int // open payments beside which RPC calls are counted
+	addresses int   // deposit addresses beside which busy blocks are read
+	blocks    int   // busy blocks
+	catchUp   int   // empty blocks to catch up with
 }
 
 var sizes = map[string]size{
-	"quick": {length: time.Second, burst: 500, paid: []int{10, 50}, open: 5000},
-	"full":  {length: 10 * time.Second, burst: 2500, paid: []int{10, 50, 200}, open: 100_000},
+	"quick": {
+		length: time.Second, burst: 500, paid: []int{10, 50}, open: 2000,
+		callsAt: []int{2000}, addresses: 50_000, blocks: 5, catchUp: 500,
+	},
+	"full": {
+		length: 10 * time.Second, burst: 2500, paid: []int{10, 50, 200}, open: 100_000,
+		callsAt: []int{1000, 10_000, 100_000}, addresses: 1_000_000, blocks: 11, catchUp: 2000,
+	},
 }
 
 // groups are what can be measured alone, in the order of the tables.
@@ -56,6 +64,7 @@ var groups = []struct {
 	{"api", (*bench).ofAPI},
 	{"stack", (*bench).ofStack},
 	{"history", (*bench).ofHistory},
+	{"chain", (*bench).ofChain},
 }
 
 // TestFigures measures figures if it is asked to. It fails when something does not work, never because a figure is
@@ -105,6 +114,13 @@ func groupNames() (names []string) {
 		names = append(names, group.name)
 	}
 	return names
+}
+
+// again does something as a subtest of the group, with a chain of its own.
+func (b *bench) again(name string, do func(b *bench)) {
+	b.t.Helper()
+	b.t.Run(name, func(t *testing.T) { do(b.in(t)) })
+	require.False(b.t, b.t.Failed())
 }
 
 // in returns the same parts for a subtest, whose end ends what it starts. It gets a chain of its own, because blocks that
@@ -241,19 +257,15 @@ func (in *installation) waits(s size) (figures []Figure) {
 // send creates payments and sends their money, which then waits for a block.
 func (in *installation) send(n int) (ids []string) {
 	in.t.Helper()
-	for range n {
+	addresses := make([]common.Address, n)
+	ids = make([]string, n)
+	in.each(8, n, func(i int) error {
 		p, err := in.create()
-		require.NoError(in.t, err)
-		require.NoError(in.t, in.pay(p))
-		ids = append(ids, p.ID)
-	}
+		ids[i], addresses[i] = p.ID, common.HexToAddress(p.Address)
+		return err
+	})
+	in.pay(addresses...)
 	return ids
-}
-
-func (in *installation) pay(p payment) error {
-	_, err := localchain.Pay(in.t.Context(), in.chain.HTTPURL(), in.chain.TokenAddress(), in.chain.FaucetKey(),
-		common.HexToAddress(p.Address), 5*usdt)
-	return err
 }
 
 // mineAndAwait makes blocks and waits until each payment has one of the statuses. It returns how long each needed from
