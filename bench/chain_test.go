@@ -78,11 +78,8 @@ func (b *bench) watchingOn(database string, shop operator, engine string, record
 		in.recorder.url = proxy.WebSocketURL()
 		in.settings = append(in.settings, "PAYCOW_ETH_RPC_URLS="+in.recorder.url)
 	}
-	require.NoError(b.t, b.chain.Mine(1))
 	in.worker = in.start("worker")
-	in.awaitRead(0)
-	require.NoError(b.t, b.chain.Mine(1))
-	in.awaitRead(0)
+	in.mineOneByOne(2)
 	return in
 }
 
@@ -121,10 +118,7 @@ func (in *installation) awaitCursor(number uint64) {
 func (in *watched) callsPerBlock() float64 {
 	in.t.Helper()
 	in.recorder.take()
-	for range countedBlocks {
-		require.NoError(in.t, in.chain.Mine(1))
-		in.awaitRead(0)
-	}
+	in.mineOneByOne(countedBlocks)
 	count := 0
 	for _, m := range in.recorder.take() {
 		count += len(slices.DeleteFunc(m.calls, followsClock))
@@ -225,7 +219,7 @@ func (b *bench) busyBlocks(s size, engine string) []Figure {
 		in.awaitCursor(head.Number.Uint64())
 		took = append(took, time.Since(begin))
 		calls = append(calls, in.readBare(node, head))
-		time.Sleep(settle / 3) // the payments of this block are signalled
+		time.Sleep(in.settle / 3) // the payments of this block are signalled
 	}
 	name := fmt.Sprintf("block with %d transfers, %d of them ours, %d addresses", blockTransfers, oursInBlock, s.addresses)
 	return []Figure{

@@ -57,10 +57,18 @@ func (b *bench) fill(database string, payments int) operator {
 // withOpen runs a command of the program on a database with that many open payments.
 func (b *bench) withOpen(payments int, args ...string) *installation {
 	b.t.Helper()
+	in := b.withRows(payments)
+	in.start(args...)
+	return in
+}
+
+// withRows returns an installation on a database with that many open payments. None of its processes runs.
+func (b *bench) withRows(payments int) *installation {
+	b.t.Helper()
 	database, shop := b.filled(payments)
 	in := b.prepare(database)
 	in.operator = shop
-	in.start(args...)
+	in.settings = append(in.settings, noReconciliation)
 	return in
 }
 

@@ -29,12 +29,12 @@ const (
 
 	confirmations = 12
 	paidWithin    = 3 * time.Minute
-	settle        = 3 * time.Second // after which a stack that has little to do has done it
 )
 
 // size is how much a run does.
 type size struct {
 	length time.Duration // of each measurement of a rate
+	settle time.Duration // after which a stack that has little to do has done it
 	burst  int           // payments that are created before the waits are measured
 	paid   []int         // payments that are paid in one block
 	open   int           // payments that are open beside those that are measured
@@ -43,16 +43,21 @@ type size struct {
 	addresses int   // deposit addresses beside which busy blocks are read
 	blocks    int   // busy blocks
 	catchUp   int   // empty blocks to catch up with
+	memoryAt  []int // open payments beside which memory is measured
+	unstarted int   // payments that are created without an engine
+	whole     int   // payments that are paid
 }
 
 var sizes = map[string]size{
 	"quick": {
-		length: time.Second, burst: 500, paid: []int{10, 50}, open: 2000,
+		length: time.Second, settle: time.Second, burst: 500, paid: []int{10, 50}, open: 2000,
 		callsAt: []int{2000}, addresses: 50_000, blocks: 5, catchUp: 500,
+		memoryAt: []int{2000}, unstarted: 600, whole: 100,
 	},
 	"full": {
-		length: 10 * time.Second, burst: 2500, paid: []int{10, 50, 200}, open: 100_000,
+		length: 10 * time.Second, settle: 3 * time.Second, burst: 2500, paid: []int{10, 50, 200}, open: 100_000,
 		callsAt: []int{1000, 10_000, 100_000}, addresses: 1_000_000, blocks: 11, catchUp: 2000,
+		memoryAt: []int{10_000, 100_000}, unstarted: 3000, whole: 600,
 	},
 }
 
@@ -65,6 +70,8 @@ var groups = []struct {
 	{"stack", (*bench).ofStack},
 	{"history", (*bench).ofHistory},
 	{"chain", (*bench).ofChain},
+	{"memory", (*bench).ofMemory},
+	{"paid", (*bench).ofPaid},
 }
 
 // TestFigures measures figures if it is asked to. It fails when something does not work, never because a figure is
@@ -80,6 +87,7 @@ func TestFigures(t *testing.T) {
 		require.Contains(t, order, name, "-rows names groups")
 	}
 	b := newBench(t)
+	b.settle = s.settle
 	run := Run{Machine: machine(), Date: time.Now().UTC().Truncate(time.Second), Commit: commit(t), Command: "make bench"}
 	if len(asked) > 0 {
 		run.Command += " ROWS=" + *rowsFlag
@@ -150,8 +158,8 @@ func (b *bench) ofStack(s size) (figures []Figure) {
 	floors := b.startFloors()
 	in := b.install("serve", "--embedded", "--data-dir", b.t.TempDir())
 	in.awaitPayment()
-	time.Sleep(settle)
-	in.idle = in.processor()
+	time.Sleep(in.settle)
+	in.idle = in.processorOf(in.pid)
 	figures = append(figures, in.waits(s)...)
 	figures = append(figures, in.creates("whole stack", 8, s, floors, 0.25))
 	figures = append(figures, in.firstReads(s)...)
@@ -239,7 +247,7 @@ func (in *installation) waits(s size) (figures []Figure) {
 			in.mineAndAwait(ids, 1, "CONFIRMING", "PAID")
 			in.awaitStarts()
 			in.mineAndAwait(nil, confirmations-3)
-			time.Sleep(settle) // the blocks before the last are read, and nothing else is left to do
+			time.Sleep(in.settle) // the blocks before the last are read, and nothing else is left to do
 			credited = append(credited, in.mineAndAwait(ids, 1, "PAID")...)
 		}
 		goal := 500.0
@@ -272,7 +280,9 @@ func (in *installation) send(n int) (ids []string) {
 // the last block on, to a hundredth of a second.
 func (in *installation) mineAndAwait(ids []string, blocks int, statuses ...string) (took []time.Duration) {
 	in.t.Helper()
-	require.NoError(in.t, in.chain.Mine(blocks))
+	if blocks > 0 {
+		require.NoError(in.t, in.chain.Mine(blocks))
+	}
 	begin := time.Now()
 	for waiting := slices.Clone(ids); len(waiting) > 0; time.Sleep(10 * time.Millisecond) {
 		require.Less(in.t, time.Since(begin), paidWithin, "%d payments are not yet %v", len(waiting), statuses)
@@ -311,18 +321,18 @@ func (in *installation) awaitPayment() {
 func (in *installation) awaitStarts() {
 	in.t.Helper()
 	deadline := time.Now().Add(10 * time.Minute)
-	for in.processor() > in.idle+0.15 {
+	for in.processorOf(in.pid) > in.idle+0.15 {
 		require.True(in.t, time.Now().Before(deadline), "the stack is still busy")
 	}
 }
 
-// processor returns how many cores the program uses, over two seconds.
-func (in *installation) processor() float64 {
+// processorOf returns how many cores a process uses, over two seconds.
+func (in *installation) processorOf(pid int) float64 {
 	in.t.Helper()
 	const over = 2 * time.Second
-	before := processorTime(in.t, in.pid)
+	before := processorTime(in.t, pid)
 	time.Sleep(over)
-	return float64(processorTime(in.t, in.pid)-before) / float64(over)
+	return float64(processorTime(in.t, pid)-before) / float64(over)
 }
 
 func commit(t *testing.T) string {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,6 +37,7 @@ type bench struct {
 	chain    *localchain.Chain
 	program  string
 	http     *http.Client
+	settle   time.Duration // see size
 	// operators are those of the databases that were filled, by the names of their templates.
 	operators map[string]operator
 }
@@ -61,8 +63,9 @@ func (b *bench) startChain() {
 
 // process is a program that runs.
 type process struct {
-	pid  int
-	stop func() // and wait for its end; more than once does no harm
+	pid     int
+	metrics string // URL
+	stop    func() // and wait for its end; more than once does no harm
 }
 
 // run starts a program, which ends with the test. What it prints is shown if the test fails.
@@ -156,13 +159,14 @@ func (b *bench) do(request *http.Request) ([]byte, error) {
 type installation struct {
 	*bench
 	operator
-	url, metrics string
-	engine       string // where its processes expect Temporal
-	database     string
-	settings     []string
-	db           *pgxpool.Pool // to look at
-	pid          int           // of the process that was started last
-	idle         float64       // cores that the program used before it had payments to carry
+	url      string
+	metrics  string // URL, of the process that was started last
+	engine   string // where its processes expect Temporal
+	database string
+	settings []string
+	db       *pgxpool.Pool // to look at
+	pid      int           // of the process that was started last
+	idle     float64       // cores that the program used before it had payments to carry
 }
 
 // operator holds the credentials of an operator.
@@ -182,16 +186,13 @@ func (b *bench) prepare(database string) *installation {
 	b.t.Helper()
 	xpub, err := chain.NewDevXPub([]byte("a seed of the bench, 32 bytes ok"))
 	require.NoError(b.t, err)
-	address, metrics := freeAddress(b.t), freeAddress(b.t)
-	in := &installation{
-		bench: b, url: "http://" + address, metrics: "http://" + metrics + "/metrics", engine: freeAddress(b.t),
-		database: database,
-	}
+	address := freeAddress(b.t)
+	in := &installation{bench: b, url: "http://" + address, engine: freeAddress(b.t), database: database}
 	in.settings = []string{
 		"PAYCOW_DATABASE_URL=" + database, "PAYCOW_TEMPORAL_ADDRESS=" + in.engine,
 		"PAYCOW_ETH_RPC_URLS=" + b.chain.WSURL(), fmt.Sprintf("PAYCOW_CHAIN_ID=%d", b.chain.ChainID()),
 		"PAYCOW_TOKEN_ADDRESS=" + b.chain.TokenAddress().Hex(), "PAYCOW_XPUB=" + xpub,
-		"PAYCOW_HTTP_ADDR=" + address, "PAYCOW_PUBLIC_URL=" + in.url, "PAYCOW_METRICS_ADDR=" + metrics,
+		"PAYCOW_HTTP_ADDR=" + address, "PAYCOW_PUBLIC_URL=" + in.url,
 		"PAYCOW_MASTER_KEY=" + strings.Repeat("5a", 32), "PAYCOW_BLOCK_TIME=1s", "PAYCOW_LOG_LEVEL=error",
 		"PAYCOW_PAYMENT_WINDOW=6h", "PAYCOW_MAX_OPEN=0", "PAYCOW_MAX_UNPAID=0",
 		"PAYCOW_RATE_PER_CREDENTIAL=0", "PAYCOW_RATE_PER_NETWORK=0", "PAYCOW_RATE_OF_STATUS=0",
@@ -227,8 +228,11 @@ func (in *installation) migrate() {
 // start runs a command of the program, and waits until it answers if it serves the API.
 func (in *installation) start(args ...string) process {
 	in.t.Helper()
-	running := in.run(strings.Join(args, " "), in.program, args, in.settings...)
-	in.pid = running.pid
+	metrics := freeAddress(in.t)
+	settings := append(slices.Clone(in.settings), "PAYCOW_METRICS_ADDR="+metrics)
+	running := in.run(strings.Join(args, " "), in.program, args, settings...)
+	running.metrics = "http://" + metrics + "/metrics"
+	in.pid, in.metrics = running.pid, running.metrics
 	if args[0] != "worker" {
 		in.awaitHTTP(in.url + "/healthz")
 	}
