@@ -19,11 +19,11 @@ import (
 )
 
 const (
-	countedBlocks   = 30
-	blockTransfers  = 300 // of the token in a busy block
-	oursInBlock     = 10
-	catchUpTransfer = 10 // transfers in each block that is caught up with
-	finalBelow      = 64 // blocks below the head of the local chain, from where on they are final
+	countedBlocks    = 30
+	blockTransfers   = 300 // of the token in a busy block
+	oursInBlock      = 10
+	catchUpTransfers = 10 // transfers in each block that is caught up with
+	finalBelow       = 64 // blocks below the head of the local chain, from where on they are final
 )
 
 // ofChain measures the follower: what a block costs the node, and how fast blocks are read.
@@ -219,7 +219,7 @@ func (b *bench) busyBlocks(s size, engine string) []Figure {
 		in.awaitCursor(head.Number.Uint64())
 		took = append(took, time.Since(begin))
 		calls = append(calls, in.readBare(node, head))
-		time.Sleep(in.settle / 3) // the payments of this block are signalled
+		time.Sleep(time.Second) // the payments of this block are signalled
 	}
 	name := fmt.Sprintf("block with %d transfers, %d of them ours, %d addresses", blockTransfers, oursInBlock, s.addresses)
 	return []Figure{
@@ -318,19 +318,25 @@ func (in *installation) columns(table string) (columns []string) {
 func (b *bench) catchUp(s size, engine string) (figures []Figure) {
 	b.t.Helper()
 	in := b.watching(s.callsAt[0], engine)
-	ours := in.openAddresses(3 * s.catchUp / 10)
-	for _, kind := range []struct {
-		name      string
-		blocks    int
-		transfers int
-	}{{"empty blocks", s.catchUp, 0}, {fmt.Sprintf("blocks of %d transfers", catchUpTransfer), s.catchUp / 10, catchUpTransfer}} {
+	some := s.catchUp / 10
+	ours := in.openAddresses(3 * some)
+	kinds := []struct {
+		name           string
+		blocks         int
+		others, toOurs int // transfers in a block
+	}{
+		{"empty blocks", s.catchUp, 0, 0},
+		{fmt.Sprintf("blocks of %d transfers, none ours", catchUpTransfers), some, catchUpTransfers, 0},
+		{fmt.Sprintf("blocks of %d transfers, 1 ours", catchUpTransfers), some, catchUpTransfers - 1, 1},
+	}
+	for _, kind := range kinds {
 		var values, floors, ratios []float64
 		for range 3 {
 			in.worker.stop()
 			for range kind.blocks {
-				if kind.transfers > 0 {
-					in.pay(append(strangers(kind.transfers-1), ours[0])...)
-					ours = ours[1:]
+				if kind.others > 0 {
+					in.pay(append(strangers(kind.others), ours[:kind.toOurs]...)...)
+					ours = ours[kind.toOurs:]
 				}
 				require.NoError(b.t, b.chain.Mine(1))
 			}

@@ -69,7 +69,7 @@ func (in *installation) held(name string, goal Goal, processes ...process) []Fig
 	}
 	return []Figure{
 		{Name: "memory of " + name, Unit: "MiB", Value: resident, Goal: goal},
-		{Name: "without pages of files, " + name, Unit: "MiB", Value: own},
+		{Name: "without pages of files, " + name, Unit: "MiB", Value: own, Goal: goal},
 		{Name: "Go heap in use of " + name, Unit: "MiB", Value: heap},
 	}
 }

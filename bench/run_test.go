@@ -50,13 +50,13 @@ type size struct {
 
 var sizes = map[string]size{
 	"quick": {
-		length: time.Second, settle: time.Second, burst: 500, paid: []int{10, 50}, open: 2000,
-		callsAt: []int{2000}, addresses: 50_000, blocks: 5, catchUp: 500,
+		length: time.Second, settle: time.Second, burst: 300, paid: []int{10, 50}, open: 2000,
+		callsAt: []int{2000}, addresses: 50_000, blocks: 5, catchUp: 300,
 		memoryAt: []int{2000}, unstarted: 600, whole: 100,
 	},
 	"full": {
 		length: 10 * time.Second, settle: 3 * time.Second, burst: 2500, paid: []int{10, 50, 200}, open: 100_000,
-		callsAt: []int{1000, 10_000, 100_000}, addresses: 1_000_000, blocks: 11, catchUp: 2000,
+		callsAt: []int{1000, 10_000, 100_000}, addresses: 1_000_000, blocks: 11, catchUp: 1000,
 		memoryAt: []int{10_000, 100_000}, unstarted: 3000, whole: 600,
 	},
 }
