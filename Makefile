@@ -91,17 +91,22 @@ fuzz-requests: ## fuzzed requests for every call of the OpenAPI document (REQUES
 RUNS ?= 50
 EVENTS ?= 10000
 PAYMENTS ?= 200
+ROWS ?=
+FIGURES = go test ./bench -run TestFigures -count=1 -timeout 0 -v -args -rows '$(ROWS)' -figures
 .PHONY: bench
-bench: ## all figures against their floors, written to docs/performance.md; then the benchmarks, payments beside each misbehaving node (RUNS=50 of each), webhooks in a burst (EVENTS=10000) and beside bad endpoints (PAYMENTS=200)
-	go test ./bench -run TestFigures -count=1 -timeout 0 -v -args -figures full
+bench: ## all figures against their floors, or some groups of them (ROWS=memory,paid), written to docs/performance.md
+	$(FIGURES) full
+
+.PHONY: bench-quick
+bench-quick: ## the figures against their floors, with shorter measurements (ROWS=...); they are written to bin/bench-quick.out only
+	@mkdir -p bin && set -o pipefail && $(FIGURES) quick | tee bin/bench-quick.out
+
+.PHONY: bench-parts
+bench-parts: ## the benchmarks of single parts, payments beside each misbehaving node (RUNS=50 of each), webhooks in a burst (EVENTS=10000) and beside bad endpoints (PAYMENTS=200)
 	go test -run '^$$' -bench . -benchmem $(ALONE)
 	go test -run '^$$' -bench AWildNodeBesideOthers -benchtime $(RUNS)x -timeout 0 ./devstack/realnode
 	go test -run '^$$' -bench WebhookBurst -benchtime $(EVENTS)x -timeout 0 ./cmd/paycow
 	go test -run '^$$' -bench EndpointsBesideBadOnes -benchtime $(PAYMENTS)x -timeout 0 ./cmd/paycow
-
-.PHONY: bench-quick
-bench-quick: ## the figures against their floors, with shorter measurements; they are written to bin/bench-quick.out only
-	@mkdir -p bin && set -o pipefail && go test ./bench -run TestFigures -count=1 -timeout 0 -v -args -figures quick | tee bin/bench-quick.out
 
 .PHONY: screenshots
 screenshots: test-deps ## take the pictures of docs/screenshots again, from the tests in the browser; all of them stay in bin/screenshots

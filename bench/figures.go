@@ -71,13 +71,29 @@ func (f *Figure) verdict() string {
 	}
 }
 
-// Report is the result of a run.
+// Report holds the newest figures of every group, in the order in which they are shown.
 type Report struct {
+	Groups []Group `json:"groups"`
+}
+
+// Group is what was measured together, and can be measured again without the others.
+type Group struct {
+	Name string `json:"name"`
+	Run
+	Figures []Figure `json:"figures"`
+}
+
+// Run says where and when figures were measured, and of what.
+type Run struct {
 	Machine string    `json:"machine"`
 	Date    time.Time `json:"date"`
 	Commit  string    `json:"commit"`
 	Command string    `json:"command"`
-	Figures []Figure  `json:"figures"`
+}
+
+func (r Run) String() string {
+	return fmt.Sprintf("Measured on %s, commit %s, with %#q: %s.",
+		r.Date.UTC().Format(time.DateOnly), r.Commit, r.Command, r.Machine)
 }
 
 var heading = []string{"figure", "unit", "floor", "value", "ratio", "goal", "goal met"}
@@ -99,37 +115,72 @@ func (r *Report) Text() string {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, strings.Join(heading, "\t"))
-	for i := range r.Figures {
-		fmt.Fprintln(w, strings.Join(r.Figures[i].cells(), "\t"))
+	for _, f := range r.figures() {
+		fmt.Fprintln(w, strings.Join(f.cells(), "\t"))
 	}
 	_ = w.Flush() // into memory
 	return text.String()
 }
 
-// Markdown returns where and when the figures were measured, and the table.
+// Markdown returns where and when the figures were measured, and a table for each group.
 func (r *Report) Markdown() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "Measured on %s, commit %s, with `%s`: %s.\n\n",
-		r.Date.UTC().Format(time.DateOnly), r.Commit, r.Command, r.Machine)
-	row := func(cells []string) { fmt.Fprintf(&text, "| %s |\n", strings.Join(cells, " | ")) }
-	row(heading)
-	row(slices.Repeat([]string{"---"}, len(heading)))
-	for i := range r.Figures {
-		row(r.Figures[i].cells())
+	for i := range r.Groups {
+		group := &r.Groups[i]
+		if i == 0 || group.Run != r.Groups[i-1].Run {
+			fmt.Fprintf(&text, "%s\n\n", group.Run)
+		}
+		fmt.Fprintf(&text, "**%s**\n\n", group.Name)
+		row := func(cells []string) { fmt.Fprintf(&text, "| %s |\n", strings.Join(cells, " | ")) }
+		row(heading)
+		row(slices.Repeat([]string{"---"}, len(heading)))
+		for j := range group.Figures {
+			row(group.Figures[j].cells())
+		}
+		if i < len(r.Groups)-1 {
+			text.WriteString("\n")
+		}
 	}
 	return text.String()
 }
 
+func (r *Report) figures() (figures []*Figure) {
+	for i := range r.Groups {
+		for j := range r.Groups[i].Figures {
+			figures = append(figures, &r.Groups[i].Figures[j])
+		}
+	}
+	return figures
+}
+
+// over returns this report with the groups of an earlier one, nil for none, that it does not have. Groups that have no
+// place in the order any more are left out.
+func (r *Report) over(earlier *Report, order []string) *Report {
+	merged := &Report{}
+	for _, name := range order {
+		for _, from := range []*Report{r, earlier} {
+			if from == nil {
+				continue
+			}
+			at := slices.IndexFunc(from.Groups, func(g Group) bool { return g.Name == name })
+			if at >= 0 {
+				merged.Groups = append(merged.Groups, from.Groups[at])
+				break
+			}
+		}
+	}
+	return merged
+}
+
 // Moved has a line for each figure whose ratio, or value if it has no floor, differs by more than a fifth from an
-// earlier report, and for each that only one of the two has.
+// earlier report, and for each that only this report has.
 func (r *Report) Moved(earlier *Report) []string {
 	var lines []string
 	before := map[string]*Figure{}
-	for i := range earlier.Figures {
-		before[earlier.Figures[i].Name] = &earlier.Figures[i]
+	for _, f := range earlier.figures() {
+		before[f.Name] = f
 	}
-	for i := range r.Figures {
-		now := &r.Figures[i]
+	for _, now := range r.figures() {
 		was, known := before[now.Name]
 		switch {
 		case now.Missing != "":

@@ -43,43 +43,99 @@ func TestGoals(t *testing.T) {
 	}
 }
 
+var (
+	november = Run{
+		Machine: "4 cores", Date: time.Date(2026, 11, 28, 23, 0, 0, 0, time.UTC), Commit: "abc", Command: "make bench",
+	}
+	december = Run{
+		Machine: "8 cores", Date: time.Date(2026, 12, 1, 1, 0, 0, 0, time.UTC), Commit: "def", Command: "make bench ROWS=x",
+	}
+)
+
 func TestTables(t *testing.T) {
 	t.Parallel()
-	r := Report{
-		Machine: "4 cores", Date: time.Date(2026, 11, 28, 23, 0, 0, 0, time.UTC), Commit: "abc", Command: "make bench",
-		Figures: []Figure{
+	r := Report{Groups: []Group{
+		{Name: "api", Run: november, Figures: []Figure{
 			{Name: "creates", Unit: "1/s", Value: 1529, Floor: 6917, Ratio: 0.221, Goal: Goal{Limit: 0.45}},
 			{Name: "wait", Unit: "ms", Value: 12.34, Goal: Goal{Limit: 50, AtMost: true}},
-			{Name: "lost", Unit: "ms", Missing: "no disk"},
-		},
-	}
+		}},
+		{Name: "disk", Run: november, Figures: []Figure{{Name: "lost", Unit: "ms", Missing: "no disk"}}},
+		{Name: "late", Run: december, Figures: []Figure{{Name: "memory", Unit: "MiB", Value: 98}}},
+	}}
 	require.Equal(t, `Measured on 2026-11-28, commit abc, with `+"`make bench`"+`: 4 cores.
+
+**api**
 
 | figure | unit | floor | value | ratio | goal | goal met |
 | --- | --- | --- | --- | --- | --- | --- |
 | creates | 1/s | 6917 | 1529 | 0.221 | ≥ 0.450 | not met |
 | wait | ms |  | 12.3 |  | ≤ 50.0 | met |
+
+**disk**
+
+| figure | unit | floor | value | ratio | goal | goal met |
+| --- | --- | --- | --- | --- | --- | --- |
 | lost | ms |  |  |  |  | not measured: no disk |
+
+Measured on 2026-12-01, commit def, with `+"`make bench ROWS=x`"+`: 8 cores.
+
+**late**
+
+| figure | unit | floor | value | ratio | goal | goal met |
+| --- | --- | --- | --- | --- | --- | --- |
+| memory | MiB |  | 98.0 |  |  |  |
 `, r.Markdown())
 	require.Contains(t, r.Text(), "creates  1/s   6917   1529   0.221  ≥ 0.450  not met")
+	require.Contains(t, r.Text(), "memory   MiB          98.0")
+}
+
+// A run of some groups replaces them whole and keeps the others.
+func TestSomeGroupsMeasuredAgain(t *testing.T) {
+	t.Parallel()
+	group := func(name string, run Run, figures ...string) (g Group) {
+		g.Name, g.Run = name, run
+		for _, figure := range figures {
+			g.Figures = append(g.Figures, Figure{Name: figure})
+		}
+		return g
+	}
+	earlier := &Report{Groups: []Group{
+		group("removed", november, "r"), group("api", november, "a", "b"), group("memory", november, "m"),
+	}}
+	order := []string{"api", "disk", "memory"}
+	now := &Report{Groups: []Group{group("disk", december, "d"), group("api", december, "c")}}
+	require.Equal(t, &Report{Groups: []Group{
+		group("api", december, "c"), group("disk", december, "d"), group("memory", november, "m"),
+	}}, now.over(earlier, order))
+	require.Equal(t, &Report{Groups: []Group{group("api", december, "c"), group("disk", december, "d")}},
+		now.over(nil, order))
 }
 
 func TestMoved(t *testing.T) {
 	t.Parallel()
-	earlier := &Report{Figures: []Figure{
-		{Name: "same", Value: 100, Floor: 200, Ratio: 0.5},
-		{Name: "slower", Value: 100, Floor: 200, Ratio: 0.5},
-		{Name: "longer", Value: 10},
-		{Name: "lost", Value: 10},
-		{Name: "found", Missing: "no disk"},
+	earlier := &Report{Groups: []Group{
+		{Name: "rates", Figures: []Figure{
+			{Name: "same", Value: 100, Floor: 200, Ratio: 0.5},
+			{Name: "slower", Value: 100, Floor: 200, Ratio: 0.5},
+		}},
+		{Name: "waits", Figures: []Figure{
+			{Name: "longer", Value: 10},
+			{Name: "lost", Value: 10},
+			{Name: "found", Missing: "no disk"},
+		}},
+		{Name: "not measured again", Figures: []Figure{{Name: "memory", Value: 98}}},
 	}}
-	now := &Report{Figures: []Figure{
-		{Name: "same", Value: 300, Floor: 500, Ratio: 0.6}, // another machine, nearly the same ratio
-		{Name: "slower", Value: 100, Floor: 300, Ratio: 0.33},
-		{Name: "longer", Value: 15},
-		{Name: "lost", Missing: "no disk"},
-		{Name: "found", Value: 4},
-		{Name: "added", Value: 5},
+	now := &Report{Groups: []Group{
+		{Name: "rates", Figures: []Figure{
+			{Name: "same", Value: 300, Floor: 500, Ratio: 0.6}, // another machine, nearly the same ratio
+			{Name: "slower", Value: 100, Floor: 300, Ratio: 0.33},
+		}},
+		{Name: "waits", Figures: []Figure{
+			{Name: "longer", Value: 15},
+			{Name: "lost", Missing: "no disk"},
+			{Name: "found", Value: 4},
+			{Name: "added", Value: 5},
+		}},
 	}}
 	require.Equal(t, []string{
 		"slower: 0.330, was 0.500 (-34 %)", "longer: 15.0, was 10.0 (+50 %)", "lost: not measured: no disk",
@@ -93,10 +149,13 @@ func TestReadingAndReplacing(t *testing.T) {
 	r, err := Read(file)
 	require.NoError(t, err)
 	require.Nil(t, r)
-	require.NoError(t, os.WriteFile(file, []byte(`{"commit":"abc","figures":[{"name":"x","value":2}]}`), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte(
+		`{"groups":[{"name":"api","commit":"abc","figures":[{"name":"x","value":2}]}]}`), 0o600))
 	r, err = Read(file)
 	require.NoError(t, err)
-	require.Equal(t, &Report{Commit: "abc", Figures: []Figure{{Name: "x", Value: 2}}}, r)
+	require.Equal(t, &Report{Groups: []Group{
+		{Name: "api", Run: Run{Commit: "abc"}, Figures: []Figure{{Name: "x", Value: 2}}},
+	}}, r)
 	require.NoError(t, os.WriteFile(file, []byte(`{`), 0o600))
 	_, err = Read(file)
 	require.Error(t, err)

@@ -28,14 +28,19 @@ const (
 const floorPageBytes = 12_000
 
 func TestMain(m *testing.M) {
-	if address := os.Getenv(floorAddressEnv); address != "" {
-		if err := serveFloors(address, os.Getenv(floorDatabaseEnv)); err != nil {
-			fmt.Fprintln(os.Stderr, "serve the floors:", err)
-			os.Exit(1)
-		}
-		return
+	var err error
+	switch floor, engine := os.Getenv(floorAddressEnv), os.Getenv(engineAddressEnv); {
+	case floor != "":
+		err = serveFloors(floor, os.Getenv(floorDatabaseEnv))
+	case engine != "":
+		err = serveEngine(engine, os.Getenv(engineDatabaseEnv))
+	default:
+		pgtest.Main(m)
 	}
-	pgtest.Main(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 // floorPayment is a row of the floors, with as much text as a payment needs at least.
@@ -69,7 +74,7 @@ func serveFloors(address, database string) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	server := http.Server{Handler: router, ReadHeaderTimeout: time.Minute}
-	return server.Serve(listener)
+	return fmt.Errorf("serve the floors: %w", server.Serve(listener))
 }
 
 func floorCreate(c *gin.Context, db *pgxpool.Pool) {

@@ -16,35 +16,65 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/stretchr/testify/require"
-
-	"paycow/devstack/localchain"
 )
 
-var figuresFlag = flag.String("figures", "", "what to measure: quick, or full, which writes docs/performance.md")
+var (
+	figuresFlag = flag.String("figures", "", "how long to measure: quick, or full, which writes docs/performance.md")
+	rowsFlag    = flag.String("rows", "", "the groups of figures to measure, separated by commas; all if it is empty")
+)
 
 const (
 	documentFile = "../docs/performance.md"
 	figuresFile  = "../docs/performance.json"
 
 	confirmations = 12
-	usdt          = 1_000_000
 	paidWithin    = 3 * time.Minute
-	settle        = 3 * time.Second // after which a stack that has little to do has done it
 )
 
 // size is how much a run does.
 type size struct {
 	length time.Duration // of each measurement of a rate
+	settle time.Duration // after which a stack that has little to do has done it
 	burst  int           // payments that are created before the waits are measured
 	paid   []int         // payments that are paid in one block
+	open   int           // payments that are open beside those that are measured
+
+	callsAt   []int // open payments beside which RPC calls are counted
+	addresses int   // deposit addresses beside which busy blocks are read
+	blocks    int   // busy blocks
+	catchUp   int   // empty blocks to catch up with
+	memoryAt  []int // open payments beside which memory is measured
+	unstarted int   // payments that are created without an engine
+	whole     int   // payments that are paid
 }
 
 var sizes = map[string]size{
-	"quick": {length: 2 * time.Second, burst: 500, paid: []int{10, 50}},
-	"full":  {length: 15 * time.Second, burst: 2500, paid: []int{10, 50, 200}},
+	"quick": {
+		length: time.Second, settle: time.Second, burst: 300, paid: []int{10, 50}, open: 2000,
+		callsAt: []int{2000}, addresses: 50_000, blocks: 5, catchUp: 300,
+		memoryAt: []int{2000}, unstarted: 600, whole: 100,
+	},
+	"full": {
+		length: 10 * time.Second, settle: 3 * time.Second, burst: 2500, paid: []int{10, 50, 200}, open: 100_000,
+		callsAt: []int{1000, 10_000, 100_000}, addresses: 1_000_000, blocks: 11, catchUp: 1000,
+		memoryAt: []int{10_000, 100_000}, unstarted: 3000, whole: 600,
+	},
 }
 
-// TestFigures measures all figures if it is asked to. It fails when something does not work, never because a figure is
+// groups are what can be measured alone, in the order of the tables.
+var groups = []struct {
+	name    string
+	measure func(b *bench, s size) []Figure
+}{
+	{"api", (*bench).ofAPI},
+	{"stack", (*bench).ofStack},
+	{"history", (*bench).ofHistory},
+	{"chain", (*bench).ofChain},
+	{"memory", (*bench).ofMemory},
+	{"paid", (*bench).ofPaid},
+}
+
+// TestFigures measures figures if it is asked to. It fails when something does not work, never because a figure is
 // worse than its goal.
 func TestFigures(t *testing.T) {
 	if *figuresFlag == "" {
@@ -52,35 +82,69 @@ func TestFigures(t *testing.T) {
 	}
 	s, known := sizes[*figuresFlag]
 	require.True(t, known, "-figures is quick or full")
+	order, asked := groupNames(), strings.FieldsFunc(*rowsFlag, func(r rune) bool { return r == ',' })
+	for _, name := range asked {
+		require.Contains(t, order, name, "-rows names groups")
+	}
 	b := newBench(t)
-	floors := b.startFloors()
-	r := Report{Machine: machine(), Date: time.Now().UTC().Truncate(time.Second), Commit: commit(t), Command: "make bench"}
+	b.settle = s.settle
+	run := Run{Machine: machine(), Date: time.Now().UTC().Truncate(time.Second), Commit: commit(t), Command: "make bench"}
+	if len(asked) > 0 {
+		run.Command += " ROWS=" + *rowsFlag
+	}
+	r := &Report{}
 	// One after the other: what runs beside a measurement takes its time.
-	t.Run("api alone", func(t *testing.T) { r.Figures = append(r.Figures, b.in(t).ofAPI(s, floors)...) })
-	t.Run("whole stack", func(t *testing.T) { r.Figures = append(r.Figures, b.in(t).ofStack(s, floors)...) })
+	for _, group := range groups {
+		if len(asked) > 0 && !slices.Contains(asked, group.name) {
+			continue
+		}
+		t.Run(group.name, func(t *testing.T) {
+			begin := time.Now()
+			r.Groups = append(r.Groups, Group{Name: group.name, Run: run, Figures: group.measure(b.in(t), s)})
+			t.Logf("measured in %s", time.Since(begin).Round(time.Second))
+		})
+	}
 	require.False(t, t.Failed())
 	fmt.Println(r.Text())
 	earlier, err := Read(figuresFile)
 	require.NoError(t, err)
 	if earlier != nil {
-		fmt.Printf("Moved by more than 20 %% since commit %s:\n%s\n", earlier.Commit, strings.Join(r.Moved(earlier), "\n"))
+		fmt.Printf("Moved by more than 20 %% since the figures in %s:\n%s\n", figuresFile,
+			strings.Join(r.Moved(earlier), "\n"))
 	}
 	if *figuresFlag == "full" {
-		write(t, &r)
+		write(t, r.over(earlier, order))
 	}
 }
 
-// in returns the same parts for a subtest, whose end ends what it starts.
+func groupNames() (names []string) {
+	for _, group := range groups {
+		names = append(names, group.name)
+	}
+	return names
+}
+
+// again does something as a subtest of the group, with a chain of its own.
+func (b *bench) again(name string, do func(b *bench)) {
+	b.t.Helper()
+	b.t.Run(name, func(t *testing.T) { do(b.in(t)) })
+	require.False(b.t, b.t.Failed())
+}
+
+// in returns the same parts for a subtest, whose end ends what it starts. It gets a chain of its own, because blocks that
+// are made quickly move the chain's clock ahead.
 func (b *bench) in(t *testing.T) *bench {
 	t.Helper()
 	copied := *b
 	copied.t = t
+	copied.startChain()
 	return &copied
 }
 
 // ofAPI measures the API process without an engine: nothing but requests uses the processor.
-func (b *bench) ofAPI(s size, floors string) (figures []Figure) {
+func (b *bench) ofAPI(s size) (figures []Figure) {
 	b.t.Helper()
+	floors := b.startFloors()
 	in := b.install("api")
 	for _, connections := range []int{8, 32} {
 		figures = append(figures, in.creates("API alone", connections, s, floors, 0.45))
@@ -89,12 +153,13 @@ func (b *bench) ofAPI(s size, floors string) (figures []Figure) {
 }
 
 // ofStack measures everything in one process, with the engine's state on the same Postgres.
-func (b *bench) ofStack(s size, floors string) (figures []Figure) {
+func (b *bench) ofStack(s size) (figures []Figure) {
 	b.t.Helper()
+	floors := b.startFloors()
 	in := b.install("serve", "--embedded", "--data-dir", b.t.TempDir())
 	in.awaitPayment()
-	time.Sleep(settle)
-	in.idle = in.processor()
+	time.Sleep(in.settle)
+	in.idle = in.processorOf(in.pid)
 	figures = append(figures, in.waits(s)...)
 	figures = append(figures, in.creates("whole stack", 8, s, floors, 0.25))
 	figures = append(figures, in.firstReads(s)...)
@@ -182,7 +247,7 @@ func (in *installation) waits(s size) (figures []Figure) {
 			in.mineAndAwait(ids, 1, "CONFIRMING", "PAID")
 			in.awaitStarts()
 			in.mineAndAwait(nil, confirmations-3)
-			time.Sleep(settle) // the blocks before the last are read, and nothing else is left to do
+			time.Sleep(in.settle) // the blocks before the last are read, and nothing else is left to do
 			credited = append(credited, in.mineAndAwait(ids, 1, "PAID")...)
 		}
 		goal := 500.0
@@ -200,26 +265,24 @@ func (in *installation) waits(s size) (figures []Figure) {
 // send creates payments and sends their money, which then waits for a block.
 func (in *installation) send(n int) (ids []string) {
 	in.t.Helper()
-	for range n {
+	addresses := make([]common.Address, n)
+	ids = make([]string, n)
+	in.each(8, n, func(i int) error {
 		p, err := in.create()
-		require.NoError(in.t, err)
-		require.NoError(in.t, in.pay(p))
-		ids = append(ids, p.ID)
-	}
+		ids[i], addresses[i] = p.ID, common.HexToAddress(p.Address)
+		return err
+	})
+	in.pay(addresses...)
 	return ids
-}
-
-func (in *installation) pay(p payment) error {
-	_, err := localchain.Pay(in.t.Context(), in.chain.HTTPURL(), in.chain.TokenAddress(), in.chain.FaucetKey(),
-		common.HexToAddress(p.Address), 5*usdt)
-	return err
 }
 
 // mineAndAwait makes blocks and waits until each payment has one of the statuses. It returns how long each needed from
 // the last block on, to a hundredth of a second.
 func (in *installation) mineAndAwait(ids []string, blocks int, statuses ...string) (took []time.Duration) {
 	in.t.Helper()
-	require.NoError(in.t, in.chain.Mine(blocks))
+	if blocks > 0 {
+		require.NoError(in.t, in.chain.Mine(blocks))
+	}
 	begin := time.Now()
 	for waiting := slices.Clone(ids); len(waiting) > 0; time.Sleep(10 * time.Millisecond) {
 		require.Less(in.t, time.Since(begin), paidWithin, "%d payments are not yet %v", len(waiting), statuses)
@@ -258,18 +321,18 @@ func (in *installation) awaitPayment() {
 func (in *installation) awaitStarts() {
 	in.t.Helper()
 	deadline := time.Now().Add(10 * time.Minute)
-	for in.processor() > in.idle+0.15 {
+	for in.processorOf(in.pid) > in.idle+0.15 {
 		require.True(in.t, time.Now().Before(deadline), "the stack is still busy")
 	}
 }
 
-// processor returns how many cores the program uses, over two seconds.
-func (in *installation) processor() float64 {
+// processorOf returns how many cores a process uses, over two seconds.
+func (in *installation) processorOf(pid int) float64 {
 	in.t.Helper()
 	const over = 2 * time.Second
-	before := processorTime(in.t, in.pid)
+	before := processorTime(in.t, pid)
 	time.Sleep(over)
-	return float64(processorTime(in.t, in.pid)-before) / float64(over)
+	return float64(processorTime(in.t, pid)-before) / float64(over)
 }
 
 func commit(t *testing.T) string {
