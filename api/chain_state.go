@@ -67,6 +67,9 @@ func (r *chainReader) since(ctx context.Context, network string, earliest time.T
 		// early for this caller is followed by another one.
 		done := r.reading.DoChan(network, func() (_ any, err error) {
 			defer recovered(ctx, r.log, &err)
+			if r.last(network).at.After(earliest) {
+				return struct{}{}, nil // another read has ended since this caller looked
+			}
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 			defer cancel()
 			at := time.Now()

@@ -74,7 +74,7 @@ func TestStatementsPreparedBeforeAMigration(t *testing.T) {
 	pool, err := f.writer.DB()
 	require.NoError(t, err)
 	read := func() error {
-		_, err := f.Payment(t.Context(), p.ID)
+		_, err := f.OperatorPayment(t.Context(), p.OperatorID, p.ID) // which reads all columns
 		return err
 	}
 	held := make([]*sql.Conn, 4)
