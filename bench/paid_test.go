@@ -55,7 +55,7 @@ func (b *bench) ofPaid(s size) (figures []Figure) {
 // against starts alone: the same call for payments that are in no database.
 func (in *installation) outbox(s size, temporal client.Client) Figure {
 	in.t.Helper()
-	bare := engine.NewClient(temporal, engine.ClientSettings{Confirmations: confirmations})
+	bare := engine.NewClient(temporal, engine.ClientSettings{Namespace: "paycow", Confirmations: confirmations})
 	return in.against(
 		Figure{Name: "starts after a burst ÷ ExecuteWorkflow with the same options", Unit: "1/s", Goal: Goal{Limit: 0.9}},
 		func() float64 { return in.startsAfterBurst(s.unstarted) },

@@ -21,10 +21,12 @@ import (
 type Client struct {
 	temporal client.Client
 	settings ClientSettings
+	backlog  backlog
 }
 
 // ClientSettings are the settings with which every payment's workflow starts.
 type ClientSettings struct {
+	Namespace     string
 	Confirmations uint64        // that a transfer needs before it is credited, in blocks
 	ExpiryGrace   time.Duration // from a payment's expiry until the chain has usually been read past it
 }
@@ -56,6 +58,7 @@ func (c *Client) StartPayment(ctx context.Context, p models.Payment) error {
 		now = p.CreatedAt
 	}
 	options.StartDelay, options.StaticDetails = rules.Opening(input, now)
+	options.Priority = temporal.Priority{PriorityKey: unpaidPriority}
 	_, err := c.temporal.ExecuteWorkflow(ctx, options, models.WorkflowPayment, input)
 	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
 		return nil
@@ -86,6 +89,7 @@ func (c *Client) SignalAccept(ctx context.Context, p models.Payment, decision mo
 func (c *Client) signal(ctx context.Context, p models.Payment, name string, payload any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	c.prefer(ctx, p)
 	input := c.input(p)
 	input.Resume = true
 	_, err := c.temporal.SignalWithStartWorkflow(

@@ -51,7 +51,7 @@ func openApp(ctx context.Context, s Settings, log *slog.Logger) (*app, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	client := engine.NewClient(temporal, engine.ClientSettings{
-		Confirmations: s.Confirmations, ExpiryGrace: s.ExpiryGrace(),
+		Namespace: s.Temporal.Namespace, Confirmations: s.Confirmations, ExpiryGrace: s.ExpiryGrace(),
 	})
 	return &app{
 		settings: s, log: log, store: db, temporal: temporal, engine: client,

@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
@@ -251,11 +253,47 @@ func dialEmbedded(t *testing.T) client.Client {
 	return c
 }
 
+// TestAPaidPaymentGoesBeforeExpiries has many payments expire at once while no worker runs. A payment that is paid then gets
+// the first task that a worker takes.
+func TestAPaidPaymentGoesBeforeExpiries(t *testing.T) {
+	c := dialEmbedded(t)
+	starter := engine.NewClient(c, engine.ClientSettings{Namespace: "paycow", Confirmations: 12})
+	start := func(window time.Duration) models.Payment {
+		p := models.Payment{
+			ID: models.NewID(), Currency: models.CurrencyUSDT, AmountRequested: models.USDT, UserID: "user",
+			CreatedAt: time.Now(), ExpiresAt: time.Now().Add(window),
+		}
+		require.NoError(t, starter.StartPayment(t.Context(), p))
+		return p
+	}
+	paid := start(time.Hour)
+	queue := &taskqueuepb.TaskQueue{Name: models.TaskQueue}
+	const expiring = 100
+	for range expiring {
+		start(-time.Second)
+	}
+	require.Eventually(t, func() bool {
+		described, err := c.WorkflowService().DescribeTaskQueue(t.Context(), &workflowservice.DescribeTaskQueueRequest{
+			Namespace: "paycow", TaskQueue: queue, TaskQueueType: enumspb.TASK_QUEUE_TYPE_WORKFLOW, ReportStats: true,
+		})
+		return err == nil && described.GetStats().GetApproximateBacklogCount() >= expiring
+	}, within, 100*time.Millisecond, "the tasks of the expired payments wait")
+
+	require.NoError(t, starter.SignalTransfers(t.Context(), paid, models.TransfersSignal{}))
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	first, err := c.WorkflowService().PollWorkflowTaskQueue(ctx, &workflowservice.PollWorkflowTaskQueueRequest{
+		Namespace: "paycow", TaskQueue: queue, Identity: "test",
+	})
+	require.NoError(t, err)
+	require.Equal(t, models.PaymentWorkflowID(paid.ID), first.GetWorkflowExecution().GetWorkflowId())
+}
+
 // TestAPaymentStartsOnce starts a payment again while its workflow runs and after it has ended: the outbox does that whenever
 // it does not know that it has started it.
 func TestAPaymentStartsOnce(t *testing.T) {
 	c := dialEmbedded(t)
-	starter := engine.NewClient(c, engine.ClientSettings{Confirmations: 12})
+	starter := engine.NewClient(c, engine.ClientSettings{Namespace: "paycow", Confirmations: 12})
 	p := models.Payment{ID: models.NewID(), Currency: models.CurrencyUSDT, AmountRequested: models.USDT, UserID: "user"}
 	require.NoError(t, starter.StartPayment(t.Context(), p))
 	first, err := c.DescribeWorkflowExecution(t.Context(), models.PaymentWorkflowID(p.ID), "")

@@ -73,7 +73,7 @@ func watchingWorker(t *testing.T, c client.Client, watcher *testWatcher) *worker
 func TestABlindWorkerHandsTheChainOver(t *testing.T) {
 	t.Parallel()
 	c := dialEmbedded(t)
-	starter := engine.NewClient(c, engine.ClientSettings{Confirmations: 12})
+	starter := engine.NewClient(c, engine.ClientSettings{Namespace: "paycow", Confirmations: 12})
 	var blind, seeing testWatcher
 	seeing.sees.Store(true)
 	watchingWorker(t, c, &blind)
@@ -90,7 +90,7 @@ func TestABlindWorkerHandsTheChainOver(t *testing.T) {
 // task queue.
 func TestTheWatchMovesToItsTaskQueue(t *testing.T) {
 	c := dialEmbedded(t)
-	starter := engine.NewClient(c, engine.ClientSettings{Confirmations: 12})
+	starter := engine.NewClient(c, engine.ClientSettings{Namespace: "paycow", Confirmations: 12})
 	input := models.ChainWatchInput{Network: models.NetworkERC20, RunSeconds: 2, HeartbeatSeconds: 10}
 	id := models.ChainWatchWorkflowID(models.NetworkERC20)
 	_, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: models.TaskQueue}, models.WorkflowChainWatch, input)
