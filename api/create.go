@@ -111,7 +111,7 @@ func (s *Server) createPayment(c *gin.Context) error {
 // call has made is not read from the database, so nobody can have changed it.
 func (s *Server) handOut(ctx context.Context, payment models.Payment, isNew bool) error {
 	if isNew {
-		s.Starter.Notify()
+		s.Starter.Notify(payment)
 		s.addresses.Add(payment.AddressIndex, payment.DepositAddress)
 		s.handedOut.Add(handedOutKey(payment), payment.AddressIndex)
 		return nil

@@ -85,7 +85,7 @@ func (f *fakeEngine) Ping(context.Context) error { return f.pingErr }
 // fakeStarter counts how often it was notified.
 type fakeStarter struct{ notified atomic.Int64 }
 
-func (f *fakeStarter) Notify() { f.notified.Add(1) }
+func (f *fakeStarter) Notify(models.Payment) { f.notified.Add(1) }
 
 func (f *fakeStarter) count() int { return int(f.notified.Load()) }
 

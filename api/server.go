@@ -40,7 +40,7 @@ type Engine interface {
 // Starter is notified when a payment was committed, so that its workflow starts soon. Notify never blocks. The row
 // itself is the outbox.
 type Starter interface {
-	Notify()
+	Notify(p models.Payment)
 }
 
 // Addresses derives deposit addresses, in EIP-55 form. The same index always yields the same address.

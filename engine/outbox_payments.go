@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"paycow/models"
@@ -26,23 +28,54 @@ type PaymentStarter interface {
 // decided on, meanwhile is started by the signal of that.
 var paymentPatience = patience{calm: 100 * time.Millisecond, most: 30 * time.Second}
 
+// newestEvery is the time between two starts of the newest payment.
+const newestEvery = 250 * time.Millisecond
+
 // PaymentOutbox starts the workflows of payments: those of its process once no more are being created, those of others
 // within a second.
 type PaymentOutbox struct {
 	Outbox[models.Payment]
 	written chan struct{}
+	newest  *atomic.Pointer[models.Payment] // that was created since the last sweep began
 }
 
 // NewPaymentOutbox returns the outbox of payments. It starts nothing before Run.
 func NewPaymentOutbox(store PaymentOutboxStore, starter PaymentStarter, log *slog.Logger) *PaymentOutbox {
 	written := make(chan struct{}, 1)
+	newest := &atomic.Pointer[models.Payment]{}
 	return &PaymentOutbox{Outbox[models.Payment]{
-		rows: paymentRows{store: store, starter: starter}, news: written, patience: paymentPatience, log: log,
-	}, written}
+		rows: paymentRows{store: store, starter: starter, newest: newest}, news: written, patience: paymentPatience, log: log,
+	}, written, newest}
+}
+
+// Run starts workflows until ctx ends.
+func (o *PaymentOutbox) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	running.Go(func() { o.Outbox.Run(ctx) })
+	running.Go(func() { o.startNewest(ctx) })
+	running.Wait()
+}
+
+// startNewest starts the newest payment regularly, also while the starters give way, so that the engine never knows much
+// less than the database: after a restore of the database, all addresses up to the newest that it knows are passed over.
+func (o *PaymentOutbox) startNewest(ctx context.Context) {
+	ticker := time.NewTicker(newestEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if p := o.newest.Swap(nil); p != nil {
+			_ = o.rows.start(ctx, *p) // it stays in the outbox, and a sweep reports what is wrong
+		}
+	}
 }
 
 // Notify tells the outbox that a payment has been committed. It never blocks.
-func (o *PaymentOutbox) Notify() {
+func (o *PaymentOutbox) Notify(p models.Payment) {
+	o.newest.Store(&p)
 	select {
 	case o.written <- struct{}{}:
 	default: // it knows already
@@ -52,12 +85,14 @@ func (o *PaymentOutbox) Notify() {
 type paymentRows struct {
 	store   PaymentOutboxStore
 	starter PaymentStarter
+	newest  *atomic.Pointer[models.Payment]
 }
 
 func (paymentRows) kind() string               { return "payments" }
 func (paymentRows) id(p models.Payment) string { return p.ID }
 
 func (r paymentRows) take(ctx context.Context, limit int) (taken []models.Payment, more bool, err error) {
+	r.newest.Store(nil)
 	return r.store.TakeUnstartedPayments(ctx, limit)
 }
 
