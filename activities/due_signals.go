@@ -50,7 +50,7 @@ func (a *Activities) signalPayments(ctx context.Context, held *lease, reports <-
 func (a *Activities) signalRound(ctx context.Context, held *lease, progress chain.Progress) {
 	held.beginSignals()
 	err := a.signalDue(ctx, held, progress.Cursor.Number)
-	held.endSignals(err)
+	defer func() { held.endSignals(err) }() // later than the note below: one that hangs counts as a signal that hangs
 	if err != nil {
 		if ctx.Err() == nil { // what is due stays due
 			a.log.WarnContext(ctx, "cannot signal the payments yet", "block", progress.Cursor.Number, "error", err)
@@ -131,8 +131,9 @@ func (a *Activities) sendBatch(ctx context.Context, held *lease, due []store.Due
 func engineIsAway(err error) bool {
 	var unavailable *serviceerror.Unavailable
 	var deadline *serviceerror.DeadlineExceeded
-	return errors.As(err, &unavailable) || errors.As(err, &deadline) || errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, context.Canceled)
+	var canceled *serviceerror.Canceled
+	return errors.As(err, &unavailable) || errors.As(err, &deadline) || errors.As(err, &canceled) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 func (a *Activities) signalPayment(ctx context.Context, held *lease, due store.DueSignal, head uint64) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
@@ -213,6 +214,7 @@ func (b *bench) busyBlocks(s size, engine string) []Figure {
 	var took, calls []time.Duration
 	for mine := range slices.Chunk(ours, oursInBlock) {
 		in.pay(append(mine, strangers(blockTransfers-oursInBlock)...)...)
+		in.awaitPending(node, blockTransfers)
 		require.NoError(b.t, b.chain.Mine(1))
 		head := <-heads
 		begin := time.Now()
@@ -228,6 +230,18 @@ func (b *bench) busyBlocks(s size, engine string) []Figure {
 		},
 		{Name: name + ": its header and logs, bare", Unit: "ms", Value: milliseconds(median(calls))},
 	}
+}
+
+// awaitPending waits until the chain's pool would mine that many transactions of the faucet: it takes them in by itself.
+func (in *installation) awaitPending(node *ethclient.Client, count uint64) {
+	in.t.Helper()
+	faucet := crypto.PubkeyToAddress(in.chain.FaucetKey().PublicKey)
+	mined, err := node.NonceAt(in.t.Context(), faucet, nil)
+	require.NoError(in.t, err)
+	require.Eventually(in.t, func() bool {
+		next, err := node.PendingNonceAt(in.t.Context(), faucet)
+		return err == nil && next >= mined+count
+	}, startWithin, time.Millisecond)
 }
 
 // readBare reads what the follower needs of a block, and returns how long that took.

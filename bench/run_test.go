@@ -104,7 +104,7 @@ func TestFigures(t *testing.T) {
 			t.Logf("measured in %s", time.Since(begin).Round(time.Second))
 		})
 	}
-	require.False(t, t.Failed())
+	// A group that failed is missing, and the test has failed; what the others measured is kept.
 	fmt.Println(r.Text())
 	earlier, err := Read(figuresFile)
 	require.NoError(t, err)

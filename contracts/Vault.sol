@@ -55,7 +55,8 @@ contract Vault {
         }
     }
 
-    /// A token that says "false" instead of reverting has moved nothing, and its Transfer event is missing.
+    /// Sends the account's balance of a token to TREASURY, but for what is kept. A token that says "false" instead of
+    /// reverting has moved nothing, and its Transfer event is missing.
     function send(address token, uint256 kept) private {
         uint256 balance = IToken(token).balanceOf(address(this));
         if (balance > kept) {

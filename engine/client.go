@@ -69,18 +69,24 @@ func (c *Client) StartPayment(ctx context.Context, p models.Payment) error {
 	return nil
 }
 
-// SignalTransfers signals transfers to a payment's workflow, and starts the workflow if none is running.
+// SignalTransfers signals transfers to a payment's workflow, and starts the workflow if none is running. A signal
+// without transfers says that the payment's window has ended, and gets no priority.
 func (c *Client) SignalTransfers(ctx context.Context, p models.Payment, signal models.TransfersSignal) error {
+	if len(signal.Transfers) > 0 || signal.Crowd != nil {
+		c.prefer(ctx, p)
+	}
 	return c.signal(ctx, p, models.SignalTransfers, signal)
 }
 
 // SignalReject sends an operator's rejection to the payment's workflow, and starts the workflow if none is running.
 func (c *Client) SignalReject(ctx context.Context, p models.Payment, decision models.DecisionSignal) error {
+	c.prefer(ctx, p)
 	return c.signal(ctx, p, models.SignalReject, decision)
 }
 
 // SignalAccept sends an operator's acceptance to the payment's workflow, and starts the workflow if none is running.
 func (c *Client) SignalAccept(ctx context.Context, p models.Payment, decision models.DecisionSignal) error {
+	c.prefer(ctx, p)
 	return c.signal(ctx, p, models.SignalAccept, decision)
 }
 
@@ -89,7 +95,6 @@ func (c *Client) SignalAccept(ctx context.Context, p models.Payment, decision mo
 func (c *Client) signal(ctx context.Context, p models.Payment, name string, payload any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	c.prefer(ctx, p)
 	input := c.input(p)
 	input.Resume = true
 	_, err := c.temporal.SignalWithStartWorkflow(
@@ -248,6 +253,9 @@ func (c *Client) Resume(ctx context.Context, p models.Payment) error {
 	input := c.input(p)
 	input.Resume = true
 	options := c.startOptions(p)
+	if p.Status == models.StatusPending {
+		options.Priority = temporal.Priority{PriorityKey: unpaidPriority}
+	}
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
 	if _, err := c.temporal.ExecuteWorkflow(ctx, options, models.WorkflowPayment, input); err != nil {
 		return fmt.Errorf("start the workflow: %w", err)

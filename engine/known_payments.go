@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/serviceerror"
@@ -30,14 +31,15 @@ type KnownPayment struct {
 // NewestPayments returns payments whose workflow is running, newest start first, then others, at most limit. The list
 // comes from the visibility store and may lag behind.
 func (c *Client) NewestPayments(ctx context.Context, limit int32) ([]KnownPayment, error) {
-	page, _, err := c.pageOfPayments(ctx, limit, nil)
+	page, _, err := c.pageOfPayments(ctx, limit, time.Time{}, nil)
 	return page, err
 }
 
-// EachPayment calls do for every page of the payments that have a workflow within the engine's retention.
-func (c *Client) EachPayment(ctx context.Context, do func(page []KnownPayment) error) error {
+// EachPayment calls do for every page of the payments that have a workflow within the engine's retention, and that was
+// started at that time or later. The zero time means all.
+func (c *Client) EachPayment(ctx context.Context, since time.Time, do func(page []KnownPayment) error) error {
 	for token := []byte(nil); ; {
-		page, next, err := c.pageOfPayments(ctx, 1000, token)
+		page, next, err := c.pageOfPayments(ctx, 1000, since, token)
 		if err == nil {
 			err = do(page)
 		}
@@ -48,9 +50,15 @@ func (c *Client) EachPayment(ctx context.Context, do func(page []KnownPayment) e
 	}
 }
 
-func (c *Client) pageOfPayments(ctx context.Context, size int32, token []byte) ([]KnownPayment, []byte, error) {
+func (c *Client) pageOfPayments(
+	ctx context.Context, size int32, since time.Time, token []byte,
+) ([]KnownPayment, []byte, error) {
+	query := fmt.Sprintf("WorkflowType = '%s'", models.WorkflowPayment)
+	if !since.IsZero() {
+		query += fmt.Sprintf(" AND StartTime >= '%s'", since.UTC().Format(time.RFC3339Nano))
+	}
 	answer, err := c.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		Query: fmt.Sprintf("WorkflowType = '%s'", models.WorkflowPayment), PageSize: size, NextPageToken: token,
+		Query: query, PageSize: size, NextPageToken: token,
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("list the workflows: %w", err)

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -17,6 +19,8 @@ const (
 	probeBatch = 2
 	// awayPause is the time until the next sweep after Temporal failed.
 	awayPause = time.Second
+	// notedTogether is how many started rows are noted in one transaction.
+	notedTogether = 32
 	// noteTimeout bounds how long started rows are noted after the process was told to end.
 	noteTimeout = 5 * time.Second
 )
@@ -95,30 +99,50 @@ func (o *Outbox[T]) Run(ctx context.Context) {
 }
 
 // sweep starts the workflows of rows that wait, and reports whether there are more. It starts the first one alone, so
-// that a sweep costs two failing calls, and not a batch of them, while Temporal is down.
+// that a sweep costs two failing calls, and not a batch of them, while Temporal is down. What has started is noted in
+// parts, so that a slow sweep does not outlast the time for which it has taken the rows.
 func (o *Outbox[T]) sweep(ctx context.Context, limit int) (more bool, err error) {
 	taken, more, err := o.rows.take(ctx, limit)
 	if err != nil || len(taken) == 0 {
 		return false, err
 	}
+	first, others := taken[0], taken[1:]
 	var started []T
-	if err := o.rows.start(ctx, taken[0]); err == nil {
-		started = taken[:1:1]
+	if err := o.rows.start(ctx, first); err == nil {
+		started = append(started, first)
 	} else {
 		// The cause may be this row and not Temporal. Another row decides.
-		if last := taken[len(taken)-1]; len(taken) == 1 || o.rows.start(ctx, last) != nil {
+		if len(others) == 0 || o.rows.start(ctx, others[len(others)-1]) != nil {
 			return false, err
 		}
+		o.logWaiting(ctx, first, err)
 	}
-	started = append(started, o.startAll(ctx, taken[1:])...)
-	// Also when the process is to end, so that these need not be started again.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
-	defer cancel()
-	return more, o.rows.note(ctx, started)
+	for part := range slices.Chunk(others, notedTogether) {
+		also, failed := o.startAll(ctx, part)
+		if len(also) == 0 {
+			return false, errors.Join(failed, o.note(ctx, started))
+		}
+		if err := o.note(ctx, append(started, also...)); err != nil {
+			return false, err
+		}
+		started = nil
+	}
+	return more, o.note(ctx, started)
 }
 
-// startAll starts the workflows of rows, some at a time, and returns the rows of those that have started.
-func (o *Outbox[T]) startAll(ctx context.Context, rows []T) (started []T) {
+// note notes which workflows have started, also when the process is to end, so that they need not be started again.
+func (o *Outbox[T]) note(ctx context.Context, started []T) error {
+	if len(started) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
+	defer cancel()
+	return o.rows.note(ctx, started)
+}
+
+// startAll starts the workflows of rows, some at a time. It returns the rows of those that have started, and why
+// another one has not.
+func (o *Outbox[T]) startAll(ctx context.Context, rows []T) (started []T, failed error) {
 	var mutex sync.Mutex
 	var starting sync.WaitGroup
 	limit := make(chan struct{}, starters)
@@ -126,16 +150,23 @@ func (o *Outbox[T]) startAll(ctx context.Context, rows []T) (started []T) {
 		limit <- struct{}{}
 		starting.Go(func() {
 			defer func() { <-limit }()
-			if err := o.rows.start(ctx, row); err != nil {
-				o.log.WarnContext(ctx, "a workflow has not started yet",
-					"kind", o.rows.kind(), "id", o.rows.id(row), "error", err)
-				return
+			err := o.rows.start(ctx, row)
+			if err != nil && ctx.Err() == nil {
+				o.logWaiting(ctx, row, err)
 			}
 			mutex.Lock()
 			defer mutex.Unlock()
+			if err != nil {
+				failed = err
+				return
+			}
 			started = append(started, row)
 		})
 	}
 	starting.Wait()
-	return started
+	return started, failed
+}
+
+func (o *Outbox[T]) logWaiting(ctx context.Context, row T, err error) {
+	o.log.WarnContext(ctx, "a workflow has not started yet", "kind", o.rows.kind(), "id", o.rows.id(row), "error", err)
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,7 +37,7 @@ const newestEvery = 250 * time.Millisecond
 type PaymentOutbox struct {
 	Outbox[models.Payment]
 	written chan struct{}
-	newest  *atomic.Pointer[models.Payment] // that was created since the last sweep began
+	newest  *atomic.Pointer[models.Payment] // that was created, and that no sweep has taken
 }
 
 // NewPaymentOutbox returns the outbox of payments. It starts nothing before Run.
@@ -56,8 +57,9 @@ func (o *PaymentOutbox) Run(ctx context.Context) {
 	running.Wait()
 }
 
-// startNewest starts the newest payment regularly, also while the starters give way, so that the engine never knows much
-// less than the database: after a restore of the database, all addresses up to the newest that it knows are passed over.
+// startNewest starts the newest payment regularly, also while the starters give way, so that the engine never knows
+// much less than the database: after a restore of the database, all addresses up to the newest that it knows are passed
+// over.
 func (o *PaymentOutbox) startNewest(ctx context.Context) {
 	ticker := time.NewTicker(newestEvery)
 	defer ticker.Stop()
@@ -92,8 +94,12 @@ func (paymentRows) kind() string               { return "payments" }
 func (paymentRows) id(p models.Payment) string { return p.ID }
 
 func (r paymentRows) take(ctx context.Context, limit int) (taken []models.Payment, more bool, err error) {
-	r.newest.Store(nil)
-	return r.store.TakeUnstartedPayments(ctx, limit)
+	newest := r.newest.Load()
+	taken, more, err = r.store.TakeUnstartedPayments(ctx, limit)
+	if newest != nil && slices.ContainsFunc(taken, func(p models.Payment) bool { return p.ID == newest.ID }) {
+		r.newest.CompareAndSwap(newest, nil)
+	}
+	return taken, more, err
 }
 
 func (r paymentRows) start(ctx context.Context, p models.Payment) error {

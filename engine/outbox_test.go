@@ -101,7 +101,7 @@ func TestANotifiedPaymentStartsSoon(t *testing.T) {
 		o := runInBubble(t, rows, starter)
 		time.Sleep(50 * time.Millisecond)
 		rows.add("a")
-		o.Notify(models.Payment{})
+		o.Notify(models.Payment{ID: "a"})
 		time.Sleep(200 * time.Millisecond)
 		synctest.Wait()
 		require.Equal(t, map[string]int{"a": 1}, starter.counts())

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
@@ -16,8 +17,8 @@ import (
 	"paycow/models"
 )
 
-// The priorities of payments on their task queue. Of the tasks that wait, Temporal hands out those with the lower number
-// first: https://docs.temporal.io/develop/task-queue-priority-fairness
+// The priorities of payments on their task queue. Of the tasks that wait, Temporal hands out those with the lower
+// number first: https://docs.temporal.io/develop/task-queue-priority-fairness
 const (
 	// unpaidPriority is that of a payment which starts: if nothing happens to it, its only task is to expire.
 	unpaidPriority = 5
@@ -30,40 +31,45 @@ const (
 	backlogLimit = 20
 	// backlogAge is how long an answer about the backlog is used.
 	backlogAge = time.Second
-	// backlogTimeout bounds the question. Without an answer nothing is preferred.
-	backlogTimeout = time.Second
+	// preferTimeout bounds what preferring adds to the time of a signal.
+	preferTimeout = 500 * time.Millisecond
 )
 
 // backlog tells whether tasks of payments are waiting for a worker, as after many payments have expired at once. It is
 // safe for concurrent use.
 type backlog struct {
-	mu      sync.Mutex
-	askedAt time.Time
-	isLong  bool
+	asking  sync.Mutex
+	askedAt time.Time // under asking
+	isLong  atomic.Bool
 }
 
-// isLongNow asks Temporal at most once in backlogAge.
+// isLongNow asks Temporal at most once in backlogAge. While one caller asks, and when Temporal does not answer, the
+// answer before counts.
 func (b *backlog) isLongNow(ctx context.Context, temporal client.Client, namespace string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if time.Since(b.askedAt) < backlogAge {
-		return b.isLong
+	if !b.asking.TryLock() {
+		return b.isLong.Load()
 	}
-	ctx, cancel := context.WithTimeout(ctx, backlogTimeout)
-	defer cancel()
+	defer b.asking.Unlock()
+	if time.Since(b.askedAt) < backlogAge {
+		return b.isLong.Load()
+	}
 	queue, err := temporal.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
 		Namespace: namespace, TaskQueue: &taskqueuepb.TaskQueue{Name: models.TaskQueue},
 		TaskQueueType: enumspb.TASK_QUEUE_TYPE_WORKFLOW, ReportStats: true,
 	})
 	b.askedAt = time.Now()
-	b.isLong = err == nil && queue.GetStats().GetApproximateBacklogCount() > backlogLimit
-	return b.isLong
+	if err == nil {
+		b.isLong.Store(queue.GetStats().GetApproximateBacklogCount() > backlogLimit)
+	}
+	return b.isLong.Load()
 }
 
 // prefer lets a payment's next task go before those of payments that only expire, if many of them are waiting. It must
-// come before the signal that makes the task. What fails here makes a payment wait and does nothing else, so there is no
-// error; Temporal servers without priorities refuse it.
+// come before the signal that makes the task. What fails here makes a payment wait and does nothing else, so there is
+// no error; Temporal servers without priorities refuse it.
 func (c *Client) prefer(ctx context.Context, p models.Payment) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), preferTimeout)
+	defer cancel()
 	if !c.backlog.isLongNow(ctx, c.temporal, c.settings.Namespace) {
 		return
 	}

@@ -74,6 +74,11 @@ func TestEachRowOfAPaymentIsInTheOutbox(t *testing.T) {
 		require.NoError(t, f.writer.Create(&row).Error)
 		ids, _ := f.takeStarts(t, 9)
 		require.Equal(t, []string{row.ID}, ids)
+		// It notes in the payment alone that the workflow has started.
+		require.NoError(t, f.writer.Exec("UPDATE payments SET workflow_started_at = ? WHERE id = ?", epoch, row.ID).Error)
+		waiting, err := f.countUnstarted(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, waiting)
 	})
 }
 

@@ -279,7 +279,11 @@ func TestAPaidPaymentGoesBeforeExpiries(t *testing.T) {
 		return err == nil && described.GetStats().GetApproximateBacklogCount() >= expiring
 	}, within, 100*time.Millisecond, "the tasks of the expired payments wait")
 
-	require.NoError(t, starter.SignalTransfers(t.Context(), paid, models.TransfersSignal{}))
+	woken := start(time.Hour)
+	require.NoError(t, starter.SignalTransfers(t.Context(), woken, models.TransfersSignal{}), "this only wakes it")
+	require.NoError(t, starter.SignalTransfers(t.Context(), paid, models.TransfersSignal{
+		Transfers: []models.TransferNotice{{}},
+	}))
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
 	first, err := c.WorkflowService().PollWorkflowTaskQueue(ctx, &workflowservice.PollWorkflowTaskQueueRequest{

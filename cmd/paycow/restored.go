@@ -20,9 +20,13 @@ import (
 
 const (
 	// restoreCheckEvery is how often a process that creates payments asks the engine whether it knows payments that the
-	// database lacks, and restoreChecked is how many of the newest it looks at.
+	// database lacks. It looks at the newest restoreChecked of them, and at all that were started since the look before
+	// and for a while before that: a database that was restored, or failed over to a copy that is behind, lacks those.
 	restoreCheckEvery = 10 * time.Second
 	restoreChecked    = 200
+	restoreLookBack   = time.Minute
+	// restoreFirstLookBack is that while for the first look.
+	restoreFirstLookBack = 10 * time.Minute
 	// restoreAtStart bounds how long the first check holds up the start.
 	restoreAtStart = 3 * time.Second
 	// skippedIndexes is how many indexes are passed over above the highest that the engine knows: payments may have been
@@ -36,7 +40,7 @@ const (
 func (a *app) noticeRestoreAtStart(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, restoreAtStart)
 	defer cancel()
-	if err := a.noticeRestore(ctx); err != nil {
+	if err := a.noticeRestore(ctx, time.Now().Add(-restoreFirstLookBack)); err != nil {
 		a.log.WarnContext(ctx, "cannot compare the payments with the engine's yet", "error", err)
 	}
 }
@@ -45,21 +49,26 @@ func (a *app) noticeRestoreAtStart(ctx context.Context) {
 func (a *app) watchForRestores(ctx context.Context) {
 	ticker := time.NewTicker(restoreCheckEvery)
 	defer ticker.Stop()
+	since := time.Now().Add(-restoreFirstLookBack)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		if err := a.noticeRestore(ctx); err != nil && ctx.Err() == nil {
+		look := time.Now()
+		if err := a.noticeRestore(ctx, since); err == nil {
+			since = look.Add(-restoreLookBack)
+		} else if ctx.Err() == nil {
 			a.log.DebugContext(ctx, "cannot compare the payments with the engine's", "error", err)
 		}
 	}
 }
 
 // noticeRestore raises an alarm, while which no payment is created, if the engine knows a payment that the database
-// lacks. A process without an account key creates none, and does not look.
-func (a *app) noticeRestore(ctx context.Context) error {
+// lacks: one of the newest, or one whose workflow was started at that time or later. A process without an account key
+// creates none, and does not look.
+func (a *app) noticeRestore(ctx context.Context, since time.Time) error {
 	if a.settings.XPub == nil {
 		return nil
 	}
@@ -67,7 +76,15 @@ func (a *app) noticeRestore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	forgotten, err := a.forgotten(ctx, newest)
+	if err := a.noteForgotten(ctx, newest); err != nil || len(newest) < restoreChecked {
+		return err
+	}
+	return a.engine.EachPayment(ctx, since, func(page []engine.KnownPayment) error { return a.noteForgotten(ctx, page) })
+}
+
+// noteForgotten raises the alarm if the database lacks one of these payments.
+func (a *app) noteForgotten(ctx context.Context, known []engine.KnownPayment) error {
+	forgotten, err := a.forgotten(ctx, known)
 	if err != nil || len(forgotten) == 0 {
 		return err
 	}
@@ -163,7 +180,7 @@ func (a *app) recoverAddresses(ctx context.Context, out io.Writer, skip uint32, 
 	var forgotten []models.ForgottenAddress
 	var running []string
 	seen := map[string]bool{}
-	err := a.engine.EachPayment(ctx, func(page []engine.KnownPayment) error {
+	err := a.engine.EachPayment(ctx, time.Time{}, func(page []engine.KnownPayment) error {
 		more, err := a.forgotten(ctx, page)
 		for _, address := range more {
 			if !seen[address.PaymentID] {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -35,12 +36,19 @@ func TestARestoredDatabaseIsNoticed(t *testing.T) {
 	require.NoError(t, err)
 	_, err = file.Exec("VACUUM INTO ?", copied)
 	require.NoError(t, err)
-	require.NoError(t, file.Close())
 
 	paid, waiting := in.create("50.00"), in.create("50.00")
 	in.pay(paid.DepositAddress, 50*models.USDT)
 	require.NoError(t, in.chain.Mine(13))
 	in.await(paid.SessionID, "PAID")
+	eventually(t, "the engine knows both payments", func() error {
+		var starts int
+		if err := file.QueryRow("SELECT count(*) FROM payment_starts").Scan(&starts); err != nil || starts > 0 {
+			return errors.Join(err, fmt.Errorf("%d wait for their start", starts))
+		}
+		return nil
+	})
+	require.NoError(t, file.Close())
 	require.NoError(t, serving.Process.Signal(syscall.SIGTERM))
 	_ = serving.Wait()
 

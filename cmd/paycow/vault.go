@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -107,6 +108,13 @@ func readSignRequest(cmd *cli.Command) (r signRequest, err error) {
 	case cmd.IsSet("treasury") == cmd.Bool("revoke"):
 		return r, errors.New("one of --treasury and --revoke is needed")
 	}
+	if cmd.Bool("revoke") && (!cmd.IsSet("nonce") || slices.Contains(r.nonces, 0)) {
+		return r, errors.New("--revoke needs --nonce, at least 1: a delegated address has used nonce 0, and for another " +
+			"one the signature would use up the nonce of its authorization")
+	}
+	if cmd.Uint64("chain-id") != defaultSettings().ChainID && !cmd.Bool("revoke") && !cmd.IsSet("token-address") {
+		return r, errors.New("--token-address is needed with --chain-id: another chain has another token")
+	}
 	if r.wallet, err = chain.NewXPub(cmd.String("xpub")); err != nil {
 		return r, fmt.Errorf("--xpub: %w", err)
 	}
@@ -180,7 +188,7 @@ func signAuthorizations(ctx context.Context, r signRequest, source secretFile, o
 		return err
 	}
 	passphrase := ""
-	if strings.ContainsAny(strings.TrimSpace(secret), " \t") {
+	if len(strings.Fields(secret)) > 1 {
 		if passphrase, err = source.read(ctx, "Passphrase (empty for none): "); err != nil {
 			return err
 		}

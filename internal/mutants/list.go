@@ -109,6 +109,23 @@ var mutants = []Mutant{
 		Old: "if known.IsUsed {", New: "if false {", Tests: ofStore,
 	},
 	{
+		Name: "an address is handed out again by the one statement", File: "store/create_statement.go",
+		Old: "NOT is_used AND", New: "TRUE AND", Tests: ofStore,
+	},
+	{
+		Name: "a restored database creates payments by the one statement", File: "store/create_statement.go",
+		Old: "AND NOT is_restored", New: "AND TRUE", Tests: ofStore,
+	},
+	{
+		Name: "a payment is created after an older block than the newest", File: "store/create_statement.go",
+		Old: "AND block_number = ? AND rewinds = ?", New: "AND (block_number = ? AND rewinds = ? OR TRUE)", Tests: ofStore,
+	},
+	{
+		Name: "a key in force is taken over", File: "store/create_statement.go",
+		Old: "WHERE idempotency_keys.created_at < ? RETURNING 1",
+		New: "WHERE idempotency_keys.created_at < ? OR TRUE RETURNING 1", Tests: ofStore,
+	},
+	{
 		Name: "a transfer is booked one confirmation early", File: "store/confirmations.go",
 		Old: "have < required(p)", New: "have+1 < required(p)", Tests: ofStore,
 	},

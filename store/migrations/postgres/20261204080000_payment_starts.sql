@@ -22,6 +22,17 @@ END $$;
 CREATE TRIGGER payments_await_start AFTER INSERT ON payments
     FOR EACH ROW WHEN (NEW.workflow_started_at IS NULL) EXECUTE FUNCTION payments_await_start();
 
+-- A release that does not know this table notes a start in the payment alone.
+-- +goose StatementBegin
+CREATE FUNCTION payments_started() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM payment_starts WHERE payment_id = NEW.id;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER payments_started AFTER UPDATE OF workflow_started_at ON payments
+    FOR EACH ROW WHEN (NEW.workflow_started_at IS NOT NULL) EXECUTE FUNCTION payments_started();
+
 -- workflow_started_at is in no index now, so Postgres notes it without touching one, if the row's page has room.
 DROP INDEX payments_unstarted;
 ALTER TABLE payments SET (fillfactor = 90);

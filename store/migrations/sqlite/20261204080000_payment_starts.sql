@@ -16,4 +16,12 @@ BEGIN
 END;
 -- +goose StatementEnd
 
+-- A release that does not know this table notes a start in the payment alone.
+-- +goose StatementBegin
+CREATE TRIGGER payments_started AFTER UPDATE OF workflow_started_at ON payments WHEN NEW.workflow_started_at IS NOT NULL
+BEGIN
+    DELETE FROM payment_starts WHERE payment_id = NEW.id;
+END;
+-- +goose StatementEnd
+
 DROP INDEX payments_unstarted;
