@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -149,7 +150,39 @@ func (b *bench) ofAPI(s size) (figures []Figure) {
 	for _, connections := range []int{8, 32} {
 		figures = append(figures, in.creates("API alone", connections, s, floors, 0.45))
 	}
-	return append(figures, in.reads("API alone", s, floors, 0.7)...)
+	figures = append(figures, in.reads("API alone", s, floors, 0.7)...)
+	return append(figures, in.firstVisit()...)
+}
+
+// assetOfPage finds the style and the script of a page.
+var assetOfPage = regexp.MustCompile(`"(/assets/[^"]+)"`)
+
+// firstVisit loads the checkout page and what it needs, as a browser does that has nothing of it.
+func (in *installation) firstVisit() []Figure {
+	in.t.Helper()
+	p, err := in.create()
+	require.NoError(in.t, err)
+	page, err := in.get(in.url + "/payment/" + p.ID)
+	require.NoError(in.t, err)
+	paths := []string{"/payment/" + p.ID}
+	for _, asset := range assetOfPage.FindAllStringSubmatch(string(page), -1) {
+		paths = append(paths, asset[1])
+	}
+	bytes := 0
+	for _, path := range paths {
+		request, err := http.NewRequestWithContext(in.t.Context(), http.MethodGet, in.url+path, http.NoBody)
+		require.NoError(in.t, err)
+		request.Header.Set("Accept-Encoding", "gzip") // asked for like this, the body stays compressed
+		body, err := in.do(request)
+		require.NoError(in.t, err)
+		bytes += len(body)
+	}
+	return []Figure{
+		{
+			Name: "checkout page, first visit", Unit: "kB", Value: float64(bytes) / 1000, Goal: Goal{Limit: 20, AtMost: true},
+		},
+		{Name: "checkout page, requests of a first visit", Unit: "requests", Value: float64(len(paths))},
+	}
 }
 
 // ofStack measures everything in one process, with the engine's state on the same Postgres.
