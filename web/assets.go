@@ -66,7 +66,7 @@ func assetPath(name string) (string, error) {
 // iconData returns the icon as a data URL, for pages that must load quickly.
 func iconData() template.URL {
 	icon := strings.ReplaceAll(string(NamedAsset("app-icon.svg").Content), `"`, "'")
-	for _, special := range []string{"%", "#", "<", ">"} {
+	for _, special := range []string{"%", "#", "<", ">", "'"} {
 		icon = strings.ReplaceAll(icon, special, url.PathEscape(special))
 	}
 	return template.URL("data:image/svg+xml," + strings.TrimSpace(icon)) //nolint:gosec // of our own icon
