@@ -74,6 +74,8 @@ type DeliveryJob struct {
 	Body      []byte
 	Secrets   []string // that sign it, the newest first
 	IsFailing bool     // the endpoint's last try failed
+	// EndpointAsOf is when the endpoint was changed last.
+	EndpointAsOf time.Time
 }
 
 // DeliveryJob returns what a delivery is to send. Returns models.ErrNotFound when there is no such delivery. The job of
@@ -97,7 +99,7 @@ func (s *Store) DeliveryJob(ctx context.Context, id string) (job DeliveryJob, er
 	if job.Body, err = json.Marshal(views.NewEventMessage(event)); err != nil {
 		return job, fmt.Errorf("write the body of a webhook: %w", err)
 	}
-	job.URL, job.IsFailing = endpoint.URL, endpoint.FailingSince != nil
+	job.URL, job.IsFailing, job.EndpointAsOf = endpoint.URL, endpoint.FailingSince != nil, endpoint.UpdatedAt
 	return job, nil
 }
 
@@ -146,13 +148,13 @@ func (s *Store) RecordTry(
 		if !isAsSeen {
 			return nil
 		}
-		moved, err := hasMoved(tx, seen.EndpointID, job.URL)
+		changed, err := hasChanged(tx, job)
 		if err != nil {
 			return err
 		}
 		told := try
-		if moved && !try.Succeeded() { // what another address refused says nothing about this one
-			told.Status, told.Error = 0, "the endpoint has another address by now"
+		if changed && !try.Succeeded() { // what was refused before says nothing about the endpoint as it is
+			told.Status, told.Error = 0, "the endpoint was changed meanwhile"
 		}
 		var gone bool
 		row, gone = rules.AfterWebhookTry(row, told, retryAfter)
@@ -164,9 +166,9 @@ func (s *Store) RecordTry(
 			return err
 		}
 		if gone {
-			return s.disableGone(tx, seen.EndpointID, job.URL)
+			return s.disableGone(tx, job)
 		}
-		if moved {
+		if changed {
 			return nil
 		}
 		return noteHealth(tx, seen.EndpointID, try)
@@ -174,14 +176,14 @@ func (s *Store) RecordTry(
 	return row, wrap(err, "note the try of a webhook delivery")
 }
 
-// hasMoved reports whether an endpoint has another address than a try had. An endpoint that is gone has not.
-func hasMoved(tx *gorm.DB, endpointID, url string) (moved bool, err error) {
-	var others int64
-	err = tx.Model(&models.WebhookEndpoint{}).Where("id = ? AND url <> ?", endpointID, url).Count(&others).Error
-	if err != nil {
-		return false, fmt.Errorf("compare the address of an endpoint: %w", err)
+// hasChanged reports whether a job's endpoint was changed since the job was read: it may have another address, or be
+// enabled again. An endpoint that is gone was not.
+func hasChanged(tx *gorm.DB, job DeliveryJob) (changed bool, err error) {
+	var now []models.WebhookEndpoint
+	if err := tx.Select("url", "updated_at").Where("id = ?", job.Delivery.EndpointID).Find(&now).Error; err != nil {
+		return false, fmt.Errorf("compare an endpoint with what it was: %w", err)
 	}
-	return others > 0, nil
+	return len(now) > 0 && (now[0].URL != job.URL || !now[0].UpdatedAt.Equal(job.EndpointAsOf)), nil
 }
 
 // ParkDelivery parks a delivery for a reason, a sentence, if its row is still as the caller has seen it. It returns the
@@ -242,12 +244,12 @@ func noteHealth(tx *gorm.DB, endpointID string, try models.WebhookAttempt) error
 	return nil
 }
 
-// disableGone disables the endpoint that answered 410 Gone, and tells its operator. An endpoint that has another
-// address by now stays as it is.
-func (s *Store) disableGone(tx *gorm.DB, endpointID, url string) error {
-	var now []models.WebhookEndpoint
-	err := tx.Clauses(rowLock).Where("id = ? AND url = ?", endpointID, url).Find(&now).Error
-	if err != nil || len(now) == 0 {
+// disableGone disables the endpoint that answered 410 Gone, and tells its operator. An endpoint that was changed since
+// the job was read stays as it is.
+func (s *Store) disableGone(tx *gorm.DB, job DeliveryJob) error {
+	endpointID := job.Delivery.EndpointID
+	changed, err := hasChanged(tx.Clauses(rowLock), job)
+	if err != nil || changed {
 		return err
 	}
 	endpoint, disabled, err := s.disableEndpoint(tx, endpointID, "It answered 410 Gone.")

@@ -213,6 +213,25 @@ func TestAnEndpointThatMovedDuringATry(t *testing.T) {
 	})
 }
 
+// An endpoint that is enabled again stays so when a try that began before ends with 410.
+func TestAnEndpointThatWasEnabledAgainDuringATry(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		endpoint, d := f.sentTo(t, f.operator)
+		job := f.job(t, d.ID)
+		for _, enabled := range []bool{false, true} {
+			at := f.now().Add(time.Second)
+			f.now = func() time.Time { return at }
+			_, err := f.ChangeWebhookEndpoint(t.Context(), f.operator.ID, endpoint.ID, "", WebhookChange{Enabled: &enabled}, aChange)
+			require.NoError(t, err)
+		}
+		require.Equal(t, models.DeliveryPending, f.answered(t, job, 410).Status)
+		now, err := f.WebhookEndpoint(t.Context(), endpoint.ID)
+		require.NoError(t, err)
+		require.True(t, now.Enabled)
+		require.Equal(t, models.DeliveryParked, f.answered(t, f.job(t, d.ID), 410).Status, "the next one disables it")
+	})
+}
+
 func TestGoneDisablesTheEndpointAndTellsTheOthers(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
 		endpoint, d := f.sentTo(t, f.operator)
