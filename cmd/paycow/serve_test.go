@@ -7,11 +7,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -146,12 +148,23 @@ func (in *installation) faucetKey() string {
 	return "0x" + hex.EncodeToString(crypto.FromECDSA(in.chain.FaucetKey()))
 }
 
+// nextPort is where freeAddress looks next. It begins somewhere below the ports that the system gives to listeners and
+// connections without a port of their own, so that none of these takes a port before the program listens on it.
+var nextPort atomic.Int32
+
+func init() { nextPort.Store(15_000 + rand.Int32N(15_000)) }
+
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
+	for range 1000 {
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", nextPort.Add(1)))
+		if err == nil {
+			defer listener.Close()
+			return listener.Addr().String()
+		}
+	}
+	t.Fatal("no free port was found")
+	return ""
 }
 
 // TestEngineAway takes the workflow engine away from a running API and worker: payments can be made and read all the same,
