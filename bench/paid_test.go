@@ -21,7 +21,6 @@ import (
 )
 
 const (
-	outboxAge    = 11 * time.Second // from which on an outbox starts what another process created
 	paidPerBlock = 50
 	lookedAt     = 20 // histories
 	bareQueue    = "bench-bare"
@@ -36,8 +35,7 @@ func (b *bench) ofPaid(s size) (figures []Figure) {
 	in := b.prepare(b.postgres.NewDatabase(b.t))
 	in.migrate()
 	engine := b.startEngine(in.engine, in.database)
-	in.start("worker")
-	api := in.start("api")
+	worker, api := in.start("worker"), in.start("api")
 	in.awaitPayment()
 	temporal, err := client.Dial(client.Options{
 		HostPort: in.engine, Namespace: "paycow", Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
@@ -45,7 +43,9 @@ func (b *bench) ofPaid(s size) (figures []Figure) {
 	require.NoError(b.t, err)
 	b.t.Cleanup(temporal.Close)
 	api.stop()
+	worker.stop() // it has an outbox, too
 	figures = append(figures, in.outbox(s, temporal))
+	in.start("worker")
 	in.start("api")
 	figures = append(figures, in.wholePaid(s, temporal, engine.pid)...)
 	return append(figures, in.expired(temporal))
@@ -82,7 +82,6 @@ func (in *installation) startsAfterBurst(payments int) float64 {
 	api := alone.start("api")
 	in.each(8, payments, func(int) error { _, err := in.create(); return err })
 	api.stop()
-	time.Sleep(outboxAge)
 	api = in.start("api")
 	defer api.stop()
 	in.awaitUnstarted(payments * 9 / 10)
