@@ -150,16 +150,18 @@ func (in *installation) faucetKey() string {
 
 // nextPort is where freeAddress looks next. It begins somewhere below the ports that the system gives to listeners and
 // connections without a port of their own, so that none of these takes a port before the program listens on it.
-var nextPort atomic.Int32
-
-func init() { nextPort.Store(15_000 + rand.Int32N(15_000)) }
+var nextPort = func() *atomic.Int32 {
+	var port atomic.Int32
+	port.Store(15_000 + rand.Int32N(15_000))
+	return &port
+}()
 
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	for range 1000 {
 		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", nextPort.Add(1)))
 		if err == nil {
-			defer listener.Close()
+			require.NoError(t, listener.Close())
 			return listener.Addr().String()
 		}
 	}
