@@ -195,6 +195,15 @@ func TestAFailedMarkIsRepeated(t *testing.T) {
 // What was sent before the engine went away is noted, and the rest is due at the next report.
 func TestAnEngineThatGoesAwayLosesNothing(t *testing.T) {
 	t.Parallel()
+	for name, away := range map[string]error{
+		"unavailable": serviceerror.NewUnavailable("away"), "canceled": serviceerror.NewCanceled("the process ends"),
+		"too slow": serviceerror.NewDeadlineExceeded("slow"),
+	} {
+		t.Run(name, func(t *testing.T) { testAnEngineGoesAway(t, away) })
+	}
+}
+
+func testAnEngineGoesAway(t *testing.T, away error) {
 	synctest.Test(t, func(t *testing.T) {
 		queue := &signalQueue{}
 		for range 100 {
@@ -203,13 +212,14 @@ func TestAnEngineThatGoesAwayLosesNothing(t *testing.T) {
 		calls := 0
 		engine := &fakeEngine{signals: map[string][]models.TransferNotice{}, fail: func(string) error {
 			if calls++; calls > 50 {
-				return serviceerror.NewUnavailable("away")
+				return away
 			}
 			return nil
 		}}
 		report := followQueue(t, queue, engine)
 		report(101)
 		require.Len(t, queue.due, 50)
+		require.Empty(t, queue.deferred)
 		engine.fail = nil
 		report(101)
 		require.Empty(t, queue.due)

@@ -36,6 +36,8 @@ func (f watcherFunc) Watch(ctx context.Context, onProgress func(context.Context,
 type dueSignals struct {
 	none bool
 	hang chan struct{} // unless nil, reading hangs until it is closed, whatever the context says
+	// noteHangs lets the note that everything works wait for its context's end.
+	noteHangs bool
 }
 
 func (d dueSignals) DueSignals(ctx context.Context, _ string, _ uint64, _ int) ([]store.DueSignal, error) {
@@ -52,7 +54,12 @@ func (dueSignals) MarkSignalled(context.Context, []models.Transfer, uint64, uint
 
 func (dueSignals) DeferSignals(context.Context, []models.Transfer, uint64) error { return nil }
 
-func (dueSignals) NoteWork(context.Context, string) error { return nil }
+func (d dueSignals) NoteWork(ctx context.Context, _ string) error {
+	if d.noteHangs {
+		<-ctx.Done()
+	}
+	return ctx.Err()
+}
 
 // run is shorter than the test environment's limit for an activity.
 const run = 9 * time.Minute
@@ -138,6 +145,11 @@ func TestABlindFollowerGivesTheChainBack(t *testing.T) {
 		"reading what is due hangs": {
 			watch:   reporting(func(time.Duration) chain.Progress { return working }),
 			signals: dueSignals{hang: hang},
+			within:  4 * time.Minute, says: "cannot signal",
+		},
+		"noting that everything works hangs": {
+			watch:   reporting(func(time.Duration) chain.Progress { return working }),
+			signals: dueSignals{noteHangs: true},
 			within:  4 * time.Minute, says: "cannot signal",
 		},
 		"the engine hangs": {

@@ -28,9 +28,11 @@ type fakeStarter struct {
 	refused map[string]bool
 	starts  map[string]int
 	calls   int
+	slow    time.Duration // that a start takes
 }
 
 func (s *fakeStarter) StartPayment(_ context.Context, p models.Payment) error {
+	time.Sleep(s.slow)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
@@ -295,6 +297,29 @@ func TestStartersGiveWay(t *testing.T) {
 		require.LessOrEqual(t, len(starter.counts()), before+116)
 		create(2 * time.Second)
 		require.Greater(t, len(starter.counts()), before+sweepTaken, "more than one sweep")
+	})
+}
+
+// Beside a backlog that is worked off slowly, the newest payment is started at once, and what was started is noted before the
+// sweep has ended.
+func TestTheNewestPaymentPassesABacklog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rows, starter := &startRows{}, newFakeStarter()
+		starter.slow = 100 * time.Millisecond // so 256 take more than three seconds
+		for i := range 4 * sweepTaken {
+			rows.add(fmt.Sprint(i))
+		}
+		rows.add("newest")
+		o := runInBubble(t, rows, starter)
+		o.Notify(models.Payment{ID: "newest"})
+		time.Sleep(500 * time.Millisecond)
+		synctest.Wait()
+		require.Equal(t, 1, starter.counts()["newest"])
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Equal(t, []int{sweepTaken}, rows.sweeps(), "the first sweep goes on")
+		require.LessOrEqual(t, rows.left(), 4*sweepTaken+1-64)
 	})
 }
 

@@ -293,6 +293,37 @@ func TestAPaidPaymentGoesBeforeExpiries(t *testing.T) {
 	require.Equal(t, models.PaymentWorkflowID(paid.ID), first.GetWorkflowExecution().GetWorkflowId())
 }
 
+// TestPaymentsStartedSinceAMoment lists what a look for a restored database has not seen yet.
+func TestPaymentsStartedSinceAMoment(t *testing.T) {
+	c := dialEmbedded(t)
+	starter := engine.NewClient(c, engine.ClientSettings{Namespace: "paycow", Confirmations: 12})
+	start := func() string {
+		p := models.Payment{
+			ID: models.NewID(), Currency: models.CurrencyUSDT, AmountRequested: models.USDT, UserID: "user",
+			CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour),
+		}
+		require.NoError(t, starter.StartPayment(t.Context(), p))
+		return p.ID
+	}
+	before := start()
+	time.Sleep(50 * time.Millisecond)
+	moment := time.Now()
+	time.Sleep(50 * time.Millisecond)
+	after := start()
+	listed := func(since time.Time) (ids []string) {
+		require.NoError(t, starter.EachPayment(t.Context(), since, func(page []engine.KnownPayment) error {
+			for _, p := range page {
+				ids = append(ids, p.ID)
+			}
+			return nil
+		}))
+		return ids
+	}
+	require.Eventually(t, func() bool { return len(listed(time.Time{})) == 2 }, within, 20*time.Millisecond)
+	require.ElementsMatch(t, []string{before, after}, listed(time.Time{}))
+	require.Equal(t, []string{after}, listed(moment))
+}
+
 // TestAPaymentStartsOnce starts a payment again while its workflow runs and after it has ended: the outbox does that whenever
 // it does not know that it has started it.
 func TestAPaymentStartsOnce(t *testing.T) {
